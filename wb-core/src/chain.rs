@@ -1,0 +1,231 @@
+//! The chain: all migrations of a repository, in strict order.
+//!
+//! A link's identity is the sha1 of the commit that introduced its file under `src/chain/`. The order of the links is
+//! the order of those commits, and of any two of them one is an ancestor of the other. Everything here is a function
+//! of plain data: [`verify`] compares what the crate says with what git says, at build time (in `chain!()`), at the
+//! start of a runner, and in `cargo xtask check` alike.
+
+mod id;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+pub use id::{Digest, ParseIdError, Sha1};
+
+/// What a link waits for before a host may run it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wait {
+    /// All admitted hosts of a role are at or past the previous link.
+    All {
+        /// The role.
+        role: String,
+    },
+}
+
+/// One migration, in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The file's stem and the function's name; never used twice.
+    pub name: String,
+    /// The commit that introduced it. All zeros for a draft, which is not committed yet.
+    pub sha1: Sha1,
+    /// The role whose hosts run it; the others pass it over.
+    pub role: String,
+    /// What its code and assets say, independent of their formatting.
+    pub digest: Digest,
+    /// What it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Wait>,
+}
+
+impl Link {
+    /// Whether it is not committed yet.
+    #[must_use]
+    pub fn is_draft(&self) -> bool {
+        self.sha1 == Sha1::ZERO
+    }
+}
+
+impl std::fmt::Display for Link {
+    /// The name with the short sha1, as people know it: `install_nginx (a1b2c3d)`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.is_draft() {
+            true => write!(f, "`{}` (draft)", self.name),
+            false => write!(f, "`{}` ({})", self.name, self.sha1.short()),
+        }
+    }
+}
+
+/// All links, oldest first, each name and each sha1 once.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Link>", into = "Vec<Link>")]
+pub struct Chain(Vec<Link>);
+
+impl Chain {
+    /// A chain of these links, oldest first.
+    ///
+    /// # Errors
+    /// When a name or a sha1 stands there twice, or a draft is not the last.
+    pub fn new(links: Vec<Link>) -> Result<Self, ChainError> {
+        let mut seen = BTreeSet::new();
+        for (index, link) in links.iter().enumerate() {
+            if link.is_draft() && index + 1 < links.len() {
+                return Err(ChainError::DraftNotLast { name: link.name.clone() });
+            }
+            let ids = [link.name.clone(), link.sha1.to_string()];
+            if let Some(twice) = ids.into_iter().find(|id| !seen.insert(id.clone())) {
+                return Err(ChainError::Twice { what: twice });
+            }
+        }
+        Ok(Self(links))
+    }
+
+    /// The links, oldest first.
+    #[must_use]
+    pub fn links(&self) -> &[Link] {
+        &self.0
+    }
+
+    /// The last link.
+    #[must_use]
+    pub fn tip(&self) -> Option<&Link> {
+        self.0.last()
+    }
+
+    /// The link with this sha1.
+    #[must_use]
+    pub fn get(&self, sha1: Sha1) -> Option<&Link> {
+        self.position(sha1).map(|index| &self.0[index])
+    }
+
+    /// Where the link with this sha1 stands; the first is 0.
+    #[must_use]
+    pub fn position(&self, sha1: Sha1) -> Option<usize> {
+        self.0.iter().position(|link| link.sha1 == sha1)
+    }
+
+    /// The links after `state`, or all of them where there is no state yet.
+    ///
+    /// # Errors
+    /// When `state` is not in the chain: the host that has it diverged.
+    pub fn after(&self, state: Option<Sha1>) -> Result<&[Link], ChainError> {
+        let Some(state) = state else { return Ok(&self.0) };
+        let position = self.position(state).ok_or(ChainError::NotInChain { state })?;
+        Ok(&self.0[position + 1..])
+    }
+
+    /// Whether this chain is `older`, perhaps with more links at its end.
+    #[must_use]
+    pub fn extends(&self, older: &Chain) -> bool {
+        self.0.len() >= older.0.len() && self.0.iter().zip(&older.0).all(|(a, b)| a.sha1 == b.sha1 && a.name == b.name)
+    }
+
+    /// The chain up to and with the link `sha1`.
+    #[must_use]
+    pub fn until(&self, sha1: Sha1) -> Option<Chain> {
+        self.position(sha1).map(|index| Self(self.0[..=index].to_vec()))
+    }
+}
+
+impl TryFrom<Vec<Link>> for Chain {
+    type Error = ChainError;
+
+    fn try_from(links: Vec<Link>) -> Result<Self, ChainError> {
+        Self::new(links)
+    }
+}
+
+impl From<Chain> for Vec<Link> {
+    fn from(chain: Chain) -> Self {
+        chain.0
+    }
+}
+
+/// Why a list of links is no chain, or a state is none of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// A name or a sha1 stands there twice.
+    #[error("`{what}` stands twice in the chain")]
+    Twice {
+        /// The name or sha1.
+        what: String,
+    },
+    /// Only the last link may be a draft.
+    #[error("the draft `{name}` is not the last link of the chain")]
+    DraftNotLast {
+        /// The draft's name.
+        name: String,
+    },
+    /// The state of a host is no link.
+    #[error("the state {} is not in the chain", state.short())]
+    NotInChain {
+        /// The state.
+        state: Sha1,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(n: u8) -> Link {
+        Link {
+            name: format!("m{n}"),
+            sha1: Sha1::from_bytes([n; 20]),
+            role: "web".into(),
+            digest: Digest::of(&[n]),
+            wait: None,
+        }
+    }
+
+    fn chain(ns: &[u8]) -> Chain {
+        Chain::new(ns.iter().copied().map(link).collect()).unwrap()
+    }
+
+    #[test]
+    fn a_longer_chain_with_the_same_start_extends() {
+        let check =
+            |new: &[u8], old: &[u8], expect| assert_eq!(chain(new).extends(&chain(old)), expect, "{new:?} {old:?}");
+        check(&[1, 2, 3], &[1, 2], true);
+        check(&[1, 2], &[1, 2], true);
+        check(&[1, 2], &[], true);
+        check(&[1], &[1, 2], false);
+        check(&[1, 3, 2], &[1, 2], false);
+    }
+
+    #[test]
+    fn what_comes_after_a_state() {
+        let names = |state: Option<u8>| {
+            let chain = chain(&[1, 2, 3]);
+            let after = chain.after(state.map(|n| Sha1::from_bytes([n; 20])));
+            after.map(|links| links.iter().map(|l| l.name.clone()).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(names(None).unwrap(), "m1 m2 m3");
+        assert_eq!(names(Some(2)).unwrap(), "m3");
+        assert_eq!(names(Some(3)).unwrap(), "");
+        assert_eq!(names(Some(9)).unwrap_err().to_string(), "the state 0909090 is not in the chain");
+    }
+
+    #[test]
+    fn a_name_stands_once() {
+        assert_eq!(Chain::new(vec![link(1), link(1)]).unwrap_err().to_string(), "`m1` stands twice in the chain");
+    }
+
+    #[test]
+    fn only_the_last_link_may_be_a_draft() {
+        let draft = Link { sha1: Sha1::ZERO, ..link(7) };
+        assert!(Chain::new(vec![link(1), draft.clone()]).is_ok());
+        let error = Chain::new(vec![draft, link(1)]).unwrap_err();
+        assert_eq!(error.to_string(), "the draft `m7` is not the last link of the chain");
+    }
+
+    #[test]
+    fn json_keeps_a_chain() {
+        let json = serde_json::to_string(&chain(&[1, 2])).unwrap();
+        assert_eq!(serde_json::from_str::<Chain>(&json).unwrap(), chain(&[1, 2]));
+        let twice = json.replace("m2", "m1");
+        assert!(serde_json::from_str::<Chain>(&twice).is_err());
+    }
+}

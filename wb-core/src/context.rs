@@ -1,0 +1,96 @@
+//! What a migration gets: the machine, the mode, the herd as data, and a record of what it did.
+//!
+//! The standard library wraps a [`Context`] in its `Host`; this module has only what both sides must agree on. The
+//! macros register [`Migration`]s, [`Role`]s and [`Spec`]s here, with inventory.
+
+mod debt;
+mod definition;
+mod operation;
+
+use std::cell::RefCell;
+
+pub use debt::{Debt, DebtAction, DebtError, Debts, MemoryDebts};
+pub use definition::{MaxOut, Migration, Role, Spec, StaticWait};
+pub use inventory;
+pub use operation::{Operation, Outcome};
+
+use crate::change::Member;
+use crate::system::System;
+
+/// Whether operations act, or only look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Look first, act when needed.
+    Apply,
+    /// Only look, and say what would change.
+    Plan,
+}
+
+/// The herd as the newest accepted change says it, seen from one host.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HerdView {
+    /// The name of this host.
+    pub me: String,
+    /// All admitted hosts, this one included, sorted by name.
+    pub members: Vec<Member>,
+}
+
+impl HerdView {
+    /// This host.
+    #[must_use]
+    pub fn myself(&self) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == self.me)
+    }
+}
+
+/// What one run of a migration, a spec, or a role's `leave` and `rejoin` works with.
+pub struct Context<'a> {
+    system: &'a System,
+    mode: Mode,
+    herd: &'a HerdView,
+    debts: &'a dyn Debts,
+    operations: RefCell<Vec<Operation>>,
+}
+
+impl<'a> Context<'a> {
+    /// A context with nothing done yet.
+    #[must_use]
+    pub fn new(system: &'a System, mode: Mode, herd: &'a HerdView, debts: &'a dyn Debts) -> Self {
+        Self { system, mode, herd, debts, operations: RefCell::new(Vec::new()) }
+    }
+
+    /// The machine.
+    #[must_use]
+    pub fn system(&self) -> &'a System {
+        self.system
+    }
+
+    /// Whether to act.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The herd as data.
+    #[must_use]
+    pub fn herd(&self) -> &'a HerdView {
+        self.herd
+    }
+
+    /// Actions that are owed, and where to write them down.
+    #[must_use]
+    pub fn debts(&self) -> &'a dyn Debts {
+        self.debts
+    }
+
+    /// Remembers what an operation did, or would do.
+    pub fn record(&self, operation: Operation) {
+        self.operations.borrow_mut().push(operation);
+    }
+
+    /// What was done so far, in order.
+    #[must_use]
+    pub fn operations(&self) -> Vec<Operation> {
+        self.operations.borrow().clone()
+    }
+}

@@ -1,0 +1,105 @@
+//! What the macros register: migrations, roles, specs. All of it is `const`, since inventory collects it before `main`.
+
+use serde::{Deserialize, Serialize};
+
+use super::Context;
+
+/// A compiled migration. `chain!()` registers one for each link, with its place.
+#[derive(Debug)]
+pub struct Migration {
+    /// The name of the file and the function.
+    pub name: &'static str,
+    /// Whose hosts run it.
+    pub role: &'static str,
+    /// The introducing commit, 40 hex digits; empty for a draft.
+    pub sha1: &'static str,
+    /// The digest of its code and assets, 64 hex digits.
+    pub digest: &'static str,
+    /// Its place in the chain; the first is 0.
+    pub index: usize,
+    /// What it waits for.
+    pub wait: Option<StaticWait>,
+    /// Runs it, and pays what it owes.
+    pub run: fn(&Context<'_>) -> anyhow::Result<()>,
+}
+
+/// [`crate::chain::Wait`], as a constant.
+#[derive(Debug, Clone, Copy)]
+pub enum StaticWait {
+    /// All admitted hosts of this role.
+    All(&'static str),
+}
+
+/// A compiled role.
+#[derive(Debug)]
+pub struct Role {
+    /// Its name in `herd.toml` and in `#[migration(role = "…")]`.
+    pub name: &'static str,
+    /// How many of its hosts in service may be out of load at once.
+    pub max_out: MaxOut,
+    /// Takes the host out of load.
+    pub leave: fn(&Context<'_>) -> anyhow::Result<()>,
+    /// Puts the host back into load.
+    pub rejoin: fn(&Context<'_>) -> anyhow::Result<()>,
+}
+
+/// A compiled spec.
+#[derive(Debug)]
+pub struct Spec {
+    /// The module path of the file that it stands in; its last part is the link's name.
+    pub module: &'static str,
+    /// The name of the function.
+    pub name: &'static str,
+    /// Checks, and changes nothing.
+    pub check: fn(&Context<'_>) -> anyhow::Result<()>,
+}
+
+impl Spec {
+    /// The link whose file it stands in.
+    #[must_use]
+    pub fn link(&self) -> &'static str {
+        self.module.rsplit("::").next().unwrap_or(self.module)
+    }
+}
+
+inventory::collect!(Migration);
+inventory::collect!(Role);
+inventory::collect!(Spec);
+
+/// A limit on the hosts of a role that are out of load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaxOut {
+    /// So many hosts.
+    Hosts(u32),
+    /// So many of a hundred, rounded down.
+    Percent(u32),
+}
+
+impl MaxOut {
+    /// The limit for a role of so many hosts: at least 1, or nothing could ever be updated.
+    ///
+    /// ```
+    /// use wb_core::context::MaxOut;
+    /// assert_eq!(MaxOut::Percent(25).of(3), 1);
+    /// assert_eq!(MaxOut::Percent(25).of(10), 2);
+    /// assert_eq!(MaxOut::Hosts(2).of(3), 2);
+    /// ```
+    #[must_use]
+    pub fn of(self, hosts: usize) -> usize {
+        let limit = match self {
+            Self::Hosts(limit) => limit as usize,
+            Self::Percent(share) => hosts * share as usize / 100,
+        };
+        limit.max(1)
+    }
+}
+
+impl std::fmt::Display for MaxOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Hosts(limit) => write!(f, "{limit}"),
+            Self::Percent(share) => write!(f, "{share}%"),
+        }
+    }
+}

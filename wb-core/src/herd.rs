@@ -1,0 +1,146 @@
+//! The herd: all hosts by name, with their roles and settings, as `herd.toml` says it.
+//!
+//! ```toml
+//! [herd]
+//! remote = "ssh://git@git.example.org/herd.git"
+//!
+//! [hosts.web1]
+//! roles = ["web"]
+//! address = "192.0.2.11"
+//!
+//! [hosts.web1.settings.network]
+//! hostname = "web1.example.org"
+//! ```
+//!
+//! People write names and roles. Which machine bears a name is decided when it is admitted, and stands in the signed
+//! change log, not here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+/// All of `herd.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Herd {
+    /// What holds for the whole herd.
+    #[serde(default)]
+    pub herd: HerdSettings,
+    /// The hosts by name.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, HostEntry>,
+}
+
+/// The table `[herd]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HerdSettings {
+    /// The git repository that holds the herd's refs; without it, the remote `origin` of the source repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+}
+
+/// A table `[hosts.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostEntry {
+    /// What the host is; code is written against these.
+    pub roles: BTreeSet<String>,
+    /// Where other hosts reach it: an IP address or a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Data of this host for migrations.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Herd {
+    /// Reads the text of a `herd.toml`.
+    ///
+    /// ```
+    /// use wb_core::herd::Herd;
+    /// let herd = Herd::parse("[hosts.web1]\nroles = ['web']").unwrap();
+    /// assert!(herd.hosts["web1"].roles.contains("web"));
+    /// let error = Herd::parse("[hosts.web1]\nrole = ['web']").unwrap_err();
+    /// assert!(error.to_string().starts_with("line 2, column 1: unknown field `role`"));
+    /// ```
+    ///
+    /// # Errors
+    /// With line and column: a misspelt key, a value of another type, a name that no host can have.
+    pub fn parse(text: &str) -> Result<Self, HerdError> {
+        let herd: Self = toml::from_str(text).map_err(|error| HerdError::new(text, &error))?;
+        match herd.hosts.keys().find(|name| !is_name(name)) {
+            Some(name) => Err(HerdError::name(text, name)),
+            None => Ok(herd),
+        }
+    }
+
+    /// The names of the hosts that have `role`.
+    pub fn with_role<'a>(&'a self, role: &'a str) -> impl Iterator<Item = &'a str> {
+        self.hosts.iter().filter(move |(_, host)| host.roles.contains(role)).map(|(name, _)| name.as_str())
+    }
+}
+
+/// Whether `text` can name a host: 1 to 63 letters, digits, `-` or `_`, a letter or digit first.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    text.len() <= 63 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(allowed)
+}
+
+/// What is wrong in a `herd.toml`, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {what}")]
+pub struct HerdError {
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+    /// The mistake.
+    pub what: String,
+}
+
+impl HerdError {
+    fn new(text: &str, error: &toml::de::Error) -> Self {
+        let offset = error.span().map_or(0, |span| span.start);
+        Self::at(text, offset, error.message().trim().replace('\n', "; "))
+    }
+
+    fn name(text: &str, name: &str) -> Self {
+        let what = format!("`{name}` is no host name: use letters, digits, `-` and `_`, at most 63 of them");
+        Self::at(text, text.find(name).unwrap_or(0), what)
+    }
+
+    fn at(text: &str, offset: usize, what: String) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |index| index + 1);
+        Self { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1, what }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: &str) {
+        let error = Herd::parse(text).unwrap_err().to_string();
+        assert!(error.starts_with(expect), "{error}");
+    }
+
+    #[test]
+    fn mistakes_have_line_and_column() {
+        check("[hosts.web1]\nroles = 'web'", "line 2, column 9: invalid type: string \"web\"");
+        check("[hosts.web1]\nroles = ['web']\nadress = 'a'", "line 3, column 1: unknown field `adress`");
+        check("[hosts.web1]", "line 1, column 1: missing field `roles`");
+        check("[hosts.web1\n", "line 1, column 12: unclosed table");
+        check("[hosts.'no name']\nroles = []", "line 1, column 9: `no name` is no host name");
+    }
+
+    #[test]
+    fn hosts_are_found_by_role() {
+        let herd =
+            Herd::parse("[hosts.b]\nroles=['web']\n[hosts.a]\nroles=['web','db']\n[hosts.c]\nroles=['db']").unwrap();
+        assert_eq!(herd.with_role("web").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(herd.with_role("cache").count(), 0);
+    }
+}

@@ -1,0 +1,15 @@
+//! The core of Wildebeest.
+//!
+//! The pure part decides: [`chain`] (which migrations there are, in which order), [`herd`] (which hosts there are),
+//! [`change`] (what an operator decided), [`plan`] (what a host does next). The rest acts: [`system`] is the one seam
+//! to the machine, [`registry`] the one seam to git, [`agent`] the loop that carries plans out, and [`runner`] the
+//! command line of a host. See `ARCHITECTURE.md` at the root of the repository.
+
+pub mod chain;
+#[cfg(feature = "runtime")]
+pub mod change;
+#[cfg(feature = "runtime")]
+pub mod context;
+pub mod herd;
+pub mod registry;
+pub mod system;

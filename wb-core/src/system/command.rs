@@ -1,0 +1,369 @@
+//! Commands as data, run by duct.
+#![expect(clippy::disallowed_methods, reason = "this is the seam that the rest must use")]
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A program and how to run it. It never gets a terminal: standard input is empty unless [`Command::stdin`] says
+/// otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    program: OsString,
+    args: Vec<OsString>,
+    env: BTreeMap<OsString, Option<OsString>>,
+    only_env: bool,
+    dir: Option<PathBuf>,
+    stdin: Vec<u8>,
+    timeout: Option<Duration>,
+}
+
+impl Command {
+    /// A program, looked up in `PATH` when it has no slash.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Self {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            only_env: false,
+            dir: None,
+            stdin: Vec::new(),
+            timeout: None,
+        }
+    }
+
+    /// A line for `/bin/sh -c`.
+    pub fn shell(line: impl AsRef<OsStr>) -> Self {
+        Self::new("/bin/sh").arg("-c").arg(line)
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.insert(name.as_ref().to_owned(), Some(value.as_ref().to_owned()));
+        self
+    }
+
+    /// Takes a variable away.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.env.insert(name.as_ref().to_owned(), None);
+        self
+    }
+
+    /// Inherits nothing: the child sees only what [`Command::env`] sets.
+    #[must_use]
+    pub fn env_clear(mut self) -> Self {
+        self.only_env = true;
+        self
+    }
+
+    /// Runs it in `dir`.
+    #[must_use]
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.dir = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// What it reads on standard input.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// Kills it after `timeout`.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// The command line, for messages.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let words = std::iter::once(&self.program).chain(&self.args);
+        words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Runs it on this machine. See [`super::System::run`].
+    ///
+    /// # Errors
+    /// When it can't be started, or does not end within its timeout.
+    pub fn run(&self) -> Result<Output, CommandError> {
+        Real.run(self)
+    }
+
+    /// Runs it on this machine and expects exit code 0; gives its standard output without the last line break.
+    ///
+    /// # Errors
+    /// As [`Command::run`], and when the exit code is not 0.
+    pub fn read(&self) -> Result<String, CommandError> {
+        self.run()?.success(self).map(|output| output.text())
+    }
+
+    /// Starts it on this machine with the output streams going where this process's go (or, with `log`, to a file),
+    /// and does not wait.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start(&self, log: Option<&Path>) -> Result<Child, CommandError> {
+        let mut expression = self.expression();
+        if let Some(log) = log {
+            expression = expression.stderr_to_stdout().stdout_path(log);
+        }
+        let handle = expression.start().map_err(|source| self.not_started(source))?;
+        Ok(Child { handle })
+    }
+
+    /// Replaces this process by the command, keeping its pid. Comes back only when that failed.
+    #[must_use]
+    pub fn exec(&self) -> CommandError {
+        use std::os::unix::process::CommandExt as _;
+        let mut command = std::process::Command::new(&self.program);
+        command.args(&self.args);
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        self.not_started(command.exec())
+    }
+
+    fn expression(&self) -> duct::Expression {
+        let mut expression = duct::cmd(&self.program, &self.args).stdin_bytes(self.stdin.clone()).unchecked();
+        if let Some(dir) = &self.dir {
+            expression = expression.dir(dir);
+        }
+        if self.only_env {
+            return expression.full_env(self.env.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+        }
+        for (name, value) in &self.env {
+            expression = match value {
+                Some(value) => expression.env(name, value),
+                None => expression.env_remove(name),
+            };
+        }
+        expression
+    }
+
+    fn not_started(&self, source: io::Error) -> CommandError {
+        match source.kind() {
+            io::ErrorKind::NotFound => {
+                CommandError::NotFound { program: self.program.to_string_lossy().into_owned(), source }
+            }
+            _ => CommandError::Start { line: self.line(), source },
+        }
+    }
+}
+
+/// A command that runs beside this process.
+#[derive(Debug)]
+pub struct Child {
+    handle: duct::Handle,
+}
+
+impl Child {
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.handle.pids().first().copied()
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        !matches!(self.handle.try_wait(), Ok(None))
+    }
+
+    /// Kills it and waits for its end. A process that has ended is no error.
+    pub fn kill(&self) {
+        drop(self.handle.kill());
+        drop(self.handle.wait());
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Output {
+    /// The exit code; 128 plus the number for a signal.
+    pub code: i32,
+    /// What it wrote to standard output.
+    pub stdout: Vec<u8>,
+    /// What it wrote to standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// Standard output as text, without line breaks at its end.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim_end_matches('\n').to_owned()
+    }
+
+    /// Standard error as text, without line breaks at its end.
+    #[must_use]
+    pub fn error_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim_end_matches('\n').to_owned()
+    }
+
+    /// Itself, when the exit code is 0.
+    ///
+    /// # Errors
+    /// When it is not: the message names the command and the end of what it said.
+    pub fn success(self, command: &Command) -> Result<Self, CommandError> {
+        if self.code == 0 {
+            return Ok(self);
+        }
+        let said = if self.stderr.is_empty() { &self.stdout } else { &self.stderr };
+        Err(CommandError::Failed { line: command.line(), code: self.code, said: tail(said) })
+    }
+}
+
+/// Why a command gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// No such program.
+    #[error("the program `{program}` is not installed")]
+    NotFound {
+        /// What was looked for.
+        program: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// It did not start.
+    #[error("`{line}` could not be started")]
+    Start {
+        /// The command line.
+        line: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// It ended with another exit code than 0.
+    #[error("`{line}` ended with exit code {code}: {said}")]
+    Failed {
+        /// The command line.
+        line: String,
+        /// The exit code; 128 plus the number for a signal.
+        code: i32,
+        /// The end of what it wrote.
+        said: String,
+    },
+    /// It ran for too long, and was killed.
+    #[error("`{line}` did not end within {} s and was killed", timeout.as_secs())]
+    TimedOut {
+        /// The command line.
+        line: String,
+        /// How long it had.
+        timeout: Duration,
+    },
+}
+
+/// A way to run commands.
+pub trait Processes: Send + Sync {
+    /// See [`super::System::run`].
+    ///
+    /// # Errors
+    /// When it can't be started, or does not end within its timeout.
+    fn run(&self, command: &Command) -> Result<Output, CommandError>;
+}
+
+/// Real processes of this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Real;
+
+impl Processes for Real {
+    fn run(&self, command: &Command) -> Result<Output, CommandError> {
+        let expression = command.expression().stdout_capture().stderr_capture();
+        let handle = expression.start().map_err(|source| command.not_started(source))?;
+        let ended = match command.timeout {
+            Some(timeout) => handle.wait_timeout(timeout),
+            None => handle.wait().map(Some),
+        };
+        match ended.map_err(|source| CommandError::Start { line: command.line(), source })? {
+            Some(output) => Ok(Output {
+                code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
+                stdout: output.stdout.clone(),
+                stderr: output.stderr.clone(),
+            }),
+            None => {
+                drop(handle.kill());
+                Err(CommandError::TimedOut { line: command.line(), timeout: command.timeout.unwrap_or_default() })
+            }
+        }
+    }
+}
+
+const TAIL: usize = 1024;
+
+fn tail(bytes: &[u8]) -> String {
+    let start = bytes.len().saturating_sub(TAIL);
+    String::from_utf8_lossy(&bytes[start..]).trim().to_owned()
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_quotes_what_a_shell_would_split() {
+        let command = Command::new("echo").args(["plain", "two words", "it's"]);
+        assert_eq!(command.line(), r"echo plain 'two words' 'it'\''s'");
+    }
+
+    #[test]
+    fn output_and_exit_code_come_back() {
+        let output = Command::shell("echo out; echo err >&2; exit 3").run().unwrap();
+        assert_eq!((output.code, output.text(), output.error_text()), (3, "out".into(), "err".into()));
+    }
+
+    #[test]
+    fn a_failure_names_the_command_and_what_it_said() {
+        let error = Command::shell("echo no >&2; exit 2").read().unwrap_err();
+        assert_eq!(error.to_string(), "`/bin/sh -c 'echo no >&2; exit 2'` ended with exit code 2: no");
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = Command::new("no-such-program").run().unwrap_err();
+        assert_eq!(error.to_string(), "the program `no-such-program` is not installed");
+    }
+
+    #[test]
+    fn a_command_that_runs_too_long_is_killed() {
+        let error = Command::new("sleep").arg("60").timeout(Duration::from_millis(50)).run().unwrap_err();
+        assert!(matches!(error, CommandError::TimedOut { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_cleared_environment_holds_only_what_was_set() {
+        let output = Command::new("/usr/bin/env").env_clear().env("A", "1").read().unwrap();
+        assert_eq!(output, "A=1");
+    }
+}

@@ -1,0 +1,376 @@
+//! Files. Every write is atomic (a temporary file beside the target, renamed over it) and on disk when it returns
+//! (the file and its directory are fsynced): after a crash there is the old content or the new one, nothing between.
+#![expect(clippy::disallowed_methods, reason = "this is the seam that the rest must use")]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::System;
+
+/// What failed, on which path, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {action} {}", path.display())]
+pub struct FileError {
+    /// What was being done.
+    pub action: &'static str,
+    /// To which path.
+    pub path: PathBuf,
+    /// The system's error.
+    pub source: io::Error,
+}
+
+/// Results of this module.
+pub type Result<T, E = FileError> = std::result::Result<T, E>;
+
+/// What a path leads to; links are not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A device, a socket, a pipe.
+    Other,
+}
+
+/// What is known of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: Kind,
+    /// Its permission bits, as in `0o644`.
+    pub mode: u32,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// Mode and, where given, owner and group of a file that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: u32,
+    /// The owner, or whoever writes.
+    pub uid: Option<u32>,
+    /// The group, or that of whoever writes.
+    pub gid: Option<u32>,
+}
+
+impl Attributes {
+    /// A mode, and the owner and group of whoever writes.
+    #[must_use]
+    pub const fn mode(mode: u32) -> Self {
+        Self { mode, uid: None, gid: None }
+    }
+}
+
+/// The content of a file.
+///
+/// # Errors
+/// When it can't be read.
+pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
+    let path = path.as_ref();
+    fs::read(path).map_err(failed("read", path))
+}
+
+/// The content of a text file.
+///
+/// # Errors
+/// When it can't be read, or is not UTF-8.
+pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
+    let path = path.as_ref();
+    fs::read_to_string(path).map_err(failed("read", path))
+}
+
+/// The content of a file, or nothing where there is none.
+///
+/// # Errors
+/// When it is there and can't be read.
+pub fn read_optional(path: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
+    absent_as_none(read(path))
+}
+
+/// Writes a file, with `mode`.
+///
+/// # Errors
+/// When any part fails; the old content is then still there.
+pub fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>, mode: u32) -> Result<()> {
+    write_with(path, content, Attributes::mode(mode))
+}
+
+/// Writes a file, with mode, owner and group set before it takes the old one's place.
+///
+/// # Errors
+/// When any part fails; the old content is then still there.
+pub fn write_with(path: impl AsRef<Path>, content: impl AsRef<[u8]>, attributes: Attributes) -> Result<()> {
+    let path = path.as_ref();
+    let temporary = beside(path);
+    let written = fill(&temporary, content.as_ref(), attributes)
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| sync_parent(path));
+    if written.is_err() {
+        drop(fs::remove_file(&temporary));
+    }
+    written.map_err(failed("write", path))
+}
+
+/// Makes a directory and those above it. One that is there stays as it is.
+///
+/// # Errors
+/// When one of them can't be made.
+pub fn create_dir(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    fs::create_dir_all(path).map_err(failed("make the directory", path))
+}
+
+/// Removes a file or a link. True when there was one.
+///
+/// # Errors
+/// When it is there and can't be removed.
+pub fn remove(path: impl AsRef<Path>) -> Result<bool> {
+    let path = path.as_ref();
+    absent_as_none(fs::remove_file(path).map_err(failed("remove", path))).map(|removed| removed.is_some())
+}
+
+/// Removes a directory with all that is in it. True when there was one.
+///
+/// # Errors
+/// When it is there and can't be removed.
+pub fn remove_tree(path: impl AsRef<Path>) -> Result<bool> {
+    let path = path.as_ref();
+    absent_as_none(fs::remove_dir_all(path).map_err(failed("remove", path))).map(|removed| removed.is_some())
+}
+
+/// Gives a file another name, replacing what has that name.
+///
+/// # Errors
+/// When it can't be renamed, across file systems for one.
+pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+    let to = to.as_ref();
+    fs::rename(from.as_ref(), to).and_then(|()| sync_parent(to)).map_err(failed("rename", from.as_ref()))
+}
+
+/// What is in a directory, sorted by name.
+///
+/// # Errors
+/// When it can't be read.
+pub fn list(path: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
+    let path = path.as_ref();
+    let entries = fs::read_dir(path).map_err(failed("list", path))?;
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|e| e.path())).collect::<io::Result<_>>().map_err(failed("list", path))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// What a path leads to, or nothing where there is nothing. Links are not followed.
+///
+/// # Errors
+/// When it is there and can't be looked at.
+pub fn stat(path: impl AsRef<Path>) -> Result<Option<Stat>> {
+    let path = path.as_ref();
+    let metadata = absent_as_none(fs::symlink_metadata(path).map_err(failed("look at", path)))?;
+    Ok(metadata.map(|metadata| Stat {
+        kind: kind(metadata.file_type()),
+        mode: metadata.mode() & 0o7777,
+        uid: metadata.uid(),
+        gid: metadata.gid(),
+        size: metadata.size(),
+    }))
+}
+
+/// Whether there is anything at `path`, a dangling link included.
+#[must_use]
+pub fn exists(path: impl AsRef<Path>) -> bool {
+    matches!(stat(path), Ok(Some(_)))
+}
+
+/// Sets the permission bits.
+///
+/// # Errors
+/// When they can't be set.
+pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
+    let path = path.as_ref();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed("set the mode of", path))
+}
+
+/// Sets owner and group, where given.
+///
+/// # Errors
+/// When they can't be set.
+pub fn set_owner(path: impl AsRef<Path>, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
+    let path = path.as_ref();
+    std::os::unix::fs::lchown(path, uid, gid).map_err(failed("set the owner of", path))
+}
+
+/// Makes a symbolic link at `path` that leads to `target`.
+///
+/// # Errors
+/// When something is there already, or it can't be made.
+pub fn link(target: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    std::os::unix::fs::symlink(target, path).map_err(failed("link", path))
+}
+
+/// Where a symbolic link leads.
+///
+/// # Errors
+/// When it is no link, or can't be read.
+pub fn read_link(path: impl AsRef<Path>) -> Result<PathBuf> {
+    let path = path.as_ref();
+    fs::read_link(path).map_err(failed("read the link", path))
+}
+
+/// The path without links and dots.
+///
+/// # Errors
+/// When a part of it is not there.
+pub fn canonical(path: impl AsRef<Path>) -> Result<PathBuf> {
+    let path = path.as_ref();
+    fs::canonicalize(path).map_err(failed("resolve", path))
+}
+
+/// Copies a file's content and mode.
+///
+/// # Errors
+/// When one side can't be read or written.
+pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+    let mode = stat(&from)?.map_or(0o644, |stat| stat.mode);
+    write(to, read(from)?, mode)
+}
+
+/// A lock on a file, held until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
+
+/// Takes the lock of `path`, or gives nothing when somebody else holds it.
+///
+/// # Errors
+/// When the file can't be made.
+pub fn try_lock(path: impl AsRef<Path>) -> Result<Option<Lock>> {
+    let path = path.as_ref();
+    let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+    let file = open.map_err(failed("lock", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(source)) => Err(failed("lock", path)(source)),
+    }
+}
+
+impl System {
+    /// [`read_optional`], on this machine.
+    ///
+    /// # Errors
+    /// When it is there and can't be read.
+    pub fn read_file(&self, path: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
+        read_optional(self.path(path))
+    }
+
+    /// [`write_with`], on this machine.
+    ///
+    /// # Errors
+    /// When any part fails; the old content is then still there.
+    pub fn write_file(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>, attributes: Attributes) -> Result<()> {
+        write_with(self.path(path), content, attributes)
+    }
+
+    /// [`stat`], on this machine.
+    ///
+    /// # Errors
+    /// When it is there and can't be looked at.
+    pub fn stat(&self, path: impl AsRef<Path>) -> Result<Option<Stat>> {
+        stat(self.path(path))
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
+    let path = path.to_owned();
+    move |source| FileError { action, path, source }
+}
+
+fn absent_as_none<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if matches!(error.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    path.with_file_name(format!(".{name}.{}.new", std::process::id()))
+}
+
+fn fill(path: &Path, content: &[u8], attributes: Attributes) -> io::Result<()> {
+    drop(fs::remove_file(path));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(content)?;
+    if attributes.uid.is_some() || attributes.gid.is_some() {
+        std::os::unix::fs::fchown(&file, attributes.uid, attributes.gid)?;
+    }
+    file.set_permissions(fs::Permissions::from_mode(attributes.mode))?;
+    file.sync_all()
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
+fn kind(file_type: fs::FileType) -> Kind {
+    match file_type {
+        t if t.is_file() => Kind::File,
+        t if t.is_dir() => Kind::Directory,
+        t if t.is_symlink() => Kind::Link,
+        _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_sets_content_and_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        write(&path, "one", 0o640).unwrap();
+        assert_eq!((read_text(&path).unwrap(), stat(&path).unwrap().unwrap().mode), ("one".into(), 0o640));
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_content_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("a");
+        create_dir(target.join("in the way")).unwrap();
+        let error = write(&target, "one", 0o644).unwrap_err();
+        assert_eq!(error.to_string(), format!("could not write {}", target.display()));
+        assert_eq!(list(dir.path()).unwrap(), [target]);
+    }
+
+    #[test]
+    fn what_is_absent_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read_optional(dir.path().join("a")).unwrap(), None);
+        assert_eq!(stat(dir.path().join("a")).unwrap(), None);
+        assert!(!remove(dir.path().join("a")).unwrap());
+    }
+
+    #[test]
+    fn a_lock_is_held_by_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = try_lock(dir.path().join("lock")).unwrap();
+        assert!(first.is_some());
+        assert!(try_lock(dir.path().join("lock")).unwrap().is_none());
+        drop(first);
+        assert!(try_lock(dir.path().join("lock")).unwrap().is_some());
+    }
+}
