@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::chain::{Chain, Digest, Sha1};
-use crate::context::MaxOut;
+use crate::chain::{Chain, Digest, Link, Sha1};
+use crate::context::{HerdView, MaxOut};
 
 /// All that the herd is told, after one change.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -40,6 +40,127 @@ pub struct Manifest {
     /// The admitted and the expected hosts by name.
     #[serde(default)]
     pub hosts: BTreeMap<String, HostManifest>,
+}
+
+impl Manifest {
+    /// The text that is committed.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        // A manifest is made of strings, numbers and maps with string keys: serde_json never fails on these.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Reads what [`Manifest::encode`] wrote.
+    ///
+    /// # Errors
+    /// When the text is no manifest, or its target is not in its chain.
+    pub fn decode(text: &str) -> Result<Self, ManifestError> {
+        let manifest: Self = serde_json::from_str(text).map_err(|source| ManifestError::Syntax { source })?;
+        match manifest.target {
+            Some(target) if manifest.chain.get(target).is_none() => Err(ManifestError::Target { target }),
+            _ => Ok(manifest),
+        }
+    }
+
+    /// Whether this may come right after `parent`: its number is the next, and its chain is the parent's, perhaps with
+    /// more links at its end.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub fn follows(&self, parent: Option<&Manifest>) -> Result<(), ManifestError> {
+        let expected = parent.map_or(0, |parent| parent.number) + 1;
+        if self.number != expected {
+            return Err(ManifestError::Number { expected, found: self.number });
+        }
+        let Some(parent) = parent else { return Ok(()) };
+        match self.chain.extends(&parent.chain) {
+            true => Ok(()),
+            false => Err(ManifestError::Diverged { from: parent.chain.tip().map(ToString::to_string) }),
+        }
+    }
+
+    /// The link that the herd is to reach.
+    #[must_use]
+    pub fn target_link(&self) -> Option<&Link> {
+        self.target.and_then(|target| self.chain.get(target))
+    }
+
+    /// The names of the admitted hosts that have `role`.
+    pub fn admitted<'a>(&'a self, role: &'a str) -> impl Iterator<Item = &'a str> {
+        let admitted = self.hosts.iter().filter(|(_, host)| host.identity.is_some());
+        admitted.filter(move |(_, host)| host.roles.contains(role)).map(|(name, _)| name.as_str())
+    }
+
+    /// The host that this machine is.
+    #[must_use]
+    pub fn host_of(&self, uuid: Uuid) -> Option<(&str, &HostManifest)> {
+        let is = |host: &HostManifest| host.identity.as_ref().is_some_and(|identity| identity.uuid == uuid);
+        self.hosts.iter().find(|(_, host)| is(host)).map(|(name, host)| (name.as_str(), host))
+    }
+
+    /// How many hosts of `role` may be out of load at once.
+    #[must_use]
+    pub fn limit(&self, role: &str) -> usize {
+        let max_out = self.roles.get(role).map_or(MaxOut::Hosts(1), |policy| policy.max_out);
+        max_out.of(self.admitted(role).count())
+    }
+
+    /// The admitted hosts as migrations on `me` see them.
+    #[must_use]
+    pub fn view(&self, me: &str) -> HerdView {
+        let admitted = self.hosts.iter().filter(|(_, host)| host.identity.is_some());
+        let members = admitted.map(|(name, host)| Member {
+            name: name.clone(),
+            roles: host.roles.clone(),
+            address: host.address.clone(),
+            settings: host.settings.clone(),
+        });
+        HerdView { me: me.to_owned(), members: members.collect() }
+    }
+}
+
+impl std::fmt::Display for Manifest {
+    /// Number, kind and message in a line: `3 deploy: the second page`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.kind {
+            ChangeKind::Deploy => "deploy",
+            ChangeKind::Admit => "admit",
+        };
+        write!(f, "{} {kind}: {}", self.number, self.message.lines().next().unwrap_or_default())
+    }
+}
+
+/// Why a manifest does not count.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// It can't be read.
+    #[error("its manifest can't be read")]
+    Syntax {
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Its target is no link of its chain.
+    #[error("its target {} is not in its chain", target.short())]
+    Target {
+        /// The target.
+        target: Sha1,
+    },
+    /// Its number is not the next.
+    #[error("it has the number {found} where {expected} comes next")]
+    Number {
+        /// The next number.
+        expected: u64,
+        /// Its number.
+        found: u64,
+    },
+    /// Its chain is not a continuation.
+    #[error("its chain does not continue the one before, which ends at {}", from.as_deref().unwrap_or("nothing"))]
+    Diverged {
+        /// The last link of the chain before.
+        from: Option<String>,
+    },
 }
 
 /// The kinds of change.
@@ -107,4 +228,68 @@ pub struct Member {
     pub address: Option<String>,
     /// Its data.
     pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(names: &[&str]) -> Chain {
+        let link = |name: &&str| Link {
+            name: (*name).to_owned(),
+            sha1: Sha1::from_bytes([name.as_bytes()[0]; 20]),
+            role: "web".into(),
+            digest: Digest::of(name.as_bytes()),
+            wait: None,
+        };
+        Chain::new(names.iter().map(link).collect()).unwrap()
+    }
+
+    fn manifest(number: u64, names: &[&str]) -> Manifest {
+        Manifest { number, chain: chain(names), message: "m".into(), ..Manifest::default() }
+    }
+
+    #[test]
+    fn a_change_continues_its_parent() {
+        let check = |new: &Manifest, parent: Option<&Manifest>, expect: &str| {
+            let said = new.follows(parent).map_or_else(|error| error.to_string(), |()| String::new());
+            assert_eq!(said, expect);
+        };
+        check(&manifest(1, &["a"]), None, "");
+        check(&manifest(2, &["a"]), None, "it has the number 2 where 1 comes next");
+        check(&manifest(3, &["a", "b"]), Some(&manifest(2, &["a"])), "");
+        check(&manifest(3, &["a", "b"]), Some(&manifest(3, &["a"])), "it has the number 3 where 4 comes next");
+        let diverged = "its chain does not continue the one before, which ends at `b` (6262626)";
+        check(&manifest(3, &["a", "c"]), Some(&manifest(2, &["a", "b"])), diverged);
+    }
+
+    #[test]
+    fn a_manifest_is_read_back() {
+        let mut manifest = manifest(1, &["a"]);
+        manifest.target = Some(Sha1::from_bytes([b'a'; 20]));
+        manifest.roles.insert("web".into(), RolePolicy { max_out: MaxOut::Percent(25) });
+        assert_eq!(Manifest::decode(&manifest.encode()).unwrap(), manifest);
+    }
+
+    #[test]
+    fn a_broken_manifest_is_refused() {
+        let check = |text: &str, expect: &str| assert_eq!(Manifest::decode(text).unwrap_err().to_string(), expect);
+        check("", "its manifest can't be read");
+        let elsewhere = Manifest { target: Some(Sha1::from_bytes([9; 20])), ..manifest(1, &["a"]) };
+        check(&elsewhere.encode(), "its target 0909090 is not in its chain");
+    }
+
+    #[test]
+    fn only_admitted_hosts_count() {
+        let mut manifest = manifest(1, &["a"]);
+        let identity = |n| Some(Identity { uuid: Uuid::from_u128(n), key: String::new() });
+        for (name, identity) in [("web1", identity(1)), ("web2", identity(2)), ("web3", None)] {
+            let host = HostManifest { roles: ["web".to_owned()].into(), identity, ..HostManifest::default() };
+            manifest.hosts.insert(name.into(), host);
+        }
+        assert_eq!(manifest.admitted("web").collect::<Vec<_>>(), ["web1", "web2"]);
+        assert_eq!(manifest.host_of(Uuid::from_u128(2)).unwrap().0, "web2");
+        manifest.roles.insert("web".into(), RolePolicy { max_out: MaxOut::Percent(100) });
+        assert_eq!(manifest.limit("web"), 2);
+    }
 }

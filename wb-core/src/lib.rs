@@ -5,11 +5,21 @@
 //! to the machine, [`registry`] the one seam to git, [`agent`] the loop that carries plans out, and [`runner`] the
 //! command line of a host. See `ARCHITECTURE.md` at the root of the repository.
 
+#[cfg(feature = "runtime")]
+pub mod agent;
 pub mod chain;
 #[cfg(feature = "runtime")]
 pub mod change;
 #[cfg(feature = "runtime")]
 pub mod context;
 pub mod herd;
+#[cfg(feature = "runtime")]
+pub mod plan;
+#[cfg(feature = "runtime")]
+pub mod pool;
 pub mod registry;
+#[cfg(feature = "runtime")]
+pub mod report;
+#[cfg(feature = "runtime")]
+pub mod runner;
 pub mod system;

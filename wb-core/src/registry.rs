@@ -1,1 +1,35 @@
 //! The one seam to git.
+//!
+//! The network is always the `git` command, since it brings what libgit2 has not: ssh configuration, credential
+//! helpers, protocol v2, atomic pushes, and leases. git2 reads and writes local objects. Every update of a shared ref
+//! names the value that it expects there, and every shared value carries a nonce: a push of an object that the ref
+//! already points to would otherwise count as won, whatever the lease says.
+
+#[cfg(feature = "runtime")]
+mod git;
+#[cfg(feature = "runtime")]
+mod herd;
+#[cfg(feature = "runtime")]
+mod log;
+#[cfg(feature = "runtime")]
+mod objects;
+#[cfg(feature = "runtime")]
+mod porcelain;
+#[cfg(feature = "runtime")]
+mod refs;
+#[cfg(feature = "runtime")]
+mod remote;
+#[cfg(feature = "runtime")]
+mod signature;
+
+#[cfg(feature = "runtime")]
+pub use {
+    git::{Access, Git, identity},
+    herd::ReportCache,
+    log::{ChangeLog, LogError, VerifiedChange},
+    objects::{Commit, NewCommit, ObjectError, Objects},
+    porcelain::{PushLine, Verdict, parse_push},
+    refs::RefName,
+    remote::{Pushed, RefUpdate, Registry, RegistryError},
+    signature::{AllowedSigners, SignatureError, SigningKey, generate, public_key},
+};

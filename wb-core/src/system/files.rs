@@ -130,6 +130,16 @@ pub fn create_dir(path: impl AsRef<Path>) -> Result<()> {
     fs::create_dir_all(path).map_err(failed("make the directory", path))
 }
 
+/// Makes a new directory that only its owner can enter.
+///
+/// # Errors
+/// When there is something at `path`, or it can't be made.
+pub fn create_private_dir(path: impl AsRef<Path>) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let path = path.as_ref();
+    fs::DirBuilder::new().mode(0o700).create(path).map_err(failed("make the directory", path))
+}
+
 /// Removes a file or a link. True when there was one.
 ///
 /// # Errors

@@ -1,0 +1,231 @@
+//! The agent: the loop that carries plans out.
+//!
+//! One [`Agent::tick`] looks at the remote, accepts changes, takes over a new runner when the host may, and then acts
+//! until there is nothing to do but wait. What it does next is decided by [`crate::plan`] and by the [`phase`] on
+//! disk; the code here makes no choices of its own. Every step writes its intent before it acts.
+
+mod act;
+mod claim;
+pub mod incarnation;
+mod look;
+pub mod pace;
+pub mod phase;
+pub mod preview;
+mod publish;
+mod run;
+mod store;
+mod upgrade;
+
+use std::cell::{Cell, RefCell};
+
+pub use act::Rest;
+pub use run::run_link;
+pub use store::{How, LinkRecord, Record, Reports, Store, StoreError};
+pub use upgrade::RUNNER_FILE;
+
+use crate::chain::Digest;
+use crate::plan::Stop;
+use crate::registry::{AllowedSigners, LogError, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange};
+use crate::report::{Doing, Report};
+use crate::runner::{Catalog, Home, HomeError, HostConfig};
+use crate::system::{CommandError, FileError, System};
+
+/// One host.
+pub struct Agent<'a> {
+    home: Home,
+    config: HostConfig,
+    catalog: &'a Catalog,
+    system: &'a System,
+    store: Store,
+    registry: Registry,
+    allowed: AllowedSigners,
+    key: SigningKey,
+    public: String,
+    runner: Digest,
+    change: Option<VerifiedChange>,
+    distrust: Option<String>,
+    cache: ReportCache,
+    published: Option<Report>,
+    journal: Journal<'a>,
+}
+
+/// What the agent wants after a tick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Look again at the next poll.
+    Poll,
+    /// Look again at once.
+    Again,
+    /// The new runner is installed: run it in place of this one.
+    Exec,
+}
+
+/// Why a tick failed. The next one tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The host's own record.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The host's own files.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The remote.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The log of changes, as far as this host has accepted it.
+    #[error("the change that this host accepted last can't be read")]
+    Log(#[from] LogError),
+    /// The host's key.
+    #[error(transparent)]
+    Key(#[from] crate::registry::SignatureError),
+    /// Somebody else reports under this host's identity.
+    #[error("another machine reports as `{name}`: this one does nothing until that is settled")]
+    TakenOver {
+        /// The host's name.
+        name: String,
+    },
+    /// The new runner can't be started.
+    #[error("the new runner does not start")]
+    Runner(#[source] CommandError),
+}
+
+impl<'a> Agent<'a> {
+    /// The agent of the host whose files are in `home`.
+    ///
+    /// # Errors
+    /// When the machine is not enrolled, or its files can't be read.
+    pub fn open(
+        home: Home,
+        catalog: &'a Catalog,
+        system: &'a System,
+        runner: Digest,
+        log: &'a dyn Fn(&str),
+    ) -> Result<Self, AgentError> {
+        let config = home.read_config()?;
+        let store = Store::open(&home.record())?;
+        let registry = home.registry(&config.remote)?;
+        let allowed = home.read_allowed_signers()?;
+        let key = SigningKey::new(home.key());
+        let public = crate::registry::public_key(&home.key())?;
+        let mut agent = Self {
+            key,
+            public,
+            home,
+            config,
+            catalog,
+            system,
+            store,
+            registry,
+            allowed,
+            runner,
+            change: None,
+            distrust: None,
+            cache: ReportCache::default(),
+            published: None,
+            journal: Journal { log, tail: RefCell::default(), quiet: Cell::new(None) },
+        };
+        agent.recall()?;
+        Ok(agent)
+    }
+
+    /// Looks, thinks and acts until there is nothing to do but wait.
+    ///
+    /// # Errors
+    /// When the remote or the disk is out of reach, or another machine reports under this identity. Nothing is lost:
+    /// the next tick goes on where this one stopped.
+    pub fn tick(&mut self) -> Result<Next, AgentError> {
+        self.note_boot()?;
+        match self.look() {
+            Err(error) if self.store.record().phase.needs_remote() => return Err(error),
+            Err(error) => self.journal.say(&format!("going on without the remote: {error}")),
+            Ok(()) => {}
+        }
+        if self.upgrade()? {
+            return Ok(Next::Exec);
+        }
+        match self.act()? {
+            Rest::Again => Ok(Next::Again),
+            Rest::Until(doing) => self.publish(&doing).map(|()| Next::Poll),
+        }
+    }
+
+    /// Who this host is.
+    #[must_use]
+    pub fn config(&self) -> &HostConfig {
+        &self.config
+    }
+
+    /// Whether the last tick left nothing that people must look at.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.published.as_ref().is_none_or(|report| report.doing.is_healthy())
+    }
+
+    /// What to do next, from what was fetched last.
+    ///
+    /// # Errors
+    /// When the local copy of the refs can't be read.
+    pub fn next(&mut self) -> Result<crate::plan::Plan, AgentError> {
+        self.plan()
+    }
+
+    /// What the disk says.
+    #[must_use]
+    pub fn record(&self) -> Record {
+        self.store.record()
+    }
+
+    /// The newest accepted change.
+    #[must_use]
+    pub fn change(&self) -> Option<&VerifiedChange> {
+        self.change.as_ref()
+    }
+}
+
+impl std::fmt::Debug for Agent<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent").field("config", &self.config).field("record", &self.record()).finish_non_exhaustive()
+    }
+}
+
+impl From<Stop> for Doing {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Failed(failure) => Self::Failed(failure),
+            Stop::Diverged { .. } => Self::Stopped { why: stop.to_string() },
+        }
+    }
+}
+
+/// What the agent says: to its own log, and, as a bounded tail, in its report.
+struct Journal<'a> {
+    log: &'a dyn Fn(&str),
+    tail: RefCell<String>,
+    quiet: Cell<Option<Digest>>,
+}
+
+const TAIL: usize = 32 << 10;
+
+impl Journal<'_> {
+    fn say(&self, line: &str) {
+        (self.log)(line);
+        let mut tail = self.tail.borrow_mut();
+        tail.push_str(line);
+        tail.push('\n');
+        if tail.len() > TAIL {
+            let cut = tail.char_indices().map(|(at, _)| at).find(|at| *at >= tail.len() - TAIL / 2).unwrap_or(0);
+            tail.drain(..cut);
+        }
+    }
+
+    /// Says what is only news when it differs from the last such line.
+    fn say_once(&self, line: &str) {
+        let digest = Digest::of(line.as_bytes());
+        if self.quiet.replace(Some(digest)) != Some(digest) {
+            self.say(line);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Acting: one step for each phase, until there is nothing to do but wait.
+
+use std::collections::BTreeMap;
+
+use super::phase::{Event, Held, Leg, Phase};
+use super::run::{enter, run_link};
+use super::{Agent, AgentError};
+use crate::chain::{Link, Sha1};
+use crate::context::{HerdView, Role};
+use crate::plan::{Plan, Situation, plan, still_failed};
+use crate::pool::Pool;
+use crate::report::{Doing, Failure};
+
+/// What is left to do in this tick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rest {
+    /// Look again at once.
+    Again,
+    /// Nothing until the next poll; this is what the host is doing meanwhile.
+    Until(Doing),
+}
+
+enum Step {
+    /// The phase or the state moved.
+    Moved,
+    Rest(Rest),
+}
+
+impl Step {
+    fn until(doing: Doing) -> Result<Self, AgentError> {
+        Ok(Self::Rest(Rest::Until(doing)))
+    }
+}
+
+impl Agent<'_> {
+    pub(super) fn act(&mut self) -> Result<Rest, AgentError> {
+        loop {
+            if let Step::Rest(rest) = self.step()? {
+                return Ok(rest);
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, AgentError> {
+        match self.store.record().phase {
+            Phase::InLoad => self.in_load(),
+            Phase::Claiming { leg } => self.settle_claim(&leg),
+            Phase::Leaving { .. } => self.leave(),
+            Phase::Out { leg } => self.out(&leg),
+            Phase::Running { link, .. } => self.run(link),
+            Phase::Failed { failure, .. } => self.failed(failure),
+            Phase::Rejoining { .. } => self.rejoin(),
+            Phase::Returning { held } => self.give_back(&held),
+        }
+    }
+
+    fn in_load(&mut self) -> Result<Step, AgentError> {
+        if let Some(why) = self.distrust.clone() {
+            self.journal.say_once(&format!("stopped: {why}"));
+            return Step::until(Doing::Stopped { why });
+        }
+        match self.plan()? {
+            Plan::UpToDate => Step::until(Doing::UpToDate),
+            Plan::Wait(wait) => {
+                let why = wait.to_string();
+                self.journal.say_once(&format!("waits: {why}"));
+                Step::until(Doing::Waiting { why })
+            }
+            Plan::Stop(stop) => {
+                self.journal.say_once(&format!("stopped: {stop}"));
+                Step::until(stop.into())
+            }
+            Plan::PassOver(links) => {
+                self.store.passed_over(&links, self.now())?;
+                Ok(Step::Moved)
+            }
+            Plan::EnterService => {
+                self.store.happened(Event::AtTarget)?;
+                Ok(Step::Moved)
+            }
+            Plan::Leg { claim, until } if claim.is_empty() => self.begin_new(&until),
+            Plan::Leg { claim, until } => self.begin(claim, &until),
+        }
+    }
+
+    /// What to do next, from what was fetched.
+    pub(super) fn plan(&mut self) -> Result<Plan, AgentError> {
+        let reports = match &self.change {
+            Some(change) => self.registry.reports(&change.manifest, &mut self.cache)?,
+            None => BTreeMap::new(),
+        };
+        let pools: BTreeMap<String, Pool> =
+            self.registry.pools()?.into_iter().map(|(role, (_, pool))| (role, pool)).collect();
+        let record = self.store.record();
+        Ok(plan(&Situation {
+            manifest: self.change.as_ref().map(|change| &change.manifest),
+            uuid: self.config.uuid,
+            state: record.state(),
+            in_service: record.in_service,
+            failure: None,
+            compiled: self.catalog.chain(),
+            reports: &reports,
+            pools: &pools,
+        }))
+    }
+
+    /// A host never in service claims nothing, but of two machines with one identity only one may begin: the one that
+    /// writes the report.
+    fn begin_new(&mut self, until: &Link) -> Result<Step, AgentError> {
+        self.publish(&Doing::Running { link: until.name.clone() })?;
+        self.store.happened(Event::LegPlanned(Leg { until: until.sha1, held: None }))?;
+        Ok(Step::Moved)
+    }
+
+    fn begin(&mut self, roles: Vec<String>, until: &Link) -> Result<Step, AgentError> {
+        let leg = Leg { until: until.sha1, held: Some(Held { nonce: uuid::Uuid::new_v4(), roles }) };
+        self.store.happened(Event::LegPlanned(leg.clone()))?;
+        let won = self.claim(&leg)?;
+        self.store.happened(if won { Event::ClaimWon } else { Event::ClaimLost })?;
+        match won {
+            true => {
+                self.journal.say(&format!("out of load, to run up to {until}"));
+                Ok(Step::Moved)
+            }
+            false => Ok(Step::Rest(Rest::Again)),
+        }
+    }
+
+    /// Nobody knows whether the claim of an interrupted push is held: the pools do.
+    fn settle_claim(&mut self, leg: &Leg) -> Result<Step, AgentError> {
+        let won = self.holds(leg)?;
+        self.store.happened(if won { Event::ClaimWon } else { Event::ClaimLost })?;
+        Ok(Step::Moved)
+    }
+
+    fn leave(&mut self) -> Result<Step, AgentError> {
+        match self.each_role("leave", |role| role.leave) {
+            Ok(()) => {
+                self.store.happened(Event::Left)?;
+                Ok(Step::Moved)
+            }
+            Err(trouble) => {
+                self.journal.say_once(&format!("can't leave load: {trouble}"));
+                Step::until(Doing::Leaving { trouble: Some(trouble) })
+            }
+        }
+    }
+
+    fn rejoin(&mut self) -> Result<Step, AgentError> {
+        match self.each_role("rejoin", |role| role.rejoin) {
+            Ok(()) => {
+                self.store.rejoined()?;
+                self.journal.say("in load");
+                Ok(Step::Moved)
+            }
+            Err(trouble) => {
+                self.journal.say_once(&format!("can't rejoin: {trouble}"));
+                Step::until(Doing::Rejoining { trouble: Some(trouble) })
+            }
+        }
+    }
+
+    fn each_role(
+        &self,
+        what: &str,
+        act: impl Fn(&Role) -> fn(&crate::context::Context<'_>) -> anyhow::Result<()>,
+    ) -> Result<(), String> {
+        let herd = self.view();
+        let roles = herd.myself().map(|member| member.roles.clone()).unwrap_or_default();
+        for role in roles.iter().filter_map(|name| self.catalog.role(name)) {
+            let done = enter(self.system, &herd, &self.store, act(role));
+            done.map_err(|error| format!("{what} of role {}: {error}", role.name))?;
+        }
+        Ok(())
+    }
+
+    fn out(&mut self, leg: &Leg) -> Result<Step, AgentError> {
+        let chain = self.catalog.chain();
+        let at = |sha1: Option<Sha1>| sha1.and_then(|sha1| chain.position(sha1));
+        let (here, end) = (at(self.store.record().state()), at(Some(leg.until)));
+        if here >= end {
+            self.store.happened(Event::LegDone)?;
+            return Ok(if leg.held.is_some() { Step::Moved } else { Step::Rest(Rest::Again) });
+        }
+        let link = chain.links()[here.map_or(0, |here| here + 1)].clone();
+        match self.has_role(&link.role) {
+            true => {
+                self.store.happened(Event::LinkStarts(link.sha1))?;
+                self.publish_progress(&link);
+            }
+            false => self.store.passed_over(std::slice::from_ref(&link), self.now())?,
+        }
+        Ok(Step::Moved)
+    }
+
+    fn run(&mut self, sha1: Sha1) -> Result<Step, AgentError> {
+        let Some(link) = self.catalog.chain().get(sha1).cloned() else {
+            let why = format!("the link {} was started by another runner and is not in this one", sha1.short());
+            return Step::until(Doing::Stopped { why });
+        };
+        self.journal.say(&format!("runs {link}"));
+        let herd = self.view();
+        let run = run_link(self.catalog, &link, self.system, &herd, &self.store);
+        run.operations
+            .iter()
+            .filter(|operation| operation.outcome.changed())
+            .for_each(|o| self.journal.say(&o.to_string()));
+        match run.result {
+            Ok(()) => {
+                self.store.done(&link, self.now())?;
+                self.journal.say(&format!("done {link}"));
+            }
+            Err(error) => {
+                self.journal.say(&format!("failed {link}: {error}"));
+                let failure = self.failure(&link, error);
+                self.store.happened(Event::LinkFailed(failure))?;
+            }
+        }
+        Ok(Step::Moved)
+    }
+
+    fn failed(&mut self, failure: Failure) -> Result<Step, AgentError> {
+        let herd = self.change.as_ref().and_then(|c| Some((&c.manifest, c.manifest.host_of(self.config.uuid)?.1)));
+        if herd.is_some_and(|(manifest, host)| !still_failed(&failure, manifest, host)) {
+            self.journal.say(&format!("tries `{}` again, since it or the settings changed", failure.name));
+            self.store.happened(Event::TryAgain)?;
+            return Ok(Step::Moved);
+        }
+        Step::until(Doing::Failed(failure))
+    }
+
+    fn give_back(&mut self, held: &Held) -> Result<Step, AgentError> {
+        self.release(held)?;
+        self.store.happened(Event::Returned)?;
+        Ok(Step::Rest(Rest::Again))
+    }
+
+    fn failure(&self, link: &Link, error: String) -> Failure {
+        let host = self.change.as_ref().and_then(|change| change.manifest.host_of(self.config.uuid));
+        let settings = host.map_or(crate::chain::Digest::of(b""), |(_, host)| crate::plan::settings_digest(host));
+        Failure { link: link.sha1, name: link.name.clone(), digest: link.digest, settings, error }
+    }
+
+    pub(super) fn view(&self) -> HerdView {
+        let name = &self.config.name;
+        self.change.as_ref().map(|change| change.manifest.view(name)).unwrap_or_default()
+    }
+
+    fn has_role(&self, role: &str) -> bool {
+        let host = self.change.as_ref().and_then(|change| change.manifest.host_of(self.config.uuid));
+        host.is_some_and(|(_, host)| host.roles.contains(role))
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.system.clock().now().as_secs()
+    }
+}

@@ -1,0 +1,72 @@
+//! Claims: a place in every pool of one's roles, in one push with one's own report, and back again.
+
+use uuid::Uuid;
+
+use super::phase::{Held, Leg};
+use super::{Agent, AgentError};
+use crate::pool::{Claim, Pool};
+use crate::registry::{Pushed, RefName, RefUpdate};
+use crate::report::Doing;
+
+impl Agent<'_> {
+    /// Claims; false when somebody else was faster or there is no place any more.
+    pub(super) fn claim(&mut self, leg: &Leg) -> Result<bool, AgentError> {
+        let (Some(held), Some(change)) = (&leg.held, &self.change) else { return Ok(false) };
+        let mut updates = Vec::new();
+        for role in &held.roles {
+            let (expected, pool) = self.pool(role)?;
+            let limit = change.manifest.limit(role);
+            let Ok(new) = pool.claim(self.mine(held), limit, change.manifest.number, Uuid::new_v4()) else {
+                return Ok(false);
+            };
+            updates.push(self.pool_update(role, expected, &new)?);
+        }
+        Ok(self.push_with(&Doing::Leaving { trouble: None }, updates)? == Pushed::Won)
+    }
+
+    /// Whether the claim stands in every pool.
+    pub(super) fn holds(&self, leg: &Leg) -> Result<bool, AgentError> {
+        let Some(held) = &leg.held else { return Ok(false) };
+        for role in &held.roles {
+            if !self.pool(role)?.1.holds(held.nonce) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Gives the claim back, together with the new state. Others may be at it at the same moment: then again.
+    pub(super) fn release(&mut self, held: &Held) -> Result<(), AgentError> {
+        loop {
+            let mut updates = Vec::new();
+            for role in &held.roles {
+                let (expected, pool) = self.pool(role)?;
+                if expected.is_some() {
+                    updates.push(self.pool_update(role, expected, &pool.release(self.config.uuid, Uuid::new_v4()))?);
+                }
+            }
+            if self.push_with(&Doing::Waiting { why: "for the next look".into() }, updates)? == Pushed::Won {
+                return Ok(());
+            }
+            self.look()?;
+        }
+    }
+
+    fn mine(&self, held: &Held) -> Claim {
+        Claim { host: self.config.name.clone(), uuid: self.config.uuid, nonce: held.nonce, since: self.now() }
+    }
+
+    fn pool(&self, role: &str) -> Result<(Option<crate::chain::Sha1>, Pool), AgentError> {
+        Ok(self.registry.pools()?.remove(role).map_or((None, Pool::default()), |(sha1, pool)| (Some(sha1), pool)))
+    }
+
+    fn pool_update(
+        &self,
+        role: &str,
+        expected: Option<crate::chain::Sha1>,
+        pool: &Pool,
+    ) -> Result<RefUpdate, AgentError> {
+        let commit = self.registry.write_pool(role, pool, &self.config.name, self.system.clock().now())?;
+        Ok(RefUpdate { name: RefName::Out(role.to_owned()), expected, new: Some(commit) })
+    }
+}

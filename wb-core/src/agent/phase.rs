@@ -1,0 +1,256 @@
+//! Where a host is in a leg. The phase is on disk before the act that it names begins, so that after a crash the
+//! agent knows what it may have half done.
+//!
+//! ```text
+//! InLoad -> Claiming -> Leaving -> Out -> Running -> Out … -> Rejoining -> Returning -> InLoad
+//!               |                            |
+//!               v                            v
+//!            InLoad (lost)                Failed -> Out (tried again)
+//! ```
+//!
+//! A host never in service has nothing to leave: it goes from `InLoad` to `Out` at once, and back from `Out` to
+//! `InLoad` until it enters service.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::chain::Sha1;
+use crate::report::Failure;
+
+/// A claim on a place in the pools of some roles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Of the claim, in each of the pools.
+    pub nonce: Uuid,
+    /// Whose pools.
+    pub roles: Vec<String>,
+}
+
+/// What a host is about to run, in one stay out of load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// Its last link.
+    pub until: Sha1,
+    /// The claim that it is run under; none for a host never in service.
+    pub held: Option<Held>,
+}
+
+/// Where a host is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum Phase {
+    /// Nothing is under way.
+    #[default]
+    InLoad,
+    /// A claim may have been pushed.
+    Claiming {
+        /// For what.
+        leg: Leg,
+    },
+    /// The claim is held; the roles' `leave` may have run.
+    Leaving {
+        /// For what.
+        leg: Leg,
+    },
+    /// Out of load, between links.
+    Out {
+        /// In which leg.
+        leg: Leg,
+    },
+    /// A link may have run in part.
+    Running {
+        /// In which leg.
+        leg: Leg,
+        /// Which link.
+        link: Sha1,
+    },
+    /// The roles' `rejoin` may have run.
+    Rejoining {
+        /// The claim that is given back after it; none on entering service.
+        held: Option<Held>,
+    },
+    /// In load again; the claim may have been given back.
+    Returning {
+        /// The claim.
+        held: Held,
+    },
+    /// A link failed. The host stays out of load and keeps its claim.
+    Failed {
+        /// In which leg.
+        leg: Leg,
+        /// What failed.
+        failure: Failure,
+    },
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A leg was planned.
+    LegPlanned(Leg),
+    /// The push of the claim won.
+    ClaimWon,
+    /// It lost.
+    ClaimLost,
+    /// All roles have left.
+    Left,
+    /// A link is about to run.
+    LinkStarts(Sha1),
+    /// It was run, and its specs passed.
+    LinkDone,
+    /// It failed.
+    LinkFailed(Failure),
+    /// What failed may be tried again.
+    TryAgain,
+    /// All links of the leg are done.
+    LegDone,
+    /// The host is at the target and was never in service.
+    AtTarget,
+    /// All roles have rejoined.
+    Rejoined,
+    /// The claim was given back.
+    Returned,
+    /// The machine booted: whatever the load balancer believed may be forgotten.
+    Booted,
+}
+
+/// An event that can't happen in a phase.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the event {event:?} can't happen in the phase {phase:?}")]
+pub struct IllegalEvent {
+    phase: Box<Phase>,
+    event: Box<Event>,
+}
+
+impl Phase {
+    /// The phase after `event`.
+    ///
+    /// # Errors
+    /// When the event can't happen here.
+    pub fn next(&self, event: Event) -> Result<Self, IllegalEvent> {
+        use Phase::{Claiming, Failed, InLoad, Leaving, Out, Rejoining, Returning, Running};
+        match (self.clone(), event) {
+            (InLoad, Event::LegPlanned(leg)) if leg.held.is_some() => Ok(Claiming { leg }),
+            (InLoad, Event::LegPlanned(leg)) => Ok(Out { leg }),
+            (InLoad, Event::AtTarget) => Ok(Rejoining { held: None }),
+            (Claiming { leg }, Event::ClaimWon) => Ok(Leaving { leg }),
+            (Claiming { .. }, Event::ClaimLost) => Ok(InLoad),
+            (Leaving { leg }, Event::Left) => Ok(Out { leg }),
+            (Out { leg }, Event::LinkStarts(link)) => Ok(Running { leg, link }),
+            (Out { leg: Leg { held: Some(held), .. } }, Event::LegDone) => Ok(Rejoining { held: Some(held) }),
+            (Out { leg: Leg { held: None, .. } }, Event::LegDone) => Ok(InLoad),
+            (Out { leg }, Event::Booted) if leg.held.is_some() => Ok(Leaving { leg }),
+            (Running { leg, .. }, Event::LinkDone) => Ok(Out { leg }),
+            (Running { leg, .. }, Event::LinkFailed(failure)) => Ok(Failed { leg, failure }),
+            (Failed { leg, .. }, Event::TryAgain) => Ok(Out { leg }),
+            (Rejoining { held: Some(held) }, Event::Rejoined) => Ok(Returning { held }),
+            (Rejoining { held: None }, Event::Rejoined) => Ok(InLoad),
+            (Returning { .. }, Event::Returned) => Ok(InLoad),
+            (phase, Event::Booted) => Ok(phase),
+            (phase, event) => Err(IllegalEvent { phase: Box::new(phase), event: Box::new(event) }),
+        }
+    }
+
+    /// The claim that may be held in this phase.
+    #[must_use]
+    pub fn held(&self) -> Option<&Held> {
+        match self {
+            Self::InLoad => None,
+            Self::Claiming { leg } | Self::Leaving { leg } | Self::Out { leg } => leg.held.as_ref(),
+            Self::Running { leg, .. } | Self::Failed { leg, .. } => leg.held.as_ref(),
+            Self::Rejoining { held } => held.as_ref(),
+            Self::Returning { held } => Some(held),
+        }
+    }
+
+    /// Whether another runner may take over: not while a leg is under way, unless it failed or has no claim.
+    #[must_use]
+    pub fn may_upgrade(&self) -> bool {
+        match self {
+            Self::InLoad | Self::Failed { .. } => true,
+            Self::Out { leg } => leg.held.is_none(),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Digest;
+
+    fn sha1(n: u8) -> Sha1 {
+        Sha1::from_bytes([n; 20])
+    }
+
+    fn leg(claimed: bool) -> Leg {
+        let held = claimed.then(|| Held { nonce: Uuid::from_u128(1), roles: vec!["web".into()] });
+        Leg { until: sha1(3), held }
+    }
+
+    fn failure() -> Failure {
+        let digest = Digest::of(b"");
+        Failure { link: sha1(2), name: "page".into(), digest, settings: digest, error: "no".into() }
+    }
+
+    fn walk(events: Vec<Event>) -> String {
+        let mut phase = Phase::InLoad;
+        let mut names = Vec::new();
+        for event in events {
+            phase = phase.next(event).unwrap();
+            names.push(serde_json::to_value(&phase).unwrap()["phase"].as_str().unwrap().to_owned());
+        }
+        names.join(" ")
+    }
+
+    #[test]
+    fn a_leg_of_a_host_in_service() {
+        use Event::{ClaimWon, Left, LegDone, LegPlanned, LinkDone, LinkStarts, Rejoined, Returned};
+        let events =
+            vec![LegPlanned(leg(true)), ClaimWon, Left, LinkStarts(sha1(2)), LinkDone, LegDone, Rejoined, Returned];
+        assert_eq!(walk(events), "claiming leaving out running out rejoining returning in_load");
+    }
+
+    #[test]
+    fn a_leg_of_a_new_host_needs_no_claim() {
+        use Event::{AtTarget, LegDone, LegPlanned, LinkDone, LinkStarts, Rejoined};
+        let events = vec![LegPlanned(leg(false)), LinkStarts(sha1(2)), LinkDone, LegDone, AtTarget, Rejoined];
+        assert_eq!(walk(events), "out running out in_load rejoining in_load");
+    }
+
+    #[test]
+    fn a_failure_keeps_the_claim_until_it_is_tried_again() {
+        use Event::{ClaimWon, Left, LegPlanned, LinkFailed, LinkStarts, TryAgain};
+        let mut phase = Phase::InLoad;
+        for event in [LegPlanned(leg(true)), ClaimWon, Left, LinkStarts(sha1(2)), LinkFailed(failure())] {
+            phase = phase.next(event).unwrap();
+        }
+        assert_eq!(phase.held(), leg(true).held.as_ref());
+        assert!(phase.next(Event::LegDone).is_err());
+        assert!(phase.next(Event::Rejoined).is_err());
+        assert_eq!(phase.next(TryAgain).unwrap(), Phase::Out { leg: leg(true) });
+    }
+
+    #[test]
+    fn after_a_boot_a_host_that_was_out_leaves_again() {
+        let out = Phase::Out { leg: leg(true) };
+        assert_eq!(out.next(Event::Booted).unwrap(), Phase::Leaving { leg: leg(true) });
+        assert_eq!(Phase::InLoad.next(Event::Booted).unwrap(), Phase::InLoad);
+    }
+
+    #[test]
+    fn what_can_not_happen_is_an_error() {
+        let error = Phase::InLoad.next(Event::LinkDone).unwrap_err();
+        assert_eq!(error.to_string(), "the event LinkDone can't happen in the phase InLoad");
+    }
+
+    #[test]
+    fn a_runner_is_replaced_between_legs() {
+        let check = |phase: Phase, expect| assert_eq!(phase.may_upgrade(), expect, "{phase:?}");
+        check(Phase::InLoad, true);
+        check(Phase::Failed { leg: leg(true), failure: failure() }, true);
+        check(Phase::Out { leg: leg(false) }, true);
+        check(Phase::Out { leg: leg(true) }, false);
+        check(Phase::Running { leg: leg(false), link: sha1(1) }, false);
+    }
+}

@@ -1,0 +1,82 @@
+//! What would happen, without doing it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::phase::Phase;
+use super::run::preview_link;
+use super::{Agent, Record};
+use crate::chain::{Link, Sha1};
+use crate::context::Operation;
+use crate::plan::Plan;
+use crate::report::Doing;
+use crate::runner::Catalog;
+use crate::system::System;
+
+/// What a link would do here, as far as can be known.
+#[derive(Debug, Clone, Serialize)]
+pub struct Preview {
+    /// The link's name.
+    pub name: String,
+    /// The link.
+    pub sha1: Sha1,
+    /// Its operations, in order.
+    pub operations: Vec<Operation>,
+    /// Why nothing is known of what comes after them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends: Option<String>,
+}
+
+impl fmt::Display for Preview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` ({})", self.name, self.sha1.short())?;
+        for operation in &self.operations {
+            write!(f, "\n  {}", operation.to_string().replace('\n', "\n  "))?;
+        }
+        match &self.ends {
+            Some(why) => write!(f, "\n  ? what comes after (cannot know: {why})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The links of this host's roles that it has before it, each in plan mode.
+#[must_use]
+pub fn links(agent: &Agent<'_>, catalog: &Catalog, system: &System) -> Vec<Preview> {
+    let herd = agent.view();
+    let state = agent.record().state();
+    let roles = roles(agent);
+    let ahead = catalog.chain().after(state).unwrap_or_default();
+    let mine = ahead.iter().filter(|link| roles.contains(&link.role));
+    mine.map(|link: &Link| preview_link(catalog, link, system, &herd)).collect()
+}
+
+/// The roles of this host, as the newest accepted change has them.
+#[must_use]
+pub fn roles(agent: &Agent<'_>) -> Vec<String> {
+    let view = agent.view();
+    view.myself().map(|member| member.roles.iter().cloned().collect()).unwrap_or_default()
+}
+
+/// What a host with this record and plan is doing, in the words of its report.
+#[must_use]
+pub fn doing(record: &Record, next: &Plan) -> Doing {
+    match &record.phase {
+        Phase::InLoad => planned(next),
+        Phase::Claiming { .. } | Phase::Leaving { .. } => Doing::Leaving { trouble: None },
+        Phase::Out { .. } => Doing::Running { link: "the next link".into() },
+        Phase::Running { link, .. } => Doing::Running { link: link.short() },
+        Phase::Rejoining { .. } | Phase::Returning { .. } => Doing::Rejoining { trouble: None },
+        Phase::Failed { failure, .. } => Doing::Failed(failure.clone()),
+    }
+}
+
+fn planned(next: &Plan) -> Doing {
+    match next {
+        Plan::UpToDate => Doing::UpToDate,
+        Plan::Wait(wait) => Doing::Waiting { why: wait.to_string() },
+        Plan::Stop(stop) => stop.clone().into(),
+        Plan::PassOver(_) | Plan::EnterService | Plan::Leg { .. } => Doing::Waiting { why: "for its next poll".into() },
+    }
+}

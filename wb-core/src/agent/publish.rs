@@ -1,0 +1,97 @@
+//! Publishing: the report, which is the authority, and the state ref, which is its picture.
+
+use uuid::Uuid;
+
+use super::{Agent, AgentError, incarnation};
+use crate::chain::Link;
+use crate::registry::{Pushed, RefName, RefUpdate};
+use crate::report::{Doing, Report};
+
+/// A host that has nothing new to say says so again after this many seconds, so that people see it is alive.
+const HEARTBEAT: u64 = 600;
+
+/// Progress within a leg is told at most this often, in seconds.
+const PROGRESS: u64 = 3;
+
+impl Agent<'_> {
+    /// Says what this host is doing, when that is news.
+    pub(super) fn publish(&mut self, doing: &Doing) -> Result<(), AgentError> {
+        let report = self.report(doing);
+        if self.published.as_ref().is_some_and(|old| same(old, &report) && report.time < old.time + HEARTBEAT) {
+            return Ok(());
+        }
+        match self.push_with(doing, Vec::new())? {
+            Pushed::Won => Ok(()),
+            Pushed::Lost => {
+                self.look()?;
+                match self.push_with(doing, Vec::new())? {
+                    Pushed::Won => Ok(()),
+                    Pushed::Lost => Err(AgentError::TakenOver { name: self.config.name.clone() }),
+                }
+            }
+        }
+    }
+
+    /// Says which link runs, where that is easily said: nobody waits for it.
+    pub(super) fn publish_progress(&mut self, link: &Link) {
+        let recent = self.published.as_ref().is_some_and(|old| self.now() < old.time + PROGRESS);
+        if !recent && let Err(error) = self.publish(&Doing::Running { link: link.name.clone() }) {
+            self.journal.say(&format!("could not tell the herd about {link}: {error}"));
+        }
+    }
+
+    /// Pushes a new report together with `updates`: all of them or none.
+    pub(super) fn push_with(&mut self, doing: &Doing, mut updates: Vec<RefUpdate>) -> Result<Pushed, AgentError> {
+        let report = self.report(doing);
+        let log = self.journal.tail.borrow().clone();
+        let commit = self.registry.write_report(&report, &log, &self.key)?;
+        let name = RefName::Report(self.config.uuid);
+        updates.push(RefUpdate { expected: self.registry.get(&name)?, name, new: Some(commit) });
+        updates.extend(self.picture(&report)?);
+        self.store.update(|record| record.reports.intend(commit, report.nonce))?;
+        let pushed = self.registry.push(&updates)?;
+        if pushed == Pushed::Won {
+            self.store.update(|record| record.reports.written = Some(commit))?;
+            self.published = Some(report);
+        }
+        Ok(pushed)
+    }
+
+    /// The state ref, where it shows another state than the report.
+    fn picture(&self, report: &Report) -> Result<Option<RefUpdate>, AgentError> {
+        let (Some(state), Some(link)) = (report.state, &report.link) else { return Ok(None) };
+        if self.published.as_ref().is_some_and(|old| old.state == report.state) {
+            return Ok(None);
+        }
+        let name = RefName::State(self.config.uuid);
+        let expected = self.registry.get(&name)?;
+        let commit = self.registry.write_state(&report.name, link, state, self.system.clock().now())?;
+        Ok((expected != Some(commit)).then_some(RefUpdate { name, expected, new: Some(commit) }))
+    }
+
+    fn report(&self, doing: &Doing) -> Report {
+        let record = self.store.record();
+        Report {
+            name: self.config.name.clone(),
+            uuid: self.config.uuid,
+            key: self.public.clone(),
+            time: self.now(),
+            state: record.state(),
+            link: record.links.last().map(|link| link.name.clone()),
+            in_service: record.in_service,
+            doing: doing.clone(),
+            accepted: self.change.as_ref().map(|change| change.manifest.number),
+            accepted_commit: self.change.as_ref().map(|change| change.sha1),
+            runner: self.runner,
+            incarnation: incarnation::read(),
+            nonce: Uuid::new_v4(),
+            last_nonces: record.reports.nonces,
+        }
+    }
+}
+
+/// Whether two reports say the same, apart from when.
+fn same(old: &Report, new: &Report) -> bool {
+    let timeless = |report: &Report| Report { time: 0, nonce: Uuid::nil(), last_nonces: Vec::new(), ..report.clone() };
+    timeless(old) == timeless(new)
+}

@@ -1,0 +1,70 @@
+//! Running the code of links, specs and roles. Nothing that it does, a panic included, takes the agent down.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::preview::Preview;
+use crate::chain::Link;
+use crate::context::{Context, Debts, HerdView, MemoryDebts, Mode, Operation};
+use crate::runner::Catalog;
+use crate::system::System;
+
+/// What a link did.
+#[derive(Debug)]
+pub struct Run {
+    /// Its operations, in order.
+    pub operations: Vec<Operation>,
+    /// Whether it and its specs succeeded; else the error with its causes.
+    pub result: Result<(), String>,
+}
+
+/// Runs a link and then its specs.
+#[must_use]
+pub fn run_link(catalog: &Catalog, link: &Link, system: &System, herd: &HerdView, debts: &dyn Debts) -> Run {
+    let context = Context::new(system, Mode::Apply, herd, debts);
+    let result = match catalog.migration(link.sha1) {
+        None => Err("it is not in this runner".to_owned()),
+        Some(migration) => guarded(&context, migration.run).and_then(|()| specs(catalog, link, &context)),
+    };
+    Run { operations: context.operations(), result }
+}
+
+/// Runs a link in plan mode: it only looks.
+pub(super) fn preview_link(catalog: &Catalog, link: &Link, system: &System, herd: &HerdView) -> Preview {
+    let debts = MemoryDebts::default();
+    let context = Context::new(system, Mode::Plan, herd, &debts);
+    let ends = match catalog.migration(link.sha1) {
+        None => Some("it is not in this runner".to_owned()),
+        Some(migration) => guarded(&context, migration.run).err(),
+    };
+    Preview { name: link.name.clone(), sha1: link.sha1, operations: context.operations(), ends }
+}
+
+/// Runs a role's `leave` or `rejoin`.
+pub(super) fn enter(
+    system: &System,
+    herd: &HerdView,
+    debts: &dyn Debts,
+    act: fn(&Context<'_>) -> anyhow::Result<()>,
+) -> Result<(), String> {
+    guarded(&Context::new(system, Mode::Apply, herd, debts), act)
+}
+
+fn specs(catalog: &Catalog, link: &Link, context: &Context<'_>) -> Result<(), String> {
+    for spec in catalog.specs_of(&link.name) {
+        guarded(context, spec.check).map_err(|error| format!("spec `{}`: {error}", spec.name))?;
+    }
+    Ok(())
+}
+
+fn guarded(context: &Context<'_>, act: fn(&Context<'_>) -> anyhow::Result<()>) -> Result<(), String> {
+    match catch_unwind(AssertUnwindSafe(|| act(context))) {
+        Ok(result) => result.map_err(|error| format!("{error:#}")),
+        Err(panic) => Err(format!("panicked: {}", panic_message(panic.as_ref()))),
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

@@ -1,0 +1,298 @@
+//! The host's own disk, which is the truth about it: one file, written atomically. What memory holds is what the disk
+//! holds: a change that could not be written did not happen.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::phase::{Event, IllegalEvent, Phase};
+use crate::chain::{Link, Sha1};
+use crate::context::{Debt, DebtError, Debts};
+use crate::report::LAST_NONCES;
+use crate::system::{FileError, files};
+
+/// What the disk says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Record {
+    /// Every link so far, oldest first.
+    #[serde(default)]
+    pub links: Vec<LinkRecord>,
+    /// Whether the host has rejoined at least once.
+    #[serde(default)]
+    pub in_service: bool,
+    /// Where it is in a leg.
+    #[serde(default)]
+    pub phase: Phase,
+    /// The newest change that it accepted.
+    #[serde(default)]
+    pub accepted: Option<Sha1>,
+    /// The report that it wrote last, and the one that it is about to write.
+    #[serde(default)]
+    pub reports: Reports,
+    /// What it owes.
+    #[serde(default)]
+    pub debts: Vec<Debt>,
+    /// The boot in which this was written.
+    #[serde(default)]
+    pub boot_id: String,
+}
+
+/// A link that is behind the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkRecord {
+    /// Which.
+    pub sha1: Sha1,
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub how: How,
+    /// When, in seconds since 1970, UTC.
+    pub time: u64,
+}
+
+/// What became of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// It was run, and its specs passed.
+    Done,
+    /// It is of another role.
+    PassedOver,
+}
+
+/// The reports of this host as it knows them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Reports {
+    /// The one that was written last.
+    pub written: Option<Sha1>,
+    /// The one that may have been written since.
+    pub pending: Option<Sha1>,
+    /// Their nonces, newest first.
+    pub nonces: Vec<Uuid>,
+}
+
+impl Reports {
+    /// Whether a report found on the remote is this host's own.
+    #[must_use]
+    pub fn is_mine(&self, found: Sha1) -> bool {
+        self.written == Some(found) || self.pending == Some(found)
+    }
+
+    /// A report is about to be pushed.
+    pub fn intend(&mut self, report: Sha1, nonce: Uuid) {
+        self.pending = Some(report);
+        self.nonces.insert(0, nonce);
+        self.nonces.truncate(LAST_NONCES);
+    }
+}
+
+impl Record {
+    /// The last link that was completed or passed over.
+    #[must_use]
+    pub fn state(&self) -> Option<Sha1> {
+        self.links.last().map(|link| link.sha1)
+    }
+
+    fn add(&mut self, link: &Link, how: How, time: u64) {
+        self.links.push(LinkRecord { sha1: link.sha1, name: link.name.clone(), how, time });
+    }
+}
+
+/// The record and its file.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    record: RefCell<Record>,
+}
+
+/// Why the record could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file can't be read or written.
+    #[error("the record of this host is not safe on disk")]
+    File(#[from] FileError),
+    /// The file is no record.
+    #[error("the record of this host, {}, can't be read", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The agent is wrong about where it is.
+    #[error(transparent)]
+    Illegal(#[from] IllegalEvent),
+}
+
+impl Store {
+    /// Reads the record at `path`; where there is none, nothing has happened yet.
+    ///
+    /// # Errors
+    /// When it is there and can't be read.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let record = match files::read_optional(path)? {
+            None => Record::default(),
+            Some(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|source| StoreError::Syntax { path: path.to_owned(), source })?
+            }
+        };
+        Ok(Self { path: path.to_owned(), record: RefCell::new(record) })
+    }
+
+    /// What the disk says.
+    #[must_use]
+    pub fn record(&self) -> Record {
+        self.record.borrow().clone()
+    }
+
+    /// Changes the record, on disk and then in memory.
+    ///
+    /// # Errors
+    /// When it can't be written; then nothing has changed.
+    pub fn update(&self, change: impl FnOnce(&mut Record)) -> Result<(), StoreError> {
+        self.try_update(|record| {
+            change(record);
+            Ok(())
+        })
+    }
+
+    /// Something happened that moves the phase.
+    ///
+    /// # Errors
+    /// When it can't happen here, or can't be written; then nothing has changed.
+    pub fn happened(&self, event: Event) -> Result<(), StoreError> {
+        self.try_update(|record| {
+            record.phase = record.phase.next(event)?;
+            Ok(())
+        })
+    }
+
+    /// A link was run, and its specs passed.
+    ///
+    /// # Errors
+    /// As [`Store::happened`].
+    pub fn done(&self, link: &Link, time: u64) -> Result<(), StoreError> {
+        self.try_update(|record| {
+            record.phase = record.phase.next(Event::LinkDone)?;
+            record.add(link, How::Done, time);
+            Ok(())
+        })
+    }
+
+    /// Links of other roles were passed over.
+    ///
+    /// # Errors
+    /// When it can't be written; then nothing has changed.
+    pub fn passed_over(&self, links: &[Link], time: u64) -> Result<(), StoreError> {
+        self.update(|record| links.iter().for_each(|link| record.add(link, How::PassedOver, time)))
+    }
+
+    /// The host has rejoined.
+    ///
+    /// # Errors
+    /// As [`Store::happened`].
+    pub fn rejoined(&self) -> Result<(), StoreError> {
+        self.try_update(|record| {
+            record.phase = record.phase.next(Event::Rejoined)?;
+            record.in_service = true;
+            Ok(())
+        })
+    }
+
+    fn try_update(&self, change: impl FnOnce(&mut Record) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut record = self.record();
+        change(&mut record)?;
+        if record != *self.record.borrow() {
+            let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
+            files::write(&self.path, text, 0o600)?;
+            self.record.replace(record);
+        }
+        Ok(())
+    }
+}
+
+impl Debts for Store {
+    fn owe(&self, debt: Debt) -> Result<(), DebtError> {
+        let owed = self.update(|record| {
+            if !record.debts.contains(&debt) {
+                record.debts.push(debt);
+            }
+        });
+        owed.map_err(|error| DebtError(Box::new(error)))
+    }
+
+    fn owed(&self) -> Vec<Debt> {
+        self.record.borrow().debts.clone()
+    }
+
+    fn paid(&self, debt: &Debt) -> Result<(), DebtError> {
+        self.update(|record| record.debts.retain(|other| other != debt)).map_err(|error| DebtError(Box::new(error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Digest;
+    use crate::context::DebtAction;
+
+    fn link(n: u8) -> Link {
+        let name = format!("m{n}");
+        Link {
+            digest: Digest::of(name.as_bytes()),
+            name,
+            sha1: Sha1::from_bytes([n; 20]),
+            role: "web".into(),
+            wait: None,
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record.json");
+        let store = Store::open(&path).unwrap();
+        store.passed_over(&[link(1), link(2)], 5).unwrap();
+        store.owe(Debt { action: DebtAction::Reload, service: "nginx".into() }).unwrap();
+        assert_eq!(Store::open(&path).unwrap().record(), store.record());
+        assert_eq!(store.record().state(), Some(Sha1::from_bytes([2; 20])));
+    }
+
+    #[test]
+    fn what_could_not_be_written_did_not_happen() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("gone").join("record.json")).unwrap();
+        assert!(store.passed_over(&[link(1)], 5).is_err());
+        assert_eq!(store.record(), Record::default());
+    }
+
+    #[test]
+    fn a_broken_record_is_named_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record.json");
+        files::write(&path, "{", 0o600).unwrap();
+        let error = Store::open(&path).unwrap_err();
+        assert_eq!(error.to_string(), format!("the record of this host, {}, can't be read", path.display()));
+        assert_eq!(files::read(&path).unwrap(), b"{");
+    }
+
+    #[test]
+    fn an_illegal_event_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("record.json")).unwrap();
+        assert!(store.done(&link(1), 5).is_err());
+        assert_eq!(store.record(), Record::default());
+    }
+
+    #[test]
+    fn a_pending_report_counts_as_mine() {
+        let mut reports = Reports { written: Some(Sha1::from_bytes([1; 20])), ..Reports::default() };
+        reports.intend(Sha1::from_bytes([2; 20]), Uuid::nil());
+        let check = |n, expect| assert_eq!(reports.is_mine(Sha1::from_bytes([n; 20])), expect);
+        check(1, true);
+        check(2, true);
+        check(3, false);
+    }
+}

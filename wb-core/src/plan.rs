@@ -1,0 +1,186 @@
+//! The planner: from what is known to what one host does next. It touches nothing, and the executor makes no choices.
+
+mod wait;
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+pub use wait::{Lag, Stop, Wait};
+
+use crate::chain::{Chain, Digest, Link, Sha1};
+use crate::change::{HostManifest, Manifest};
+use crate::pool::{Claim, Pool};
+use crate::report::{Doing, Failure, Report};
+
+/// All that a plan depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// The newest accepted change.
+    pub manifest: Option<&'a Manifest>,
+    /// Which machine this is.
+    pub uuid: Uuid,
+    /// The last link that it completed or passed over.
+    pub state: Option<Sha1>,
+    /// Whether it has rejoined at least once.
+    pub in_service: bool,
+    /// What failed here.
+    pub failure: Option<&'a Failure>,
+    /// The chain that is compiled into the runner.
+    pub compiled: &'a Chain,
+    /// The signed reports of admitted hosts, by name.
+    pub reports: &'a BTreeMap<String, Report>,
+    /// The pools by role.
+    pub pools: &'a BTreeMap<String, Pool>,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// Nothing.
+    UpToDate,
+    /// Move the state over links of other roles.
+    PassOver(Vec<Link>),
+    /// Claim a place in the pools of these roles (none for a host never in service), leave, run all up to and with
+    /// `until`, rejoin.
+    Leg {
+        /// The roles whose pools are claimed.
+        claim: Vec<String>,
+        /// The last link of the leg.
+        until: Link,
+    },
+    /// Rejoin for the first time: the host is at the target.
+    EnterService,
+    /// Wait, in load or before it ever was.
+    Wait(Wait),
+    /// Do nothing until people act.
+    Stop(Stop),
+}
+
+/// Plans.
+#[must_use]
+pub fn plan(situation: &Situation<'_>) -> Plan {
+    match legs(situation) {
+        Ok(plan) => plan,
+        Err(NotNow::Wait(wait)) => Plan::Wait(wait),
+        Err(NotNow::Stop(stop)) => Plan::Stop(stop),
+    }
+}
+
+/// The digest under which a failure is remembered, beside the link's own: what the host's settings say.
+#[must_use]
+pub fn settings_digest(host: &HostManifest) -> Digest {
+    let known = serde_json::json!({ "roles": host.roles, "address": host.address, "settings": host.settings });
+    Digest::of(known.to_string().as_bytes())
+}
+
+/// Whether a failure still stands in the way: neither the link's digest nor the host's settings have changed.
+#[must_use]
+pub fn still_failed(failure: &Failure, manifest: &Manifest, host: &HostManifest) -> bool {
+    let link = manifest.chain.get(failure.link);
+    link.is_none_or(|link| link.digest == failure.digest) && settings_digest(host) == failure.settings
+}
+
+enum NotNow {
+    Wait(Wait),
+    Stop(Stop),
+}
+
+impl From<Wait> for NotNow {
+    fn from(wait: Wait) -> Self {
+        Self::Wait(wait)
+    }
+}
+
+impl From<Stop> for NotNow {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+fn legs(situation: &Situation<'_>) -> Result<Plan, NotNow> {
+    let manifest = situation.manifest.ok_or(Wait::NoChange)?;
+    let (name, host) = manifest.host_of(situation.uuid).ok_or(Wait::NotAdmitted)?;
+    let todo = todo(manifest, situation.state)?;
+    if let Some(failure) = situation.failure.filter(|failure| still_failed(failure, manifest, host)) {
+        return Err(Stop::Failed(failure.clone()).into());
+    }
+    let Some(first) = todo.first() else {
+        return Ok(if situation.in_service { Plan::UpToDate } else { Plan::EnterService });
+    };
+    let passed: Vec<Link> = todo.iter().take_while(|link| !host.roles.contains(&link.role)).cloned().collect();
+    if !passed.is_empty() {
+        return Ok(Plan::PassOver(passed));
+    }
+    let until = last_of_leg(situation, manifest, name, host, todo)?;
+    is_compiled(situation.compiled, first)?;
+    let claim = if situation.in_service { claims(situation, manifest, host)? } else { Vec::new() };
+    Ok(Plan::Leg { claim, until })
+}
+
+/// The links between the state and the target. A host past the target has nothing to do.
+fn todo(manifest: &Manifest, state: Option<Sha1>) -> Result<&[Link], NotNow> {
+    let target = manifest.target.ok_or(Wait::NothingDeployed)?;
+    let after = manifest.chain.after(state).map_err(|_| Stop::Diverged { state: state.unwrap_or(Sha1::ZERO) })?;
+    let wanted = after.iter().position(|link| link.sha1 == target).map_or(0, |index| index + 1);
+    Ok(&after[..wanted])
+}
+
+/// The link that the leg ends with: before the first one that must wait. Where that is the first of all, its reason.
+fn last_of_leg(
+    situation: &Situation<'_>,
+    manifest: &Manifest,
+    name: &str,
+    host: &HostManifest,
+    todo: &[Link],
+) -> Result<Link, NotNow> {
+    let mut last: Option<&Link> = None;
+    for link in todo {
+        let obstacle = match host.roles.contains(&link.role) {
+            true => obstacle(situation, manifest, name, link),
+            false => None,
+        };
+        match (obstacle, last) {
+            (None, _) => last = Some(link),
+            (Some(wait), None) => return Err(wait.into()),
+            (Some(_), Some(_)) => break,
+        }
+    }
+    last.cloned().ok_or_else(|| Wait::NothingDeployed.into())
+}
+
+fn obstacle(situation: &Situation<'_>, manifest: &Manifest, name: &str, link: &Link) -> Option<Wait> {
+    let lagging = wait::lagging(manifest, situation.reports, name, link);
+    if !lagging.is_empty() {
+        return Some(Wait::Others { link: link.clone(), lagging });
+    }
+    failed_elsewhere(situation, name, link)
+}
+
+/// One host that failed at a link keeps all others from it, until its digest changes.
+fn failed_elsewhere(situation: &Situation<'_>, name: &str, link: &Link) -> Option<Wait> {
+    let failed = |report: &Report| match &report.doing {
+        Doing::Failed(failure) => failure.link == link.sha1 && failure.digest == link.digest,
+        _ => false,
+    };
+    let host = situation.reports.iter().find(|(other, report)| *other != name && failed(report))?;
+    Some(Wait::FailedElsewhere { host: host.0.clone(), link: link.clone() })
+}
+
+fn is_compiled(compiled: &Chain, first: &Link) -> Result<(), Wait> {
+    match compiled.get(first.sha1).is_some_and(|link| link.digest == first.digest) {
+        true => Ok(()),
+        false => Err(Wait::Runner { link: first.clone() }),
+    }
+}
+
+fn claims(situation: &Situation<'_>, manifest: &Manifest, host: &HostManifest) -> Result<Vec<String>, Wait> {
+    let empty = Pool::default();
+    for role in &host.roles {
+        let mine = Claim { host: String::new(), uuid: situation.uuid, nonce: Uuid::nil(), since: 0 };
+        let pool = situation.pools.get(role).unwrap_or(&empty);
+        let place = pool.claim(mine, manifest.limit(role), manifest.number, Uuid::nil());
+        place.map_err(|no_place| Wait::Pool { role: role.clone(), no_place })?;
+    }
+    Ok(host.roles.iter().cloned().collect())
+}

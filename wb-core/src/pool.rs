@@ -1,0 +1,158 @@
+//! A role's pool: who of its hosts is out of load. It is moved by compare-and-swap only, so that two hosts never
+//! hold the same place; every value carries a nonce, so that no two hosts ever write the same one.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// All who are out, and the newest change that any of them had seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pool {
+    /// Who is out.
+    pub holders: Vec<Claim>,
+    /// The highest number of a change that a claimant had seen; who has not seen it may not claim.
+    pub change: u64,
+    /// Of this value.
+    pub nonce: Uuid,
+}
+
+/// A place in a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The host's name.
+    pub host: String,
+    /// Which machine.
+    pub uuid: Uuid,
+    /// Of this claim.
+    pub nonce: Uuid,
+    /// Since when, in seconds since 1970, UTC.
+    pub since: u64,
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoPlace {
+    /// As many as may be are out.
+    #[error("{} of {limit} out already: {}", holders.len(), holders.join(", "))]
+    Full {
+        /// How many may be out.
+        limit: usize,
+        /// Who is out.
+        holders: Vec<String>,
+    },
+    /// Somebody has seen a newer change, which may say otherwise.
+    #[error("change {newest} is not here yet")]
+    Behind {
+        /// The newest change that anybody claimed with.
+        newest: u64,
+    },
+}
+
+impl Pool {
+    /// The pool with one more holder.
+    ///
+    /// A host that holds a place already (an unclear push, a restart) gets no second one: its old claim is replaced.
+    ///
+    /// # Errors
+    /// When there is no place.
+    pub fn claim(&self, claim: Claim, limit: usize, change: u64, nonce: Uuid) -> Result<Self, NoPlace> {
+        if self.change > change {
+            return Err(NoPlace::Behind { newest: self.change });
+        }
+        let mut others: Vec<Claim> = self.without(claim.uuid);
+        if others.len() >= limit {
+            return Err(NoPlace::Full { limit, holders: others.into_iter().map(|claim| claim.host).collect() });
+        }
+        others.push(claim);
+        Ok(Self { holders: others, change, nonce })
+    }
+
+    /// The pool without this machine's claims. Nobody else's are touched.
+    #[must_use]
+    pub fn release(&self, uuid: Uuid, nonce: Uuid) -> Self {
+        Self { holders: self.without(uuid), change: self.change, nonce }
+    }
+
+    /// Whether this very claim stands there.
+    #[must_use]
+    pub fn holds(&self, claim: Uuid) -> bool {
+        self.holders.iter().any(|holder| holder.nonce == claim)
+    }
+
+    /// The commit message: a line for people, then all of it as JSON.
+    #[must_use]
+    pub fn message(&self, role: &str) -> String {
+        let names: Vec<&str> = self.holders.iter().map(|claim| claim.host.as_str()).collect();
+        let out = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        format!("{role}: {out} out\n\n{}\n", serde_json::to_string_pretty(self).unwrap_or_default())
+    }
+
+    /// Reads the body of such a message.
+    ///
+    /// # Errors
+    /// When it is no pool.
+    pub fn decode(body: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(body)
+    }
+
+    fn without(&self, uuid: Uuid) -> Vec<Claim> {
+        self.holders.iter().filter(|claim| claim.uuid != uuid).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn claim(n: u128) -> Claim {
+        Claim { host: format!("web{n}"), uuid: Uuid::from_u128(n), nonce: Uuid::from_u128(n + 100), since: 0 }
+    }
+
+    fn pool(ns: &[u128]) -> Pool {
+        Pool { holders: ns.iter().copied().map(claim).collect(), change: 4, nonce: Uuid::nil() }
+    }
+
+    #[test]
+    fn a_claim_needs_a_place_and_the_newest_change() {
+        let check = |holders: &[u128], limit, change, expect: &str| {
+            let said = match pool(holders).claim(claim(9), limit, change, Uuid::nil()) {
+                Ok(pool) => pool.message("web").lines().next().unwrap().to_owned(),
+                Err(no) => no.to_string(),
+            };
+            assert_eq!(said, expect);
+        };
+        check(&[], 1, 4, "web: web9 out");
+        check(&[1], 2, 5, "web: web1, web9 out");
+        check(&[1], 1, 4, "1 of 1 out already: web1");
+        check(&[1, 2], 1, 4, "2 of 1 out already: web1, web2");
+        check(&[], 1, 3, "change 4 is not here yet");
+        check(&[9], 1, 4, "web: web9 out");
+    }
+
+    #[test]
+    fn a_release_touches_nobody_else() {
+        assert_eq!(pool(&[1, 2]).release(Uuid::from_u128(1), Uuid::nil()), pool(&[2]));
+        assert_eq!(pool(&[2]).release(Uuid::from_u128(1), Uuid::nil()), pool(&[2]));
+    }
+
+    #[test]
+    fn a_pool_is_read_back() {
+        let message = pool(&[1, 2]).message("web");
+        assert_eq!(Pool::decode(message.split_once("\n\n").unwrap().1).unwrap(), pool(&[1, 2]));
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_the_limit(limit in 1usize..5, moves in prop::collection::vec((0u128..8, any::<bool>()), 0..60)) {
+            let mut pool = Pool::default();
+            for (n, claims) in moves {
+                match claims {
+                    true => pool = pool.claim(claim(n), limit, 1, Uuid::nil()).unwrap_or(pool),
+                    false => pool = pool.release(Uuid::from_u128(n), Uuid::nil()),
+                }
+                prop_assert!(pool.holders.len() <= limit);
+            }
+        }
+    }
+}

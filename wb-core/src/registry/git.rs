@@ -1,0 +1,114 @@
+//! The one builder of `git` commands.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::system::{Command, environment};
+
+/// How a remote is reached over ssh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// As the operator's own git does: their ssh configuration, their agent.
+    Operator,
+    /// As a host: never a prompt, with this key beside what the ssh configuration names.
+    Host {
+        /// The private key.
+        key: PathBuf,
+    },
+}
+
+/// Builds `git` commands that behave the same wherever they run: no prompt, no inherited repository, no translation,
+/// no hooks, everything on disk before it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Git {
+    access: Access,
+}
+
+/// Long enough for a first fetch of a runner over a slow line; a hanging server must not stop a host for ever.
+const NETWORK_TIMEOUT: Duration = Duration::from_secs(300);
+
+const INHERITED: [&str; 9] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "LC_ALL",
+];
+
+const SETTINGS: [&str; 8] = [
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.fsync=all",
+    "core.fsyncObjectFiles=true",
+    "protocol.version=2",
+    "submodule.recurse=false",
+    "fetch.fsckObjects=true",
+    "gc.auto=0",
+];
+
+impl Git {
+    /// A builder for this way of access.
+    #[must_use]
+    pub fn new(access: Access) -> Self {
+        Self { access }
+    }
+
+    /// `git -C dir …`, for what stays on this machine.
+    #[must_use]
+    pub fn local(&self, dir: &Path) -> Command {
+        let mut command = Command::new("git").args(["-C".as_ref(), dir.as_os_str()]);
+        for setting in SETTINGS {
+            command = command.args(["-c", setting]);
+        }
+        for name in INHERITED {
+            command = command.env_remove(name);
+        }
+        command.env("LC_MESSAGES", "C").env("LANGUAGE", "C").env("GIT_TERMINAL_PROMPT", "0")
+    }
+
+    /// `git -C dir …`, for what crosses a network.
+    #[must_use]
+    pub fn network(&self, dir: &Path) -> Command {
+        let command = self.local(dir).timeout(NETWORK_TIMEOUT);
+        match &self.access {
+            Access::Operator => command,
+            Access::Host { key } => command.env("GIT_SSH_COMMAND", host_ssh(key)),
+        }
+    }
+}
+
+/// The identity for commits that a tool makes: the configured one, or the tool's own name.
+#[must_use]
+pub fn identity() -> (String, String) {
+    let read = |key: &str| Command::new("git").args(["config", "--get", key]).read().ok().filter(|v| !v.is_empty());
+    let name = environment::var("GIT_AUTHOR_NAME").or_else(|| read("user.name"));
+    let email = environment::var("GIT_AUTHOR_EMAIL").or_else(|| read("user.email"));
+    (name.unwrap_or_else(|| "wildebeest".into()), email.unwrap_or_else(|| "wildebeest@localhost".into()))
+}
+
+fn host_ssh(key: &Path) -> String {
+    let options = "-o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3";
+    format!("ssh {options} -i '{}'", key.display().to_string().replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_never_prompts_and_brings_its_key() {
+        let line = host_ssh(Path::new("/etc/wildebeest/host_key"));
+        assert!(line.contains("BatchMode=yes") && line.ends_with("-i '/etc/wildebeest/host_key'"), "{line}");
+    }
+
+    #[test]
+    fn a_command_names_its_directory_first() {
+        let line = Git::new(Access::Operator).local(Path::new("/srv/herd.git")).arg("fetch").line();
+        assert!(line.starts_with("git -C /srv/herd.git -c core.fsmonitor=false "), "{line}");
+        assert!(line.ends_with(" fetch"), "{line}");
+    }
+}

@@ -1,0 +1,170 @@
+//! The log of changes: signed commits, one after the other, each with the whole manifest.
+
+use super::objects::{Commit, NewCommit, ObjectError, Objects};
+use super::signature::{AllowedSigners, SigningKey};
+use crate::chain::Sha1;
+use crate::change::{Manifest, ManifestError};
+
+const FILE: &str = "manifest.json";
+
+/// A change whose signature and content were checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifiedChange {
+    /// The commit.
+    pub sha1: Sha1,
+    /// Who signed it, as `allowed_signers` names them.
+    pub signer: String,
+    /// What it says.
+    pub manifest: Manifest,
+}
+
+/// The log, as far as it was fetched.
+#[derive(Debug)]
+pub struct ChangeLog<'a> {
+    objects: &'a Objects,
+    allowed: &'a AllowedSigners,
+}
+
+impl<'a> ChangeLog<'a> {
+    /// The log in these objects, signed by these people.
+    #[must_use]
+    pub fn new(objects: &'a Objects, allowed: &'a AllowedSigners) -> Self {
+        Self { objects, allowed }
+    }
+
+    /// Every change after `accepted` up to `tip`, oldest first, each one checked: its signature, and that it follows
+    /// from the one before.
+    ///
+    /// # Errors
+    /// When `tip` does not come after `accepted` (the log was rewound or forked), or one change does not count. Nothing
+    /// of what follows the last good change is given then.
+    pub fn since(&self, accepted: Option<&VerifiedChange>, tip: Sha1) -> Result<Vec<VerifiedChange>, LogError> {
+        let mut changes: Vec<VerifiedChange> = Vec::new();
+        for commit in self.commits(accepted.map(|change| change.sha1), tip)? {
+            let before = changes.last().or(accepted);
+            changes.push(self.check(&commit, before)?);
+        }
+        Ok(changes)
+    }
+
+    /// One change by itself, with its signature checked.
+    ///
+    /// # Errors
+    /// When it does not count.
+    pub fn read(&self, sha1: Sha1) -> Result<VerifiedChange, LogError> {
+        let commit = self.objects.read(sha1)?;
+        let signer = commit.verify(self.allowed)?;
+        let text = self.objects.text(&commit, FILE)?.ok_or(LogError::Empty { commit: sha1 })?;
+        let manifest = Manifest::decode(&text).map_err(|source| LogError::Manifest { commit: sha1, source })?;
+        Ok(VerifiedChange { sha1, signer, manifest })
+    }
+
+    /// Writes the change that follows `parent`, and moves no ref.
+    ///
+    /// # Errors
+    /// When it does not follow, or can't be signed or written.
+    pub fn write(
+        &self,
+        parent: Option<&VerifiedChange>,
+        manifest: &Manifest,
+        key: &SigningKey,
+    ) -> Result<Sha1, LogError> {
+        manifest.follows(parent.map(|change| &change.manifest)).map_err(|source| LogError::New { source })?;
+        let new = NewCommit {
+            message: format!("{manifest}\n"),
+            files: [(FILE.to_owned(), manifest.encode().into_bytes())].into(),
+            parent: parent.map(|change| change.sha1),
+            author: split_author(&manifest.author),
+            time: std::time::Duration::from_secs(manifest.time),
+        };
+        Ok(self.objects.write(&new, Some(key))?)
+    }
+
+    fn commits(&self, accepted: Option<Sha1>, tip: Sha1) -> Result<Vec<Commit>, LogError> {
+        let mut commits = Vec::new();
+        let mut next = Some(tip).filter(|tip| Some(*tip) != accepted);
+        while let Some(sha1) = next {
+            let commit = self.objects.read(sha1)?;
+            next = match commit.parents[..] {
+                [] if accepted.is_none() => None,
+                [] => return Err(LogError::Rewound { tip, accepted: accepted.unwrap_or(Sha1::ZERO) }),
+                [parent] => Some(parent).filter(|parent| Some(*parent) != accepted),
+                _ => return Err(LogError::Merge { commit: sha1 }),
+            };
+            commits.push(commit);
+        }
+        commits.reverse();
+        Ok(commits)
+    }
+
+    fn check(&self, commit: &Commit, before: Option<&VerifiedChange>) -> Result<VerifiedChange, LogError> {
+        let change = self.read(commit.sha1)?;
+        let follows = change.manifest.follows(before.map(|change| &change.manifest));
+        follows.map_err(|source| LogError::Manifest { commit: commit.sha1, source })?;
+        Ok(change)
+    }
+}
+
+/// Why a change does not count.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The remote's log is not a continuation of what was accepted.
+    #[error("the log of changes ends at {} and does not contain {}, which was accepted before", tip.short(), accepted.short())]
+    Rewound {
+        /// The remote's newest change.
+        tip: Sha1,
+        /// The newest change that was accepted.
+        accepted: Sha1,
+    },
+    /// A change has two parents.
+    #[error("the change {} is a merge", commit.short())]
+    Merge {
+        /// Which.
+        commit: Sha1,
+    },
+    /// A change has no manifest.
+    #[error("the change {} has no manifest", commit.short())]
+    Empty {
+        /// Which.
+        commit: Sha1,
+    },
+    /// A change's manifest is broken, or does not follow from the one before.
+    #[error("the change {} does not count", commit.short())]
+    Manifest {
+        /// Which.
+        commit: Sha1,
+        /// Why.
+        source: ManifestError,
+    },
+    /// A new change does not follow from the one before.
+    #[error("the new change does not follow from the newest one")]
+    New {
+        /// Why.
+        source: ManifestError,
+    },
+    /// It is unsigned, wrongly signed, or not there.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+}
+
+fn split_author(author: &str) -> (String, String) {
+    let (name, email) = author.split_once('<').unwrap_or((author, "wildebeest@localhost"));
+    let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
+    (or(name.trim(), "wildebeest"), or(email.trim_end_matches('>').trim(), "wildebeest@localhost"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_author_is_a_name_and_an_address() {
+        let check = |text: &str, name: &str, email: &str| {
+            assert_eq!(split_author(text), (name.to_owned(), email.to_owned()), "{text}");
+        };
+        check("Ada <ada@example.org>", "Ada", "ada@example.org");
+        check("Ada", "Ada", "wildebeest@localhost");
+        check("", "wildebeest", "wildebeest@localhost");
+        check("<>", "wildebeest", "wildebeest@localhost");
+    }
+}

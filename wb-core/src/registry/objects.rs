@@ -1,0 +1,261 @@
+//! Local objects: reading and writing commits with git2. No ref is moved here, and nothing crosses a network.
+#![expect(clippy::disallowed_methods, reason = "this is one of the few places that open repositories")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use git2::{FileMode, ObjectType, Oid, Repository, Signature, Time};
+
+use super::signature::{AllowedSigners, SignatureError, SigningKey};
+use crate::chain::Sha1;
+
+/// The objects of one local repository.
+pub struct Objects {
+    repository: Repository,
+}
+
+/// The largest file that is read out of a commit other than a runner, in bytes.
+const LARGEST_TEXT: usize = 8 << 20;
+
+/// A commit to be written, its tree made of files at its top.
+#[derive(Debug, Clone, Default)]
+pub struct NewCommit {
+    /// Subject, empty line, body.
+    pub message: String,
+    /// The files by name.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// The commit before it; none for an orphan.
+    pub parent: Option<Sha1>,
+    /// Name and address of whoever decided it.
+    pub author: (String, String),
+    /// Since 1970, UTC.
+    pub time: Duration,
+}
+
+/// A commit that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Its name.
+    pub sha1: Sha1,
+    /// The commits before it.
+    pub parents: Vec<Sha1>,
+    /// Subject, empty line, body.
+    pub message: String,
+    tree: Sha1,
+    signed: Option<(Vec<u8>, String)>,
+}
+
+impl Commit {
+    /// The first line of the message.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
+
+    /// What follows the first empty line of the message.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        self.message.split_once("\n\n").map_or("", |(_, body)| body)
+    }
+
+    /// Who signed it.
+    ///
+    /// # Errors
+    /// When it is not signed, or not by one of `allowed`.
+    pub fn verify(&self, allowed: &AllowedSigners) -> Result<String, ObjectError> {
+        let (payload, signature) = self.signed.as_ref().ok_or(ObjectError::Unsigned { commit: self.sha1 })?;
+        let verified = allowed.verify(payload, signature);
+        verified.map_err(|source| ObjectError::Signature { commit: self.sha1, source })
+    }
+}
+
+impl Objects {
+    /// The objects of the repository at `path`, which belongs to whoever runs this.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn open(path: &Path) -> Result<Self, ObjectError> {
+        let open = Repository::open(path);
+        let repository = open.map_err(|source| ObjectError::Open { path: path.to_owned(), source })?;
+        Ok(Self { repository })
+    }
+
+    /// Reads a commit.
+    ///
+    /// # Errors
+    /// When it is not there, or is no commit that can be read.
+    pub fn read(&self, sha1: Sha1) -> Result<Commit, ObjectError> {
+        let broken = |source| ObjectError::Read { commit: sha1, source };
+        let oid = oid(sha1);
+        let commit = self.repository.find_commit(oid).map_err(broken)?;
+        let signed = match self.repository.extract_signature(&oid, None) {
+            Ok((signature, payload)) => Some((payload.to_vec(), String::from_utf8_lossy(&signature).into_owned())),
+            Err(_) => None,
+        };
+        Ok(Commit {
+            sha1,
+            parents: commit
+                .parent_ids()
+                .map(|oid| from_oid(oid).ok_or(ObjectError::NotSha1))
+                .collect::<Result<_, _>>()?,
+            message: String::from_utf8_lossy(commit.message_bytes()).into_owned(),
+            tree: from_oid(commit.tree_id()).ok_or(ObjectError::NotSha1)?,
+            signed,
+        })
+    }
+
+    /// A text file at the top of a commit's tree, or nothing where there is none of that name.
+    ///
+    /// # Errors
+    /// When it can't be read, is no UTF-8, or is larger than 8 MiB.
+    pub fn text(&self, commit: &Commit, name: &str) -> Result<Option<String>, ObjectError> {
+        let Some(bytes) = self.file(commit, name)? else { return Ok(None) };
+        let wrong = |what| ObjectError::File { commit: commit.sha1, name: name.to_owned(), what };
+        if bytes.len() > LARGEST_TEXT {
+            return Err(wrong("is larger than 8 MiB"));
+        }
+        String::from_utf8(bytes).map(Some).map_err(|_| wrong("is not UTF-8"))
+    }
+
+    /// A file at the top of a commit's tree, or nothing where there is none of that name.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn file(&self, commit: &Commit, name: &str) -> Result<Option<Vec<u8>>, ObjectError> {
+        let broken = |source| ObjectError::Read { commit: commit.sha1, source };
+        let tree = self.repository.find_tree(oid(commit.tree)).map_err(broken)?;
+        let Some(entry) = tree.get_name(name) else { return Ok(None) };
+        if entry.kind() != Some(ObjectType::Blob) {
+            return Err(ObjectError::File { commit: commit.sha1, name: name.to_owned(), what: "is no file" });
+        }
+        let blob = self.repository.find_blob(entry.id()).map_err(broken)?;
+        Ok(Some(blob.content().to_vec()))
+    }
+
+    /// Writes a commit, signed when there is a key, and moves no ref.
+    ///
+    /// # Errors
+    /// When an object can't be written, or the key does not sign.
+    pub fn write(&self, new: &NewCommit, key: Option<&SigningKey>) -> Result<Sha1, ObjectError> {
+        let text = self.commit_text(new).map_err(|source| ObjectError::Write { source })?;
+        let oid = match key {
+            None => self.repository.odb().and_then(|odb| odb.write(ObjectType::Commit, text.as_bytes())),
+            Some(key) => {
+                let signature = key.sign(text.as_bytes()).map_err(ObjectError::Sign)?;
+                self.repository.commit_signed(&text, &signature, Some("gpgsig"))
+            }
+        };
+        from_oid(oid.map_err(|source| ObjectError::Write { source })?).ok_or(ObjectError::NotSha1)
+    }
+
+    /// Whether `newer` is `older` or has it among its ancestors.
+    ///
+    /// # Errors
+    /// When one of them is not there.
+    pub fn descends(&self, newer: Sha1, older: Sha1) -> Result<bool, ObjectError> {
+        let descends = self.repository.graph_descendant_of(oid(newer), oid(older));
+        Ok(newer == older || descends.map_err(|source| ObjectError::Read { commit: newer, source })?)
+    }
+
+    /// Whether the commit is here.
+    #[must_use]
+    pub fn contains(&self, sha1: Sha1) -> bool {
+        self.repository.find_commit(oid(sha1)).is_ok()
+    }
+
+    /// Points a local ref to an object, or removes it.
+    pub(super) fn point(&self, name: &str, object: Option<Sha1>) -> Result<(), ObjectError> {
+        let pointed = match object {
+            Some(object) => self.repository.reference(name, oid(object), true, "seen").map(drop),
+            None => self.repository.find_reference(name).and_then(|mut reference| reference.delete()),
+        };
+        pointed.map_err(|source| ObjectError::Write { source })
+    }
+
+    fn commit_text(&self, new: &NewCommit) -> Result<String, git2::Error> {
+        let mut tree = self.repository.treebuilder(None)?;
+        for (name, content) in &new.files {
+            tree.insert(name, self.repository.blob(content)?, FileMode::Blob.into())?;
+        }
+        let tree = self.repository.find_tree(tree.write()?)?;
+        let seconds = i64::try_from(new.time.as_secs()).unwrap_or(i64::MAX);
+        let author = Signature::new(&new.author.0, &new.author.1, &Time::new(seconds, 0))?;
+        let parent = new.parent.map(|sha1| self.repository.find_commit(oid(sha1))).transpose()?;
+        let parents: Vec<_> = parent.iter().collect();
+        let text = self.repository.commit_create_buffer(&author, &author, &new.message, &tree, &parents)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+impl std::fmt::Debug for Objects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Objects").field("path", &self.repository.path()).finish()
+    }
+}
+
+/// Why an object could not be read or written, or does not count.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// There is no repository.
+    #[error("could not open the git repository {}", path.display())]
+    Open {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: git2::Error,
+    },
+    /// A commit is missing or broken.
+    #[error("could not read the commit {}", commit.short())]
+    Read {
+        /// Which.
+        commit: Sha1,
+        /// Why.
+        source: git2::Error,
+    },
+    /// A file of a commit is not what it should be.
+    #[error("`{name}` in the commit {} {what}", commit.short())]
+    File {
+        /// In which commit.
+        commit: Sha1,
+        /// Which file.
+        name: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A commit could not be written.
+    #[error("could not write a commit")]
+    Write {
+        /// Why.
+        source: git2::Error,
+    },
+    /// A commit could not be signed.
+    #[error("could not sign a commit")]
+    Sign(#[source] SignatureError),
+    /// A commit that must be signed is not.
+    #[error("the commit {} is not signed", commit.short())]
+    Unsigned {
+        /// Which.
+        commit: Sha1,
+    },
+    /// A commit is signed, but not by anybody who is allowed.
+    #[error("the commit {} does not count", commit.short())]
+    Signature {
+        /// Which.
+        commit: Sha1,
+        /// Why.
+        source: SignatureError,
+    },
+    /// The repository uses another hash than sha1.
+    #[error("the repository does not use sha1")]
+    NotSha1,
+}
+
+pub(super) fn oid(sha1: Sha1) -> Oid {
+    // Twenty bytes always make an oid; the zero oid is found nowhere.
+    Oid::from_bytes(sha1.as_bytes()).unwrap_or(Oid::ZERO_SHA1)
+}
+
+pub(super) fn from_oid(oid: Oid) -> Option<Sha1> {
+    oid.as_bytes().try_into().ok().map(Sha1::from_bytes)
+}

@@ -1,0 +1,83 @@
+//! The names of the refs that a herd lives in.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+/// A ref under `refs/wildebeest/`.
+///
+/// ```
+/// use wb_core::registry::RefName;
+/// assert_eq!(RefName::Out("web".into()).to_string(), "refs/wildebeest/out/web");
+/// assert_eq!("refs/wildebeest/out/web".parse(), Ok(RefName::Out("web".into())));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RefName {
+    /// The log of changes.
+    Changes,
+    /// A runner binary for a platform.
+    Runner {
+        /// As in `x86_64-linux`.
+        platform: String,
+        /// Which one.
+        id: String,
+    },
+    /// The picture of a host's state.
+    State(Uuid),
+    /// A host's signed report.
+    Report(Uuid),
+    /// A role's pool: who is out of load.
+    Out(String),
+}
+
+const ROOT: &str = "refs/wildebeest/";
+
+impl fmt::Display for RefName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changes => write!(f, "{ROOT}changes"),
+            Self::Runner { platform, id } => write!(f, "{ROOT}runners/{platform}/{id}"),
+            Self::State(uuid) => write!(f, "{ROOT}state/{uuid}"),
+            Self::Report(uuid) => write!(f, "{ROOT}report/{uuid}"),
+            Self::Out(role) => write!(f, "{ROOT}out/{role}"),
+        }
+    }
+}
+
+impl std::str::FromStr for RefName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let parts: Vec<&str> = text.strip_prefix(ROOT).ok_or(())?.split('/').collect();
+        match parts[..] {
+            ["changes"] => Ok(Self::Changes),
+            ["runners", platform, id] => Ok(Self::Runner { platform: platform.into(), id: id.into() }),
+            ["state", uuid] => uuid.parse().map(Self::State).map_err(drop),
+            ["report", uuid] => uuid.parse().map(Self::Report).map_err(drop),
+            ["out", role] => Ok(Self::Out(role.into())),
+            _ => Err(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        let uuid = Uuid::from_u128(7);
+        let runner = RefName::Runner { platform: "x86_64-linux".into(), id: "abc".into() };
+        for name in [RefName::Changes, RefName::State(uuid), RefName::Report(uuid), RefName::Out("web".into()), runner]
+        {
+            assert_eq!(name.to_string().parse(), Ok(name));
+        }
+    }
+
+    #[test]
+    fn other_refs_are_none_of_ours() {
+        for text in ["refs/heads/main", "refs/wildebeest/state/web1", "refs/wildebeest/out/a/b", "refs/wildebeest/"] {
+            assert_eq!(text.parse::<RefName>(), Err(()), "{text}");
+        }
+    }
+}

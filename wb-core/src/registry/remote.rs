@@ -1,0 +1,278 @@
+//! A local bare repository and the remote that it follows.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::git::{Access, Git};
+use super::objects::{ObjectError, Objects};
+use super::porcelain::{Verdict, parse_push};
+use super::refs::RefName;
+use crate::chain::Sha1;
+use crate::system::{CommandError, FileError, files};
+
+/// What one herd's remote says, as far as it was fetched, and the way to tell it something.
+///
+/// Fetched refs are kept under `refs/seen/`, so that nothing here is ever mistaken for the remote's own.
+#[derive(Debug)]
+pub struct Registry {
+    git: Git,
+    path: PathBuf,
+    url: String,
+    objects: Objects,
+}
+
+/// A wish to move a ref of the remote from a value to another. It is granted only if the ref still has that value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefUpdate {
+    /// Which ref.
+    pub name: RefName,
+    /// What it must point to now; nothing: it must not exist.
+    pub expected: Option<Sha1>,
+    /// What it shall point to; nothing: it shall go.
+    pub new: Option<Sha1>,
+}
+
+/// What came of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pushed {
+    /// All refs were moved.
+    Won,
+    /// Somebody else moved one of them first, and none was moved: look again, and think again.
+    Lost,
+}
+
+impl Registry {
+    /// The registry at `path`, made when there is none, following `url`.
+    ///
+    /// # Errors
+    /// When the directory can't be made or is no repository.
+    pub fn open(path: &Path, url: &str, access: Access) -> Result<Self, RegistryError> {
+        let git = Git::new(access);
+        if !files::exists(path.join("HEAD")) {
+            files::create_dir(path)?;
+            let init = git.local(path).args(["init", "--quiet", "--bare", "."]);
+            init.read().map_err(|source| RegistryError::Init { path: path.to_owned(), source })?;
+        }
+        let objects = Objects::open(path)?;
+        Ok(Self { git, path: path.to_owned(), url: url.to_owned(), objects })
+    }
+
+    /// The local objects.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// The remote.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Brings what the remote has under these names; a name may stand for all that start with it. What the remote has
+    /// no longer is forgotten.
+    ///
+    /// # Errors
+    /// When the remote can't be reached, or does not let us read.
+    pub fn fetch(&self, starts: &[String]) -> Result<(), RegistryError> {
+        let fetch = ["fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-gc", "--"];
+        let mut command = self.git.network(&self.path).args(fetch).arg(&self.url);
+        for start in starts {
+            command = command.arg(format!("+{start}*:{}*", seen(start)));
+        }
+        command.read().map_err(|source| self.unreachable(source))?;
+        Ok(())
+    }
+
+    /// What was fetched under `start`: full names as the remote has them, and where they point.
+    ///
+    /// # Errors
+    /// When the local repository can't be read.
+    pub fn refs(&self, start: &str) -> Result<BTreeMap<RefName, Sha1>, RegistryError> {
+        let format = "--format=%(objectname) %(refname)";
+        let command = self.git.local(&self.path).args(["for-each-ref", format, "refs/seen/"]);
+        let listed = command.read().map_err(|source| RegistryError::Refs { source })?;
+        let lines = listed.lines().filter_map(|line| line.split_once(' '));
+        Ok(lines.filter_map(|(sha1, name)| ref_of(sha1, name, start)).collect())
+    }
+
+    /// Where one fetched ref points.
+    ///
+    /// # Errors
+    /// When the local repository can't be read.
+    pub fn get(&self, name: &RefName) -> Result<Option<Sha1>, RegistryError> {
+        Ok(self.refs(&name.to_string())?.remove(name))
+    }
+
+    /// Moves refs of the remote, all of them or none.
+    ///
+    /// After a broken connection nobody knows whether they were moved; then they are read back. Each new value must be
+    /// an object that nobody else can have made, or two who want the same would both win.
+    ///
+    /// # Errors
+    /// When the remote can't be reached or refuses.
+    pub fn push(&self, updates: &[RefUpdate]) -> Result<Pushed, RegistryError> {
+        let mut command = self.git.network(&self.path).args(["push", "--porcelain", "--atomic", "--no-verify"]);
+        for RefUpdate { name, expected, .. } in updates {
+            let expected = expected.map(|sha1| sha1.to_string()).unwrap_or_default();
+            command = command.arg(format!("--force-with-lease={name}:{expected}"));
+        }
+        command = command.arg("--").arg(&self.url);
+        for RefUpdate { name, new, .. } in updates {
+            command = command.arg(format!("{}:{name}", new.map(|sha1| sha1.to_string()).unwrap_or_default()));
+        }
+        let output = command.run().map_err(|source| self.unreachable(source));
+        let verdicts: Vec<Verdict> = match &output {
+            Ok(output) => parse_push(&output.text()).into_iter().map(|line| line.verdict).collect(),
+            Err(_) => Vec::new(),
+        };
+        match judge(&verdicts, updates.len()) {
+            Judgement::Won if output.as_ref().is_ok_and(|output| output.code == 0) => {
+                self.remember(updates)?;
+                Ok(Pushed::Won)
+            }
+            Judgement::Lost => Ok(Pushed::Lost),
+            Judgement::Refused(why) => Err(RegistryError::Refused { url: self.url.clone(), why }),
+            Judgement::Won | Judgement::Unknown => {
+                let broken =
+                    output.and_then(|output| output.success(&command).map_err(|source| self.unreachable(source)));
+                self.read_back(updates, broken.err())
+            }
+        }
+    }
+
+    /// Keeps an object from being pruned, under a name of this repository's own.
+    ///
+    /// # Errors
+    /// When it is not here, or the ref can't be written.
+    pub fn keep(&self, name: &str, object: Sha1) -> Result<(), RegistryError> {
+        Ok(self.objects.point(&format!("refs/kept/{name}"), Some(object))?)
+    }
+
+    /// What was pushed need not be fetched to be known.
+    fn remember(&self, updates: &[RefUpdate]) -> Result<(), RegistryError> {
+        for update in updates {
+            self.objects.point(&seen(&update.name.to_string()), update.new)?;
+        }
+        Ok(())
+    }
+
+    fn read_back(&self, updates: &[RefUpdate], broken: Option<RegistryError>) -> Result<Pushed, RegistryError> {
+        let names: Vec<String> = updates.iter().map(|update| update.name.to_string()).collect();
+        match (self.fetch(&names), broken) {
+            (Ok(()), broken) => {
+                let mut written = true;
+                for update in updates {
+                    written &= self.get(&update.name)? == update.new;
+                }
+                match (written, broken) {
+                    (true, _) => Ok(Pushed::Won),
+                    (false, Some(error)) => Err(error),
+                    (false, None) => Ok(Pushed::Lost),
+                }
+            }
+            (Err(_), Some(error)) | (Err(error), None) => Err(error),
+        }
+    }
+
+    fn unreachable(&self, source: CommandError) -> RegistryError {
+        RegistryError::Unreachable { url: self.url.clone(), source }
+    }
+}
+
+/// Why the registry could not be read or told something.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The local repository could not be made.
+    #[error("could not make the git repository {}", path.display())]
+    Init {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: CommandError,
+    },
+    /// The local repository could not be read.
+    #[error("could not list the refs of the local repository")]
+    Refs {
+        /// Why.
+        source: CommandError,
+    },
+    /// No answer, or no right to read.
+    #[error("could not reach the remote {url}")]
+    Unreachable {
+        /// The remote.
+        url: String,
+        /// Why.
+        source: CommandError,
+    },
+    /// The server does not let us write.
+    #[error("the remote {url} refuses: {why}")]
+    Refused {
+        /// The remote.
+        url: String,
+        /// What it said.
+        why: String,
+    },
+    /// An object could not be read or written.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// A directory could not be made.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+enum Judgement {
+    Won,
+    Lost,
+    Refused(String),
+    Unknown,
+}
+
+fn judge(verdicts: &[Verdict], wanted: usize) -> Judgement {
+    let refusal = verdicts.iter().find_map(|verdict| match verdict {
+        Verdict::Refused(why) => Some(why.clone()),
+        _ => None,
+    });
+    if let Some(why) = refusal {
+        return Judgement::Refused(why);
+    }
+    if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Stale | Verdict::Identical)) {
+        return Judgement::Lost;
+    }
+    if verdicts.len() == wanted { Judgement::Won } else { Judgement::Unknown }
+}
+
+fn seen(name: &str) -> String {
+    name.replacen("refs/wildebeest/", "refs/seen/", 1)
+}
+
+fn ref_of(sha1: &str, name: &str, start: &str) -> Option<(RefName, Sha1)> {
+    let name = name.replacen("refs/seen/", "refs/wildebeest/", 1);
+    let wanted = name.starts_with(start);
+    wanted.then(|| Some((name.parse().ok()?, sha1.parse().ok()?))).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_push_comes_to() {
+        use Verdict::{Identical, Refused, Stale, Written};
+        let check = |verdicts: &[Verdict], expect: &str| {
+            let judged = match judge(verdicts, 2) {
+                Judgement::Won => "won",
+                Judgement::Lost => "lost",
+                Judgement::Refused(_) => "refused",
+                Judgement::Unknown => "unknown",
+            };
+            assert_eq!(judged, expect, "{verdicts:?}");
+        };
+        check(&[Written, Written], "won");
+        check(&[Written, Identical], "lost");
+        check(&[Stale, Stale], "lost");
+        check(&[Stale, Refused("hook".into())], "refused");
+        check(&[Written], "unknown");
+        check(&[], "unknown");
+    }
+}

@@ -1,0 +1,218 @@
+//! Reports: what a host says of itself, signed with its key. A report never says more than the host's disk.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::chain::{Digest, Sha1};
+
+/// What a host says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Its name.
+    pub name: String,
+    /// Who it is.
+    pub uuid: Uuid,
+    /// Its OpenSSH public key.
+    pub key: String,
+    /// When this was written, in seconds since 1970, UTC.
+    pub time: u64,
+    /// The last link that it completed or passed over.
+    #[serde(default)]
+    pub state: Option<Sha1>,
+    /// That link's name.
+    #[serde(default)]
+    pub link: Option<String>,
+    /// Whether it has rejoined at least once.
+    #[serde(default)]
+    pub in_service: bool,
+    /// What it is doing.
+    pub doing: Doing,
+    /// The number of the newest change that it accepted.
+    #[serde(default)]
+    pub accepted: Option<u64>,
+    /// That change's commit.
+    #[serde(default)]
+    pub accepted_commit: Option<Sha1>,
+    /// The runner that it runs.
+    pub runner: Digest,
+    /// Which machine, and which boot of it.
+    pub incarnation: Incarnation,
+    /// This report's nonce.
+    pub nonce: Uuid,
+    /// The nonces of the reports before it, newest first, bounded.
+    #[serde(default)]
+    pub last_nonces: Vec<Uuid>,
+}
+
+/// What tells one machine from another that has the same disk.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Incarnation {
+    /// Of the hardware and the installation.
+    pub fingerprint: String,
+    /// Of this boot.
+    pub boot_id: String,
+}
+
+/// What a host is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "doing", rename_all = "snake_case")]
+pub enum Doing {
+    /// It enrolled, and waits to be admitted.
+    Enrolled,
+    /// Nothing is to be done.
+    UpToDate,
+    /// It waits in load, or before it ever was.
+    Waiting {
+        /// For what, in words.
+        why: String,
+    },
+    /// It leaves the load.
+    Leaving {
+        /// The last error, when it did not succeed yet.
+        #[serde(default)]
+        trouble: Option<String>,
+    },
+    /// It runs a link.
+    Running {
+        /// Its name.
+        link: String,
+    },
+    /// It goes back into load.
+    Rejoining {
+        /// The last error, when it did not succeed yet.
+        #[serde(default)]
+        trouble: Option<String>,
+    },
+    /// A link failed. It stays out of load.
+    Failed(Failure),
+    /// Something is wrong that only people can mend; it does nothing.
+    Stopped {
+        /// What, in words.
+        why: String,
+    },
+}
+
+/// What failed, and under which key it is not tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The link.
+    pub link: Sha1,
+    /// Its name.
+    pub name: String,
+    /// The link's digest when it failed.
+    pub digest: Digest,
+    /// The digest of the host's settings when it failed.
+    pub settings: Digest,
+    /// The error with its causes.
+    pub error: String,
+}
+
+/// How many nonces of older reports a report names.
+pub const LAST_NONCES: usize = 8;
+
+impl Doing {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        !matches!(
+            self,
+            Self::Failed(_)
+                | Self::Stopped { .. }
+                | Self::Leaving { trouble: Some(_) }
+                | Self::Rejoining { trouble: Some(_) }
+        )
+    }
+}
+
+impl std::fmt::Display for Doing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Enrolled => write!(f, "waits to be admitted"),
+            Self::UpToDate => write!(f, "up to date"),
+            Self::Waiting { why } => write!(f, "waits: {why}"),
+            Self::Leaving { trouble: None } => write!(f, "leaving load"),
+            Self::Leaving { trouble: Some(trouble) } => write!(f, "can't leave load: {trouble}"),
+            Self::Running { link } => write!(f, "running `{link}`"),
+            Self::Rejoining { trouble: None } => write!(f, "rejoining"),
+            Self::Rejoining { trouble: Some(trouble) } => write!(f, "can't rejoin: {trouble}"),
+            Self::Failed(failure) => {
+                write!(f, "failed at `{}` ({}): {}", failure.name, failure.link.short(), failure.error)
+            }
+            Self::Stopped { why } => write!(f, "stopped: {why}"),
+        }
+    }
+}
+
+impl Report {
+    /// The commit message: a line for people, then all of it as JSON.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let state = match (&self.link, self.state) {
+            (Some(link), Some(state)) => format!("`{link}` ({})", state.short()),
+            _ => "the start of the chain".to_owned(),
+        };
+        let doing: String = self.doing.to_string().lines().next().unwrap_or_default().chars().take(200).collect();
+        format!("{} at {state}, {doing}\n\n{}\n", self.name, serde_json::to_string_pretty(self).unwrap_or_default())
+    }
+
+    /// Reads the body of such a message.
+    ///
+    /// # Errors
+    /// When it is no report.
+    pub fn decode(body: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(doing: Doing) -> Report {
+        Report {
+            name: "web1".into(),
+            uuid: Uuid::from_u128(1),
+            key: "ssh-ed25519 AAAA".into(),
+            time: 5,
+            state: Some(Sha1::from_bytes([1; 20])),
+            link: Some("install_nginx".into()),
+            in_service: true,
+            doing,
+            accepted: Some(3),
+            accepted_commit: None,
+            runner: Digest::of(b"runner"),
+            incarnation: Incarnation::default(),
+            nonce: Uuid::from_u128(2),
+            last_nonces: vec![Uuid::from_u128(3)],
+        }
+    }
+
+    #[test]
+    fn a_report_is_read_back() {
+        let failure = Failure {
+            link: Sha1::from_bytes([2; 20]),
+            name: "page".into(),
+            digest: Digest::of(b"page"),
+            settings: Digest::of(b"{}"),
+            error: "no\nsuch\nluck".into(),
+        };
+        for doing in [Doing::UpToDate, Doing::Waiting { why: "x".into() }, Doing::Failed(failure)] {
+            let report = report(doing);
+            let message = report.message();
+            assert_eq!(Report::decode(message.split_once("\n\n").unwrap().1).unwrap(), report);
+        }
+    }
+
+    #[test]
+    fn the_first_line_is_for_people() {
+        let message = report(Doing::Running { link: "page".into() }).message();
+        assert_eq!(message.lines().next(), Some("web1 at `install_nginx` (0101010), running `page`"));
+    }
+
+    #[test]
+    fn trouble_is_not_healthy() {
+        assert!(Doing::Leaving { trouble: None }.is_healthy());
+        assert!(!Doing::Leaving { trouble: Some("no answer".into()) }.is_healthy());
+        assert!(!Doing::Stopped { why: "x".into() }.is_healthy());
+    }
+}

@@ -1,0 +1,19 @@
+//! What is compiled into a runner, and a host's command line.
+
+mod catalog;
+mod cli;
+mod enroll;
+mod home;
+mod serve;
+mod show;
+
+pub use catalog::{Catalog, CatalogError};
+pub use cli::{main, with_causes};
+pub use enroll::{EnrollError, Enrollment, enroll};
+pub use home::{Home, HomeError, HostConfig};
+
+/// What a runner runs on, as changes and refs name it: `x86_64-linux`.
+#[must_use]
+pub fn platform() -> String {
+    format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
+}

@@ -1,0 +1,138 @@
+//! What is compiled into this runner.
+
+use std::collections::BTreeMap;
+
+use crate::chain::{Chain, ChainError, Digest, Link, ParseIdError, Sha1, Wait};
+use crate::change::RolePolicy;
+use crate::context::{Migration, Role, Spec, StaticWait, inventory};
+
+/// The compiled migrations in the order of the chain, the roles, and the specs.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    chain: Chain,
+    migrations: Vec<&'static Migration>,
+    roles: BTreeMap<&'static str, &'static Role>,
+    specs: Vec<&'static Spec>,
+}
+
+/// Why what is compiled in is no catalog.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The chain is broken.
+    #[error("the compiled chain is broken")]
+    Chain(#[from] ChainError),
+    /// A sha1 or digest is none.
+    #[error("the compiled chain is broken")]
+    Id(#[from] ParseIdError),
+    /// A place in the chain is empty, or taken twice.
+    #[error("the compiled chain has {links} links and none at place {missing}")]
+    Gap {
+        /// How many links there are.
+        links: usize,
+        /// The place.
+        missing: usize,
+    },
+}
+
+impl Catalog {
+    /// All that the macros registered in this binary.
+    ///
+    /// # Errors
+    /// When that is no chain.
+    pub fn compiled() -> Result<Self, CatalogError> {
+        Self::new(inventory::iter::<Migration>(), inventory::iter::<Role>(), inventory::iter::<Spec>())
+    }
+
+    /// A catalog of these, in any order.
+    ///
+    /// # Errors
+    /// When the migrations are no chain.
+    pub fn new(
+        migrations: impl IntoIterator<Item = &'static Migration>,
+        roles: impl IntoIterator<Item = &'static Role>,
+        specs: impl IntoIterator<Item = &'static Spec>,
+    ) -> Result<Self, CatalogError> {
+        let mut migrations: Vec<_> = migrations.into_iter().collect();
+        migrations.sort_by_key(|migration| migration.index);
+        let gap = migrations.iter().enumerate().find(|(place, migration)| migration.index != *place);
+        if let Some((missing, _)) = gap {
+            return Err(CatalogError::Gap { links: migrations.len(), missing });
+        }
+        let mut specs: Vec<_> = specs.into_iter().collect();
+        specs.sort_by_key(|spec| (spec.module, spec.name));
+        let links = migrations.iter().map(|migration| link(migration)).collect::<Result<_, _>>()?;
+        let roles = roles.into_iter().map(|role| (role.name, role)).collect();
+        Ok(Self { chain: Chain::new(links)?, migrations, roles, specs })
+    }
+
+    /// The chain.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The code of a link.
+    #[must_use]
+    pub fn migration(&self, sha1: Sha1) -> Option<&'static Migration> {
+        self.chain.position(sha1).map(|index| self.migrations[index])
+    }
+
+    /// A role's code.
+    #[must_use]
+    pub fn role(&self, name: &str) -> Option<&'static Role> {
+        self.roles.get(name).copied()
+    }
+
+    /// How the hosts of each role take turns.
+    #[must_use]
+    pub fn policies(&self) -> BTreeMap<String, RolePolicy> {
+        self.roles.values().map(|role| (role.name.to_owned(), RolePolicy { max_out: role.max_out })).collect()
+    }
+
+    /// The specs that hold after the link of this name.
+    pub fn specs_of<'a>(&'a self, link: &'a str) -> impl Iterator<Item = &'static Spec> + 'a {
+        self.specs.iter().copied().filter(move |spec| spec.link() == link)
+    }
+}
+
+fn link(migration: &Migration) -> Result<Link, ParseIdError> {
+    Ok(Link {
+        name: migration.name.to_owned(),
+        sha1: if migration.sha1.is_empty() { Sha1::ZERO } else { migration.sha1.parse()? },
+        role: migration.role.to_owned(),
+        digest: migration.digest.parse::<Digest>()?,
+        wait: migration.wait.map(|StaticWait::All(role)| Wait::All { role: role.to_owned() }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    const fn migration(name: &'static str, index: usize, sha1: &'static str) -> Migration {
+        Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, run: |_| Ok(()) }
+    }
+
+    static FIRST: Migration = migration("first", 0, "1111111111111111111111111111111111111111");
+    static SECOND: Migration = migration("second", 1, "2222222222222222222222222222222222222222");
+    static THIRD: Migration = migration("third", 2, "");
+    static SPEC: Spec = Spec { module: "fleet::chain::second", name: "holds", check: |_| Ok(()) };
+
+    #[test]
+    fn the_order_is_the_chain_s() {
+        let catalog = Catalog::new([&THIRD, &FIRST, &SECOND], [], [&SPEC]).unwrap();
+        let names: Vec<_> = catalog.chain().links().iter().map(|link| link.name.as_str()).collect();
+        assert_eq!(names, ["first", "second", "third"]);
+        assert_eq!(catalog.migration("2".repeat(40).parse().unwrap()).unwrap().name, "second");
+        assert_eq!(catalog.specs_of("second").count(), 1);
+        assert_eq!(catalog.specs_of("first").count(), 0);
+    }
+
+    #[test]
+    fn a_gap_is_an_error() {
+        let error = Catalog::new([&FIRST, &THIRD], [], []).unwrap_err();
+        assert_eq!(error.to_string(), "the compiled chain has 2 links and none at place 1");
+    }
+}

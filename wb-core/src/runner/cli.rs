@@ -1,0 +1,254 @@
+//! The command line of a host.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::catalog::{Catalog, CatalogError};
+use super::enroll::{EnrollError, Enrollment, enroll};
+use super::home::{Home, HomeError};
+use super::{serve, show};
+use crate::agent::{AgentError, Store, StoreError};
+use crate::registry::RegistryError;
+use crate::system::{FileError, System, clock::Real, environment, files};
+
+const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 the host needs attention (a link failed, it is stopped, it can't \
+    leave or rejoin); 2 the command line is wrong; 3 something that is needed is out of reach (the disk, the remote, \
+    another agent runs).";
+
+#[derive(Debug, Parser)]
+#[command(name = "wildebeest", about = "Migrates this host along its herd's chain", after_help = EXIT_CODES, version)]
+struct Cli {
+    #[command(flatten)]
+    directories: Directories,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Directories {
+    /// Where this host's configuration lies.
+    #[arg(long, global = true, value_name = "DIR", default_value = "/etc/wildebeest")]
+    config: PathBuf,
+    /// Where this host keeps its record.
+    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/wildebeest")]
+    state: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Give this machine an identity and announce it to the herd; an operator then admits it.
+    Enroll {
+        /// What people call this machine.
+        #[arg(long)]
+        name: String,
+        /// The git repository that the herd lives in.
+        #[arg(long, value_name = "URL")]
+        remote: String,
+        /// The file that says whose changes count here (see ssh-keygen(1), ALLOWED SIGNERS).
+        #[arg(long, value_name = "FILE")]
+        allowed_signers: PathBuf,
+        /// How often to look for changes.
+        #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
+        poll: Duration,
+        /// Where the runner is installed; this program is copied there when it lies elsewhere.
+        #[arg(long, value_name = "FILE", default_value = "/usr/local/bin/wildebeest")]
+        runner: PathBuf,
+    },
+    /// Follow the herd until told to end (SIGTERM ends, SIGHUP looks at once).
+    Agent,
+    /// Do what there is to do now, and end: for cron and timers.
+    Once,
+    /// Show what the next links would change here, and change nothing.
+    Plan(Format),
+    /// Show where this host is, from what it knows without asking the remote.
+    Status(Format),
+    /// Show the compiled chain and where this host is in it.
+    Chain(Format),
+    /// Show the version of this runner, its platform and the tip of its chain.
+    Version(Format),
+    /// Show the compiled chain as the agent compares it, after reading the record.
+    #[command(hide = true)]
+    SelfCheck {
+        #[arg(long)]
+        record: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct Format {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command line of this process: the `main` of every runner.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse_from(environment::args()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            say(&format!("error: {}", with_causes(&error)));
+            if let Some(hint) = hint(&error) {
+                say(&format!("hint: {hint}"));
+            }
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let catalog = Catalog::compiled()?;
+    let home = Home::new(cli.directories.config, cli.directories.state);
+    match cli.command {
+        Command::Enroll { name, remote, allowed_signers, poll, runner } => {
+            let allowed_signers = files::read_text(allowed_signers)?;
+            enroll_here(&home, &Enrollment { name, remote, allowed_signers, poll, runner })
+        }
+        Command::Agent => serve::forever(home, &catalog, &System::real(), &say),
+        Command::Once => serve::once(home, &catalog, &System::real(), &say),
+        Command::Plan(format) => print(&show::plan(home, &catalog, &System::real(), format.json)?),
+        Command::Status(format) => print(&show::status(home, &catalog, &System::real(), format.json)?),
+        Command::Chain(format) => print(&show::chain(&home, &catalog, format.json)?),
+        Command::Version(format) => print(&show::version(&catalog, format.json)),
+        Command::SelfCheck { record } => {
+            Store::open(&record)?;
+            print(&serde_json::to_string(catalog.chain()).unwrap_or_default())
+        }
+    }
+}
+
+fn enroll_here(home: &Home, wanted: &Enrollment) -> Result<ExitCode, Failure> {
+    if !files::exists(&wanted.runner) {
+        files::copy(environment::current_exe().map_err(Failure::Exe)?, &wanted.runner)?;
+    }
+    let key = enroll(home, wanted, &Real)?;
+    let name = &wanted.name;
+    print(&format!(
+        "{name} is enrolled with the key\n  {key}\nNext: `cargo xtask host admit {name}`, then start `wildebeest agent` here."
+    ))
+}
+
+/// An error and its causes, in one line.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    #[error(transparent)]
+    Enroll(#[from] EnrollError),
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("could not tell which program this is")]
+    Exe(#[source] io::Error),
+    #[error("signals can't be received")]
+    Signals(#[source] io::Error),
+    #[error("another agent of this host is running")]
+    Running,
+}
+
+fn hint(failure: &Failure) -> Option<String> {
+    match failure {
+        Failure::Enroll(error) => enroll_hint(error),
+        Failure::Agent(AgentError::Home(error)) | Failure::Home(error) => home_hint(error),
+        Failure::Agent(AgentError::Registry(error)) => registry_hint(error),
+        Failure::Agent(AgentError::TakenOver { .. }) => {
+            Some("is this a copy of another machine? stop one of them, then see `cargo xtask status`".into())
+        }
+        Failure::Agent(AgentError::Store(StoreError::File(_))) => Some("is the disk full? see `df -h /var/lib`".into()),
+        Failure::Running => Some("see `ps -C wildebeest`".into()),
+        _ => None,
+    }
+}
+
+fn enroll_hint(error: &EnrollError) -> Option<String> {
+    match error {
+        EnrollError::Home(error) => home_hint(error),
+        EnrollError::Registry(error) => registry_hint(error),
+        EnrollError::Taken { .. } => {
+            Some("see who has it with `cargo xtask host list`, and take another `--name`".into())
+        }
+        EnrollError::NoSigners => Some("give the `allowed_signers` of your fleet's repository".into()),
+        EnrollError::Log(_) => Some("compare `--allowed-signers` with the file in your fleet's repository".into()),
+        _ => None,
+    }
+}
+
+fn home_hint(error: &HomeError) -> Option<String> {
+    match error {
+        HomeError::NotEnrolled { .. } => Some("wildebeest enroll --help".into()),
+        HomeError::Registry(error) => registry_hint(error),
+        _ => None,
+    }
+}
+
+fn registry_hint(error: &RegistryError) -> Option<String> {
+    match error {
+        RegistryError::Unreachable { url, .. } => Some(format!(
+            "let the git server accept /etc/wildebeest/host_key.pub, know its host key (`ssh-keyscan`), then try `git ls-remote {url}`"
+        )),
+        RegistryError::Refused { .. } => Some("give this host's key write access to refs/wildebeest/*".into()),
+        _ => None,
+    }
+}
+
+fn print(text: &str) -> Result<ExitCode, Failure> {
+    // A reader that has seen enough closes the pipe; that is no failure.
+    drop(writeln!(io::stdout(), "{text}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(line: &str) {
+    drop(writeln!(io::stderr(), "{line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let cause = HomeError::NotEnrolled { path: "/etc/wildebeest/host.toml".into() };
+        let error = Failure::Agent(AgentError::Home(cause));
+        assert_eq!(with_causes(&error), "this machine is not enrolled: there is no /etc/wildebeest/host.toml");
+        assert_eq!(hint(&error).unwrap(), "wildebeest enroll --help");
+    }
+}

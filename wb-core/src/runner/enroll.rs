@@ -1,0 +1,194 @@
+//! Enrolment: a machine gets an identity, and announces itself. Nobody is admitted by this: that is an operator's
+//! signed change.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::home::{Home, HomeError, HostConfig};
+use crate::agent::{self, incarnation};
+use crate::chain::Digest;
+use crate::herd::is_name;
+use crate::registry::{
+    AllowedSigners, ChangeLog, LogError, Pushed, RefName, RefUpdate, Registry, RegistryError, SignatureError,
+    SigningKey, generate, public_key,
+};
+use crate::report::{Doing, Report};
+use crate::system::{Clock, FileError, files};
+
+/// What a machine enrols with.
+#[derive(Debug, Clone)]
+pub struct Enrollment {
+    /// What people will call it.
+    pub name: String,
+    /// The git repository that the herd lives in.
+    pub remote: String,
+    /// Whose changes will count here.
+    pub allowed_signers: String,
+    /// How often to look for changes.
+    pub poll: Duration,
+    /// Where the runner is installed.
+    pub runner: PathBuf,
+}
+
+/// Why a machine could not enrol.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrollError {
+    /// No host can have that name.
+    #[error("`{name}` is no host name: use letters, digits, `-` and `_`, at most 63 of them")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// Somebody else has that name.
+    #[error("the name `{name}` is taken by another machine")]
+    Taken {
+        /// The name.
+        name: String,
+    },
+    /// This machine is a host already.
+    #[error("this machine is enrolled already, as `{name}` with the remote {remote}")]
+    Enrolled {
+        /// Its name.
+        name: String,
+        /// Its remote.
+        remote: String,
+    },
+    /// Nobody's changes would count.
+    #[error("the list of allowed signers is empty")]
+    NoSigners,
+    /// Another machine wrote at the same moment.
+    #[error("the announcement of `{name}` was overtaken")]
+    Overtaken {
+        /// The name.
+        name: String,
+    },
+    /// No key could be made.
+    #[error(transparent)]
+    Key(#[from] SignatureError),
+    /// The machine's own files.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The remote.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The log of changes.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The machine's record.
+    #[error(transparent)]
+    Store(#[from] agent::StoreError),
+}
+
+/// Enrols this machine; running it again after an error goes on where it stopped. Gives the public key that the report
+/// is signed with, by which an operator recognises the machine.
+///
+/// # Errors
+/// When the name is taken, the remote can't be reached or does not let this machine write, or a file can't be written.
+pub fn enroll(home: &Home, wanted: &Enrollment, clock: &dyn Clock) -> Result<String, EnrollError> {
+    if !is_name(&wanted.name) {
+        return Err(EnrollError::Name { name: wanted.name.clone() });
+    }
+    let signers = wanted.allowed_signers.lines().map(str::trim);
+    if signers.filter(|line| !line.is_empty() && !line.starts_with('#')).count() == 0 {
+        return Err(EnrollError::NoSigners);
+    }
+    let config = identity(home, wanted)?;
+    let public = public_key(&home.key())?;
+    let registry = home.registry(&config.remote)?;
+    registry.fetch(&["refs/wildebeest/changes".into(), "refs/wildebeest/report/".into()])?;
+    let newest = newest_change(home, &registry)?;
+    refuse_taken(&registry, &config, newest.as_ref().map(|change| &change.manifest))?;
+    let store = agent::Store::open(&home.record())?;
+    store.update(|record| record.accepted = newest.as_ref().map(|change| change.sha1))?;
+    announce(&registry, &store, &config, &public, &home.key(), clock)?;
+    Ok(public)
+}
+
+/// Key first, then `host.toml`: a machine that has the second has the first.
+fn identity(home: &Home, wanted: &Enrollment) -> Result<HostConfig, EnrollError> {
+    for path in [home.host_toml(), home.record()] {
+        if let Some(parent) = path.parent() {
+            files::create_dir(parent)?;
+        }
+    }
+    if !files::exists(home.key()) {
+        generate(&home.key(), &wanted.name)?;
+    }
+    match home.read_config() {
+        Ok(config) if config.name != wanted.name || config.remote != wanted.remote => {
+            Err(EnrollError::Enrolled { name: config.name, remote: config.remote })
+        }
+        Ok(config) => Ok(config),
+        Err(HomeError::NotEnrolled { .. }) => {
+            let Enrollment { name, remote, poll, runner, .. } = wanted.clone();
+            let config = HostConfig { uuid: Uuid::new_v4(), name, remote, poll, runner };
+            files::write(home.allowed_signers(), &wanted.allowed_signers, 0o644)?;
+            home.write_config(&config)?;
+            Ok(config)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The newest change there is now is the least that this host will ever accept.
+fn newest_change(home: &Home, registry: &Registry) -> Result<Option<crate::registry::VerifiedChange>, EnrollError> {
+    let allowed: AllowedSigners = home.read_allowed_signers()?;
+    let Some(tip) = registry.get(&RefName::Changes)? else { return Ok(None) };
+    Ok(ChangeLog::new(registry.objects(), &allowed).since(None, tip)?.pop())
+}
+
+fn refuse_taken(
+    registry: &Registry,
+    config: &HostConfig,
+    manifest: Option<&crate::change::Manifest>,
+) -> Result<(), EnrollError> {
+    let admitted =
+        manifest.and_then(|manifest| manifest.hosts.get(&config.name)).and_then(|host| host.identity.as_ref());
+    let other = |uuid: Uuid| uuid != config.uuid;
+    let waiting = registry.newcomers(manifest)?;
+    let taken = admitted.is_some_and(|identity| other(identity.uuid))
+        || waiting.iter().any(|report| report.name == config.name && other(report.uuid));
+    if taken { Err(EnrollError::Taken { name: config.name.clone() }) } else { Ok(()) }
+}
+
+fn announce(
+    registry: &Registry,
+    store: &agent::Store,
+    config: &HostConfig,
+    public: &str,
+    key: &std::path::Path,
+    clock: &dyn Clock,
+) -> Result<(), EnrollError> {
+    let name = RefName::Report(config.uuid);
+    let found = registry.get(&name)?;
+    if found.is_some_and(|found| store.record().reports.is_mine(found)) {
+        return Ok(());
+    }
+    let report = Report {
+        name: config.name.clone(),
+        uuid: config.uuid,
+        key: public.to_owned(),
+        time: clock.now().as_secs(),
+        state: None,
+        link: None,
+        in_service: false,
+        doing: Doing::Enrolled,
+        accepted: None,
+        accepted_commit: None,
+        runner: Digest::of(&files::read_optional(&config.runner)?.unwrap_or_default()),
+        incarnation: incarnation::read(),
+        nonce: Uuid::new_v4(),
+        last_nonces: Vec::new(),
+    };
+    let commit = registry.write_report(&report, "", &SigningKey::new(key))?;
+    store.update(|record| record.reports.intend(commit, report.nonce))?;
+    match registry.push(&[RefUpdate { name, expected: found, new: Some(commit) }])? {
+        Pushed::Won => Ok(store.update(|record| record.reports.written = Some(commit))?),
+        Pushed::Lost => Err(EnrollError::Overtaken { name: config.name.clone() }),
+    }
+}

@@ -1,0 +1,198 @@
+//! Where a host keeps what is its own: its configuration, its record, its copy of the herd's refs.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::registry::{Access, AllowedSigners, Registry, RegistryError};
+use crate::system::{FileError, files};
+
+/// The directories of one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    config: PathBuf,
+    state: PathBuf,
+}
+
+/// What `host.toml` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostConfig {
+    /// Who this machine is.
+    pub uuid: Uuid,
+    /// What people call it.
+    pub name: String,
+    /// The git repository that the herd lives in.
+    pub remote: String,
+    /// How often to look for changes, as `30s`.
+    #[serde(default = "default_poll", with = "duration")]
+    pub poll: Duration,
+    /// Where the runner is installed.
+    pub runner: PathBuf,
+}
+
+/// Why a host's own files can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// It is no host yet.
+    #[error("this machine is not enrolled: there is no {}", path.display())]
+    NotEnrolled {
+        /// The missing file.
+        path: PathBuf,
+    },
+    /// The configuration can't be understood.
+    #[error("{}: {what}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        what: String,
+    },
+    /// A file can't be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The copy of the refs can't be opened.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl Home {
+    /// The home in these two directories.
+    pub fn new(config: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
+        Self { config: config.into(), state: state.into() }
+    }
+
+    /// The file that says who this host is.
+    #[must_use]
+    pub fn host_toml(&self) -> PathBuf {
+        self.config.join("host.toml")
+    }
+
+    /// The private key that this host signs and connects with.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
+        self.config.join("host_key")
+    }
+
+    /// Whose changes count.
+    #[must_use]
+    pub fn allowed_signers(&self) -> PathBuf {
+        self.config.join("allowed_signers")
+    }
+
+    /// The record of what this host has done.
+    #[must_use]
+    pub fn record(&self) -> PathBuf {
+        self.state.join("record.json")
+    }
+
+    /// The directory for everything that changes.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// The runner before the present one.
+    #[must_use]
+    pub fn previous_runner(&self) -> PathBuf {
+        self.state.join("runner.previous")
+    }
+
+    /// The configuration.
+    ///
+    /// # Errors
+    /// When the machine is not enrolled, or the file can't be understood.
+    pub fn read_config(&self) -> Result<HostConfig, HomeError> {
+        let path = self.host_toml();
+        let bytes = files::read_optional(&path)?.ok_or_else(|| HomeError::NotEnrolled { path: path.clone() })?;
+        let text = String::from_utf8_lossy(&bytes);
+        toml::from_str(&text).map_err(|error| HomeError::Syntax { path, what: error.to_string().trim().to_owned() })
+    }
+
+    /// Writes the configuration.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write_config(&self, config: &HostConfig) -> Result<(), HomeError> {
+        let what = |error: toml::ser::Error| HomeError::Syntax { path: self.host_toml(), what: error.to_string() };
+        Ok(files::write(self.host_toml(), toml::to_string(config).map_err(what)?, 0o644)?)
+    }
+
+    /// Whose changes count.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn read_allowed_signers(&self) -> Result<AllowedSigners, HomeError> {
+        Ok(AllowedSigners::new(files::read_text(self.allowed_signers())?))
+    }
+
+    /// The copy of the herd's refs.
+    ///
+    /// # Errors
+    /// When it can't be made or opened.
+    pub fn registry(&self, remote: &str) -> Result<Registry, HomeError> {
+        Ok(Registry::open(&self.state.join("herd.git"), remote, Access::Host { key: self.key() })?)
+    }
+}
+
+fn default_poll() -> Duration {
+    Duration::from_secs(30)
+}
+
+mod duration {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&humantime::format_duration(*duration).to_string())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map_err(|error| D::Error::custom(format!("`{text}`: {error}, write `30s`")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home(text: &str) -> (tempfile::TempDir, Home) {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::new(dir.path(), dir.path());
+        files::write(home.host_toml(), text, 0o644).unwrap();
+        (dir, home)
+    }
+
+    #[test]
+    fn a_configuration_is_read_back() {
+        let (_dir, home) = home("");
+        let config = HostConfig {
+            uuid: Uuid::from_u128(1),
+            name: "web1".into(),
+            remote: "/srv/herd.git".into(),
+            poll: Duration::from_secs(2),
+            runner: "/usr/local/bin/wildebeest".into(),
+        };
+        home.write_config(&config).unwrap();
+        assert_eq!(home.read_config().unwrap(), config);
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_place() {
+        let uuid = Uuid::nil();
+        let (_dir, home) = home(&format!("uuid = '{uuid}'\nname = 'a'\nremote = 'x'\nrunner = 'x'\npoll = 'soon'\n"));
+        let error = home.read_config().unwrap_err().to_string();
+        assert!(error.contains("line 5") && error.contains("`soon`"), "{error}");
+    }
+
+    #[test]
+    fn a_machine_that_is_not_enrolled_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Home::new(dir.path(), dir.path()).read_config().unwrap_err().to_string();
+        assert!(error.starts_with("this machine is not enrolled: there is no "), "{error}");
+    }
+}

@@ -1,0 +1,95 @@
+//! What a host's command line prints.
+
+use serde_json::json;
+
+use super::catalog::Catalog;
+use super::cli::Failure;
+use super::home::Home;
+use super::{platform, serve};
+use crate::agent::{Agent, How, LinkRecord, Store, preview};
+use crate::chain::Link;
+use crate::system::System;
+
+/// The compiled chain, and what this host did of it.
+pub(super) fn chain(home: &Home, catalog: &Catalog, as_json: bool) -> Result<String, Failure> {
+    let done = Store::open(&home.record())?.record().links;
+    let links = catalog.chain().links();
+    if as_json {
+        let value = json!({ "platform": platform(), "chain": links, "roles": catalog.policies(), "done": done });
+        return Ok(value.to_string());
+    }
+    let rows = links.iter().enumerate().map(|(index, link)| row(index, link, &done));
+    Ok(rows.collect::<Vec<_>>().join("\n"))
+}
+
+fn row(index: usize, link: &Link, done: &[LinkRecord]) -> String {
+    let mark = match done.iter().find(|record| record.sha1 == link.sha1).map(|record| record.how) {
+        Some(How::Done) => "done",
+        Some(How::PassedOver) => "passed over",
+        None => "",
+    };
+    let sha1 = if link.is_draft() { "draft".to_owned() } else { link.sha1.short() };
+    format!("{:>4}  {sha1:<7}  {:<32}  {:<16}  {mark}", index + 1, link.name, link.role).trim_end().to_owned()
+}
+
+/// The version of this runner.
+pub(super) fn version(catalog: &Catalog, as_json: bool) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let tip = catalog.chain().tip();
+    if as_json {
+        return json!({ "version": version, "platform": platform(), "tip": tip.map(|link| link.sha1) }).to_string();
+    }
+    let tip = tip
+        .map_or_else(|| "no links".to_owned(), |link| format!("{} links up to {link}", catalog.chain().links().len()));
+    format!("wildebeest {version} for {}, {tip}", platform())
+}
+
+/// Where this host is.
+pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bool) -> Result<String, Failure> {
+    let quiet = |_: &str| {};
+    let mut agent = serve::open(home, catalog, system, &quiet)?;
+    let (record, next) = (agent.record(), agent.next()?);
+    let doing = preview::doing(&record, &next);
+    let state = record.links.last();
+    if as_json {
+        let change = agent.change().map(|change| change.manifest.number);
+        return Ok(json!({
+            "name": agent.config().name,
+            "roles": preview::roles(&agent),
+            "state": state.map(|link| link.sha1),
+            "migration": state.map(|link| &link.name),
+            "in_service": record.in_service,
+            "change": change,
+            "doing": doing,
+        })
+        .to_string());
+    }
+    let at =
+        state.map_or_else(|| "the start of the chain".to_owned(), |l| format!("`{}` ({})", l.name, l.sha1.short()));
+    let lines = [
+        format!("host     {}", agent.config().name),
+        format!("roles    {}", preview::roles(&agent).join(", ")),
+        format!("state    {at}"),
+        format!("service  {}", if record.in_service { "in service" } else { "never in service yet" }),
+        format!("change   {}", agent.change().map_or_else(|| "none".to_owned(), |change| change.manifest.to_string())),
+        format!("now      {doing}"),
+    ];
+    Ok(lines.join("\n"))
+}
+
+/// What the next links would change here.
+pub(super) fn plan(home: Home, catalog: &Catalog, system: &System, as_json: bool) -> Result<String, Failure> {
+    let quiet = |_: &str| {};
+    let mut agent: Agent<'_> = serve::open(home, catalog, system, &quiet)?;
+    let next = agent.next()?;
+    let previews = preview::links(&agent, catalog, system);
+    if as_json {
+        return Ok(json!({ "next": preview::doing(&agent.record(), &next).to_string(), "links": previews }).to_string());
+    }
+    let mut lines: Vec<String> = previews.iter().map(ToString::to_string).collect();
+    lines.push(match previews.is_empty() {
+        true => format!("Nothing to run here: {}.", preview::doing(&agent.record(), &next)),
+        false => "+ would change, = no change, ? cannot know until it runs. Nothing was changed.".to_owned(),
+    });
+    Ok(lines.join("\n"))
+}
