@@ -168,7 +168,7 @@ impl<'a> Agent<'a> {
     ///
     /// # Errors
     /// When the local copy of the refs can't be read.
-    pub fn next(&mut self) -> Result<crate::plan::Plan, AgentError> {
+    pub fn upcoming(&mut self) -> Result<crate::plan::Plan, AgentError> {
         self.plan()
     }
 

@@ -1,5 +1,7 @@
 //! The planner: from what is known to what one host does next. It touches nothing, and the executor makes no choices.
 
+#[cfg(test)]
+mod tests;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -60,11 +62,7 @@ pub enum Plan {
 /// Plans.
 #[must_use]
 pub fn plan(situation: &Situation<'_>) -> Plan {
-    match legs(situation) {
-        Ok(plan) => plan,
-        Err(NotNow::Wait(wait)) => Plan::Wait(wait),
-        Err(NotNow::Stop(stop)) => Plan::Stop(stop),
-    }
+    legs(situation).unwrap_or_else(|not_now| *not_now)
 }
 
 /// The digest under which a failure is remembered, beside the link's own: what the host's settings say.
@@ -81,20 +79,18 @@ pub fn still_failed(failure: &Failure, manifest: &Manifest, host: &HostManifest)
     link.is_none_or(|link| link.digest == failure.digest) && settings_digest(host) == failure.settings
 }
 
-enum NotNow {
-    Wait(Wait),
-    Stop(Stop),
-}
+/// Not to run anything now; a plan too, and boxed since it is rare and large.
+type NotNow = Box<Plan>;
 
 impl From<Wait> for NotNow {
     fn from(wait: Wait) -> Self {
-        Self::Wait(wait)
+        Self::new(Plan::Wait(wait))
     }
 }
 
 impl From<Stop> for NotNow {
     fn from(stop: Stop) -> Self {
-        Self::Stop(stop)
+        Self::new(Plan::Stop(stop))
     }
 }
 
@@ -167,14 +163,14 @@ fn failed_elsewhere(situation: &Situation<'_>, name: &str, link: &Link) -> Optio
     Some(Wait::FailedElsewhere { host: host.0.clone(), link: link.clone() })
 }
 
-fn is_compiled(compiled: &Chain, first: &Link) -> Result<(), Wait> {
+fn is_compiled(compiled: &Chain, first: &Link) -> Result<(), NotNow> {
     match compiled.get(first.sha1).is_some_and(|link| link.digest == first.digest) {
         true => Ok(()),
-        false => Err(Wait::Runner { link: first.clone() }),
+        false => Err(Wait::Runner { link: first.clone() }.into()),
     }
 }
 
-fn claims(situation: &Situation<'_>, manifest: &Manifest, host: &HostManifest) -> Result<Vec<String>, Wait> {
+fn claims(situation: &Situation<'_>, manifest: &Manifest, host: &HostManifest) -> Result<Vec<String>, NotNow> {
     let empty = Pool::default();
     for role in &host.roles {
         let mine = Claim { host: String::new(), uuid: situation.uuid, nonce: Uuid::nil(), since: 0 };

@@ -1,10 +1,10 @@
-//! What `git push --porcelain` says, for each ref:
+//! What `git push --porcelain` says, for each ref, its three parts separated by tabs:
 //!
 //! ```text
 //! To ssh://git@git.example.org/herd.git
-//! *	b10f…:refs/wildebeest/out/web	[new reference]
-//! !	c33a…:refs/wildebeest/changes	[rejected] (stale info)
-//! =	d71e…:refs/wildebeest/out/db	[up to date]
+//! * b10f…:refs/wildebeest/out/web [new reference]
+//! ! c33a…:refs/wildebeest/changes [rejected] (stale info)
+//! = d71e…:refs/wildebeest/out/db [up to date]
 //! Done
 //! ```
 

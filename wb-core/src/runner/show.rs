@@ -48,7 +48,7 @@ pub(super) fn version(catalog: &Catalog, as_json: bool) -> String {
 pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bool) -> Result<String, Failure> {
     let quiet = |_: &str| {};
     let mut agent = serve::open(home, catalog, system, &quiet)?;
-    let (record, next) = (agent.record(), agent.next()?);
+    let (record, next) = (agent.record(), agent.upcoming()?);
     let doing = preview::doing(&record, &next);
     let state = record.links.last();
     if as_json {
@@ -81,7 +81,7 @@ pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bo
 pub(super) fn plan(home: Home, catalog: &Catalog, system: &System, as_json: bool) -> Result<String, Failure> {
     let quiet = |_: &str| {};
     let mut agent: Agent<'_> = serve::open(home, catalog, system, &quiet)?;
-    let next = agent.next()?;
+    let next = agent.upcoming()?;
     let previews = preview::links(&agent, catalog, system);
     if as_json {
         return Ok(json!({ "next": preview::doing(&agent.record(), &next).to_string(), "links": previews }).to_string());
