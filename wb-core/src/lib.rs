@@ -23,3 +23,6 @@ pub mod report;
 #[cfg(feature = "runtime")]
 pub mod runner;
 pub mod system;
+
+#[cfg(feature = "runtime")]
+pub use uuid::Uuid;

@@ -168,7 +168,10 @@ impl Objects {
     pub(super) fn point(&self, name: &str, object: Option<Sha1>) -> Result<(), ObjectError> {
         let pointed = match object {
             Some(object) => self.repository.reference(name, oid(object), true, "seen").map(drop),
-            None => self.repository.find_reference(name).and_then(|mut reference| reference.delete()),
+            None => match self.repository.find_reference(name) {
+                Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(()),
+                found => found.and_then(|mut reference| reference.delete()),
+            },
         };
         pointed.map_err(|source| ObjectError::Write { source })
     }

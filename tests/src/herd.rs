@@ -1,0 +1,242 @@
+//! A herd in one process: every host has its own directories and its own root, git and signatures are real, and each
+//! tick opens the agent anew, as after a restart.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wb_core::agent::{Agent, AgentError, Next, Record, Store};
+use wb_core::chain::Digest;
+use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest};
+use wb_core::pool::Pool;
+use wb_core::registry::{
+    Access, AllowedSigners, ChangeLog, Pushed, RefName, RefUpdate, Registry, ReportCache, SigningKey, VerifiedChange,
+    generate, public_key,
+};
+use wb_core::report::Report;
+use wb_core::runner::{Catalog, EnrollError, Enrollment, Home, enroll};
+use wb_core::system::{Command, System, clock, command, files};
+
+/// A remote, an operator, and hosts.
+pub struct TestHerd {
+    dir: tempfile::TempDir,
+    operator: Registry,
+    key: SigningKey,
+    allowed: String,
+}
+
+impl Default for TestHerd {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The sha256 that hosts of these tests believe to run.
+#[must_use]
+pub fn runner() -> Digest {
+    Digest::of(b"runner")
+}
+
+impl TestHerd {
+    /// An empty remote, and an operator with a key.
+    ///
+    /// # Panics
+    /// When git or ssh-keygen do not work here.
+    #[must_use]
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let remote = dir.path().join("remote.git");
+        Command::new("git").args(["init", "--quiet", "--bare"]).arg(&remote).read().expect("git init");
+        let key = generate(&dir.path().join("operator"), "ada@example.org").expect("a key");
+        let public = public_key(key.path()).expect("a public key");
+        let operator = registry(dir.path(), "operator.git");
+        Self { operator, key, allowed: format!("ada@example.org {public}\n"), dir }
+    }
+
+    /// Where the remote is.
+    #[must_use]
+    pub fn remote(&self) -> PathBuf {
+        self.dir.path().join("remote.git")
+    }
+
+    /// The operator's view of the remote.
+    #[must_use]
+    pub fn operator(&self) -> &Registry {
+        &self.operator
+    }
+
+    /// The directories of a host.
+    #[must_use]
+    pub fn home(&self, host: &str) -> Home {
+        let dir = self.dir.path().join(host);
+        Home::new(dir.join("etc"), dir.join("var"))
+    }
+
+    /// The root of a host's files.
+    #[must_use]
+    pub fn root(&self, host: &str) -> PathBuf {
+        self.dir.path().join(host).join("root")
+    }
+
+    /// Enrols a machine.
+    ///
+    /// # Errors
+    /// As [`enroll`].
+    pub fn enroll(&self, host: &str) -> Result<String, EnrollError> {
+        self.enroll_as(host, host, &self.allowed)
+    }
+
+    /// Enrols the machine in the directory `machine` under the name `host`.
+    ///
+    /// # Errors
+    /// As [`enroll`].
+    pub fn enroll_as(&self, machine: &str, host: &str, allowed_signers: &str) -> Result<String, EnrollError> {
+        files::create_dir(self.root(machine))?;
+        let wanted = Enrollment {
+            name: host.into(),
+            remote: self.remote().display().to_string(),
+            allowed_signers: allowed_signers.into(),
+            poll: Duration::from_secs(1),
+            runner: self.dir.path().join(machine).join("wildebeest"),
+        };
+        enroll(&self.home(machine), &wanted, &clock::Real)
+    }
+
+    /// Enrols hosts and admits them with one change each.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn add(&self, hosts: &[(&str, &[&str])]) {
+        for (host, roles) in hosts {
+            let key = self.enroll(host).expect("enrolled");
+            let uuid = self.home(host).read_config().expect("host.toml").uuid;
+            self.change(ChangeKind::Admit, |manifest| {
+                let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+                let identity = Some(Identity { uuid, key });
+                manifest.hosts.insert((*host).into(), HostManifest { roles, identity, ..HostManifest::default() });
+            });
+        }
+    }
+
+    /// Deploys all of a catalog.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn deploy(&self, catalog: &Catalog) {
+        self.change(ChangeKind::Deploy, |manifest| {
+            manifest.chain = catalog.chain().clone();
+            manifest.target = catalog.chain().tip().map(|link| link.sha1);
+            manifest.roles = catalog.policies();
+        });
+    }
+
+    /// Appends a change, signed by the operator.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn change(&self, kind: ChangeKind, delta: impl FnOnce(&mut Manifest)) {
+        let newest = self.newest();
+        let mut manifest = newest.as_ref().map(|change| change.manifest.clone()).unwrap_or_default();
+        manifest.number += 1;
+        manifest.kind = kind;
+        manifest.author = "Ada <ada@example.org>".into();
+        delta(&mut manifest);
+        let allowed = AllowedSigners::new(&self.allowed);
+        let log = ChangeLog::new(self.operator.objects(), &allowed);
+        let commit = log.write(newest.as_ref(), &manifest, &self.key).expect("a change");
+        let update =
+            RefUpdate { name: RefName::Changes, expected: newest.map(|change| change.sha1), new: Some(commit) };
+        assert_eq!(self.operator.push(&[update]).expect("a push"), Pushed::Won);
+    }
+
+    /// The newest change on the remote.
+    ///
+    /// # Panics
+    /// When it does not count.
+    #[must_use]
+    pub fn newest(&self) -> Option<VerifiedChange> {
+        self.operator.fetch(&["refs/wildebeest/".into()]).expect("a fetch");
+        let tip = self.operator.get(&RefName::Changes).expect("refs")?;
+        let allowed = AllowedSigners::new(&self.allowed);
+        Some(ChangeLog::new(self.operator.objects(), &allowed).read(tip).expect("a change that counts"))
+    }
+
+    /// One tick of a host's agent, started anew.
+    ///
+    /// # Errors
+    /// As [`Agent::tick`].
+    pub fn tick(&self, host: &str, catalog: &Catalog) -> Result<Next, AgentError> {
+        let system = System::new(self.root(host), command::Real, clock::Real);
+        let quiet = |_: &str| {};
+        Agent::open(self.home(host), catalog, &system, runner(), &quiet)?.tick()
+    }
+
+    /// Ticks hosts in turn until none of them has anything to do, at most `rounds` times.
+    ///
+    /// # Panics
+    /// When a tick fails, or after `rounds` there is still something to do.
+    pub fn settle(&self, hosts: &[&str], catalog: &Catalog, rounds: usize) {
+        for _ in 0..rounds {
+            let before = self.said(hosts);
+            let nexts: Vec<Next> = hosts.iter().map(|host| self.tick(host, catalog).expect("a tick")).collect();
+            if nexts.iter().all(|next| *next == Next::Poll) && self.said(hosts) == before {
+                return;
+            }
+        }
+        panic!("still busy after {rounds} rounds: {:?}", self.said(hosts));
+    }
+
+    /// What a host's disk says.
+    ///
+    /// # Panics
+    /// When it can't be read.
+    #[must_use]
+    pub fn record(&self, host: &str) -> Record {
+        Store::open(&self.home(host).record()).expect("a record").record()
+    }
+
+    /// The signed reports of admitted hosts.
+    ///
+    /// # Panics
+    /// When they can't be read.
+    #[must_use]
+    pub fn reports(&self) -> BTreeMap<String, Report> {
+        let manifest = self.newest().map(|change| change.manifest).unwrap_or_default();
+        self.operator.reports(&manifest, &mut ReportCache::default()).expect("reports")
+    }
+
+    /// What hosts say they do.
+    #[must_use]
+    pub fn said(&self, hosts: &[&str]) -> Vec<String> {
+        let reports = self.reports();
+        let said = |host: &&str| reports.get(*host).map_or("nothing".into(), |report| report.doing.to_string());
+        hosts.iter().map(|host| format!("{host} {}", said(host))).collect()
+    }
+
+    /// Who is out of a role's pool.
+    ///
+    /// # Panics
+    /// When the pool can't be read.
+    #[must_use]
+    pub fn out(&self, role: &str) -> Vec<String> {
+        self.operator.fetch(&["refs/wildebeest/".into()]).expect("a fetch");
+        let pool = self.operator.pools().expect("pools").remove(role).map_or_else(Pool::default, |(_, pool)| pool);
+        pool.holders.into_iter().map(|claim| claim.host).collect()
+    }
+
+    /// What migrations of these tests wrote on a host, a word each.
+    #[must_use]
+    pub fn written(&self, host: &str) -> String {
+        files::read_text(self.root(host).join("written")).unwrap_or_default().trim().to_owned()
+    }
+}
+
+/// A local copy of the remote's refs in `dir`.
+///
+/// # Panics
+/// When it can't be made.
+#[must_use]
+pub fn registry(dir: &Path, name: &str) -> Registry {
+    let remote = dir.join("remote.git").display().to_string();
+    Registry::open(&dir.join(name), &remote, Access::Operator).expect("a registry")
+}

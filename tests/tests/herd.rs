@@ -1,0 +1,352 @@
+//! Herds of agents over real git: they roll one by one, stop at failures, and believe only what is signed.
+
+use std::path::Path;
+
+use wb_core::agent::phase::Phase;
+use wb_core::agent::{AgentError, How, Next};
+use wb_core::chain::{Digest, Sha1};
+use wb_core::change::{ChangeKind, Runner};
+use wb_core::context::{Context, MaxOut, Migration, Role, Spec, StaticWait};
+use wb_core::registry::{AllowedSigners, ChangeLog, NewCommit, RefName, RefUpdate, generate};
+use wb_core::runner::{Catalog, platform};
+use wb_core::system::files::{self, Attributes};
+use wb_tests::herd::TestHerd;
+
+const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const OTHER_DIGEST: &str = "ffb0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+type Act = fn(&Context<'_>) -> anyhow::Result<()>;
+
+const fn migration(name: &'static str, role: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
+    Migration { name, role, sha1, digest: DIGEST, index, wait: None, run }
+}
+
+/// Adds a word to the host's file `written`.
+fn write(context: &Context<'_>, word: &str) -> anyhow::Result<()> {
+    let mut text = context.system().read_file("/written")?.unwrap_or_default();
+    text.extend(format!("{word} ").bytes());
+    Ok(context.system().write_file("/written", text, Attributes::mode(0o644))?)
+}
+
+static DATABASE: Migration =
+    migration("schema", "database", 0, "1111111111111111111111111111111111111111", |context| write(context, "schema"));
+static FIRST: Migration =
+    migration("first", "web", 1, "2222222222222222222222222222222222222222", |context| write(context, "first"));
+static SECOND: Migration = Migration {
+    wait: Some(StaticWait::All("database")),
+    ..migration("second", "web", 2, "3333333333333333333333333333333333333333", |context| write(context, "second"))
+};
+static THIRD: Migration =
+    migration("third", "web", 3, "4444444444444444444444444444444444444444", |context| write(context, "third"));
+static BROKEN: Migration = migration("broken", "web", 3, "5555555555555555555555555555555555555555", |context| {
+    write(context, "broken")?;
+    anyhow::bail!("the page is missing")
+});
+static MENDED: Migration = Migration {
+    digest: OTHER_DIGEST,
+    ..migration("broken", "web", 3, "5555555555555555555555555555555555555555", |context| write(context, "mended"))
+};
+static PANICS: Migration =
+    migration("panics", "web", 3, "6666666666666666666666666666666666666666", |_| panic!("out of luck"));
+
+static WEB: Role = Role {
+    name: "web",
+    max_out: MaxOut::Hosts(1),
+    leave: |context| write(context, "leave"),
+    rejoin: |context| write(context, "rejoin"),
+};
+static DATABASE_ROLE: Role =
+    Role { name: "database", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()) };
+static FAILING_SPEC: Spec =
+    Spec { module: "fleet::chain::third", name: "answers", check: |_| anyhow::bail!("expected 200, found 502") };
+
+fn catalog(migrations: &[&'static Migration]) -> Catalog {
+    Catalog::new(migrations.iter().copied(), [&WEB, &DATABASE_ROLE], []).unwrap()
+}
+
+fn base() -> Catalog {
+    catalog(&[&DATABASE, &FIRST, &SECOND])
+}
+
+const WEBS: [&str; 3] = ["web1", "web2", "web3"];
+const ALL: [&str; 4] = ["db1", "web1", "web2", "web3"];
+
+/// Four hosts in service at the tip of [`base`].
+fn herd() -> TestHerd {
+    let herd = TestHerd::new();
+    herd.add(&[("db1", &["database"]), ("web1", &["web"]), ("web2", &["web"]), ("web3", &["web"])]);
+    herd.deploy(&base());
+    herd.settle(&ALL, &base(), 20);
+    herd
+}
+
+#[test]
+fn a_new_herd_comes_to_the_tip_and_enters_service() {
+    let herd = herd();
+    for host in WEBS {
+        assert_eq!(herd.written(host), "first second rejoin", "{host}");
+        let record = herd.record(host);
+        assert_eq!(record.state().unwrap().to_string(), "3".repeat(40));
+        assert_eq!(
+            record.links.iter().map(|link| link.how).collect::<Vec<_>>(),
+            [How::PassedOver, How::Done, How::Done]
+        );
+        assert!(record.in_service && record.phase == Phase::InLoad);
+    }
+    assert_eq!(herd.written("db1"), "schema");
+    assert_eq!(herd.said(&ALL), ALL.map(|host| format!("{host} up to date")));
+}
+
+#[test]
+fn a_link_waits_for_the_other_role() {
+    let herd = TestHerd::new();
+    herd.add(&[("db1", &["database"]), ("web1", &["web"])]);
+    herd.deploy(&base());
+    herd.settle(&["web1"], &base(), 9);
+    assert_eq!(herd.written("web1"), "first");
+    assert_eq!(herd.said(&["web1"]), ["web1 waits: `second` (3333333) waits for db1 at the start"]);
+    herd.settle(&["db1", "web1"], &base(), 9);
+    assert_eq!(herd.written("web1"), "first second rejoin");
+}
+
+#[test]
+fn hosts_in_service_roll_one_by_one() {
+    let herd = herd();
+    let next = catalog(&[&DATABASE, &FIRST, &SECOND, &THIRD]);
+    herd.deploy(&next);
+    for _ in 0..12 {
+        for host in ALL {
+            herd.tick(host, &next).unwrap();
+            assert!(herd.out("web").len() <= 1, "{:?}", herd.out("web"));
+        }
+    }
+    for host in WEBS {
+        assert_eq!(herd.written(host), "first second rejoin leave third rejoin", "{host}");
+    }
+    assert_eq!(herd.said(&ALL), ALL.map(|host| format!("{host} up to date")));
+    assert_eq!(herd.out("web"), Vec::<String>::new());
+}
+
+#[test]
+fn state_refs_show_where_hosts_are() {
+    let herd = herd();
+    herd.operator().fetch(&["refs/wildebeest/".into()]).unwrap();
+    let uuid = herd.home("web1").read_config().unwrap().uuid;
+    let state = herd.operator().get(&RefName::State(uuid)).unwrap().unwrap();
+    let commit = herd.operator().objects().read(state).unwrap();
+    assert_eq!(commit.subject(), "web1 at `second` (3333333)");
+}
+
+#[test]
+fn a_failure_stops_the_host_out_of_load_and_keeps_the_others_in() {
+    let herd = herd();
+    let broken = catalog(&[&DATABASE, &FIRST, &SECOND, &BROKEN]);
+    herd.deploy(&broken);
+    herd.settle(&ALL, &broken, 9);
+    assert_eq!(herd.out("web"), ["web1"]);
+    assert_eq!(herd.written("web1"), "first second rejoin leave broken");
+    assert_eq!(herd.written("web2"), "first second rejoin");
+    let why = "waits: `broken` (5555555) failed on web1";
+    let failed = "web1 failed at `broken` (5555555): the page is missing";
+    assert_eq!(herd.said(&WEBS), [failed.to_owned(), format!("web2 {why}"), format!("web3 {why}")]);
+}
+
+#[test]
+fn what_failed_is_not_tried_again_until_it_changes() {
+    let herd = herd();
+    let broken = catalog(&[&DATABASE, &FIRST, &SECOND, &BROKEN]);
+    herd.deploy(&broken);
+    herd.settle(&ALL, &broken, 9);
+    herd.settle(&ALL, &broken, 3);
+    assert_eq!(herd.written("web1"), "first second rejoin leave broken");
+    let mended = catalog(&[&DATABASE, &FIRST, &SECOND, &MENDED]);
+    herd.deploy(&mended);
+    herd.settle(&ALL, &mended, 20);
+    assert_eq!(herd.written("web1"), "first second rejoin leave broken mended rejoin");
+    assert_eq!(herd.written("web3"), "first second rejoin leave mended rejoin");
+    assert_eq!(herd.out("web"), Vec::<String>::new());
+}
+
+#[test]
+fn a_panic_is_a_failure() {
+    let herd = herd();
+    let panics = catalog(&[&DATABASE, &FIRST, &SECOND, &PANICS]);
+    herd.deploy(&panics);
+    herd.settle(&ALL, &panics, 9);
+    assert_eq!(herd.said(&["web1"]), ["web1 failed at `panics` (6666666): panicked: out of luck"]);
+}
+
+#[test]
+fn a_spec_that_does_not_hold_is_a_failure() {
+    let herd = herd();
+    let migrations = [&DATABASE, &FIRST, &SECOND, &THIRD];
+    let next = Catalog::new(migrations, [&WEB, &DATABASE_ROLE], [&FAILING_SPEC]).unwrap();
+    herd.deploy(&next);
+    herd.settle(&ALL, &next, 9);
+    let expect = "web1 failed at `third` (4444444): spec `answers`: expected 200, found 502";
+    assert_eq!(herd.said(&["web1"]), [expect]);
+    assert_eq!(herd.record("web1").state().unwrap().to_string(), "3".repeat(40));
+}
+
+#[test]
+fn a_claim_that_was_pushed_before_a_crash_is_found_again() {
+    let herd = herd();
+    let next = catalog(&[&DATABASE, &FIRST, &SECOND, &THIRD]);
+    herd.deploy(&next);
+    herd.tick("web1", &next).unwrap();
+    assert_eq!(herd.record("web1").phase, Phase::InLoad);
+    assert_eq!(herd.written("web1"), "first second rejoin leave third rejoin");
+}
+
+fn stopped(herd: &TestHerd, host: &str, expect: &str) {
+    herd.tick(host, &base()).unwrap();
+    let said = herd.said(&[host]).remove(0);
+    assert!(said.contains("stopped") && said.contains(expect), "{said}");
+    assert_eq!(herd.written(host), "first second rejoin");
+}
+
+/// Moves the log of changes to a commit that somebody else made.
+fn usurp(herd: &TestHerd, commit: Sha1) {
+    let expected = herd.operator().get(&RefName::Changes).unwrap();
+    herd.operator().push(&[RefUpdate { name: RefName::Changes, expected, new: Some(commit) }]).unwrap();
+}
+
+fn forged(herd: &TestHerd, dir: &Path) -> Sha1 {
+    let newest = herd.newest().unwrap();
+    let mut manifest = newest.manifest.clone();
+    manifest.number += 1;
+    let key = generate(&dir.join("mallory"), "mallory").unwrap();
+    let allowed = AllowedSigners::new("");
+    ChangeLog::new(herd.operator().objects(), &allowed).write(Some(&newest), &manifest, &key).unwrap()
+}
+
+#[test]
+fn a_change_signed_by_a_stranger_is_refused() {
+    let (herd, dir) = (herd(), tempfile::tempdir().unwrap());
+    let commit = forged(&herd, dir.path());
+    usurp(&herd, commit);
+    let accepted = herd.record("web1").accepted;
+    herd.tick("web1", &base()).unwrap();
+    assert_eq!(herd.record("web1").accepted, accepted);
+    let report = host_report(&herd, "web1");
+    assert!(report.contains("is by nobody in `allowed_signers`"), "{report}");
+}
+
+#[test]
+fn an_unsigned_change_is_refused() {
+    let herd = herd();
+    let newest = herd.newest().unwrap();
+    let manifest = newest.manifest.encode().into_bytes();
+    let new = NewCommit {
+        message: "a change".into(),
+        files: [("manifest.json".to_owned(), manifest)].into(),
+        parent: Some(newest.sha1),
+        author: ("m".into(), "m@x".into()),
+        ..NewCommit::default()
+    };
+    let commit = herd.operator().objects().write(&new, None).unwrap();
+    usurp(&herd, commit);
+    herd.tick("web1", &base()).unwrap();
+    let report = host_report(&herd, "web1");
+    assert!(report.contains(&format!("the commit {} is not signed", commit.short())), "{report}");
+}
+
+/// What a host says, read without a look at the log, which these tests break.
+fn host_report(herd: &TestHerd, host: &str) -> String {
+    herd.operator().fetch(&["refs/wildebeest/".into()]).unwrap();
+    let uuid = herd.home(host).read_config().unwrap().uuid;
+    let sha1 = herd.operator().get(&RefName::Report(uuid)).unwrap().unwrap();
+    herd.operator().objects().read(sha1).unwrap().message
+}
+
+#[test]
+fn a_log_that_was_rewound_is_refused() {
+    let herd = herd();
+    let newest = herd.newest().unwrap();
+    let parent = herd.operator().objects().read(newest.sha1).unwrap().parents[0];
+    usurp(&herd, parent);
+    let expect = format!("does not contain {}, which was accepted before", newest.sha1.short());
+    stopped(&herd, "web1", &expect);
+}
+
+#[test]
+fn a_log_that_is_gone_is_noticed() {
+    let herd = herd();
+    let expected = herd.operator().get(&RefName::Changes).unwrap();
+    herd.operator().push(&[RefUpdate { name: RefName::Changes, expected, new: None }]).unwrap();
+    herd.tick("web1", &base()).unwrap();
+    assert!(host_report(&herd, "web1").contains("the log of changes is gone"));
+}
+
+#[test]
+fn a_runner_with_another_sha256_is_refused() {
+    let herd = herd();
+    let file = [("wildebeest".to_owned(), b"something else".to_vec())].into();
+    let author = ("m".to_owned(), "m@x".to_owned());
+    let new = NewCommit { message: "runner".into(), files: file, author, ..NewCommit::default() };
+    let commit = herd.operator().objects().write(&new, None).unwrap();
+    let name = RefName::Runner { platform: platform(), id: "bad".into() };
+    herd.operator().push(&[RefUpdate { name: name.clone(), expected: None, new: Some(commit) }]).unwrap();
+    herd.change(ChangeKind::Deploy, |manifest| {
+        let runner = Runner { sha256: Digest::of(b"what was signed"), commit, reference: name.to_string() };
+        manifest.runners.insert(platform(), runner);
+    });
+    stopped(&herd, "web1", "the runner has sha256");
+}
+
+#[test]
+fn a_state_outside_the_chain_stops_the_host_and_changes_nothing() {
+    let herd = herd();
+    let store = wb_core::agent::Store::open(&herd.home("web1").record()).unwrap();
+    store.update(|record| record.links.last_mut().unwrap().sha1 = Sha1::from_bytes([9; 20])).unwrap();
+    stopped(&herd, "web1", "the state 0909090 is not in the chain");
+}
+
+#[test]
+fn a_name_that_is_taken_is_refused() {
+    let herd = herd();
+    let error = herd.enroll_as("another", "web1", "ada ssh-ed25519 AAAA").unwrap_err();
+    assert!(error.to_string().contains("does not count") || error.to_string().contains("taken"), "{error}");
+    let allowed = files::read_text(herd.home("web1").allowed_signers()).unwrap();
+    let error = herd.enroll_as("third", "web1", &allowed).unwrap_err();
+    assert_eq!(error.to_string(), "the name `web1` is taken by another machine");
+}
+
+#[test]
+fn nobody_enrols_without_signers() {
+    let herd = TestHerd::new();
+    let error = herd.enroll_as("web1", "web1", "# nobody yet\n\n").unwrap_err();
+    assert_eq!(error.to_string(), "the list of allowed signers is empty");
+}
+
+#[test]
+fn enrolling_twice_is_enrolling_once() {
+    let herd = TestHerd::new();
+    let first = herd.enroll("web1").unwrap();
+    assert_eq!(herd.enroll("web1").unwrap(), first);
+    let error = herd.enroll_as("web1", "web2", "ada ssh-ed25519 AAAA").unwrap_err();
+    assert!(error.to_string().starts_with("this machine is enrolled already, as `web1`"), "{error}");
+}
+
+#[test]
+fn who_finds_its_report_moved_does_nothing() {
+    let herd = herd();
+    let uuid = herd.home("web1").read_config().unwrap().uuid;
+    let name = RefName::Report(uuid);
+    let new = NewCommit { message: "usurped".into(), author: ("m".into(), "m@x".into()), ..NewCommit::default() };
+    let commit = herd.operator().objects().write(&new, None).unwrap();
+    herd.operator().fetch(&["refs/wildebeest/".into()]).unwrap();
+    let expected = herd.operator().get(&name).unwrap();
+    herd.operator().push(&[RefUpdate { name, expected, new: Some(commit) }]).unwrap();
+    let error = herd.tick("web1", &base()).unwrap_err();
+    assert!(matches!(error, AgentError::TakenOver { .. }), "{error}");
+}
+
+#[test]
+fn without_the_remote_an_idle_host_waits() {
+    let herd = herd();
+    files::rename(herd.remote(), herd.remote().with_extension("away")).unwrap();
+    assert!(matches!(herd.tick("web1", &base()).unwrap_err(), AgentError::Registry(_)));
+    files::rename(herd.remote().with_extension("away"), herd.remote()).unwrap();
+    assert_eq!(herd.tick("web1", &base()).unwrap(), Next::Poll);
+}
