@@ -1,4 +1,5 @@
 //! Herds of agents over real git: they roll one by one, stop at failures, and believe only what is signed.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::Path;
 

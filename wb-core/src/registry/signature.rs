@@ -57,12 +57,15 @@ pub fn public_key(path: &Path) -> Result<String, SignatureError> {
 
 /// Whose signatures count, in the format of `allowed_signers` (see `ssh-keygen(1)`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AllowedSigners(String);
+pub struct AllowedSigners {
+    text: String,
+    only: Option<String>,
+}
 
 impl AllowedSigners {
     /// The text of an `allowed_signers` file.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), only: None }
     }
 
     /// One public key alone, known as `principal`. What is no plain key (options, a second line) is left out.
@@ -71,16 +74,17 @@ impl AllowedSigners {
         let mut words = key.split_whitespace();
         let algorithm =
             words.next().filter(|word| ["ssh-", "ecdsa-", "sk-"].iter().any(|start| word.starts_with(start)));
-        match (algorithm, words.next()) {
-            (Some(algorithm), Some(key)) => Self(format!("{principal} {algorithm} {key}\n")),
-            _ => Self(String::new()),
-        }
+        let text = match (algorithm, words.next()) {
+            (Some(algorithm), Some(key)) => format!("{principal} {algorithm} {key}\n"),
+            _ => String::new(),
+        };
+        Self { text, only: Some(principal.to_owned()) }
     }
 
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Who signed `payload`.
@@ -88,10 +92,11 @@ impl AllowedSigners {
     /// # Errors
     /// When the signature is broken, fits another payload, or is by nobody who is allowed.
     pub fn verify(&self, payload: &[u8], signature: &str) -> Result<String, SignatureError> {
-        let scratch = Scratch::new(&self.0, signature)?;
-        let find = keygen("find-principals").arg("-s").arg(&scratch.signature).arg("-f").arg(&scratch.allowed);
-        let found = find.read().map_err(not_allowed)?;
-        let principal = found.lines().next().unwrap_or_default().to_owned();
+        let scratch = Scratch::new(&self.text, signature)?;
+        let principal = match &self.only {
+            Some(only) => only.clone(),
+            None => scratch.principal()?,
+        };
         let verify = keygen("verify").args(["-n", NAMESPACE, "-I", &principal]);
         let verify = verify.arg("-s").arg(&scratch.signature).arg("-f").arg(&scratch.allowed).stdin(payload);
         verify.read().map_err(not_allowed)?;
@@ -169,6 +174,14 @@ impl Scratch {
         files::write(&scratch.allowed, allowed, 0o600)?;
         files::write(&scratch.signature, signature, 0o600)?;
         Ok(scratch)
+    }
+}
+
+impl Scratch {
+    fn principal(&self) -> Result<String, SignatureError> {
+        let find = keygen("find-principals").arg("-s").arg(&self.signature).arg("-f").arg(&self.allowed);
+        let found = find.read().map_err(not_allowed)?;
+        Ok(found.lines().next().unwrap_or_default().to_owned())
     }
 }
 
