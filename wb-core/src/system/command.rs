@@ -119,6 +119,24 @@ impl Command {
         self.run()?.success(self).map(|output| output.text())
     }
 
+    /// Runs it on this machine and hands over each line of its standard output as it comes. The lines are not kept:
+    /// the [`Output`] has standard error and the exit code.
+    ///
+    /// # Errors
+    /// When it can't be started, or its output can't be read.
+    pub fn run_lines(&self, mut each: impl FnMut(&str)) -> Result<Output, CommandError> {
+        let not_read = |source| CommandError::Start { line: self.line(), source };
+        let reader = self.expression().stderr_capture().reader().map_err(|source| self.not_started(source))?;
+        let mut lines = io::BufReader::new(&reader);
+        let mut line = Vec::new();
+        while io::BufRead::read_until(&mut lines, b'\n', &mut line).map_err(not_read)? > 0 {
+            each(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+            line.clear();
+        }
+        let ended = reader.try_wait().map_err(not_read)?;
+        Ok(ended.map(Output::of).unwrap_or_default())
+    }
+
     /// Starts it on this machine with the output streams going where this process's go (or, with `log`, to a file),
     /// and does not wait.
     ///
@@ -213,6 +231,14 @@ pub struct Output {
 }
 
 impl Output {
+    fn of(ended: &std::process::Output) -> Self {
+        Self {
+            code: ended.status.code().unwrap_or_else(|| 128 + ended.status.signal().unwrap_or(0)),
+            stdout: ended.stdout.clone(),
+            stderr: ended.stderr.clone(),
+        }
+    }
+
     /// Standard output as text, without line breaks at its end.
     #[must_use]
     pub fn text(&self) -> String {
@@ -299,11 +325,7 @@ impl Processes for Real {
             None => handle.wait().map(Some),
         };
         match ended.map_err(|source| CommandError::Start { line: command.line(), source })? {
-            Some(output) => Ok(Output {
-                code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
-                stdout: output.stdout.clone(),
-                stderr: output.stderr.clone(),
-            }),
+            Some(output) => Ok(Output::of(output)),
             None => {
                 drop(handle.kill());
                 Err(CommandError::TimedOut { line: command.line(), timeout: command.timeout.unwrap_or_default() })
@@ -341,6 +363,17 @@ mod tests {
     fn output_and_exit_code_come_back() {
         let output = Command::shell("echo out; echo err >&2; exit 3").run().unwrap();
         assert_eq!((output.code, output.text(), output.error_text()), (3, "out".into(), "err".into()));
+    }
+
+    #[test]
+    fn lines_are_handed_over_as_they_come() {
+        let mut lines = Vec::new();
+        let output = Command::shell("echo a; echo; echo err >&2; printf b; exit 3");
+        let output = output.run_lines(|line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(
+            (lines, output.code, output.error_text()),
+            (vec!["a".into(), String::new(), "b".into()], 3, "err".into())
+        );
     }
 
     #[test]
