@@ -1,1 +1,22 @@
-//! skeleton
+//! The operator's commands of Wildebeest, as a library: a fleet's own `xtask` crate is three lines around [`main`].
+//!
+//! A command lives in the file of its name under `commands/`. What commands share lies beside it, a noun each.
+
+pub mod build;
+pub mod chain_file;
+pub mod failure;
+pub mod fleet;
+pub mod git;
+pub mod herd_file;
+pub mod scaffold;
+pub mod shell;
+pub mod signing_key;
+pub mod table;
+
+use std::process::ExitCode;
+
+/// Runs the command that the command line names.
+#[must_use]
+pub fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}

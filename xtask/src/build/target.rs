@@ -1,0 +1,141 @@
+//! What the runner is built for: musl where it can be had, since that needs nothing at all on the host; else glibc,
+//! linked statically.
+
+use std::path::Path;
+
+use wb_core::system::{Command, environment, files};
+
+use super::BuildError;
+use crate::shell::Shell;
+
+/// What is known of the machine that builds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// What its compiler builds for by itself, as in `x86_64-unknown-linux-gnu`.
+    pub host: String,
+    /// Whether Rust's own libraries for musl are installed.
+    pub musl_libraries: bool,
+    /// Whether C can be compiled for musl, which libgit2 needs.
+    pub musl_compiler: bool,
+}
+
+/// What to build for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A musl target.
+    Musl {
+        /// Its triple.
+        triple: String,
+    },
+    /// The machine's own target, linked statically.
+    Static {
+        /// Its triple.
+        triple: String,
+        /// Why not musl.
+        why: String,
+    },
+}
+
+/// The best target that this machine can build for.
+pub(super) fn choose(machine: &Machine) -> Target {
+    let triple = musl(&machine.host);
+    let why = match (machine.musl_libraries, machine.musl_compiler) {
+        (true, true) => return Target::Musl { triple },
+        (false, _) => format!("the target {triple} is not installed (rustup target add {triple})"),
+        (true, false) => "no C compiler for musl is installed (apt-get install musl-tools)".to_owned(),
+    };
+    Target::Static { triple: machine.host.clone(), why }
+}
+
+impl Target {
+    /// Its triple.
+    #[must_use]
+    pub fn triple(&self) -> &str {
+        match self {
+            Self::Musl { triple } | Self::Static { triple, .. } => triple,
+        }
+    }
+
+    /// Why it is not musl.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Musl { .. } => None,
+            Self::Static { why, .. } => Some(why),
+        }
+    }
+
+    /// Tells cargo how to link. `rustflags` are those of the environment, which would hide those of the command line.
+    pub(super) fn apply(&self, cargo: Command, rustflags: Option<&str>) -> Command {
+        const STATIC: &str = "-Ctarget-feature=+crt-static";
+        match (self, rustflags) {
+            (Self::Musl { .. }, _) => cargo,
+            (Self::Static { .. }, Some(flags)) => cargo.env("RUSTFLAGS", format!("{flags} {STATIC}")),
+            (Self::Static { triple, .. }, None) => {
+                cargo.arg("--config").arg(format!("target.{triple}.rustflags=[\"{STATIC}\"]"))
+            }
+        }
+    }
+}
+
+impl Machine {
+    /// Looks at this machine, and has rustup install the libraries for musl where they are missing.
+    pub(super) fn look(shell: &Shell) -> Result<Self, BuildError> {
+        let rustc = |args: &[&str]| Command::new(rustc()).args(args).read();
+        let about = rustc(&["--version", "--verbose"]).map_err(|source| BuildError::Rustc { source })?;
+        let sysroot = rustc(&["--print", "sysroot"]).map_err(|source| BuildError::Rustc { source })?;
+        let host = about.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default().to_owned();
+        let triple = musl(&host);
+        let installed = || files::exists(Path::new(&sysroot).join("lib/rustlib").join(&triple).join("lib"));
+        if !installed() {
+            let _progress = shell.begin(format!("installing the target {triple}"));
+            drop(Command::new("rustup").args(["target", "add", &triple]).run());
+        }
+        Ok(Self { musl_libraries: installed(), musl_compiler: compiles_for(&triple), host })
+    }
+}
+
+fn rustc() -> String {
+    environment::var("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+/// `x86_64-unknown-linux-gnu` to `x86_64-unknown-linux-musl`.
+fn musl(host: &str) -> String {
+    host.replace("-gnu", "-musl")
+}
+
+/// Whether there is one of the C compilers that the build of libgit2 looks for.
+fn compiles_for(triple: &str) -> bool {
+    let architecture = triple.split('-').next().unwrap_or_default();
+    let there = |program: &str| Command::shell(format!("command -v {program}")).run().is_ok_and(|out| out.code == 0);
+    let named = format!("CC_{}", triple.replace('-', "_"));
+    environment::var(&named).is_some() || there("musl-gcc") || there(&format!("{architecture}-linux-musl-gcc"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(musl_libraries: bool, musl_compiler: bool, expect: &str, why: Option<&str>) {
+        let machine = Machine { host: "x86_64-unknown-linux-gnu".into(), musl_libraries, musl_compiler };
+        let target = choose(&machine);
+        assert_eq!((target.triple(), target.why()), (expect, why));
+    }
+
+    #[test]
+    fn musl_is_taken_where_it_can_be_had() {
+        let (gnu, musl) = ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl");
+        check(true, true, musl, None);
+        check(true, false, gnu, Some("no C compiler for musl is installed (apt-get install musl-tools)"));
+        let missing =
+            "the target x86_64-unknown-linux-musl is not installed (rustup target add x86_64-unknown-linux-musl)";
+        check(false, true, gnu, Some(missing));
+        check(false, false, gnu, Some(missing));
+    }
+
+    #[test]
+    fn the_machines_own_musl_stays() {
+        assert_eq!(musl("aarch64-unknown-linux-gnu"), "aarch64-unknown-linux-musl");
+        assert_eq!(musl("x86_64-unknown-linux-musl"), "x86_64-unknown-linux-musl");
+    }
+}

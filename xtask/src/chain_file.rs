@@ -1,0 +1,138 @@
+//! `src/chain.rs` and the files of the migrations beside it, as an operator's tool changes them.
+
+use std::path::{Path, PathBuf};
+
+use wb_core::system::files::{self, FileError};
+
+/// Why a migration was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainFileError {
+    /// No migration can have that name.
+    #[error("`{name}` is no name for a migration: {why}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// There is such a migration.
+    #[error("the migration `{name}` exists: {}", path.display())]
+    Taken {
+        /// The name.
+        name: String,
+        /// Its file.
+        path: PathBuf,
+    },
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Adds the migration `name` to the crate in `crate_dir`: its file, and its `mod` line.
+///
+/// # Errors
+/// When the name is none or taken, or a file can't be written.
+pub fn add(crate_dir: &Path, name: &str, source: &str) -> Result<PathBuf, ChainFileError> {
+    check_name(name)?;
+    let path = crate_dir.join("src/chain").join(name).with_extension("rs");
+    let order = crate_dir.join("src/chain.rs");
+    let text = files::read_text(&order)?;
+    if files::exists(&path) || modules(&text).any(|module| module == name) {
+        return Err(ChainFileError::Taken { name: name.to_owned(), path });
+    }
+    files::create_dir(crate_dir.join("src/chain"))?;
+    files::write(&path, source, 0o644)?;
+    files::write(&order, with_module(&text, name), 0o644)?;
+    Ok(path)
+}
+
+/// Whether a migration can be called `name`: it names a function, a file and a module.
+///
+/// # Errors
+/// When it can't, with the reason.
+pub fn check_name(name: &str) -> Result<(), ChainFileError> {
+    let no = |why| Err(ChainFileError::Name { name: name.to_owned(), why });
+    match name {
+        "" => no("it is empty"),
+        _ if name.len() > 63 => no("it is longer than 63 letters"),
+        _ if !name.starts_with(|c: char| c.is_ascii_lowercase()) => no("it does not start with a small letter"),
+        _ if !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') => {
+            no("use small letters, digits and `_`, as in `install_nginx`")
+        }
+        _ if KEYWORDS.contains(&name) => no("Rust keeps that word for itself"),
+        _ => Ok(()),
+    }
+}
+
+const KEYWORDS: [&str; 51] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
+    "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",
+    "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true",
+    "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+/// The names in the `mod` lines, in order.
+fn modules(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(module)
+}
+
+fn module(line: &str) -> Option<&str> {
+    line.trim().strip_prefix("pub ").unwrap_or(line.trim()).strip_prefix("mod ")?.split(';').next().map(str::trim)
+}
+
+/// `text` with one more `mod` line: after the last one, or else before the first line that calls a macro, or at the
+/// end.
+fn with_module(text: &str, name: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.iter().rposition(|line| module(line).is_some());
+    let call = lines.iter().position(|line| line.contains("chain!"));
+    let (at, added) = match (last, call) {
+        (Some(last), _) => (last + 1, vec![format!("mod {name};")]),
+        (None, Some(call)) => (call, vec![format!("mod {name};"), String::new()]),
+        (None, None) => (lines.len(), vec![format!("mod {name};")]),
+    };
+    let (before, after) = lines.split_at(at);
+    let all = before.iter().copied().chain(added.iter().map(String::as_str)).chain(after.iter().copied());
+    all.map(|line| format!("{line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_goes_after_the_last_one() {
+        let check = |text: &str, expect: &str| assert_eq!(with_module(text, "new"), expect);
+        check("mod a;\nmod b;\n\nchain!();\n", "mod a;\nmod b;\nmod new;\n\nchain!();\n");
+        check("//! Order.\n\nwb_stdlib::chain!();\n", "//! Order.\n\nmod new;\n\nwb_stdlib::chain!();\n");
+        check("", "mod new;\n");
+    }
+
+    #[test]
+    fn a_name_is_one_that_rust_takes() {
+        let check = |name: &str, expect: &str| {
+            let said = check_name(name).map_or_else(|error| error.to_string(), |()| "fine".into());
+            assert_eq!(said, expect);
+        };
+        check("install_nginx", "fine");
+        check("v2", "fine");
+        check("", "`` is no name for a migration: it is empty");
+        check("2nd", "`2nd` is no name for a migration: it does not start with a small letter");
+        check("loop", "`loop` is no name for a migration: Rust keeps that word for itself");
+        let characters = "use small letters, digits and `_`, as in `install_nginx`";
+        check("install-nginx", &format!("`install-nginx` is no name for a migration: {characters}"));
+        check("a/../b", &format!("`a/../b` is no name for a migration: {characters}"));
+    }
+
+    #[test]
+    fn a_taken_name_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        files::create_dir(dir.path().join("src")).unwrap();
+        files::write(dir.path().join("src/chain.rs"), "mod a;\nchain!();\n", 0o644).unwrap();
+        let error = add(dir.path(), "a", "").unwrap_err();
+        assert!(error.to_string().starts_with("the migration `a` exists: "), "{error}");
+        add(dir.path(), "b", "fn b() {}\n").unwrap();
+        assert_eq!(files::read_text(dir.path().join("src/chain.rs")).unwrap(), "mod a;\nmod b;\nchain!();\n");
+        assert_eq!(files::read_text(dir.path().join("src/chain/b.rs")).unwrap(), "fn b() {}\n");
+    }
+}

@@ -1,0 +1,127 @@
+//! A fleet: the repository with the migrations of a herd, found from any directory in it.
+
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
+use wb_core::herd::{Herd, HerdError};
+use wb_core::system::files::{self, FileError};
+use wb_core::system::{Command, CommandError, environment};
+
+use crate::git::{GitError, WorkTree};
+
+/// The name of the file that lists all hosts. The crate that has it beside its `Cargo.toml` holds the migrations.
+pub const HERD_FILE: &str = "herd.toml";
+
+/// The parts of a fleet repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fleet {
+    /// The crate with `src/chain.rs`, `chain.lock` and `herd.toml`.
+    pub crate_dir: PathBuf,
+    /// The name of that crate's package.
+    pub package: String,
+    /// The name of its binary, which runs on hosts.
+    pub binary: String,
+}
+
+/// Why a directory is in no fleet, or the fleet can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    /// Cargo does not find or read a workspace there.
+    #[error("{} is in no cargo workspace that cargo reads", dir.display())]
+    NoWorkspace {
+        /// Where it was looked for.
+        dir: PathBuf,
+        /// What cargo said.
+        source: CommandError,
+    },
+    /// What cargo said could not be read.
+    #[error("could not read what cargo says of the workspace around {}", dir.display())]
+    Metadata {
+        /// Where it was looked for.
+        dir: PathBuf,
+        /// What does not parse.
+        source: cargo_metadata::Error,
+    },
+    /// The workspace has no crate of migrations.
+    #[error("no crate in the workspace {} has a {HERD_FILE} beside its Cargo.toml and a binary", root.display())]
+    NoMigrations {
+        /// The workspace.
+        root: PathBuf,
+    },
+    /// A file of the fleet can't be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// `herd.toml` has a mistake.
+    #[error("{}: {source}", path.display())]
+    Herd {
+        /// The file.
+        path: PathBuf,
+        /// The mistake, with line and column.
+        source: HerdError,
+    },
+    /// The fleet is in no repository.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl Fleet {
+    /// The fleet around the current directory.
+    ///
+    /// # Errors
+    /// As [`Fleet::around`].
+    pub fn current() -> Result<Self, FleetError> {
+        Self::around(&environment::current_dir().unwrap_or_else(|_| ".".into()))
+    }
+
+    /// The fleet that `dir` is in.
+    ///
+    /// # Errors
+    /// When `dir` is in no cargo workspace, or the workspace has no crate of migrations.
+    pub fn around(dir: &Path) -> Result<Self, FleetError> {
+        let metadata = metadata(dir)?;
+        let found = metadata.workspace_packages().into_iter().find_map(of_package);
+        found.ok_or_else(|| FleetError::NoMigrations { root: metadata.workspace_root.into_std_path_buf() })
+    }
+
+    /// The file that lists all hosts.
+    #[must_use]
+    pub fn herd_path(&self) -> PathBuf {
+        self.crate_dir.join(HERD_FILE)
+    }
+
+    /// The hosts, as the file says them now.
+    ///
+    /// # Errors
+    /// When it can't be read, or has a mistake.
+    pub fn herd(&self) -> Result<Herd, FleetError> {
+        let path = self.herd_path();
+        Herd::parse(&files::read_text(&path)?).map_err(|source| FleetError::Herd { path, source })
+    }
+
+    /// The repository that it is in.
+    ///
+    /// # Errors
+    /// When it is in none.
+    pub fn work_tree(&self) -> Result<WorkTree, GitError> {
+        WorkTree::around(&self.crate_dir)
+    }
+}
+
+/// Cargo itself: the one that called us, else the one in `PATH`.
+#[must_use]
+pub fn cargo() -> Command {
+    Command::new(environment::var("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+fn metadata(dir: &Path) -> Result<Metadata, FleetError> {
+    let command = cargo().dir(dir).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+    let text = command.read().map_err(|source| FleetError::NoWorkspace { dir: dir.to_owned(), source })?;
+    MetadataCommand::parse(text).map_err(|source| FleetError::Metadata { dir: dir.to_owned(), source })
+}
+
+fn of_package(package: &Package) -> Option<Fleet> {
+    let crate_dir = package.manifest_path.parent()?.as_std_path().to_owned();
+    let binary = package.targets.iter().find(|target| target.kind.contains(&TargetKind::Bin))?;
+    let fleet = Fleet { crate_dir, package: package.name.to_string(), binary: binary.name.clone() };
+    files::exists(fleet.herd_path()).then_some(fleet)
+}

@@ -1,0 +1,226 @@
+//! A git repository with its work tree, through the git command. What goes over a network is not here, but in
+//! [`wb_core::registry`].
+
+use std::path::{Path, PathBuf};
+
+use wb_core::chain::{ParseIdError, Sha1};
+use wb_core::system::{Command, CommandError, environment};
+
+/// Who makes commits where git knows of nobody.
+pub const TOOL_NAME: &str = "wildebeest";
+/// The address of [`TOOL_NAME`].
+pub const TOOL_EMAIL: &str = "wildebeest@localhost";
+
+/// A repository with files checked out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkTree {
+    dir: PathBuf,
+}
+
+/// What failed in a repository.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The directory is in no repository, or one that git does not open.
+    #[error("{} is in no git repository that git opens", dir.display())]
+    NoRepository {
+        /// Where it was looked for.
+        dir: PathBuf,
+        /// What git said.
+        source: CommandError,
+    },
+    /// A command of git failed.
+    #[error("could not {action} in {}", dir.display())]
+    Command {
+        /// What was being done.
+        action: &'static str,
+        /// In which repository.
+        dir: PathBuf,
+        /// What git said.
+        source: CommandError,
+    },
+    /// Git answered with something that is no commit.
+    #[error("could not read which commit git made in {}", dir.display())]
+    NoCommit {
+        /// In which repository.
+        dir: PathBuf,
+        /// What it was instead.
+        source: ParseIdError,
+    },
+}
+
+impl WorkTree {
+    /// Makes a repository in `dir`, its branch `main`.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn create(dir: &Path) -> Result<Self, GitError> {
+        let tree = Self { dir: dir.to_owned() };
+        tree.run("make a repository", &["init", "--quiet", "--initial-branch=main"])?;
+        Ok(tree)
+    }
+
+    /// The repository that `dir` is in.
+    ///
+    /// # Errors
+    /// When it is in none, or git refuses to open it.
+    pub fn around(dir: &Path) -> Result<Self, GitError> {
+        match git(dir).args(["rev-parse", "--show-toplevel"]).read() {
+            Ok(top) => Ok(Self { dir: top.into() }),
+            Err(source) => Err(GitError::NoRepository { dir: dir.to_owned(), source }),
+        }
+    }
+
+    /// The top of the work tree.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Commits all that differs in the work tree.
+    ///
+    /// # Errors
+    /// When git fails, and when nothing differs.
+    pub fn commit_all(&self, message: &str) -> Result<Sha1, GitError> {
+        self.run("add files", &["add", "--all"])?;
+        let commit = with_identity(self.git(), &self.identity());
+        let commit = commit.args(["commit", "--quiet", "--no-gpg-sign", "-m", message]);
+        commit.read().map_err(|source| self.failed("commit", source))?;
+        self.head()
+    }
+
+    /// The commit that is checked out.
+    ///
+    /// # Errors
+    /// When there is none yet.
+    pub fn head(&self) -> Result<Sha1, GitError> {
+        let text = self.run("find the commit that is checked out", &["rev-parse", "--verify", "HEAD"])?;
+        text.parse().map_err(|source| GitError::NoCommit { dir: self.dir.clone(), source })
+    }
+
+    /// The files that differ from the commit that is checked out, new ones included.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn dirty(&self) -> Result<Vec<String>, GitError> {
+        let status = ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"];
+        Ok(dirty_paths(&self.run("compare files", &status)?))
+    }
+
+    /// The files that git tracks under `dir`, relative to it.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn tracked(dir: &Path) -> Result<Vec<PathBuf>, GitError> {
+        let list = git(dir).args(["-c", "safe.directory=*", "ls-files", "-z", "--cached"]);
+        let list = list.read().map_err(|source| GitError::NoRepository { dir: dir.to_owned(), source })?;
+        Ok(list.split('\0').filter(|path| !path.is_empty()).map(PathBuf::from).collect())
+    }
+
+    /// A setting, where there is one.
+    #[must_use]
+    pub fn config(&self, key: &str) -> Option<String> {
+        self.git().args(["config", "--get", key]).read().ok().filter(|value| !value.is_empty())
+    }
+
+    /// Who decides here, as `name <address>`.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        let of = |variable, key, tool: &str| {
+            environment::var(variable).or_else(|| self.config(key)).unwrap_or_else(|| tool.to_owned())
+        };
+        Identity {
+            name: of("GIT_AUTHOR_NAME", "user.name", TOOL_NAME),
+            email: of("GIT_AUTHOR_EMAIL", "user.email", TOOL_EMAIL),
+        }
+    }
+
+    fn run(&self, action: &'static str, args: &[&str]) -> Result<String, GitError> {
+        self.git().args(args).read().map_err(|source| self.failed(action, source))
+    }
+
+    fn failed(&self, action: &'static str, source: CommandError) -> GitError {
+        GitError::Command { action, dir: self.dir.clone(), source }
+    }
+
+    fn git(&self) -> Command {
+        git(&self.dir)
+    }
+}
+
+/// Who makes a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// A person, or the tool.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+}
+
+impl std::fmt::Display for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} <{}>", self.name, self.email)
+    }
+}
+
+/// Git in `dir`. Variables of a git that called us (a hook, a rebase) would lead it to another repository.
+fn git(dir: &Path) -> Command {
+    const INHERITED: [&str; 8] = [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_NAMESPACE",
+        "GIT_PREFIX",
+    ];
+    let git = Command::new("git").dir(dir).env("GIT_TERMINAL_PROMPT", "0").env("LC_MESSAGES", "C").env_remove("LC_ALL");
+    let git = INHERITED.iter().fold(git, |git, name| git.env_remove(name));
+    // The commits of a scaffold are ours: a hook of the user's other work has nothing to say to them.
+    git.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"])
+}
+
+fn with_identity(git: Command, identity: &Identity) -> Command {
+    git.env("GIT_AUTHOR_NAME", &identity.name)
+        .env("GIT_AUTHOR_EMAIL", &identity.email)
+        .env("GIT_COMMITTER_NAME", &identity.name)
+        .env("GIT_COMMITTER_EMAIL", &identity.email)
+}
+
+/// Reads `git status --porcelain=v1 -z --no-renames`, as in ` M src/chain.rs\0?? src/chain/a.rs\0`.
+fn dirty_paths(status: &str) -> Vec<String> {
+    status.split('\0').filter_map(|entry| entry.get(3..)).filter(|path| !path.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wb_core::system::files;
+
+    #[test]
+    fn dirty_paths_are_read_from_the_status() {
+        let check = |status: &str, expect: &[&str]| assert_eq!(dirty_paths(status), expect, "{status:?}");
+        check("", &[]);
+        check(" M src/chain.rs\0?? src/chain/a b.rs\0", &["src/chain.rs", "src/chain/a b.rs"]);
+        check("D  é\0", &["é"]);
+        check("x", &[]);
+    }
+
+    #[test]
+    fn a_commit_is_made_and_its_files_are_clean() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = WorkTree::create(dir.path()).unwrap();
+        files::write(dir.path().join("a"), "one", 0o644).unwrap();
+        assert_eq!(tree.dirty().unwrap(), ["a"]);
+        let sha1 = tree.commit_all("First").unwrap();
+        assert_eq!((tree.dirty().unwrap(), tree.head().unwrap()), (Vec::<String>::new(), sha1));
+        assert_eq!(WorkTree::tracked(dir.path()).unwrap(), [PathBuf::from("a")]);
+    }
+
+    #[test]
+    fn a_directory_in_no_repository_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = WorkTree::around(dir.path()).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{} is in no git repository", dir.path().display())), "{error}");
+    }
+}

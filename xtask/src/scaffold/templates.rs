@@ -1,0 +1,100 @@
+//! The files of a new fleet. Each is a file under `templates/`, embedded.
+
+use std::path::Path;
+
+use toml_edit::{DocumentMut, value};
+
+use super::{Scaffold, toolchain};
+
+/// The crate of migrations, in a fleet.
+pub(super) const CRATE: &str = "migrations";
+
+pub(super) const HERD: &str = include_str!("../../templates/herd.toml");
+pub(super) const ROLES: &str = include_str!("../../templates/roles.rs");
+pub(super) const SIGNERS: &str = include_str!("../../templates/allowed_signers");
+pub(super) const FIRST_LINK: &str = include_str!("../../templates/base_packages.rs");
+
+const WORKSPACE: &str = include_str!("../../templates/workspace.toml");
+const TOOLCHAIN: &str = include_str!("../../templates/toolchain.toml");
+
+const FIXED: [(&str, &str); 13] = [
+    (".cargo/config.toml", include_str!("../../templates/alias.toml")),
+    (".gitattributes", include_str!("../../templates/gitattributes")),
+    (".github/workflows/ci.yml", include_str!("../../templates/ci.yml")),
+    (".gitignore", include_str!("../../templates/gitignore")),
+    ("README.md", include_str!("../../templates/fleet.md")),
+    ("rustfmt.toml", include_str!("../../templates/rustfmt.toml")),
+    ("migrations/Cargo.toml", include_str!("../../templates/migrations.toml")),
+    ("migrations/assets/README.md", include_str!("../../templates/assets.md")),
+    ("migrations/build.rs", include_str!("../../templates/build.rs")),
+    ("migrations/src/chain.rs", include_str!("../../templates/chain.rs")),
+    ("migrations/src/main.rs", include_str!("../../templates/main.rs")),
+    ("xtask/Cargo.toml", include_str!("../../templates/xtask.toml")),
+    ("xtask/src/main.rs", include_str!("../../templates/xtask.rs")),
+];
+
+/// All files of `scaffold` but its migrations, by their path in the fleet.
+pub(super) fn files(scaffold: &Scaffold, wildebeest: &Path) -> Vec<(&'static str, Vec<u8>)> {
+    let mut files: Vec<(&str, Vec<u8>)> = FIXED.iter().map(|(path, text)| (*path, text.as_bytes().to_vec())).collect();
+    files.extend([
+        ("Cargo.toml", workspace(&relative(wildebeest, &scaffold.dir)).into_bytes()),
+        ("rust-toolchain.toml", toolchain_file().into_bytes()),
+        ("migrations/allowed_signers", scaffold.signers.clone().into_bytes()),
+        ("migrations/herd.toml", scaffold.herd.clone().into_bytes()),
+        ("migrations/src/roles.rs", scaffold.roles.clone().into_bytes()),
+    ]);
+    files
+}
+
+/// A path in the fleet stays as it is when the fleet moves.
+fn relative(wildebeest: &Path, fleet: &Path) -> String {
+    wildebeest.strip_prefix(fleet).unwrap_or(wildebeest).display().to_string()
+}
+
+fn workspace(wildebeest: &str) -> String {
+    with_value(WORKSPACE, |document| {
+        for (name, crate_dir) in [("wb-core", "wb-core"), ("wb-stdlib", "wb-stdlib"), ("wb-xtask", "xtask")] {
+            document["workspace"]["dependencies"][name]["path"] = value(format!("{wildebeest}/{crate_dir}"));
+        }
+    })
+}
+
+fn toolchain_file() -> String {
+    with_value(TOOLCHAIN, |document| {
+        if let Some(channel) = toolchain() {
+            document["toolchain"]["channel"] = value(channel);
+        }
+    })
+}
+
+fn with_value(template: &str, edit: impl FnOnce(&mut DocumentMut)) -> String {
+    let mut document: DocumentMut = template.parse().unwrap_or_default();
+    edit(&mut document);
+    document.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dependencies_are_where_wildebeest_is() {
+        let text = workspace("/opt/wildebeest");
+        assert!(text.contains(r#"wb-core = { path = "/opt/wildebeest/wb-core", default-features = false }"#), "{text}");
+        assert!(text.contains(r#"wb-xtask = { path = "/opt/wildebeest/xtask" }"#), "{text}");
+    }
+
+    #[test]
+    fn a_vendored_copy_is_named_relative_to_the_fleet() {
+        assert_eq!(relative(Path::new("/fleet/vendor/wildebeest"), Path::new("/fleet")), "vendor/wildebeest");
+        assert_eq!(relative(Path::new("/opt/wildebeest"), Path::new("/fleet")), "/opt/wildebeest");
+    }
+
+    #[test]
+    fn templates_that_are_toml_parse() {
+        let toml = FIXED.iter().filter(|(path, _)| path.ends_with(".toml")).map(|(_, text)| *text);
+        for text in toml.chain([WORKSPACE, TOOLCHAIN, HERD]) {
+            assert!(text.parse::<DocumentMut>().is_ok(), "{text}");
+        }
+    }
+}

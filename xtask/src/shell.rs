@@ -1,0 +1,225 @@
+//! All printing. What was asked for goes to standard output; how the work goes, to standard error.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write};
+use std::rc::Rc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use wb_core::system::environment;
+
+use crate::failure::Failure;
+
+/// Where a command prints, and how.
+pub struct Shell {
+    out: Stream,
+    err: Stream,
+    progress: bool,
+}
+
+impl Shell {
+    /// The standard streams, in colour and with progress bars where they are a terminal.
+    #[must_use]
+    pub fn standard() -> Self {
+        let colour = |terminal: bool| terminal && environment::var("NO_COLOR").is_none();
+        let terminal = io::stderr().is_terminal();
+        Self {
+            out: Stream::new(io::stdout(), colour(io::stdout().is_terminal())),
+            err: Stream::new(io::stderr(), colour(terminal)),
+            progress: terminal && environment::var("TERM").is_none_or(|term| term != "dumb"),
+        }
+    }
+
+    /// A shell that keeps what is printed, without colour, and the place to read it from.
+    #[must_use]
+    pub fn captured() -> (Self, Captured) {
+        let captured = Captured::default();
+        let shell = Self {
+            out: Stream::new(captured.clone(), false),
+            err: Stream::new(captured.clone(), false),
+            progress: false,
+        };
+        (shell, captured)
+    }
+
+    /// A line of what was asked for.
+    pub fn print(&self, line: impl Display) {
+        self.out.write(&format!("{line}\n"));
+    }
+
+    /// Text of what was asked for, as it is.
+    pub fn print_text(&self, text: impl Display) {
+        self.out.write(&text.to_string());
+    }
+
+    /// Data for programs, as JSON on lines that people can read too.
+    pub fn print_json(&self, data: &impl Serialize) {
+        match serde_json::to_string_pretty(data) {
+            Ok(text) => self.print(text),
+            Err(error) => self.fail(&Failure::environment("could not write the result as JSON").because(&error)),
+        }
+    }
+
+    /// Something is done: `created herd/migrations`.
+    pub fn done(&self, verb: &str, what: impl Display) {
+        self.err.write(&format!("{} {what}\n", self.err.paint(GREEN, verb)));
+    }
+
+    /// Something to know that stops nothing.
+    pub fn note(&self, what: impl Display) {
+        self.err.write(&format!("{} {what}\n", self.err.paint(CYAN, "note:")));
+    }
+
+    /// Something to look at that stops nothing.
+    pub fn warn(&self, what: impl Display) {
+        self.err.write(&format!("{} {what}\n", self.err.paint(YELLOW, "warning:")));
+    }
+
+    /// Says why the command gives up.
+    pub fn fail(&self, failure: &Failure) {
+        for problem in &failure.problems {
+            self.err.write(&format!("{} {}\n", self.err.paint(RED, "error:"), problem.message));
+            for cause in &problem.causes {
+                self.err.write(&format!("  caused by: {cause}\n"));
+            }
+            for hint in &problem.hints {
+                self.err.write(&format!("{} {hint}\n", self.err.paint(CYAN, "hint:")));
+            }
+        }
+    }
+
+    /// Begins something that may take a while: a moving line on a terminal, else a plain one.
+    #[must_use]
+    pub fn begin(&self, what: impl Into<String>) -> Progress {
+        self.progress(what, None)
+    }
+
+    /// As [`Shell::begin`], with a bar of `total` steps.
+    #[must_use]
+    pub fn begin_steps(&self, what: impl Into<String>, total: u64) -> Progress {
+        self.progress(what, Some(total))
+    }
+
+    fn progress(&self, what: impl Into<String>, total: Option<u64>) -> Progress {
+        let what = what.into();
+        if !self.progress {
+            self.err.write(&format!("{what} …\n"));
+            return Progress { bar: ProgressBar::hidden() };
+        }
+        let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+        let template = match total {
+            Some(_) => "{msg} [{bar:24}] {pos}/{len} {elapsed}",
+            None => "{spinner} {msg} {elapsed}",
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = bar.with_style(style).with_message(what);
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Progress { bar }
+    }
+}
+
+/// Something under way. It leaves the terminal when it is dropped.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// Says where it is now.
+    pub fn at(&self, what: impl Into<String>) {
+        self.bar.set_message(what.into());
+    }
+
+    /// So many steps are done.
+    pub fn reached(&self, steps: u64) {
+        self.bar.set_position(steps);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// What a captured shell printed, both streams as they came.
+#[derive(Debug, Clone, Default)]
+pub struct Captured(Rc<RefCell<Vec<u8>>>);
+
+impl Captured {
+    /// All of it so far.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.borrow()).into_owned()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+const RED: &str = "1;31";
+const GREEN: &str = "1;32";
+const YELLOW: &str = "1;33";
+const CYAN: &str = "1;36";
+
+struct Stream {
+    to: RefCell<Box<dyn Write>>,
+    colour: bool,
+}
+
+impl Stream {
+    fn new(to: impl Write + 'static, colour: bool) -> Self {
+        Self { to: RefCell::new(Box::new(to)), colour }
+    }
+
+    /// A reader that has gone away (`… | head`) is no reason to fail.
+    fn write(&self, text: &str) {
+        let mut to = self.to.borrow_mut();
+        drop(to.write_all(text.as_bytes()).and_then(|()| to.flush()));
+    }
+
+    fn paint(&self, colour: &str, text: &str) -> String {
+        match self.colour {
+            true => format!("\x1b[{colour}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_reads_as_error_cause_and_hint() {
+        let (shell, captured) = Shell::captured();
+        let cause = io::Error::other("disk full");
+        shell.fail(&Failure::environment("could not write `a`").because(&cause).hint("df -h"));
+        assert_eq!(captured.text(), "error: could not write `a`\n  caused by: disk full\nhint: df -h\n");
+    }
+
+    #[test]
+    fn without_a_terminal_progress_is_a_plain_line() {
+        let (shell, captured) = Shell::captured();
+        let progress = shell.begin("building the runner");
+        progress.at("more");
+        drop(progress);
+        assert_eq!(captured.text(), "building the runner …\n");
+    }
+
+    #[test]
+    fn colour_stands_around_the_first_word_only() {
+        let stream = Stream::new(io::sink(), true);
+        assert_eq!(stream.paint(RED, "error:"), "\x1b[1;31merror:\x1b[0m");
+    }
+}
