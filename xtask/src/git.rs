@@ -49,6 +49,11 @@ pub enum GitError {
 }
 
 impl WorkTree {
+    /// The repository whose work tree has its top in `dir`; whether there is one is not looked at.
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
     /// Makes a repository in `dir`, its branch `main`.
     ///
     /// # Errors

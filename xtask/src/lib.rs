@@ -4,12 +4,16 @@
 
 pub mod build;
 pub mod chain_file;
+mod commands;
+pub mod deploy;
 pub mod failure;
 pub mod fleet;
 pub mod git;
 pub mod herd_file;
+pub mod nearest;
 pub mod scaffold;
 pub mod shell;
+pub mod signers;
 pub mod signing_key;
 pub mod table;
 
@@ -18,5 +22,5 @@ use std::process::ExitCode;
 /// Runs the command that the command line names.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    commands::run(&shell::Shell::standard())
 }

@@ -1,0 +1,59 @@
+//! The command line: one file for each command.
+
+mod init;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use wb_core::system::environment;
+
+use crate::failure::{EXIT_CODES, Ended};
+use crate::shell::Shell;
+
+/// The operator's commands: write migrations, check them, and tell the herd.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = EXIT_CODES)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Init),
+}
+
+impl Command {
+    fn run(self, shell: &Shell) -> Ended {
+        match self {
+            Self::Init(command) => command.run(shell).map(|()| ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// Runs the command that the command line names.
+pub(crate) fn run(shell: &Shell) -> ExitCode {
+    let line = match CommandLine::try_parse_from(environment::args()) {
+        Ok(line) => line,
+        Err(error) => {
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    line.command.run(shell).unwrap_or_else(|failure| {
+        shell.fail(&failure);
+        failure.exit_code()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,4 @@
+//! Telling the herd what to do.
+
+pub mod difference;
+pub mod plan;

@@ -1,0 +1,157 @@
+//! What a change changes, for people.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use wb_core::chain::Link;
+use wb_core::change::{HostManifest, Manifest};
+
+/// The difference between two manifests.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Difference {
+    /// Links that are new at the end of the chain, and whether any host has their role.
+    pub links: Vec<NewLink>,
+    /// A line for each host that is new, gone, or another than before.
+    pub hosts: Vec<String>,
+    /// A line for each role that is new, gone, or takes turns differently.
+    pub roles: Vec<String>,
+}
+
+/// A link that the herd has not been told of before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLink {
+    /// The link.
+    pub link: Link,
+    /// How many hosts have its role.
+    pub hosts: usize,
+}
+
+impl Difference {
+    /// What `after` says and `before` does not.
+    #[must_use]
+    pub fn between(before: &Manifest, after: &Manifest) -> Self {
+        let with_role = |role: &str| after.hosts.values().filter(|host| host.roles.contains(role)).count();
+        let new = after.chain.links().iter().skip(before.chain.links().len());
+        let links = new.map(|link| NewLink { link: link.clone(), hosts: with_role(&link.role) }).collect();
+        Self { links, hosts: hosts(before, after), roles: roles(before, after) }
+    }
+
+    /// Whether the two say the same.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty() && self.hosts.is_empty() && self.roles.is_empty()
+    }
+}
+
+impl fmt::Display for Difference {
+    /// A line for each new link, host and role.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for NewLink { link, hosts } in &self.links {
+            let whom = match hosts {
+                0 => format!("role `{}`, which no host has: all pass it over", link.role),
+                1 => format!("role `{}`, 1 host", link.role),
+                _ => format!("role `{}`, {hosts} hosts", link.role),
+            };
+            writeln!(f, "+ migration {link} for {whom}")?;
+        }
+        self.hosts.iter().chain(&self.roles).try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+fn hosts(before: &Manifest, after: &Manifest) -> Vec<String> {
+    let names: BTreeSet<&String> = before.hosts.keys().chain(after.hosts.keys()).collect();
+    let lines = names.into_iter().filter_map(|name| match (before.hosts.get(name), after.hosts.get(name)) {
+        (None, Some(new)) => Some(format!("+ host `{name}`: {}", listed(&new.roles))),
+        (Some(_), None) => Some(format!("- host `{name}`")),
+        (Some(old), Some(new)) if old != new => Some(format!("~ host `{name}`: {}", changes(old, new).join(", "))),
+        _ => None,
+    });
+    lines.collect()
+}
+
+fn changes(old: &HostManifest, new: &HostManifest) -> Vec<String> {
+    let address = |host: &HostManifest| host.address.clone().unwrap_or_else(|| "none".into());
+    let changed = [
+        (old.roles != new.roles).then(|| format!("roles {} to {}", listed(&old.roles), listed(&new.roles))),
+        (old.address != new.address).then(|| format!("address {} to {}", address(old), address(new))),
+        (old.settings != new.settings).then(|| "settings".to_owned()),
+        (old.identity != new.identity).then(|| "admitted".to_owned()),
+    ];
+    changed.into_iter().flatten().collect()
+}
+
+fn roles(before: &Manifest, after: &Manifest) -> Vec<String> {
+    let names: BTreeSet<&String> = before.roles.keys().chain(after.roles.keys()).collect();
+    let lines = names.into_iter().filter_map(|name| match (before.roles.get(name), after.roles.get(name)) {
+        (None, Some(new)) => Some(format!("+ role `{name}`: at most {} out", new.max_out)),
+        (Some(_), None) => Some(format!("- role `{name}`")),
+        (Some(old), Some(new)) if old != new => {
+            Some(format!("~ role `{name}`: at most {} out, was {}", new.max_out, old.max_out))
+        }
+        _ => None,
+    });
+    lines.collect()
+}
+
+fn listed(roles: &BTreeSet<String>) -> String {
+    match roles.is_empty() {
+        true => "no role".to_owned(),
+        false => roles.iter().map(String::as_str).collect::<Vec<_>>().join("+"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wb_core::chain::{Chain, Digest, Sha1};
+    use wb_core::change::RolePolicy;
+    use wb_core::context::MaxOut;
+
+    use super::*;
+
+    fn host(roles: &[&str], address: Option<&str>) -> HostManifest {
+        HostManifest {
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            address: address.map(str::to_owned),
+            ..HostManifest::default()
+        }
+    }
+
+    fn manifest(links: &[(&str, &str)], hosts: &[(&str, HostManifest)], max_out: u32) -> Manifest {
+        let link = |(name, role): &(&str, &str)| Link {
+            name: (*name).to_owned(),
+            sha1: Sha1::from_bytes([name.as_bytes()[0]; 20]),
+            role: (*role).to_owned(),
+            digest: Digest::of(b""),
+            wait: None,
+        };
+        Manifest {
+            chain: Chain::new(links.iter().map(link).collect()).unwrap(),
+            hosts: hosts.iter().map(|(name, host)| ((*name).to_owned(), host.clone())).collect(),
+            roles: [("web".to_owned(), RolePolicy { max_out: MaxOut::Hosts(max_out) })].into(),
+            ..Manifest::default()
+        }
+    }
+
+    fn check(before: &Manifest, after: &Manifest, expect: &str) {
+        assert_eq!(Difference::between(before, after).to_string(), expect);
+    }
+
+    #[test]
+    fn links_say_whom_they_are_for() {
+        let before = manifest(&[("a", "web")], &[("web1", host(&["web"], None))], 1);
+        let after = manifest(&[("a", "web"), ("b", "web"), ("c", "db")], &[("web1", host(&["web"], None))], 1);
+        let b = "+ migration `b` (6262626) for role `web`, 1 host\n";
+        let c = "+ migration `c` (6363636) for role `db`, which no host has: all pass it over\n";
+        check(&before, &after, &format!("{b}{c}"));
+        assert!(Difference::between(&after, &after).is_empty());
+    }
+
+    #[test]
+    fn hosts_and_roles_say_what_is_different() {
+        let before = manifest(&[], &[("web1", host(&["web"], None)), ("web2", host(&["web"], None))], 1);
+        let after = manifest(&[], &[("web1", host(&["db", "web"], Some("10.0.0.1"))), ("web3", host(&[], None))], 2);
+        let web1 = "~ host `web1`: roles web to db+web, address none to 10.0.0.1\n";
+        let rest = "- host `web2`\n+ host `web3`: no role\n~ role `web`: at most 2 out, was 1\n";
+        check(&before, &after, &format!("{web1}{rest}"));
+    }
+}
