@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use wb_core::chain::Sha1;
 use wb_core::system::files::{self, FileError};
-use wb_core::system::{CommandError, environment};
+use wb_core::system::{Command, CommandError, environment};
 
 use crate::chain_file::{self, ChainFileError};
 use crate::fleet::{self, Fleet, FleetError};
@@ -195,9 +195,12 @@ fn lock_versions(dir: &Path, shell: &Shell) -> Result<(), ScaffoldError> {
 
 /// The toolchain that a fleet is pinned to: the one that runs now, where its name means the same on other machines.
 fn toolchain() -> Option<String> {
-    environment::var("RUSTUP_TOOLCHAIN").and_then(|name| channel(&name).map(str::to_owned))
+    let active = || Command::new("rustup").args(["show", "active-toolchain"]).read().ok();
+    let name = environment::var("RUSTUP_TOOLCHAIN").or_else(active)?;
+    channel(&name).map(str::to_owned)
 }
 
+/// `stable-x86_64-unknown-linux-gnu (default)` to `stable`.
 fn channel(toolchain: &str) -> Option<&str> {
     let channel = toolchain.split_once('-').map_or(toolchain, |(channel, _)| channel);
     let numbered = channel.split('.').count() >= 2 && channel.chars().all(|c| c.is_ascii_digit() || c == '.');
@@ -214,6 +217,7 @@ mod tests {
         check("stable-x86_64-unknown-linux-gnu", Some("stable"));
         check("1.95.0-x86_64-unknown-linux-gnu", Some("1.95.0"));
         check("1.95", Some("1.95"));
+        check("stable-x86_64-unknown-linux-gnu (default)", Some("stable"));
         check("my-build", None);
         check("nightly-2026-01-01-x86_64-unknown-linux-gnu", None);
     }
