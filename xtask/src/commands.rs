@@ -1,6 +1,8 @@
 //! The command line: one file for each command.
 
+mod deploy;
 mod init;
+mod judge;
 
 use std::process::ExitCode;
 
@@ -21,11 +23,13 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Deploy(deploy::Deploy),
 }
 
 impl Command {
     fn run(self, shell: &Shell) -> Ended {
         match self {
+            Self::Deploy(command) => command.run(shell),
             Self::Init(command) => command.run(shell).map(|()| ExitCode::SUCCESS),
         }
     }

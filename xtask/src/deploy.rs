@@ -1,4 +1,243 @@
-//! Telling the herd what to do.
+//! Telling the herd what to do: from a clean commit to one more signed change.
 
 pub mod difference;
 pub mod plan;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use wb_core::agent::RUNNER_FILE;
+use wb_core::chain::{Chain, Digest};
+use wb_core::change::{Manifest, RolePolicy, Runner};
+use wb_core::registry::{NewCommit, ObjectError, RefName, RefUpdate, SigningKey, VerifiedChange};
+use wb_core::system::clock::{Clock as _, Real};
+use wb_core::system::{Command, CommandError, FileError, files};
+
+use crate::build::{self, BuildError};
+use crate::fleet::{Fleet, FleetError};
+use crate::git::GitError;
+use crate::operator::{Appended, Operator, OperatorError};
+use crate::shell::Shell;
+use crate::signing_key::{self, KeyError};
+
+use difference::Difference;
+use plan::{Proposal, Refusal};
+
+/// What an operator says about a deploy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// In a line, what and why; else the name of the newest link.
+    pub message: Option<String>,
+    /// The key to sign with; else the one that is found.
+    pub key: Option<PathBuf>,
+    /// The hosts that leave the herd.
+    pub remove: BTreeSet<String>,
+    /// Whether to stop before anything is told.
+    pub dry_run: bool,
+}
+
+/// What came of a deploy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deployed {
+    /// What is told, or would be.
+    pub difference: Difference,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How a deploy ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    /// The herd is told, by this change.
+    Told(Box<VerifiedChange>),
+    /// The herd knew all of it, since the change of this number.
+    KnownSince(u64),
+    /// It was only asked what would be told.
+    DryRun,
+    /// Somebody else told the herd something first, perhaps this change. Nothing was changed.
+    Overtaken(Option<Box<VerifiedChange>>),
+}
+
+/// Why nothing was deployed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// It is refused, for these reasons.
+    #[error("the deploy is refused")]
+    Refused(Vec<Refusal>),
+    /// The fleet can't be read.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The remote, the log or the key.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    /// There is no key to sign with.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// There is no runner.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A file can't be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The runner does not start.
+    #[error("the runner that was built does not say which chain it has")]
+    RunnerFails {
+        /// Why.
+        source: CommandError,
+    },
+    /// The runner says something that is no chain.
+    #[error("the runner that was built says something else than its chain")]
+    RunnerSays {
+        /// What does not parse.
+        source: serde_json::Error,
+    },
+    /// The runner can't be put into the local repository.
+    #[error("could not store the runner")]
+    Store {
+        /// Why.
+        source: ObjectError,
+    },
+}
+
+/// Builds the runner of `fleet` and tells the herd: one change, signed, appended only if no other came first.
+///
+/// # Errors
+/// When it is refused, and when something on the way fails. The herd is told nothing then.
+pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deployed, DeployError> {
+    let operator = Operator::of(fleet)?;
+    refuse_unclean(&operator)?;
+    let herd = fleet.herd()?;
+    let key = signer(&operator, request)?;
+    let newest = fetch(&operator, shell)?;
+    let built = Carried::read(&build::runner(fleet, shell)?.path)?;
+    let proposal = Proposal {
+        source: operator.tree().head()?,
+        chain: &built.says.chain,
+        roles: &built.says.roles,
+        herd: &herd,
+        herd_text: &files::read_text(fleet.herd_path())?,
+        remove: &request.remove,
+    };
+    let before = newest.as_ref().map(|change| &change.manifest);
+    let (mut manifest, difference) = plan::plan(before, &proposal).map_err(DeployError::Refused)?;
+    let known = before.filter(|before| difference.is_empty() && built.is_in(before)).map(|before| before.number);
+    let end = match (known, key) {
+        (Some(number), _) => End::KnownSince(number),
+        (None, None) => End::DryRun,
+        (None, Some(key)) => {
+            sign_off(&mut manifest, &operator, request.message.as_deref());
+            tell(&operator, newest.as_ref(), manifest, &built, &key)?
+        }
+    };
+    Ok(Deployed { difference, end })
+}
+
+/// The newest change on the remote, after making sure that the remote has lost none.
+fn fetch(operator: &Operator, shell: &Shell) -> Result<Option<VerifiedChange>, OperatorError> {
+    let _progress = shell.begin(format!("asking {}", operator.registry().url()));
+    operator.fetch()?;
+    let newest = operator.newest()?;
+    operator.refuse_rewound(newest.as_ref())?;
+    Ok(newest)
+}
+
+fn refuse_unclean(operator: &Operator) -> Result<(), DeployError> {
+    match operator.tree().dirty()? {
+        files if files.is_empty() => Ok(()),
+        files => Err(DeployError::Refused(vec![Refusal::Dirty { files }])),
+    }
+}
+
+/// A dry run needs no key.
+fn signer(operator: &Operator, request: &Request) -> Result<Option<SigningKey>, DeployError> {
+    if request.dry_run {
+        return Ok(None);
+    }
+    let key = SigningKey::new(signing_key::find(request.key.clone(), operator.tree())?);
+    operator.refuse_stranger(&key)?;
+    Ok(Some(key))
+}
+
+fn sign_off(manifest: &mut Manifest, operator: &Operator, message: Option<&str>) {
+    let newest = manifest.target_link().map_or_else(|| "no migrations yet".to_owned(), ToString::to_string);
+    manifest.message = message.map_or(newest, str::to_owned);
+    manifest.author = operator.tree().identity().to_string();
+    manifest.time = Real.now().as_secs();
+}
+
+fn tell(
+    operator: &Operator,
+    newest: Option<&VerifiedChange>,
+    mut manifest: Manifest,
+    built: &Carried,
+    key: &SigningKey,
+) -> Result<End, DeployError> {
+    let mut others = Vec::new();
+    if !built.is_in(&manifest) {
+        let (runner, update) = built.store(operator, &manifest)?;
+        manifest.runners = [(built.says.platform.clone(), runner)].into();
+        others.push(update);
+    }
+    match operator.append(newest, &manifest, key, others)? {
+        Appended::Won(change) => Ok(End::Told(change)),
+        Appended::Lost => {
+            operator.fetch()?;
+            let other = operator.newest()?.filter(|other| Some(other.sha1) != newest.map(|change| change.sha1));
+            Ok(End::Overtaken(other.map(Box::new)))
+        }
+    }
+}
+
+/// A runner that was built, and what it says of itself.
+struct Carried {
+    bytes: Vec<u8>,
+    sha256: Digest,
+    says: Says,
+}
+
+/// What `wildebeest chain --json` says.
+#[derive(Debug, Deserialize)]
+struct Says {
+    platform: String,
+    chain: Chain,
+    roles: BTreeMap<String, RolePolicy>,
+}
+
+impl Carried {
+    fn read(path: &Path) -> Result<Self, DeployError> {
+        // A directory that is not there keeps the record of the machine that builds out of it.
+        let nowhere = path.with_extension("no-record");
+        let command = Command::new(path).args(["chain", "--json"]).arg("--state").arg(&nowhere);
+        let command = command.arg("--config").arg(&nowhere).timeout(Duration::from_secs(60));
+        let said = command.read().map_err(|source| DeployError::RunnerFails { source })?;
+        let says = serde_json::from_str(&said).map_err(|source| DeployError::RunnerSays { source })?;
+        let bytes = files::read(path)?;
+        Ok(Self { sha256: Digest::of(&bytes), bytes, says })
+    }
+
+    fn is_in(&self, manifest: &Manifest) -> bool {
+        manifest.runners.get(&self.says.platform).is_some_and(|runner| runner.sha256 == self.sha256)
+    }
+
+    /// Puts it into a commit of its own, to be pushed with the change that names it.
+    fn store(&self, operator: &Operator, manifest: &Manifest) -> Result<(Runner, RefUpdate), DeployError> {
+        let identity = operator.tree().identity();
+        let new = NewCommit {
+            message: format!("Runner {} for change {}\n", self.sha256.short(), manifest.number),
+            files: [(RUNNER_FILE.to_owned(), self.bytes.clone())].into(),
+            parent: None,
+            author: (identity.name, identity.email),
+            time: Duration::from_secs(manifest.time),
+        };
+        let written = operator.registry().objects().write(&new, None);
+        let commit = written.map_err(|source| DeployError::Store { source })?;
+        let name = RefName::Runner { platform: self.says.platform.clone(), id: commit.to_string() };
+        let runner = Runner { sha256: self.sha256, commit, reference: name.to_string() };
+        Ok((runner, RefUpdate { name, expected: None, new: Some(commit) }))
+    }
+}

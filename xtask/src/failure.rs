@@ -68,6 +68,15 @@ impl Failure {
         Self::one(Kind::Environment, message)
     }
 
+    /// Several failures as one; the first one's kind decides.
+    pub fn all(failures: impl IntoIterator<Item = Self>) -> Self {
+        let whole = failures.into_iter().reduce(|mut whole, next| {
+            whole.problems.extend(next.problems);
+            whole
+        });
+        whole.unwrap_or_else(|| Self::refused("the answer is no"))
+    }
+
     /// Names a cause of the last problem, with its own causes.
     #[must_use]
     pub fn because(mut self, cause: &(dyn Error + 'static)) -> Self {

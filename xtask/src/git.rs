@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use wb_core::chain::{ParseIdError, Sha1};
+use wb_core::registry::{Access, Git};
 use wb_core::system::{Command, CommandError, environment};
 
 /// Who makes commits where git knows of nobody.
@@ -121,6 +122,21 @@ impl WorkTree {
         Ok(list.split('\0').filter(|path| !path.is_empty()).map(PathBuf::from).collect())
     }
 
+    /// The directory that git keeps for itself, the same for all work trees of the repository.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn git_dir(&self) -> Result<PathBuf, GitError> {
+        let args = ["rev-parse", "--path-format=absolute", "--git-common-dir"];
+        self.run("find the git directory", &args).map(PathBuf::from)
+    }
+
+    /// Where the remote `origin` is, where there is one.
+    #[must_use]
+    pub fn origin(&self) -> Option<String> {
+        self.git().args(["remote", "get-url", "origin"]).read().ok().filter(|url| !url.is_empty())
+    }
+
     /// A setting, where there is one.
     #[must_use]
     pub fn config(&self, key: &str) -> Option<String> {
@@ -167,22 +183,9 @@ impl std::fmt::Display for Identity {
     }
 }
 
-/// Git in `dir`. Variables of a git that called us (a hook, a rebase) would lead it to another repository.
+/// Git in `dir`, never with hooks: the commits of a scaffold are none of the user's other work.
 fn git(dir: &Path) -> Command {
-    const INHERITED: [&str; 8] = [
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-        "GIT_COMMON_DIR",
-        "GIT_NAMESPACE",
-        "GIT_PREFIX",
-    ];
-    let git = Command::new("git").dir(dir).env("GIT_TERMINAL_PROMPT", "0").env("LC_MESSAGES", "C").env_remove("LC_ALL");
-    let git = INHERITED.iter().fold(git, |git, name| git.env_remove(name));
-    // The commits of a scaffold are ours: a hook of the user's other work has nothing to say to them.
-    git.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"])
+    Git::new(Access::Operator).local(dir)
 }
 
 fn with_identity(git: Command, identity: &Identity) -> Command {

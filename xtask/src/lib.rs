@@ -11,6 +11,7 @@ pub mod fleet;
 pub mod git;
 pub mod herd_file;
 pub mod nearest;
+pub mod operator;
 pub mod scaffold;
 pub mod shell;
 pub mod signers;

@@ -1,0 +1,68 @@
+//! Errors that several commands meet, with the command that helps.
+
+use wb_core::registry::{LogError, ObjectError, RegistryError};
+
+use crate::failure::Failure;
+use crate::fleet::FleetError;
+use crate::operator::OperatorError;
+use crate::signing_key::KeyError;
+
+/// The fleet can't be read.
+pub(super) fn fleet(error: FleetError) -> Failure {
+    match error {
+        FleetError::NoWorkspace { .. } | FleetError::NoMigrations { .. } => {
+            Failure::from(error).hint("cargo xtask init DIR")
+        }
+        FleetError::Herd { path, source } => Failure::refused(format_args!("{}, {source}", path.display())),
+        error => error.into(),
+    }
+}
+
+/// No key to sign with.
+pub(super) fn key(error: KeyError) -> Failure {
+    let hint = match &error {
+        KeyError::Missing { path } => format!("ssh-keygen -t ed25519 -f {}", path.display()),
+        KeyError::None { .. } => "ssh-keygen -t ed25519 -f ~/.ssh/id_ed25519".to_owned(),
+    };
+    Failure::from(error).hint(hint)
+}
+
+/// The remote, the log of changes, or who may append to it.
+pub(super) fn operator(error: OperatorError) -> Failure {
+    match error {
+        OperatorError::Fleet(error) => fleet(error),
+        OperatorError::NoRemote => Failure::from(error).hint("git remote add origin URL"),
+        OperatorError::KeyNotAllowed { ref key, ref signers } => {
+            let public = crate::signers::public_half(key);
+            let line = "\"$(git config user.email) namespaces=\\\"git\\\" $(cat PUBLIC)\" >> SIGNERS";
+            let line = line.replace("PUBLIC", &public.display().to_string());
+            let line = line.replace("SIGNERS", &signers.display().to_string());
+            Failure::refused(&error).hint(format_args!("echo {line}"))
+        }
+        OperatorError::Rewound { ref remedy, .. } => Failure::refused(&error).hint_if(remedy.clone()),
+        OperatorError::Newest { ref source } => Failure::refused(&error).because(source).hint_if(unsigned(source)),
+        OperatorError::Registry(error) => registry(error),
+        OperatorError::Key { ref key, .. } => {
+            let hint = format!("ssh-add {}", key.display());
+            Failure::from(error).hint(hint)
+        }
+        error => error.into(),
+    }
+}
+
+/// The remote can't be read, or told something.
+fn registry(error: RegistryError) -> Failure {
+    match error {
+        RegistryError::Unreachable { ref url, .. } | RegistryError::Refused { ref url, .. } => {
+            let hint = format!("git ls-remote {url}");
+            Failure::from(error).hint(hint)
+        }
+        error => error.into(),
+    }
+}
+
+fn unsigned(error: &LogError) -> Option<&'static str> {
+    let about_signature =
+        matches!(error, LogError::Object(ObjectError::Unsigned { .. } | ObjectError::Signature { .. }));
+    about_signature.then_some("git log -p -- '*allowed_signers'")
+}
