@@ -12,6 +12,7 @@ pub mod git;
 pub mod herd_file;
 pub mod nearest;
 pub mod operator;
+pub mod sandbox;
 pub mod scaffold;
 pub mod shell;
 pub mod signers;

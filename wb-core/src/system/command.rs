@@ -61,6 +61,13 @@ impl Command {
         self
     }
 
+    /// Sets a variable unless it is set or taken away already.
+    #[must_use]
+    pub fn env_default(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.entry(name.as_ref().to_owned()).or_insert_with(|| Some(value.as_ref().to_owned()));
+        self
+    }
+
     /// Takes a variable away.
     #[must_use]
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
@@ -94,6 +101,27 @@ impl Command {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
+    }
+
+    /// This command as seen from outside a container: `outer` (`nsenter …`, say), then this one through `env`, which
+    /// sets its variables and directory there and inherits nothing. Standard input and timeout stay this one's.
+    ///
+    /// ```
+    /// use wb_core::system::Command;
+    /// let inner = Command::new("id").env("LANG", "C").dir("/srv");
+    /// assert_eq!(inner.inside(Command::new("chroot").arg("/box")).line(), "chroot /box /usr/bin/env -i -C /srv LANG=C id");
+    /// ```
+    #[must_use]
+    pub fn inside(self, outer: Self) -> Self {
+        let mut whole = outer.args(["/usr/bin/env", "-i"]);
+        if let Some(dir) = &self.dir {
+            whole = whole.arg("-C").arg(dir);
+        }
+        for (name, value) in self.env.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            let assignment = [name.as_os_str(), OsStr::new("="), value.as_os_str()];
+            whole = whole.arg(assignment.into_iter().collect::<OsString>());
+        }
+        Self { stdin: self.stdin, timeout: self.timeout, ..whole.arg(self.program).args(self.args) }
     }
 
     /// The command line, for messages.
@@ -151,6 +179,20 @@ impl Command {
         Ok(Child { handle })
     }
 
+    /// Starts it like [`Command::start`], but what it reads comes through the pipe that is returned. No other child
+    /// inherits that pipe: when this process ends in whatever way, the command reads the end of its input.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start_held(&self, log: &Path) -> Result<(Child, io::PipeWriter), CommandError> {
+        let (reader, writer) = io::pipe().map_err(|source| self.not_started(source))?;
+        // Of two inputs duct takes the inner one.
+        let expression = self.prepared(duct::cmd(&self.program, &self.args).stdin_file(reader));
+        let expression = expression.stderr_to_stdout().stdout_path(log);
+        let handle = expression.start().map_err(|source| self.not_started(source))?;
+        Ok((Child { handle }, writer))
+    }
+
     /// Replaces this process by the command, keeping its pid. Comes back only when that failed.
     #[must_use]
     pub fn exec(&self) -> CommandError {
@@ -167,7 +209,11 @@ impl Command {
     }
 
     fn expression(&self) -> duct::Expression {
-        let mut expression = duct::cmd(&self.program, &self.args).stdin_bytes(self.stdin.clone()).unchecked();
+        self.prepared(duct::cmd(&self.program, &self.args).stdin_bytes(self.stdin.clone()))
+    }
+
+    fn prepared(&self, expression: duct::Expression) -> duct::Expression {
+        let mut expression = expression.unchecked();
         if let Some(dir) = &self.dir {
             expression = expression.dir(dir);
         }
@@ -398,5 +444,24 @@ mod tests {
     fn a_cleared_environment_holds_only_what_was_set() {
         let output = Command::new("/usr/bin/env").env_clear().env("A", "1").read().unwrap();
         assert_eq!(output, "A=1");
+    }
+
+    #[test]
+    fn a_held_command_reads_until_the_pipe_is_dropped() {
+        use std::io::Write as _;
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let (child, mut pipe) = Command::new("cat").start_held(&log).unwrap();
+        pipe.write_all(b"line\n").unwrap();
+        assert!(!child.ended());
+        drop(pipe);
+        let ended = super::super::clock::wait_until(
+            &super::super::clock::Real,
+            Duration::from_secs(9),
+            Duration::from_millis(5),
+            || child.ended().then_some(()),
+        );
+        assert!(ended.is_some());
+        assert_eq!(std::fs::read_to_string(log).unwrap(), "line\n");
     }
 }

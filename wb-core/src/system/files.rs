@@ -256,6 +256,24 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
     write(to, read(from)?, mode)
 }
 
+/// Gives a file a second name on the same file system.
+///
+/// # Errors
+/// When something has that name already, or it lies on another file system.
+pub fn hard_link(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+    let from = from.as_ref();
+    fs::hard_link(from, to.as_ref()).map_err(failed("link", from))
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// When it can't be opened.
+pub fn open(path: impl AsRef<Path>) -> Result<File> {
+    let path = path.as_ref();
+    File::open(path).map_err(failed("open", path))
+}
+
 /// A lock on a file, held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "held for its lock")] File);

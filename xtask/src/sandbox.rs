@@ -1,0 +1,140 @@
+//! Real Debian hosts on this machine: a root file system with apt and a real init as process 1, each in namespaces of
+//! its own, all plugged into a router that has a way out to the package mirrors.
+//!
+//! ```no_run
+//! use wb_xtask::sandbox::{self, Herd, Image, ensure_tools, probe};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (cache, scratch) = (sandbox::cache_dir(), sandbox::scratch_dir("example"));
+//! ensure_tools(&|line| eprintln!("{line}"))?;
+//! assert!(probe(&scratch).missing.is_empty());
+//! let image = Image::debian12(&cache, &|line| eprintln!("{line}"))?;
+//! let herd = Herd::start(&image, &scratch, "10.77.0.0/24".parse()?)?;
+//! let web1 = herd.boot("web1", "10.77.0.11".parse()?)?;
+//! web1.read(wb_core::system::Command::new("apt-get").args(["install", "-y", "nginx"]))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing of a herd has a name on the machine: one *keeper* process holds a process, a mount and a network namespace,
+//! and everything else lives inside them. When the keeper ends, all of it is gone; the keeper ends when the process
+//! that started the herd does, however that ends. Only the hosts' disks are left, in the scratch directory, and the
+//! next start there removes them.
+
+mod elevation;
+mod git_server;
+mod herd;
+mod host;
+mod image;
+mod network;
+mod places;
+mod probe;
+mod process;
+mod record;
+mod subnet;
+mod tools;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use elevation::{Elevation, elevate, elevation};
+pub use git_server::GitServer;
+pub use herd::Herd;
+pub use host::Host;
+pub use image::Image;
+pub use network::Network;
+pub use places::{cache_dir, scratch_dir};
+pub use probe::{Missing, Probe, probe};
+pub use subnet::{Subnet, SubnetError};
+pub use tools::ensure_tools;
+use wb_core::system::{CommandError, FileError, clock};
+
+/// What went wrong with a sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// A file of the machine.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A program of the machine, or one in a host.
+    #[error("could not {doing}")]
+    Command {
+        /// What was being done.
+        doing: String,
+        /// Why it failed.
+        source: CommandError,
+    },
+    /// The record of a herd.
+    #[error("could not write the record of the herd, {}", path.display())]
+    Record {
+        /// Where it lies.
+        path: PathBuf,
+        /// The encoder's error.
+        source: serde_json::Error,
+    },
+    /// Another process uses this scratch directory.
+    #[error("another herd is running in {}", scratch.display())]
+    Busy {
+        /// The directory.
+        scratch: PathBuf,
+    },
+    /// An address outside the herd's network, or the router's.
+    #[error("{address} is no address for a host in {subnet}")]
+    Address {
+        /// The address.
+        address: std::net::Ipv4Addr,
+        /// The network.
+        subnet: Subnet,
+    },
+    /// A name that is no host name.
+    #[error("`{0}` is no name for a host: letters, digits and hyphens, 63 at most")]
+    Name(String),
+    /// Something did not happen within its time.
+    #[error("waited {} s in vain for {what}{}", bound.as_secs(), said(log))]
+    NotInTime {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        bound: Duration,
+        /// The end of its log, or nothing.
+        log: String,
+    },
+    /// The host is switched off.
+    #[error("host {name} is down")]
+    Down {
+        /// Its name.
+        name: String,
+    },
+    /// The herd's network.
+    #[error("could not {doing}")]
+    Network {
+        /// What was being done.
+        doing: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Programs that only an administrator can install.
+    #[error("missing programs; run: {remedy}")]
+    Tools {
+        /// The command that installs them.
+        remedy: String,
+    },
+}
+
+/// How long one small step may take on a busy machine.
+const STEP: Duration = Duration::from_secs(30);
+
+const PAUSE: Duration = Duration::from_millis(10);
+
+fn wait<T>(what: &str, bound: Duration, ready: impl FnMut() -> Option<T>) -> Result<T, SandboxError> {
+    let in_vain = || SandboxError::NotInTime { what: what.to_owned(), bound, log: String::new() };
+    clock::wait_until(&clock::Real, bound, PAUSE, ready).ok_or_else(in_vain)
+}
+
+fn while_doing(doing: impl Into<String>) -> impl FnOnce(CommandError) -> SandboxError {
+    let doing = doing.into();
+    move |source| SandboxError::Command { doing, source }
+}
+
+fn said(log: &str) -> String {
+    if log.is_empty() { String::new() } else { format!("; its log ends: {log}") }
+}

@@ -1,0 +1,274 @@
+//! A herd of hosts: a router, and what is plugged into it.
+
+use std::ffi::OsStr;
+use std::io::{PipeWriter, Write as _};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use wb_core::system::command::Child;
+use wb_core::system::{Command, files};
+
+use super::process::Process;
+use super::record::{self, Record};
+use super::{GitServer, Host, Image, Network, STEP, SandboxError, Subnet, elevation, probe, while_doing};
+
+/// A running herd. Dropping it kills all hosts and removes their disks.
+#[derive(Debug)]
+pub struct Herd {
+    router: Arc<Router>,
+    image: Image,
+    scratch: PathBuf,
+    keeper: Child,
+    slirp: Child,
+    /// The keeper reads the end of its input when this is dropped, by us or by the kernel.
+    life: Option<PipeWriter>,
+    _lock: files::Lock,
+}
+
+/// The network of a herd and the place of its disks: what hosts need to know of it.
+#[derive(Debug)]
+pub(super) struct Router {
+    pub(super) keeper: Process,
+    pub(super) subnet: Subnet,
+    /// The network namespace of the machine, in which no init may ever boot.
+    pub(super) machine: String,
+    /// The layers below each host's own, as overlayfs wants them.
+    pub(super) lower: String,
+    scratch: PathBuf,
+}
+
+const KEEPER: &str = include_str!("keeper.sh");
+
+const ARCHIVES: &str = "var/cache/apt/archives";
+
+impl Herd {
+    /// Starts a herd without hosts. What a lost or kept one left in `scratch` is ended and removed first. Hosts get
+    /// the packages that earlier herds downloaded in apt's archive directory, so that apt need not ask the network.
+    ///
+    /// # Errors
+    /// When a herd of another process that lives is in `scratch`, or the machine can't do it (see [`super::probe`]).
+    pub fn start(image: &Image, scratch: &Path, subnet: Subnet) -> Result<Self, SandboxError> {
+        files::create_dir(scratch)?;
+        let scratch = files::canonical(scratch)?;
+        let lock = files::try_lock(scratch.join("lock"))?;
+        let lock = lock.ok_or_else(|| SandboxError::Busy { scratch: scratch.clone() })?;
+        clear(&scratch)?;
+        let lower = layers(image, &scratch)?;
+        let machine = files::read_link("/proc/self/ns/net")?.to_string_lossy().into_owned();
+        let (child, life) = start_keeper(&scratch, subnet, &machine)?;
+        let keeper = keeper_of(&child, &scratch)?;
+        Record::new(keeper)?.write(&scratch)?;
+        let slirp = start_way_out(keeper, &scratch)?;
+        let router = Arc::new(Router { keeper, subnet, machine, lower, scratch: scratch.clone() });
+        Ok(Self { router, image: image.clone(), scratch, keeper: child, slirp, life: Some(life), _lock: lock })
+    }
+
+    /// Ends a herd that was left running in `scratch`, and removes its disks. True when there was one.
+    ///
+    /// # Errors
+    /// When a process that lives holds it, or it does not end.
+    pub fn stop(scratch: &Path) -> Result<bool, SandboxError> {
+        if !files::exists(scratch) {
+            return Ok(false);
+        }
+        let lock = files::try_lock(scratch.join("lock"))?;
+        let _lock = lock.ok_or_else(|| SandboxError::Busy { scratch: scratch.to_owned() })?;
+        clear(scratch)
+    }
+
+    /// Makes a host and waits until it has booted. Hosts may be booted from several threads at once.
+    ///
+    /// # Errors
+    /// When name or address can't be a host's, or it does not boot.
+    pub fn boot(&self, name: &str, address: Ipv4Addr) -> Result<Host, SandboxError> {
+        let subnet = self.router.subnet;
+        subnet.index(address).ok_or(SandboxError::Address { address, subnet })?;
+        let host = Host::new(Arc::clone(&self.router), name, address)?;
+        host.start()?;
+        Ok(host)
+    }
+
+    /// Makes a host that serves a bare repository over ssh.
+    ///
+    /// # Errors
+    /// As [`Herd::boot`], and when it can't be set up.
+    pub fn git_server(&self, name: &str, address: Ipv4Addr) -> Result<GitServer, SandboxError> {
+        GitServer::set_up(self.boot(name, address)?)
+    }
+
+    /// The network that the hosts are in.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        Network { keeper: self.router.keeper }
+    }
+
+    /// Leaves all hosts running when this process ends. [`Herd::stop`], or the next start in the same scratch
+    /// directory, ends them.
+    ///
+    /// # Errors
+    /// When the herd has ended already.
+    pub fn leave_running(mut self) -> Result<(), SandboxError> {
+        let mut record = Record::new(self.router.keeper)?;
+        record.kept = true;
+        record.write(&self.scratch)?;
+        if let Some(mut life) = self.life.take() {
+            let failed = |source| SandboxError::Network { doing: "leave the herd running".into(), source };
+            life.write_all(b"detach\n").map_err(failed)?;
+        }
+        keep_packages(&self.image, &self.router);
+        Ok(())
+    }
+}
+
+impl Drop for Herd {
+    fn drop(&mut self) {
+        if self.life.is_none() {
+            return;
+        }
+        keep_packages(&self.image, &self.router);
+        self.router.keeper.kill();
+        self.keeper.kill();
+        self.slirp.kill();
+        // What can't be removed now, the next start removes.
+        drop(clear(&self.scratch));
+    }
+}
+
+impl Router {
+    /// A program of the machine, among the herd's processes and mounts and in its network.
+    pub(super) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        let keeper = self.keeper.pid.to_string();
+        Command::new("setsid").args(["nsenter", "--target", &keeper, "--mount", "--net", "--pid"]).args(args)
+    }
+
+    /// Where the disk of a host is, for the herd's processes.
+    pub(super) fn disk(&self, name: &str) -> PathBuf {
+        self.scratch.join("hosts").join(name)
+    }
+
+    /// Where a host's supervisor writes.
+    pub(super) fn log(&self, name: &str) -> PathBuf {
+        self.scratch.join("logs").join(name)
+    }
+
+    /// The router's end of a host's cable. The kernel allows names of 15 bytes.
+    pub(super) fn port(&self, address: Ipv4Addr) -> String {
+        format!("host{}", self.subnet.index(address).unwrap_or_default())
+    }
+
+    pub(super) fn overlay_options(&self) -> &'static str {
+        if elevation::in_user_namespace() { ",userxattr" } else { "" }
+    }
+}
+
+fn clear(scratch: &Path) -> Result<bool, SandboxError> {
+    let was_running = record::clean(scratch)?;
+    for part in ["hosts", "logs", "packages"] {
+        files::remove_tree(scratch.join(part))?;
+    }
+    Ok(was_running)
+}
+
+/// The image, and above it the packages that are already here: as links, because a layer must not change under a host.
+fn layers(image: &Image, scratch: &Path) -> Result<String, SandboxError> {
+    for part in ["hosts", "logs"] {
+        files::create_dir(scratch.join(part))?;
+    }
+    let packages = scratch.join("packages");
+    let archives = packages.join(ARCHIVES);
+    files::create_dir(&archives)?;
+    for package in files::list(image.packages())? {
+        share(&package, &archives)?;
+    }
+    Ok(format!("{}:{}", packages.display(), image.root().display()))
+}
+
+fn start_keeper(scratch: &Path, subnet: Subnet, machine: &str) -> Result<(Child, PipeWriter), SandboxError> {
+    let hosts = scratch.join("hosts");
+    let tmpfs = if probe::can_overlay(scratch) { OsStr::new("") } else { hosts.as_os_str() };
+    let command = Command::new("setsid")
+        .args(["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        .args(["--propagation", "private", "sh", "-ec", KEEPER, "keeper"])
+        .args([subnet.with_prefix(subnet.gateway()), machine.to_owned()])
+        .arg(tmpfs);
+    command.start_held(&scratch.join("logs/keeper.log")).map_err(while_doing("start the keeper of the herd"))
+}
+
+/// The keeper, once its bridge is there.
+fn keeper_of(child: &Child, scratch: &Path) -> Result<Process, SandboxError> {
+    let outer = child.pid().and_then(Process::of);
+    let with_bridge = |keeper: &Process| files::read_text(keeper.proc("net/dev")).is_ok_and(|it| it.contains("herd0:"));
+    let ready = || match outer.and_then(|outer| outer.children().into_iter().find(with_bridge)) {
+        None if child.ended() => Some(None),
+        keeper => keeper.map(Some),
+    };
+    let log = || files::read_text(scratch.join("logs/keeper.log")).unwrap_or_default().trim().to_owned();
+    let what = || "the keeper of the herd".to_owned();
+    let keeper = super::wait(&what(), STEP, ready)?;
+    keeper.ok_or_else(|| SandboxError::NotInTime { what: what(), bound: Duration::ZERO, log: log() })
+}
+
+/// slirp4netns is a process of the herd that stays in the machine's network and carries what the herd sends out.
+fn start_way_out(keeper: Process, scratch: &Path) -> Result<Child, SandboxError> {
+    let command = Command::new("setsid")
+        .args(["nsenter", "--target", &keeper.pid.to_string(), "--pid"])
+        .args(["slirp4netns", "--configure", "--disable-host-loopback", "--mtu=65520", "--netns-type=path"])
+        .arg(keeper.proc("ns/net"))
+        .arg("tap0");
+    let child = command.start(Some(&scratch.join("logs/slirp.log"))).map_err(while_doing("start slirp4netns"))?;
+    super::wait("the herd's way out (slirp4netns)", STEP, || {
+        let routes = files::read_text(keeper.proc("net/route")).unwrap_or_default();
+        (has_default_route(&routes) || child.ended()).then_some(())
+    })?;
+    Ok(child)
+}
+
+fn has_default_route(routes: &str) -> bool {
+    routes.lines().any(|line| line.split_whitespace().take(2).eq(["tap0", "00000000"]))
+}
+
+/// Puts what the hosts downloaded where the next herd finds it. It only saves time, so failures are no matter.
+fn keep_packages(image: &Image, router: &Router) {
+    let hosts = router.keeper.proc("root").join(router.disk("").strip_prefix("/").unwrap_or(Path::new("")));
+    for host in files::list(hosts).unwrap_or_default() {
+        for file in files::list(host.join("upper").join(ARCHIVES)).unwrap_or_default() {
+            if file.extension() == Some(OsStr::new("deb")) {
+                drop(share(&file, &image.packages()));
+            }
+        }
+    }
+}
+
+/// Gives a file a second name in another directory, or copies it where that is on another file system.
+fn share(file: &Path, dir: &Path) -> Result<(), SandboxError> {
+    let to = dir.join(file.file_name().unwrap_or_default());
+    if files::exists(&to) || files::hard_link(file, &to).is_ok() {
+        return Ok(());
+    }
+    Ok(files::copy(file, to)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_out_is_a_default_route() {
+        let header = "Iface\tDestination\tGateway\n";
+        assert!(has_default_route(&format!("{header}tap0\t00000000\t0202000A\n")));
+        assert!(!has_default_route(&format!("{header}tap0\t0002000A\t00000000\nherd0\t00000000\t1\n")));
+    }
+
+    #[test]
+    fn a_package_is_shared_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("a.deb"), dir.path().join("to"));
+        files::create_dir(&to).unwrap();
+        files::write(&from, "deb", 0o644).unwrap();
+        share(&from, &to).unwrap();
+        share(&from, &to).unwrap();
+        assert_eq!(files::read_text(to.join("a.deb")).unwrap(), "deb");
+    }
+}

@@ -1,0 +1,273 @@
+//! One host: Debian with an init of its own, at an address of its own.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use wb_core::system::command::Child;
+use wb_core::system::{Command, Output, files};
+
+use super::herd::Router;
+use super::process::Process;
+use super::{SandboxError, while_doing};
+
+/// A host of a herd. It may be used from many threads at once. Dropping it does not stop it: its herd does.
+#[derive(Debug)]
+pub struct Host {
+    name: String,
+    address: Ipv4Addr,
+    router: Arc<Router>,
+    power: Mutex<Option<Power>>,
+}
+
+/// What a switched-on host hangs on: a process of this one, whose only child is the supervisor.
+#[derive(Debug)]
+struct Power {
+    child: Child,
+    outer: Process,
+}
+
+const SUPERVISOR: &str = include_str!("supervisor.sh");
+const INIT: &str = include_str!("init.sh");
+
+const BOOT: Duration = Duration::from_secs(60);
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+impl Host {
+    pub(super) fn new(router: Arc<Router>, name: &str, address: Ipv4Addr) -> Result<Self, SandboxError> {
+        if !is_host_name(name) {
+            return Err(SandboxError::Name(name.to_owned()));
+        }
+        Ok(Self { name: name.to_owned(), address, router, power: Mutex::new(None) })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// Runs `command` in the host as root, with nothing of this process's environment, and judges nothing.
+    ///
+    /// # Errors
+    /// When the host is down, or the command does not end within its timeout.
+    pub fn run(&self, command: Command) -> Result<Output, SandboxError> {
+        self.enter(command)?.run().map_err(while_doing(format!("run a command in host {}", self.name)))
+    }
+
+    /// Runs `command` as [`Host::run`] does and expects exit code 0; gives its standard output without the last line
+    /// break.
+    ///
+    /// # Errors
+    /// As [`Host::run`], and when the exit code is not 0.
+    pub fn read(&self, command: Command) -> Result<String, SandboxError> {
+        self.enter(command)?.read().map_err(while_doing(format!("run a command in host {}", self.name)))
+    }
+
+    /// Writes a file in the host, atomically, making the directories above it.
+    ///
+    /// # Errors
+    /// When the host is down, or the file can't be written.
+    pub fn put(&self, path: &str, content: impl Into<Vec<u8>>, mode: u32) -> Result<(), SandboxError> {
+        let script = r#"set -e; mkdir -p "$(dirname "$1")"; cat >"$1.new"; chmod "$2" "$1.new"; mv "$1.new" "$1""#;
+        let command = Command::new("/bin/sh").args(["-c", script, "put", path, &format!("{mode:o}")]);
+        self.read(command.stdin(content)).map(drop)
+    }
+
+    /// The host's root directory as seen from outside. Links in it lead astray: read only paths that have none.
+    ///
+    /// # Errors
+    /// When the host is down.
+    pub fn root(&self) -> Result<PathBuf, SandboxError> {
+        Ok(self.init()?.proc("root"))
+    }
+
+    /// The id of the host's current boot.
+    ///
+    /// # Errors
+    /// When the host is down.
+    pub fn boot_id(&self) -> Result<String, SandboxError> {
+        Ok(files::read_text(self.root()?.join("run/boot_id"))?.trim().to_owned())
+    }
+
+    /// Whether it is switched on and has an init.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.init().is_ok()
+    }
+
+    /// Cuts its power: every process in it dies at once, and its disk stays as it is.
+    ///
+    /// # Errors
+    /// When it does not die.
+    pub fn kill(&self) -> Result<(), SandboxError> {
+        let mut power = self.power();
+        let Some(on) = power.as_ref() else { return Ok(()) };
+        let what = format!("host {} to die", self.name);
+        super::wait(&what, super::STEP, || {
+            on.cut();
+            on.child.ended().then_some(())
+        })?;
+        *power = None;
+        Ok(())
+    }
+
+    /// Switches it on, with the disk that it has, and waits until its init has started all services. A host that is
+    /// on stays as it is.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start(&self) -> Result<(), SandboxError> {
+        if self.is_up() {
+            return Ok(());
+        }
+        *self.power() = Some(self.power_on()?);
+        self.wait_until_booted(None)
+    }
+
+    /// Waits until it has come up again after the boot that had `boot_id`: for a host that reboots itself.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn wait_for_reboot(&self, boot_id: &str) -> Result<(), SandboxError> {
+        self.wait_until_booted(Some(boot_id))
+    }
+
+    /// Pulls its network cable, or plugs it in again.
+    ///
+    /// # Errors
+    /// When the host is down.
+    pub fn partition(&self, cut: bool) -> Result<(), SandboxError> {
+        self.init()?;
+        let state = if cut { "down" } else { "up" };
+        let command = self.router.command(["ip", "link", "set", &self.router.port(self.address), state]);
+        command.read().map(drop).map_err(while_doing(format!("set the link of host {} {state}", self.name)))
+    }
+
+    /// The command line that gives a person a shell in it.
+    ///
+    /// # Errors
+    /// When the host is down.
+    pub fn shell_line(&self) -> Result<String, SandboxError> {
+        Ok(format!("nsenter --target {} {} bash -l", self.init()?.pid, NAMESPACES.join(" ")))
+    }
+
+    fn enter(&self, command: Command) -> Result<Command, SandboxError> {
+        let init = self.init()?;
+        let outer = Command::new("nsenter").args(["--target", &init.pid.to_string()]).args(NAMESPACES);
+        // The command dies with the nsenter that waits for it, so that a timeout kills both.
+        let outer = outer.args(["setpriv", "--pdeathsig", "KILL", CAPABILITIES]);
+        Ok(with_defaults(command).inside(outer))
+    }
+
+    fn power_on(&self) -> Result<Power, SandboxError> {
+        let child = self.supervisor().start(Some(&self.router.log(&self.name)));
+        let child = child.map_err(while_doing(format!("switch host {} on", self.name)))?;
+        let outer = child.pid().and_then(Process::of).ok_or_else(|| self.down())?;
+        Ok(Power { child, outer })
+    }
+
+    fn supervisor(&self) -> Command {
+        let router = &self.router;
+        router
+            .command(["unshare", "--net", "--uts", "sh", "-ec", SUPERVISOR, "supervisor", &self.name])
+            .args([router.subnet.with_prefix(self.address), router.subnet.gateway().to_string()])
+            .args([router.port(self.address), router.machine.clone(), router.lower.clone()])
+            .arg(router.disk(&self.name))
+            .args([router.overlay_options(), INIT])
+    }
+
+    fn wait_until_booted(&self, after: Option<&str>) -> Result<(), SandboxError> {
+        let booted = || {
+            let root = self.root().ok()?;
+            let current = self.boot_id().ok()?;
+            (files::exists(root.join("run/booted")) && after != Some(&current)).then_some(())
+        };
+        let ready = || if self.ended() { Some(false) } else { booted().map(|()| true) };
+        match super::wait(&format!("host {} to boot", self.name), BOOT, ready) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.not_booted(Duration::ZERO)),
+            Err(_) => Err(self.not_booted(BOOT)),
+        }
+    }
+
+    fn not_booted(&self, bound: Duration) -> SandboxError {
+        let log = files::read_text(self.router.log(&self.name)).unwrap_or_default();
+        SandboxError::NotInTime { what: format!("host {} to boot", self.name), bound, log: log.trim().to_owned() }
+    }
+
+    fn init(&self) -> Result<Process, SandboxError> {
+        self.power().as_ref().and_then(Power::init).ok_or_else(|| self.down())
+    }
+
+    fn ended(&self) -> bool {
+        self.power().as_ref().is_none_or(|power| power.child.ended())
+    }
+
+    fn down(&self) -> SandboxError {
+        SandboxError::Down { name: self.name.clone() }
+    }
+
+    fn power(&self) -> MutexGuard<'_, Option<Power>> {
+        self.power.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Power {
+    /// nsenter → the supervisor → unshare → init, once it is one.
+    fn init(&self) -> Option<Process> {
+        let grandchildren = self.outer.children().into_iter().flat_map(Process::children);
+        let mut inits = grandchildren.flat_map(Process::children);
+        inits.find(|process| process.program().as_deref() == Some("init"))
+    }
+
+    /// The host's process 1 whatever it runs, and the supervisor, so that it is not started again.
+    fn cut(&self) {
+        for supervisor in self.outer.children() {
+            let below: Vec<Process> = supervisor.children();
+            let first: Vec<Process> = below.iter().flat_map(|process| process.children()).collect();
+            [supervisor].into_iter().chain(first).chain(below).for_each(Process::kill);
+        }
+    }
+}
+
+const NAMESPACES: [&str; 8] = ["--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup", "--root", "--wd"];
+
+/// What a host must not do to the machine.
+const CAPABILITIES: &str = "--bounding-set=-sys_time,-sys_module,-sys_rawio";
+
+fn with_defaults(command: Command) -> Command {
+    [("PATH", PATH), ("HOME", "/root"), ("LANG", "C.UTF-8")]
+        .into_iter()
+        .fold(command, |command, (name, value)| command.env_default(name, value))
+}
+
+fn is_host_name(name: &str) -> bool {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    plain && (1..=63).contains(&name.len()) && !name.starts_with('-') && !name.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_name_is_one() {
+        assert!(["web1", "a", "DB-2"].iter().all(|name| is_host_name(name)));
+        assert!(!["", "-a", "a-", "a b", "a/b", "ä", &"x".repeat(64)].iter().any(|name| is_host_name(name)));
+    }
+
+    #[test]
+    fn a_command_keeps_what_it_sets_itself() {
+        let line = with_defaults(Command::new("id").env("LANG", "C")).inside(Command::new("box")).line();
+        assert_eq!(line, format!("box /usr/bin/env -i HOME=/root LANG=C PATH={PATH} id"));
+    }
+}

@@ -1,0 +1,91 @@
+//! The programs of the machine that sandboxes are made with.
+
+use std::path::Path;
+
+use wb_core::system::{Command, environment, files};
+
+use super::{SandboxError, while_doing};
+
+/// A program and the Debian package that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tool {
+    pub(super) program: &'static str,
+    pub(super) package: &'static str,
+}
+
+const TOOLS: [Tool; 9] = [
+    Tool { program: "mmdebstrap", package: "mmdebstrap" },
+    Tool { program: "slirp4netns", package: "slirp4netns" },
+    Tool { program: "iptables", package: "iptables" },
+    Tool { program: "ip", package: "iproute2" },
+    Tool { program: "newuidmap", package: "uidmap" },
+    Tool { program: "unshare", package: "util-linux" },
+    Tool { program: "nsenter", package: "util-linux" },
+    Tool { program: "setpriv", package: "util-linux" },
+    Tool { program: "git", package: "git" },
+];
+
+/// Installs what is missing of the programs that sandboxes need, with `apt-get`, after telling `say` what; does and
+/// says nothing when all are there.
+///
+/// # Errors
+/// When something is missing and can't be installed from here; the error names the command that would.
+pub fn ensure_tools(say: &dyn Fn(&str)) -> Result<(), SandboxError> {
+    let packages = packages(&missing());
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let remedy = remedy(&packages);
+    if !rustix::process::geteuid().is_root() || !installed("apt-get") {
+        return Err(SandboxError::Tools { remedy });
+    }
+    say(&format!("installing {} with apt-get", packages.join(", ")));
+    apt_get(&["update", "-qq"])?;
+    let install = ["install", "-y", "-qq", "--no-install-recommends"];
+    apt_get(&[install.as_slice(), packages.as_slice()].concat())
+}
+
+/// The programs that are not on this machine.
+pub(super) fn missing() -> Vec<Tool> {
+    TOOLS.into_iter().filter(|tool| !installed(tool.program)).collect()
+}
+
+/// The command that installs a list of packages.
+pub(super) fn remedy(packages: &[&str]) -> String {
+    format!("apt-get install --no-install-recommends {}", packages.join(" "))
+}
+
+fn packages(tools: &[Tool]) -> Vec<&'static str> {
+    let mut packages: Vec<_> = tools.iter().map(|tool| tool.package).collect();
+    packages.dedup();
+    packages
+}
+
+fn installed(program: &str) -> bool {
+    let path = environment::var("PATH").unwrap_or_default();
+    let found = |dir: &str| files::exists(Path::new(dir).join(program));
+    path.split(':').chain(["/usr/sbin", "/sbin"]).any(found)
+}
+
+fn apt_get(args: &[&str]) -> Result<(), SandboxError> {
+    let command = Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive");
+    command.read().map(drop).map_err(while_doing("install the programs that sandboxes need"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_named_once() {
+        let tools = TOOLS.into_iter().filter(|tool| ["ip", "unshare", "nsenter"].contains(&tool.program));
+        let packages = packages(&tools.collect::<Vec<_>>());
+        assert_eq!(remedy(&packages), "apt-get install --no-install-recommends iproute2 util-linux");
+    }
+
+    #[test]
+    fn what_is_there_is_found() {
+        assert!(installed("sh"));
+        assert!(!installed("no-such-program"));
+    }
+}

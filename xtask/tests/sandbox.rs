@@ -1,0 +1,137 @@
+//! A real herd: booted, installed on, cut off, rebooted, killed.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use wb_core::system::clock::Stopwatch;
+use wb_core::system::{Command, environment, files};
+use wb_xtask::sandbox::{Herd, Host, Image, SandboxError, cache_dir, ensure_tools, probe, scratch_dir};
+
+const SUBNET: &str = "10.77.0.0/24";
+
+fn address(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 77, 0, last)
+}
+
+/// A herd, or nothing on a machine that can't have one. In CI there is no such excuse.
+fn herd(name: &str) -> Option<Herd> {
+    let say = |line: &str| eprintln!("{line}");
+    let tools = ensure_tools(&say);
+    let scratch = scratch_dir(name);
+    let probe = probe(&scratch);
+    if environment::var("CI").as_deref() != Some("true") && (tools.is_err() || !probe.missing.is_empty()) {
+        eprintln!("skipped: this machine can't have sandboxes:");
+        probe.missing.iter().for_each(|missing| eprintln!("  {missing}"));
+        return None;
+    }
+    tools.unwrap();
+    assert!(probe.missing.is_empty(), "{:#?}", probe.missing);
+    let image = Image::debian12(&cache_dir(), &say).unwrap();
+    Some(Herd::start(&image, &scratch, SUBNET.parse().unwrap()).unwrap())
+}
+
+fn sh(host: &Host, line: &str) -> String {
+    host.read(Command::shell(line)).unwrap()
+}
+
+fn timed<T>(what: &str, act: impl FnOnce() -> T) -> T {
+    let watch = Stopwatch::start();
+    let result = act();
+    eprintln!("{what}: {:.2} s", watch.elapsed().as_secs_f64());
+    result
+}
+
+#[test]
+fn a_host_installs_packages_survives_power_cuts_and_reboots() {
+    let Some(herd) = herd("test-host") else { return };
+    let host = timed("boot", || herd.boot("web1", address(11))).unwrap();
+    assert_eq!(sh(&host, "hostname; /sbin/runlevel; id -u"), "web1\nN 2\n0");
+    timed("apt-get update", || sh(&host, "apt-get update -qq"));
+    timed("apt-get install", || sh(&host, "apt-get install -y -qq hello"));
+    assert_eq!(sh(&host, "hello"), "Hello, world!");
+
+    host.put("/srv/new/file", "content", 0o640).unwrap();
+    assert_eq!(sh(&host, "cat /srv/new/file; stat -c %a /srv/new/file"), "content640");
+    assert_eq!(files::read_text(host.root().unwrap().join("srv/new/file")).unwrap(), "content");
+    let output = host.run(Command::new("pwd").dir("/srv").env("A", "1")).unwrap();
+    assert_eq!(output.text(), "/srv");
+
+    let before = host.boot_id().unwrap();
+    assert_eq!(sh(&host, "cat /proc/sys/kernel/random/boot_id"), before);
+    timed("reboot", || {
+        sh(&host, "shutdown -r now");
+        host.wait_for_reboot(&before).unwrap();
+    });
+    assert_eq!(sh(&host, "hello; service ssh status"), "Hello, world!\nsshd is running.");
+    assert_ne!(host.boot_id().unwrap(), before);
+
+    timed("kill", || host.kill()).unwrap();
+    assert!(matches!(host.run(Command::new("true")), Err(SandboxError::Down { .. })));
+    timed("start", || host.start()).unwrap();
+    assert_eq!(sh(&host, "cat /srv/new/file; getent hosts web1"), "content127.0.1.1       web1");
+}
+
+#[test]
+fn hosts_and_this_process_reach_a_git_server_until_it_is_cut_off() {
+    let Some(herd) = herd("test-git") else { return };
+    let (server, host) = timed("boot two at once", || {
+        std::thread::scope(|scope| {
+            let server = scope.spawn(|| herd.git_server("git", address(2)).unwrap());
+            let host = scope.spawn(|| herd.boot("web1", address(11)).unwrap());
+            (server.join().unwrap(), host.join().unwrap())
+        })
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key");
+    Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).read().unwrap();
+    let of_host = sh(&host, "cat /etc/ssh/ssh_host_ed25519_key.pub");
+    let of_this = files::read_text(key.with_extension("pub")).unwrap();
+    server.authorise([of_this, of_host]).unwrap();
+    let known = dir.path().join("known");
+    files::write(&known, server.known_hosts().unwrap(), 0o600).unwrap();
+
+    let options = format!("-i {} -o UserKnownHostsFile={} -o BatchMode=yes", key.display(), known.display());
+    let ssh = format!("{} {options}", herd.network().ssh_command());
+    let line = format!(
+        "git init -q . && git -c user.name=a -c user.email=b commit -q --allow-empty -m one && git push -q {} HEAD:main",
+        server.url()
+    );
+    timed("push from here", || {
+        Command::shell(line).dir(dir.path()).env("GIT_SSH_COMMAND", ssh).read().unwrap();
+    });
+    host.put("/root/.ssh/known_hosts", server.known_hosts().unwrap(), 0o600).unwrap();
+    let ask = Command::new("git")
+        .args(["ls-remote", &server.url(), "main"])
+        .env("GIT_SSH_COMMAND", "ssh -i /etc/ssh/ssh_host_ed25519_key -o ConnectTimeout=2 -o BatchMode=yes");
+    let refs = timed("ls-remote from a host", || host.read(ask.clone())).unwrap();
+    assert!(refs.ends_with("refs/heads/main"), "{refs}");
+
+    let ssh_port = (address(2), 22).into();
+    herd.network().connect(ssh_port, Duration::from_secs(2)).unwrap();
+    server.host().partition(true).unwrap();
+    assert_ne!(timed("ls-remote while cut off", || host.run(ask.clone())).unwrap().code, 0);
+    herd.network().connect(ssh_port, Duration::from_millis(100)).unwrap_err();
+    server.host().partition(false).unwrap();
+    timed("ls-remote after it", || host.read(ask)).unwrap();
+}
+
+#[test]
+fn a_herd_that_is_dropped_leaves_nothing_and_one_that_is_kept_can_be_stopped() {
+    let Some(first) = herd("test-end") else { return };
+    let scratch = scratch_dir("test-end");
+    let host = first.boot("a", address(11)).unwrap();
+    let root = host.root().unwrap();
+    timed("end", || drop(first));
+    assert!(!files::exists(root));
+    assert!(!host.is_up());
+    assert!(!files::exists(scratch.join("hosts")));
+
+    let second = herd("test-end").unwrap();
+    let root = second.boot("a", address(11)).unwrap().root().unwrap();
+    assert!(matches!(Herd::stop(&scratch), Err(SandboxError::Busy { .. })));
+    second.leave_running().unwrap();
+    assert!(files::exists(root.join("run/booted")));
+    assert!(Herd::stop(&scratch).unwrap());
+    assert!(!files::exists(root));
+    assert!(!Herd::stop(&scratch).unwrap());
+}
