@@ -187,7 +187,7 @@ impl Command {
     pub fn start_held(&self, log: &Path) -> Result<(Child, io::PipeWriter), CommandError> {
         let (reader, writer) = io::pipe().map_err(|source| self.not_started(source))?;
         // Of two inputs duct takes the inner one.
-        let expression = self.prepared(duct::cmd(&self.program, &self.args).stdin_file(reader));
+        let expression = self.prepared(&duct::cmd(&self.program, &self.args).stdin_file(reader));
         let expression = expression.stderr_to_stdout().stdout_path(log);
         let handle = expression.start().map_err(|source| self.not_started(source))?;
         Ok((Child { handle }, writer))
@@ -209,10 +209,10 @@ impl Command {
     }
 
     fn expression(&self) -> duct::Expression {
-        self.prepared(duct::cmd(&self.program, &self.args).stdin_bytes(self.stdin.clone()))
+        self.prepared(&duct::cmd(&self.program, &self.args).stdin_bytes(self.stdin.clone()))
     }
 
-    fn prepared(&self, expression: duct::Expression) -> duct::Expression {
+    fn prepared(&self, expression: &duct::Expression) -> duct::Expression {
         let mut expression = expression.unchecked();
         if let Some(dir) = &self.dir {
             expression = expression.dir(dir);

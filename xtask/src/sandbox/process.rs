@@ -55,10 +55,12 @@ fn proc(pid: u32, part: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/{part}"))
 }
 
-/// The 22nd field of `/proc/PID/stat`. The second, in parentheses, may hold anything.
+/// The 22nd field of `/proc/PID/stat`; nothing for a process that is dead and only waits for its parent to notice.
+/// The second field, in parentheses, may hold anything.
 fn start_time(stat: &str) -> Option<u64> {
-    let after_name = stat.rsplit_once(')')?.1;
-    after_name.split_whitespace().nth(19)?.parse().ok()
+    let mut after_name = stat.rsplit_once(')')?.1.split_whitespace();
+    let dead = matches!(after_name.next()?, "Z" | "X");
+    if dead { None } else { after_name.nth(18)?.parse().ok() }
 }
 
 #[cfg(test)]
@@ -69,6 +71,7 @@ mod tests {
     fn the_start_time_is_found_behind_any_name() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 99 1";
         assert_eq!(start_time(stat), Some(12345));
+        assert_eq!(start_time(&stat.replace("S 1", "Z 1")), None);
         assert_eq!(start_time("7 (a"), None);
         assert_eq!(start_time("7 (a) S 1"), None);
     }
