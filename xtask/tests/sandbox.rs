@@ -1,5 +1,7 @@
 //! A real herd: booted, installed on, cut off, rebooted, killed.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 

@@ -129,8 +129,13 @@ impl Drop for Herd {
         }
         keep_packages(&self.image, &self.router);
         self.router.keeper.kill();
-        self.keeper.kill();
-        self.slirp.kill();
+        // The children outside the process namespace end by themselves, once they have reaped those inside: killing
+        // them would leave that to the machine's init, which may take its time.
+        let ended = || (self.keeper.ended() && self.slirp.ended()).then_some(());
+        if super::wait("the herd to end", STEP, ended).is_err() {
+            self.keeper.kill();
+            self.slirp.kill();
+        }
         // What can't be removed now, the next start removes.
         drop(clear(&self.scratch));
     }
