@@ -6,7 +6,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (cache, scratch) = (sandbox::cache_dir(), sandbox::scratch_dir("example"));
 //! ensure_tools(&|line| eprintln!("{line}"))?;
-//! assert!(probe(&scratch).missing.is_empty());
+//! assert!(probe(&scratch).possible());
 //! let image = Image::debian12(&cache, &|line| eprintln!("{line}"))?;
 //! let herd = Herd::start(&image, &scratch, "10.77.0.0/24".parse()?)?;
 //! let web1 = herd.boot("web1", "10.77.0.11".parse()?)?;

@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use wb_core::system::clock::Stopwatch;
+use wb_core::system::clock::{self, Clock as _, Stopwatch};
 use wb_core::system::{Command, environment, files};
 use wb_xtask::sandbox::{Herd, Host, Image, SandboxError, cache_dir, ensure_tools, probe, scratch_dir};
 
@@ -136,4 +137,36 @@ fn a_herd_that_is_dropped_leaves_nothing_and_one_that_is_kept_can_be_stopped() {
     assert!(Herd::stop(&scratch).unwrap());
     assert!(!files::exists(root));
     assert!(!Herd::stop(&scratch).unwrap());
+}
+
+/// Not a test: what [`a_herd_dies_with_the_process_that_started_it`] starts and kills.
+#[test]
+#[ignore = "it only waits to be killed"]
+fn hold_a_herd() {
+    let herd = herd("test-lost").unwrap();
+    let host = herd.boot("a", address(11)).unwrap();
+    files::write(scratch_dir("test-lost").join("up"), host.root().unwrap().display().to_string(), 0o644).unwrap();
+    clock::Real.sleep(Duration::from_secs(60));
+}
+
+#[test]
+fn a_herd_dies_with_the_process_that_started_it() {
+    if herd("test-lost").is_none() {
+        return;
+    }
+    let up = scratch_dir("test-lost").join("up");
+    files::remove(&up).unwrap();
+    let this = environment::current_exe().unwrap();
+    let holder = Command::new(this).args(["--exact", "hold_a_herd", "--ignored"]).start(None).unwrap();
+    let wait = |what: &str, ready: &dyn Fn() -> bool| {
+        let bound = Duration::from_secs(60);
+        clock::wait_until(&clock::Real, bound, Duration::from_millis(20), || ready().then_some(())).expect(what);
+    };
+    wait("a herd", &|| files::exists(&up));
+    let root = PathBuf::from(files::read_text(&up).unwrap());
+    assert!(files::exists(root.join("run/booted")));
+    holder.kill();
+    wait("its end", &|| !files::exists(root.join("run/booted")));
+    herd("test-lost").unwrap().boot("a", address(11)).unwrap();
+    files::remove(&up).unwrap();
 }

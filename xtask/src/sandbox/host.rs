@@ -10,7 +10,7 @@ use wb_core::system::{Command, Output, files};
 
 use super::herd::Router;
 use super::process::Process;
-use super::{SandboxError, while_doing};
+use super::{SandboxError, elevation, while_doing};
 
 /// A host of a herd. It may be used from many threads at once. Dropping it does not stop it: its herd does.
 #[derive(Debug)]
@@ -157,7 +157,8 @@ impl Host {
     /// # Errors
     /// When the host is down.
     pub fn shell_line(&self) -> Result<String, SandboxError> {
-        Ok(format!("nsenter --target {} {} bash -l", self.init()?.pid, NAMESPACES.join(" ")))
+        let user = if elevation::in_user_namespace() { " --user" } else { "" };
+        Ok(format!("nsenter --target {}{user} {} bash -l", self.init()?.pid, NAMESPACES.join(" ")))
     }
 
     fn enter(&self, command: Command) -> Result<Command, SandboxError> {

@@ -10,8 +10,16 @@ use super::{elevation, tools};
 /// What this machine lacks for sandboxes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Probe {
-    /// All that is missing; sandboxes work when it is empty.
+    /// All that is missing.
     pub missing: Vec<Missing>,
+}
+
+impl Probe {
+    /// Whether herds can run here, be it without a way out to the package mirrors.
+    #[must_use]
+    pub fn possible(&self) -> bool {
+        !self.missing.iter().any(|missing| missing.essential)
+    }
 }
 
 /// One thing that is missing.
@@ -23,6 +31,9 @@ pub struct Missing {
     pub why: String,
     /// What to do about it.
     pub remedy: String,
+    /// Whether there are no sandboxes without it. Without the others, hosts can't download packages: they get those
+    /// that earlier herds downloaded.
+    pub essential: bool,
 }
 
 impl fmt::Display for Missing {
@@ -39,12 +50,14 @@ pub fn probe(scratch: &Path) -> Probe {
         what: tool.program,
         why: "the program is not installed".into(),
         remedy: format!("run: {}", tools::remedy(&[tool.package])),
+        essential: true,
     });
     let trials = TRIALS.iter().filter_map(Trial::run);
     let disk = (!can_overlay(scratch) && !can_overlay_on_tmpfs(scratch)).then(|| Missing {
         what: "overlayfs",
         why: format!("it can't be mounted in {}, nor on a tmpfs there", scratch.display()),
         remedy: "load the kernel's overlay module, or name another scratch directory".into(),
+        essential: true,
     });
     Probe { missing: tools.chain(trials).chain(disk).collect() }
 }
@@ -79,25 +92,40 @@ struct Trial {
     what: &'static str,
     script: &'static str,
     remedy: &'static str,
+    essential: bool,
 }
 
-const TRIALS: [Trial; 4] = [
-    Trial { what: "namespaces", script: ":", remedy: "run as root, on a machine or in a container that may make them" },
+const TRIALS: [Trial; 5] = [
+    Trial {
+        what: "namespaces",
+        script: ":",
+        remedy: "run as root, on a machine or in a container that may make them",
+        essential: true,
+    },
     Trial {
         what: "mounts",
         script: "mount -t tmpfs tmpfs /mnt && mount -t proc proc /proc && mount -t devpts -o newinstance devpts /mnt",
         remedy: "run as root, on a machine or in a container that may mount",
+        essential: true,
     },
     Trial {
         what: "virtual network",
-        script: "ip link add herd0 type bridge && ip link add veth0 type veth peer name veth1 && ip link set veth0 master herd0",
+        script: "ip link add herd0 type bridge && ip link add veth0 type veth peer name veth1 \
+            && ip link set veth0 master herd0",
         remedy: "load the kernel modules bridge and veth",
+        essential: true,
     },
     Trial {
-        what: "way out to the package mirrors",
-        script: "[ -c /dev/net/tun ] && ip tuntap add tap0 mode tap && echo 1 >/proc/sys/net/ipv4/ip_forward \
-            && iptables -w -t nat -A POSTROUTING -o tap0 -j MASQUERADE",
-        remedy: "load the kernel modules tun, ip_tables and iptable_nat (or nf_tables and nft_masq)",
+        what: "way out to the package mirrors: tun device",
+        script: "ip tuntap add tap0 mode tap",
+        remedy: "load the kernel module tun; for who is not root, run as root: chmod 0666 /dev/net/tun",
+        essential: false,
+    },
+    Trial {
+        what: "way out to the package mirrors: address translation",
+        script: "echo 1 >/proc/sys/net/ipv4/ip_forward; iptables -w -t nat -A POSTROUTING -o tap0 -j MASQUERADE",
+        remedy: "load the kernel modules ip_tables and iptable_nat, or nf_tables and nft_masq",
+        essential: false,
     },
 ];
 
@@ -105,10 +133,12 @@ impl Trial {
     fn run(&self) -> Option<Missing> {
         let unshare = ["--mount", "--net", "--pid", "--fork", "--uts", "--ipc", "--cgroup", "--propagation", "private"];
         let command = Command::new("unshare").args(unshare).args(["sh", "-ec", self.script]);
-        let error = command.read().err()?;
-        let said = error.to_string();
-        let why = said.rsplit_once(": ").map_or(said.as_str(), |(_, why)| why).replace('\n', "; ");
-        Some(Missing { what: self.what, why, remedy: self.remedy.to_owned() })
+        let why = match command.run() {
+            Ok(output) if output.code == 0 => return None,
+            Ok(output) => output.error_text().replace('\n', "; "),
+            Err(error) => error.to_string(),
+        };
+        Some(Missing { what: self.what, why, remedy: self.remedy.to_owned(), essential: self.essential })
     }
 }
 
@@ -118,14 +148,21 @@ mod tests {
 
     #[test]
     fn a_missing_thing_reads_as_one_line() {
-        let missing = Missing { what: "ip", why: "the program is not installed".into(), remedy: "run: x".into() };
+        let missing = Missing {
+            what: "ip",
+            why: "the program is not installed".into(),
+            remedy: "run: x".into(),
+            essential: true,
+        };
         assert_eq!(missing.to_string(), "ip: the program is not installed; run: x");
+        assert!(!Probe { missing: vec![missing.clone()] }.possible());
+        assert!(Probe { missing: vec![Missing { essential: false, ..missing }] }.possible());
     }
 
     #[test]
     fn a_trial_that_fails_says_why_and_what_to_do() {
-        let trial = Trial { what: "a", script: "echo no >&2; exit 1", remedy: "b" };
+        let trial = Trial { what: "a", script: "echo no >&2; exit 1", remedy: "b", essential: false };
         let missing = trial.run().unwrap();
-        assert_eq!((missing.what, missing.remedy.as_str()), ("a", "b"));
+        assert_eq!(missing, Missing { what: "a", why: "no".into(), remedy: "b".into(), essential: false });
     }
 }
