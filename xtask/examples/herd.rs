@@ -28,6 +28,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let image = Image::debian12(&cache_dir(), &say)?;
     let herd = Herd::start(&image, &scratch, "10.77.0.0/24".parse()?)?;
+    if !herd.has_way_out() {
+        say("the hosts have no way out to the package mirrors");
+    }
     for (name, last) in args.iter().filter(|arg| *arg != "--keep").zip(11..) {
         let host = herd.boot(name, Ipv4Addr::new(10, 77, 0, last))?;
         say(&format!("{name} is up at {}: {}", host.address(), host.shell_line()?));

@@ -26,6 +26,7 @@ mod herd;
 mod host;
 mod image;
 mod network;
+mod packages;
 mod places;
 mod probe;
 mod process;

@@ -12,13 +12,12 @@ use wb_core::system::{Command, files};
 
 use super::process::Process;
 use super::record::{self, Record};
-use super::{GitServer, Host, Image, Network, STEP, SandboxError, Subnet, elevation, probe, while_doing};
+use super::{GitServer, Host, Image, Network, STEP, SandboxError, Subnet, elevation, packages, probe, while_doing};
 
 /// A running herd. Dropping it kills all hosts and removes their disks.
 #[derive(Debug)]
 pub struct Herd {
     router: Arc<Router>,
-    image: Image,
     scratch: PathBuf,
     keeper: Child,
     slirp: Child,
@@ -41,8 +40,6 @@ pub(super) struct Router {
 
 const KEEPER: &str = include_str!("keeper.sh");
 
-const ARCHIVES: &str = "var/cache/apt/archives";
-
 impl Herd {
     /// Starts a herd without hosts. What a lost or kept one left in `scratch` is ended and removed first. Hosts get
     /// the packages that earlier herds downloaded in apt's archive directory, so that apt need not ask the network.
@@ -59,10 +56,10 @@ impl Herd {
         let machine = files::read_link("/proc/self/ns/net")?.to_string_lossy().into_owned();
         let (child, life) = start_keeper(&scratch, subnet, &machine)?;
         let keeper = keeper_of(&child, &scratch)?;
-        Record::new(keeper)?.write(&scratch)?;
+        Record::new(keeper, image.packages())?.write(&scratch)?;
         let slirp = start_way_out(keeper, &scratch)?;
         let router = Arc::new(Router { keeper, subnet, machine, lower, scratch: scratch.clone() });
-        Ok(Self { router, image: image.clone(), scratch, keeper: child, slirp, life: Some(life), _lock: lock })
+        Ok(Self { router, scratch, keeper: child, slirp, life: Some(life), _lock: lock })
     }
 
     /// Ends a herd that was left running in `scratch`, and removes its disks. True when there was one.
@@ -104,20 +101,23 @@ impl Herd {
         Network { keeper: self.router.keeper }
     }
 
+    /// Whether hosts can reach the package mirrors. Where they can't (see [`super::probe`]), they can only install what
+    /// earlier herds downloaded.
+    #[must_use]
+    pub fn has_way_out(&self) -> bool {
+        has_way_out(self.router.keeper)
+    }
+
     /// Leaves all hosts running when this process ends. [`Herd::stop`], or the next start in the same scratch
     /// directory, ends them.
     ///
     /// # Errors
     /// When the herd has ended already.
     pub fn leave_running(mut self) -> Result<(), SandboxError> {
-        let mut record = Record::new(self.router.keeper)?;
-        record.kept = true;
-        record.write(&self.scratch)?;
         if let Some(mut life) = self.life.take() {
             let failed = |source| SandboxError::Network { doing: "leave the herd running".into(), source };
             life.write_all(b"detach\n").map_err(failed)?;
         }
-        keep_packages(&self.image, &self.router);
         Ok(())
     }
 }
@@ -127,8 +127,8 @@ impl Drop for Herd {
         if self.life.is_none() {
             return;
         }
-        keep_packages(&self.image, &self.router);
-        self.router.keeper.kill();
+        // What can't be removed now, the next start removes.
+        drop(clear(&self.scratch));
         // The children outside the process namespace end by themselves, once they have reaped those inside: killing
         // them would leave that to the machine's init, which may take its time.
         let ended = || (self.keeper.ended() && self.slirp.ended()).then_some(());
@@ -136,8 +136,6 @@ impl Drop for Herd {
             self.keeper.kill();
             self.slirp.kill();
         }
-        // What can't be removed now, the next start removes.
-        drop(clear(&self.scratch));
     }
 }
 
@@ -168,6 +166,7 @@ impl Router {
     }
 }
 
+/// Ends what is recorded in `scratch` and removes the disks.
 fn clear(scratch: &Path) -> Result<bool, SandboxError> {
     let was_running = record::clean(scratch)?;
     for part in ["hosts", "logs", "packages"] {
@@ -176,18 +175,14 @@ fn clear(scratch: &Path) -> Result<bool, SandboxError> {
     Ok(was_running)
 }
 
-/// The image, and above it the packages that are already here: as links, because a layer must not change under a host.
+/// The image, and above it the packages that are already here, as overlayfs wants them.
 fn layers(image: &Image, scratch: &Path) -> Result<String, SandboxError> {
     for part in ["hosts", "logs"] {
         files::create_dir(scratch.join(part))?;
     }
-    let packages = scratch.join("packages");
-    let archives = packages.join(ARCHIVES);
-    files::create_dir(&archives)?;
-    for package in files::list(image.packages())? {
-        share(&package, &archives)?;
-    }
-    Ok(format!("{}:{}", packages.display(), image.root().display()))
+    let downloaded = scratch.join("packages");
+    packages::lay_out(image.packages(), &downloaded)?;
+    Ok(format!("{}:{}", downloaded.display(), image.root().display()))
 }
 
 fn start_keeper(scratch: &Path, subnet: Subnet, machine: &str) -> Result<(Child, PipeWriter), SandboxError> {
@@ -223,36 +218,16 @@ fn start_way_out(keeper: Process, scratch: &Path) -> Result<Child, SandboxError>
         .arg(keeper.proc("ns/net"))
         .arg("tap0");
     let child = command.start(Some(&scratch.join("logs/slirp.log"))).map_err(while_doing("start slirp4netns"))?;
-    super::wait("the herd's way out (slirp4netns)", STEP, || {
-        let routes = files::read_text(keeper.proc("net/route")).unwrap_or_default();
-        (has_default_route(&routes) || child.ended()).then_some(())
-    })?;
+    super::wait("the herd's way out (slirp4netns)", STEP, || (has_way_out(keeper) || child.ended()).then_some(()))?;
     Ok(child)
+}
+
+fn has_way_out(keeper: Process) -> bool {
+    files::read_text(keeper.proc("net/route")).is_ok_and(|routes| has_default_route(&routes))
 }
 
 fn has_default_route(routes: &str) -> bool {
     routes.lines().any(|line| line.split_whitespace().take(2).eq(["tap0", "00000000"]))
-}
-
-/// Puts what the hosts downloaded where the next herd finds it. It only saves time, so failures are no matter.
-fn keep_packages(image: &Image, router: &Router) {
-    let hosts = router.keeper.proc("root").join(router.disk("").strip_prefix("/").unwrap_or(Path::new("")));
-    for host in files::list(hosts).unwrap_or_default() {
-        for file in files::list(host.join("upper").join(ARCHIVES)).unwrap_or_default() {
-            if file.extension() == Some(OsStr::new("deb")) {
-                drop(share(&file, &image.packages()));
-            }
-        }
-    }
-}
-
-/// Gives a file a second name in another directory, or copies it where that is on another file system.
-fn share(file: &Path, dir: &Path) -> Result<(), SandboxError> {
-    let to = dir.join(file.file_name().unwrap_or_default());
-    if files::exists(&to) || files::hard_link(file, &to).is_ok() {
-        return Ok(());
-    }
-    Ok(files::copy(file, to)?)
 }
 
 #[cfg(test)]
@@ -264,16 +239,5 @@ mod tests {
         let header = "Iface\tDestination\tGateway\n";
         assert!(has_default_route(&format!("{header}tap0\t00000000\t0202000A\n")));
         assert!(!has_default_route(&format!("{header}tap0\t0002000A\t00000000\nherd0\t00000000\t1\n")));
-    }
-
-    #[test]
-    fn a_package_is_shared_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let (from, to) = (dir.path().join("a.deb"), dir.path().join("to"));
-        files::create_dir(&to).unwrap();
-        files::write(&from, "deb", 0o644).unwrap();
-        share(&from, &to).unwrap();
-        share(&from, &to).unwrap();
-        assert_eq!(files::read_text(to.join("a.deb")).unwrap(), "deb");
     }
 }

@@ -51,8 +51,8 @@ impl Image {
     }
 
     /// The directory of the packages that hosts downloaded.
-    pub(super) fn packages(&self) -> PathBuf {
-        self.packages.clone()
+    pub(super) fn packages(&self) -> &Path {
+        &self.packages
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use wb_core::system::files;
 
-use super::SandboxError;
 use super::process::Process;
+use super::{STEP, SandboxError, packages};
 
 /// A herd on this machine. Its network, its mounts and its hosts have no names outside: they die with the keeper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,14 +15,14 @@ pub(super) struct Record {
     pub(super) boot: String,
     /// The first process of the herd's process namespace.
     pub(super) keeper: Process,
-    /// Whether it was left running on purpose.
-    pub(super) kept: bool,
+    /// Where the packages go that its hosts downloaded.
+    packages: PathBuf,
 }
 
 impl Record {
     /// A herd that starts now.
-    pub(super) fn new(keeper: Process) -> Result<Self, SandboxError> {
-        Ok(Self { boot: boot()?, keeper, kept: false })
+    pub(super) fn new(keeper: Process, packages: &Path) -> Result<Self, SandboxError> {
+        Ok(Self { boot: boot()?, keeper, packages: packages.to_owned() })
     }
 
     /// Reads the record of the herd in `scratch`, if there is one. One that can't be parsed counts as none: it was
@@ -40,19 +40,27 @@ impl Record {
         Ok(files::write(path, text, 0o644)?)
     }
 
-    /// The process to kill before another herd can start in the same place, in this boot of the machine.
-    pub(super) fn to_kill(&self, boot: &str) -> Option<Process> {
-        (self.boot == boot).then_some(self.keeper)
+    /// The keeper, where it still runs: in this boot of the machine, `boot`, and being the same process.
+    fn running(&self, boot: &str) -> Option<Process> {
+        (self.boot == boot && self.keeper.alive()).then_some(self.keeper)
     }
 }
 
-/// Ends what the record in `scratch` tells of, and forgets it. True when something was still running.
+/// Ends what the record in `scratch` tells of, keeps the packages of its hosts, and forgets it. True when something was
+/// still running.
 pub(super) fn clean(scratch: &Path) -> Result<bool, SandboxError> {
-    let lost = Record::read(scratch)?.and_then(|record| Some(record).as_ref()?.to_kill(&boot().ok()?));
-    let running = lost.filter(|keeper| keeper.alive());
+    let Some(record) = Record::read(scratch)? else {
+        files::remove(path(scratch))?;
+        return Ok(false);
+    };
+    let running = record.running(&boot()?);
+    let hosts = scratch.join("hosts");
+    // On a tmpfs, the disks are there for the herd's processes only.
+    let seen = |keeper: Process| keeper.proc("root").join(hosts.strip_prefix("/").unwrap_or(&hosts));
+    packages::keep(&running.map_or_else(|| hosts.clone(), seen), &record.packages);
     if let Some(keeper) = running {
         keeper.kill();
-        super::wait("the lost herd to end", super::STEP, || (!keeper.alive()).then_some(()))?;
+        super::wait("the herd to end", STEP, || (!keeper.alive()).then_some(()))?;
     }
     files::remove(path(scratch))?;
     Ok(running.is_some())
@@ -71,7 +79,7 @@ mod tests {
     use super::*;
 
     fn record() -> Record {
-        Record { boot: "b1".into(), keeper: Process { pid: 4_000_000, started: 7 }, kept: false }
+        Record { boot: "b1".into(), keeper: Process { pid: 4_000_000, started: 7 }, packages: "/none".into() }
     }
 
     #[test]
@@ -82,9 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_herd_of_this_boot_is_killed() {
-        assert_eq!(record().to_kill("b1"), Some(record().keeper));
-        assert_eq!(record().to_kill("b2"), None);
+    fn only_a_living_keeper_of_this_boot_is_running() {
+        let keeper = Process::of(std::process::id()).unwrap();
+        let living = Record { keeper, ..record() };
+        assert_eq!(living.running("b1"), Some(keeper));
+        assert_eq!(living.running("b2"), None);
+        assert_eq!(record().running("b1"), None);
     }
 
     #[test]
