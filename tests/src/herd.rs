@@ -238,5 +238,5 @@ impl TestHerd {
 #[must_use]
 pub fn registry(dir: &Path, name: &str) -> Registry {
     let remote = dir.join("remote.git").display().to_string();
-    Registry::open(&dir.join(name), &remote, Access::Operator).expect("a registry")
+    Registry::open(&dir.join(name), &remote, Access::Operator { ssh_command: None }).expect("a registry")
 }

@@ -106,7 +106,8 @@ impl Operator {
         let tree = fleet.work_tree()?;
         let url = remote(fleet.herd()?.herd.remote.as_deref(), tree.origin().as_deref(), &fleet.crate_dir, tree.dir());
         let url = url.ok_or(OperatorError::NoRemote)?;
-        let registry = Registry::open(&tree.git_dir()?.join("wildebeest/herd.git"), &url, Access::Operator)?;
+        let access = Access::Operator { ssh_command: tree.config("core.sshCommand") };
+        let registry = Registry::open(&tree.git_dir()?.join("wildebeest/herd.git"), &url, access)?;
         let signers_path = fleet.crate_dir.join(SIGNERS_FILE);
         let signers = files::read_optional(&signers_path)?.unwrap_or_default();
         let signers = AllowedSigners::new(String::from_utf8_lossy(&signers));

@@ -9,7 +9,10 @@ use crate::system::{Command, environment};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
     /// As the operator's own git does: their ssh configuration, their agent.
-    Operator,
+    Operator {
+        /// The `core.sshCommand` of the repository that they work in.
+        ssh_command: Option<String>,
+    },
     /// As a host: never a prompt, with this key beside what the ssh configuration names.
     Host {
         /// The private key.
@@ -75,7 +78,8 @@ impl Git {
     pub fn network(&self, dir: &Path) -> Command {
         let command = self.local(dir).timeout(NETWORK_TIMEOUT);
         match &self.access {
-            Access::Operator => command,
+            Access::Operator { ssh_command: None } => command,
+            Access::Operator { ssh_command: Some(ssh) } => command.args(["-c", &format!("core.sshCommand={ssh}")]),
             Access::Host { key } => command.env("GIT_SSH_COMMAND", host_ssh(key)),
         }
     }
@@ -107,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_command_names_its_directory_first() {
-        let line = Git::new(Access::Operator).local(Path::new("/srv/herd.git")).arg("fetch").line();
+        let line =
+            Git::new(Access::Operator { ssh_command: None }).local(Path::new("/srv/herd.git")).arg("fetch").line();
         assert!(line.starts_with("git -C /srv/herd.git -c core.fsmonitor=false "), "{line}");
         assert!(line.ends_with(" fetch"), "{line}");
     }
