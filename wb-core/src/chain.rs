@@ -5,13 +5,32 @@
 //! of plain data: [`verify`] compares what the crate says with what git says, at build time (in `chain!()`), at the
 //! start of a runner, and in `cargo xtask check` alike.
 
+mod ancestry;
+mod content;
+#[cfg(feature = "history")]
+mod digest;
+mod facts;
 mod id;
+mod lock;
+mod mistake;
+#[cfg(feature = "history")]
+pub mod source;
+mod spelling;
+mod verify;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use content::{Content, DIGEST_VERSION};
+#[cfg(feature = "history")]
+pub use digest::code_digest;
+pub use facts::{Commit, Declared, Facts, History, Reach, Source, Unreadable, Written};
 pub use id::{Digest, ParseIdError, Sha1};
+pub use lock::{Lock, LockError, Pin};
+pub use mistake::{Mistake, Named};
+pub use spelling::nearest;
+pub use verify::{Verdict, verify};
 
 /// What a link waits for before a host may run it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -80,6 +80,12 @@ impl From<Sha1> for String {
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// These bytes, which are a sha256 already.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {

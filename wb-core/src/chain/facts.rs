@@ -1,0 +1,107 @@
+//! What a verdict is made from, as plain data: what the crate says, what git says, what the lock says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Content, Lock, LockError, Sha1, Wait};
+
+/// All that [`super::verify`] looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// What the crate says.
+    pub written: Written,
+    /// What git says.
+    pub history: History,
+    /// What `chain.lock` says; an empty lock where there is none.
+    pub lock: Result<Lock, LockError>,
+}
+
+/// What the files of the crate say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Where the crate lies in the repository, for commands: `fleet/migrations-crate`, or nothing at the top.
+    pub place: String,
+    /// The `mod` lines of `src/chain.rs`, in order.
+    pub mods: Vec<String>,
+    /// The files of `src/chain`, by stem.
+    pub files: BTreeMap<String, Source>,
+    /// The roles of `src/roles.rs`; nothing where that file can't be parsed.
+    pub roles: Option<BTreeSet<String>>,
+    /// Files that can't be read or parsed. The compiler says so too.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// What one file of `src/chain` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its migrations: one, if all is well.
+    pub migrations: Vec<Declared>,
+    /// What it says, as a whole.
+    pub content: Content,
+}
+
+/// A function with `#[migration]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// The name of the function.
+    pub name: String,
+    /// Whose hosts run it; nothing where the attribute is wrong, which the attribute itself says.
+    pub role: Option<String>,
+    /// What it waits for.
+    pub wait: Option<Wait>,
+}
+
+/// A file that can't be read or parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The file, relative to the crate.
+    pub file: String,
+    /// Why, with the line where there is one.
+    pub what: String,
+}
+
+/// What git says of the files of `src/chain`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// How far back it can be seen.
+    pub reach: Reach,
+    /// All commits that HEAD can reach, parents before children.
+    pub commits: Vec<Commit>,
+    /// What landed links said when they were introduced, as far as anybody had to look.
+    pub landed: BTreeMap<String, Content>,
+    /// Pins, as name and commit, that hold though the crate lies elsewhere now: the commit added a file
+    /// `src/chain/<name>.rs` where the crate lay then.
+    pub moved: BTreeSet<(String, Sha1)>,
+}
+
+/// How far back the history of a crate can be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// To its beginning.
+    #[default]
+    Complete,
+    /// To the commits where a shallow clone was cut.
+    Shallow,
+    /// Not at all: there is no repository.
+    Absent,
+    /// Not at all: there is one, and it can't be read.
+    Unreadable {
+        /// Why.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+}
+
+/// A commit, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Its id.
+    pub sha1: Sha1,
+    /// Its parents, as positions in the list of commits.
+    pub parents: Vec<usize>,
+    /// The names whose file its tree has under `src/chain`, while no parent's tree has it.
+    pub introduces: Vec<String>,
+    /// Whether a shallow clone was cut here. Then nobody can say what it introduces, and the names are all that its
+    /// tree has.
+    pub cut: bool,
+}

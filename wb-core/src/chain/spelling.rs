@@ -1,0 +1,49 @@
+//! Did you mean: the name that somebody probably meant.
+
+/// The candidate that is nearest to `word`, when it is near enough to be a slip of the fingers.
+///
+/// ```
+/// use wb_core::chain::nearest;
+/// assert_eq!(nearest("databse", ["web", "database"]), Some("database"));
+/// assert_eq!(nearest("cache", ["web", "database"]), None);
+/// ```
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distances = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate));
+    let (distance, candidate) = distances.min()?;
+    (distance <= word.chars().count() / 3).then_some(candidate)
+}
+
+/// How many characters must be changed, added, removed or swapped with the next to get from one word to the other.
+fn distance(from: &str, to: &str) -> usize {
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=to.len()).collect()];
+    for i in 1..=from.len() {
+        let mut row = vec![i];
+        for j in 1..=to.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
+            let is_swap = i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1];
+            let swapped = if is_swap { rows[i - 2][j - 2] + 1 } else { replaced };
+            row.push(replaced.min(swapped).min(rows[i - 1][j] + 1).min(row[j - 1] + 1));
+        }
+        rows.push(row);
+    }
+    rows[from.len()][to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_near_is_meant() {
+        let check = |word, expect| assert_eq!(nearest(word, ["web", "database", "load_balancer"]), expect, "{word}");
+        check("web", Some("web"));
+        check("wbe", Some("web"));
+        check("wep", Some("web"));
+        check("databases", Some("database"));
+        check("loadbalancer", Some("load_balancer"));
+        check("mail", None);
+        check("x", None);
+        check("", None);
+    }
+}
