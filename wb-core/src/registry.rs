@@ -9,6 +9,8 @@
 mod git;
 #[cfg(feature = "runtime")]
 mod herd;
+#[cfg(feature = "history")]
+mod history;
 #[cfg(feature = "runtime")]
 mod log;
 #[cfg(feature = "runtime")]
@@ -19,8 +21,17 @@ mod porcelain;
 mod refs;
 #[cfg(feature = "runtime")]
 mod remote;
+#[cfg(feature = "history")]
+mod resolve;
 #[cfg(feature = "runtime")]
 mod signature;
+#[cfg(feature = "history")]
+mod sources;
+mod track;
+
+#[cfg(feature = "history")]
+pub use resolve::{Resolved, resolve};
+pub use track::track;
 
 #[cfg(feature = "runtime")]
 pub use {
