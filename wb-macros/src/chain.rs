@@ -1,0 +1,149 @@
+//! `chain!()`: reads files and git once, and says what it found.
+//!
+//! Each link is registered with its place. The mistakes of a link go into two `const fn`s that `#[migration]` calls: they
+//! panic, while the compiler evaluates them, with the text of the mistake, and being `#[track_caller]` they do so at the
+//! caller. All other mistakes stand at `chain!()` itself. Where nobody says in which file the macro stands, as in an
+//! editor, it checks nothing and registers nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{format_ident, quote};
+use wb_core::chain::{Link, Mistake};
+use wb_core::registry::{Resolved, resolve};
+use wb_core::system::{environment, files};
+
+use crate::migration::constant;
+use crate::runner::takes_nothing;
+
+pub(crate) fn expand(input: &TokenStream) -> TokenStream {
+    let error = takes_nothing(input, "chain!()");
+    let expanded = match source_file() {
+        Some(file) => match crate_dir(&file).and_then(|dir| Ok((resolved(&dir)?, untracked(&dir)))) {
+            Ok((resolved, untracked)) => expand_resolved(&resolved, untracked),
+            Err(what) => expand_verdicts(&Verdicts { here: vec![what], ..Verdicts::default() }),
+        },
+        None => expand_verdicts(&Verdicts::default()),
+    };
+    quote!(#error #expanded)
+}
+
+/// What is said where: texts by the function or the role that they are about, and those of nobody in particular.
+#[derive(Default)]
+struct Verdicts {
+    links: BTreeMap<String, String>,
+    roles: BTreeMap<String, String>,
+    here: Vec<String>,
+}
+
+impl Verdicts {
+    fn of(resolved: &Resolved) -> Self {
+        let functions = functions(resolved);
+        let mut verdicts = Self::default();
+        for mistake in resolved.mistakes.iter().filter(|mistake| !mistake.is_told_by_compiler()) {
+            match (mistake, mistake.link().and_then(|file| functions.get(file))) {
+                (Mistake::UnknownRole { role, .. }, Some(_)) => {
+                    drop(verdicts.roles.insert(role.clone(), mistake.text()))
+                }
+                (_, Some(function)) => add(verdicts.links.entry((*function).to_owned()).or_default(), &mistake.text()),
+                (_, None) => verdicts.here.push(mistake.text()),
+            }
+        }
+        verdicts
+    }
+}
+
+fn add(texts: &mut String, text: &str) {
+    if !texts.is_empty() {
+        texts.push('\n');
+    }
+    texts.push_str(text);
+}
+
+/// The function that speaks for each file that the compiler sees: files that a `mod` line names.
+fn functions(resolved: &Resolved) -> BTreeMap<&str, &str> {
+    let written = &resolved.written;
+    let listed = written.files.iter().filter(|(name, _)| written.mods.contains(name));
+    let spoken = listed.filter_map(|(name, source)| Some((name.as_str(), source.migrations.last()?.name.as_str())));
+    spoken.collect()
+}
+
+fn source_file() -> Option<PathBuf> {
+    let file = Span::call_site().local_file()?;
+    Some(environment::current_dir().ok()?.join(file))
+}
+
+fn crate_dir(file: &Path) -> Result<PathBuf, String> {
+    let dir = file.ends_with("src/chain.rs").then(|| file.parent()?.parent()).flatten();
+    dir.map(Path::to_owned).ok_or_else(|| {
+        "`chain!()` belongs in src/chain.rs, below the `mod` lines\nhelp: move them there, and write `mod chain;` in src/main.rs"
+            .to_owned()
+    })
+}
+
+fn resolved(dir: &Path) -> Result<Resolved, String> {
+    resolve(dir).map_err(|error| format!("{error}: {}", error.source))
+}
+
+/// The error of a crate whose build script does not watch git. An editor may not run build scripts; then only the text
+/// of the script says that it would.
+fn untracked(dir: &Path) -> Option<String> {
+    let watches = || files::read_text(dir.join("build.rs")).is_ok_and(|text| text.contains("track()"));
+    // The variable is empty where there is no commit yet, so its presence is read from what cargo passes on.
+    let is_tracked = environment::var("WB_HEAD").is_some() || watches();
+    (!is_tracked).then(|| {
+        "nothing tells cargo about new commits, so the chain could go stale\n\
+         help: write a build.rs beside Cargo.toml: `fn main() { wb_core::registry::track(); }`, \
+         and run `cargo add --build wb-core --no-default-features`"
+            .to_owned()
+    })
+}
+
+fn expand_resolved(resolved: &Resolved, untracked: Option<String>) -> TokenStream {
+    let mut verdicts = Verdicts::of(resolved);
+    verdicts.here.extend(untracked);
+    let verdicts = expand_verdicts(&verdicts);
+    let links = resolved.links.iter().enumerate().map(|(index, link)| register(index, link));
+    quote!(#verdicts #(#links)*)
+}
+
+fn expand_verdicts(verdicts: &Verdicts) -> TokenStream {
+    let here = verdicts.here.iter().map(|text| syn::Error::new(Span::call_site(), text).to_compile_error());
+    let (links, roles) = (judge("__wb_link", &verdicts.links), judge("__wb_role", &verdicts.roles));
+    quote!(#(#here)* #links #roles)
+}
+
+/// A function that refuses some names, each with its text.
+fn judge(function: &str, texts: &BTreeMap<String, String>) -> TokenStream {
+    let function = Ident::new(function, Span::call_site());
+    let names = texts.keys().map(|name| Literal::byte_string(name.as_bytes()));
+    let texts = texts.values();
+    quote! {
+        #[doc(hidden)]
+        #[allow(dead_code)]
+        #[track_caller]
+        const fn #function(name: &str) {
+            match name.as_bytes() {
+                #(#names => ::core::panic!("{}", #texts),)*
+                _ => {}
+            }
+        }
+    }
+}
+
+fn register(index: usize, link: &Link) -> TokenStream {
+    let module = ident(&link.name);
+    let constant = constant(&module);
+    let sha1 = if link.is_draft() { String::new() } else { link.sha1.to_string() };
+    let digest = link.digest.to_string();
+    quote! {
+        ::wb_stdlib::__private::inventory::submit! {
+            ::wb_stdlib::__private::Migration { sha1: #sha1, digest: #digest, index: #index, ..#module::#constant }
+        }
+    }
+}
+
+fn ident(name: &str) -> Ident {
+    syn::parse_str(name).unwrap_or_else(|_| format_ident!("r#{name}"))
+}

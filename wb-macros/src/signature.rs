@@ -1,0 +1,49 @@
+//! The shape of the functions that migrations and specs are.
+
+use syn::spanned::Spanned as _;
+use syn::{FnArg, ReturnType, Signature, Type};
+use wb_core::chain::source::Errors;
+
+/// `fn name(host: &Host) -> Result<()>`, with the type that stands for the host.
+pub(crate) struct Shape {
+    /// What such a function is called: `a migration`.
+    pub(crate) what: &'static str,
+    /// `Host` or `View`.
+    pub(crate) host: &'static str,
+}
+
+impl Shape {
+    /// Adds an error for each way in which `signature` has another shape.
+    pub(crate) fn check(&self, signature: &Signature, errors: &mut Errors) {
+        let mut wrong =
+            |span, why: &str| errors.add(syn::Error::new(span, format!("{why}: {}", self.usage(signature))));
+        if let Some(token) = signature.asyncness {
+            wrong(token.span(), &format!("{} is not async", self.what));
+        }
+        if !signature.generics.params.is_empty() {
+            wrong(signature.generics.span(), &format!("{} has no generic parameters", self.what));
+        }
+        match signature.inputs.iter().collect::<Vec<_>>().as_slice() {
+            [FnArg::Typed(input)] if is_reference_to(&input.ty, self.host) => {}
+            [input] => wrong(input.span(), &format!("{} takes a `&{}`", self.what, self.host)),
+            _ => wrong(signature.ident.span(), &format!("{} takes one `&{}`", self.what, self.host)),
+        }
+        match &signature.output {
+            ReturnType::Type(_, output) if ends_in(output, "Result") => {}
+            ReturnType::Type(_, output) => wrong(output.span(), &format!("{} gives a `Result<()>`", self.what)),
+            ReturnType::Default => wrong(signature.ident.span(), &format!("{} gives a `Result<()>`", self.what)),
+        }
+    }
+
+    fn usage(&self, signature: &Signature) -> String {
+        format!("`fn {}(host: &{}) -> Result<()>`", signature.ident, self.host)
+    }
+}
+
+fn is_reference_to(ty: &Type, name: &str) -> bool {
+    matches!(ty, Type::Reference(reference) if reference.mutability.is_none() && ends_in(&reference.elem, name))
+}
+
+fn ends_in(ty: &Type, name: &str) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == name))
+}
