@@ -1,0 +1,3 @@
+fn main() {
+    wb_core::registry::track();
+}
