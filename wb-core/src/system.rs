@@ -1,4 +1,4 @@
-//! The one seam to the machine: files, processes, the clock, the environment.
+//! The one seam to the machine: files, processes, sockets, the clock, the environment.
 //!
 //! Everything else in Wildebeest is a function of its arguments. Code that changes a host gets a [`System`], which is
 //! a root directory, a way to run commands and a clock. On a host the root is `/`; in a test it is a temporary
@@ -9,6 +9,7 @@ pub mod command;
 pub mod environment;
 pub mod fake;
 pub mod files;
+pub mod socket;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ pub use clock::Clock;
 pub use command::{Command, CommandError, Output, Processes};
 pub use fake::Script;
 pub use files::FileError;
+pub use socket::SocketError;
 
 /// A machine: where its files are, how its commands run, what time it is.
 pub struct System {
