@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::System;
 
@@ -50,6 +51,8 @@ pub struct Stat {
     pub gid: u32,
     /// Its size in bytes.
     pub size: u64,
+    /// When its content, or what is in a directory, was last changed: time since 1970, UTC.
+    pub modified: Duration,
 }
 
 /// Mode and, where given, owner and group of a file that is written.
@@ -193,6 +196,7 @@ pub fn stat(path: impl AsRef<Path>) -> Result<Option<Stat>> {
         uid: metadata.uid(),
         gid: metadata.gid(),
         size: metadata.size(),
+        modified: Duration::from_secs(metadata.mtime().try_into().unwrap_or(0)),
     }))
 }
 
