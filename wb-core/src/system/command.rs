@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -364,20 +365,40 @@ pub struct Real;
 
 impl Processes for Real {
     fn run(&self, command: &Command) -> Result<Output, CommandError> {
-        let expression = command.expression().stdout_capture().stderr_capture();
-        let handle = expression.start().map_err(|source| command.not_started(source))?;
+        // Into files, not pipes: a daemon that a command leaves behind keeps its streams open, and a pipe would then
+        // never come to its end.
+        let start = |source| command.not_started(source);
+        let (mut stdout, mut stderr) = (stream().map_err(start)?, stream().map_err(start)?);
+        let expression = command
+            .expression()
+            .stdout_file(stdout.try_clone().map_err(start)?)
+            .stderr_file(stderr.try_clone().map_err(start)?);
+        let handle = expression.start().map_err(start)?;
         let ended = match command.timeout {
             Some(timeout) => handle.wait_timeout(timeout),
             None => handle.wait().map(Some),
         };
-        match ended.map_err(|source| CommandError::Start { line: command.line(), source })? {
-            Some(output) => Ok(Output::of(output)),
-            None => {
-                drop(handle.kill());
-                Err(CommandError::TimedOut { line: command.line(), timeout: command.timeout.unwrap_or_default() })
-            }
-        }
+        let Some(ended) = ended.map_err(start)? else {
+            drop(handle.kill());
+            return Err(CommandError::TimedOut { line: command.line(), timeout: command.timeout.unwrap_or_default() });
+        };
+        Ok(Output {
+            code: ended.status.code().unwrap_or_else(|| 128 + ended.status.signal().unwrap_or(0)),
+            stdout: written(&mut stdout).map_err(start)?,
+            stderr: written(&mut stderr).map_err(start)?,
+        })
     }
+}
+
+fn stream() -> io::Result<File> {
+    Ok(rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC)?.into())
+}
+
+fn written(stream: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stream.rewind()?;
+    stream.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 const TAIL: usize = 1024;
@@ -438,6 +459,15 @@ mod tests {
     fn a_command_that_runs_too_long_is_killed() {
         let error = Command::new("sleep").arg("60").timeout(Duration::from_millis(50)).run().unwrap_err();
         assert!(matches!(error, CommandError::TimedOut { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_daemon_left_behind_holds_nothing_up() {
+        let command = Command::shell("echo started; sleep 60 & echo $!").timeout(Duration::from_secs(30));
+        let output = command.read().unwrap();
+        let pid = output.lines().last().unwrap();
+        Command::new("kill").arg(pid).read().unwrap();
+        assert!(output.starts_with("started"), "{output}");
     }
 
     #[test]
