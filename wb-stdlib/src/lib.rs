@@ -1,1 +1,61 @@
-//! skeleton
+//! What Wildebeest's migrations are written with.
+//!
+//! A migration gets a [`Host`] and says what is to be so; a spec gets a [`View`] and checks that it is. Each noun has a
+//! room of its own: [`packages`], [`service`], [`file`](mod@file), [`directory`], [`link`], [`command`], [`facts`],
+//! [`herd`], [`haproxy`], [`port`], [`http`]. Every operation states the wanted end state, looks first, acts only when
+//! needed, and returns an [`Outcome`] that says whether and what it changed.
+//!
+//! ```
+//! use wb_stdlib::prelude::*;
+//!
+//! fn serve_a_page(host: &Host) -> Result<()> {
+//!     host.packages(["nginx"]).installed()?;
+//!     let nginx = host.service("nginx");
+//!     host.directory("/var/www/shop").owner("www-data").present()?;
+//!     host.file("/var/www/shop/index.html").content("<h1>Shop</h1>\n").present()?;
+//!     host.file("/etc/nginx/conf.d/shop.conf").content("gzip on;\n").mode(0o644).reloads(&nginx).present()?;
+//!     nginx.enabled()?;
+//!     nginx.running()?;
+//!     Ok(())
+//! }
+//!
+//! fn the_page_is_served(host: &View) -> Result<()> {
+//!     host.http("http://127.0.0.1/").with_body("<h1>Shop</h1>").answers(200)
+//! }
+//! # let (_, _) = (serve_a_page as fn(&Host) -> Result<()>, the_page_is_served as fn(&View) -> Result<()>);
+//! ```
+
+// The macros write `::wb_stdlib::…`; this lets them be used in this crate, too.
+extern crate self as wb_stdlib;
+
+#[doc(hidden)]
+pub mod __private;
+pub mod command;
+pub mod directory;
+mod ensure;
+pub mod facts;
+pub mod file;
+pub mod haproxy;
+pub mod herd;
+mod host;
+pub mod http;
+pub mod link;
+mod look;
+#[cfg(test)]
+mod machine;
+mod owed;
+pub mod owner;
+pub mod packages;
+pub mod port;
+pub mod prelude;
+mod requirement;
+mod role;
+pub mod service;
+mod template;
+
+pub use host::{Host, View};
+pub use look::Look;
+pub use requirement::Unmet;
+pub use role::Role;
+pub use template::Template;
+pub use wb_core::context::Outcome;

@@ -1,0 +1,38 @@
+//! The shape that all operations share: look, compare, act when needed, record.
+
+use wb_core::context::Outcome;
+
+use crate::Host;
+
+/// How what is differs from what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Difference {
+    /// Not at all.
+    None,
+    /// So, as a unified diff or in a line.
+    Some(Option<String>),
+    /// That can't be known before something else was done.
+    Unknown(String),
+}
+
+/// Acts when there is a difference and the mode is to act, and records what came of `what`.
+///
+/// A [`Difference::Unknown`] is for plans: when acting, an operation finds out, or fails.
+pub(crate) fn ensure<E>(
+    host: Host<'_>,
+    what: &str,
+    difference: Difference,
+    act: impl FnOnce() -> Result<(), E>,
+) -> Result<Outcome, E> {
+    let outcome = match difference {
+        Difference::None => Outcome::Unchanged,
+        Difference::Unknown(why) => Outcome::Unknown { why },
+        Difference::Some(diff) => {
+            if !host.plans() {
+                act()?;
+            }
+            Outcome::Changed { diff }
+        }
+    };
+    Ok(host.record(what, outcome))
+}

@@ -1,0 +1,252 @@
+//! Files: their content, owner, group and mode.
+
+mod attributes;
+mod difference;
+mod error;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use wb_core::context::{DebtAction, Outcome};
+use wb_core::system::files::{self, Kind, Stat};
+use wb_core::system::{Command, System};
+
+use crate::ensure::{Difference, ensure};
+use crate::owed::Owes;
+use crate::service::Service;
+use crate::{Host, Look, Template};
+pub(crate) use attributes::{Resolved, Wanted, missing_parent};
+pub use error::FileError;
+pub(crate) use error::{KindWord, check_path};
+
+/// The mode of a file that nobody said a mode for.
+const NEW_MODE: u32 = 0o644;
+
+/// A file. [`Look::file`] makes it.
+///
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// fn tune(host: &Host) -> Result<()> {
+///     let postgres = host.service("postgresql");
+///     host.file("/etc/postgresql/15/main/conf.d/tuning.conf")
+///         .content(format!("shared_buffers = {}MB\n", host.facts().memory_mib / 4))
+///         .owner("postgres")
+///         .mode(0o640)
+///         .restarts(&postgres)
+///         .present()?;
+///     Ok(())
+/// }
+/// # let _ = tune as fn(&Host) -> Result<()>;
+/// ```
+#[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
+pub struct File<A> {
+    access: A,
+    path: PathBuf,
+    content: Option<Vec<u8>>,
+    wanted: Wanted,
+    owes: Owes,
+    validation: Option<Vec<String>>,
+}
+
+impl<A: Look> File<A> {
+    pub(crate) fn new(access: A, path: &Path) -> Self {
+        let (content, wanted, owes) = (None, Wanted::default(), Owes::default());
+        Self { access, path: path.to_owned(), content, wanted, owes, validation: None }
+    }
+
+    /// Its content, or nothing where there is no file.
+    ///
+    /// # Errors
+    /// When it is there and can't be read.
+    pub fn read(&self) -> Result<Option<Vec<u8>>, FileError> {
+        check_path(&self.path)?;
+        Ok(self.system().read_file(&self.path)?)
+    }
+
+    /// Checks that it is there: a file, or what a link leads to.
+    ///
+    /// # Errors
+    /// When there is nothing, or no file.
+    pub fn exists(&self) -> Result<()> {
+        let path = self.path.display();
+        anyhow::ensure!(self.read()?.is_some(), "expected the file {path}, found nothing there");
+        Ok(())
+    }
+
+    /// Checks that `text` stands in it.
+    ///
+    /// # Errors
+    /// When it does not, or there is no file.
+    pub fn contains(&self, text: &str) -> Result<()> {
+        let path = self.path.display();
+        let Some(content) = self.read()? else { anyhow::bail!("expected `{text}` in {path}, found no such file") };
+        let content = String::from_utf8_lossy(&content);
+        anyhow::ensure!(content.contains(text), "expected `{text}` in {path}, found:\n{}", difference::start(&content));
+        Ok(())
+    }
+
+    fn system(&self) -> &System {
+        self.access.context().system()
+    }
+}
+
+impl File<Host<'_>> {
+    /// What stands in it, all of it. Without this, what stands in it stays, and a new file is empty.
+    pub fn content(mut self, content: impl Into<Vec<u8>>) -> Self {
+        self.content = Some(content.into());
+        self
+    }
+
+    /// What stands in it, from a file of `assets/`: `.template(template!("site.conf", name = "shop"))`.
+    pub fn template(self, template: Template) -> Self {
+        self.content(template)
+    }
+
+    /// Whose it is, by name or number. Without this, a new file is root's.
+    pub fn owner(mut self, user: impl Into<String>) -> Self {
+        self.wanted.owner = Some(user.into());
+        self
+    }
+
+    /// Its group, by name or number.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.wanted.group = Some(group.into());
+        self
+    }
+
+    /// Its permission bits, as in `0o640`. Without this, a new file has `0o644`.
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.wanted.mode = Some(mode);
+        self
+    }
+
+    /// When it changes, the service is reloaded at the end of the migration: once, and also when the migration is
+    /// cut short, by the next run.
+    pub fn reloads(mut self, service: &Service<Host<'_>>) -> Self {
+        self.owes.add(DebtAction::Reload, service);
+        self
+    }
+
+    /// When it changes, the service is restarted at the end of the migration, as with [`File::reloads`].
+    pub fn restarts(mut self, service: &Service<Host<'_>>) -> Self {
+        self.owes.add(DebtAction::Restart, service);
+        self
+    }
+
+    /// New content takes the place of the old only when this command, with the path of a file that has the new
+    /// content as its last argument, succeeds: `.validated_by(["haproxy", "-c", "-f"])`.
+    pub fn validated_by<W: Into<String>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
+        self.validation = Some(command.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// It is there, with this content, owner, group and mode. It is replaced at once or not at all.
+    ///
+    /// # Errors
+    /// When something else is at its path, the directory or the owner is not there, the content is refused by
+    /// [`File::validated_by`], or it can't be written; the old file is then as it was.
+    pub fn present(self) -> Result<Outcome, FileError> {
+        let what = format!("file {} present", self.path.display());
+        let found = self.found()?;
+        if let Some(why) = self.unknown(found)? {
+            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+        }
+        let resolved = self.wanted.resolve(self.system())?;
+        let difference = self.difference(found, &resolved)?;
+        self.write_debts_down(&difference)?;
+        ensure(self.access, &what, difference, || self.write(found, &resolved))
+    }
+
+    /// It is not there.
+    ///
+    /// # Errors
+    /// When a directory is at its path, or it can't be removed.
+    pub fn absent(self) -> Result<Outcome, FileError> {
+        check_path(&self.path)?;
+        let difference = match self.system().stat(&self.path)?.map(|stat| stat.kind) {
+            None => Difference::None,
+            Some(Kind::Directory) => return Err(self.in_the_way(Kind::Directory)),
+            Some(_) => Difference::Some(None),
+        };
+        self.write_debts_down(&difference)?;
+        let what = format!("file {} absent", self.path.display());
+        ensure(self.access, &what, difference, || Ok(files::remove(self.system().path(&self.path)).map(drop)?))
+    }
+
+    fn found(&self) -> Result<Option<Stat>, FileError> {
+        check_path(&self.path)?;
+        match self.system().stat(&self.path)? {
+            Some(stat) if stat.kind != Kind::File => Err(self.in_the_way(stat.kind)),
+            found => Ok(found),
+        }
+    }
+
+    /// What a plan can't know yet.
+    fn unknown(&self, found: Option<Stat>) -> Result<Option<String>, FileError> {
+        if found.is_none()
+            && let Some(why) = missing_parent(self.access, &self.path)?
+        {
+            return Ok(Some(why));
+        }
+        if self.access.plans() { self.wanted.missing_owner(self.system()) } else { Ok(None) }
+    }
+
+    fn difference(&self, found: Option<Stat>, resolved: &Resolved) -> Result<Difference, FileError> {
+        let content = match (found, &self.content) {
+            (None, wanted) => difference::content(None, wanted.as_deref().unwrap_or_default(), &self.path),
+            (Some(_), None) => None,
+            (Some(stat), Some(wanted)) if stat.size > difference::LONGEST => {
+                let old = self.old_if_same_length(stat, wanted)?;
+                (old.as_ref() != Some(wanted)).then(|| difference::sizes(stat.size, wanted.len()))
+            }
+            (Some(_), Some(wanted)) => {
+                let old = self.system().read_file(&self.path)?.unwrap_or_default();
+                difference::content(Some(&old), wanted, &self.path)
+            }
+        };
+        let lines: Vec<String> = content.into_iter().chain(resolved.diff(found)).collect();
+        Ok(if lines.is_empty() { Difference::None } else { Difference::Some(Some(lines.join("\n"))) })
+    }
+
+    /// Large files are read only when their length leaves it open whether they differ.
+    fn old_if_same_length(&self, stat: Stat, wanted: &[u8]) -> Result<Option<Vec<u8>>, FileError> {
+        if stat.size == wanted.len() as u64 { Ok(self.system().read_file(&self.path)?) } else { Ok(None) }
+    }
+
+    fn write_debts_down(&self, difference: &Difference) -> Result<(), FileError> {
+        match difference {
+            Difference::Some(_) => self.owes.write_down(crate::look::Access::context(&self.access)),
+            Difference::None | Difference::Unknown(_) => Ok(()),
+        }
+        .map_err(|source| FileError::Owe { path: self.path.clone(), source })
+    }
+
+    fn write(&self, found: Option<Stat>, resolved: &Resolved) -> Result<(), FileError> {
+        let old = self.system().read_file(&self.path)?;
+        let content = self.content.as_ref().or(old.as_ref());
+        if found.is_some() && content == old.as_ref() {
+            return Ok(resolved.set(self.system(), &self.path)?);
+        }
+        let content = content.map_or(&[][..], |content| content);
+        self.validate(content)?;
+        Ok(self.system().write_file(&self.path, content, resolved.over(found, NEW_MODE))?)
+    }
+
+    fn validate(&self, content: &[u8]) -> Result<(), FileError> {
+        let Some([program, args @ ..]) = self.validation.as_deref() else { return Ok(()) };
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let candidate = self.path.with_file_name(format!(".{name}.candidate"));
+        self.system().write_file(&candidate, content, files::Attributes::mode(0o600))?;
+        let said = self.system().read_command(&Command::new(program).args(args).arg(&candidate));
+        files::remove(self.system().path(&candidate))?;
+        said.map(drop).map_err(|source| FileError::Refused { path: self.path.clone(), source })
+    }
+
+    fn in_the_way(&self, kind: Kind) -> FileError {
+        FileError::InTheWay { path: self.path.clone(), wanted: "a file", found: KindWord(kind) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

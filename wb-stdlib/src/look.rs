@@ -1,0 +1,104 @@
+//! What a host and a view of it have in common.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use wb_core::context::Context;
+
+use crate::command::Command;
+use crate::facts::Facts;
+use crate::file::File;
+use crate::herd::{Herd, HerdError};
+use crate::http::Request;
+use crate::packages::Package;
+use crate::port::Port;
+use crate::service::Service;
+
+/// Looking at a host. [`Host`](crate::Host) and [`View`](crate::View) can do all of this, and nothing here changes the
+/// host.
+///
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// fn accepts_connections(host: &View) -> Result<()> {
+///     host.service("postgresql").is_running()?;
+///     host.port(5432).is_listening()?;
+///     host.command("pg_isready").succeeds()
+/// }
+/// # let _ = accepts_connections as fn(&View) -> Result<()>;
+/// ```
+pub trait Look: Access + Copy {
+    /// The host's name in `herd.toml`.
+    fn name(&self) -> &str {
+        &self.context().herd().me
+    }
+
+    /// All hosts, by role, with their addresses.
+    fn herd(&self) -> Herd<'_> {
+        Herd::new(self.context().herd())
+    }
+
+    /// This host's value at `path` in its `settings` of `herd.toml`, as in `network.hostname`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn hostname(host: &Host) -> Result<String> {
+    ///     Ok(host.settings_value("network.hostname")?)
+    /// }
+    /// # let _ = hostname as fn(&Host) -> Result<String>;
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such value, or it is of another type.
+    fn settings_value<T: DeserializeOwned>(&self, path: &str) -> Result<T, HerdError> {
+        crate::herd::settings_value(self.context().herd(), path)
+    }
+
+    /// What kind of machine this is. It is read anew with each call, from files.
+    fn facts(&self) -> Facts {
+        Facts::of(self.context().system())
+    }
+
+    /// A command: a program and, after blanks, plain arguments, as in `git --version`. No shell looks at it; add
+    /// arguments that have blanks of their own with [`Command::arg`].
+    fn command(&self, line: &str) -> Command<Self> {
+        Command::new(*self, line)
+    }
+
+    /// A line for `/bin/sh -c`.
+    fn shell(&self, line: &str) -> Command<Self> {
+        Command::shell(*self, line)
+    }
+
+    /// The service `name`: of an init script, or of a systemd unit.
+    fn service(&self, name: &str) -> Service<Self> {
+        Service::new(*self, name)
+    }
+
+    /// The package `name`.
+    fn package(&self, name: &str) -> Package<Self> {
+        Package::new(*self, name)
+    }
+
+    /// The file at `path`, which is absolute.
+    fn file(&self, path: impl AsRef<Path>) -> File<Self> {
+        File::new(*self, path.as_ref())
+    }
+
+    /// A TCP port of this host.
+    fn port(&self, number: u16) -> Port<Self> {
+        Port::new(*self, number)
+    }
+
+    /// A GET request for `url`, as in `http://127.0.0.1/health`.
+    fn http(&self, url: &str) -> Request<Self> {
+        Request::new(*self, url)
+    }
+}
+
+/// Sealed: the way to the context, which only this crate takes.
+#[doc(hidden)]
+pub trait Access {
+    fn context(&self) -> &Context<'_>;
+}

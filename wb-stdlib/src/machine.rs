@@ -1,0 +1,192 @@
+//! A machine for the tests of the rooms: real files in a temporary root, and commands that answer in turn.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use anyhow::Result;
+use wb_core::change::Member;
+use wb_core::context::{Context, Debt, DebtAction, Debts as _, HerdView, MemoryDebts, Mode, Outcome};
+use wb_core::system::command::{Command, CommandError, Output, Processes};
+use wb_core::system::{System, files};
+
+use crate::{Host, View};
+
+#[derive(Clone, Default)]
+struct Answers(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    turns: Vec<(String, Vec<Output>)>,
+    calls: Vec<Command>,
+}
+
+impl Processes for Answers {
+    fn run(&self, command: &Command) -> Result<Output, CommandError> {
+        let line = command.line();
+        let mut inner = self.0.lock().unwrap();
+        inner.calls.push(command.clone());
+        match inner.turns.iter_mut().rev().find(|(start, _)| line.starts_with(start.as_str())) {
+            Some((_, turns)) if turns.len() > 1 => Ok(turns.remove(0)),
+            Some((_, turns)) => Ok(turns[0].clone()),
+            None => {
+                let source = std::io::ErrorKind::NotFound.into();
+                Err(CommandError::NotFound { program: line.split(' ').next().unwrap_or_default().into(), source })
+            }
+        }
+    }
+}
+
+pub(crate) struct Machine {
+    root: tempfile::TempDir,
+    answers: Answers,
+    system: System,
+    herd: HerdView,
+    pub(crate) debts: MemoryDebts,
+    said: Mutex<String>,
+}
+
+impl Machine {
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let answers = Answers::default();
+        let system = System::new(root.path(), answers.clone(), wb_core::system::clock::Stepping::default());
+        let herd = HerdView { me: "web1".into(), members: Vec::new() };
+        Self { root, answers, system, herd, debts: MemoryDebts::default(), said: Mutex::default() }
+    }
+
+    /// A command whose line starts so gives this, each time.
+    pub(crate) fn answer(self, start: &str, code: i32, stdout: &str) -> Self {
+        self.answers(start, &[(code, stdout)])
+    }
+
+    /// A command whose line starts so gives these in turn, and the last from then on.
+    pub(crate) fn answers(self, start: &str, turns: &[(i32, &str)]) -> Self {
+        let output = |(code, stdout): &(i32, &str)| Output { code: *code, stdout: (*stdout).into(), stderr: vec![] };
+        self.answers.0.lock().unwrap().turns.push((start.into(), turns.iter().map(output).collect()));
+        self
+    }
+
+    pub(crate) fn file(self, path: &str, content: &str) -> Self {
+        let path = self.path(path);
+        files::create_dir(path.parent().unwrap()).unwrap();
+        files::write(path, content, 0o644).unwrap();
+        self
+    }
+
+    pub(crate) fn dir(self, path: &str) -> Self {
+        files::create_dir(self.path(path)).unwrap();
+        self
+    }
+
+    pub(crate) fn member(mut self, name: &str, role: &str, address: Option<&str>) -> Self {
+        let member = Member {
+            name: name.into(),
+            roles: [role.into()].into(),
+            address: address.map(Into::into),
+            ..Member::default()
+        };
+        self.herd.members.push(member);
+        self
+    }
+
+    pub(crate) fn settings(mut self, name: &str, settings: &str) -> Self {
+        let member = self.herd.members.iter_mut().find(|member| member.name == name).unwrap();
+        member.settings = serde_json::from_str(settings).unwrap();
+        self
+    }
+
+    pub(crate) fn owing(self, action: DebtAction, service: &str) -> Self {
+        self.debts.owe(Debt { action, service: service.into() }).unwrap();
+        self
+    }
+
+    pub(crate) fn apply<T>(&self, act: impl FnOnce(&Host) -> Result<T>) -> Result<T> {
+        self.with(Mode::Apply, |context| act(&Host::new(context)))
+    }
+
+    pub(crate) fn plan<T>(&self, act: impl FnOnce(&Host) -> Result<T>) -> Result<T> {
+        self.with(Mode::Plan, |context| act(&Host::new(context)))
+    }
+
+    pub(crate) fn view<T>(&self, look: impl FnOnce(&View) -> Result<T>) -> Result<T> {
+        self.with(Mode::Apply, |context| look(&View::new(context)))
+    }
+
+    pub(crate) fn with<T>(&self, mode: Mode, act: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
+        let context = Context::new(&self.system, mode, &self.herd, &self.debts);
+        let result = act(&context);
+        let lines: Vec<String> = context.operations().iter().map(ToString::to_string).collect();
+        *self.said.lock().unwrap() = lines.join("\n");
+        result
+    }
+
+    /// The operations of the last run.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// The lines of all commands so far.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.answers.0.lock().unwrap().calls.iter().map(Command::line).collect()
+    }
+
+    pub(crate) fn path(&self, path: &str) -> std::path::PathBuf {
+        self.root.path().join(path.trim_start_matches('/'))
+    }
+
+    pub(crate) fn read(&self, path: &str) -> Option<String> {
+        files::read_optional(self.path(path)).unwrap().map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    pub(crate) fn stat(&self, path: impl AsRef<Path>) -> Option<files::Stat> {
+        self.system.stat(path).unwrap()
+    }
+
+    /// `/etc/passwd` and `/etc/group` with one user `me`, who runs the tests: files can be given to them.
+    pub(crate) fn with_me(self) -> Self {
+        let me = files::stat(self.root.path()).unwrap().unwrap();
+        let (uid, gid) = (me.uid, me.gid);
+        self.file("/etc/passwd", &format!("root:x:0:0:root:/root:/bin/bash\nme:x:{uid}:{gid}::/home/me:/bin/sh\n"))
+            .file("/etc/group", &format!("root:x:0:\nus:x:{gid}:me\n"))
+    }
+
+    /// The content of all files below the root, by path.
+    pub(crate) fn snapshot(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        let mut left = vec![self.root.path().to_owned()];
+        while let Some(path) = left.pop() {
+            match files::stat(&path).unwrap().unwrap().kind {
+                files::Kind::Directory => left.extend(files::list(&path).unwrap()),
+                files::Kind::File => drop(found.insert(path.display().to_string(), files::read_text(&path).unwrap())),
+                _ => drop(found.insert(path.display().to_string(), String::new())),
+            }
+        }
+        found
+    }
+}
+
+pub(crate) fn changed(diff: &str) -> Outcome {
+    Outcome::Changed { diff: Some(diff.into()) }
+}
+
+/// A server on a port of its own that answers each connection's line; where it listens.
+pub(crate) fn serve(mut answer: impl FnMut(&str) -> String + Send + 'static) -> String {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    #[expect(clippy::disallowed_methods, reason = "the other side of the socket helper, for tests")]
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            while !reader.buffer().is_empty() {
+                let length = reader.buffer().len();
+                reader.consume(length);
+            }
+            drop(reader.get_mut().write_all(answer(line.trim_end()).as_bytes()));
+        }
+    });
+    address
+}

@@ -1,0 +1,5 @@
+//! All that a migration needs: `use wb_stdlib::prelude::*;`
+
+pub use anyhow::{Context as _, Result, bail, ensure};
+
+pub use crate::{Host, Look, Outcome, Role, View, require};

@@ -1,0 +1,51 @@
+//! What a role does at the two ends of a leg.
+
+use anyhow::Result;
+
+use crate::Host;
+
+/// How the hosts of a role leave the load and come back to it. Both default to nothing: a role without load.
+///
+/// Both must bear being called twice: after a crash they are called again.
+///
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// /// Serves HTTP behind HAProxy.
+/// pub struct Web;
+///
+/// impl Role for Web {
+///     fn leave(host: &Host) -> Result<()> {
+///         for balancer in host.balancers("load_balancer")? {
+///             balancer.drain("web", host.name())?;
+///         }
+///         Ok(())
+///     }
+///
+///     fn rejoin(host: &Host) -> Result<()> {
+///         for balancer in host.balancers("load_balancer")? {
+///             balancer.ready("web", host.name())?;
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Role {
+    /// Takes the host out of load, and comes back when no work is left on it.
+    ///
+    /// # Errors
+    /// When it can't leave; the host then stays in load, and nothing else happens to it.
+    fn leave(host: &Host) -> Result<()> {
+        let _ = host;
+        Ok(())
+    }
+
+    /// Puts the host back into load, after its specs passed, and comes back when it gets work again.
+    ///
+    /// # Errors
+    /// When it can't; it is called again until the role's timeout.
+    fn rejoin(host: &Host) -> Result<()> {
+        let _ = host;
+        Ok(())
+    }
+}
