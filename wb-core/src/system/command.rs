@@ -382,11 +382,8 @@ impl Processes for Real {
             drop(handle.kill());
             return Err(CommandError::TimedOut { line: command.line(), timeout: command.timeout.unwrap_or_default() });
         };
-        Ok(Output {
-            code: ended.status.code().unwrap_or_else(|| 128 + ended.status.signal().unwrap_or(0)),
-            stdout: written(&mut stdout).map_err(start)?,
-            stderr: written(&mut stderr).map_err(start)?,
-        })
+        let (stdout, stderr) = (written(&mut stdout).map_err(start)?, written(&mut stderr).map_err(start)?);
+        Ok(Output { stdout, stderr, ..Output::of(ended) })
     }
 }
 
