@@ -1,8 +1,10 @@
 //! The command line: one file for each command.
 
 mod deploy;
+mod host;
 mod init;
 mod judge;
+mod status;
 
 use std::process::ExitCode;
 
@@ -24,12 +26,16 @@ struct CommandLine {
 enum Command {
     Init(init::Init),
     Deploy(deploy::Deploy),
+    Status(status::Status),
+    Host(host::Host),
 }
 
 impl Command {
     fn run(self, shell: &Shell) -> Ended {
         match self {
             Self::Deploy(command) => command.run(shell),
+            Self::Host(command) => command.run(shell),
+            Self::Status(command) => command.run(shell),
             Self::Init(command) => command.run(shell).map(|()| ExitCode::SUCCESS),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! A command lives in the file of its name under `commands/`. What commands share lies beside it, a noun each.
 
+pub mod admission;
 pub mod build;
 pub mod chain_file;
 mod commands;
@@ -17,6 +18,7 @@ pub mod scaffold;
 pub mod shell;
 pub mod signers;
 pub mod signing_key;
+pub mod status;
 pub mod table;
 
 use std::process::ExitCode;

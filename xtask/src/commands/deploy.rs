@@ -32,7 +32,7 @@ pub(super) struct Deploy {
 
 impl Deploy {
     pub(super) fn run(self, shell: &Shell) -> Ended {
-        let fleet = Fleet::current()?;
+        let fleet = Fleet::current().map_err(judge::fleet)?;
         let remove = self.remove.into_iter().collect();
         let request = Request { message: self.message, key: self.key, remove, dry_run: self.dry_run };
         let deployed = deploy::deploy(&fleet, &request, shell).map_err(judged)?;

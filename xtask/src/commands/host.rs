@@ -1,0 +1,235 @@
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use wb_core::registry::SigningKey;
+use wb_core::system::files;
+
+use super::judge;
+use crate::admission::{self, AdmitError, Admitted};
+use crate::failure::{Ended, Failure};
+use crate::fleet::{Fleet, HERD_FILE};
+use crate::herd_file::{self, AddError, NewHost};
+use crate::operator::{Operator, OperatorError, SIGNERS_FILE};
+use crate::shell::Shell;
+use crate::signing_key;
+use crate::table::Table;
+
+/// Add hosts to the herd, admit machines, list both
+#[derive(Debug, Args)]
+pub(super) struct Host {
+    #[command(subcommand)]
+    command: HostCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum HostCommand {
+    Add(Add),
+    Admit(Admit),
+    List(List),
+}
+
+/// Write a host into herd.toml
+///
+/// Prints what to run on the machine. Nothing is committed.
+#[derive(Debug, Args)]
+struct Add {
+    /// What people call it
+    name: String,
+    /// What it is; may be given several times
+    #[arg(long = "role", required = true, value_name = "ROLE")]
+    roles: Vec<String>,
+    /// Where other hosts reach it: an IP address or a name
+    #[arg(long)]
+    address: Option<String>,
+}
+
+/// Accept a machine that enrolled
+///
+/// Compare the fingerprint that this prints with the one of the machine's key: ssh-keygen -l -f
+/// /etc/wildebeest/host_key.pub
+#[derive(Debug, Args)]
+struct Admit {
+    /// The name that it enrolled under
+    name: String,
+    /// The fingerprint of its key, where several machines enrolled under that name
+    #[arg(long, value_name = "SHA256:…")]
+    fingerprint: Option<String>,
+    /// The SSH key to sign with; else git's user.signingkey (with gpg.format=ssh), else one of ~/.ssh
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+/// List all hosts
+#[derive(Debug, Args)]
+struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Host {
+    pub(super) fn run(self, shell: &Shell) -> Ended {
+        match self.command {
+            HostCommand::Add(command) => command.run(shell),
+            HostCommand::Admit(command) => command.run(shell),
+            HostCommand::List(command) => command.run(shell),
+        }
+        .map(|()| ExitCode::SUCCESS)
+    }
+}
+
+impl Add {
+    fn run(self, shell: &Shell) -> Result<(), Failure> {
+        let fleet = Fleet::current().map_err(judge::fleet)?;
+        let path = fleet.herd_path();
+        let host = NewHost { name: &self.name, roles: &self.roles, address: self.address.as_deref() };
+        let text = herd_file::with_host(&files::read_text(&path)?, &host).map_err(|error| not_added(error, &path))?;
+        files::write(&path, text, 0o644)?;
+        shell.done("added", format_args!("`{}` to {}", self.name, path.display()));
+        let remote = Operator::of(&fleet).map_or_else(|_| "URL".to_owned(), |o| o.registry().url().to_owned());
+        shell.print(format_args!(
+            "next: commit {HERD_FILE}, copy {SIGNERS_FILE} and the runner to the machine, and run there:\n  \
+             wildebeest enroll --name {} --remote {remote} --allowed-signers {SIGNERS_FILE}",
+            self.name
+        ));
+        Ok(())
+    }
+}
+
+fn not_added(error: AddError, path: &std::path::Path) -> Failure {
+    match error {
+        AddError::Taken(_) => Failure::usage(error).hint("cargo xtask host list"),
+        AddError::Name(_) => Failure::usage(error),
+        AddError::Herd(_) | AddError::Toml(_) => Failure::refused(format_args!("{}, {error}", path.display())),
+    }
+}
+
+impl Admit {
+    fn run(self, shell: &Shell) -> Result<(), Failure> {
+        let fleet = Fleet::current().map_err(judge::fleet)?;
+        let herd = fleet.herd().map_err(judge::fleet)?;
+        let missing = || not_admitted(AdmitError::NotInHerd { name: self.name.clone() }, None);
+        let entry = herd.hosts.get(&self.name).ok_or_else(missing)?;
+        let operator = Operator::of(&fleet).map_err(judge::operator)?;
+        let key = SigningKey::new(signing_key::find(self.key, operator.tree()).map_err(judge::key)?);
+        let admitted = admission::admit(&operator, &self.name, entry, self.fingerprint.as_deref(), &key);
+        match admitted.map_err(|error| not_admitted(error, Some(operator.registry().url())))? {
+            Admitted::Now { change, fingerprint } => {
+                shell.print(format_args!("admitted `{}`, whose key is {fingerprint}", self.name));
+                shell.print(format_args!("change {}, signed by {}", change.manifest, change.signer));
+            }
+            Admitted::Before { fingerprint } => {
+                shell.print(format_args!("`{}` is admitted already; its key is {fingerprint}", self.name));
+            }
+        }
+        shell.print("next: cargo xtask status");
+        Ok(())
+    }
+}
+
+fn not_admitted(error: AdmitError, remote: Option<&str>) -> Failure {
+    match &error {
+        AdmitError::NotInHerd { name } => {
+            let hint = format!("cargo xtask host add {name} --role ROLE");
+            Failure::usage(error).hint(hint)
+        }
+        AdmitError::NotEnrolled { name } => {
+            let remote = remote.unwrap_or("URL");
+            let hint = format!("wildebeest enroll --name {name} --remote {remote} --allowed-signers {SIGNERS_FILE}");
+            Failure::refused(error).hint(hint)
+        }
+        AdmitError::Several { name, .. } => {
+            let hint = format!("cargo xtask host admit {name} --fingerprint SHA256:…");
+            Failure::refused(error).hint(hint)
+        }
+        AdmitError::Taken { .. } => Failure::refused(error).hint("cargo xtask host list"),
+        AdmitError::Overtaken { .. } => Failure::refused(error).hint("cargo xtask host admit NAME"),
+        AdmitError::Operator(_) | AdmitError::Fingerprint { .. } => match error {
+            AdmitError::Operator(error) => judge::operator(error),
+            error => error.into(),
+        },
+    }
+}
+
+/// A host in the list.
+#[derive(Debug, Serialize)]
+struct Listed {
+    name: String,
+    roles: Vec<String>,
+    address: Option<String>,
+    machine: &'static str,
+    fingerprint: Option<String>,
+}
+
+impl List {
+    fn run(self, shell: &Shell) -> Result<(), Failure> {
+        let fleet = Fleet::current().map_err(judge::fleet)?;
+        let herd = fleet.herd().map_err(judge::fleet)?;
+        let known = Known::ask(&fleet, shell)?;
+        let hosts: Vec<Listed> = herd
+            .hosts
+            .iter()
+            .map(|(name, entry)| {
+                let (machine, fingerprint) = known.machine(name);
+                let roles = entry.roles.iter().cloned().collect();
+                Listed { name: name.clone(), roles, address: entry.address.clone(), machine, fingerprint }
+            })
+            .collect();
+        match self.json {
+            true => shell.print_json(&hosts),
+            false => shell.print_text(table(&hosts)),
+        }
+        Ok(())
+    }
+}
+
+fn table(hosts: &[Listed]) -> Table {
+    let mut table = Table::new(&["name", "roles", "address", "machine", "key"]);
+    for host in hosts {
+        table.row([
+            host.name.clone(),
+            host.roles.join("+"),
+            host.address.clone().unwrap_or_default(),
+            host.machine.to_owned(),
+            host.fingerprint.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+/// What the remote knows of machines: who is admitted, who enrolled.
+struct Known {
+    operator: Option<Operator>,
+    manifest: wb_core::change::Manifest,
+}
+
+impl Known {
+    /// A herd without a remote has a list too.
+    fn ask(fleet: &Fleet, shell: &Shell) -> Result<Self, Failure> {
+        let operator = match Operator::of(fleet) {
+            Ok(operator) => operator,
+            Err(OperatorError::NoRemote) => {
+                shell.note("there is no remote yet, so no machine can have enrolled");
+                return Ok(Self { operator: None, manifest: wb_core::change::Manifest::default() });
+            }
+            Err(error) => return Err(judge::operator(error)),
+        };
+        operator.fetch().map_err(judge::operator)?;
+        let newest = operator.newest().map_err(judge::operator)?;
+        Ok(Self { operator: Some(operator), manifest: newest.map(|change| change.manifest).unwrap_or_default() })
+    }
+
+    fn machine(&self, name: &str) -> (&'static str, Option<String>) {
+        let print = |key: &str| admission::fingerprint_of(name, key).ok();
+        if let Some(identity) = self.manifest.hosts.get(name).and_then(|host| host.identity.as_ref()) {
+            return ("admitted", print(&identity.key));
+        }
+        let newcomers = self.operator.iter().flat_map(|o| o.registry().newcomers(Some(&self.manifest)));
+        match newcomers.flatten().find(|report| report.name == name) {
+            Some(report) => ("enrolled", print(&report.key)),
+            None => ("none yet", None),
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! How far the herd is: one line for each host, made of the newest change and of what hosts report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Serialize;
+use wb_core::chain::{Chain, Link, Sha1};
+use wb_core::change::Manifest;
+use wb_core::report::{Doing, Report};
+use wb_core::system::clock::{Clock as _, Real};
+
+use crate::fleet::Fleet;
+use crate::operator::{Operator, OperatorError};
+use crate::shell::Shell;
+use crate::table::Table;
+
+/// The herd at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HerdStatus {
+    /// The number of the newest change; none when the herd was told nothing yet.
+    pub change: Option<u64>,
+    /// The link that the herd is to reach.
+    pub target: Option<Sha1>,
+    /// That link's name.
+    pub migration: Option<String>,
+    /// Whether every host is at the target, and nothing is wrong.
+    pub settled: bool,
+    /// The hosts, by name.
+    pub hosts: Vec<HostStatus>,
+    /// The machines that enrolled and wait to be admitted, by name.
+    pub newcomers: BTreeSet<String>,
+    /// When this was, in seconds since 1970, UTC.
+    pub time: u64,
+}
+
+/// One host.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HostStatus {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub roles: BTreeSet<String>,
+    /// Whether it was admitted.
+    pub admitted: bool,
+    /// The last link that it completed or passed over.
+    pub state: Option<Sha1>,
+    /// That link's name.
+    pub migration: Option<String>,
+    /// How many links it has before it; nothing when its state is not in the chain, or nobody knows of it.
+    pub behind: Option<usize>,
+    /// What it is doing, in a word.
+    pub phase: &'static str,
+    /// What it waits for, or what is wrong.
+    pub detail: String,
+    /// Whether nothing is wrong.
+    pub healthy: bool,
+    /// Whether it has been in load.
+    pub in_service: bool,
+    /// The newest change that it accepted.
+    pub change: Option<u64>,
+    /// When it reported last, in seconds since 1970, UTC.
+    pub reported: Option<u64>,
+}
+
+/// Asks the remote how far the herd of `fleet` is.
+///
+/// # Errors
+/// When the remote can't be reached, or the newest change does not count.
+pub fn status(fleet: &Fleet, shell: &Shell) -> Result<HerdStatus, OperatorError> {
+    let operator = Operator::of(fleet)?;
+    {
+        let _progress = shell.begin(format!("asking {}", operator.registry().url()));
+        operator.fetch()?;
+    }
+    let manifest = operator.newest()?.map(|change| change.manifest);
+    let reports = manifest.as_ref().map(|manifest| operator.reports(manifest)).transpose()?.unwrap_or_default();
+    let newcomers = operator.registry().newcomers(manifest.as_ref())?.into_iter().map(|report| report.name);
+    Ok(HerdStatus::of(manifest.as_ref(), &reports, newcomers.collect(), Real.now()))
+}
+
+impl HerdStatus {
+    /// The herd as these say it.
+    #[must_use]
+    pub fn of(
+        manifest: Option<&Manifest>,
+        reports: &BTreeMap<String, Report>,
+        newcomers: BTreeSet<String>,
+        now: Duration,
+    ) -> Self {
+        let none = Manifest::default();
+        let known = manifest.unwrap_or(&none);
+        let target = known.target_link();
+        let host = |(name, host): (&String, &_)| HostStatus::of(name, host, &known.chain, target, reports.get(name));
+        let hosts: Vec<HostStatus> = known.hosts.iter().map(host).collect();
+        Self {
+            change: manifest.map(|manifest| manifest.number),
+            target: target.map(|link| link.sha1),
+            migration: target.map(|link| link.name.clone()),
+            settled: target.is_some() && hosts.iter().all(HostStatus::is_settled),
+            hosts,
+            newcomers,
+            time: now.as_secs(),
+        }
+    }
+
+    /// The hosts in lines.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let mut table = Table::new(&["name", "roles", "state", "behind", "phase", "reported", ""]);
+        for host in &self.hosts {
+            table.row([
+                host.name.clone(),
+                host.roles.iter().map(String::as_str).collect::<Vec<_>>().join("+"),
+                host.at(),
+                host.behind.map_or_else(|| "?".to_owned(), |behind| behind.to_string()),
+                host.phase.to_owned(),
+                host.reported.map_or_else(|| "never".to_owned(), |time| ago(self.time, time)),
+                host.detail.clone(),
+            ]);
+        }
+        table
+    }
+
+    /// All of it in a line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let Some(number) = self.change else { return "the herd was told nothing yet".to_owned() };
+        let Some((name, sha1)) = self.migration.as_ref().zip(self.target) else {
+            return format!("change {number} has no migrations yet");
+        };
+        let there = self.hosts.iter().filter(|host| host.is_settled()).count();
+        format!("change {number}: {there} of {} hosts are at `{name}` ({})", self.hosts.len(), sha1.short())
+    }
+}
+
+impl HostStatus {
+    fn of(
+        name: &str,
+        host: &wb_core::change::HostManifest,
+        chain: &Chain,
+        target: Option<&Link>,
+        report: Option<&Report>,
+    ) -> Self {
+        let doing = report.map(|report| &report.doing);
+        let state = report.and_then(|report| report.state);
+        let admitted = host.identity.is_some();
+        Self {
+            name: name.to_owned(),
+            roles: host.roles.clone(),
+            admitted,
+            state,
+            migration: report.and_then(|report| report.link.clone()),
+            behind: report.and_then(|_| behind(chain, state, target)),
+            phase: phase(admitted, doing),
+            detail: detail(admitted, doing),
+            healthy: doing.is_some_and(Doing::is_healthy),
+            in_service: report.is_some_and(|report| report.in_service),
+            change: report.and_then(|report| report.accepted),
+            reported: report.map(|report| report.time),
+        }
+    }
+
+    /// Whether it is where it should be, and nothing is wrong.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.behind == Some(0) && self.phase == UP_TO_DATE
+    }
+
+    fn at(&self) -> String {
+        match (self.state, &self.migration) {
+            (Some(state), Some(name)) => format!("{} {name}", state.short()),
+            (Some(state), None) => state.short(),
+            (None, _) => "none".to_owned(),
+        }
+    }
+}
+
+const UP_TO_DATE: &str = "up to date";
+
+fn behind(chain: &Chain, state: Option<Sha1>, target: Option<&Link>) -> Option<usize> {
+    let until = |sha1: Sha1| chain.position(sha1).map(|position| position + 1);
+    let done = match state {
+        Some(state) => until(state)?,
+        None => 0,
+    };
+    let wanted = target.and_then(|link| until(link.sha1)).unwrap_or(0);
+    Some(wanted.saturating_sub(done))
+}
+
+fn phase(admitted: bool, doing: Option<&Doing>) -> &'static str {
+    match doing {
+        None if admitted => "silent",
+        None => "expected",
+        Some(Doing::Enrolled) => "enrolled",
+        Some(Doing::UpToDate) => UP_TO_DATE,
+        Some(Doing::Waiting { .. }) => "waiting",
+        Some(Doing::Leaving { .. }) => "leaving",
+        Some(Doing::Running { .. }) => "running",
+        Some(Doing::Rejoining { .. }) => "rejoining",
+        Some(Doing::Failed(_)) => "failed",
+        Some(Doing::Stopped { .. }) => "stopped",
+    }
+}
+
+fn detail(admitted: bool, doing: Option<&Doing>) -> String {
+    match doing {
+        None if admitted => "no report of it counts: none came, or another key signed it".to_owned(),
+        None => "not admitted yet".to_owned(),
+        Some(Doing::Waiting { why } | Doing::Stopped { why }) => why.clone(),
+        Some(Doing::Leaving { trouble } | Doing::Rejoining { trouble }) => trouble.clone().unwrap_or_default(),
+        Some(Doing::Running { link }) => format!("`{link}`"),
+        Some(Doing::Failed(failure)) => {
+            format!("`{}` ({}): {}", failure.name, failure.link.short(), failure.error)
+        }
+        Some(Doing::Enrolled | Doing::UpToDate) => String::new(),
+    }
+}
+
+/// `3m ago`: one unit is enough to tell a silent host from a talking one.
+fn ago(now: u64, then: u64) -> String {
+    match now.saturating_sub(then) {
+        seconds @ 0..60 => format!("{seconds}s ago"),
+        seconds @ 60..3600 => format!("{}m ago", seconds / 60),
+        seconds @ 3600..86400 => format!("{}h ago", seconds / 3600),
+        seconds => format!("{}d ago", seconds / 86400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+    use wb_core::chain::Digest;
+    use wb_core::change::{HostManifest, Identity};
+    use wb_core::report::{Failure, Incarnation};
+
+    use super::*;
+
+    fn link(n: u8) -> Link {
+        let name = ["base_packages", "install_nginx", "second_page"][usize::from(n) - 1].to_owned();
+        Link { name, sha1: Sha1::from_bytes([n; 20]), role: "web".into(), digest: Digest::of(&[n]), wait: None }
+    }
+
+    fn manifest(hosts: &[&str]) -> Manifest {
+        let host = |name: &&str| {
+            let identity = (*name != "web9").then(|| Identity { uuid: Uuid::nil(), key: String::new() });
+            let roles = ["web".to_owned()].into();
+            ((*name).to_owned(), HostManifest { roles, identity, ..HostManifest::default() })
+        };
+        Manifest {
+            number: 4,
+            chain: Chain::new(vec![link(1), link(2), link(3)]).unwrap(),
+            target: Some(link(3).sha1),
+            hosts: hosts.iter().map(host).collect(),
+            ..Manifest::default()
+        }
+    }
+
+    fn report(state: Option<u8>, doing: Doing) -> Report {
+        Report {
+            name: "web".into(),
+            uuid: Uuid::nil(),
+            key: String::new(),
+            time: 1_000_000,
+            state: state.map(|n| Sha1::from_bytes([n; 20])),
+            link: state.filter(|n| *n < 4).map(|n| link(n).name),
+            in_service: true,
+            doing,
+            accepted: Some(4),
+            accepted_commit: None,
+            runner: Digest::of(b""),
+            incarnation: Incarnation::default(),
+            nonce: Uuid::nil(),
+            last_nonces: Vec::new(),
+        }
+    }
+
+    fn seen(reports: Vec<(&str, Report)>, hosts: &[&str]) -> HerdStatus {
+        let reports = reports.into_iter().map(|(name, report)| (name.to_owned(), report)).collect();
+        HerdStatus::of(Some(&manifest(hosts)), &reports, BTreeSet::new(), Duration::from_secs(1_000_090))
+    }
+
+    #[test]
+    fn every_host_says_where_it_is_and_why() {
+        let failure = Failure {
+            link: link(3).sha1,
+            name: link(3).name,
+            digest: Digest::of(b""),
+            settings: Digest::of(b""),
+            error: "nginx -t\nsays no".into(),
+        };
+        let status = seen(
+            vec![
+                ("web1", report(Some(3), Doing::UpToDate)),
+                ("web2", report(Some(2), Doing::Running { link: "second_page".into() })),
+                ("web3", report(Some(2), Doing::Waiting { why: "1 of 1 out already: web2".into() })),
+                ("web4", report(Some(2), Doing::Failed(failure))),
+                ("web5", report(Some(9), Doing::Stopped { why: "the state 0909090 is not in the chain".into() })),
+                ("web6", report(None, Doing::Rejoining { trouble: Some("no answer".into()) })),
+            ],
+            &["web1", "web2", "web3", "web4", "web5", "web6", "web7", "web9"],
+        );
+        insta::assert_snapshot!(format!("{}{}", status.table(), status.summary()));
+    }
+
+    #[test]
+    fn settled_is_only_a_herd_that_is_all_there_and_well() {
+        let check = |state, doing, expect| {
+            let status = seen(vec![("web1", report(state, doing))], &["web1"]);
+            assert_eq!(status.settled, expect, "{status:?}");
+        };
+        check(Some(3), Doing::UpToDate, true);
+        check(Some(2), Doing::UpToDate, false);
+        check(Some(3), Doing::Rejoining { trouble: None }, false);
+        check(Some(3), Doing::Stopped { why: String::new() }, false);
+        check(Some(9), Doing::UpToDate, false);
+        assert!(!seen(vec![("web1", report(Some(3), Doing::UpToDate))], &["web1", "web7"]).settled, "one is silent");
+    }
+
+    #[test]
+    fn a_herd_that_was_told_nothing_is_not_settled() {
+        let status = HerdStatus::of(None, &BTreeMap::new(), BTreeSet::new(), Duration::ZERO);
+        assert_eq!((status.settled, status.summary().as_str()), (false, "the herd was told nothing yet"));
+    }
+
+    #[test]
+    fn time_is_told_in_one_unit() {
+        let check = |seconds: u64, expect: &str| assert_eq!(ago(1_000_000, 1_000_000 - seconds), expect);
+        check(0, "0s ago");
+        check(59, "59s ago");
+        check(60, "1m ago");
+        check(7200, "2h ago");
+        check(200_000, "2d ago");
+    }
+}
