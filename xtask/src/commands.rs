@@ -1,9 +1,12 @@
 //! The command line: one file for each command.
 
+mod chain;
+mod check;
 mod deploy;
 mod host;
 mod init;
 mod judge;
+mod new;
 mod status;
 
 use std::process::ExitCode;
@@ -11,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use wb_core::system::environment;
 
-use crate::failure::{EXIT_CODES, Ended};
+use crate::failure::{EXIT_CODES, Ended, Failure};
 use crate::shell::Shell;
 
 /// The operator's commands: write migrations, check them, and tell the herd.
@@ -25,20 +28,30 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    New(new::New),
+    Check(check::Check),
+    Chain(chain::Chain),
+    Host(host::Host),
     Deploy(deploy::Deploy),
     Status(status::Status),
-    Host(host::Host),
 }
 
 impl Command {
     fn run(self, shell: &Shell) -> Ended {
         match self {
+            Self::Init(command) => done(command.run(shell)),
+            Self::New(command) => done(command.run(shell)),
+            Self::Check(command) => done(command.run(shell)),
+            Self::Chain(command) => done(command.run(shell)),
+            Self::Host(command) => done(command.run(shell)),
             Self::Deploy(command) => command.run(shell),
-            Self::Host(command) => command.run(shell),
             Self::Status(command) => command.run(shell),
-            Self::Init(command) => command.run(shell).map(|()| ExitCode::SUCCESS),
         }
     }
+}
+
+fn done(result: Result<(), Failure>) -> Ended {
+    result.map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs the command that the command line names.

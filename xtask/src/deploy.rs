@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use wb_core::agent::RUNNER_FILE;
-use wb_core::chain::{Chain, Digest};
+use wb_core::chain::{Chain, Digest, Mistake};
 use wb_core::change::{Manifest, RolePolicy, Runner};
-use wb_core::registry::{NewCommit, ObjectError, RefName, RefUpdate, SigningKey, VerifiedChange};
+use wb_core::registry::{NewCommit, ObjectError, RefName, RefUpdate, SigningKey, VerifiedChange, resolve};
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError, FileError, files};
 
@@ -66,6 +66,9 @@ pub enum DeployError {
     /// It is refused, for these reasons.
     #[error("the deploy is refused")]
     Refused(Vec<Refusal>),
+    /// The chain has mistakes.
+    #[error("the chain has mistakes")]
+    Mistakes(Vec<Mistake>),
     /// The fleet can't be read.
     #[error(transparent)]
     Fleet(#[from] FleetError),
@@ -110,7 +113,7 @@ pub enum DeployError {
 /// When it is refused, and when something on the way fails. The herd is told nothing then.
 pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deployed, DeployError> {
     let operator = Operator::of(fleet)?;
-    refuse_unclean(&operator)?;
+    refuse_unclean(fleet, &operator)?;
     let herd = fleet.herd()?;
     let key = signer(&operator, request)?;
     let newest = fetch(&operator, shell)?;
@@ -146,11 +149,17 @@ fn fetch(operator: &Operator, shell: &Shell) -> Result<Option<VerifiedChange>, O
     Ok(newest)
 }
 
-fn refuse_unclean(operator: &Operator) -> Result<(), DeployError> {
-    match operator.tree().dirty()? {
-        files if files.is_empty() => Ok(()),
-        files => Err(DeployError::Refused(vec![Refusal::Dirty { files }])),
+/// What is wrong before anything is built: it costs a moment, building costs minutes.
+fn refuse_unclean(fleet: &Fleet, operator: &Operator) -> Result<(), DeployError> {
+    let resolved = resolve(&fleet.crate_dir)?;
+    if !resolved.mistakes.is_empty() {
+        return Err(DeployError::Mistakes(resolved.mistakes));
     }
+    let draft = resolved.links.last().filter(|link| link.is_draft());
+    let draft = draft.map(|link| Refusal::Draft { link: Box::new(link.clone()) });
+    let dirty = Some(operator.tree().dirty()?).filter(|files| !files.is_empty());
+    let refusals: Vec<Refusal> = draft.into_iter().chain(dirty.map(|files| Refusal::Dirty { files })).collect();
+    if refusals.is_empty() { Ok(()) } else { Err(DeployError::Refused(refusals)) }
 }
 
 /// A dry run needs no key.

@@ -11,7 +11,6 @@ pub mod failure;
 pub mod fleet;
 pub mod git;
 pub mod herd_file;
-pub mod nearest;
 pub mod operator;
 pub mod sandbox;
 pub mod scaffold;

@@ -171,7 +171,7 @@ pub fn add_link(fleet: &Fleet, link: &LinkSource) -> Result<Sha1, ScaffoldError>
 
 fn commit_link(fleet: &Fleet, tree: &WorkTree, link: &LinkSource) -> Result<Sha1, ScaffoldError> {
     link.files.iter().try_for_each(|file| write(&fleet.crate_dir.join(&file.path), &file.content))?;
-    chain_file::add(&fleet.crate_dir, &link.name, &link.source)?;
+    chain_file::add(&fleet.crate_dir, &link.name, None, &link.source)?;
     Ok(tree.commit_all(&format!("Add the migration {}", link.name))?)
 }
 

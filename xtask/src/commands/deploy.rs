@@ -64,9 +64,8 @@ fn show(Deployed { difference, end }: &Deployed, shell: &Shell) -> ExitCode {
 
 fn judged(error: DeployError) -> Failure {
     match error {
-        DeployError::Refused(refusals) => {
-            Failure::all(refusals.iter().map(|refusal| Failure::refused(refusal).hint(refusal.hint())))
-        }
+        DeployError::Refused(refusals) => judge::refusals(&refusals),
+        DeployError::Mistakes(mistakes) => judge::all_mistakes(&mistakes),
         DeployError::Fleet(error) => judge::fleet(error),
         DeployError::Operator(error) => judge::operator(error),
         DeployError::Key(error) => judge::key(error),

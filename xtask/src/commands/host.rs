@@ -1,5 +1,4 @@
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -8,7 +7,7 @@ use wb_core::system::files;
 
 use super::judge;
 use crate::admission::{self, AdmitError, Admitted};
-use crate::failure::{Ended, Failure};
+use crate::failure::Failure;
 use crate::fleet::{Fleet, HERD_FILE};
 use crate::herd_file::{self, AddError, NewHost};
 use crate::operator::{Operator, OperatorError, SIGNERS_FILE};
@@ -70,13 +69,12 @@ struct List {
 }
 
 impl Host {
-    pub(super) fn run(self, shell: &Shell) -> Ended {
+    pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
         match self.command {
             HostCommand::Add(command) => command.run(shell),
             HostCommand::Admit(command) => command.run(shell),
             HostCommand::List(command) => command.run(shell),
         }
-        .map(|()| ExitCode::SUCCESS)
     }
 }
 

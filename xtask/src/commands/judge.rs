@@ -1,7 +1,9 @@
 //! Errors that several commands meet, with the command that helps.
 
+use wb_core::chain::Mistake;
 use wb_core::registry::{LogError, ObjectError, RegistryError};
 
+use crate::deploy::plan::Refusal;
 use crate::failure::Failure;
 use crate::fleet::FleetError;
 use crate::operator::OperatorError;
@@ -16,6 +18,24 @@ pub(super) fn fleet(error: FleetError) -> Failure {
         FleetError::Herd { path, source } => Failure::refused(format_args!("{}, {source}", path.display())),
         error => error.into(),
     }
+}
+
+/// A chain with mistakes, if it has any.
+pub(super) fn mistakes(mistakes: &[Mistake]) -> Result<(), Failure> {
+    match mistakes {
+        [] => Ok(()),
+        mistakes => Err(all_mistakes(mistakes)),
+    }
+}
+
+/// All mistakes of a chain, each with what to do.
+pub(super) fn all_mistakes(mistakes: &[Mistake]) -> Failure {
+    Failure::all(mistakes.iter().map(|mistake| Failure::refused(mistake).hint(mistake.help())))
+}
+
+/// All reasons to refuse, each with the command that helps.
+pub(super) fn refusals(refusals: &[Refusal]) -> Failure {
+    Failure::all(refusals.iter().map(|refusal| Failure::refused(refusal).hint(refusal.hint())))
 }
 
 /// No key to sign with.

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wb_core::chain::{Chain, Link, Sha1};
+use wb_core::chain::{Chain, Link, Sha1, nearest};
 use wb_core::change::{ChangeKind, HostManifest, Manifest, RolePolicy};
 use wb_core::herd::{Herd, HostEntry};
 
 use super::difference::Difference;
 use crate::herd_file::place_of_role;
-use crate::nearest::nearest;
 
 /// What the fleet says now.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,7 +111,7 @@ pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manif
     let refusals: Vec<Refusal> = draft(proposal.chain)
         .into_iter()
         .chain(diverged(&before.chain, proposal.chain))
-        .chain(unknown_roles(proposal))
+        .chain(unknown_roles(proposal.herd, proposal.herd_text, &proposal.roles.keys().cloned().collect()))
         .chain(removals(before, proposal))
         .collect();
     if !refusals.is_empty() {
@@ -143,6 +142,18 @@ pub fn host(entry: &HostEntry, before: Option<&HostManifest>) -> HostManifest {
     }
 }
 
+/// The roles of hosts that there are not, each with its place in `text`, the text of the herd.
+#[must_use]
+pub fn unknown_roles(herd: &Herd, text: &str, known: &BTreeSet<String>) -> Vec<Refusal> {
+    let pairs = herd.hosts.iter().flat_map(|(host, entry)| entry.roles.iter().map(move |role| (host, role)));
+    let unknown = pairs.filter(|(_, role)| !known.contains(*role)).map(|(host, role)| {
+        let (line, column) = place_of_role(text, host, role).unwrap_or((1, 1));
+        let meant = nearest(role, known.iter().map(String::as_str)).map(str::to_owned);
+        Refusal::UnknownRole { line, column, host: host.clone(), role: role.clone(), meant }
+    });
+    unknown.collect()
+}
+
 fn hosts(before: &Manifest, herd: &Herd) -> BTreeMap<String, HostManifest> {
     herd.hosts.iter().map(|(name, entry)| (name.clone(), host(entry, before.hosts.get(name)))).collect()
 }
@@ -159,17 +170,6 @@ fn diverged(deployed: &Chain, now: &Chain) -> Option<Refusal> {
     let (place, link) = places.into_iter().find(|(place, link)| !same(*place, link))?;
     let now = now.links().get(place).cloned().map(Box::new);
     Some(Refusal::Diverged { deployed: Box::new(link.clone()), now })
-}
-
-fn unknown_roles(proposal: &Proposal<'_>) -> Vec<Refusal> {
-    let known = |role: &str| proposal.roles.contains_key(role);
-    let pairs = proposal.herd.hosts.iter().flat_map(|(host, entry)| entry.roles.iter().map(move |role| (host, role)));
-    let unknown = pairs.filter(|(_, role)| !known(role)).map(|(host, role)| {
-        let (line, column) = place_of_role(proposal.herd_text, host, role).unwrap_or((1, 1));
-        let meant = nearest(role, proposal.roles.keys().map(String::as_str)).map(str::to_owned);
-        Refusal::UnknownRole { line, column, host: host.clone(), role: role.clone(), meant }
-    });
-    unknown.collect()
 }
 
 fn removals(before: &Manifest, proposal: &Proposal<'_>) -> Vec<Refusal> {
