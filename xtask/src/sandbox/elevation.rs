@@ -23,7 +23,7 @@ pub fn elevation() -> Elevation {
     if rustix::process::geteuid().is_root() {
         return Elevation::Root;
     }
-    if works(&Command::new("sudo").args(["-n", "true"])) {
+    if works(&sudo().arg("true")) {
         return Elevation::Sudo;
     }
     if works(&user_namespace().arg("true")) {
@@ -42,7 +42,7 @@ pub fn elevate() -> Result<Elevation, SandboxError> {
     let way = elevation();
     let outer = match &way {
         Elevation::Root | Elevation::Impossible(_) => return Ok(way),
-        Elevation::Sudo => Command::new("sudo").args(["-n", "--preserve-env", "env"]).arg(path_assignment()),
+        Elevation::Sudo => sudo().arg("env").arg(path_assignment()),
         Elevation::UserNamespaces => user_namespace(),
     };
     Err(while_doing("start this command again with more rights")(again(outer)?.exec()))
@@ -59,6 +59,10 @@ fn is_partial(uid_map: &str) -> bool {
 
 fn user_namespace() -> Command {
     Command::new("unshare").args(["--user", "--map-root-user", "--map-auto"])
+}
+
+fn sudo() -> Command {
+    Command::new("sudo").args(["-n", "--preserve-env"])
 }
 
 /// sudo takes another `PATH` than the caller's, in which there is no cargo.

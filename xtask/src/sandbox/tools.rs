@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wb_core::system::{Command, environment, files};
 
-use super::{SandboxError, while_doing};
+use super::{SandboxError, elevation, while_doing};
 
 /// A program and the Debian package that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,8 @@ pub fn ensure_tools(say: &dyn Fn(&str)) -> Result<(), SandboxError> {
         return Ok(());
     }
     let remedy = remedy(&packages);
-    if !rustix::process::geteuid().is_root() || !installed("apt-get") {
+    let root = rustix::process::geteuid().is_root() && !elevation::in_user_namespace();
+    if !root || !installed("apt-get") {
         return Err(SandboxError::Tools { remedy });
     }
     say(&format!("installing {} with apt-get", packages.join(", ")));
