@@ -109,8 +109,16 @@ fn hosts_and_this_process_reach_a_git_server_until_it_is_cut_off() {
     let refs = timed("ls-remote from a host", || host.read(ask.clone())).unwrap();
     assert!(refs.ends_with("refs/heads/main"), "{refs}");
 
-    let ssh_port = (address(2), 22).into();
+    let ssh_port: std::net::SocketAddr = (address(2), 22).into();
     herd.network().connect(ssh_port, Duration::from_secs(2)).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            herd.network().enter().unwrap();
+            timed("100 connections from a thread in the herd's network", || {
+                (0..100).for_each(|_| drop(std::net::TcpStream::connect(ssh_port).unwrap()));
+            });
+        });
+    });
     server.host().partition(true).unwrap();
     assert_ne!(timed("ls-remote while cut off", || host.run(ask.clone())).unwrap().code, 0);
     herd.network().connect(ssh_port, Duration::from_millis(100)).unwrap_err();

@@ -1,6 +1,7 @@
 //! The programs of the machine that sandboxes are made with.
 
 use std::path::Path;
+use std::time::Duration;
 
 use wb_core::system::{Command, environment, files};
 
@@ -31,19 +32,31 @@ const TOOLS: [Tool; 9] = [
 /// # Errors
 /// When something is missing and can't be installed from here; the error names the command that would.
 pub fn ensure_tools(say: &dyn Fn(&str)) -> Result<(), SandboxError> {
-    let packages = packages(&missing());
+    if missing().is_empty() {
+        return Ok(());
+    }
+    let root = rustix::process::geteuid().is_root() && !elevation::in_user_namespace();
+    if !root || !installed("apt-get") {
+        return Err(SandboxError::Tools { remedy: remedy(&packages(&missing())) });
+    }
+    let cache = super::cache_dir();
+    files::create_dir(&cache)?;
+    let free = || files::try_lock(cache.join("tools.lock")).transpose();
+    let _lock = super::wait("another process to install the programs that sandboxes need", INSTALL, free)??;
+    install(&packages(&missing()), say)
+}
+
+/// How long an installation may take, downloads included.
+const INSTALL: Duration = Duration::from_secs(10 * 60);
+
+fn install(packages: &[&str], say: &dyn Fn(&str)) -> Result<(), SandboxError> {
     if packages.is_empty() {
         return Ok(());
     }
-    let remedy = remedy(&packages);
-    let root = rustix::process::geteuid().is_root() && !elevation::in_user_namespace();
-    if !root || !installed("apt-get") {
-        return Err(SandboxError::Tools { remedy });
-    }
     say(&format!("installing {} with apt-get", packages.join(", ")));
     apt_get(&["update", "-qq"])?;
-    let install = ["install", "-y", "-qq", "--no-install-recommends"];
-    apt_get(&[install.as_slice(), packages.as_slice()].concat())
+    let install = ["install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"];
+    apt_get(&[install.as_slice(), packages].concat())
 }
 
 /// The programs that are not on this machine.
@@ -69,7 +82,7 @@ fn installed(program: &str) -> bool {
 }
 
 fn apt_get(args: &[&str]) -> Result<(), SandboxError> {
-    let command = Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive");
+    let command = Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").timeout(INSTALL);
     command.read().map(drop).map_err(while_doing("install the programs that sandboxes need"))
 }
 
