@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wb_core::system::clock::{self, Clock as _, Stopwatch};
-use wb_core::system::{Command, environment, files};
+use wb_core::system::{Command, environment, files, socket};
 use wb_xtask::sandbox::{Herd, Host, Image, SandboxError, cache_dir, ensure_tools, probe, scratch_dir};
 
 const SUBNET: &str = "10.77.0.0/24";
@@ -115,7 +115,7 @@ fn hosts_and_this_process_reach_a_git_server_until_it_is_cut_off() {
         scope.spawn(|| {
             herd.network().enter().unwrap();
             timed("100 connections from a thread in the herd's network", || {
-                (0..100).for_each(|_| drop(std::net::TcpStream::connect(ssh_port).unwrap()));
+                (0..100).for_each(|_| drop(socket::open(ssh_port, Duration::from_secs(2)).unwrap()));
             });
         });
     });

@@ -32,6 +32,14 @@ pub fn ask(address: &str, question: &[u8], timeout: Duration) -> Result<Vec<u8>,
     receive(&mut stream, end).map_err(failed("read the answer of", address))
 }
 
+/// Opens a connection that stays open, within `timeout`: for who asks many questions, such as a load generator.
+///
+/// # Errors
+/// When nobody listens there, or the time is up.
+pub fn open(to: SocketAddr, timeout: Duration) -> Result<TcpStream, SocketError> {
+    TcpStream::connect_timeout(&to, timeout).map_err(failed("connect to", &to.to_string()))
+}
+
 /// `host` and `port` as one address; an IPv6 address gets its brackets.
 ///
 /// ```

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use wb_core::system::files;
+use wb_core::system::{files, socket};
 
 use super::SandboxError;
 use super::process::Process;
@@ -37,8 +37,8 @@ impl Network {
     pub fn connect(&self, to: SocketAddr, timeout: Duration) -> Result<TcpStream, SandboxError> {
         let connect = || {
             self.enter()?;
-            let failed = |source| SandboxError::Network { doing: format!("connect to {to}"), source };
-            TcpStream::connect_timeout(&to, timeout).map_err(failed)
+            socket::open(to, timeout)
+                .map_err(|error| SandboxError::Network { doing: format!("connect to {to}"), source: error.source })
         };
         // A thread of its own, because a thread can't be trusted to find its way back.
         let joined = std::thread::scope(|scope| scope.spawn(connect).join());
