@@ -39,6 +39,12 @@ pub enum HerdError {
     },
 }
 
+impl HerdError {
+    pub(crate) fn no_address(host: &str) -> Self {
+        Self::NoAddress { host: host.to_owned() }
+    }
+}
+
 /// All hosts. [`Look::herd`](crate::Look::herd) gives it.
 #[derive(Clone, Copy)]
 pub struct Herd<'a> {
@@ -54,6 +60,12 @@ impl<'a> Herd<'a> {
     #[must_use]
     pub fn role<'r>(&self, name: &'r str) -> HostsOf<'a, 'r> {
         HostsOf { view: self.view, role: name }
+    }
+
+    /// The host of this name.
+    #[must_use]
+    pub fn host(&self, name: &str) -> Option<Peer<'a>> {
+        self.view.members.iter().find(|member| member.name == name).map(|member| Peer { member })
     }
 }
 
@@ -112,7 +124,7 @@ impl<'a> Peer<'a> {
     /// When `herd.toml` does not say.
     pub fn address(&self) -> Result<&'a str, HerdError> {
         let address = self.member.address.as_deref();
-        address.ok_or_else(|| HerdError::NoAddress { host: self.member.name.clone() })
+        address.ok_or_else(|| HerdError::no_address(&self.member.name))
     }
 }
 
@@ -149,7 +161,8 @@ mod tests {
                 assert_eq!(names, ["web1", "web2"]);
                 assert_eq!(host.herd().role("database").addresses()?, ["192.0.2.21"]);
                 assert_eq!(host.herd().role("cache").hosts().count(), 0);
-                assert_eq!(host.name(), "web1");
+                assert_eq!((host.name(), host.address()?), ("web1", "192.0.2.11"));
+                assert_eq!(host.herd().host("db1").map(|peer| peer.name()), Some("db1"));
                 Ok(())
             })
             .unwrap();

@@ -33,6 +33,14 @@ pub trait Look: Access + Copy {
         &self.context().herd().me
     }
 
+    /// Where other hosts reach this one: an IP address or a name.
+    ///
+    /// # Errors
+    /// When `herd.toml` does not say.
+    fn address(&self) -> Result<&str, HerdError> {
+        self.herd().host(self.name()).ok_or_else(|| HerdError::no_address(self.name()))?.address()
+    }
+
     /// All hosts, by role, with their addresses.
     fn herd(&self) -> Herd<'_> {
         Herd::new(self.context().herd())

@@ -26,7 +26,8 @@ pub enum PackageError {
     /// The package is in none of the host's repositories.
     #[error(
         "there is no package `{name}` in the repositories of this host\nhint: `apt-cache search {name}` on the host \
-         finds names that are like it; a package of another repository needs that repository first"
+         finds names that are like it, and `apt-cache showpkg {name}` what provides it if it is virtual; a package of \
+         another repository needs that repository first"
     )]
     NoSuchPackage {
         /// What was asked for.
