@@ -1,6 +1,7 @@
 //! What the macros write calls to. Nothing here is for people.
 
 pub use wb_core::context::{Context, MaxOut, Migration, Role as RoleDefinition, Spec, StaticWait, inventory};
+pub use wb_core::runner::main;
 
 use anyhow::Result;
 

@@ -41,6 +41,7 @@ mod host;
 pub mod http;
 pub mod link;
 mod look;
+mod macros;
 #[cfg(test)]
 mod machine;
 mod owed;
@@ -55,6 +56,7 @@ mod template;
 
 pub use host::{Host, View};
 pub use look::Look;
+pub use macros::{asset, chain, migration, role, runner, spec, template};
 pub use requirement::Unmet;
 pub use role::Role;
 pub use template::Template;

@@ -52,9 +52,7 @@ pub enum PackageError {
         source: CommandError,
     },
     /// The lists of packages can't be brought up to date.
-    #[error(
-        "could not update the lists of packages\nhint: run `apt-get update` on the host, and see which repository fails"
-    )]
+    #[error("could not update the lists of packages")]
     Update {
         /// Why.
         source: CommandError,

@@ -2,4 +2,4 @@
 
 pub use anyhow::{Context as _, Result, bail, ensure};
 
-pub use crate::{Host, Look, Outcome, Role, View, require};
+pub use crate::{Host, Look, Outcome, Role, View, asset, chain, migration, require, role, runner, spec, template};
