@@ -69,7 +69,12 @@ fn functions(resolved: &Resolved) -> BTreeMap<&str, &str> {
     spoken.collect()
 }
 
+/// The file that the macro stands in, where there is one whose crate can be judged. Examples in documentation have none:
+/// rustdoc says so in a variable.
 fn source_file() -> Option<PathBuf> {
+    if environment::var("UNSTABLE_RUSTDOC_TEST_PATH").is_some() {
+        return None;
+    }
     let file = Span::call_site().local_file()?;
     Some(environment::current_dir().ok()?.join(file))
 }

@@ -23,7 +23,7 @@ pub fn migration(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Declares a role.
 #[proc_macro_attribute]
 pub fn role(args: TokenStream, item: TokenStream) -> TokenStream {
-    role::expand(args.into(), item.into()).into()
+    role::expand(args.into(), &item.into()).into()
 }
 
 /// Declares a check that is true after a migration.

@@ -8,7 +8,7 @@ use wb_core::chain::source::{Errors, RoleArgs, role_name};
 
 use crate::migration::beside;
 
-pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = errors.check(syn::parse2::<RoleArgs>(args));
     let role = errors.check(syn::parse2::<ItemStruct>(item.clone()));

@@ -22,7 +22,7 @@ use text::{Piece, parse};
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let call = match syn::parse2::<Call>(input) {
         Ok(call) => call,
-        Err(error) => return failed("", error),
+        Err(error) => return failed("", &error),
     };
     let name = call.name.value();
     match filled(&call) {
@@ -30,7 +30,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
             let include = include(&name);
             quote!({ const _: &[u8] = #include; ::wb_stdlib::Template::new(#name, #filled) })
         }
-        Err(error) => failed(&name, error),
+        Err(error) => failed(&name, &error),
     }
 }
 
@@ -140,7 +140,7 @@ fn include(name: &str) -> TokenStream {
 }
 
 /// The error, and a value of the right type, so that it stays the only one.
-fn failed(name: &str, error: syn::Error) -> TokenStream {
+fn failed(name: &str, error: &syn::Error) -> TokenStream {
     let error = error.to_compile_error();
     quote!({ #error ::wb_stdlib::Template::new(#name, ::std::string::String::new()) })
 }

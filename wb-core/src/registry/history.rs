@@ -123,7 +123,7 @@ impl<'a> Walk<'a> {
             } else if seen.insert(commit.id()) {
                 let parents = self.parents(&commit);
                 stack.push((commit, true));
-                for parent in parents.into_iter().filter(|parent| !seen.contains(parent)) {
+                for parent in parents.into_iter().rev().filter(|parent| !seen.contains(parent)) {
                     stack.push((self.repository.find_commit(parent)?, false));
                 }
             }
