@@ -6,7 +6,7 @@ use wb_tests::drawing::{Repository, git, migration};
 
 /// The links in order and then what is wrong, with the names of the drawing in place of sha1s.
 fn verdict(repository: &Repository) -> String {
-    let resolved = resolve(repository.crate_dir()).unwrap();
+    let resolved = resolve(repository.crate_dir()).expect("a crate");
     let links = resolved.links.iter().map(|link| match link.is_draft() {
         true => format!("{} (draft)", link.name),
         false => format!("{} <{}>", link.name, link.sha1),
@@ -24,7 +24,7 @@ fn check(drawing: &str, mods: &[&str], expect: &str) {
 
 /// The text that the compiler shows, of the one mistake there is.
 fn text(repository: &Repository) -> String {
-    let resolved = resolve(repository.crate_dir()).unwrap();
+    let resolved = resolve(repository.crate_dir()).expect("a crate");
     let texts: Vec<String> = resolved.mistakes.iter().map(Mistake::text).collect();
     repository.with_names(&texts.join("\n"))
 }
@@ -320,7 +320,7 @@ fn a_worktree_has_the_same_chain() {
 
 /// Pins what is landed, as `cargo xtask new` does.
 fn pin(repository: &Repository) {
-    let resolved = resolve(repository.crate_dir()).unwrap();
+    let resolved = resolve(repository.crate_dir()).expect("a crate");
     repository.write("chain.lock", &Lock::pinning(&resolved.links).to_string());
 }
 
