@@ -112,9 +112,9 @@ pub enum DeployError {
 /// # Errors
 /// When it is refused, and when something on the way fails. The herd is told nothing then.
 pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deployed, DeployError> {
-    let operator = Operator::of(fleet)?;
-    refuse_unclean(fleet, &operator)?;
+    refuse_unclean(fleet)?;
     let herd = fleet.herd()?;
+    let operator = Operator::of(fleet)?;
     let key = signer(&operator, request)?;
     let newest = fetch(&operator, shell)?;
     let built = Carried::read(&build::runner(fleet, shell)?.path)?;
@@ -150,14 +150,14 @@ fn fetch(operator: &Operator, shell: &Shell) -> Result<Option<VerifiedChange>, O
 }
 
 /// What is wrong before anything is built: it costs a moment, building costs minutes.
-fn refuse_unclean(fleet: &Fleet, operator: &Operator) -> Result<(), DeployError> {
+fn refuse_unclean(fleet: &Fleet) -> Result<(), DeployError> {
     let resolved = resolve(&fleet.crate_dir)?;
     if !resolved.mistakes.is_empty() {
         return Err(DeployError::Mistakes(resolved.mistakes));
     }
     let draft = resolved.links.last().filter(|link| link.is_draft());
     let draft = draft.map(|link| Refusal::Draft { link: Box::new(link.clone()) });
-    let dirty = Some(operator.tree().dirty()?).filter(|files| !files.is_empty());
+    let dirty = Some(fleet.work_tree()?.dirty()?).filter(|files| !files.is_empty());
     let refusals: Vec<Refusal> = draft.into_iter().chain(dirty.map(|files| Refusal::Dirty { files })).collect();
     if refusals.is_empty() { Ok(()) } else { Err(DeployError::Refused(refusals)) }
 }

@@ -43,9 +43,14 @@ pub fn with_host(text: &str, host: &NewHost<'_>) -> Result<String, AddError> {
         return Err(AddError::Taken(host.name.to_owned()));
     }
     let mut document: DocumentMut = text.parse()?;
+    let end = document.trailing().as_str().unwrap_or_default().to_owned();
     let hosts = document.entry("hosts").or_insert_with(|| Item::Table(implicit_table()));
-    if let Some(hosts) = hosts.as_table_like_mut() {
-        hosts.insert(host.name, Item::Table(host_table(host)));
+    if let Item::Table(hosts) = hosts {
+        // What stands at the end of the file belongs to what is before it, and stays there.
+        hosts.insert(host.name, Item::Table(host_table(host, &end)));
+        document.set_trailing("");
+    } else if let Some(hosts) = hosts.as_table_like_mut() {
+        hosts.insert(host.name, Item::Table(host_table(host, "")));
     }
     Ok(document.to_string())
 }
@@ -67,13 +72,13 @@ fn implicit_table() -> Table {
     table
 }
 
-fn host_table(host: &NewHost<'_>) -> Table {
+fn host_table(host: &NewHost<'_>, before: &str) -> Table {
     let mut table = Table::new();
     table.insert("roles", value(host.roles.iter().map(String::as_str).collect::<Array>()));
     if let Some(address) = host.address {
         table.insert("address", value(address));
     }
-    table.decor_mut().set_prefix("\n");
+    table.decor_mut().set_prefix(format!("{before}\n"));
     table
 }
 
@@ -95,6 +100,11 @@ mod tests {
         let added = "[hosts.web1]\nroles = [\"web\"]\naddress = \"192.0.2.1\"\n";
         check(TEXT, "web1", &format!("{TEXT}\n{added}"));
         check("", "web1", &format!("\n{added}"));
+        let commented = "[herd]\n# remote = \"r\"\n";
+        check(commented, "web1", &format!("{commented}\n{added}"));
+        let inline = "hosts = { a = { roles = [] } }\n# end\n";
+        let expect = "hosts = { a = { roles = [] } , web1 = { roles = [\"web\"], address = \"192.0.2.1\" } }\n# end\n";
+        check(inline, "web1", expect);
     }
 
     #[test]

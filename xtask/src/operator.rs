@@ -82,6 +82,8 @@ pub enum OperatorError {
         key: PathBuf,
         /// The list.
         signers: PathBuf,
+        /// How the list would name whoever has the key.
+        principal: String,
     },
     /// The remote has lost changes that hosts have accepted.
     #[error("the remote has lost change {number}, which `{host}` has accepted: the log of changes was rewound")]
@@ -222,7 +224,8 @@ impl Operator {
     }
 
     fn not_allowed(&self, key: &SigningKey) -> OperatorError {
-        OperatorError::KeyNotAllowed { key: key.path().to_owned(), signers: self.signers_path.clone() }
+        let principal = self.tree.identity().email;
+        OperatorError::KeyNotAllowed { key: key.path().to_owned(), signers: self.signers_path.clone(), principal }
     }
 }
 

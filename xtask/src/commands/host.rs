@@ -2,11 +2,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use wb_core::registry::SigningKey;
+use wb_core::chain::nearest;
+use wb_core::registry::{SigningKey, resolve};
 use wb_core::system::files;
 
 use super::judge;
 use crate::admission::{self, AdmitError, Admitted};
+use crate::chain_file::ChainFileError;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, HERD_FILE};
 use crate::herd_file::{self, AddError, NewHost};
@@ -81,6 +83,7 @@ impl Host {
 impl Add {
     fn run(self, shell: &Shell) -> Result<(), Failure> {
         let fleet = Fleet::current().map_err(judge::fleet)?;
+        self.check_roles(&fleet)?;
         let path = fleet.herd_path();
         let host = NewHost { name: &self.name, roles: &self.roles, address: self.address.as_deref() };
         let text = herd_file::with_host(&files::read_text(&path)?, &host).map_err(|error| not_added(error, &path))?;
@@ -93,6 +96,18 @@ impl Add {
             self.name
         ));
         Ok(())
+    }
+}
+
+impl Add {
+    /// A source file that does not parse is no reason to refuse: `check` says what is wrong there.
+    fn check_roles(&self, fleet: &Fleet) -> Result<(), Failure> {
+        let Some(known) = resolve(&fleet.crate_dir)?.written.roles else { return Ok(()) };
+        let Some(role) = self.roles.iter().find(|role| !known.contains(*role)) else { return Ok(()) };
+        let unknown = ChainFileError::UnknownRole { role: role.clone(), known: known.clone() };
+        let meant = nearest(role, known.iter().map(String::as_str));
+        Err(Failure::usage(&unknown)
+            .hint_if(meant.map(|meant| format!("cargo xtask host add {} --role {meant}", self.name))))
     }
 }
 

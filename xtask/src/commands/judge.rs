@@ -7,6 +7,7 @@ use crate::deploy::plan::Refusal;
 use crate::failure::Failure;
 use crate::fleet::FleetError;
 use crate::operator::OperatorError;
+use crate::signers;
 use crate::signing_key::KeyError;
 
 /// The fleet can't be read.
@@ -52,12 +53,10 @@ pub(super) fn operator(error: OperatorError) -> Failure {
     match error {
         OperatorError::Fleet(error) => fleet(error),
         OperatorError::NoRemote => Failure::from(error).hint("git remote add origin URL"),
-        OperatorError::KeyNotAllowed { ref key, ref signers } => {
-            let public = crate::signers::public_half(key);
-            let line = "\"$(git config user.email) namespaces=\\\"git\\\" $(cat PUBLIC)\" >> SIGNERS";
-            let line = line.replace("PUBLIC", &public.display().to_string());
-            let line = line.replace("SIGNERS", &signers.display().to_string());
-            Failure::refused(&error).hint(format_args!("echo {line}"))
+        OperatorError::KeyNotAllowed { ref key, ref signers, ref principal } => {
+            let (public, signers) = (signers::public_half(key), signers.display());
+            let line = format!(r#"{principal} namespaces=\"git\" $(cat {})"#, public.display());
+            Failure::refused(&error).hint(format_args!("echo \"{line}\" >> {signers}"))
         }
         OperatorError::Rewound { ref remedy, .. } => Failure::refused(&error).hint_if(remedy.clone()),
         OperatorError::Newest { ref source } => Failure::refused(&error).because(source).hint_if(unsigned(source)),

@@ -50,7 +50,7 @@ pub enum Refusal {
         now: Option<Box<Link>>,
     },
     /// A host has a role that no code is written for.
-    #[error("herd.toml, line {line}, column {column}: the host `{host}` has the role `{role}`, and there is none of that name{}", did_you_mean(meant.as_deref()))]
+    #[error("herd.toml, line {line}, column {column}: the host `{host}` has the role `{role}`, and there is none of that name{} src/roles.rs has {}", did_you_mean_or(meant.as_deref(), ";"), known.join(", "))]
     UnknownRole {
         /// Counted from 1.
         line: usize,
@@ -62,6 +62,8 @@ pub enum Refusal {
         role: String,
         /// The role that was perhaps meant.
         meant: Option<String>,
+        /// The roles that there are.
+        known: Vec<String>,
     },
     /// A host is gone from the herd, and nobody said so.
     #[error("the host `{host}` is no longer in herd.toml")]
@@ -93,7 +95,7 @@ impl Refusal {
             Self::Dirty { .. } => "git status".into(),
             Self::Draft { link } => format!("git add --all && git commit -m 'Add the migration {}'", link.name),
             Self::Diverged { .. } => "git pull --rebase && cargo xtask chain".into(),
-            Self::UnknownRole { .. } => "cargo xtask chain".into(),
+            Self::UnknownRole { .. } => "cargo xtask check".into(),
             Self::Gone { host } => format!("cargo xtask deploy --remove {host}"),
             Self::StillThere { .. } => "cargo xtask host list".into(),
             Self::NeverThere { .. } => "cargo xtask status".into(),
@@ -149,7 +151,8 @@ pub fn unknown_roles(herd: &Herd, text: &str, known: &BTreeSet<String>) -> Vec<R
     let unknown = pairs.filter(|(_, role)| !known.contains(*role)).map(|(host, role)| {
         let (line, column) = place_of_role(text, host, role).unwrap_or((1, 1));
         let meant = nearest(role, known.iter().map(String::as_str)).map(str::to_owned);
-        Refusal::UnknownRole { line, column, host: host.clone(), role: role.clone(), meant }
+        let known = known.iter().map(|known| format!("`{known}`")).collect();
+        Refusal::UnknownRole { line, column, host: host.clone(), role: role.clone(), meant, known }
     });
     unknown.collect()
 }
@@ -191,8 +194,12 @@ fn instead(now: Option<&Link>) -> String {
     now.map_or_else(|| "now it is missing".to_owned(), |link| format!("now {link} stands in its place"))
 }
 
+fn did_you_mean_or(meant: Option<&str>, otherwise: &str) -> String {
+    meant.map_or_else(|| otherwise.to_owned(), |meant| did_you_mean(Some(meant)))
+}
+
 fn did_you_mean(meant: Option<&str>) -> String {
-    meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
+    meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -271,10 +278,11 @@ mod tests {
 
     #[test]
     fn a_role_that_there_is_not_is_named_with_its_place() {
-        let herd = "[hosts.web1]\nroles = [\"web\", \"wbe\"]\n[hosts.db1]\nroles = [\"cache\"]\n";
-        let cache = "herd.toml, line 4, column 10: the host `db1` has the role `cache`, and there is none of that name";
-        let wbe = "herd.toml, line 2, column 17: the host `web1` has the role `wbe`, and there is none of that name; \
-                   did you mean `web`?";
+        let herd = "[hosts.web1]\nroles = [\"web\", \"wep\"]\n[hosts.db1]\nroles = [\"cache\"]\n";
+        let cache = "herd.toml, line 4, column 10: the host `db1` has the role `cache`, and there is none of that name; \
+                     src/roles.rs has `database`, `web`";
+        let wbe = "herd.toml, line 2, column 17: the host `web1` has the role `wep`, and there is none of that name, \
+                   did you mean `web`? src/roles.rs has `database`, `web`";
         check(&chain(&["a", "b"]), herd, &[], &[cache, wbe]);
     }
 
@@ -285,7 +293,7 @@ mod tests {
         check(&chain, herd, &[], &["the host `db1` is no longer in herd.toml"]);
         check(&chain, herd, &["db1"], &[]);
         check(&chain, HERD, &["db1"], &["the host `db1` is to be removed, and still stands in herd.toml"]);
-        let never = "the host `web2` is to be removed, and the herd has none of that name; did you mean `web1`?";
+        let never = "the host `web2` is to be removed, and the herd has none of that name, did you mean `web1`?";
         check(&chain, HERD, &["web2"], &[never]);
     }
 
