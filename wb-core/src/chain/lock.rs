@@ -4,7 +4,7 @@
 //! every landed file out of history; it survives moving house; and it can be built where there is no history. Commands
 //! that only read never write it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -85,10 +85,10 @@ impl Lock {
         Self { digest_version: DIGEST_VERSION, pins: landed.map(pin).collect() }
     }
 
-    /// The pin of the link with this name.
+    /// The pins by the names of their links.
     #[must_use]
-    pub fn pin(&self, name: &str) -> Option<&Pin> {
-        self.pins.iter().find(|pin| pin.name == name)
+    pub fn by_name(&self) -> BTreeMap<&str, &Pin> {
+        self.pins.iter().map(|pin| (pin.name.as_str(), pin)).collect()
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ancestry::Ancestry;
-use super::{DIGEST_VERSION, Declared, Digest, Facts, Link, Lock, Mistake, Named, Reach, Sha1, Source, Wait};
+use super::{DIGEST_VERSION, Declared, Digest, Facts, Link, Lock, Mistake, Named, Pin, Reach, Sha1, Source, Wait};
 
 /// The chain as it should be, and what is wrong with the chain as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,19 +58,20 @@ struct Case<'a> {
     uncertain: BTreeSet<&'a str>,
     ancestry: Ancestry,
     landed: BTreeMap<&'a str, Place>,
+    pins: BTreeMap<&'a str, &'a Pin>,
     /// The landed names with a file and a `mod` line, in the order of the `mod` lines.
     listed: Vec<&'a str>,
     /// The same in the order of the commits.
     ordered: Vec<&'a str>,
 }
 
-/// Where a landed link stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a landed link stands. Older places are less, as far as places can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
-    /// At this commit of the history.
-    Commit(usize),
     /// At the pin with this number; its commit is not in the history that can be seen, and so before all that is.
     Pin(usize),
+    /// At this commit of the history.
+    Commit(usize),
 }
 
 impl<'a> Case<'a> {
@@ -87,6 +88,7 @@ impl<'a> Case<'a> {
             uncertain,
             ancestry,
             landed: BTreeMap::new(),
+            pins: lock.by_name(),
             listed: Vec::new(),
             ordered: Vec::new(),
         };
@@ -135,11 +137,8 @@ impl<'a> Case<'a> {
     }
 
     fn has_file(&self, name: &str) -> bool {
-        self.source(name).is_some() || self.is_unreadable(name)
-    }
-
-    fn is_unreadable(&self, name: &str) -> bool {
-        self.facts.written.unreadable.iter().any(|other| stem(&other.file) == Some(name))
+        let mut unreadable = self.facts.written.unreadable.iter();
+        self.source(name).is_some() || unreadable.any(|other| stem(&other.file) == Some(name))
     }
 
     fn source(&self, name: &str) -> Option<&'a Source> {
@@ -169,6 +168,16 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// That commit, and those that moved the crate: such a commit introduces every file again where it lies now, so that
+    /// a link that is not pinned could not be told from one that was written in it.
+    fn commits_of(&self, name: &str) -> BTreeSet<usize> {
+        let moved = &self.facts.history.moved;
+        let has_moved =
+            !moved.is_empty() && self.pins.get(name).is_some_and(|pin| moved.contains(&(pin.name.clone(), pin.sha1)));
+        let movers = self.introduced.get(name).filter(|_| has_moved).into_iter().flatten().copied();
+        movers.chain(self.commit(name)).collect()
+    }
+
     fn named(&self, name: &str) -> Named {
         Named { name: name.to_owned(), sha1: self.sha1(name) }
     }
@@ -188,18 +197,26 @@ impl<'a> Case<'a> {
 
     /// The listed links in the order of their commits; where that leaves a choice, in the order of the `mod` lines.
     fn in_order(&self) -> Vec<&'a str> {
-        let mut ordered = Vec::with_capacity(self.listed.len());
-        let mut waiting: Vec<(&str, usize)> = self.listed.iter().map(|name| (*name, self.earlier(name))).collect();
+        let mut ordered = self.listed.clone();
+        ordered.sort_by_key(|name| self.landed.get(name));
+        if self.is_chain(&ordered) { ordered } else { self.partly_in_order() }
+    }
+
+    /// Whether of any two neighbours, and so of any two, one is before the other.
+    fn is_chain(&self, ordered: &[&str]) -> bool {
+        ordered.windows(2).all(|pair| self.is_before(pair[0], pair[1]))
+    }
+
+    fn partly_in_order(&self) -> Vec<&'a str> {
+        let earlier = |name: &str| self.listed.iter().filter(|other| self.is_before(other, name)).count();
+        let mut waiting: Vec<(&str, usize)> = self.listed.iter().map(|name| (*name, earlier(name))).collect();
+        let mut ordered = Vec::with_capacity(waiting.len());
         while let Some(index) = waiting.iter().position(|(_, earlier)| *earlier == 0) {
             let (next, _) = waiting.remove(index);
             waiting.iter_mut().filter(|(name, _)| self.is_before(next, name)).for_each(|(_, earlier)| *earlier -= 1);
             ordered.push(next);
         }
         ordered
-    }
-
-    fn earlier(&self, name: &str) -> usize {
-        self.listed.iter().filter(|other| self.is_before(other, name)).count()
     }
 
     /// The listed names that are not landed, and can't be.
@@ -258,11 +275,11 @@ fn unreadable(facts: &Facts) -> Vec<Mistake> {
 
 fn disagreeing_pins(case: &Case<'_>) -> Vec<Mistake> {
     let complete = case.facts.history.reach == Reach::Complete;
-    let disagrees = |pin: &&super::Pin| match case.commit(&pin.name) {
+    let disagrees = |pin: &&Pin| match case.commit(&pin.name) {
         Some(commit) => case.facts.history.commits[commit].sha1 != pin.sha1,
         None => complete,
     };
-    let mistake = |pin: &super::Pin| Mistake::PinDisagrees {
+    let mistake = |pin: &Pin| Mistake::PinDisagrees {
         name: pin.name.clone(),
         pin: pin.sha1,
         found: case.sha1(&pin.name).filter(|found| *found != pin.sha1),
@@ -271,7 +288,7 @@ fn disagreeing_pins(case: &Case<'_>) -> Vec<Mistake> {
 }
 
 fn introduced_twice(case: &Case<'_>) -> Vec<Mistake> {
-    let unpinned = case.introduced.iter().filter(|(name, _)| case.lock.pin(name).is_none());
+    let unpinned = case.introduced.iter().filter(|(name, _)| !case.pins.contains_key(*name));
     let twice = |(name, commits): (&&str, &Vec<usize>)| {
         let first = case.origin(name)?;
         let second = *commits.iter().find(|other| **other != first && !case.ancestry.is_before(first, **other))?;
@@ -291,25 +308,24 @@ fn introduced_by_merge(case: &Case<'_>) -> Vec<Mistake> {
 }
 
 fn shared_commits(case: &Case<'_>) -> Vec<Mistake> {
-    let commits: BTreeSet<usize> = case.listed.iter().filter_map(|name| case.commit(name)).collect();
-    let shared = |position: usize| {
-        let commit = &case.facts.history.commits[position];
-        // A commit that moved the crate introduces every file again where it lies now: pinned links have their place
-        // elsewhere, but a link that is not pinned could not be told from one that was written in that commit.
-        let moved = |name: &str| {
-            let pin = case.lock.pin(name);
-            pin.is_some_and(|pin| case.facts.history.moved.contains(&(pin.name.clone(), pin.sha1)))
-        };
-        let is_shared = |name: &&&str| {
-            case.commit(name) == Some(position) || moved(name) && commit.introduces.iter().any(|other| other == *name)
-        };
-        let names: Vec<String> = case.listed.iter().filter(is_shared).map(|name| (*name).to_owned()).collect();
-        (names.len() > 1).then_some(Mistake::SharedCommit { sha1: commit.sha1, names })
+    let mut commits: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for name in &case.listed {
+        case.commits_of(name)
+            .into_iter()
+            .for_each(|commit| commits.entry(commit).or_default().push((*name).to_owned()));
+    }
+    let is_shared = |(commit, names): &(usize, Vec<String>)| {
+        names.len() > 1 && names.iter().any(|name| case.commit(name) == Some(*commit))
     };
-    commits.into_iter().filter_map(shared).collect()
+    let sha1 = |commit: usize| case.facts.history.commits[commit].sha1;
+    let shared = commits.into_iter().filter(is_shared);
+    shared.map(|(commit, names)| Mistake::SharedCommit { sha1: sha1(commit), names }).collect()
 }
 
 fn divergences(case: &Case<'_>) -> Vec<Mistake> {
+    if case.is_chain(&case.ordered) {
+        return Vec::new();
+    }
     let diverged = |(index, link): (usize, &&str)| {
         let earlier = &case.ordered[..index];
         let first = earlier.iter().position(|other| case.diverge(other, link))?;
@@ -341,7 +357,7 @@ fn deleted(case: &Case<'_>) -> Vec<Mistake> {
 fn edited(case: &Case<'_>) -> Vec<Mistake> {
     let edited = |name: &&str| {
         let (now, before) = (&case.source(name)?.content, case.facts.history.landed.get(*name));
-        let pinned = case.lock.pin(name).filter(|pin| Some(pin.sha1) == case.sha1(name)).map(|pin| pin.digest);
+        let pinned = case.pins.get(*name).filter(|pin| Some(pin.sha1) == case.sha1(name)).map(|pin| pin.digest);
         let pinned = pinned.filter(|_| case.lock.digest_version == DIGEST_VERSION);
         let digest: Digest = pinned.or_else(|| before.map(super::Content::digest))?;
         (digest != now.digest()).then(|| Mistake::Edited {

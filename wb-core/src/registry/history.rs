@@ -59,16 +59,21 @@ fn unreadable(error: &git2::Error) -> Reach {
 }
 
 fn look(repository: &Repository, place: &str, written: &Written, lock: Option<&Lock>) -> Result<History, git2::Error> {
+    // Git checks objects when it fetches them, and `git fsck` when somebody asks. To hash each again here would take
+    // longer than all the rest.
+    git2::opts::strict_hash_verification(false);
     let walk = Walk::new(repository, place);
     let mut commits = walk.commits()?;
-    let is_pinned = |name: &str| lock.is_some_and(|lock| lock.pin(name).is_some());
-    let strangers = walk.strangers(&commits, |name| !written.files.contains_key(name) && !is_pinned(name));
+    let pins = lock.map(Lock::by_name).unwrap_or_default();
+    let strangers = walk.strangers(&commits, |name| !written.files.contains_key(name) && !pins.contains_key(name));
     commits.iter_mut().for_each(|commit| commit.introduces.retain(|name| !strangers.contains(name)));
-    let moved = walk.moved_pins(&commits, lock);
-    let landed = walk.landed(&commits, written, lock);
+    let moved = walk.moved_pins(&commits, &pins);
+    let landed = walk.landed(&commits, written, &pins);
     let reach = if walk.cuts.is_empty() { Reach::Complete } else { Reach::Shallow };
     Ok(History { reach, commits, landed, moved })
 }
+
+type Pins<'a> = BTreeMap<&'a str, &'a Pin>;
 
 /// One reading of a repository.
 struct Walk<'a> {
@@ -160,10 +165,9 @@ impl<'a> Walk<'a> {
     }
 
     /// Pins whose commit added the file where the crate lay then.
-    fn moved_pins(&self, commits: &[Commit], lock: Option<&Lock>) -> BTreeSet<(String, Sha1)> {
+    fn moved_pins(&self, commits: &[Commit], pins: &Pins<'_>) -> BTreeSet<(String, Sha1)> {
         let known: HashMap<Sha1, &Commit> = commits.iter().map(|commit| (commit.sha1, commit)).collect();
-        let pins = lock.map(|lock| lock.pins.as_slice()).unwrap_or_default().iter();
-        let elsewhere = pins.filter(|pin| match known.get(&pin.sha1) {
+        let elsewhere = pins.values().filter(|pin| match known.get(&pin.sha1) {
             Some(commit) => !commit.introduces.contains(&pin.name) && self.added_anywhere(pin),
             None => false,
         });
@@ -182,11 +186,11 @@ impl<'a> Walk<'a> {
     }
 
     /// What landed files said, where somebody must compare.
-    fn landed(&self, commits: &[Commit], written: &Written, lock: Option<&Lock>) -> BTreeMap<String, Content> {
+    fn landed(&self, commits: &[Commit], written: &Written, pins: &Pins<'_>) -> BTreeMap<String, Content> {
         let mut landed = BTreeMap::new();
         for (name, sha1) in introductions(commits) {
             let Some(now) = written.files.get(name) else { continue };
-            let pin = lock.and_then(|lock| lock.pin(name));
+            let pin = pins.get(name);
             let is_settled = pin.is_some_and(|pin| pin.digest == now.content.digest() || pin.sha1 != sha1);
             if is_settled || landed.contains_key(name) {
                 continue;
