@@ -87,7 +87,7 @@ fn plain(tokens: TokenStream) -> Vec<TokenTree> {
         _ => false,
     };
     let is_hash = |index: usize| matches!(&tokens[index], TokenTree::Punct(punct) if punct.as_char() == '#');
-    let kept = (0..tokens.len()).filter(|index| !is_doc(*index) && !(is_hash(*index) && is_doc(index + 1)));
+    let kept = (0..tokens.len()).filter(|index| !(is_doc(*index) || is_hash(*index) && is_doc(index + 1)));
     kept.map(|index| tokens[index].clone()).collect()
 }
 
