@@ -1,2 +1,7 @@
-//! skeleton
-fn main() {}
+//! An example fleet: a load balancer, web servers and a database. What runs on its hosts is `wildebeest`, with all
+//! migrations compiled in.
+
+mod chain;
+mod roles;
+
+wb_stdlib::runner!();

@@ -1,0 +1,3 @@
+//! The order of the migrations, oldest first.
+
+wb_stdlib::chain!();
