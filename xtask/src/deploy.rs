@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use wb_core::agent::RUNNER_FILE;
-use wb_core::chain::{Chain, Digest, Mistake};
+use wb_core::chain::{Chain, ChainError, Digest, Link, Mistake, Sha1};
 use wb_core::change::{Manifest, RolePolicy, Runner};
-use wb_core::registry::{NewCommit, ObjectError, RefName, RefUpdate, SigningKey, VerifiedChange, resolve};
+use wb_core::context::MaxOut;
+use wb_core::herd::Herd;
+use wb_core::registry::{NewCommit, ObjectError, RefName, RefUpdate, Resolved, SigningKey, VerifiedChange, resolve};
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError, FileError, files};
 
@@ -69,6 +71,18 @@ pub enum DeployError {
     /// The chain has mistakes.
     #[error("the chain has mistakes")]
     Mistakes(Vec<Mistake>),
+    /// The links are no chain.
+    #[error("the migrations are no chain")]
+    Chain {
+        /// Why.
+        source: ChainError,
+    },
+    /// What was built is another fleet's runner, or an older one.
+    #[error("the runner that was built has another chain than this fleet, up to {}: do two fleets share a target directory?", ended(tip.as_deref()))]
+    RunnerDiffers {
+        /// The last link of its chain.
+        tip: Option<Box<Link>>,
+    },
     /// The fleet can't be read.
     #[error(transparent)]
     Fleet(#[from] FleetError),
@@ -112,21 +126,19 @@ pub enum DeployError {
 /// # Errors
 /// When it is refused, and when something on the way fails. The herd is told nothing then.
 pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deployed, DeployError> {
-    refuse_unclean(fleet)?;
-    let herd = fleet.herd()?;
+    let source = Source::read(fleet)?;
     let operator = Operator::of(fleet)?;
     let key = signer(&operator, request)?;
     let newest = fetch(&operator, shell)?;
-    let built = Carried::read(&build::runner(fleet, shell)?.path)?;
-    let proposal = Proposal {
-        source: operator.tree().head()?,
-        chain: &built.says.chain,
-        roles: &built.says.roles,
-        herd: &herd,
-        herd_text: &files::read_text(fleet.herd_path())?,
-        remove: &request.remove,
-    };
     let before = newest.as_ref().map(|change| &change.manifest);
+    // Refusing costs a moment, building minutes: the whole plan is made with what the source says first.
+    plan::plan(before, &source.proposal(&source.chain, &source.roles, &request.remove))
+        .map_err(DeployError::Refused)?;
+    let built = Carried::read(&build::runner(fleet, shell)?.path)?;
+    if built.says.chain != source.chain {
+        return Err(DeployError::RunnerDiffers { tip: built.says.chain.tip().cloned().map(Box::new) });
+    }
+    let proposal = source.proposal(&built.says.chain, &built.says.roles, &request.remove);
     let (mut manifest, difference) = plan::plan(before, &proposal).map_err(DeployError::Refused)?;
     let known = before.filter(|before| difference.is_empty() && built.is_in(before)).map(|before| before.number);
     let end = match (known, key) {
@@ -140,6 +152,54 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     Ok(Deployed { difference, end })
 }
 
+/// What the fleet says, all of it committed.
+struct Source {
+    commit: Sha1,
+    chain: Chain,
+    roles: BTreeMap<String, RolePolicy>,
+    herd: Herd,
+    herd_text: String,
+}
+
+impl Source {
+    fn read(fleet: &Fleet) -> Result<Self, DeployError> {
+        let resolved = resolve(&fleet.crate_dir)?;
+        if !resolved.mistakes.is_empty() {
+            return Err(DeployError::Mistakes(resolved.mistakes));
+        }
+        let tree = fleet.work_tree()?;
+        refuse_unclean(&resolved, tree.dirty()?)?;
+        // How a role takes turns is code, and only the runner knows it.
+        let unknown = RolePolicy { max_out: MaxOut::Hosts(1) };
+        let roles = resolved.written.roles.unwrap_or_default();
+        Ok(Self {
+            commit: tree.head()?,
+            chain: Chain::new(resolved.links).map_err(|source| DeployError::Chain { source })?,
+            roles: roles.into_iter().map(|role| (role, unknown)).collect(),
+            herd: fleet.herd()?,
+            herd_text: files::read_text(fleet.herd_path())?,
+        })
+    }
+
+    fn proposal<'a>(
+        &'a self,
+        chain: &'a Chain,
+        roles: &'a BTreeMap<String, RolePolicy>,
+        remove: &'a BTreeSet<String>,
+    ) -> Proposal<'a> {
+        let Self { commit: source, herd, herd_text, .. } = self;
+        Proposal { source: *source, chain, roles, herd, herd_text, remove }
+    }
+}
+
+fn refuse_unclean(resolved: &Resolved, dirty: Vec<String>) -> Result<(), DeployError> {
+    let draft = resolved.links.last().filter(|link| link.is_draft());
+    let draft = draft.map(|link| Refusal::Draft { link: Box::new(link.clone()) });
+    let dirty = Some(dirty).filter(|files| !files.is_empty()).map(|files| Refusal::Dirty { files });
+    let refusals: Vec<Refusal> = draft.into_iter().chain(dirty).collect();
+    if refusals.is_empty() { Ok(()) } else { Err(DeployError::Refused(refusals)) }
+}
+
 /// The newest change on the remote, after making sure that the remote has lost none.
 fn fetch(operator: &Operator, shell: &Shell) -> Result<Option<VerifiedChange>, OperatorError> {
     let _progress = shell.begin(format!("asking {}", operator.registry().url()));
@@ -147,19 +207,6 @@ fn fetch(operator: &Operator, shell: &Shell) -> Result<Option<VerifiedChange>, O
     let newest = operator.newest()?;
     operator.refuse_rewound(newest.as_ref())?;
     Ok(newest)
-}
-
-/// What is wrong before anything is built: it costs a moment, building costs minutes.
-fn refuse_unclean(fleet: &Fleet) -> Result<(), DeployError> {
-    let resolved = resolve(&fleet.crate_dir)?;
-    if !resolved.mistakes.is_empty() {
-        return Err(DeployError::Mistakes(resolved.mistakes));
-    }
-    let draft = resolved.links.last().filter(|link| link.is_draft());
-    let draft = draft.map(|link| Refusal::Draft { link: Box::new(link.clone()) });
-    let dirty = Some(fleet.work_tree()?.dirty()?).filter(|files| !files.is_empty());
-    let refusals: Vec<Refusal> = draft.into_iter().chain(dirty.map(|files| Refusal::Dirty { files })).collect();
-    if refusals.is_empty() { Ok(()) } else { Err(DeployError::Refused(refusals)) }
 }
 
 /// A dry run needs no key.
@@ -249,4 +296,8 @@ impl Carried {
         let runner = Runner { sha256: self.sha256, commit, reference: name.to_string() };
         Ok((runner, RefUpdate { name, expected: None, new: Some(commit) }))
     }
+}
+
+fn ended(tip: Option<&Link>) -> String {
+    tip.map_or_else(|| "no migration".to_owned(), ToString::to_string)
 }

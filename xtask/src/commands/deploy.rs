@@ -66,6 +66,7 @@ fn judged(error: DeployError) -> Failure {
     match error {
         DeployError::Refused(refusals) => judge::refusals(&refusals),
         DeployError::Mistakes(mistakes) => judge::all_mistakes(&mistakes),
+        DeployError::RunnerDiffers { .. } => Failure::from(error).hint("CARGO_TARGET_DIR=target cargo xtask deploy"),
         DeployError::Fleet(error) => judge::fleet(error),
         DeployError::Operator(error) => judge::operator(error),
         DeployError::Key(error) => judge::key(error),

@@ -83,7 +83,7 @@ impl Host {
 impl Add {
     fn run(self, shell: &Shell) -> Result<(), Failure> {
         let fleet = Fleet::current().map_err(judge::fleet)?;
-        self.check_roles(&fleet)?;
+        check_roles(&fleet, &self.name, &self.roles)?;
         let path = fleet.herd_path();
         let host = NewHost { name: &self.name, roles: &self.roles, address: self.address.as_deref() };
         let text = herd_file::with_host(&files::read_text(&path)?, &host).map_err(|error| not_added(error, &path))?;
@@ -99,16 +99,13 @@ impl Add {
     }
 }
 
-impl Add {
-    /// A source file that does not parse is no reason to refuse: `check` says what is wrong there.
-    fn check_roles(&self, fleet: &Fleet) -> Result<(), Failure> {
-        let Some(known) = resolve(&fleet.crate_dir)?.written.roles else { return Ok(()) };
-        let Some(role) = self.roles.iter().find(|role| !known.contains(*role)) else { return Ok(()) };
-        let unknown = ChainFileError::UnknownRole { role: role.clone(), known: known.clone() };
-        let meant = nearest(role, known.iter().map(String::as_str));
-        Err(Failure::usage(&unknown)
-            .hint_if(meant.map(|meant| format!("cargo xtask host add {} --role {meant}", self.name))))
-    }
+/// A source file that does not parse is no reason to refuse: `check` says what is wrong there.
+fn check_roles<'a>(fleet: &Fleet, host: &str, roles: impl IntoIterator<Item = &'a String>) -> Result<(), Failure> {
+    let Some(known) = resolve(&fleet.crate_dir)?.written.roles else { return Ok(()) };
+    let Some(role) = roles.into_iter().find(|role| !known.contains(*role)) else { return Ok(()) };
+    let unknown = ChainFileError::UnknownRole { role: role.clone(), known: known.clone() };
+    let meant = nearest(role, known.iter().map(String::as_str));
+    Err(Failure::usage(&unknown).hint_if(meant.map(|meant| format!("cargo xtask host add {host} --role {meant}"))))
 }
 
 fn not_added(error: AddError, path: &std::path::Path) -> Failure {
@@ -125,6 +122,7 @@ impl Admit {
         let herd = fleet.herd().map_err(judge::fleet)?;
         let missing = || not_admitted(AdmitError::NotInHerd { name: self.name.clone() }, None);
         let entry = herd.hosts.get(&self.name).ok_or_else(missing)?;
+        check_roles(&fleet, &self.name, &entry.roles)?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
         let key = SigningKey::new(signing_key::find(self.key, operator.tree()).map_err(judge::key)?);
         let admitted = admission::admit(&operator, &self.name, entry, self.fingerprint.as_deref(), &key);
