@@ -79,4 +79,17 @@ mod tests {
     fn the_command_line_is_sound() {
         CommandLine::command().debug_assert();
     }
+    #[test]
+    fn every_command_explains_itself() {
+        let mut all = CommandLine::command();
+        all.build();
+        insta::assert_snapshot!(help(&mut all));
+    }
+
+    fn help(command: &mut clap::Command) -> String {
+        let text = command.render_long_help();
+        let own = format!("$ {} --help\n{text}\n", command.get_bin_name().unwrap_or_default());
+        let inner = command.get_subcommands_mut().filter(|inner| inner.get_name() != "help");
+        inner.fold(own, |text, inner| text + &help(inner))
+    }
 }

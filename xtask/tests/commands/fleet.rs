@@ -1,0 +1,198 @@
+//! A fleet of one's own: made, built, checked and extended by the real commands, with nothing of the user's around.
+
+use crate::support::{Scratch, said};
+use wb_core::system::files;
+
+#[test]
+fn a_new_fleet_compiles_and_its_chain_holds() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let subjects = scratch.git(&fleet, &["log", "--reverse", "--format=%an <%ae> %s"]);
+    let author = "wildebeest <wildebeest@localhost>";
+    assert_eq!(subjects, format!("{author} Start a fleet\n{author} Add the migration base_packages"));
+    let compiled = scratch.cargo(&fleet, &["check", "--workspace"]);
+    assert_eq!(compiled.code, 0, "{}", compiled.error_text());
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check"])), @r"
+    the chain holds: 1 migration, `base_packages` (0000000)
+    exit code 0
+    ");
+    assert_eq!(scratch.git(&fleet, &["status", "--porcelain"]), "", "building and checking write nothing");
+}
+
+#[test]
+fn a_new_migration_compiles_and_pins_those_before() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let made = scratch.xtask(&fleet, &["new", "install_nginx", "--role", "server"]);
+    insta::assert_snapshot!(said(&scratch, &made), @r"
+    next: write it, then git add --all && git commit -m 'Add the migration install_nginx'
+    wrote SCRATCH/fleet/migrations/src/chain/install_nginx.rs
+    exit code 0
+    ");
+    let source = files::read_text(fleet.join("migrations/src/chain/install_nginx.rs")).unwrap();
+    assert!(source.trim_end().ends_with("Ok(())\n}"), "{source}");
+    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    assert_eq!(compiled.code, 0, "{}", compiled.error_text());
+    assert!(!compiled.error_text().contains("warning"), "{}", compiled.error_text());
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["chain"])), @r"
+    #  sha1     name           role    state
+    1  0000000  base_packages  server  pinned
+    2  -        install_nginx  server  draft
+    exit code 0
+    ");
+    assert_eq!(scratch.git(&fleet, &["log", "--oneline"]).lines().count(), 2, "`new` commits nothing");
+}
+
+#[test]
+fn the_chain_as_json_has_whole_sha1s() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let output = scratch.xtask(&fleet.join("migrations/src"), &["chain", "--json"]);
+    let links: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let introduced = scratch.git(&fleet, &["rev-parse", "HEAD"]);
+    assert_eq!((links[0]["sha1"].as_str(), links[0]["name"].as_str()), (Some(&*introduced), Some("base_packages")));
+}
+
+#[test]
+fn what_new_refuses_changes_nothing() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let check = |name: &str, role: &str, expect: &str| {
+        let output = scratch.xtask(&fleet, &["new", name, "--role", role]);
+        assert_eq!((output.code, output.error_text().as_str()), (2, expect));
+        assert_eq!(scratch.git(&fleet, &["status", "--porcelain"]), "");
+    };
+    let roles = "the roles of src/roles.rs are `server`";
+    check("a", "sever", &format!("error: there is no role `sever`; {roles}\nhint: cargo xtask new a --role server"));
+    check("a", "cache", &format!("error: there is no role `cache`; {roles}"));
+    let taken = "error: the name `base_packages` is taken: a name is never used twice\nhint: cargo xtask chain";
+    check("base_packages", "server", taken);
+    check("fn", "server", "error: `fn` is no name for a migration: Rust keeps that word for itself");
+}
+
+#[test]
+fn mistakes_in_the_chain_are_all_told() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    files::remove(fleet.join("migrations/src/chain/base_packages.rs")).unwrap();
+    files::write(fleet.join("migrations/src/chain/stray.rs"), "", 0o644).unwrap();
+    let output = scratch.xtask(&fleet, &["check"]);
+    let text = said(&scratch, &output);
+    assert_eq!(output.code, 1, "{text}");
+    assert!(
+        text.contains("`base_packages` (0000000) landed, and its file src/chain/base_packages.rs is gone"),
+        "{text}"
+    );
+    assert!(text.contains("stray"), "{text}");
+}
+
+#[test]
+fn a_directory_with_something_in_it_is_refused() {
+    let scratch = Scratch::new();
+    files::create_dir(scratch.path("full")).unwrap();
+    files::write(scratch.path("full/mine"), "precious", 0o644).unwrap();
+    let output = scratch.xtask(&scratch.path("home"), &["init", "../full"]);
+    insta::assert_snapshot!(said(&scratch, &output), @r"
+    error: ../full exists and is not empty
+    hint: cargo xtask init ANOTHER_DIR
+    exit code 2
+    ");
+    assert_eq!(files::list(scratch.path("full")).unwrap(), [scratch.path("full/mine")]);
+}
+
+#[test]
+fn a_fleet_may_carry_wildebeest_with_it() {
+    let scratch = Scratch::new();
+    let made = scratch.xtask(&scratch.path("home"), &["init", "../fleet"]);
+    assert_eq!(made.code, 0, "{}", made.error_text());
+    let fleet = scratch.path("fleet");
+    let metadata = scratch.cargo(
+        &fleet,
+        &["metadata", "--locked", "--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu"],
+    );
+    assert_eq!(metadata.code, 0, "{}", metadata.error_text());
+    let text = metadata.text();
+    assert!(text.contains(&format!("{}/vendor/wildebeest/wb-core", fleet.display())), "it builds from its own copy");
+    assert_eq!(scratch.git(&fleet, &["status", "--porcelain"]), "");
+    assert_eq!(scratch.xtask(&fleet, &["check"]).code, 0);
+}
+
+#[test]
+fn a_host_is_written_into_the_herd() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let add = |args: &[&str]| said(&scratch, &scratch.xtask(&fleet, &[&["host", "add"], args].concat()));
+    insta::assert_snapshot!(add(&["web1", "--role", "server", "--address", "192.0.2.1"]), @r"
+    next: commit herd.toml, copy allowed_signers and the runner to the machine, and run there:
+      wildebeest enroll --name web1 --remote URL --allowed-signers allowed_signers
+    added `web1` to SCRATCH/fleet/migrations/herd.toml
+    exit code 0
+    ");
+    insta::assert_snapshot!(add(&["web1", "--role", "server"]), @r"
+    error: the name `web1` is taken
+    hint: cargo xtask host list
+    exit code 2
+    ");
+    insta::assert_snapshot!(add(&["web2", "--role", "srever"]), @"
+    error: there is no role `srever`; the roles of src/roles.rs are `server`
+    hint: cargo xtask host add web2 --role server
+    exit code 2
+    ");
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["host", "list"])), @r"
+    name  roles   address    machine   key
+    web1  server  192.0.2.1  none yet
+    note: there is no remote yet, so no machine can have enrolled
+    exit code 0
+    ");
+}
+
+#[test]
+fn what_is_not_committed_is_not_deployed() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let deploy = || said(&scratch, &scratch.xtask(&fleet, &["deploy"]));
+    scratch.xtask(&fleet, &["new", "install_nginx", "--role", "server"]);
+    insta::assert_snapshot!(deploy(), @r"
+    error: the migration `install_nginx` (draft) is not committed
+    hint: git add --all && git commit -m 'Add the migration install_nginx'
+    error: files differ from the commit that would be deployed: migrations/chain.lock, migrations/src/chain.rs, migrations/src/chain/install_nginx.rs
+    hint: git status
+    exit code 1
+    ");
+    scratch.git(&fleet, &["add", "--all"]);
+    scratch.git(&fleet, &["commit", "--quiet", "-m", "Add the migration install_nginx"]);
+    insta::assert_snapshot!(deploy(), @r"
+    error: there is no remote: herd.toml names none, and the repository has no `origin`
+    hint: git remote add origin URL
+    exit code 3
+    ");
+    scratch.git(&fleet, &["remote", "add", "origin", "/no/such/repository"]);
+    insta::assert_snapshot!(deploy(), @"
+    error: there is no SSH key to sign changes with: looked for SCRATCH/home/.ssh/id_ed25519, SCRATCH/home/.ssh/id_ecdsa, SCRATCH/home/.ssh/id_rsa
+    hint: ssh-keygen -t ed25519 -f ~/.ssh/id_ed25519
+    exit code 3
+    ");
+}
+
+#[test]
+fn a_herd_with_a_typo_is_refused_with_its_place() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let check = |herd: &str, expect: &str| {
+        files::write(fleet.join("migrations/herd.toml"), herd, 0o644).unwrap();
+        let output = scratch.xtask(&fleet, &["check"]);
+        assert_eq!(output.code, 1);
+        assert!(output.error_text().contains(expect), "{}", output.error_text());
+    };
+    check("[hosts.web1]\nroles = ['server']\nadress = 'a'\n", "herd.toml, line 3, column 1: unknown field `adress`");
+    check("[hosts.web1]\nroles = ['sever']\n", "herd.toml, line 2, column 10: the host `web1` has the role `sever`");
+}
+
+#[test]
+fn outside_of_a_fleet_there_is_no_fleet() {
+    let scratch = Scratch::new();
+    let output = scratch.xtask(&scratch.path("home"), &["status"]);
+    let text = said(&scratch, &output);
+    assert!(text.starts_with("error: SCRATCH/home is in no cargo workspace that cargo reads\n"), "{text}");
+    assert!(text.ends_with("hint: cargo xtask init DIR\nexit code 3"), "{text}");
+}

@@ -1,0 +1,138 @@
+//! Operators and one herd, over a real bare repository: admission, lost races, and changes that do not count.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::support::{Scratch, said};
+use wb_core::change::Manifest;
+use wb_core::registry::SigningKey;
+use wb_core::runner::{Enrollment, Home, enroll};
+use wb_core::system::clock::Real;
+use wb_core::system::files;
+use wb_xtask::fleet::Fleet;
+use wb_xtask::operator::{Appended, Operator, OperatorError};
+
+/// A fleet with a remote and a key that counts.
+struct Office {
+    scratch: Scratch,
+    fleet: PathBuf,
+    key: SigningKey,
+}
+
+impl Office {
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        let fleet = scratch.fleet();
+        let key = scratch.allowed_key(&fleet);
+        let remote = scratch.path("herd.git").display().to_string();
+        scratch.git(&fleet, &["init", "--quiet", "--bare", &remote]);
+        scratch.git(&fleet, &["remote", "add", "origin", &remote]);
+        Self { scratch, fleet, key }
+    }
+
+    fn operator(&self) -> Operator {
+        Operator::of(&Fleet::around(&self.fleet).unwrap()).unwrap()
+    }
+
+    fn xtask(&self, args: &[&str]) -> String {
+        said(&self.scratch, &self.scratch.xtask(&self.fleet, args))
+    }
+
+    fn admit(&self, name: &str) -> String {
+        self.xtask(&["host", "admit", name, "--key", &self.key.path().display().to_string()])
+    }
+
+    fn enroll(&self, name: &str) {
+        let machine = self.scratch.path(&format!("machine-{name}"));
+        let wanted = Enrollment {
+            name: name.into(),
+            remote: self.scratch.path("herd.git").display().to_string(),
+            allowed_signers: files::read_text(self.fleet.join("migrations/allowed_signers")).unwrap(),
+            poll: Duration::from_secs(30),
+            runner: machine.join("wildebeest"),
+        };
+        enroll(&Home::new(machine.join("etc"), machine.join("var")), &wanted, &Real).unwrap();
+    }
+}
+
+fn change(number: u64, message: &str) -> Manifest {
+    Manifest { number, message: message.into(), author: "Ana <ana@localhost>".into(), ..Manifest::default() }
+}
+
+#[test]
+fn a_machine_is_admitted_once_it_enrolled() {
+    let office = Office::new();
+    office.scratch.xtask(&office.fleet, &["host", "add", "web1", "--role", "server"]);
+    let early = office.admit("web1");
+    assert!(early.starts_with("error: no machine enrolled as `web1`\nhint: wildebeest enroll --name web1 "), "{early}");
+    office.enroll("web1");
+    assert!(office.xtask(&["status"]).contains("`web1` enrolled and waits; next: cargo xtask host admit web1"));
+    let admitted = office.admit("web1");
+    assert!(admitted.starts_with("admitted `web1`, whose key is SHA256:"), "{admitted}");
+    assert!(admitted.contains("\nchange 1 admit: web1, signed by ana@localhost\n"), "{admitted}");
+    assert!(office.admit("web1").starts_with("`web1` is admitted already; its key is SHA256:"));
+    let listed = office.xtask(&["host", "list"]);
+    assert!(listed.contains("web1  server           admitted  SHA256:"), "{listed}");
+}
+
+#[test]
+fn a_host_that_is_not_in_the_herd_is_not_admitted() {
+    let office = Office::new();
+    office.enroll("web9");
+    insta::assert_snapshot!(office.admit("web9"), @r"
+    error: herd.toml has no host `web9`
+    hint: cargo xtask host add web9 --role ROLE
+    exit code 2
+    ");
+}
+
+#[test]
+fn of_two_operators_one_is_first_and_nothing_is_lost() {
+    let office = Office::new();
+    let (ana, ben) = (office.operator(), office.operator());
+    let won = ana.append(None, &change(1, "ana's"), &office.key, Vec::new()).unwrap();
+    assert!(matches!(won, Appended::Won(_)));
+    assert_eq!(ben.append(None, &change(1, "ben's"), &office.key, Vec::new()).unwrap(), Appended::Lost);
+    ben.fetch().unwrap();
+    let newest = ben.newest().unwrap().unwrap();
+    assert_eq!(newest.manifest.message, "ana's");
+    let second = ben.append(Some(&newest), &change(2, "ben's"), &office.key, Vec::new()).unwrap();
+    assert!(matches!(second, Appended::Won(_)));
+}
+
+#[test]
+fn a_key_that_is_not_on_the_list_changes_nothing() {
+    let office = Office::new();
+    files::write(office.fleet.join("migrations/allowed_signers"), "", 0o644).unwrap();
+    let refused = office.operator().append(None, &change(1, "mallory's"), &office.key, Vec::new()).unwrap_err();
+    assert!(matches!(refused, OperatorError::KeyNotAllowed { .. }), "{refused}");
+    assert!(office.operator().refuse_stranger(&office.key).is_err());
+    assert_eq!(refs(&office.scratch, &office.fleet), BTreeSet::new());
+}
+
+#[test]
+fn a_change_that_nobody_signed_does_not_count() {
+    let office = Office::new();
+    office.scratch.git(&office.fleet, &["push", "--quiet", "origin", "HEAD:refs/wildebeest/changes"]);
+    insta::assert_snapshot!(office.xtask(&["status"]), @"
+    asking SCRATCH/herd.git …
+    error: the newest change on the remote does not count
+      caused by: the commit 0000000 is not signed
+    hint: git log -p -- '*allowed_signers'
+    exit code 1
+    ");
+}
+
+#[test]
+fn a_remote_that_is_not_there_is_named() {
+    let office = Office::new();
+    files::remove_tree(office.scratch.path("herd.git")).unwrap();
+    let text = office.xtask(&["status"]);
+    assert!(text.contains("error: could not reach the remote SCRATCH/herd.git\n"), "{text}");
+    assert!(text.ends_with("hint: git ls-remote SCRATCH/herd.git\nexit code 3"), "{text}");
+}
+
+fn refs(scratch: &Scratch, fleet: &Path) -> BTreeSet<String> {
+    scratch.git(fleet, &["ls-remote", "origin"]).lines().map(str::to_owned).collect()
+}

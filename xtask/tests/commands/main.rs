@@ -1,0 +1,7 @@
+//! The operator's commands, run for real.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fleet;
+mod herd;
+mod support;

@@ -1,0 +1,101 @@
+//! A scratch place with nothing of the user's in it: an own home, no git configuration, no ssh agent.
+
+use std::path::{Path, PathBuf};
+
+use wb_core::registry::{SigningKey, generate};
+use wb_core::system::{Command, Output, environment, files};
+
+/// A temporary directory, and the operator's commands as they run there.
+pub(crate) struct Scratch {
+    dir: tempfile::TempDir,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        let scratch = Self { dir: tempfile::tempdir().unwrap() };
+        files::create_dir(scratch.path("home")).unwrap();
+        scratch
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Makes the fleet `fleet`, with the sources under test as its dependencies.
+    pub(crate) fn fleet(&self) -> PathBuf {
+        let made = self.xtask(self.dir.path(), &["init", "fleet", "--path-dependencies"]);
+        assert_eq!(made.code, 0, "{}", made.error_text());
+        self.path("fleet")
+    }
+
+    /// Runs the operator's command line in `dir`.
+    pub(crate) fn xtask(&self, dir: &Path, args: &[&str]) -> Output {
+        self.hermetic(env!("CARGO_BIN_EXE_xtask"), dir).args(args).run().unwrap()
+    }
+
+    /// Runs git in `dir`, and expects it to succeed.
+    pub(crate) fn git(&self, dir: &Path, args: &[&str]) -> String {
+        self.hermetic("git", dir)
+            .args(["-c", "user.name=Test", "-c", "user.email=test@localhost"])
+            .args(args)
+            .read()
+            .unwrap()
+    }
+
+    /// Runs cargo in `dir`, without a network.
+    pub(crate) fn cargo(&self, dir: &Path, args: &[&str]) -> Output {
+        self.hermetic("cargo", dir).args(args).arg("--offline").run().unwrap()
+    }
+
+    /// A key whose changes the fleet's hosts would take.
+    pub(crate) fn allowed_key(&self, fleet: &Path) -> SigningKey {
+        let key = generate(&self.path("key"), "test").unwrap();
+        let public = files::read_text(self.path("key.pub")).unwrap();
+        let line = format!("ana@localhost namespaces=\"git\" {public}");
+        files::write(fleet.join("migrations/allowed_signers"), line, 0o644).unwrap();
+        key
+    }
+
+    fn hermetic(&self, program: &str, dir: &Path) -> Command {
+        let home = environment::var("HOME").unwrap_or_default();
+        let tools = |name: &str, dir: &str| environment::var(name).unwrap_or_else(|| format!("{home}/{dir}"));
+        let command = Command::new(program)
+            .dir(dir)
+            .env_clear()
+            .env("PATH", environment::var("PATH").unwrap_or_default())
+            .env("HOME", self.path("home"))
+            .env("CARGO_HOME", tools("CARGO_HOME", ".cargo"))
+            .env("RUSTUP_HOME", tools("RUSTUP_HOME", ".rustup"))
+            .env("CARGO_TARGET_DIR", target_dir())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null");
+        match environment::var("RUSTUP_TOOLCHAIN") {
+            Some(toolchain) => command.env("RUSTUP_TOOLCHAIN", toolchain),
+            None => command,
+        }
+    }
+}
+
+/// Both streams and the exit code, with what differs from run to run replaced.
+pub(crate) fn said(scratch: &Scratch, output: &Output) -> String {
+    let text = format!("{}{}exit code {}", end(&output.text()), end(&output.error_text()), output.code);
+    let text = text.replace(&scratch.dir.path().display().to_string(), "SCRATCH");
+    text.split_inclusive(|c: char| !c.is_ascii_hexdigit()).map(masked).collect()
+}
+
+fn end(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{text}\n") }
+}
+
+/// Sha1s, short or long, stand in parentheses, in columns or in quotes.
+fn masked(word: &str) -> String {
+    let digits = word.trim_end_matches(|c: char| !c.is_ascii_hexdigit());
+    let is_sha1 = matches!(digits.len(), 7 | 40) && digits != "ed25519";
+    if is_sha1 { word.replace(digits, &"0".repeat(digits.len())) } else { word.to_owned() }
+}
+
+/// Where the program under test was built: what it shares with a fleet is compiled already.
+fn target_dir() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_xtask"));
+    program.parent().and_then(Path::parent).unwrap_or(program).to_owned()
+}
