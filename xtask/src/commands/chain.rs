@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde::Serialize;
-use wb_core::chain::{Link, Lock, Sha1, Wait};
+use wb_core::chain::{Link, Pin, Sha1, Wait};
 use wb_core::registry::resolve;
 
 use super::judge;
@@ -35,8 +37,9 @@ impl Chain {
     pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let resolved = resolve(&fleet.crate_dir)?;
+        let pins = resolved.lock.by_name();
         let links = resolved.links.iter().enumerate();
-        let listed: Vec<Listed> = links.map(|(index, link)| Listed::of(index + 1, link, &resolved.lock)).collect();
+        let listed: Vec<Listed> = links.map(|(index, link)| Listed::of(index + 1, link, &pins)).collect();
         match self.json {
             true => shell.print_json(&listed),
             false => shell.print_text(table(&listed)),
@@ -46,11 +49,11 @@ impl Chain {
 }
 
 impl Listed {
-    fn of(position: usize, link: &Link, lock: &Lock) -> Self {
-        let state = match (link.is_draft(), lock.pin(&link.name)) {
+    fn of(position: usize, link: &Link, pins: &BTreeMap<&str, &Pin>) -> Self {
+        let state = match (link.is_draft(), pins.contains_key(link.name.as_str())) {
             (true, _) => "draft",
-            (false, None) => "landed",
-            (false, Some(_)) => "pinned",
+            (false, false) => "landed",
+            (false, true) => "pinned",
         };
         let sha1 = (!link.is_draft()).then_some(link.sha1);
         Self { position, sha1, name: link.name.clone(), role: link.role.clone(), wait: link.wait.clone(), state }
