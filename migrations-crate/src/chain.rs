@@ -1,3 +1,5 @@
 //! The order of the migrations, oldest first.
 
+mod base_packages;
+
 wb_stdlib::chain!();
