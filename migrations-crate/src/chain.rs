@@ -2,5 +2,6 @@
 
 mod base_packages;
 mod install_postgres;
+mod create_application_database;
 
 wb_stdlib::chain!();
