@@ -3,5 +3,6 @@
 mod base_packages;
 mod install_postgres;
 mod create_application_database;
+mod install_nginx;
 
 wb_stdlib::chain!();
