@@ -4,5 +4,6 @@ mod base_packages;
 mod install_postgres;
 mod create_application_database;
 mod install_nginx;
+mod install_haproxy;
 
 wb_stdlib::chain!();
