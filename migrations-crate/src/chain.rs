@@ -5,5 +5,6 @@ mod install_postgres;
 mod create_application_database;
 mod install_nginx;
 mod install_haproxy;
+mod serve_first_page;
 
 wb_stdlib::chain!();
