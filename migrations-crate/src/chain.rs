@@ -6,5 +6,6 @@ mod create_application_database;
 mod install_nginx;
 mod install_haproxy;
 mod serve_first_page;
+mod serve_second_page;
 
 wb_stdlib::chain!();
