@@ -195,23 +195,28 @@ impl File<Host<'_>> {
     fn difference(&self, found: Option<Stat>, resolved: &Resolved) -> Result<Difference, FileError> {
         let content = match (found, &self.content) {
             (None, wanted) => difference::content(None, wanted.as_deref().unwrap_or_default(), &self.path),
-            (Some(_), None) => None,
-            (Some(stat), Some(wanted)) if stat.size > difference::LONGEST => {
-                let old = self.old_if_same_length(stat, wanted)?;
-                (old.as_ref() != Some(wanted)).then(|| difference::sizes(stat.size, wanted.len()))
-            }
-            (Some(_), Some(wanted)) => {
-                let old = self.system().read_file(&self.path)?.unwrap_or_default();
-                difference::content(Some(&old), wanted, &self.path)
-            }
+            (Some(stat), Some(wanted)) if !self.has_content(stat)? => self.content_difference(stat, wanted)?,
+            (Some(_), _) => None,
         };
         let lines: Vec<String> = content.into_iter().chain(resolved.diff(found)).collect();
         Ok(if lines.is_empty() { Difference::None } else { Difference::Some(Some(lines.join("\n"))) })
     }
 
-    /// Large files are read only when their length leaves it open whether they differ.
-    fn old_if_same_length(&self, stat: Stat, wanted: &[u8]) -> Result<Option<Vec<u8>>, FileError> {
-        if stat.size == wanted.len() as u64 { Ok(self.system().read_file(&self.path)?) } else { Ok(None) }
+    /// Whether the content is as wanted. It is read only when its length leaves that open.
+    fn has_content(&self, found: Stat) -> Result<bool, FileError> {
+        match &self.content {
+            None => Ok(true),
+            Some(wanted) if found.size != wanted.len() as u64 => Ok(false),
+            Some(wanted) => Ok(self.system().read_file(&self.path)?.as_ref() == Some(wanted)),
+        }
+    }
+
+    fn content_difference(&self, found: Stat, wanted: &[u8]) -> Result<Option<String>, FileError> {
+        if found.size > difference::LONGEST {
+            return Ok(Some(difference::sizes(found.size, wanted.len())));
+        }
+        let old = self.system().read_file(&self.path)?.unwrap_or_default();
+        Ok(difference::content(Some(&old), wanted, &self.path))
     }
 
     fn write_debts_down(&self, difference: &Difference) -> Result<(), FileError> {
@@ -223,12 +228,12 @@ impl File<Host<'_>> {
     }
 
     fn write(&self, found: Option<Stat>, resolved: &Resolved) -> Result<(), FileError> {
-        let old = self.system().read_file(&self.path)?;
-        let content = self.content.as_ref().or(old.as_ref());
-        if found.is_some() && content == old.as_ref() {
+        if let Some(stat) = found
+            && self.has_content(stat)?
+        {
             return Ok(resolved.set(self.system(), &self.path)?);
         }
-        let content = content.map_or(&[][..], |content| content);
+        let content = self.content.as_deref().unwrap_or_default();
         self.validate(content)?;
         Ok(self.system().write_file(&self.path, content, resolved.over(found, NEW_MODE))?)
     }

@@ -157,3 +157,13 @@ fn specs_say_what_they_found() {
     let error = machine.view(|host| host.file("/etc/issue").exists()).unwrap_err();
     assert_eq!(error.to_string(), "expected the file /etc/issue, found nothing there");
 }
+
+#[test]
+fn large_files_are_compared_by_their_lengths_first() {
+    let machine = Machine::new().file("/large", &"x".repeat(300_000));
+    let ensure = |text: String| machine.apply(move |host| Ok(host.file("/large").content(text).present()?));
+    assert_eq!(ensure("x".repeat(300_000)).unwrap(), Outcome::Unchanged);
+    assert_eq!(ensure("y".repeat(300_000)).unwrap(), changed("300000 bytes -> 300000 bytes, content differs"));
+    assert_eq!(ensure("z".into()).unwrap(), changed("300000 bytes -> 1 bytes, content differs"));
+    assert_eq!(machine.read("/large").as_deref(), Some("z"));
+}
