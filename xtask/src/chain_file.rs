@@ -70,7 +70,10 @@ fn check_fits(resolved: &Resolved, name: &str, role: Option<&str>) -> Result<(),
         return Err(ChainFileError::UnknownRole { role: role.to_owned(), known });
     }
     let written = &resolved.written;
-    if written.files.contains_key(name) || written.mods.iter().any(|m| m == name) || resolved.lock.by_name().contains_key(name) {
+    if written.files.contains_key(name)
+        || written.mods.iter().any(|m| m == name)
+        || resolved.lock.by_name().contains_key(name)
+    {
         return Err(ChainFileError::Taken { name: name.to_owned() });
     }
     if !resolved.mistakes.is_empty() {
