@@ -2,6 +2,8 @@
 
 mod chain;
 mod check;
+mod ci;
+mod demo;
 mod deploy;
 mod host;
 mod init;
@@ -28,8 +30,10 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Demo(demo::Demo),
     New(new::New),
     Check(check::Check),
+    Ci(ci::Ci),
     Chain(chain::Chain),
     Host(host::Host),
     Deploy(deploy::Deploy),
@@ -44,6 +48,8 @@ impl Command {
             Self::Check(command) => done(command.run(shell)),
             Self::Chain(command) => done(command.run(shell)),
             Self::Host(command) => done(command.run(shell)),
+            Self::Ci(command) => command.run(shell),
+            Self::Demo(command) => command.run(shell),
             Self::Deploy(command) => command.run(shell),
             Self::Status(command) => command.run(shell),
         }

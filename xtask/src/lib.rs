@@ -5,7 +5,9 @@
 pub mod admission;
 pub mod build;
 pub mod chain_file;
+pub mod ci;
 mod commands;
+pub mod demo;
 pub mod deploy;
 pub mod failure;
 pub mod fleet;

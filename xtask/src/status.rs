@@ -68,10 +68,16 @@ pub struct HostStatus {
 /// When the remote can't be reached, or the newest change does not count.
 pub fn status(fleet: &Fleet, shell: &Shell) -> Result<HerdStatus, OperatorError> {
     let operator = Operator::of(fleet)?;
-    {
-        let _progress = shell.begin(format!("asking {}", operator.registry().url()));
-        operator.fetch()?;
-    }
+    let _progress = shell.begin(format!("asking {}", operator.registry().url()));
+    of(&operator)
+}
+
+/// Asks the remote how far this operator's herd is.
+///
+/// # Errors
+/// When the remote can't be reached, or the newest change does not count.
+pub fn of(operator: &Operator) -> Result<HerdStatus, OperatorError> {
+    operator.fetch()?;
     let manifest = operator.newest()?.map(|change| change.manifest);
     let reports = manifest.as_ref().map(|manifest| operator.reports(manifest)).transpose()?.unwrap_or_default();
     let newcomers = operator.registry().newcomers(manifest.as_ref())?.into_iter().map(|report| report.name);

@@ -1,8 +1,10 @@
-//! Questions to other programs over TCP: one connection, one question, one answer.
+//! Questions to other programs: one connection, one question, one answer.
 #![expect(clippy::disallowed_methods, reason = "this is the seam that the rest must use")]
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The longest answer that is read, in bytes.
@@ -30,6 +32,22 @@ pub fn ask(address: &str, question: &[u8], timeout: Duration) -> Result<Vec<u8>,
     let mut stream = connect(address, timeout).map_err(failed("connect to", address))?;
     send(&mut stream, question, end).map_err(failed("send to", address))?;
     receive(&mut stream, end).map_err(failed("read the answer of", address))
+}
+
+/// As [`ask`], but of a program of this machine, by the path of its socket.
+///
+/// # Errors
+/// When nobody listens there, or the time is up.
+pub fn ask_local(path: &Path, question: &[u8], timeout: Duration) -> Result<Vec<u8>, SocketError> {
+    let address = path.display().to_string();
+    let mut stream = UnixStream::connect(path).map_err(failed("connect to", &address))?;
+    let mut answer = Vec::new();
+    let asked = stream
+        .set_write_timeout(Some(timeout))
+        .and_then(|()| stream.set_read_timeout(Some(timeout)))
+        .and_then(|()| stream.write_all(question))
+        .and_then(|()| stream.take(LONGEST_ANSWER as u64).read_to_end(&mut answer));
+    asked.map(|_| answer).map_err(failed("ask", &address))
 }
 
 /// Opens a connection that stays open, within `timeout`: for who asks many questions, such as a load generator.

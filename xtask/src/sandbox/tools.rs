@@ -14,7 +14,7 @@ pub(super) struct Tool {
     pub(super) package: &'static str,
 }
 
-const TOOLS: [Tool; 9] = [
+const TOOLS: [Tool; 10] = [
     Tool { program: "mmdebstrap", package: "mmdebstrap" },
     Tool { program: "slirp4netns", package: "slirp4netns" },
     Tool { program: "iptables", package: "iptables" },
@@ -24,7 +24,11 @@ const TOOLS: [Tool; 9] = [
     Tool { program: "nsenter", package: "util-linux" },
     Tool { program: "setpriv", package: "util-linux" },
     Tool { program: "git", package: "git" },
+    Tool { program: "ssh-keygen", package: "openssh-client" },
 ];
+
+/// The C compiler that libgit2 is compiled with for musl.
+const MUSL: [Tool; 1] = [Tool { program: "musl-gcc", package: "musl-tools" }];
 
 /// Installs what is missing of the programs that sandboxes need, with `apt-get`, after telling `say` what; does and
 /// says nothing when all are there.
@@ -32,6 +36,19 @@ const TOOLS: [Tool; 9] = [
 /// # Errors
 /// When something is missing and can't be installed from here; the error names the command that would.
 pub fn ensure_tools(say: &dyn Fn(&str)) -> Result<(), SandboxError> {
+    ensure(&TOOLS, say)
+}
+
+/// Installs what is missing of the programs that a runner for musl is built with, as [`ensure_tools`] does.
+///
+/// # Errors
+/// As [`ensure_tools`]. Runners can be built without them, for glibc.
+pub fn ensure_musl_compiler(say: &dyn Fn(&str)) -> Result<(), SandboxError> {
+    ensure(&MUSL, say)
+}
+
+fn ensure(tools: &[Tool], say: &dyn Fn(&str)) -> Result<(), SandboxError> {
+    let missing = || missing_of(tools);
     if missing().is_empty() {
         return Ok(());
     }
@@ -42,7 +59,7 @@ pub fn ensure_tools(say: &dyn Fn(&str)) -> Result<(), SandboxError> {
     let cache = super::cache_dir();
     files::create_dir(&cache)?;
     let free = || files::try_lock(cache.join("tools.lock")).transpose();
-    let _lock = super::wait("another process to install the programs that sandboxes need", INSTALL, free)??;
+    let _lock = super::wait("another process to install missing programs", INSTALL, free)??;
     install(&packages(&missing()), say)
 }
 
@@ -61,7 +78,11 @@ fn install(packages: &[&str], say: &dyn Fn(&str)) -> Result<(), SandboxError> {
 
 /// The programs that are not on this machine.
 pub(super) fn missing() -> Vec<Tool> {
-    TOOLS.into_iter().filter(|tool| !installed(tool.program)).collect()
+    missing_of(&TOOLS)
+}
+
+fn missing_of(tools: &[Tool]) -> Vec<Tool> {
+    tools.iter().filter(|tool| !installed(tool.program)).copied().collect()
 }
 
 /// The command that installs a list of packages.
@@ -83,7 +104,7 @@ fn installed(program: &str) -> bool {
 
 fn apt_get(args: &[&str]) -> Result<(), SandboxError> {
     let command = Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").timeout(INSTALL);
-    command.read().map(drop).map_err(while_doing("install the programs that sandboxes need"))
+    command.read().map(drop).map_err(while_doing("install missing programs"))
 }
 
 #[cfg(test)]

@@ -1,0 +1,64 @@
+//! How many checks passed and failed.
+
+use std::fmt;
+
+/// A count of checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Those that held.
+    pub passed: u64,
+    /// Those that did not.
+    pub failed: u64,
+    /// Those that were not made.
+    pub skipped: u64,
+}
+
+impl Tally {
+    /// Adds another count to this one.
+    pub fn add(&mut self, other: &Tally) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+
+    /// Reads a line of cargo's tests; only the closing line of a test program counts:
+    /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
+    pub fn read(&mut self, line: &str) {
+        let Some(counts) = line.strip_prefix("test result: ") else { return };
+        let count = |word: &str| {
+            let mut parts = counts.split([';', '.']).filter_map(|part| part.trim().split_once(' '));
+            parts.find_map(|(number, what)| (what == word).then(|| number.parse::<u64>().ok())?).unwrap_or(0)
+        };
+        self.add(&Self { passed: count("passed"), failed: count("failed"), skipped: count("ignored") });
+    }
+}
+
+impl fmt::Display for Tally {
+    /// `12 passed, 0 failed`, and `, 1 skipped` where some were.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        match self.skipped {
+            0 => Ok(()),
+            skipped => write!(f, ", {skipped} skipped"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_counted() {
+        let check = |lines: &[&str], expect: &str| {
+            let mut tally = Tally::default();
+            lines.iter().for_each(|line| tally.read(line));
+            assert_eq!(tally.to_string(), expect);
+        };
+        let ok = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s";
+        let bad = "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 9.87s";
+        check(&[], "0 passed, 0 failed");
+        check(&["running 3 tests", "test a ... ok", ok], "3 passed, 0 failed, 1 skipped");
+        check(&[bad, bad], "4 passed, 2 failed");
+    }
+}
