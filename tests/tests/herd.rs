@@ -190,6 +190,20 @@ fn a_spec_that_does_not_hold_is_a_failure() {
 }
 
 #[test]
+fn after_a_boot_who_was_out_leaves_again_first() {
+    let herd = herd();
+    let broken = catalog(&[&DATABASE, &FIRST, &SECOND, &BROKEN]);
+    herd.deploy(&broken);
+    herd.tick("web1", &broken).unwrap();
+    let store = wb_core::agent::Store::open(&herd.home("web1").record()).unwrap();
+    store.update(|record| record.boot_id = "another boot".into()).unwrap();
+    herd.tick("web1", &broken).unwrap();
+    assert_eq!(herd.written("web1"), "first second rejoin leave broken leave");
+    herd.tick("web1", &broken).unwrap();
+    assert_eq!(herd.written("web1"), "first second rejoin leave broken leave");
+}
+
+#[test]
 fn a_claim_that_was_pushed_before_a_crash_is_found_again() {
     let herd = herd();
     let next = catalog(&[&DATABASE, &FIRST, &SECOND, &THIRD]);

@@ -137,7 +137,10 @@ impl<'a> Agent<'a> {
     /// When the remote or the disk is out of reach, or another machine reports under this identity. Nothing is lost:
     /// the next tick goes on where this one stopped.
     pub fn tick(&mut self) -> Result<Next, AgentError> {
-        self.note_boot()?;
+        if let Some(doing) = self.after_boot()? {
+            self.look()?;
+            return self.publish(&doing).map(|()| Next::Poll);
+        }
         match self.look() {
             Err(error) if self.store.record().phase.needs_remote() => return Err(error),
             Err(error) => self.journal.say(&format!("going on without the remote: {error}")),

@@ -35,7 +35,7 @@ pub use track::track;
 
 #[cfg(feature = "runtime")]
 pub use {
-    git::{Access, Git, identity},
+    git::{Access, Git},
     herd::ReportCache,
     log::{ChangeLog, LogError, VerifiedChange},
     objects::{Commit, NewCommit, ObjectError, Objects},

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
-use super::{Agent, AgentError};
+use super::{Agent, AgentError, incarnation};
 use crate::chain::{Link, Sha1};
 use crate::context::{HerdView, Role};
 use crate::plan::{Plan, Situation, plan, still_failed};
@@ -33,6 +33,24 @@ impl Step {
 }
 
 impl Agent<'_> {
+    /// After a boot, whoever was out of load leaves again before anything else, the network included: whatever took it
+    /// out may have forgotten that. Gives what the host is doing when it can't.
+    pub(super) fn after_boot(&mut self) -> Result<Option<Doing>, AgentError> {
+        let boot_id = incarnation::read().boot_id;
+        let record = self.store.record();
+        if record.boot_id == boot_id {
+            return Ok(None);
+        }
+        if record.phase.is_out()
+            && let Err(trouble) = self.each_role("leave", |role| role.leave)
+        {
+            self.journal.say_once(&format!("can't leave load after a boot: {trouble}"));
+            return Ok(Some(Doing::Leaving { trouble: Some(trouble) }));
+        }
+        self.store.update(|record| record.boot_id = boot_id)?;
+        Ok(None)
+    }
+
     pub(super) fn act(&mut self) -> Result<Rest, AgentError> {
         loop {
             if let Step::Rest(rest) = self.step()? {

@@ -1,7 +1,7 @@
 //! Looking: what the remote says, and which of it counts.
 
-use super::phase::{Event, Phase};
-use super::{Agent, AgentError, incarnation};
+use super::phase::Phase;
+use super::{Agent, AgentError};
 use crate::registry::{ChangeLog, RefName};
 
 impl Agent<'_> {
@@ -11,19 +11,6 @@ impl Agent<'_> {
             self.change = Some(ChangeLog::new(self.registry.objects(), &self.allowed).read(sha1)?);
         }
         Ok(())
-    }
-
-    /// After a boot, whoever was out of load leaves again before anything else.
-    pub(super) fn note_boot(&self) -> Result<(), AgentError> {
-        let boot_id = incarnation::read().boot_id;
-        let record = self.store.record();
-        if record.boot_id == boot_id {
-            return Ok(());
-        }
-        if !record.boot_id.is_empty() {
-            self.store.happened(Event::Booted)?;
-        }
-        Ok(self.store.update(|record| record.boot_id = boot_id)?)
     }
 
     /// Fetches what this host needs to know now, checks that nobody else reports in its name, and accepts changes.

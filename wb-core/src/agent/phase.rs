@@ -110,8 +110,6 @@ pub enum Event {
     Rejoined,
     /// The claim was given back.
     Returned,
-    /// The machine booted: whatever the load balancer believed may be forgotten.
-    Booted,
 }
 
 /// An event that can't happen in a phase.
@@ -139,16 +137,21 @@ impl Phase {
             (Out { leg }, Event::LinkStarts(link)) => Ok(Running { leg, link }),
             (Out { leg: Leg { held: Some(held), .. } }, Event::LegDone) => Ok(Rejoining { held: Some(held) }),
             (Out { leg: Leg { held: None, .. } }, Event::LegDone) => Ok(InLoad),
-            (Out { leg }, Event::Booted) if leg.held.is_some() => Ok(Leaving { leg }),
             (Running { leg, .. }, Event::LinkDone) => Ok(Out { leg }),
             (Running { leg, .. }, Event::LinkFailed(failure)) => Ok(Failed { leg, failure }),
             (Failed { leg, .. }, Event::TryAgain) => Ok(Out { leg }),
             (Rejoining { held: Some(held) }, Event::Rejoined) => Ok(Returning { held }),
             (Rejoining { held: None }, Event::Rejoined) => Ok(InLoad),
             (Returning { .. }, Event::Returned) => Ok(InLoad),
-            (phase, Event::Booted) => Ok(phase),
             (phase, event) => Err(IllegalEvent { phase: Box::new(phase), event: Box::new(event) }),
         }
+    }
+
+    /// Whether the roles' `leave` has run, or may have.
+    #[must_use]
+    pub fn is_out(&self) -> bool {
+        let out = matches!(self, Self::Leaving { .. } | Self::Out { .. } | Self::Running { .. } | Self::Failed { .. });
+        out && self.held().is_some()
     }
 
     /// The claim that may be held in this phase.
@@ -232,10 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn after_a_boot_a_host_that_was_out_leaves_again() {
-        let out = Phase::Out { leg: leg(true) };
-        assert_eq!(out.next(Event::Booted).unwrap(), Phase::Leaving { leg: leg(true) });
-        assert_eq!(Phase::InLoad.next(Event::Booted).unwrap(), Phase::InLoad);
+    fn who_has_left_is_out() {
+        let check = |phase: Phase, expect| assert_eq!(phase.is_out(), expect, "{phase:?}");
+        check(Phase::InLoad, false);
+        check(Phase::Claiming { leg: leg(true) }, false);
+        check(Phase::Leaving { leg: leg(true) }, true);
+        check(Phase::Running { leg: leg(true), link: sha1(1) }, true);
+        check(Phase::Running { leg: leg(false), link: sha1(1) }, false);
+        check(Phase::Failed { leg: leg(true), failure: failure() }, true);
     }
 
     #[test]

@@ -49,7 +49,9 @@ pub fn links(agent: &Agent<'_>, catalog: &Catalog, system: &System) -> Vec<Previ
     let roles = roles(agent);
     let ahead = catalog.chain().after(state).unwrap_or_default();
     let mine = ahead.iter().filter(|link| roles.contains(&link.role));
-    mine.map(|link: &Link| preview_link(catalog, link, system, &herd)).collect()
+    // What an interrupted run owes is paid by the first link.
+    let mut owed = agent.record().debts;
+    mine.map(|link: &Link| preview_link(catalog, link, system, &herd, std::mem::take(&mut owed))).collect()
 }
 
 /// The roles of this host, as the newest accepted change has them.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::preview::Preview;
 use crate::chain::Link;
-use crate::context::{Context, Debts, HerdView, MemoryDebts, Mode, Operation};
+use crate::context::{Context, Debt, Debts, HerdView, MemoryDebts, Mode, Operation};
 use crate::runner::Catalog;
 use crate::system::System;
 
@@ -30,8 +30,14 @@ pub fn run_link(catalog: &Catalog, link: &Link, system: &System, herd: &HerdView
 }
 
 /// Runs a link in plan mode: it only looks.
-pub(super) fn preview_link(catalog: &Catalog, link: &Link, system: &System, herd: &HerdView) -> Preview {
-    let debts = MemoryDebts::default();
+pub(super) fn preview_link(
+    catalog: &Catalog,
+    link: &Link,
+    system: &System,
+    herd: &HerdView,
+    owed: Vec<Debt>,
+) -> Preview {
+    let debts = MemoryDebts::new(owed);
     let context = Context::new(system, Mode::Plan, herd, &debts);
     let ends = match catalog.migration(link.sha1) {
         None => Some("it is not in this runner".to_owned()),

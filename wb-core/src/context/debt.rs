@@ -56,6 +56,14 @@ pub trait Debts {
 #[derive(Debug, Default)]
 pub struct MemoryDebts(RefCell<Vec<Debt>>);
 
+impl MemoryDebts {
+    /// These debts, oldest first.
+    #[must_use]
+    pub fn new(owed: Vec<Debt>) -> Self {
+        Self(RefCell::new(owed))
+    }
+}
+
 impl Debts for MemoryDebts {
     fn owe(&self, debt: Debt) -> Result<(), DebtError> {
         let mut debts = self.0.borrow_mut();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::system::{Command, environment};
+use crate::system::Command;
 
 /// How a remote is reached over ssh.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,15 +83,6 @@ impl Git {
             Access::Host { key } => command.env("GIT_SSH_COMMAND", host_ssh(key)),
         }
     }
-}
-
-/// The identity for commits that a tool makes: the configured one, or the tool's own name.
-#[must_use]
-pub fn identity() -> (String, String) {
-    let read = |key: &str| Command::new("git").args(["config", "--get", key]).read().ok().filter(|v| !v.is_empty());
-    let name = environment::var("GIT_AUTHOR_NAME").or_else(|| read("user.name"));
-    let email = environment::var("GIT_AUTHOR_EMAIL").or_else(|| read("user.email"));
-    (name.unwrap_or_else(|| "wildebeest".into()), email.unwrap_or_else(|| "wildebeest@localhost".into()))
 }
 
 fn host_ssh(key: &Path) -> String {

@@ -130,6 +130,9 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
 
 fn enroll_here(home: &Home, wanted: &Enrollment) -> Result<ExitCode, Failure> {
     if !files::exists(&wanted.runner) {
+        if let Some(parent) = wanted.runner.parent() {
+            files::create_dir(parent)?;
+        }
         files::copy(environment::current_exe().map_err(Failure::Exe)?, &wanted.runner)?;
     }
     let key = enroll(home, wanted, &Real)?;
