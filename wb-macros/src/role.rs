@@ -13,9 +13,7 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let args = errors.check(syn::parse2::<RoleArgs>(args));
     let role = errors.check(syn::parse2::<ItemStruct>(item.clone()));
     let max_out = args.as_ref().and_then(|args| errors.check(max_out(&args.max_out)));
-    if let Some(role) = role.as_ref().filter(|role| !role.generics.params.is_empty()) {
-        errors.add(syn::Error::new_spanned(&role.generics, "a role has no generic parameters"));
-    }
+    let role = role.and_then(|role| errors.check(without_generics(role)));
     let name = match (&args, &role) {
         (Some(args), Some(role)) => errors.check(name(args, role)),
         _ => None,
@@ -25,6 +23,13 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         _ => TokenStream::new(),
     };
     beside(errors, quote!(#item #registered))
+}
+
+fn without_generics(role: ItemStruct) -> syn::Result<ItemStruct> {
+    if role.generics.params.is_empty() {
+        return Ok(role);
+    }
+    Err(syn::Error::new_spanned(&role.generics, "a role has no generic parameters"))
 }
 
 fn register(role: &ItemStruct, name: &str, max_out: &TokenStream) -> TokenStream {

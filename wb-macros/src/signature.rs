@@ -1,6 +1,6 @@
 //! The shape of the functions that migrations and specs are.
 
-use syn::spanned::Spanned as _;
+use quote::ToTokens;
 use syn::{FnArg, ReturnType, Signature, Type};
 use wb_core::chain::source::Errors;
 
@@ -15,28 +15,27 @@ pub(crate) struct Shape {
 impl Shape {
     /// Adds an error for each way in which `signature` has another shape.
     pub(crate) fn check(&self, signature: &Signature, errors: &mut Errors) {
-        let mut wrong =
-            |span, why: &str| errors.add(syn::Error::new(span, format!("{why}: {}", self.usage(signature))));
-        if let Some(token) = signature.asyncness {
-            wrong(token.span(), &format!("{} is not async", self.what));
+        let usage = format!("`fn {}(host: &{}) -> Result<()>`", signature.ident, self.host);
+        let mut wrong = |tokens: &dyn ToTokens, why: String| {
+            errors.add(syn::Error::new_spanned(tokens.to_token_stream(), format!("{why}: {usage}")));
+        };
+        if let Some(token) = &signature.asyncness {
+            wrong(token, format!("{} is not async", self.what));
         }
         if !signature.generics.params.is_empty() {
-            wrong(signature.generics.span(), &format!("{} has no generic parameters", self.what));
+            wrong(&signature.generics, format!("{} has no generic parameters", self.what));
         }
         match signature.inputs.iter().collect::<Vec<_>>().as_slice() {
             [FnArg::Typed(input)] if is_reference_to(&input.ty, self.host) => {}
-            [input] => wrong(input.span(), &format!("{} takes a `&{}`", self.what, self.host)),
-            _ => wrong(signature.ident.span(), &format!("{} takes one `&{}`", self.what, self.host)),
+            [FnArg::Typed(input)] => wrong(&input.ty, format!("{} takes a `&{}`", self.what, self.host)),
+            [] => wrong(&signature.ident, format!("{} takes a `&{}`", self.what, self.host)),
+            _ => wrong(&signature.inputs, format!("{} takes one `&{}`", self.what, self.host)),
         }
         match &signature.output {
             ReturnType::Type(_, output) if ends_in(output, "Result") => {}
-            ReturnType::Type(_, output) => wrong(output.span(), &format!("{} gives a `Result<()>`", self.what)),
-            ReturnType::Default => wrong(signature.ident.span(), &format!("{} gives a `Result<()>`", self.what)),
+            ReturnType::Type(_, output) => wrong(output, format!("{} gives a `Result<()>`", self.what)),
+            ReturnType::Default => wrong(&signature.ident, format!("{} gives a `Result<()>`", self.what)),
         }
-    }
-
-    fn usage(&self, signature: &Signature) -> String {
-        format!("`fn {}(host: &{}) -> Result<()>`", signature.ident, self.host)
     }
 }
 

@@ -53,6 +53,8 @@ pub enum Mistake {
         name: String,
         /// The merge.
         sha1: Sha1,
+        /// Where the crate lies in the repository.
+        place: String,
     },
     /// The file of a landed link is gone.
     #[error("{link} landed, and its file src/chain/{}.rs is gone: the chain would skip it", link.name)]
@@ -226,9 +228,7 @@ impl Mistake {
         match self {
             Self::Diverged { link, others, order } => diverged(link, others, order),
             Self::SharedCommit { sha1, .. } => shared(*sha1),
-            Self::IntroducedByMerge { name, .. } => format!(
-                "undo the merge (`git reset --merge HEAD~1`), commit src/chain/{name}.rs by itself on one of the branches, and merge again"
-            ),
+            Self::IntroducedByMerge { name, sha1, place } => by_merge(name, *sha1, place),
             Self::Deleted { link, place, unlisted } => deleted(link, place, *unlisted),
             Self::Edited { link, changed, place } => edited(link, changed, place),
             Self::WrongOrder { committed, .. } => {
@@ -238,10 +238,12 @@ impl Mistake {
                 )
             }
             Self::UnknownRole { role, known, .. } => unknown_role(role, known),
-            Self::NoModLine { link } => format!(
-                "add `mod {};` to src/chain.rs as the last `mod` line, or in its place if it landed; or remove the file if it never landed",
-                link.name
-            ),
+            Self::NoModLine { link: Named { name, sha1: Some(_) } } => {
+                format!("add `mod {name};` to src/chain.rs, in the order of the commits")
+            }
+            Self::NoModLine { link: Named { name, sha1: None } } => {
+                format!("add `mod {name};` to src/chain.rs below the other `mod` lines, or remove the file")
+            }
             Self::NoFile { name } => {
                 format!("write it with `cargo xtask new {name} --role ROLE`, or remove the line `mod {name};`")
             }
@@ -297,6 +299,14 @@ fn shared(sha1: Sha1) -> String {
     format!(
         "split the commit, so that each migration has one of its own: `git rebase --interactive {sha1}^`, \
          mark {sha1} with `edit`, then `git reset HEAD^`, commit file by file, and `git rebase --continue`"
+    )
+}
+
+fn by_merge(name: &str, sha1: Sha1, place: &str) -> String {
+    let (sha1, file) = (sha1.short(), in_repository(place, &format!("src/chain/{name}.rs")));
+    format!(
+        "`git rebase {sha1}^` puts one branch after the other, without the merge; \
+         then take the file out of it with `git checkout {sha1} -- {file}`, and commit it by itself"
     )
 }
 
@@ -373,4 +383,78 @@ fn join(words: &[String]) -> String {
     const SHOWN: usize = 8;
     let shown = words.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     if words.len() > SHOWN { format!("{shown} and {} more", words.len() - SHOWN) } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str, n: u8) -> Named {
+        Named { name: name.into(), sha1: (n > 0).then(|| sha1(n)) }
+    }
+
+    fn sha1(n: u8) -> Sha1 {
+        Sha1::from_bytes([n; 20])
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn one_of_each_kind() -> Vec<Mistake> {
+        let (name, place) = (|| "install_nginx".to_owned(), || "fleet".to_owned());
+        vec![
+            Mistake::Diverged {
+                link: named("add_queue", 3),
+                others: vec![named("add_cache", 1), named("tune_cache", 2)],
+                order: names(&["add_cache", "tune_cache", "add_queue"]),
+            },
+            Mistake::SharedCommit { sha1: sha1(1), names: names(&["add_cache", "add_queue"]) },
+            Mistake::IntroducedByMerge { name: name(), sha1: sha1(1), place: place() },
+            Mistake::Deleted { link: named("install_nginx", 1), place: place(), unlisted: true },
+            Mistake::Deleted { link: named("install_nginx", 1), place: String::new(), unlisted: false },
+            Mistake::Edited {
+                link: named("install_nginx", 1),
+                changed: vec![None, Some("nginx.conf".into())],
+                place: place(),
+            },
+            Mistake::Edited { link: named("install_nginx", 1), changed: vec![], place: String::new() },
+            Mistake::WrongOrder {
+                written: vec![named("add_queue", 2), named("add_cache", 1)],
+                committed: vec![named("add_cache", 1), named("add_queue", 2)],
+            },
+            Mistake::UnknownRole { file: name(), role: "databse".into(), known: names(&["database", "web"]) },
+            Mistake::UnknownRole { file: name(), role: "web".into(), known: vec![] },
+            Mistake::NoModLine { link: named("install_nginx", 1) },
+            Mistake::NoModLine { link: named("install_nginx", 0) },
+            Mistake::NoFile { name: name() },
+            Mistake::NoMigration { file: name() },
+            Mistake::SeveralMigrations { file: name(), names: names(&["install_nginx", "install_haproxy"]) },
+            Mistake::NameDiffers { file: name(), function: "install_ngnix".into() },
+            Mistake::SeveralDrafts { names: names(&["add_cache", "add_queue"]) },
+            Mistake::DraftNotLast { name: name(), after: named("add_queue", 2) },
+            Mistake::IntroducedTwice { name: name(), first: sha1(1), second: sha1(2) },
+            Mistake::Shallow { names: names(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]) },
+            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: Some(sha1(2)) },
+            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: None },
+            Mistake::Lock { error: LockError { line: 7, column: 1, what: "unknown field `nam`".into() } },
+            Mistake::Repository { what: "it is owned by somebody else".into(), help: "chown it".into() },
+            Mistake::Unreadable { file: "src/chain/a.rs".into(), what: "line 2, column 9: expected `;`".into() },
+        ]
+    }
+
+    #[test]
+    fn every_mistake_says_what_is_wrong_and_what_to_do() {
+        let texts: Vec<String> = one_of_each_kind().iter().map(Mistake::text).collect();
+        insta::assert_snapshot!(texts.join("\n\n"));
+    }
+
+    #[test]
+    fn the_compiler_has_the_whole_text_in_two_parts() {
+        for mistake in one_of_each_kind() {
+            let text = mistake.text();
+            assert_eq!(text.matches("\nhelp: ").count(), 1, "{text}");
+            assert!(!text.ends_with(['.', ' ', '\n']), "{text}");
+        }
+    }
 }

@@ -128,27 +128,21 @@ impl WaitArg {
 
 impl Parse for MigrationArgs {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let (mut role, mut wait) = (None, None);
-        let end = input.span();
-        let mut errors = Errors::default();
-        while !input.is_empty() {
-            let key = syn::Ident::parse_any(input)?;
-            input.parse::<Token![=]>()?;
-            match key.to_string().as_str() {
-                "role" => set(&mut role, &key, input.parse()?, &mut errors),
-                "wait" => set(&mut wait, &key, input.parse()?, &mut errors),
-                other => {
-                    errors.add(unknown(&key, other, &["role", "wait"]));
-                    skip_value(input)?;
-                }
+        let (mut role, mut wait) = (Slot::Missing, Slot::Missing);
+        let (end, mut errors) = (input.span(), Errors::default());
+        for argument in arguments(input)? {
+            match argument.key.to_string().as_str() {
+                "role" => argument.set(&mut role, &mut errors),
+                "wait" => argument.set(&mut wait, &mut errors),
+                _ => errors.add(argument.unknown(&["role", "wait"])),
             }
-            comma(input)?;
         }
-        if role.is_none() {
+        if matches!(role, Slot::Missing) {
             errors.add(syn::Error::new(end, "a migration belongs to a role: `#[migration(role = \"…\")]`"));
         }
         errors.none()?;
-        role.map(|role| Self { role, wait }).ok_or_else(|| syn::Error::new(end, "no role"))
+        let role = role.value().ok_or_else(|| syn::Error::new(end, "no role"))?;
+        Ok(Self { role, wait: wait.value() })
     }
 }
 
@@ -179,29 +173,23 @@ pub struct RoleArgs {
 
 impl Parse for RoleArgs {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let (mut max_out, mut name) = (None, None);
-        let end = input.span();
-        let mut errors = Errors::default();
-        while !input.is_empty() {
-            let key = syn::Ident::parse_any(input)?;
-            input.parse::<Token![=]>()?;
-            match key.to_string().as_str() {
-                "max_out" => set(&mut max_out, &key, input.parse()?, &mut errors),
-                "name" => set(&mut name, &key, input.parse()?, &mut errors),
-                other => {
-                    errors.add(unknown(&key, other, &["max_out", "name"]));
-                    skip_value(input)?;
-                }
+        let (mut max_out, mut name) = (Slot::Missing, Slot::Missing);
+        let (end, mut errors) = (input.span(), Errors::default());
+        for argument in arguments(input)? {
+            match argument.key.to_string().as_str() {
+                "max_out" => argument.set(&mut max_out, &mut errors),
+                "name" => argument.set(&mut name, &mut errors),
+                _ => errors.add(argument.unknown(&["max_out", "name"])),
             }
-            comma(input)?;
         }
-        if max_out.is_none() {
+        if matches!(max_out, Slot::Missing) {
             let what =
                 "how many hosts of the role may be out of load at once? `#[role(max_out = \"25%\")]`, or a number";
             errors.add(syn::Error::new(end, what));
         }
         errors.none()?;
-        max_out.map(|max_out| Self { max_out, name }).ok_or_else(|| syn::Error::new(end, "no max_out"))
+        let max_out = max_out.value().ok_or_else(|| syn::Error::new(end, "no max_out"))?;
+        Ok(Self { max_out, name: name.value() })
     }
 }
 
@@ -230,20 +218,66 @@ impl Errors {
     }
 }
 
-fn set<T>(slot: &mut Option<T>, key: &syn::Ident, value: T, errors: &mut Errors) {
-    if slot.replace(value).is_some() {
-        errors.add(syn::Error::new(key.span(), format!("`{key}` is given twice")));
+/// `key = value`. The value is parsed by itself, so that a wrong one does not hide the arguments after it.
+struct Argument {
+    key: syn::Ident,
+    value: TokenStream,
+}
+
+/// A value that may be given once.
+enum Slot<T> {
+    Missing,
+    Wrong,
+    Given(T),
+}
+
+impl<T> Slot<T> {
+    fn value(self) -> Option<T> {
+        match self {
+            Self::Given(value) => Some(value),
+            Self::Missing | Self::Wrong => None,
+        }
     }
 }
 
-fn unknown(key: &syn::Ident, word: &str, known: &[&'static str]) -> syn::Error {
-    let meant = super::nearest(word, known.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
-    let known = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-    syn::Error::new(key.span(), format!("unknown argument `{word}`{}\nknown: {known}", meant.unwrap_or_default()))
+fn arguments(input: ParseStream<'_>) -> syn::Result<Vec<Argument>> {
+    let mut arguments = Vec::new();
+    while !input.is_empty() {
+        let key = syn::Ident::parse_any(input)?;
+        input.parse::<Token![=]>()?;
+        let mut value = Vec::<TokenTree>::new();
+        while !input.is_empty() && !input.peek(Token![,]) {
+            value.push(input.parse()?);
+        }
+        arguments.push(Argument { key, value: value.into_iter().collect() });
+        comma(input)?;
+    }
+    Ok(arguments)
 }
 
-fn skip_value(input: ParseStream<'_>) -> syn::Result<()> {
-    input.parse::<syn::Expr>().map(drop)
+impl Argument {
+    fn set<T: Parse>(self, slot: &mut Slot<T>, errors: &mut Errors) {
+        let key = &self.key;
+        if !matches!(slot, Slot::Missing) {
+            errors.add(syn::Error::new(key.span(), format!("`{key}` is given twice")));
+        }
+        let value = match self.value.is_empty() {
+            true => Err(syn::Error::new(key.span(), format!("`{key}` has no value"))),
+            false => syn::parse2(self.value),
+        };
+        *slot = match errors.check(value) {
+            Some(value) => Slot::Given(value),
+            None => Slot::Wrong,
+        };
+    }
+
+    fn unknown(&self, known: &[&'static str]) -> syn::Error {
+        let word = self.key.to_string();
+        let meant = super::nearest(&word, known.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+        let known = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
+        let what = format!("unknown argument `{word}`{}\nknown: {known}", meant.unwrap_or_default());
+        syn::Error::new(self.key.span(), what)
+    }
 }
 
 fn comma(input: ParseStream<'_>) -> syn::Result<()> {

@@ -277,7 +277,7 @@ fn disagreeing_pins(case: &Case<'_>) -> Vec<Mistake> {
     let complete = case.facts.history.reach == Reach::Complete;
     let disagrees = |pin: &&Pin| match case.commit(&pin.name) {
         Some(commit) => case.facts.history.commits[commit].sha1 != pin.sha1,
-        None => complete,
+        None => complete || case.facts.history.commits.iter().any(|commit| commit.sha1 == pin.sha1),
     };
     let mistake = |pin: &Pin| Mistake::PinDisagrees {
         name: pin.name.clone(),
@@ -302,7 +302,8 @@ fn introduced_by_merge(case: &Case<'_>) -> Vec<Mistake> {
     let by_merge = |name: &&str| {
         let commit = &case.facts.history.commits[case.commit(name)?];
         let is_merge = commit.parents.len() > 1 && commit.introduces.iter().any(|other| other == name);
-        is_merge.then(|| Mistake::IntroducedByMerge { name: (*name).to_owned(), sha1: commit.sha1 })
+        let place = || case.facts.written.place.clone();
+        is_merge.then(|| Mistake::IntroducedByMerge { name: (*name).to_owned(), sha1: commit.sha1, place: place() })
     };
     case.listed.iter().filter_map(by_merge).collect()
 }
