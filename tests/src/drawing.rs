@@ -150,9 +150,11 @@ impl Act {
 /// A drawing as a real repository, with HEAD checked out.
 #[derive(Debug)]
 pub struct Repository {
-    dir: TempDir,
+    top: PathBuf,
     place: String,
     names: BTreeMap<String, Sha1>,
+    /// Removes the directory in the end, where that is wanted.
+    _temporary: Option<TempDir>,
 }
 
 impl Repository {
@@ -169,13 +171,24 @@ impl Repository {
     #[must_use]
     pub fn build(drawing: &Drawing, place: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let mut repository = Self { dir, place: place.to_owned(), names: BTreeMap::new() };
+        let built = Self::build_in(dir.path(), drawing, place);
+        Self { _temporary: Some(dir), ..built }
+    }
+
+    /// Builds a drawing at `top`, in place of what is there, and leaves it there.
+    ///
+    /// # Panics
+    /// When git can't do it.
+    #[must_use]
+    pub fn build_in(top: &Path, drawing: &Drawing, place: &str) -> Self {
+        files::remove_tree(top).expect("what was there can go");
+        files::create_dir(top).expect("a directory");
+        let top = top.to_owned();
+        let mut repository = Self { top, place: place.to_owned(), names: BTreeMap::new(), _temporary: None };
         repository.git(&["init", "--quiet", "--initial-branch", "main"]);
-        let marks = repository.dir.path().join(".git/marks");
-        let import = git(repository.dir.path())
-            .arg("fast-import")
-            .arg("--quiet")
-            .arg(format!("--export-marks={}", marks.display()));
+        let marks = repository.top.join(".git/marks");
+        let import =
+            git(&repository.top).arg("fast-import").arg("--quiet").arg(format!("--export-marks={}", marks.display()));
         import.stdin(repository.stream(drawing)).read().expect("git fast-import works");
         let marks = files::read_text(&marks).expect("fast-import writes marks");
         for (mark, sha1) in marks.lines().filter_map(|line| line.strip_prefix(':')?.split_once(' ')) {
@@ -215,13 +228,13 @@ impl Repository {
     /// The top of the repository.
     #[must_use]
     pub fn top(&self) -> &Path {
-        self.dir.path()
+        &self.top
     }
 
     /// The directory of the crate.
     #[must_use]
     pub fn crate_dir(&self) -> PathBuf {
-        self.dir.path().join(&self.place)
+        self.top.join(&self.place)
     }
 
     /// The sha1 of a commit of the drawing.
@@ -258,7 +271,7 @@ impl Repository {
     /// # Panics
     /// When it fails.
     pub fn git(&self, args: &[&str]) -> String {
-        git(self.dir.path()).args(args).read().expect("git works")
+        git(&self.top).args(args).read().expect("git works")
     }
 
     /// A text with the short sha1s of the drawing's commits replaced by their names, as in `<c1>`.

@@ -115,6 +115,21 @@ fn a_merge_introduces_nothing() {
 }
 
 #[test]
+fn a_merge_that_introduced_something_is_undone_as_the_help_says() {
+    let repository = Repository::drawn(
+        "c1 - *a - m[+d]
+         c1 - c2 - m",
+    );
+    repository.write_mods(&["a", "d"]);
+    for command in resolve(repository.crate_dir()).unwrap().mistakes[0].help().split('`').skip(1).step_by(2) {
+        repository.git(&command.split(' ').skip(1).collect::<Vec<_>>());
+    }
+    repository.git(&["commit", "--quiet", "--message", "d"]);
+    assert_eq!(resolve(repository.crate_dir()).unwrap().mistakes, []);
+    assert!(verdict(&repository).starts_with("a <a>, d <"), "{}", verdict(&repository));
+}
+
+#[test]
 fn a_landed_file_stays() {
     check(
         "c1 - *a - *b - c2[-a]",

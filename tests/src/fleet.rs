@@ -1,0 +1,92 @@
+//! A fleet of its own in a repository of its own, built by cargo, to see what the compiler says.
+//!
+//! The words are those of one compiler: with another minor version than [`RUSTC`] there is no fleet, and the case is
+//! skipped and says so.
+
+use std::path::PathBuf;
+
+use wb_core::system::{Command, environment, files};
+
+use crate::drawing::{Drawing, Repository};
+
+/// The compiler whose words the snapshots have.
+pub const RUSTC: &str = "rustc 1.95.";
+
+/// A fleet in `<target>/ui/<case>`: always at the same place, so that cargo reuses what it built there.
+#[derive(Debug)]
+pub struct Fleet {
+    /// Its files and its history.
+    pub repository: Repository,
+}
+
+impl Fleet {
+    /// The fleet of a drawing, with these `mod` lines.
+    ///
+    /// # Panics
+    /// When it can't be made.
+    #[must_use]
+    pub fn drawn(case: &str, drawing: &str, mods: &[&str]) -> Option<Self> {
+        let version = Command::new("rustc").arg("--version").read().expect("rustc runs");
+        if !version.starts_with(RUSTC) {
+            eprintln!("SKIPPED {case}: its words are those of {RUSTC}*, and this is {version}");
+            return None;
+        }
+        let repository = Repository::build_in(&target().join("ui").join(case), &Drawing::parse(drawing), "");
+        let workspace = files::canonical(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).expect("the workspace");
+        repository.write("Cargo.toml", &manifest(&workspace.display().to_string()));
+        repository.write("Cargo.lock", &files::read_text(workspace.join("Cargo.lock")).expect("a lock"));
+        repository.write("build.rs", "fn main() {\n    wb_core::registry::track();\n}\n");
+        repository.write("src/main.rs", "mod chain;\nmod roles;\n\nwb_stdlib::runner!();\n");
+        repository.write_mods(mods);
+        Some(Self { repository })
+    }
+
+    /// A fleet that consists of one source file.
+    #[must_use]
+    pub fn of_source(case: &str, text: &str) -> Option<Self> {
+        let fleet = Self::drawn(case, "c1", &[])?;
+        fleet.repository.write("src/main.rs", text);
+        Some(fleet)
+    }
+
+    /// What the compiler says, with the drawing's names for its commits.
+    ///
+    /// # Panics
+    /// When cargo does not come as far as the compiler.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let command = Command::new(environment::var("CARGO").unwrap_or_else(|| "cargo".to_owned()));
+        let command =
+            command.args(["check", "--offline", "--quiet", "--message-format=json"]).dir(self.repository.top());
+        let command = command.env("CARGO_TARGET_DIR", target().join("ui/target")).env_remove("RUSTFLAGS");
+        let output = command.run().expect("cargo runs");
+        let messages = output.text();
+        let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let rendered = messages.filter_map(|message| Some(message["message"]["rendered"].as_str()?.to_owned()));
+        let said = rendered.filter(|text| !text.starts_with("error: aborting")).collect::<Vec<_>>().concat();
+        assert!(!said.is_empty() || output.code == 0, "{}", output.error_text());
+        self.repository.with_names(&of_the_case(&said))
+    }
+}
+
+/// The words without hints at `rustc --explain` and without the place of this workspace.
+fn of_the_case(said: &str) -> String {
+    let is_hint = |line: &&str| line.starts_with("For more information about") || line.starts_with("Some errors have");
+    let lines: Vec<&str> = said.lines().filter(|line| !is_hint(line)).collect();
+    let workspace = files::canonical(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).expect("the workspace");
+    lines.join("\n").trim_end().replace(&workspace.display().to_string(), "<workspace>")
+}
+
+fn manifest(workspace: &str) -> String {
+    format!(
+        "[package]\nname = \"ui-fleet\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [dependencies]\nwb-stdlib = {{ path = \"{workspace}/wb-stdlib\" }}\n\n\
+         [build-dependencies]\nwb-core = {{ path = \"{workspace}/wb-core\", default-features = false }}\n"
+    )
+}
+
+/// The directory that cargo builds in: this program lies in `<target>/debug/deps`.
+fn target() -> PathBuf {
+    let exe = environment::current_exe().expect("this program has a file");
+    exe.ancestors().nth(3).expect("cargo's target directory").to_owned()
+}

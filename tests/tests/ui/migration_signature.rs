@@ -1,0 +1,31 @@
+const fn __wb_link(_: &str) {}
+const fn __wb_role(_: &str) {}
+
+mod all_wrong {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web")]
+    async fn all_wrong<T>(host: &View, _more: T) {
+        let _ = host;
+    }
+}
+
+mod another_host {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web")]
+    fn another_host(_host: &mut Host) -> bool {
+        true
+    }
+}
+
+mod no_function {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web")]
+    struct NoFunction;
+
+    const _: NoFunction = NoFunction;
+}
+
+fn main() {}
