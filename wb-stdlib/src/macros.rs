@@ -71,7 +71,7 @@ pub use wb_macros::role;
 /// placeholder without a value does not build, nor does a value without a placeholder. The file is part of the
 /// migration: an edit after it landed is an edit of the migration.
 ///
-/// ```ignore
+/// ```text
 /// let memory = host.facts().memory_mib / 4;
 /// host.file("/etc/postgresql/15/main/conf.d/tuning.conf").template(template!("tuning.conf", memory = memory)).present()?;
 /// ```
@@ -79,7 +79,7 @@ pub use wb_macros::template;
 
 /// The bytes of a file of `assets/`, beside the crate's `Cargo.toml`, as a `&'static [u8]`.
 ///
-/// ```ignore
+/// ```text
 /// host.file("/var/www/index.html").content(asset!("index.html")).present()?;
 /// ```
 pub use wb_macros::asset;
@@ -87,7 +87,7 @@ pub use wb_macros::asset;
 /// Registers the links of the chain, each in its place, and checks them against git. It stands in `src/chain.rs`, below
 /// the `mod` lines, whose order is the order of the chain.
 ///
-/// ```ignore
+/// ```text
 /// mod base_packages;
 /// mod install_nginx;
 ///
@@ -97,7 +97,7 @@ pub use wb_macros::chain;
 
 /// Defines `main`: the command line of a host.
 ///
-/// ```ignore
+/// ```text
 /// mod chain;
 /// mod roles;
 ///
