@@ -1,5 +1,5 @@
 //! Boots a herd and holds it until its standard input ends: `cargo run -p wb-xtask --example herd -- web1 web2`.
-//! With `--keep` it leaves the herd running; with `--stop` it ends one that was left.
+//! `--scratch NAME`, first, keeps it apart from others. With `--keep` it leaves the herd running; with `--stop` it ends one that was left.
 
 use std::io::Read as _;
 use std::net::Ipv4Addr;
@@ -15,7 +15,10 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(3));
     }
     let args: Vec<String> = environment::args().iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let scratch = scratch_dir("example");
+    let (scratch, args) = match args.as_slice() {
+        [option, name, rest @ ..] if option == "--scratch" => (scratch_dir(name), rest.to_vec()),
+        _ => (scratch_dir("example"), args),
+    };
     if args == ["--stop"] {
         say(if Herd::stop(&scratch)? { "stopped" } else { "nothing was running" });
         return Ok(ExitCode::SUCCESS);

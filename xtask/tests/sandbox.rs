@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use wb_core::system::clock::{self, Clock as _, Stopwatch};
+use wb_core::system::clock::{self, Stopwatch};
 use wb_core::system::{Command, environment, files, socket};
 use wb_xtask::sandbox::{Herd, Host, Image, SandboxError, cache_dir, ensure_tools, probe, scratch_dir};
 
@@ -147,34 +147,28 @@ fn a_herd_that_is_dropped_leaves_nothing_and_one_that_is_kept_can_be_stopped() {
     assert!(!Herd::stop(&scratch).unwrap());
 }
 
-/// Not a test: what [`a_herd_dies_with_the_process_that_started_it`] starts and kills.
-#[test]
-#[ignore = "it only waits to be killed"]
-fn hold_a_herd() {
-    let herd = herd("test-lost").unwrap();
-    let host = herd.boot("a", address(11)).unwrap();
-    files::write(scratch_dir("test-lost").join("up"), host.root().unwrap().display().to_string(), 0o644).unwrap();
-    clock::Real.sleep(Duration::from_secs(60));
-}
-
 #[test]
 fn a_herd_dies_with_the_process_that_started_it() {
     if herd("test-lost").is_none() {
         return;
     }
-    let up = scratch_dir("test-lost").join("up");
-    files::remove(&up).unwrap();
-    let this = environment::current_exe().unwrap();
-    let holder = Command::new(this).args(["--exact", "hold_a_herd", "--ignored"]).start(None).unwrap();
+    // The example of this package holds a herd until its input ends. `cargo test --test sandbox` alone builds no examples.
+    Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "wb-xtask", "--example", "herd"])
+        .read()
+        .unwrap();
+    let program = environment::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("herd");
+    let log = scratch_dir("test-lost").join("holder.log");
+    let (holder, _input) = Command::new(program).args(["--scratch", "test-lost", "a"]).start_held(&log).unwrap();
     let wait = |what: &str, ready: &dyn Fn() -> bool| {
         let bound = Duration::from_secs(60);
         clock::wait_until(&clock::Real, bound, Duration::from_millis(20), || ready().then_some(())).expect(what);
     };
-    wait("a herd", &|| files::exists(&up));
-    let root = PathBuf::from(files::read_text(&up).unwrap());
-    assert!(files::exists(root.join("run/booted")));
+    let pid = || files::read_text(&log).unwrap().split_once("--target ")?.1.split(' ').next().map(str::to_owned);
+    wait("a herd", &|| pid().is_some());
+    let booted = PathBuf::from(format!("/proc/{}/root/run/booted", pid().unwrap()));
+    assert!(files::exists(&booted));
     holder.kill();
-    wait("its end", &|| !files::exists(root.join("run/booted")));
+    wait("its end", &|| !files::exists(&booted));
     herd("test-lost").unwrap().boot("a", address(11)).unwrap();
-    files::remove(&up).unwrap();
 }
