@@ -328,6 +328,19 @@ fn a_name_that_is_taken_is_refused() {
 }
 
 #[test]
+fn who_could_not_enrol_may_take_another_name_and_other_signers() {
+    let herd = herd();
+    let allowed = files::read_text(herd.home("web1").allowed_signers()).unwrap();
+    herd.enroll_as("fourth", "web1", "ada ssh-ed25519 AAAA").unwrap_err();
+    herd.enroll_as("fourth", "web1", &allowed).unwrap_err();
+    herd.enroll_as("fourth", "web4", &allowed).unwrap();
+    assert_eq!(herd.home("fourth").read_config().unwrap().name, "web4");
+    assert_eq!(files::read_text(herd.home("fourth").allowed_signers()).unwrap(), allowed);
+    let error = herd.enroll_as("fourth", "web5", &allowed).unwrap_err();
+    assert!(error.to_string().starts_with("this machine is enrolled already, as `web4`"), "{error}");
+}
+
+#[test]
 fn nobody_enrols_without_signers() {
     let herd = TestHerd::new();
     let error = herd.enroll_as("web1", "web1", "# nobody yet\n\n").unwrap_err();

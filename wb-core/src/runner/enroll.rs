@@ -109,7 +109,8 @@ pub fn enroll(home: &Home, wanted: &Enrollment, clock: &dyn Clock) -> Result<Str
     Ok(public)
 }
 
-/// Key first, then `host.toml`: a machine that has the second has the first.
+/// Key first, then `host.toml`: a machine that has the second has the first. What nobody was told yet may still change:
+/// who mistook the name, the remote or the signers runs the command again.
 fn identity(home: &Home, wanted: &Enrollment) -> Result<HostConfig, EnrollError> {
     for path in [home.host_toml(), home.record()] {
         if let Some(parent) = path.parent() {
@@ -119,20 +120,24 @@ fn identity(home: &Home, wanted: &Enrollment) -> Result<HostConfig, EnrollError>
     if !files::exists(home.key()) {
         generate(&home.key(), &wanted.name)?;
     }
+    let announced = agent::Store::open(&home.record())?.record().reports.pending.is_some();
     match home.read_config() {
-        Ok(config) if config.name != wanted.name || config.remote != wanted.remote => {
+        Ok(config) if announced && (config.name != wanted.name || config.remote != wanted.remote) => {
             Err(EnrollError::Enrolled { name: config.name, remote: config.remote })
         }
-        Ok(config) => Ok(config),
-        Err(HomeError::NotEnrolled { .. }) => {
-            let Enrollment { name, remote, poll, runner, .. } = wanted.clone();
-            let config = HostConfig { uuid: Uuid::new_v4(), name, remote, poll, runner };
-            files::write(home.allowed_signers(), &wanted.allowed_signers, 0o644)?;
-            home.write_config(&config)?;
-            Ok(config)
-        }
+        Ok(config) if announced => Ok(config),
+        Ok(config) => write_identity(home, config.uuid, wanted),
+        Err(HomeError::NotEnrolled { .. }) => write_identity(home, Uuid::new_v4(), wanted),
         Err(error) => Err(error.into()),
     }
+}
+
+fn write_identity(home: &Home, uuid: Uuid, wanted: &Enrollment) -> Result<HostConfig, EnrollError> {
+    let Enrollment { name, remote, poll, runner, allowed_signers } = wanted.clone();
+    let config = HostConfig { uuid, name, remote, poll, runner };
+    files::write(home.allowed_signers(), allowed_signers, 0o644)?;
+    home.write_config(&config)?;
+    Ok(config)
 }
 
 /// The newest change there is now is the least that this host will ever accept.
