@@ -181,7 +181,7 @@ pub(super) enum Failure {
     Running,
 }
 
-fn hint(failure: &Failure) -> Option<String> {
+pub(super) fn hint(failure: &Failure) -> Option<String> {
     match failure {
         Failure::Enroll(error) => enroll_hint(error),
         Failure::Agent(AgentError::Home(error)) | Failure::Home(error) => home_hint(error),

@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::catalog::Catalog;
-use super::cli::{Failure, with_causes};
+use super::cli::{Failure, hint, with_causes};
 use super::home::Home;
 use crate::agent::{Agent, AgentError, Next, pace};
 use crate::chain::Digest;
@@ -31,7 +31,7 @@ pub(super) fn forever(home: Home, catalog: &Catalog, system: &System, log: &dyn 
             Ok(Next::Poll) => pace::until_poll(agent.config().uuid, agent.config().poll, system.clock().now()),
             Err(error) => {
                 let pause = pace::after_error(agent.config().poll, errors, chance());
-                log(&format!("error: {}; tries again in {} s", with_causes(&error), pause.as_secs()));
+                complain(error, pause, log);
                 pause
             }
         };
@@ -39,6 +39,13 @@ pub(super) fn forever(home: Home, catalog: &Catalog, system: &System, log: &dyn 
             Ok(SIGHUP) | Err(RecvTimeoutError::Timeout) => {}
             Ok(_) | Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::SUCCESS),
         }
+    }
+}
+
+fn complain(error: AgentError, pause: Duration, log: &dyn Fn(&str)) {
+    log(&format!("error: {}; tries again in {} s", with_causes(&error), pause.as_secs()));
+    if let Some(hint) = hint(&Failure::Agent(error)) {
+        log(&format!("hint: {hint}"));
     }
 }
 
