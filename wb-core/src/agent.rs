@@ -23,7 +23,7 @@ pub use run::run_link;
 pub use store::{How, LinkRecord, Record, Reports, Store, StoreError};
 pub use upgrade::RUNNER_FILE;
 
-use crate::chain::Digest;
+use crate::chain::{Digest, Sha1};
 use crate::plan::Stop;
 use crate::registry::{AllowedSigners, LogError, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange};
 use crate::report::{Doing, Report};
@@ -47,6 +47,7 @@ pub struct Agent<'a> {
     cache: ReportCache,
     published: Option<Report>,
     journal: Journal<'a>,
+    unrecorded: Option<Ran>,
 }
 
 /// What the agent wants after a tick.
@@ -126,6 +127,7 @@ impl<'a> Agent<'a> {
             cache: ReportCache::default(),
             published: None,
             journal: Journal { log, tail: RefCell::default(), quiet: Cell::new(None) },
+            unrecorded: None,
         };
         agent.recall()?;
         Ok(agent)
@@ -201,6 +203,12 @@ impl From<Stop> for Doing {
             Stop::Diverged { .. } => Self::Stopped { why: stop.to_string() },
         }
     }
+}
+
+/// How a link ended, as long as that is not on disk: a full disk must not make it run once more.
+struct Ran {
+    link: Sha1,
+    result: Result<(), String>,
 }
 
 /// What the agent says: to its own log, and, as a bounded tail, in its report.

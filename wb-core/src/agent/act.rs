@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
-use super::{Agent, AgentError, incarnation};
+use super::{Agent, AgentError, Ran, incarnation};
 use crate::chain::{Link, Sha1};
 use crate::context::{HerdView, Role};
 use crate::plan::{Plan, Situation, plan, still_failed};
@@ -216,25 +216,31 @@ impl Agent<'_> {
             let why = format!("the link {} was started by another runner and is not in this one", sha1.short());
             return Step::until(Doing::Stopped { why });
         };
-        self.journal.say(&format!("runs {link}"));
-        let herd = self.view();
-        let run = run_link(self.catalog, &link, self.system, &herd, &self.store);
-        run.operations
-            .iter()
-            .filter(|operation| operation.outcome.changed())
-            .for_each(|o| self.journal.say(&o.to_string()));
-        match run.result {
+        let result = match self.unrecorded.take().filter(|ran| ran.link == sha1) {
+            Some(ran) => ran.result,
+            None => self.run_now(&link),
+        };
+        self.unrecorded = Some(Ran { link: sha1, result: result.clone() });
+        match result {
             Ok(()) => {
                 self.store.done(&link, self.now())?;
                 self.journal.say(&format!("done {link}"));
             }
             Err(error) => {
                 self.journal.say(&format!("failed {link}: {error}"));
-                let failure = self.failure(&link, error);
-                self.store.happened(Event::LinkFailed(failure))?;
+                self.store.happened(Event::LinkFailed(self.failure(&link, error)))?;
             }
         }
+        self.unrecorded = None;
         Ok(Step::Moved)
+    }
+
+    fn run_now(&self, link: &Link) -> Result<(), String> {
+        self.journal.say(&format!("runs {link}"));
+        let run = run_link(self.catalog, link, self.system, &self.view(), &self.store);
+        let changed = run.operations.iter().filter(|operation| operation.outcome.changed());
+        changed.for_each(|operation| self.journal.say(&operation.to_string()));
+        run.result
     }
 
     fn failed(&mut self, failure: Failure) -> Result<Step, AgentError> {
