@@ -35,7 +35,7 @@ impl Demo {
             shell.print(if stopped { "The herd has ended." } else { "No herd was running." });
             return Ok(ExitCode::SUCCESS);
         }
-        let outcome = demo::run(&Options { json: self.json, keep: self.keep }, shell).map_err(judged)?;
+        let outcome = demo::run(&Options { json: self.json, keep: self.keep, scratch: None }, shell).map_err(judged)?;
         Ok(show(&outcome, shell))
     }
 }

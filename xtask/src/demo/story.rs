@@ -36,6 +36,8 @@ pub struct Options {
     pub json: Option<PathBuf>,
     /// Whether the herd stays when all is done.
     pub keep: bool,
+    /// Where everything of it goes; else where [`stop`] looks.
+    pub scratch: Option<PathBuf>,
 }
 
 const PAGES: Pages = Pages { old: "The first page", new: "The second page" };
@@ -49,7 +51,7 @@ const ROLL: Duration = Duration::from_secs(180);
 /// # Errors
 /// When this machine can't do it, or the herd did not come through. All is cleaned up.
 pub fn run(options: &Options, shell: &Shell) -> Result<Outcome, DemoError> {
-    let scratch = prepare(shell)?;
+    let scratch = prepare(options.scratch.clone().unwrap_or_else(scratch), shell)?;
     let say = |line: &str| shell.done("sandbox", line);
     let image = {
         let _progress = shell.begin("preparing the hosts' root file system");
@@ -79,7 +81,11 @@ pub fn run(options: &Options, shell: &Shell) -> Result<Outcome, DemoError> {
 /// When it does not end, or a demo is running.
 pub fn stop() -> Result<bool, DemoError> {
     elevate()?;
-    Ok(Herd::stop(&sandbox::scratch_dir("demo").join("herd"))?)
+    Ok(Herd::stop(&scratch().join("herd"))?)
+}
+
+fn scratch() -> PathBuf {
+    sandbox::scratch_dir("demo")
 }
 
 /// Whether somebody wants the demo to end.
@@ -92,8 +98,8 @@ fn flag() -> &'static Arc<AtomicBool> {
     FLAG.get_or_init(Arc::default)
 }
 
-/// Checks all that is needed before anything is downloaded, and gives an empty scratch directory.
-fn prepare(shell: &Shell) -> Result<PathBuf, DemoError> {
+/// Checks all that is needed before anything is downloaded.
+fn prepare(scratch: PathBuf, shell: &Shell) -> Result<PathBuf, DemoError> {
     elevate()?;
     for signal in [SIGINT, SIGTERM] {
         // A second signal ends at once; the herd then ends with this process, and the next start tidies its disks.
@@ -105,7 +111,6 @@ fn prepare(shell: &Shell) -> Result<PathBuf, DemoError> {
     if let Err(error) = sandbox::ensure_musl_compiler(&say) {
         shell.note(format_args!("the runner is built for glibc: {error}"));
     }
-    let scratch = sandbox::scratch_dir("demo");
     let probe = sandbox::probe(&scratch);
     for missing in probe.missing.iter().filter(|missing| !missing.essential) {
         shell.warn(missing);
