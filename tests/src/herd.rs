@@ -8,7 +8,6 @@ use std::time::Duration;
 use wb_core::agent::{Agent, AgentError, Next, Record, Store};
 use wb_core::chain::Digest;
 use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest};
-use wb_core::pool::Pool;
 use wb_core::registry::{
     Access, AllowedSigners, ChangeLog, Pushed, RefName, RefUpdate, Registry, ReportCache, SigningKey, VerifiedChange,
     generate, public_key,
@@ -220,7 +219,7 @@ impl TestHerd {
     #[must_use]
     pub fn out(&self, role: &str) -> Vec<String> {
         self.operator.fetch(&["refs/wildebeest/".into()]).expect("a fetch");
-        let pool = self.operator.pools().expect("pools").remove(role).map_or_else(Pool::default, |(_, pool)| pool);
+        let (_, pool) = self.operator.pool(role).expect("a pool");
         pool.holders.into_iter().map(|claim| claim.host).collect()
     }
 

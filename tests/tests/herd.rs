@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use wb_core::agent::phase::Phase;
+use wb_core::agent::phase::{Leg, Phase};
 use wb_core::agent::{AgentError, How, Next};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::{ChangeKind, Runner};
@@ -204,13 +204,53 @@ fn after_a_boot_who_was_out_leaves_again_first() {
 }
 
 #[test]
-fn a_claim_that_was_pushed_before_a_crash_is_found_again() {
+fn a_host_that_left_the_herd_holds_nobody_up() {
     let herd = herd();
-    let next = catalog(&[&DATABASE, &FIRST, &SECOND, &THIRD]);
-    herd.deploy(&next);
-    herd.tick("web1", &next).unwrap();
-    assert_eq!(herd.record("web1").phase, Phase::InLoad);
-    assert_eq!(herd.written("web1"), "first second rejoin leave third rejoin");
+    let broken = catalog(&[&DATABASE, &FIRST, &SECOND, &BROKEN]);
+    herd.deploy(&broken);
+    herd.tick("web1", &broken).unwrap();
+    assert_eq!(herd.out("web"), ["web1"]);
+    let mended = catalog(&[&DATABASE, &FIRST, &SECOND, &MENDED]);
+    herd.change(ChangeKind::Deploy, |manifest| {
+        manifest.hosts.remove("web1");
+        manifest.chain = mended.chain().clone();
+    });
+    herd.settle(&["db1", "web2", "web3"], &mended, 20);
+    assert_eq!(herd.written("web3"), "first second rejoin leave mended rejoin");
+    assert_eq!(herd.out("web"), Vec::<String>::new());
+}
+
+/// Puts a host back into the phase that it was in when it crashed, as its disk would have it, and goes on.
+fn goes_on_from(phase: impl FnOnce(Leg) -> Phase, expect: &str) {
+    let herd = herd();
+    let broken = catalog(&[&DATABASE, &FIRST, &SECOND, &BROKEN]);
+    herd.deploy(&broken);
+    herd.tick("web1", &broken).unwrap();
+    let Phase::Failed { leg, .. } = herd.record("web1").phase else { panic!("{:?}", herd.record("web1").phase) };
+    let store = wb_core::agent::Store::open(&herd.home("web1").record()).unwrap();
+    store.update(|record| record.phase = phase(leg)).unwrap();
+    let mended = catalog(&[&DATABASE, &FIRST, &SECOND, &MENDED]);
+    herd.deploy(&mended);
+    herd.settle(&ALL, &mended, 20);
+    assert_eq!(herd.written("web1"), format!("first second rejoin leave broken {expect}"));
+    assert_eq!(herd.out("web"), Vec::<String>::new());
+    assert_eq!(herd.said(&ALL), ALL.map(|host| format!("{host} up to date")));
+}
+
+#[test]
+fn a_host_goes_on_from_every_phase_in_which_it_may_crash() {
+    let link: Sha1 = "5555555555555555555555555555555555555555".parse().unwrap();
+    goes_on_from(|leg| Phase::Claiming { leg }, "leave mended rejoin");
+    goes_on_from(|leg| Phase::Leaving { leg }, "leave mended rejoin");
+    goes_on_from(|leg| Phase::Out { leg }, "mended rejoin");
+    goes_on_from(|leg| Phase::Running { leg, link }, "mended rejoin");
+    goes_on_from(|leg| Phase::Rejoining { held: leg.held }, "rejoin leave mended rejoin");
+    goes_on_from(|leg| Phase::Returning { held: leg.held.unwrap() }, "leave mended rejoin");
+}
+
+#[test]
+fn a_host_that_a_pool_lists_as_out_rejoins_and_gives_its_place_back() {
+    goes_on_from(|_| Phase::InLoad, "rejoin leave mended rejoin");
 }
 
 fn stopped(herd: &TestHerd, host: &str, expect: &str) {

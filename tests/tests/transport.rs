@@ -148,6 +148,18 @@ fn a_server_that_refuses_is_quoted() {
     assert!(error.to_string().contains("hook declined"), "{error}");
 }
 
+/// Git says so in the words of a lost race.
+#[test]
+fn a_server_that_can_not_write_is_no_lost_race() {
+    let remote = Remote::new();
+    let a = remote.client("a");
+    files::create_dir(remote.path().join("refs/wildebeest/out")).unwrap();
+    files::write(remote.path().join("refs/wildebeest/out/web.lock"), "", 0o644).unwrap();
+    let update = RefUpdate { name: pool(), expected: None, new: Some(value(&a)) };
+    let error = a.push(&[update]).unwrap_err();
+    assert!(matches!(error, RegistryError::Refused { .. }), "{error}");
+}
+
 /// The server takes the push, and the connection breaks before it says so.
 #[test]
 fn after_a_broken_connection_the_outcome_is_read_back() {

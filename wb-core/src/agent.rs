@@ -25,7 +25,7 @@ pub use upgrade::RUNNER_FILE;
 
 use crate::chain::{Digest, Sha1};
 use crate::plan::Stop;
-use crate::registry::{AllowedSigners, LogError, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange};
+use crate::registry::{AllowedSigners, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange};
 use crate::report::{Doing, Report};
 use crate::runner::{Catalog, Home, HomeError, HostConfig};
 use crate::system::{CommandError, FileError, System};
@@ -46,6 +46,7 @@ pub struct Agent<'a> {
     distrust: Option<String>,
     cache: ReportCache,
     published: Option<Report>,
+    mute: bool,
     journal: Journal<'a>,
     unrecorded: Option<Ran>,
 }
@@ -76,12 +77,15 @@ pub enum AgentError {
     /// The remote.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The log of changes, as far as this host has accepted it.
-    #[error("the change that this host accepted last can't be read")]
-    Log(#[from] LogError),
     /// The host's key.
     #[error(transparent)]
     Key(#[from] crate::registry::SignatureError),
+    /// Others wrote first, again and again.
+    #[error("others were faster, {tries} times in a row")]
+    Overtaken {
+        /// How often it was tried.
+        tries: u32,
+    },
     /// Somebody else reports under this host's identity.
     #[error("another machine reports as `{name}`: this one does nothing until that is settled")]
     TakenOver {
@@ -126,10 +130,11 @@ impl<'a> Agent<'a> {
             distrust: None,
             cache: ReportCache::default(),
             published: None,
+            mute: false,
             journal: Journal { log, tail: RefCell::default(), quiet: Cell::new(None) },
             unrecorded: None,
         };
-        agent.recall()?;
+        agent.recall();
         Ok(agent)
     }
 
@@ -146,7 +151,7 @@ impl<'a> Agent<'a> {
         match self.look() {
             Err(error) if self.store.record().phase.needs_remote() => return Err(error),
             Err(error) => self.journal.say(&format!("going on without the remote: {error}")),
-            Ok(()) => {}
+            Ok(()) => self.mute = false,
         }
         if self.upgrade()? {
             return Ok(Next::Exec);
@@ -199,7 +204,6 @@ impl std::fmt::Debug for Agent<'_> {
 impl From<Stop> for Doing {
     fn from(stop: Stop) -> Self {
         match stop {
-            Stop::Failed(failure) => Self::Failed(failure),
             Stop::Diverged { .. } => Self::Stopped { why: stop.to_string() },
         }
     }

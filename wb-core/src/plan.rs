@@ -26,8 +26,6 @@ pub struct Situation<'a> {
     pub state: Option<Sha1>,
     /// Whether it has rejoined at least once.
     pub in_service: bool,
-    /// What failed here.
-    pub failure: Option<&'a Failure>,
     /// The chain that is compiled into the runner.
     pub compiled: &'a Chain,
     /// The signed reports of admitted hosts, by name.
@@ -98,18 +96,14 @@ fn legs(situation: &Situation<'_>) -> Result<Plan, NotNow> {
     let manifest = situation.manifest.ok_or(Wait::NoChange)?;
     let (name, host) = manifest.host_of(situation.uuid).ok_or(Wait::NotAdmitted)?;
     let todo = todo(manifest, situation.state)?;
-    if let Some(failure) = situation.failure.filter(|failure| still_failed(failure, manifest, host)) {
-        return Err(Stop::Failed(failure.clone()).into());
-    }
-    let Some(first) = todo.first() else {
+    if todo.is_empty() {
         return Ok(if situation.in_service { Plan::UpToDate } else { Plan::EnterService });
-    };
+    }
     let passed: Vec<Link> = todo.iter().take_while(|link| !host.roles.contains(&link.role)).cloned().collect();
     if !passed.is_empty() {
         return Ok(Plan::PassOver(passed));
     }
     let until = last_of_leg(situation, manifest, name, host, todo)?;
-    is_compiled(situation.compiled, first)?;
     let claim = if situation.in_service { claims(situation, manifest, host)? } else { Vec::new() };
     Ok(Plan::Leg { claim, until })
 }
@@ -134,7 +128,7 @@ fn last_of_leg(
     for link in todo {
         let obstacle = match host.roles.contains(&link.role) {
             true => obstacle(situation, manifest, name, link),
-            false => None,
+            false => not_compiled(situation.compiled, link),
         };
         match (obstacle, last) {
             (None, _) => last = Some(link),
@@ -150,7 +144,7 @@ fn obstacle(situation: &Situation<'_>, manifest: &Manifest, name: &str, link: &L
     if !lagging.is_empty() {
         return Some(Wait::Others { link: link.clone(), lagging });
     }
-    failed_elsewhere(situation, name, link)
+    failed_elsewhere(situation, name, link).or_else(|| not_compiled(situation.compiled, link))
 }
 
 /// One host that failed at a link keeps all others from it, until its digest changes.
@@ -163,11 +157,9 @@ fn failed_elsewhere(situation: &Situation<'_>, name: &str, link: &Link) -> Optio
     Some(Wait::FailedElsewhere { host: host.0.clone(), link: link.clone() })
 }
 
-fn is_compiled(compiled: &Chain, first: &Link) -> Result<(), NotNow> {
-    match compiled.get(first.sha1).is_some_and(|link| link.digest == first.digest) {
-        true => Ok(()),
-        false => Err(Wait::Runner { link: first.clone() }.into()),
-    }
+fn not_compiled(compiled: &Chain, wanted: &Link) -> Option<Wait> {
+    let compiled = compiled.get(wanted.sha1).is_some_and(|link| link.digest == wanted.digest);
+    (!compiled).then(|| Wait::Runner { link: wanted.clone() })
 }
 
 fn claims(situation: &Situation<'_>, manifest: &Manifest, host: &HostManifest) -> Result<Vec<String>, NotNow> {
@@ -175,6 +167,7 @@ fn claims(situation: &Situation<'_>, manifest: &Manifest, host: &HostManifest) -
     for role in &host.roles {
         let mine = Claim { host: String::new(), uuid: situation.uuid, nonce: Uuid::nil(), since: 0 };
         let pool = situation.pools.get(role).unwrap_or(&empty);
+        let pool = pool.of_admitted(|uuid| manifest.host_of(uuid).is_some());
         let place = pool.claim(mine, manifest.limit(role), manifest.number, Uuid::nil());
         place.map_err(|no_place| Wait::Pool { role: role.clone(), no_place })?;
     }

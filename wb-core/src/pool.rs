@@ -66,6 +66,13 @@ impl Pool {
         Ok(Self { holders: others, change, nonce })
     }
 
+    /// The pool with only those who are `admitted`: a host that left the herd holds nobody up.
+    #[must_use]
+    pub fn of_admitted(&self, admitted: impl Fn(Uuid) -> bool) -> Self {
+        let holders = self.holders.iter().filter(|claim| admitted(claim.uuid)).cloned().collect();
+        Self { holders, ..self.clone() }
+    }
+
     /// The pool without this machine's claims. Nobody else's are touched.
     #[must_use]
     pub fn release(&self, uuid: Uuid, nonce: Uuid) -> Self {
@@ -134,6 +141,12 @@ mod tests {
     fn a_release_touches_nobody_else() {
         assert_eq!(pool(&[1, 2]).release(Uuid::from_u128(1), Uuid::nil()), pool(&[2]));
         assert_eq!(pool(&[2]).release(Uuid::from_u128(1), Uuid::nil()), pool(&[2]));
+    }
+
+    #[test]
+    fn who_left_the_herd_holds_nobody_up() {
+        let left = pool(&[1, 2]).of_admitted(|uuid| uuid != Uuid::from_u128(1));
+        assert_eq!(left, pool(&[2]));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
 use super::{Agent, AgentError, Ran, incarnation};
 use crate::chain::{Link, Sha1};
+use crate::change::HostManifest;
 use crate::context::{HerdView, Role};
 use crate::plan::{Plan, Situation, plan, still_failed};
 use crate::pool::Pool;
@@ -77,6 +78,11 @@ impl Agent<'_> {
             self.journal.say_once(&format!("stopped: {why}"));
             return Step::until(Doing::Stopped { why });
         }
+        if let Some(held) = self.found_claim()? {
+            self.journal.say("a pool lists this host as out: it rejoins, and gives its place back");
+            self.store.happened(Event::ClaimFound(held))?;
+            return Ok(Step::Moved);
+        }
         match self.plan()? {
             Plan::UpToDate => Step::until(Doing::UpToDate),
             Plan::Wait(wait) => {
@@ -107,15 +113,13 @@ impl Agent<'_> {
             Some(change) => self.registry.reports(&change.manifest, &mut self.cache)?,
             None => BTreeMap::new(),
         };
-        let pools: BTreeMap<String, Pool> =
-            self.registry.pools()?.into_iter().map(|(role, (_, pool))| (role, pool)).collect();
+        let pools = self.pools()?;
         let record = self.store.record();
         Ok(plan(&Situation {
             manifest: self.change.as_ref().map(|change| &change.manifest),
             uuid: self.config.uuid,
             state: record.state(),
             in_service: record.in_service,
-            failure: None,
             compiled: self.catalog.chain(),
             reports: &reports,
             pools: &pools,
@@ -184,7 +188,10 @@ impl Agent<'_> {
         act: impl Fn(&Role) -> fn(&crate::context::Context<'_>) -> anyhow::Result<()>,
     ) -> Result<(), String> {
         let herd = self.view();
-        let roles = herd.myself().map(|member| member.roles.clone()).unwrap_or_default();
+        let roles = match self.store.record().phase.held() {
+            Some(held) => held.roles.clone(),
+            None => herd.myself().map(|member| member.roles.iter().cloned().collect()).unwrap_or_default(),
+        };
         for role in roles.iter().filter_map(|name| self.catalog.role(name)) {
             let done = enter(self.system, &herd, &self.store, act(role));
             done.map_err(|error| format!("{what} of role {}: {error}", role.name))?;
@@ -193,9 +200,15 @@ impl Agent<'_> {
     }
 
     fn out(&mut self, leg: &Leg) -> Result<Step, AgentError> {
-        let chain = self.catalog.chain();
-        let at = |sha1: Option<Sha1>| sha1.and_then(|sha1| chain.position(sha1));
-        let (here, end) = (at(self.store.record().state()), at(Some(leg.until)));
+        let (chain, state) = (self.catalog.chain(), self.store.record().state());
+        let (here, end) = (state.and_then(|state| chain.position(state)), chain.position(leg.until));
+        if end.is_none() || (state.is_some() && here.is_none()) {
+            let why = format!("the leg up to {} was planned by another runner than this one", leg.until.short());
+            return Step::until(Doing::Stopped { why });
+        }
+        if self.host().is_none() {
+            return Step::until(Doing::Stopped { why: "this host left the herd in the middle of a leg".into() });
+        }
         if here >= end {
             self.store.happened(Event::LegDone)?;
             return Ok(if leg.held.is_some() { Step::Moved } else { Step::Rest(Rest::Again) });
@@ -244,8 +257,7 @@ impl Agent<'_> {
     }
 
     fn failed(&mut self, failure: Failure) -> Result<Step, AgentError> {
-        let herd = self.change.as_ref().and_then(|c| Some((&c.manifest, c.manifest.host_of(self.config.uuid)?.1)));
-        if herd.is_some_and(|(manifest, host)| !still_failed(&failure, manifest, host)) {
+        if self.may_try_again(&failure) {
             self.journal.say(&format!("tries `{}` again, since it or the settings changed", failure.name));
             self.store.happened(Event::TryAgain)?;
             return Ok(Step::Moved);
@@ -259,20 +271,53 @@ impl Agent<'_> {
         Ok(Step::Rest(Rest::Again))
     }
 
+    /// What is tried again must be what the herd was told, or it would be the same failure once more.
+    fn may_try_again(&self, failure: &Failure) -> bool {
+        let Some((change, (_, host))) = self.change.as_ref().zip(self.host()) else { return false };
+        let told = change.manifest.chain.get(failure.link);
+        let compiled = self.catalog.chain().get(failure.link);
+        let current = told.zip(compiled).is_some_and(|(told, compiled)| told.digest == compiled.digest);
+        current && self.distrust.is_none() && !still_failed(failure, &change.manifest, host)
+    }
+
+    /// The claim that a pool of this host's roles holds for it.
+    fn found_claim(&self) -> Result<Option<Held>, AgentError> {
+        if !self.store.record().in_service {
+            return Ok(None);
+        }
+        let mine =
+            |pool: &Pool| pool.holders.iter().find(|claim| claim.uuid == self.config.uuid).map(|claim| claim.nonce);
+        let found: Vec<(String, uuid::Uuid)> =
+            self.pools()?.iter().filter_map(|(role, pool)| Some((role.clone(), mine(pool)?))).collect();
+        let nonce = found.first().map(|(_, nonce)| *nonce);
+        Ok(nonce.map(|nonce| Held { nonce, roles: found.into_iter().map(|(role, _)| role).collect() }))
+    }
+
+    /// The pools of this host's roles, as far as they were fetched.
+    fn pools(&self) -> Result<BTreeMap<String, Pool>, AgentError> {
+        let roles = self.host().map(|(_, host)| host.roles.clone()).unwrap_or_default();
+        let pool = |role: String| Ok((role.clone(), self.registry.pool(&role)?.1));
+        roles.into_iter().map(pool).collect()
+    }
+
+    /// This host in the newest accepted change.
+    fn host(&self) -> Option<(&str, &HostManifest)> {
+        self.change.as_ref().and_then(|change| change.manifest.host_of(self.config.uuid))
+    }
+
     fn failure(&self, link: &Link, error: String) -> Failure {
-        let host = self.change.as_ref().and_then(|change| change.manifest.host_of(self.config.uuid));
-        let settings = host.map_or(crate::chain::Digest::of(b""), |(_, host)| crate::plan::settings_digest(host));
+        let settings =
+            self.host().map_or(crate::chain::Digest::of(b""), |(_, host)| crate::plan::settings_digest(host));
         Failure { link: link.sha1, name: link.name.clone(), digest: link.digest, settings, error }
     }
 
     pub(super) fn view(&self) -> HerdView {
-        let name = &self.config.name;
+        let name = self.host().map_or(self.config.name.as_str(), |(name, _)| name);
         self.change.as_ref().map(|change| change.manifest.view(name)).unwrap_or_default()
     }
 
     fn has_role(&self, role: &str) -> bool {
-        let host = self.change.as_ref().and_then(|change| change.manifest.host_of(self.config.uuid));
-        host.is_some_and(|(_, host)| host.roles.contains(role))
+        self.host().is_some_and(|(_, host)| host.roles.contains(role))
     }
 
     pub(super) fn now(&self) -> u64 {

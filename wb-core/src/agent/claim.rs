@@ -4,9 +4,13 @@ use uuid::Uuid;
 
 use super::phase::{Held, Leg};
 use super::{Agent, AgentError};
+use crate::chain::Sha1;
 use crate::pool::{Claim, Pool};
 use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::Doing;
+
+/// Each lost race is somebody else's progress; after so many, the next poll tries again.
+const TRIES: u32 = 10;
 
 impl Agent<'_> {
     /// Claims; false when somebody else was faster or there is no place any more.
@@ -16,6 +20,7 @@ impl Agent<'_> {
         for role in &held.roles {
             let (expected, pool) = self.pool(role)?;
             let limit = change.manifest.limit(role);
+            let pool = pool.of_admitted(|uuid| change.manifest.host_of(uuid).is_some());
             let Ok(new) = pool.claim(self.mine(held), limit, change.manifest.number, Uuid::new_v4()) else {
                 return Ok(false);
             };
@@ -37,7 +42,7 @@ impl Agent<'_> {
 
     /// Gives the claim back, together with the new state. Others may be at it at the same moment: then again.
     pub(super) fn release(&mut self, held: &Held) -> Result<(), AgentError> {
-        loop {
+        for _ in 0..TRIES {
             let mut updates = Vec::new();
             for role in &held.roles {
                 let (expected, pool) = self.pool(role)?;
@@ -50,22 +55,18 @@ impl Agent<'_> {
             }
             self.look()?;
         }
+        Err(AgentError::Overtaken { tries: TRIES })
     }
 
     fn mine(&self, held: &Held) -> Claim {
         Claim { host: self.config.name.clone(), uuid: self.config.uuid, nonce: held.nonce, since: self.now() }
     }
 
-    fn pool(&self, role: &str) -> Result<(Option<crate::chain::Sha1>, Pool), AgentError> {
-        Ok(self.registry.pools()?.remove(role).map_or((None, Pool::default()), |(sha1, pool)| (Some(sha1), pool)))
+    fn pool(&self, role: &str) -> Result<(Option<Sha1>, Pool), AgentError> {
+        Ok(self.registry.pool(role)?)
     }
 
-    fn pool_update(
-        &self,
-        role: &str,
-        expected: Option<crate::chain::Sha1>,
-        pool: &Pool,
-    ) -> Result<RefUpdate, AgentError> {
+    fn pool_update(&self, role: &str, expected: Option<Sha1>, pool: &Pool) -> Result<RefUpdate, AgentError> {
         let commit = self.registry.write_pool(role, pool, &self.config.name, self.system.clock().now())?;
         Ok(RefUpdate { name: RefName::Out(role.to_owned()), expected, new: Some(commit) })
     }

@@ -1,16 +1,18 @@
 //! Looking: what the remote says, and which of it counts.
 
 use super::phase::Phase;
-use super::{Agent, AgentError};
-use crate::registry::{ChangeLog, RefName};
+use super::{Agent, AgentError, incarnation};
+use crate::chain::Sha1;
+use crate::registry::{AllowedSigners, ChangeLog, LogError, ObjectError, RefName};
+use crate::report::Report;
+use crate::runner::with_causes;
 
 impl Agent<'_> {
-    /// The change that was accepted last, from the local objects.
-    pub(super) fn recall(&mut self) -> Result<(), AgentError> {
-        if let Some(sha1) = self.store.record().accepted {
-            self.change = Some(ChangeLog::new(self.registry.objects(), &self.allowed).read(sha1)?);
-        }
-        Ok(())
+    /// The change that was accepted last, from the local objects. It was judged then; where the objects are lost, the
+    /// next fetch brings them back.
+    pub(super) fn recall(&mut self) {
+        let log = ChangeLog::new(self.registry.objects(), &self.allowed);
+        self.change = self.store.record().accepted.and_then(|sha1| log.recall(sha1).ok());
     }
 
     /// Fetches what this host needs to know now, checks that nobody else reports in its name, and accepts changes.
@@ -47,7 +49,7 @@ impl Agent<'_> {
     fn check_identity(&self) -> Result<(), AgentError> {
         let Some(found) = self.registry.get(&RefName::Report(self.config.uuid))? else { return Ok(()) };
         let reports = self.store.record().reports;
-        if !reports.is_mine(found) {
+        if !reports.is_mine(found) && !self.wrote(found) {
             return Err(AgentError::TakenOver { name: self.config.name.clone() });
         }
         if reports.written != Some(found) {
@@ -56,29 +58,52 @@ impl Agent<'_> {
         Ok(())
     }
 
+    /// A push whose end nobody saw may arrive late: it has this machine's signature, incarnation and one of its nonces.
+    fn wrote(&self, found: Sha1) -> bool {
+        let Ok(commit) = self.registry.objects().read(found) else { return false };
+        let signed = commit.verify(&AllowedSigners::one("host", &self.public)).is_ok();
+        let nonces = self.store.record().reports.nonces;
+        let mine = |report: Report| nonces.contains(&report.nonce) && report.incarnation == incarnation::read();
+        signed && Report::decode(commit.body()).is_ok_and(mine)
+    }
+
     /// Walks and verifies every change since the last accepted one. One that does not count stops the walk: this host
     /// then stays with what it has, and says so.
     fn accept(&mut self) -> Result<(), AgentError> {
         let tip = self.registry.get(&RefName::Changes)?;
-        let accepted = self.change.as_ref().map(|change| change.sha1);
+        let accepted = self.store.record().accepted;
+        if self.change.is_none() && accepted.is_some() {
+            self.recall();
+        }
+        if self.change.is_none() && accepted.is_some() {
+            self.distrust = Some("the change that was accepted last is not on the remote".to_owned());
+            return Ok(());
+        }
         let Some(tip) = tip.filter(|tip| Some(*tip) != accepted) else {
-            self.distrust = (tip.is_none() && accepted.is_some()).then(|| "the log of changes is gone".to_owned());
+            self.distrust = (tip.is_none() && accepted.is_some())
+                .then(|| "the log of changes is gone; hint: a machine that has it must push it back".to_owned());
             return Ok(());
         };
         let log = ChangeLog::new(self.registry.objects(), &self.allowed);
-        match log.since(self.change.as_ref(), tip) {
-            Ok(changes) => {
-                self.distrust = None;
-                for change in changes {
-                    self.journal.say(&format!("accepted change {} by {}", change.manifest, change.signer));
-                    self.registry.keep("accepted", change.sha1)?;
-                    self.store.update(|record| record.accepted = Some(change.sha1))?;
-                    self.change = Some(change);
-                }
-            }
-            Err(error) => self.distrust = Some(crate::runner::with_causes(&error)),
+        let (changes, bad) = log.since(self.change.as_ref(), tip);
+        for change in changes {
+            self.journal.say(&format!("accepted change {} by {}", change.manifest, change.signer));
+            self.registry.keep("accepted", change.sha1)?;
+            self.store.update(|record| record.accepted = Some(change.sha1))?;
+            self.change = Some(change);
         }
+        self.distrust = bad.map(|error| format!("{}; hint: {}", with_causes(&error), self.remedy(&error)));
         Ok(())
+    }
+
+    fn remedy(&self, error: &LogError) -> String {
+        match error {
+            LogError::Rewound { .. } => "a machine that has the lost changes must push them back".to_owned(),
+            LogError::Object(ObjectError::Unsigned { .. } | ObjectError::Signature { .. }) => {
+                format!("whose changes count stands in {}", self.home.allowed_signers().display())
+            }
+            _ => format!("git ls-remote {}", self.registry.url()),
+        }
     }
 }
 

@@ -88,6 +88,8 @@ pub enum Phase {
 pub enum Event {
     /// A leg was planned.
     LegPlanned(Leg),
+    /// A pool lists this host as out, though it is in load: after a restore, or a push whose end nobody saw.
+    ClaimFound(Held),
     /// The push of the claim won.
     ClaimWon,
     /// It lost.
@@ -131,6 +133,7 @@ impl Phase {
             (InLoad, Event::LegPlanned(leg)) if leg.held.is_some() => Ok(Claiming { leg }),
             (InLoad, Event::LegPlanned(leg)) => Ok(Out { leg }),
             (InLoad, Event::AtTarget) => Ok(Rejoining { held: None }),
+            (InLoad, Event::ClaimFound(held)) => Ok(Rejoining { held: Some(held) }),
             (Claiming { leg }, Event::ClaimWon) => Ok(Leaving { leg }),
             (Claiming { .. }, Event::ClaimLost) => Ok(InLoad),
             (Leaving { leg }, Event::Left) => Ok(Out { leg }),
@@ -166,13 +169,14 @@ impl Phase {
         }
     }
 
-    /// Whether another runner may take over: not while a leg is under way, unless it failed or has no claim.
+    /// Whether another runner may take over: not while a link is under way, nor between the links of one leg. Who can't
+    /// leave or rejoin may need another runner for just that.
     #[must_use]
     pub fn may_upgrade(&self) -> bool {
         match self {
-            Self::InLoad | Self::Failed { .. } => true,
+            Self::Running { .. } => false,
             Self::Out { leg } => leg.held.is_none(),
-            _ => false,
+            _ => true,
         }
     }
 }
@@ -259,5 +263,7 @@ mod tests {
         check(Phase::Out { leg: leg(false) }, true);
         check(Phase::Out { leg: leg(true) }, false);
         check(Phase::Running { leg: leg(false), link: sha1(1) }, false);
+        check(Phase::Leaving { leg: leg(true) }, true);
+        check(Phase::Rejoining { held: None }, true);
     }
 }

@@ -63,12 +63,13 @@ pub fn roles(agent: &Agent<'_>) -> Vec<String> {
 
 /// What a host with this record and plan is doing, in the words of its report.
 #[must_use]
-pub fn doing(record: &Record, next: &Plan) -> Doing {
+pub fn doing(record: &Record, next: &Plan, catalog: &Catalog) -> Doing {
+    let name = |link: Sha1| catalog.chain().get(link).map_or_else(|| link.short(), |link| link.name.clone());
     match &record.phase {
         Phase::InLoad => planned(next),
         Phase::Claiming { .. } | Phase::Leaving { .. } => Doing::Leaving { trouble: None },
         Phase::Out { .. } => Doing::Running { link: "the next link".into() },
-        Phase::Running { link, .. } => Doing::Running { link: link.short() },
+        Phase::Running { link, .. } => Doing::Running { link: name(*link) },
         Phase::Rejoining { .. } | Phase::Returning { .. } => Doing::Rejoining { trouble: None },
         Phase::Failed { failure, .. } => Doing::Failed(failure.clone()),
     }

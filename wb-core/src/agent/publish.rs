@@ -26,7 +26,7 @@ impl Agent<'_> {
                 self.look()?;
                 match self.push_with(doing, Vec::new())? {
                     Pushed::Won => Ok(()),
-                    Pushed::Lost => Err(AgentError::TakenOver { name: self.config.name.clone() }),
+                    Pushed::Lost => Err(AgentError::Overtaken { tries: 2 }),
                 }
             }
         }
@@ -35,7 +35,12 @@ impl Agent<'_> {
     /// Says which link runs, where that is easily said: nobody waits for it.
     pub(super) fn publish_progress(&mut self, link: &Link) {
         let recent = self.published.as_ref().is_some_and(|old| self.now() < old.time + PROGRESS);
-        if !recent && let Err(error) = self.publish(&Doing::Running { link: link.name.clone() }) {
+        if !recent
+            && !self.mute
+            && let Err(error) = self.publish(&Doing::Running { link: link.name.clone() })
+        {
+            // A remote that is away must not hold up a host that is out of load at every link.
+            self.mute = true;
             self.journal.say(&format!("could not tell the herd about {link}: {error}"));
         }
     }

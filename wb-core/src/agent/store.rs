@@ -114,7 +114,7 @@ pub enum StoreError {
     #[error("the record of this host is not safe on disk")]
     File(#[from] FileError),
     /// The file is no record.
-    #[error("the record of this host, {}, can't be read", path.display())]
+    #[error("the record of this host, {}, can't be read or written", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
@@ -205,7 +205,8 @@ impl Store {
         let mut record = self.record();
         change(&mut record)?;
         if record != *self.record.borrow() {
-            let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
+            let text = serde_json::to_vec_pretty(&record)
+                .map_err(|source| StoreError::Syntax { path: self.path.clone(), source })?;
             files::write(&self.path, text, 0o600)?;
             self.record.replace(record);
         }
@@ -274,7 +275,7 @@ mod tests {
         let path = dir.path().join("record.json");
         files::write(&path, "{", 0o600).unwrap();
         let error = Store::open(&path).unwrap_err();
-        assert_eq!(error.to_string(), format!("the record of this host, {}, can't be read", path.display()));
+        assert_eq!(error.to_string(), format!("the record of this host, {}, can't be read or written", path.display()));
         assert_eq!(files::read(&path).unwrap(), b"{");
     }
 

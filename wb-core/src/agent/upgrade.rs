@@ -1,10 +1,10 @@
 //! Taking over a new runner, between legs only: fetched, its sha256 compared with the signed one, tried as a child,
 //! then put in place by an atomic rename. The old one is kept.
 
+use super::phase::Phase;
 use super::{Agent, AgentError};
-use crate::chain::{Chain, Digest};
+use crate::chain::{Chain, Digest, Sha1};
 use crate::change::{Manifest, Runner};
-use crate::registry::RegistryError;
 use crate::runner::platform;
 use crate::system::{Command, files};
 
@@ -17,9 +17,7 @@ impl Agent<'_> {
         let Some(change) = &self.change else { return Ok(false) };
         let manifest = change.manifest.clone();
         let wanted = manifest.runners.get(&platform()).filter(|runner| runner.sha256 != self.runner);
-        let Some(wanted) = wanted.filter(|_| self.store.record().phase.may_upgrade() && self.distrust.is_none()) else {
-            return Ok(false);
-        };
+        let Some(wanted) = wanted.filter(|_| self.may_upgrade()) else { return Ok(false) };
         match self.fetch_runner(wanted)? {
             Ok(bytes) => self.install(&bytes, &manifest),
             Err(why) => {
@@ -29,21 +27,40 @@ impl Agent<'_> {
         }
     }
 
+    /// A link that this runner has not was started by another one, and only another one can end it.
+    fn may_upgrade(&self) -> bool {
+        let phase = self.store.record().phase;
+        let foreign = matches!(&phase, Phase::Running { link, .. } if self.catalog.chain().get(*link).is_none());
+        self.distrust.is_none() && (phase.may_upgrade() || foreign)
+    }
+
     fn fetch_runner(&self, wanted: &Runner) -> Result<Result<Vec<u8>, String>, AgentError> {
-        let objects = self.registry.objects();
-        if !objects.contains(wanted.commit) {
-            self.registry.fetch(std::slice::from_ref(&wanted.reference))?;
-        }
-        if !objects.contains(wanted.commit) {
-            return Ok(Err(format!("the runner {} of the newest change is not on the remote", wanted.sha256.short())));
-        }
-        let commit = objects.read(wanted.commit).map_err(RegistryError::from)?;
-        let bytes = objects.file(&commit, RUNNER_FILE).map_err(RegistryError::from)?.unwrap_or_default();
+        // A fetch that was cut short may leave the commit here, and not the file.
+        let here = self.read_runner(wanted.commit);
+        let bytes = match here {
+            Some(bytes) => Some(bytes),
+            None => {
+                self.registry.fetch(std::slice::from_ref(&wanted.reference))?;
+                self.read_runner(wanted.commit)
+            }
+        };
+        let Some(bytes) = bytes else {
+            let missing = format!("the runner {} of the newest change is not on the remote", wanted.sha256.short());
+            return Ok(Err(format!("{missing}; hint: cargo xtask deploy")));
+        };
         let found = Digest::of(&bytes);
         Ok(match found == wanted.sha256 {
             true => Ok(bytes),
-            false => Err(format!("the runner has sha256 {found}, but the change says {}", wanted.sha256)),
+            false => {
+                let differs = format!("the runner has sha256 {found}, but the change says {}", wanted.sha256);
+                Err(format!("{differs}; hint: cargo xtask deploy"))
+            }
         })
+    }
+
+    fn read_runner(&self, commit: Sha1) -> Option<Vec<u8>> {
+        let objects = self.registry.objects();
+        objects.file(&objects.read(commit).ok()?, RUNNER_FILE).ok()?
     }
 
     fn install(&mut self, bytes: &[u8], manifest: &Manifest) -> Result<bool, AgentError> {

@@ -88,16 +88,11 @@ impl Herd {
     }
 
     fn plan(&self, name: &str, in_service: bool) -> String {
-        self.plan_with(name, in_service, None)
-    }
-
-    fn plan_with(&self, name: &str, in_service: bool, failure: Option<&Failure>) -> String {
         let plan = plan(&Situation {
             manifest: Some(&self.manifest),
             uuid: self.manifest.hosts.get(name).map_or(Uuid::nil(), |_| self.uuid(name)),
             state: self.reports.get(name).and_then(|report| report.state),
             in_service,
-            failure,
             compiled: &self.manifest.chain,
             reports: &self.reports,
             pools: &self.pools,
@@ -197,6 +192,14 @@ fn a_full_pool_holds_a_host_in_load() {
 }
 
 #[test]
+fn who_left_the_herd_holds_nobody_up() {
+    let mut herd = Herd::new("w1 w2", "web1@w1 web2@w1");
+    herd.hold("web2");
+    herd.manifest.hosts.remove("web2");
+    assert_eq!(herd.plan("web1", true), r#"leg to w2 claiming ["web"]"#);
+}
+
+#[test]
 fn who_has_not_seen_the_pool_s_change_may_not_claim() {
     let mut herd = Herd::new("w1 w2", "web1@w1");
     herd.pools.entry("web".into()).or_default().change = 6;
@@ -216,15 +219,21 @@ fn a_failure_keeps_the_others_away_until_the_link_changes() {
 fn a_failure_stands_until_the_link_or_the_settings_change() {
     let mut herd = Herd::new("w1 w2", "web1@w1");
     let failure = herd.fail("web1", "w2", "w2");
-    assert_eq!(herd.plan_with("web1", true, Some(&failure)), "stop `w2` (7732000) failed: no");
+    let stands = |herd: &Herd| still_failed(&failure, &herd.manifest, &herd.manifest.hosts["web1"]);
+    assert!(stands(&herd));
     herd.manifest.hosts.get_mut("web1").unwrap().address = Some("192.0.2.1".into());
-    assert_eq!(herd.plan_with("web1", true, Some(&failure)), r#"leg to w2 claiming ["web"]"#);
+    assert!(!stands(&herd));
+    let older = Failure { digest: Digest::of(b"what it said before"), ..failure.clone() };
+    assert!(!still_failed(&older, &herd.manifest, &Herd::new("w1 w2", "web1@w1").manifest.hosts["web1"]));
 }
 
 #[test]
 fn a_state_outside_the_chain_stops_the_host() {
     let herd = Herd::new("w1 w2", "web1@x9");
-    assert_eq!(herd.plan("web1", true), "stop the state 7839000 is not in the chain");
+    assert_eq!(
+        herd.plan("web1", true),
+        "stop the state 7839000 is not in the chain; hint: `wildebeest chain` shows what was done here; deploy a chain that has it"
+    );
 }
 
 #[test]
@@ -236,20 +245,23 @@ fn what_comes_before_a_plan() {
 }
 
 #[test]
-fn a_link_that_is_not_compiled_in_is_waited_for() {
-    let herd = Herd::new("w1 w2", "web1@w1");
-    let reports = herd.reports.clone();
-    let plan = plan(&Situation {
-        manifest: Some(&herd.manifest),
-        uuid: herd.uuid("web1"),
-        state: Some(sha1("w1")),
-        in_service: true,
-        failure: None,
-        compiled: &chain("w1"),
-        reports: &reports,
-        pools: &herd.pools,
-    });
-    assert_eq!(said(&plan), "wait for the runner that has `w2` (7732000)");
+fn a_leg_ends_before_what_is_not_compiled_in() {
+    let check = |compiled: &str, expect: &str| {
+        let herd = Herd::new("w1 w2 w3", "web1@w1");
+        let plan = plan(&Situation {
+            manifest: Some(&herd.manifest),
+            uuid: herd.uuid("web1"),
+            state: Some(sha1("w1")),
+            in_service: true,
+            compiled: &chain(compiled),
+            reports: &herd.reports,
+            pools: &herd.pools,
+        });
+        assert_eq!(said(&plan), expect, "{compiled}");
+    };
+    check("w1", "wait for the runner that has `w2` (7732000)");
+    check("w1 w2", r#"leg to w2 claiming ["web"]"#);
+    check("w1 w2 w3", r#"leg to w3 claiming ["web"]"#);
 }
 
 proptest! {

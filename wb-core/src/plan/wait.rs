@@ -6,7 +6,7 @@ use std::fmt;
 use crate::chain::{self, Link, Sha1};
 use crate::change::Manifest;
 use crate::pool::NoPlace;
-use crate::report::{Failure, Report};
+use crate::report::Report;
 
 /// Why a host waits. Time, or another host, ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +62,6 @@ pub enum Stop {
         /// The state.
         state: Sha1,
     },
-    /// A link failed here, and nothing has changed since.
-    Failed(Failure),
 }
 
 /// Who is not yet where `link` wants them to be: at or past the link before it.
@@ -104,9 +102,9 @@ impl fmt::Display for Lag {
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Diverged { state } => write!(f, "the state {} is not in the chain", state.short()),
-            Self::Failed(failure) => {
-                write!(f, "`{}` ({}) failed: {}", failure.name, failure.link.short(), failure.error)
+            Self::Diverged { state } => {
+                let hint = "hint: `wildebeest chain` shows what was done here; deploy a chain that has it";
+                write!(f, "the state {} is not in the chain; {hint}", state.short())
             }
         }
     }

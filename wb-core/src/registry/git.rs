@@ -42,11 +42,10 @@ const INHERITED: [&str; 9] = [
     "LC_ALL",
 ];
 
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 7] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.fsync=all",
-    "core.fsyncObjectFiles=true",
     "protocol.version=2",
     "submodule.recurse=false",
     "fetch.fsckObjects=true",

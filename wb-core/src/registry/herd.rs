@@ -9,6 +9,7 @@ use super::remote::{Registry, RegistryError};
 use super::signature::{AllowedSigners, SigningKey};
 use crate::chain::Sha1;
 use crate::change::Manifest;
+use crate::herd::is_name;
 use crate::pool::Pool;
 use crate::report::Report;
 
@@ -27,13 +28,15 @@ impl Registry {
         cache: &mut ReportCache,
     ) -> Result<BTreeMap<String, Report>, RegistryError> {
         let refs = self.refs("refs/wildebeest/report/")?;
-        let mut reports = BTreeMap::new();
+        let (mut reports, mut known) = (BTreeMap::new(), Vec::new());
         for (name, host) in &manifest.hosts {
             let Some(identity) = &host.identity else { continue };
             let Some(sha1) = refs.get(&RefName::Report(identity.uuid)) else { continue };
             let report = cache.read(self.objects(), *sha1, &identity.key);
+            known.push((*sha1, identity.key.clone()));
             reports.extend(report.filter(|r| r.uuid == identity.uuid).map(|report| (name.clone(), report)));
         }
+        cache.0.retain(|key, _| known.contains(key));
         Ok(reports)
     }
 
@@ -48,24 +51,19 @@ impl Registry {
             RefName::Report(uuid) if !admitted(*uuid) => Some((*uuid, *sha1)),
             _ => None,
         });
-        Ok(new.filter_map(|(uuid, sha1)| read_newcomer(self.objects(), sha1).filter(|r| r.uuid == uuid)).collect())
+        let read = |(uuid, sha1)| read_newcomer(self.objects(), sha1).filter(|r| r.uuid == uuid && is_name(&r.name));
+        Ok(new.filter_map(read).collect())
     }
 
-    /// The pools of all roles, as far as they were fetched. One that can't be read is an error: nobody may claim from it.
+    /// The pool of a role, as far as it was fetched. One that can't be read is an error: nobody may claim from it.
     ///
     /// # Errors
-    /// When a pool can't be read.
-    pub fn pools(&self) -> Result<BTreeMap<String, (Sha1, Pool)>, RegistryError> {
-        let refs = self.refs("refs/wildebeest/out/")?;
-        let mut pools = BTreeMap::new();
-        for (name, sha1) in refs {
-            if let RefName::Out(role) = name {
-                let commit = self.objects().read(sha1)?;
-                let wrong = |_| ObjectError::File { commit: sha1, name: "message".into(), what: "is no pool" };
-                pools.insert(role, (sha1, Pool::decode(commit.body()).map_err(wrong)?));
-            }
-        }
-        Ok(pools)
+    /// When it can't be read.
+    pub fn pool(&self, role: &str) -> Result<(Option<Sha1>, Pool), RegistryError> {
+        let Some(sha1) = self.get(&RefName::Out(role.to_owned()))? else { return Ok((None, Pool::default())) };
+        let commit = self.objects().read(sha1)?;
+        let wrong = |_| ObjectError::File { commit: sha1, name: "message".into(), what: "is no pool" };
+        Ok((Some(sha1), Pool::decode(commit.body()).map_err(wrong)?))
     }
 
     /// Writes a report with the end of a log, and moves no ref.
@@ -82,14 +80,6 @@ impl Registry {
             time: Duration::from_secs(report.time),
         };
         Ok(self.objects().write(&new, Some(key))?)
-    }
-
-    /// The end of the log that a report carries.
-    #[must_use]
-    pub fn report_log(&self, report: Sha1) -> Option<String> {
-        let commit = self.objects().read(report).ok()?;
-        let log = self.objects().file(&commit, "log").ok()??;
-        Some(String::from_utf8_lossy(&log).into_owned())
     }
 
     /// Writes a pool, and moves no ref.

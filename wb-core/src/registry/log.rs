@@ -35,16 +35,31 @@ impl<'a> ChangeLog<'a> {
     /// Every change after `accepted` up to `tip`, oldest first, each one checked: its signature, and that it follows
     /// from the one before.
     ///
-    /// # Errors
-    /// When `tip` does not come after `accepted` (the log was rewound or forked), or one change does not count. Nothing
-    /// of what follows the last good change is given then.
-    pub fn since(&self, accepted: Option<&VerifiedChange>, tip: Sha1) -> Result<Vec<VerifiedChange>, LogError> {
+    /// Beside them the reason why the log ends before `tip`: it does not come after `accepted` (it was rewound or
+    /// forked), or a change does not count. Whatever follows such a change does not count either.
+    #[must_use]
+    pub fn since(&self, accepted: Option<&VerifiedChange>, tip: Sha1) -> (Vec<VerifiedChange>, Option<LogError>) {
         let mut changes: Vec<VerifiedChange> = Vec::new();
-        for commit in self.commits(accepted.map(|change| change.sha1), tip)? {
-            let before = changes.last().or(accepted);
-            changes.push(self.check(&commit, before)?);
+        let commits = match self.commits(accepted.map(|change| change.sha1), tip) {
+            Ok(commits) => commits,
+            Err(error) => return (changes, Some(error)),
+        };
+        for commit in commits {
+            match self.check(&commit, changes.last().or(accepted)) {
+                Ok(change) => changes.push(change),
+                Err(error) => return (changes, Some(error)),
+            }
         }
-        Ok(changes)
+        (changes, None)
+    }
+
+    /// A change that was accepted before, whoever may sign now.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn recall(&self, sha1: Sha1) -> Result<VerifiedChange, LogError> {
+        let commit = self.objects.read(sha1)?;
+        Ok(VerifiedChange { sha1, signer: "accepted before".into(), manifest: self.manifest(&commit)? })
     }
 
     /// One change by itself, with its signature checked.
@@ -54,9 +69,7 @@ impl<'a> ChangeLog<'a> {
     pub fn read(&self, sha1: Sha1) -> Result<VerifiedChange, LogError> {
         let commit = self.objects.read(sha1)?;
         let signer = commit.verify(self.allowed)?;
-        let text = self.objects.text(&commit, FILE)?.ok_or(LogError::Empty { commit: sha1 })?;
-        let manifest = Manifest::decode(&text).map_err(|source| LogError::Manifest { commit: sha1, source })?;
-        Ok(VerifiedChange { sha1, signer, manifest })
+        Ok(VerifiedChange { sha1, signer, manifest: self.manifest(&commit)? })
     }
 
     /// Writes the change that follows `parent`, and moves no ref.
@@ -78,6 +91,11 @@ impl<'a> ChangeLog<'a> {
             time: std::time::Duration::from_secs(manifest.time),
         };
         Ok(self.objects.write(&new, Some(key))?)
+    }
+
+    fn manifest(&self, commit: &Commit) -> Result<Manifest, LogError> {
+        let text = self.objects.text(commit, FILE)?.ok_or(LogError::Empty { commit: commit.sha1 })?;
+        Manifest::decode(&text).map_err(|source| LogError::Manifest { commit: commit.sha1, source })
     }
 
     fn commits(&self, accepted: Option<Sha1>, tip: Sha1) -> Result<Vec<Commit>, LogError> {

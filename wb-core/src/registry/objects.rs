@@ -18,6 +18,12 @@ pub struct Objects {
 /// The largest file that is read out of a commit other than a runner, in bytes.
 const LARGEST_TEXT: usize = 8 << 20;
 
+/// The largest commit that is read, in bytes: a report is one, with all that it says in its message.
+const LARGEST_COMMIT: usize = 1 << 20;
+
+/// The largest file that is read out of a commit, in bytes: a runner.
+const LARGEST_FILE: usize = 256 << 20;
+
 /// A commit to be written, its tree made of files at its top.
 #[derive(Debug, Clone, Default)]
 pub struct NewCommit {
@@ -88,6 +94,10 @@ impl Objects {
     pub fn read(&self, sha1: Sha1) -> Result<Commit, ObjectError> {
         let broken = |source| ObjectError::Read { commit: sha1, source };
         let oid = oid(sha1);
+        let (size, _) = self.repository.odb().and_then(|odb| odb.read_header(oid)).map_err(broken)?;
+        if size > LARGEST_COMMIT {
+            return Err(ObjectError::Large { commit: sha1 });
+        }
         let commit = self.repository.find_commit(oid).map_err(broken)?;
         let signed = match self.repository.extract_signature(&oid, None) {
             Ok((signature, payload)) => Some((payload.to_vec(), String::from_utf8_lossy(&signature).into_owned())),
@@ -110,24 +120,30 @@ impl Objects {
     /// # Errors
     /// When it can't be read, is no UTF-8, or is larger than 8 MiB.
     pub fn text(&self, commit: &Commit, name: &str) -> Result<Option<String>, ObjectError> {
-        let Some(bytes) = self.file(commit, name)? else { return Ok(None) };
+        let Some(bytes) = self.bounded(commit, name, LARGEST_TEXT)? else { return Ok(None) };
         let wrong = |what| ObjectError::File { commit: commit.sha1, name: name.to_owned(), what };
-        if bytes.len() > LARGEST_TEXT {
-            return Err(wrong("is larger than 8 MiB"));
-        }
         String::from_utf8(bytes).map(Some).map_err(|_| wrong("is not UTF-8"))
     }
 
     /// A file at the top of a commit's tree, or nothing where there is none of that name.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// When it can't be read, or is larger than 256 MiB.
     pub fn file(&self, commit: &Commit, name: &str) -> Result<Option<Vec<u8>>, ObjectError> {
+        self.bounded(commit, name, LARGEST_FILE)
+    }
+
+    /// The size is looked at before the content: a small pack may hold a very large file.
+    fn bounded(&self, commit: &Commit, name: &str, largest: usize) -> Result<Option<Vec<u8>>, ObjectError> {
         let broken = |source| ObjectError::Read { commit: commit.sha1, source };
         let tree = self.repository.find_tree(oid(commit.tree)).map_err(broken)?;
         let Some(entry) = tree.get_name(name) else { return Ok(None) };
         if entry.kind() != Some(ObjectType::Blob) {
             return Err(ObjectError::File { commit: commit.sha1, name: name.to_owned(), what: "is no file" });
+        }
+        let (size, _) = self.repository.odb().and_then(|odb| odb.read_header(entry.id())).map_err(broken)?;
+        if size > largest {
+            return Err(ObjectError::File { commit: commit.sha1, name: name.to_owned(), what: "is too large" });
         }
         let blob = self.repository.find_blob(entry.id()).map_err(broken)?;
         Ok(Some(blob.content().to_vec()))
@@ -215,6 +231,12 @@ pub enum ObjectError {
         commit: Sha1,
         /// Why.
         source: git2::Error,
+    },
+    /// A commit is larger than any of ours.
+    #[error("the commit {} is larger than 1 MiB", commit.short())]
+    Large {
+        /// Which.
+        commit: Sha1,
     },
     /// A file of a commit is not what it should be.
     #[error("`{name}` in the commit {} {what}", commit.short())]

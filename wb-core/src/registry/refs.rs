@@ -48,15 +48,20 @@ impl std::str::FromStr for RefName {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let parts: Vec<&str> = text.strip_prefix(ROOT).ok_or(())?.split('/').collect();
-        match parts[..] {
-            ["changes"] => Ok(Self::Changes),
-            ["runners", platform, id] => Ok(Self::Runner { platform: platform.into(), id: id.into() }),
-            ["state", uuid] => uuid.parse().map(Self::State).map_err(drop),
-            ["report", uuid] => uuid.parse().map(Self::Report).map_err(drop),
-            ["out", role] => Ok(Self::Out(role.into())),
-            _ => Err(()),
-        }
+        // A uuid can be written in many ways, and only one of them is its host's.
+        parse(text).filter(|name| name.to_string() == text).ok_or(())
+    }
+}
+
+fn parse(text: &str) -> Option<RefName> {
+    let parts: Vec<&str> = text.strip_prefix(ROOT)?.split('/').collect();
+    match parts[..] {
+        ["changes"] => Some(RefName::Changes),
+        ["runners", platform, id] => Some(RefName::Runner { platform: platform.into(), id: id.into() }),
+        ["state", uuid] => uuid.parse().map(RefName::State).ok(),
+        ["report", uuid] => uuid.parse().map(RefName::Report).ok(),
+        ["out", role] => Some(RefName::Out(role.into())),
+        _ => None,
     }
 }
 
@@ -79,5 +84,15 @@ mod tests {
         for text in ["refs/heads/main", "refs/wildebeest/state/web1", "refs/wildebeest/out/a/b", "refs/wildebeest/"] {
             assert_eq!(text.parse::<RefName>(), Err(()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_uuid_is_written_in_one_way_only() {
+        let check = |uuid: &str, expect: bool| {
+            assert_eq!(format!("refs/wildebeest/report/{uuid}").parse::<RefName>().is_ok(), expect, "{uuid}");
+        };
+        check("67e55044-10b1-426f-9247-bb680e5fe0c8", true);
+        check("67E55044-10B1-426F-9247-BB680E5FE0C8", false);
+        check("67e5504410b1426f9247bb680e5fe0c8", false);
     }
 }

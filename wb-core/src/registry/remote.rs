@@ -8,7 +8,7 @@ use super::objects::{ObjectError, Objects};
 use super::porcelain::{Verdict, parse_push};
 use super::refs::RefName;
 use crate::chain::Sha1;
-use crate::system::{CommandError, FileError, files};
+use crate::system::{CommandError, FileError, Output, files};
 
 /// What one herd's remote says, as far as it was fetched, and the way to tell it something.
 ///
@@ -131,7 +131,7 @@ impl Registry {
                 self.remember(updates)?;
                 Ok(Pushed::Won)
             }
-            Judgement::Lost => Ok(Pushed::Lost),
+            Judgement::Lost => self.lost(updates, &output?),
             Judgement::Refused(why) => Err(RegistryError::Refused { url: self.url.clone(), why }),
             Judgement::Won | Judgement::Unknown => {
                 let broken =
@@ -139,6 +139,21 @@ impl Registry {
                 self.read_back(updates, broken.err())
             }
         }
+    }
+
+    /// A lost race moves a ref. Where none of them has moved, the server could not write, and trying again won't help.
+    fn lost(&self, updates: &[RefUpdate], output: &Output) -> Result<Pushed, RegistryError> {
+        let names: Vec<String> = updates.iter().map(|update| update.name.to_string()).collect();
+        self.fetch(&names)?;
+        for update in updates {
+            if self.get(&update.name)? != update.expected {
+                return Ok(Pushed::Lost);
+            }
+        }
+        let said = format!("{}\n{}", output.error_text(), output.text());
+        let why =
+            said.lines().filter(|line| line.contains("error") || line.starts_with('!')).collect::<Vec<_>>().join("; ");
+        Err(RegistryError::Refused { url: self.url.clone(), why })
     }
 
     /// Keeps an object from being pruned, under a name of this repository's own.

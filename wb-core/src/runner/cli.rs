@@ -118,7 +118,11 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Agent => serve::forever(home, &catalog, &System::real(), &say),
         Command::Once => serve::once(home, &catalog, &System::real(), &say),
         Command::Plan(format) => print(&show::plan(home, &catalog, &System::real(), format.json)?),
-        Command::Status(format) => print(&show::status(home, &catalog, &System::real(), format.json)?),
+        Command::Status(format) => {
+            let (text, healthy) = show::status(home, &catalog, &System::real(), format.json)?;
+            print(&text)?;
+            Ok(ExitCode::from(u8::from(!healthy)))
+        }
         Command::Chain(format) => print(&show::chain(&home, &catalog, format.json)?),
         Command::Version(format) => print(&show::version(&catalog, format.json)),
         Command::SelfCheck { record } => {
@@ -202,6 +206,7 @@ fn enroll_hint(error: &EnrollError) -> Option<String> {
         EnrollError::Taken { .. } => {
             Some("see who has it with `cargo xtask host list`, and take another `--name`".into())
         }
+        EnrollError::Running => Some("service wildebeest stop".into()),
         EnrollError::NoSigners => Some("give the `allowed_signers` of your fleet's repository".into()),
         EnrollError::Log(_) => Some("compare `--allowed-signers` with the file in your fleet's repository".into()),
         _ => None,
@@ -219,7 +224,7 @@ fn home_hint(error: &HomeError) -> Option<String> {
 fn registry_hint(error: &RegistryError) -> Option<String> {
     match error {
         RegistryError::Unreachable { url, .. } => Some(format!(
-            "let the git server accept /etc/wildebeest/host_key.pub, know its host key (`ssh-keyscan`), then try `git ls-remote {url}`"
+            "let the git server accept host_key.pub (it lies beside host.toml), know its host key (`ssh-keyscan`), then try `git ls-remote {url}`"
         )),
         RegistryError::Refused { .. } => Some("give this host's key write access to refs/wildebeest/*".into()),
         _ => None,

@@ -55,6 +55,9 @@ pub enum EnrollError {
         /// Its remote.
         remote: String,
     },
+    /// The agent of this machine is at work.
+    #[error("an agent of this machine is running")]
+    Running,
     /// Nobody's changes would count.
     #[error("the list of allowed signers is empty")]
     NoSigners,
@@ -97,6 +100,8 @@ pub fn enroll(home: &Home, wanted: &Enrollment, clock: &dyn Clock) -> Result<Str
     if signers.filter(|line| !line.is_empty() && !line.starts_with('#')).count() == 0 {
         return Err(EnrollError::NoSigners);
     }
+    files::create_dir(home.state())?;
+    let _lock = home.lock()?.ok_or(EnrollError::Running)?;
     let config = identity(home, wanted)?;
     let public = public_key(&home.key())?;
     let registry = home.registry(&config.remote)?;
@@ -104,7 +109,10 @@ pub fn enroll(home: &Home, wanted: &Enrollment, clock: &dyn Clock) -> Result<Str
     let newest = newest_change(home, &registry)?;
     refuse_taken(&registry, &config, newest.as_ref().map(|change| &change.manifest))?;
     let store = agent::Store::open(&home.record())?;
-    store.update(|record| record.accepted = newest.as_ref().map(|change| change.sha1))?;
+    if let Some(newest) = &newest {
+        registry.keep("accepted", newest.sha1)?;
+        store.update(|record| record.accepted = record.accepted.or(Some(newest.sha1)))?;
+    }
     announce(&registry, &store, &config, &public, &home.key(), clock)?;
     Ok(public)
 }
@@ -144,7 +152,7 @@ fn write_identity(home: &Home, uuid: Uuid, wanted: &Enrollment) -> Result<HostCo
 fn newest_change(home: &Home, registry: &Registry) -> Result<Option<crate::registry::VerifiedChange>, EnrollError> {
     let allowed: AllowedSigners = home.read_allowed_signers()?;
     let Some(tip) = registry.get(&RefName::Changes)? else { return Ok(None) };
-    Ok(ChangeLog::new(registry.objects(), &allowed).since(None, tip)?.pop())
+    Ok(Some(ChangeLog::new(registry.objects(), &allowed).read(tip)?))
 }
 
 fn refuse_taken(

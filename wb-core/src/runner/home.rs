@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::registry::{Access, AllowedSigners, Registry, RegistryError};
+use crate::system::clock::{Real, wait_until};
+use crate::system::files::Lock;
 use crate::system::{FileError, files};
 
 /// The directories of one host.
@@ -128,12 +130,30 @@ impl Home {
         Ok(AllowedSigners::new(files::read_text(self.allowed_signers())?))
     }
 
-    /// The copy of the herd's refs.
+    /// The copy of the herd's refs. One that is broken is made anew: all of it is on the remote.
     ///
     /// # Errors
     /// When it can't be made or opened.
     pub fn registry(&self, remote: &str) -> Result<Registry, HomeError> {
-        Ok(Registry::open(&self.state.join("herd.git"), remote, Access::Host { key: self.key() })?)
+        let path = self.state.join("herd.git");
+        let open = || Registry::open(&path, remote, Access::Host { key: self.key() });
+        match open() {
+            Err(RegistryError::Object(_)) => {
+                files::remove_tree(&path)?;
+                Ok(open()?)
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    /// The right to change this host's record, or nothing where another process has it.
+    ///
+    /// # Errors
+    /// When the lock can't be made.
+    pub fn lock(&self) -> Result<Option<Lock>, FileError> {
+        // A process that is just being started holds copies of our files for a moment.
+        let free = || files::try_lock(self.state.join("agent.lock")).transpose();
+        wait_until(&Real, Duration::from_secs(2), Duration::from_millis(20), free).transpose()
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) fn open<'a>(
 
 fn lock(home: &Home) -> Result<Lock, Failure> {
     files::create_dir(home.state())?;
-    files::try_lock(home.state().join("agent.lock"))?.ok_or(Failure::Running)
+    home.lock()?.ok_or(Failure::Running)
 }
 
 /// The path is the installed one: after the rename this process's own ends in ` (deleted)`.

@@ -44,16 +44,17 @@ pub(super) fn version(catalog: &Catalog, as_json: bool) -> String {
     format!("wildebeest {version} for {}, {tip}", platform())
 }
 
-/// Where this host is.
-pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bool) -> Result<String, Failure> {
+/// Where this host is, and whether nothing is wrong.
+pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bool) -> Result<(String, bool), Failure> {
     let quiet = |_: &str| {};
     let mut agent = serve::open(home, catalog, system, &quiet)?;
     let (record, next) = (agent.record(), agent.upcoming()?);
-    let doing = preview::doing(&record, &next);
+    let doing = preview::doing(&record, &next, catalog);
+    let healthy = doing.is_healthy();
     let state = record.links.last();
     if as_json {
         let change = agent.change().map(|change| change.manifest.number);
-        return Ok(json!({
+        let value = json!({
             "name": agent.config().name,
             "roles": preview::roles(&agent),
             "state": state.map(|link| link.sha1),
@@ -61,8 +62,8 @@ pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bo
             "in_service": record.in_service,
             "change": change,
             "doing": doing,
-        })
-        .to_string());
+        });
+        return Ok((value.to_string(), healthy));
     }
     let at =
         state.map_or_else(|| "the start of the chain".to_owned(), |l| format!("`{}` ({})", l.name, l.sha1.short()));
@@ -74,7 +75,7 @@ pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bo
         format!("change   {}", agent.change().map_or_else(|| "none".to_owned(), |change| change.manifest.to_string())),
         format!("now      {doing}"),
     ];
-    Ok(lines.join("\n"))
+    Ok((lines.join("\n"), healthy))
 }
 
 /// What the next links would change here.
@@ -84,11 +85,12 @@ pub(super) fn plan(home: Home, catalog: &Catalog, system: &System, as_json: bool
     let next = agent.upcoming()?;
     let previews = preview::links(&agent, catalog, system);
     if as_json {
-        return Ok(json!({ "next": preview::doing(&agent.record(), &next).to_string(), "links": previews }).to_string());
+        return Ok(json!({ "next": preview::doing(&agent.record(), &next, catalog).to_string(), "links": previews })
+            .to_string());
     }
     let mut lines: Vec<String> = previews.iter().map(ToString::to_string).collect();
     lines.push(match previews.is_empty() {
-        true => format!("Nothing to run here: {}.", preview::doing(&agent.record(), &next)),
+        true => format!("Nothing to run here: {}.", preview::doing(&agent.record(), &next, catalog)),
         false => "+ would change, = no change, ? cannot know until it runs. Nothing was changed.".to_owned(),
     });
     Ok(lines.join("\n"))

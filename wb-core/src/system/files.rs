@@ -206,13 +206,16 @@ pub fn exists(path: impl AsRef<Path>) -> bool {
     matches!(stat(path), Ok(Some(_)))
 }
 
-/// Sets the permission bits.
+/// Sets the permission bits of a file or directory. A link is refused: who may write its directory could lead us astray.
 ///
 /// # Errors
-/// When they can't be set.
+/// When it is a link, or they can't be set.
 pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
     let path = path.as_ref();
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed("set the mode of", path))
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let open = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let set = open.and_then(|file| file.set_permissions(fs::Permissions::from_mode(mode)));
+    set.map_err(failed("set the mode of", path))
 }
 
 /// Sets owner and group, where given.
@@ -386,6 +389,17 @@ mod tests {
         let error = write(&target, "one", 0o644).unwrap_err();
         assert_eq!(error.to_string(), format!("could not write {}", target.display()));
         assert_eq!(list(dir.path()).unwrap(), [target]);
+    }
+
+    #[test]
+    fn the_mode_of_what_a_link_leads_to_is_not_set() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path().join("a"), "one", 0o600).unwrap();
+        link("a", dir.path().join("link")).unwrap();
+        assert!(set_mode(dir.path().join("link"), 0o666).is_err());
+        set_mode(dir.path().join("a"), 0o640).unwrap();
+        set_mode(dir.path(), 0o700).unwrap();
+        assert_eq!(stat(dir.path().join("a")).unwrap().unwrap().mode, 0o640);
     }
 
     #[test]
