@@ -1,6 +1,8 @@
-//! Support for tests that need more than plain data: drawn git histories, fleets that the compiler judges, and herds of
-//! agents in one process over real git repositories.
+//! Support for tests that need more than plain data: drawn git histories and fleets that are compiled, herds of agents in
+//! one process over real git repositories, and herds on sandboxes.
 
+pub mod alone;
 pub mod drawing;
 pub mod fleet;
 pub mod herd;
+pub mod stage;

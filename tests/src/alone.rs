@@ -1,0 +1,103 @@
+//! Tests in a process of their own: with a home, a git configuration and a build directory that nothing else uses, and
+//! with the right to make sandboxes.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use wb_core::system::{Command, Output, environment};
+use wb_xtask::sandbox::{Elevation, elevate, ensure_tools, probe, scratch_dir};
+
+/// Set in the process that does what a test says.
+const ALONE: &str = "WB_TEST_ALONE";
+
+/// How a line starts that says why a test did nothing.
+const SKIPPED: &str = "skipped: ";
+
+/// Longer than the slowest test takes with nothing cached.
+const BOUND: Duration = Duration::from_secs(900);
+
+/// Herds on one machine take turns: they would only slow each other down.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Runs `body`, which is all of the test `name`, in a process of its own, which has `variables` in its environment. On a machine that can't have sandboxes it is
+/// not run, and a line on standard error says why; where `CI` is `true`, that is a failure.
+///
+/// # Panics
+/// When the test fails.
+pub fn alone(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
+    if environment::var(ALONE).is_some() {
+        match why_impossible(name) {
+            None => return body(),
+            Some(why) => return report(&format!("{SKIPPED}{name}: {why}")),
+        }
+    }
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let home = tempfile::tempdir().expect("a directory");
+    let again = variables.iter().fold(again(name, home.path()), |again, (name, value)| again.env(name, value));
+    let output = again.run().expect("a process for the test");
+    judge(&output);
+}
+
+fn judge(output: &Output) {
+    let said = format!("{}\n{}", output.error_text(), output.text());
+    match said.lines().find(|line| line.starts_with(SKIPPED)) {
+        Some(line) if environment::var("CI").as_deref() != Some("true") => report(line),
+        Some(line) => panic!("in CI nothing is skipped: {line}"),
+        None => eprintln!("{said}"),
+    }
+    assert_eq!(output.code, 0, "the test failed in its own process:\n{said}");
+}
+
+/// Past the test harness, which keeps to itself what a test prints that passes.
+fn report(line: &str) {
+    drop(writeln!(std::io::stderr(), "{line}"));
+}
+
+fn why_impossible(name: &str) -> Option<String> {
+    match elevate() {
+        Ok(Elevation::Impossible(line)) => return Some(line),
+        Err(error) => return Some(error.to_string()),
+        Ok(_) => {}
+    }
+    if let Err(error) = ensure_tools(&report) {
+        return Some(error.to_string());
+    }
+    let missing = probe(&scratch_dir(&name.replace("::", "-"))).missing;
+    let essential = missing.iter().filter(|missing| missing.essential).map(ToString::to_string);
+    Some(essential.collect::<Vec<_>>().join("; ")).filter(|all| !all.is_empty())
+}
+
+fn again(name: &str, home: &Path) -> Command {
+    let this = environment::current_exe().expect("this program");
+    let command = Command::new(&this).args(["--exact", name, "--nocapture"]).timeout(BOUND);
+    let command = ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "SSH_AUTH_SOCK"]
+        .iter()
+        .fold(command, |command, variable| command.env_remove(variable));
+    kept()
+        .into_iter()
+        .fold(command, |command, (variable, path)| command.env(variable, path))
+        .env(ALONE, name)
+        .env("HOME", home)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("CARGO_TARGET_DIR", target_dir(&this, name))
+}
+
+/// What programs find by `HOME` and must find again: toolchains, and what is dear to make.
+fn kept() -> Vec<(&'static str, PathBuf)> {
+    let home = PathBuf::from(environment::var("HOME").unwrap_or_else(|| "/root".into()));
+    [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"), ("XDG_CACHE_HOME", ".cache")]
+        .into_iter()
+        .filter(|(variable, _)| environment::var(variable).is_none())
+        .map(|(variable, directory)| (variable, home.join(directory)))
+        .collect()
+}
+
+/// Where the runner of the test's fleet is built: near the `deps` that this program lies in, so that it stays warm, and
+/// apart from other fleets, which cargo would mistake for this one.
+fn target_dir(this: &Path, name: &str) -> PathBuf {
+    let profile = this.ancestors().nth(2).map_or_else(environment::temp_dir, Path::to_owned);
+    profile.join("fleets").join(name.replace("::", "-"))
+}

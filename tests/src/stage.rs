@@ -1,0 +1,255 @@
+//! A herd of real hosts, with all that belongs to it: a git server, a fleet repository, an operator.
+
+use std::cell::RefCell;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wb_core::registry::{SigningKey, generate, public_key};
+use wb_core::system::clock::{Real, Stopwatch, wait_until};
+use wb_core::system::{Command, Output, files};
+use wb_xtask::build;
+use wb_xtask::fleet::Fleet;
+use wb_xtask::sandbox::{GitServer, Herd, Host, Image, cache_dir, scratch_dir};
+use wb_xtask::scaffold::{self, Dependencies, LinkSource, Scaffold};
+use wb_xtask::shell::Shell;
+
+/// A herd on this machine, in which every host has the one role `web`.
+pub struct Stage {
+    hosts: Vec<Host>,
+    server: GitServer,
+    fleet: Fleet,
+    signers: String,
+    runner: Vec<u8>,
+    authorised: RefCell<Vec<String>>,
+    operator: PathBuf,
+    shell: Shell,
+    _herd: Herd,
+}
+
+const SUBNET: &str = "10.78.0.0/24";
+const GIT: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 2);
+const RUNNER: &str = "/usr/local/bin/wildebeest";
+const SERVICE: &str = include_str!("../../xtask/templates/wildebeest.init");
+
+/// Long enough for each thing that a test waits for, on a busy machine.
+const BOUND: Duration = Duration::from_secs(60);
+
+/// What a stage is set for.
+#[derive(Debug, Clone)]
+pub struct Play<'a> {
+    /// Of its scratch directory.
+    pub name: &'a str,
+    /// The hosts, by name.
+    pub hosts: &'a [&'a str],
+    /// The text of `src/roles.rs`, in which there is the role `web`.
+    pub roles: &'a str,
+    /// The first migrations.
+    pub links: Vec<LinkSource>,
+    /// The settings of every host, as an inline table without its braces.
+    pub settings: &'a str,
+    /// The program with the operator's commands.
+    pub operator: &'a str,
+}
+
+impl Stage {
+    /// Boots a git server and the hosts, makes a fleet, and builds its runner.
+    ///
+    /// # Panics
+    /// When that fails.
+    #[must_use]
+    pub fn set(play: Play<'_>) -> Self {
+        let (shell, scratch) = (Shell::standard(), scratch_dir(play.name));
+        let image = Image::debian12(&cache_dir(), &|line| shell.note(line)).expect("an image");
+        let herd = Herd::start(&image, &scratch.join("herd"), SUBNET.parse().expect("a subnet")).expect("a herd");
+        let server = herd.git_server("git", GIT).expect("a git server");
+        let hosts: Vec<Host> = play.hosts.iter().zip(11..).map(|(name, last)| boot(&herd, name, last)).collect();
+        let (key, public) = key_of_operator(&scratch.join("keys"));
+        server.authorise([&public]).expect("an authorised operator");
+        let (signers, operator) = (format!("operator@example.org {public}\n"), play.operator.into());
+        let fleet = make_fleet(play, &scratch.join("fleet"), herd_of(&server, &hosts), &signers, &shell);
+        connect(&fleet, &herd, &server, &key);
+        let runner = build::runner(&fleet, &shell).expect("a runner");
+        let runner = files::read(runner.path).expect("a runner");
+        let authorised = RefCell::new(vec![public]);
+        Self { hosts, server, fleet, signers, runner, authorised, operator, shell, _herd: herd }
+    }
+
+    /// A host by its name.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn host(&self, name: &str) -> &Host {
+        self.hosts.iter().find(|host| host.name() == name).expect("a host of that name")
+    }
+
+    /// The git server.
+    #[must_use]
+    pub fn server(&self) -> &Host {
+        self.server.host()
+    }
+
+    /// The output of a line of shell on a host.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn on(&self, host: &str, line: &str) -> String {
+        self.host(host).read(Command::shell(line)).expect("a command that succeeds")
+    }
+
+    /// Puts on a host what it needs to enrol: the runner, the list of signers, the git server's key, the service.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn equip(&self, host: &str) {
+        let put = |path: &str, content: Vec<u8>, mode| self.host(host).put(path, content, mode).expect("a file there");
+        put(RUNNER, self.runner.clone(), 0o755);
+        put("/etc/ssh/ssh_known_hosts", self.server.known_hosts().expect("a key").into_bytes(), 0o644);
+        put("/root/allowed_signers", self.signers.clone().into_bytes(), 0o644);
+        put("/etc/init.d/wildebeest", SERVICE.as_bytes().to_vec(), 0o755);
+    }
+
+    /// Enrols a host under `name`.
+    ///
+    /// # Panics
+    /// When the command can't be run.
+    #[must_use]
+    pub fn enroll(&self, host: &str, name: &str) -> Output {
+        let command = Command::new(RUNNER).args(["enroll", "--name", name, "--remote", &self.server.url()]);
+        let command = command.args(["--allowed-signers", "/root/allowed_signers", "--poll", "1s"]);
+        self.host(host).run(command).expect("a command that runs")
+    }
+
+    /// Lets a host, which has a key, read and write on the git server.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn authorise(&self, host: &str) {
+        let mut keys = self.authorised.borrow_mut();
+        keys.push(self.on(host, "cat /etc/wildebeest/host_key.pub"));
+        self.server.authorise(keys.iter()).expect("authorised keys");
+    }
+
+    /// Starts a host's agent, now and at each boot.
+    pub fn start_agent(&self, host: &str) {
+        self.on(host, "update-rc.d wildebeest defaults && service wildebeest start");
+    }
+
+    /// One of the operator's commands.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    #[must_use]
+    pub fn operate(&self, args: &[&str]) -> Output {
+        let command = Command::new(&self.operator).args(args).dir(&self.fleet.crate_dir);
+        command.run().expect("a command of the operator")
+    }
+
+    /// Does one part of a test, and says how long it took.
+    pub fn part<T>(&self, what: &str, act: impl FnOnce(&Self) -> T) -> T {
+        let watch = Stopwatch::start();
+        let result = act(self);
+        self.shell.note(format_args!("{what}: {:.1} s", watch.elapsed().as_secs_f64()));
+        result
+    }
+
+    /// Adds migrations, a commit each.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn add_links(&self, links: &[LinkSource]) {
+        for link in links {
+            scaffold::add_link(&self.fleet, link).expect("a link");
+        }
+    }
+
+    /// Gives all hosts other settings.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn set_settings(&self, settings: &str) {
+        let text = herd_of(&self.server, &self.hosts)(settings);
+        files::write(self.fleet.herd_path(), text, 0o644).expect("herd.toml");
+        self.fleet.work_tree().expect("a repository").commit_all("Other settings").expect("a commit");
+    }
+
+    /// Who is out of load, as the pool on the server has it. It is read on the server itself: no network is needed.
+    ///
+    /// # Panics
+    /// When it can't be read.
+    #[must_use]
+    pub fn pool(&self) -> String {
+        let log = "git -c safe.directory='*' -C /srv/git/herd.git log -1 --format=%s refs/wildebeest/out/web";
+        self.server.host().read(Command::shell(log)).expect("a pool")
+    }
+
+    /// Waits until `ready` gives a value, and not for ever.
+    ///
+    /// # Panics
+    /// When it does not; then with what there is to know of the herd.
+    pub fn wait<T>(&self, what: &str, ready: impl FnMut() -> Option<T>) -> T {
+        let found = wait_until(&Real, BOUND, Duration::from_millis(100), ready);
+        found.unwrap_or_else(|| panic!("waited {} s in vain for {what}\n{}", BOUND.as_secs(), self.logs()))
+    }
+
+    fn logs(&self) -> String {
+        let log = |host: &Host| {
+            let tail = Command::shell("tail -n 40 /var/log/wildebeest.log; echo; cat /srv/diary");
+            let said = host.run(tail).map(|output| output.text()).unwrap_or_else(|error| error.to_string());
+            format!("== {}\n{said}\n", host.name())
+        };
+        self.hosts.iter().map(log).collect()
+    }
+}
+
+fn boot(herd: &Herd, name: &str, last: u8) -> Host {
+    let [a, b, c, _] = GIT.octets();
+    herd.boot(name, Ipv4Addr::new(a, b, c, last)).expect("a host")
+}
+
+fn key_of_operator(dir: &Path) -> (SigningKey, String) {
+    files::remove_tree(dir).expect("the old keys removed");
+    files::create_dir(dir).expect("a directory for keys");
+    let key = generate(&dir.join("operator"), "operator").expect("a key");
+    let public = public_key(key.path()).expect("a public key");
+    (key, public)
+}
+
+fn make_fleet(play: Play<'_>, dir: &Path, herd: impl Fn(&str) -> String, signers: &str, shell: &Shell) -> Fleet {
+    files::remove_tree(dir).expect("the old fleet removed");
+    let scaffold = Scaffold {
+        herd: herd(play.settings),
+        roles: play.roles.to_owned(),
+        signers: signers.to_owned(),
+        links: play.links,
+        ..Scaffold::new(dir, Dependencies::Paths)
+    };
+    scaffold.create(shell).expect("a fleet")
+}
+
+/// The text of `herd.toml`, for any settings.
+fn herd_of(server: &GitServer, hosts: &[Host]) -> impl Fn(&str) -> String {
+    let host = |host: &Host| (host.name().to_owned(), host.address());
+    let (remote, hosts) = (server.url(), hosts.iter().map(host).collect::<Vec<_>>());
+    move |settings| {
+        let entry = |(name, address): &(String, Ipv4Addr)| {
+            format!("\n[hosts.{name}]\nroles = [\"web\"]\naddress = \"{address}\"\nsettings = {{ {settings} }}\n")
+        };
+        format!("[herd]\nremote = \"{remote}\"\n") + &hosts.iter().map(entry).collect::<String>()
+    }
+}
+
+/// Tells git in the fleet how to reach the server, and with which key to sign.
+fn connect(fleet: &Fleet, herd: &Herd, server: &GitServer, key: &SigningKey) {
+    let known_hosts = key.path().with_extension("known_hosts");
+    files::write(&known_hosts, server.known_hosts().expect("the server's key"), 0o644).expect("a file");
+    let (key, known_hosts) = (key.path().display(), known_hosts.display());
+    let options = format!("-F /dev/null -o BatchMode=yes -o UserKnownHostsFile={known_hosts} -i {key}");
+    let ssh = format!("{} {options}", herd.network().ssh_command());
+    let key = key.to_string();
+    for (name, value) in [("core.sshCommand", &*ssh), ("gpg.format", "ssh"), ("user.signingkey", &key)] {
+        let config = Command::new("git").arg("-C").arg(&fleet.crate_dir).args(["config", name, value]);
+        config.read().expect("git config");
+    }
+}
