@@ -1,9 +1,10 @@
-//! The example fleet, as sources to make a repository of.
+//! The example fleet, as sources to make a repository of. They are copies, so that this crate is whole without the
+//! example; a test keeps them equal to it.
 
 use crate::scaffold::{LinkSource, SourceFile};
 
 /// What the example's roles are.
-pub(super) const ROLES: &str = include_str!("../../../migrations-crate/src/roles.rs");
+pub(super) const ROLES: &str = include_str!("../../templates/example/roles.rs");
 
 /// The links up to the first page, oldest first.
 pub(super) fn up_to_the_first_page() -> Vec<LinkSource> {
@@ -21,10 +22,10 @@ macro_rules! source {
     ($name:literal $(, $asset:literal)*) => {
         LinkSource {
             name: $name.to_owned(),
-            source: include_str!(concat!("../../../migrations-crate/src/chain/", $name, ".rs")).to_owned(),
+            source: include_str!(concat!("../../templates/example/chain/", $name, ".rs")).to_owned(),
             files: vec![$(SourceFile {
                 path: concat!("assets/", $asset).into(),
-                content: include_bytes!(concat!("../../../migrations-crate/assets/", $asset)).to_vec(),
+                content: include_bytes!(concat!("../../templates/example/assets/", $asset)).to_vec(),
             }),*],
         }
     };
@@ -40,4 +41,42 @@ fn all() -> Vec<LinkSource> {
         source!("serve_first_page", "first_page.html", "shop.conf"),
         source!("serve_second_page", "second_page.html"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use wb_core::system::files;
+
+    use super::*;
+
+    #[test]
+    fn the_copies_are_equal_to_the_example_fleet() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations-crate");
+        if !files::exists(&example) {
+            return; // A fleet that carries Wildebeest with it has its own migrations.
+        }
+        let source = |path: String| files::read(example.join(path)).unwrap();
+        assert!(
+            source("src/roles.rs".into()) == ROLES.as_bytes(),
+            "cp migrations-crate/src/roles.rs xtask/templates/example/"
+        );
+        for link in all() {
+            let path = format!("src/chain/{}.rs", link.name);
+            assert!(
+                source(path.clone()) == link.source.as_bytes(),
+                "cp migrations-crate/{path} xtask/templates/example/chain/"
+            );
+            for file in &link.files {
+                let path = file.path.display().to_string();
+                assert!(
+                    source(path.clone()) == file.content,
+                    "cp migrations-crate/{path} xtask/templates/example/assets/"
+                );
+            }
+        }
+        let (links, copies) = (files::list(example.join("src/chain")).unwrap().len(), all().len());
+        assert_eq!(links, copies, "every migration of the example has its copy");
+    }
 }

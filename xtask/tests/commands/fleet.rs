@@ -115,6 +115,8 @@ fn a_fleet_may_carry_wildebeest_with_it() {
     assert!(text.contains(&format!("{}/vendor/wildebeest/wb-core", fleet.display())), "it builds from its own copy");
     assert_eq!(scratch.git(&fleet, &["status", "--porcelain"]), "");
     assert_eq!(scratch.xtask(&fleet, &["check"]).code, 0);
+    let compiled = scratch.cargo(&fleet, &["check", "--quiet", "--workspace", "--locked"]);
+    assert_eq!(compiled.code, 0, "{}", compiled.error_text());
 }
 
 #[test]
