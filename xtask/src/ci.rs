@@ -123,14 +123,13 @@ fn sandboxes(shell: &Shell) -> Tally {
     if let Err(error) = sandbox::ensure_musl_compiler(&say) {
         shell.note(format_args!("runners are built for glibc: {error}"));
     }
-    let scratch = sandbox::scratch_dir("probe");
-    let mut missing: Vec<String> = installed.err().iter().map(|error| with_causes(error)).collect();
-    let probe = sandbox::probe(&scratch);
-    missing.extend(probe.missing.iter().filter(|missing| missing.essential).map(ToString::to_string));
-    if missing.is_empty() {
+    let probe = sandbox::probe(&sandbox::scratch_dir("probe"));
+    let failed = installed.err().map(|error| with_causes(&error));
+    let missing: Vec<String> = failed.into_iter().chain(probe.missing.iter().map(ToString::to_string)).collect();
+    missing.iter().for_each(|missing| shell.warn(missing));
+    if probe.possible() {
         return counted("sandboxes can start", true, shell);
     }
-    missing.iter().for_each(|missing| shell.warn(missing));
     match environment::var("CI").as_deref() {
         Some("true") => counted("sandboxes can start", false, shell),
         _ => {

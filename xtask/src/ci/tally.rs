@@ -34,13 +34,12 @@ impl Tally {
 }
 
 impl fmt::Display for Tally {
-    /// `12 passed, 0 failed`, and `, 1 skipped` where some were.
+    /// `12 passed, 0 failed` as the last line; where some were skipped, a line before it says how many.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
-        match self.skipped {
-            0 => Ok(()),
-            skipped => write!(f, ", {skipped} skipped"),
+        if self.skipped > 0 {
+            writeln!(f, "{} skipped", self.skipped)?;
         }
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
     }
 }
 
@@ -58,7 +57,7 @@ mod tests {
         let ok = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s";
         let bad = "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 9.87s";
         check(&[], "0 passed, 0 failed");
-        check(&["running 3 tests", "test a ... ok", ok], "3 passed, 0 failed, 1 skipped");
+        check(&["running 3 tests", "test a ... ok", ok], "1 skipped\n3 passed, 0 failed");
         check(&[bad, bad], "4 passed, 2 failed");
     }
 }
