@@ -127,6 +127,7 @@ impl std::fmt::Display for Manifest {
         let kind = match self.kind {
             ChangeKind::Deploy => "deploy",
             ChangeKind::Admit => "admit",
+            ChangeKind::Retry => "retry",
         };
         write!(f, "{} {kind}: {}", self.number, self.message.lines().next().unwrap_or_default())
     }
@@ -172,6 +173,8 @@ pub enum ChangeKind {
     Deploy,
     /// A host that enrolled became part of the herd.
     Admit,
+    /// Hosts are asked to try again what failed.
+    Retry,
 }
 
 /// How the hosts of a role take turns.
@@ -206,6 +209,13 @@ pub struct HostManifest {
     /// Which machine it is, once admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// The number of the change that last asked this host to try again what failed; 0: none did.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retry: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Which machine bears a name.

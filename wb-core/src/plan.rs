@@ -63,14 +63,17 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     legs(situation).unwrap_or_else(|not_now| *not_now)
 }
 
-/// The digest under which a failure is remembered, beside the link's own: what the host's settings say.
+/// The digest under which a failure is remembered, beside the link's own: what the host's settings say, and which
+/// change last asked it to try again.
 #[must_use]
 pub fn settings_digest(host: &HostManifest) -> Digest {
-    let known = serde_json::json!({ "roles": host.roles, "address": host.address, "settings": host.settings });
+    let HostManifest { roles, address, settings, retry, identity: _ } = host;
+    let known = serde_json::json!({ "roles": roles, "address": address, "settings": settings, "retry": retry });
     Digest::of(known.to_string().as_bytes())
 }
 
-/// Whether a failure still stands in the way: neither the link's digest nor the host's settings have changed.
+/// Whether a failure still stands in the way: neither the link's digest nor the host's settings have changed,
+/// and nobody asked to try again.
 #[must_use]
 pub fn still_failed(failure: &Failure, manifest: &Manifest, host: &HostManifest) -> bool {
     let link = manifest.chain.get(failure.link);

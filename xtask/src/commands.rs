@@ -9,6 +9,7 @@ mod host;
 mod init;
 mod judge;
 mod new;
+mod retry;
 mod status;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ enum Command {
     Host(host::Host),
     Deploy(deploy::Deploy),
     Status(status::Status),
+    Retry(retry::Retry),
 }
 
 impl Command {
@@ -48,6 +50,7 @@ impl Command {
             Self::Check(command) => done(command.run(shell)),
             Self::Chain(command) => done(command.run(shell)),
             Self::Host(command) => done(command.run(shell)),
+            Self::Retry(command) => done(command.run(shell)),
             Self::Ci(command) => command.run(shell),
             Self::Demo(command) => command.run(shell),
             Self::Deploy(command) => command.run(shell),

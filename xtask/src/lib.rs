@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod git;
 pub mod herd_file;
 pub mod operator;
+pub mod retry;
 pub mod sandbox;
 pub mod scaffold;
 pub mod shell;

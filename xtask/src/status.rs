@@ -127,6 +127,11 @@ impl HerdStatus {
         table
     }
 
+    /// The names of the hosts on which something failed.
+    pub fn failed(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().filter(|host| host.phase == FAILED).map(|host| host.name.as_str())
+    }
+
     /// All of it in a line.
     #[must_use]
     pub fn summary(&self) -> String {
@@ -182,6 +187,7 @@ impl HostStatus {
 }
 
 const UP_TO_DATE: &str = "up to date";
+const FAILED: &str = "failed";
 
 fn behind(chain: &Chain, state: Option<Sha1>, target: Option<&Link>) -> Option<usize> {
     let until = |sha1: Sha1| chain.position(sha1).map(|position| position + 1);
@@ -203,7 +209,7 @@ fn phase(admitted: bool, doing: Option<&Doing>) -> &'static str {
         Some(Doing::Leaving { .. }) => "leaving",
         Some(Doing::Running { .. }) => "running",
         Some(Doing::Rejoining { .. }) => "rejoining",
-        Some(Doing::Failed(_)) => "failed",
+        Some(Doing::Failed(_)) => FAILED,
         Some(Doing::Stopped { .. }) => "stopped",
     }
 }
@@ -306,6 +312,7 @@ mod tests {
             &["web1", "web2", "web3", "web4", "web5", "web6", "web7", "web9"],
         );
         insta::assert_snapshot!(format!("{}{}", status.table(), status.summary()));
+        assert_eq!(status.failed().collect::<Vec<_>>(), ["web4"]);
     }
 
     #[test]

@@ -34,6 +34,9 @@ impl Status {
 fn show(status: &HerdStatus, shell: &Shell) {
     shell.print_text(status.table());
     shell.print(status.summary());
+    for name in status.failed() {
+        shell.print(format_args!("hint: mend the cause, then cargo xtask retry {name}"));
+    }
     for name in &status.newcomers {
         shell.print(format_args!("`{name}` enrolled and waits; next: cargo xtask host admit {name}"));
     }

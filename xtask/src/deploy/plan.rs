@@ -133,7 +133,8 @@ pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manif
     Ok((manifest, difference))
 }
 
-/// A host in the manifest: as `herd.toml` has it, with the identity that it was admitted with.
+/// A host in the manifest: as `herd.toml` has it, with what was told of it since: which machine it is, and when it was
+/// to try again.
 #[must_use]
 pub fn host(entry: &HostEntry, before: Option<&HostManifest>) -> HostManifest {
     HostManifest {
@@ -141,6 +142,7 @@ pub fn host(entry: &HostEntry, before: Option<&HostManifest>) -> HostManifest {
         address: entry.address.clone(),
         settings: entry.settings.clone(),
         identity: before.and_then(|host| host.identity.clone()),
+        retry: before.map_or(0, |host| host.retry),
     }
 }
 
@@ -244,7 +246,8 @@ mod tests {
     fn first() -> Manifest {
         let mut manifest = planned(None, &chain(&["a", "b"]), HERD, &[]).unwrap().0;
         let identity = Identity { uuid: uuid::Uuid::from_u128(1), key: "ssh-ed25519 AAAA".into() };
-        manifest.hosts.get_mut("web1").unwrap().identity = Some(identity);
+        let web1 = manifest.hosts.get_mut("web1").unwrap();
+        (web1.identity, web1.retry) = (Some(identity), 1);
         manifest
     }
 

@@ -77,6 +77,29 @@ fn a_machine_is_admitted_once_it_enrolled() {
 }
 
 #[test]
+fn a_host_is_asked_to_try_again() {
+    let office = Office::new();
+    office.scratch.xtask(&office.fleet, &["host", "add", "web1", "--role", "server"]);
+    office.enroll("web1");
+    office.admit("web1");
+    let key = office.key.path().display().to_string();
+    let retry = |host: &str| office.xtask(&["retry", host, "--key", &key]);
+    insta::assert_snapshot!(retry("wbe1"), @"
+    error: the herd has no host `wbe1`, did you mean `web1`?
+    hint: cargo xtask status
+    exit code 2
+    ");
+    insta::assert_snapshot!(retry("web1"), @"
+    change 2 retry: web1, signed by ana@localhost
+    next: cargo xtask status
+    exit code 0
+    ");
+    let operator = office.operator();
+    operator.fetch().unwrap();
+    assert_eq!(operator.newest().unwrap().unwrap().manifest.hosts["web1"].retry, 2);
+}
+
+#[test]
 fn a_host_that_is_not_in_the_herd_is_not_admitted() {
     let office = Office::new();
     office.enroll("web9");
