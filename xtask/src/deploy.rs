@@ -131,14 +131,14 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     let key = signer(&operator, request)?;
     let newest = fetch(&operator, shell)?;
     let before = newest.as_ref().map(|change| &change.manifest);
+    let said = Said { remove: &request.remove, states: &states(&operator, before)? };
     // Refusing costs a moment, building minutes: the whole plan is made with what the source says first.
-    plan::plan(before, &source.proposal(&source.chain, &source.roles, &request.remove))
-        .map_err(DeployError::Refused)?;
+    plan::plan(before, &source.proposal(&source.chain, &source.roles, &said)).map_err(DeployError::Refused)?;
     let built = Carried::read(&build::runner(fleet, shell)?.path)?;
     if built.says.chain != source.chain {
         return Err(DeployError::RunnerDiffers { tip: built.says.chain.tip().cloned().map(Box::new) });
     }
-    let proposal = source.proposal(&built.says.chain, &built.says.roles, &request.remove);
+    let proposal = source.proposal(&built.says.chain, &built.says.roles, &said);
     let (mut manifest, difference) = plan::plan(before, &proposal).map_err(DeployError::Refused)?;
     let known = before.filter(|before| difference.is_empty() && built.is_in(before)).map(|before| before.number);
     let end = match (known, key) {
@@ -150,6 +150,18 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
         }
     };
     Ok(Deployed { difference, end })
+}
+
+/// What others than the fleet say: the operator of hosts, and hosts of themselves.
+struct Said<'a> {
+    remove: &'a BTreeSet<String>,
+    states: &'a BTreeMap<String, Sha1>,
+}
+
+/// Where the hosts are that have begun.
+fn states(operator: &Operator, before: Option<&Manifest>) -> Result<BTreeMap<String, Sha1>, OperatorError> {
+    let reports = before.map(|before| operator.reports(before)).transpose()?.unwrap_or_default();
+    Ok(reports.into_iter().filter_map(|(name, report)| Some((name, report.state?))).collect())
 }
 
 /// What the fleet says, all of it committed.
@@ -185,10 +197,11 @@ impl Source {
         &'a self,
         chain: &'a Chain,
         roles: &'a BTreeMap<String, RolePolicy>,
-        remove: &'a BTreeSet<String>,
+        said: &Said<'a>,
     ) -> Proposal<'a> {
         let Self { commit: source, herd, herd_text, .. } = self;
-        Proposal { source: *source, chain, roles, herd, herd_text, remove }
+        let Said { remove, states } = said;
+        Proposal { source: *source, chain, roles, herd, herd_text, remove, states }
     }
 }
 
@@ -236,7 +249,8 @@ fn tell(
     let mut others = Vec::new();
     if !built.is_in(&manifest) {
         let (runner, update) = built.store(operator, &manifest)?;
-        manifest.runners = [(built.says.platform.clone(), runner)].into();
+        let others_fit = newest.is_some_and(|newest| newest.manifest.chain == manifest.chain);
+        manifest.runners = plan::runners(&manifest.runners, others_fit, &built.says.platform, runner);
         others.push(update);
     }
     match operator.append(newest, &manifest, key, others)? {

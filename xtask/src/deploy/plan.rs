@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wb_core::chain::{Chain, Link, Sha1, nearest};
-use wb_core::change::{ChangeKind, HostManifest, Manifest, RolePolicy};
+use wb_core::chain::{Chain, Link, Sha1, Wait, nearest};
+use wb_core::change::{ChangeKind, HostManifest, Manifest, RolePolicy, Runner};
 use wb_core::herd::{Herd, HostEntry};
 
 use super::difference::Difference;
@@ -24,6 +24,8 @@ pub struct Proposal<'a> {
     pub herd_text: &'a str,
     /// The hosts that the operator wants removed, by name.
     pub remove: &'a BTreeSet<String>,
+    /// Where the admitted hosts that have begun are, by name: the last link that each completed or passed over.
+    pub states: &'a BTreeMap<String, Sha1>,
 }
 
 /// Why a deploy is refused.
@@ -48,6 +50,28 @@ pub enum Refusal {
         deployed: Box<Link>,
         /// What is there now.
         now: Option<Box<Link>>,
+    },
+    /// A deployed link says something else than when it was deployed.
+    #[error("the migration {link} was deployed with {was}, and now has {now}")]
+    Altered {
+        /// The link, as it was deployed.
+        link: Box<Link>,
+        /// What it had, in words.
+        was: String,
+        /// What it has.
+        now: String,
+    },
+    /// A host gets a further role, and has passed over links of it.
+    #[error(
+        "the host `{host}` gets the role `{role}`, and has passed over its migration {link}: this is not supported yet; add a new host with all roles instead"
+    )]
+    LateRole {
+        /// The host.
+        host: String,
+        /// The further role.
+        role: String,
+        /// The first link of the role.
+        link: Box<Link>,
     },
     /// A host has a role that no code is written for.
     #[error("herd.toml, line {line}, column {column}: the host `{host}` has the role `{role}`, and there is none of that name{} src/roles.rs has {}", did_you_mean_or(meant.as_deref(), ";"), known.join(", "))]
@@ -95,6 +119,8 @@ impl Refusal {
             Self::Dirty { .. } => "git status".into(),
             Self::Draft { link } => format!("git add --all && git commit -m 'Add the migration {}'", link.name),
             Self::Diverged { .. } => "git pull --rebase && cargo xtask chain".into(),
+            Self::Altered { link, .. } => format!("git log -p -- '*/src/chain/{}.rs'", link.name),
+            Self::LateRole { role, .. } => format!("cargo xtask host add NEW_NAME --role {role}"),
             Self::UnknownRole { .. } => "cargo xtask check".into(),
             Self::Gone { host } => format!("cargo xtask deploy --remove {host}"),
             Self::StillThere { .. } => "cargo xtask host list".into(),
@@ -113,6 +139,8 @@ pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manif
     let refusals: Vec<Refusal> = draft(proposal.chain)
         .into_iter()
         .chain(diverged(&before.chain, proposal.chain))
+        .chain(altered(&before.chain, proposal.chain))
+        .chain(late_roles(before, proposal))
         .chain(unknown_roles(proposal.herd, proposal.herd_text, &proposal.roles.keys().cloned().collect()))
         .chain(removals(before, proposal))
         .collect();
@@ -131,6 +159,18 @@ pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manif
     };
     let difference = Difference::between(before, &manifest);
     Ok((manifest, difference))
+}
+
+/// The runners of a change: the one that was built, and those of other platforms, as long as the chain is theirs too.
+#[must_use]
+pub fn runners(
+    before: &BTreeMap<String, Runner>,
+    same_chain: bool,
+    platform: &str,
+    built: Runner,
+) -> BTreeMap<String, Runner> {
+    let kept = before.iter().filter(|_| same_chain).map(|(platform, runner)| (platform.clone(), runner.clone()));
+    kept.chain([(platform.to_owned(), built)]).collect()
 }
 
 /// A host in the manifest: as `herd.toml` has it, with what was told of it since: which machine it is, and when it was
@@ -175,6 +215,42 @@ fn diverged(deployed: &Chain, now: &Chain) -> Option<Refusal> {
     let (place, link) = places.into_iter().find(|(place, link)| !same(*place, link))?;
     let now = now.links().get(place).cloned().map(Box::new);
     Some(Refusal::Diverged { deployed: Box::new(link.clone()), now })
+}
+
+/// Deployed links that say something else now. A host that has run one would never run it again.
+fn altered(deployed: &Chain, now: &Chain) -> Vec<Refusal> {
+    let pairs = deployed.links().iter().filter_map(|was| Some((was, now.get(was.sha1)?)));
+    let wait = |link: &Link| {
+        link.wait.as_ref().map_or("no wait".to_owned(), |Wait::All { role }| format!("a wait for all of `{role}`"))
+    };
+    let altered = pairs.filter_map(|(was, now)| {
+        let (was_said, now_said) = match (was, now) {
+            _ if was.role != now.role => (format!("the role `{}`", was.role), format!("the role `{}`", now.role)),
+            _ if was.wait != now.wait => (wait(was), wait(now)),
+            _ if was.digest != now.digest => {
+                ("other code or files".to_owned(), format!("the digest {}", now.digest.short()))
+            }
+            _ => return None,
+        };
+        Some(Refusal::Altered { link: Box::new(was.clone()), was: was_said, now: now_said })
+    });
+    altered.collect()
+}
+
+/// Roles that hosts get after they have passed over links of theirs: those would never run.
+fn late_roles(before: &Manifest, proposal: &Proposal<'_>) -> Vec<Refusal> {
+    let hosts = before.hosts.iter().filter(|(_, host)| host.identity.is_some());
+    let late = hosts.filter_map(|(name, host)| {
+        let (now, state) = (proposal.herd.hosts.get(name)?, proposal.states.get(name)?);
+        let passed = proposal.chain.position(*state).map_or(0, |place| place + 1);
+        let links = &proposal.chain.links()[..passed];
+        let further = now.roles.difference(&host.roles).filter_map(move |role| {
+            let link = links.iter().find(|link| link.role == *role)?;
+            Some(Refusal::LateRole { host: name.clone(), role: role.clone(), link: Box::new(link.clone()) })
+        });
+        Some(further)
+    });
+    late.flatten().collect()
 }
 
 fn removals(before: &Manifest, proposal: &Proposal<'_>) -> Vec<Refusal> {
@@ -239,6 +315,7 @@ mod tests {
             herd: &Herd::parse(herd).unwrap(),
             herd_text: herd,
             remove: &remove.iter().map(|name| (*name).to_owned()).collect(),
+            states: &[("web1".to_owned(), Sha1::from_bytes([b'b'; 20]))].into(),
         };
         plan(before, &proposal)
     }
@@ -277,6 +354,46 @@ mod tests {
         check(&chain(&["a"]), HERD, &[], &[&missing]);
         let other = format!("{start} `b` (6262626) is deployed, and now `c` (6363636) stands in its place");
         check(&chain(&["a", "c"]), HERD, &[], &[&other]);
+    }
+
+    fn with(change: impl Fn(&mut Link)) -> Chain {
+        let mut links = chain(&["a", "b"]).links().to_vec();
+        change(&mut links[0]);
+        Chain::new(links).unwrap()
+    }
+
+    #[test]
+    fn runners_of_other_platforms_stay_while_their_chain_does() {
+        let runner =
+            |n: u8| Runner { sha256: Digest::of(&[n]), commit: Sha1::from_bytes([n; 20]), reference: String::new() };
+        let before = [("x86_64".to_owned(), runner(1)), ("aarch64".to_owned(), runner(2))].into();
+        let kept = runners(&before, true, "x86_64", runner(3));
+        assert_eq!(kept, [("x86_64".to_owned(), runner(3)), ("aarch64".to_owned(), runner(2))].into());
+        assert_eq!(runners(&before, false, "x86_64", runner(3)), [("x86_64".to_owned(), runner(3))].into());
+    }
+
+    #[test]
+    fn a_deployed_link_that_says_something_else_is_refused() {
+        let start = "the migration `a` (6161616) was deployed with";
+        let role = format!("{start} the role `web`, and now has the role `database`");
+        check(&with(|link| link.role = "database".into()), HERD, &[], &[&role]);
+        let wait = format!("{start} no wait, and now has a wait for all of `web`");
+        check(&with(|link| link.wait = Some(Wait::All { role: "web".into() })), HERD, &[], &[&wait]);
+        let digest = Digest::of(b"other");
+        let code = format!("{start} other code or files, and now has the digest {}", digest.short());
+        check(&with(|link| link.digest = digest), HERD, &[], &[&code]);
+    }
+
+    #[test]
+    fn a_role_whose_links_a_host_has_passed_over_is_refused() {
+        let herd = "[hosts.web1]\nroles = [\"web\", \"database\"]\n[hosts.db1]\nroles = [\"database\"]\n";
+        check(&chain(&["a", "b"]), herd, &[], &[]);
+        let mut before = first();
+        before.chain = with(|link| link.role = "database".into());
+        let refusals = planned(Some(&before), &before.chain, herd, &[]).unwrap_err();
+        let late = "the host `web1` gets the role `database`, and has passed over its migration `a` (6161616): this is \
+                    not supported yet; add a new host with all roles instead";
+        assert_eq!(refusals.iter().map(ToString::to_string).collect::<Vec<_>>(), [late]);
     }
 
     #[test]
