@@ -9,6 +9,7 @@ use wb_core::system::{Command, CommandError};
 
 use crate::deploy::plan;
 use crate::operator::{Appended, Operator, OperatorError};
+use crate::shell::Shell;
 
 /// Why a machine is not admitted.
 #[derive(Debug, thiserror::Error)]
@@ -87,13 +88,14 @@ pub fn admit(
     entry: &HostEntry,
     fingerprint: Option<&str>,
     key: &SigningKey,
+    shell: &Shell,
 ) -> Result<Admitted, AdmitError> {
     const TRIES: u32 = 5;
     operator.refuse_stranger(key)?;
     for _ in 0..TRIES {
         operator.fetch()?;
         let newest = operator.newest()?;
-        operator.refuse_rewound(newest.as_ref())?;
+        operator.refuse_rewound(newest.as_ref(), shell)?;
         let before = newest.as_ref().map(|change| &change.manifest);
         let machines = operator.registry().newcomers(before).map_err(OperatorError::from)?;
         let machine = match chosen(name, before, &machines, fingerprint)? {

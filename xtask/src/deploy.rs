@@ -218,7 +218,7 @@ fn fetch(operator: &Operator, shell: &Shell) -> Result<Option<VerifiedChange>, O
     let _progress = shell.begin(format!("asking {}", operator.registry().url()));
     operator.fetch()?;
     let newest = operator.newest()?;
-    operator.refuse_rewound(newest.as_ref())?;
+    operator.refuse_rewound(newest.as_ref(), shell)?;
     Ok(newest)
 }
 

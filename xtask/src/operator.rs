@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use wb_core::chain::Sha1;
+use wb_core::chain::{Digest, Sha1};
 use wb_core::change::Manifest;
 use wb_core::registry::{
-    Access, AllowedSigners, ChangeLog, LogError, ObjectError, Pushed, RefName, RefUpdate, Registry, RegistryError,
+    Access, AllowedSigners, ChangeLog, Git, LogError, ObjectError, Pushed, RefName, RefUpdate, Registry, RegistryError,
     ReportCache, SignatureError, SigningKey, VerifiedChange,
 };
 use wb_core::report::Report;
@@ -15,6 +15,7 @@ use wb_core::system::files;
 
 use crate::fleet::{Fleet, FleetError};
 use crate::git::{GitError, WorkTree};
+use crate::shell::Shell;
 
 /// The file of a fleet that says whose changes count.
 pub const SIGNERS_FILE: &str = "allowed_signers";
@@ -24,6 +25,9 @@ pub const SIGNERS_FILE: &str = "allowed_signers";
 pub struct Operator {
     tree: WorkTree,
     registry: Registry,
+    /// The local repository of the registry, and how git reaches the remote from there.
+    here: PathBuf,
+    git: Git,
     signers: AllowedSigners,
     signers_path: PathBuf,
 }
@@ -86,10 +90,10 @@ pub enum OperatorError {
         principal: String,
     },
     /// The remote has lost changes that hosts have accepted.
-    #[error("the remote has lost change {number}, which `{host}` has accepted: the log of changes was rewound")]
+    #[error("the remote has lost change {number}, which {witness}: the log of changes was rewound")]
     Rewound {
-        /// A host that accepted it.
-        host: String,
+        /// Who knows of it: a host that accepted it, or the fleet's own memory.
+        witness: String,
         /// Its number.
         number: u64,
         /// Its commit.
@@ -109,11 +113,12 @@ impl Operator {
         let url = remote(fleet.herd()?.herd.remote.as_deref(), tree.origin().as_deref(), &fleet.crate_dir, tree.dir());
         let url = url.ok_or(OperatorError::NoRemote)?;
         let access = Access::Operator { ssh_command: tree.config("core.sshCommand") };
-        let registry = Registry::open(&tree.git_dir()?.join("wildebeest/herd.git"), &url, access)?;
+        let (here, git) = (tree.git_dir()?.join("wildebeest/herd.git"), Git::new(access.clone()));
+        let registry = Registry::open(&here, &url, access)?;
         let signers_path = fleet.crate_dir.join(SIGNERS_FILE);
         let signers = files::read_optional(&signers_path)?.unwrap_or_default();
         let signers = AllowedSigners::new(String::from_utf8_lossy(&signers));
-        Ok(Self { tree, registry, signers, signers_path })
+        Ok(Self { tree, registry, here, git, signers, signers_path })
     }
 
     /// The repository of the fleet.
@@ -136,13 +141,17 @@ impl Operator {
         Ok(self.registry.fetch(&[RefName::Changes.to_string(), "refs/wildebeest/report/".into()])?)
     }
 
-    /// The newest change, as far as it was fetched.
+    /// The newest change, as far as it was fetched. It is remembered, if it continues what is remembered.
     ///
     /// # Errors
     /// When it is signed by nobody whose word counts, or can't be read.
     pub fn newest(&self) -> Result<Option<VerifiedChange>, OperatorError> {
         let Some(tip) = self.registry.get(&RefName::Changes)? else { return Ok(None) };
-        self.log().read(tip).map(Some).map_err(|source| OperatorError::Newest { source })
+        let newest = self.log().read(tip).map_err(|source| OperatorError::Newest { source })?;
+        if self.remembered().is_none_or(|remembered| self.contains(tip, remembered)) {
+            self.registry.keep(&self.memory(), tip)?;
+        }
+        Ok(Some(newest))
     }
 
     /// The reports of the admitted hosts, by name, as far as they were fetched and count.
@@ -153,19 +162,61 @@ impl Operator {
         Ok(self.registry.reports(manifest, &mut ReportCache::default())?)
     }
 
-    /// Refuses to go on from a log that lacks what hosts have accepted: the hosts would refuse all that follows.
+    /// Refuses to go on from a log that lacks what hosts have accepted, or what was seen from here: the hosts would
+    /// refuse all that follows. A host that names a change that nobody signed, or that is nowhere to be found, is only
+    /// warned of: its word alone must not stop all others.
     ///
     /// # Errors
-    /// When a report names a change that the log does not contain.
-    pub fn refuse_rewound(&self, newest: Option<&VerifiedChange>) -> Result<(), OperatorError> {
-        let Some(newest) = newest else { return Ok(()) };
-        for (host, report) in self.reports(&newest.manifest)? {
-            let Some((number, commit)) = report.accepted.zip(report.accepted_commit) else { continue };
-            if !self.contains(newest.sha1, commit) {
-                return Err(OperatorError::Rewound { host, number, commit, remedy: self.remedy(commit) });
+    /// When the log does not contain a change that was signed.
+    pub fn refuse_rewound(&self, newest: Option<&VerifiedChange>, shell: &Shell) -> Result<(), OperatorError> {
+        let lacks = |commit| newest.is_none_or(|newest| !self.contains(newest.sha1, commit));
+        if let Some(seen) = self.remembered().filter(|seen| lacks(*seen)).and_then(|seen| self.log().read(seen).ok()) {
+            return Err(self.rewound("was seen from here before".to_owned(), &seen));
+        }
+        for (host, commit) in self.accepted(newest)?.into_iter().filter(|(_, commit)| lacks(*commit)) {
+            match self.found(commit) {
+                Some(change) => return Err(self.rewound(format!("`{host}` has accepted"), &change)),
+                None => shell.warn(format_args!(
+                    "`{host}` says that it accepted {}, and no signed change is found there: it will follow no deploy",
+                    commit.short()
+                )),
             }
         }
         Ok(())
+    }
+
+    /// The newest changes that hosts say they accepted. Without a log nobody is admitted, and every report counts.
+    fn accepted(&self, newest: Option<&VerifiedChange>) -> Result<Vec<(String, Sha1)>, OperatorError> {
+        let reports: Vec<(String, Report)> = match newest {
+            Some(newest) => self.reports(&newest.manifest)?.into_iter().collect(),
+            None => self.registry.newcomers(None)?.into_iter().map(|report| (report.name.clone(), report)).collect(),
+        };
+        Ok(reports.into_iter().filter_map(|(host, report)| Some((host, report.accepted_commit?))).collect())
+    }
+
+    /// A change that may be here, or on the remote without a name.
+    fn found(&self, commit: Sha1) -> Option<VerifiedChange> {
+        if !self.registry.objects().contains(commit) {
+            let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--"];
+            let fetch = self.git.network(&self.here).args(fetch).arg(self.registry.url()).arg(commit.to_string());
+            fetch.read().ok()?;
+        }
+        self.log().read(commit).ok()
+    }
+
+    /// The newest change of this remote that was ever seen from here.
+    fn remembered(&self) -> Option<Sha1> {
+        let name = format!("refs/kept/{}", self.memory());
+        self.git.local(&self.here).args(["rev-parse", "--verify", "--quiet", &name]).read().ok()?.trim().parse().ok()
+    }
+
+    fn memory(&self) -> String {
+        format!("changes/{}", Digest::of(self.registry.url().as_bytes()))
+    }
+
+    fn rewound(&self, witness: String, lost: &VerifiedChange) -> OperatorError {
+        let (number, commit) = (lost.manifest.number, lost.sha1);
+        OperatorError::Rewound { witness, number, commit, remedy: self.remedy(commit) }
     }
 
     /// Refuses a key whose changes no host would take, before any work is done for one.
@@ -203,7 +254,10 @@ impl Operator {
         let mut updates = others;
         updates.push(RefUpdate { name: RefName::Changes, expected, new: Some(sha1) });
         match self.registry.push(&updates)? {
-            Pushed::Won => Ok(Appended::Won(Box::new(change))),
+            Pushed::Won => {
+                self.registry.keep(&self.memory(), sha1)?;
+                Ok(Appended::Won(Box::new(change)))
+            }
             Pushed::Lost => Ok(Appended::Lost),
         }
     }
@@ -218,8 +272,7 @@ impl Operator {
     }
 
     fn remedy(&self, commit: Sha1) -> Option<String> {
-        let here = self.tree.git_dir().ok()?.join("wildebeest/herd.git");
-        let push = format!("git -C {} push {} {commit}:{}", here.display(), self.registry.url(), RefName::Changes);
+        let push = format!("git -C {} push {} {commit}:{}", self.here.display(), self.registry.url(), RefName::Changes);
         self.registry.objects().contains(commit).then_some(push)
     }
 

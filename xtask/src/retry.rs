@@ -6,6 +6,7 @@ use wb_core::registry::{SigningKey, VerifiedChange};
 use wb_core::system::clock::{Clock as _, Real};
 
 use crate::operator::{Appended, Operator, OperatorError};
+use crate::shell::Shell;
 
 /// Why nobody is asked.
 #[derive(Debug, thiserror::Error)]
@@ -33,13 +34,18 @@ pub enum RetryError {
 ///
 /// # Errors
 /// When one of them is unknown, or the change can't be appended.
-pub fn retry(operator: &Operator, hosts: &[String], key: &SigningKey) -> Result<Box<VerifiedChange>, RetryError> {
+pub fn retry(
+    operator: &Operator,
+    hosts: &[String],
+    key: &SigningKey,
+    shell: &Shell,
+) -> Result<Box<VerifiedChange>, RetryError> {
     const TRIES: u32 = 5;
     operator.refuse_stranger(key)?;
     for _ in 0..TRIES {
         operator.fetch()?;
         let newest = operator.newest()?;
-        operator.refuse_rewound(newest.as_ref())?;
+        operator.refuse_rewound(newest.as_ref(), shell)?;
         let mut manifest = retrying(newest.as_ref().map(|change| &change.manifest), hosts)?;
         manifest.author = operator.tree().identity().to_string();
         manifest.time = Real.now().as_secs();

@@ -125,7 +125,7 @@ impl Admit {
         check_roles(&fleet, &self.name, &entry.roles)?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
         let key = SigningKey::new(signing_key::find(self.key, operator.tree()).map_err(judge::key)?);
-        let admitted = admission::admit(&operator, &self.name, entry, self.fingerprint.as_deref(), &key);
+        let admitted = admission::admit(&operator, &self.name, entry, self.fingerprint.as_deref(), &key, shell);
         match admitted.map_err(|error| not_admitted(error, Some(operator.registry().url())))? {
             Admitted::Now { change, fingerprint } => {
                 shell.print(format_args!("admitted `{}`, whose key is {fingerprint}", self.name));

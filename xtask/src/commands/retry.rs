@@ -30,7 +30,7 @@ impl Retry {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
         let key = SigningKey::new(signing_key::find(self.key, operator.tree()).map_err(judge::key)?);
-        let change = retry::retry(&operator, &self.hosts, &key).map_err(|error| judged(error, &self.hosts))?;
+        let change = retry::retry(&operator, &self.hosts, &key, shell).map_err(|error| judged(error, &self.hosts))?;
         shell.print(format_args!("change {}, signed by {}", change.manifest, change.signer));
         shell.print("next: cargo xtask status");
         Ok(())

@@ -125,6 +125,26 @@ fn of_two_operators_one_is_first_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_log_that_the_remote_has_lost_is_not_begun_anew() {
+    let office = Office::new();
+    office.scratch.xtask(&office.fleet, &["host", "add", "web1", "--role", "server"]);
+    office.enroll("web1");
+    assert!(office.admit("web1").starts_with("admitted"));
+    let remote = office.scratch.path("herd.git");
+    office.scratch.git(&remote, &["update-ref", "-d", "refs/wildebeest/changes"]);
+    let refused = office.admit("web1");
+    let lost = "error: the remote has lost change 1, which was seen from here before: the log of changes was rewound\n";
+    assert!(refused.starts_with(lost), "{refused}");
+    let hint = refused.lines().find_map(|line| line.strip_prefix("hint: git -C ")).unwrap();
+    assert!(hint.starts_with("SCRATCH/fleet/.git/wildebeest/herd.git push SCRATCH/herd.git "), "{hint}");
+    let kept = office.fleet.join(".git/wildebeest/herd.git");
+    let commit = office.scratch.git(&kept, &["for-each-ref", "--format=%(objectname)", "refs/kept/changes"]);
+    let url = remote.display().to_string();
+    office.scratch.git(&kept, &["push", "--quiet", &url, &format!("{commit}:refs/wildebeest/changes")]);
+    assert!(office.admit("web1").starts_with("`web1` is admitted already"), "the hint mends it");
+}
+
+#[test]
 fn a_key_that_is_not_on_the_list_changes_nothing() {
     let office = Office::new();
     files::write(office.fleet.join("migrations/allowed_signers"), "", 0o644).unwrap();
