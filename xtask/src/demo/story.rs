@@ -141,9 +141,31 @@ struct Stage {
     network: Network,
 }
 
+/// What an earlier demo compiled, which the next one need not compile again.
+struct Built(PathBuf);
+
+impl Built {
+    fn keep(fleet: &Path, scratch: &Path) -> Result<Self, DemoError> {
+        let (target, kept) = (fleet.join("target"), scratch.join("target"));
+        if files::exists(&target) {
+            files::remove_tree(&kept)?;
+            files::rename(&target, &kept)?;
+        }
+        Ok(Self(kept))
+    }
+
+    fn give_back(&self, fleet: &Path) -> Result<(), DemoError> {
+        match files::exists(&self.0) {
+            true => Ok(files::rename(&self.0, fleet.join("target"))?),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Stage {
     fn set(herd: &Herd, scratch: &Path, shell: &Shell) -> Result<Self, DemoError> {
         let (dir, keys) = (scratch.join("fleet"), scratch.join("keys"));
+        let built = Built::keep(&dir, scratch)?;
         for old in [&dir, &keys] {
             files::remove_tree(old)?;
         }
@@ -154,6 +176,7 @@ impl Stage {
         server.authorise(public.iter().chain([&operator]))?;
         let signers = format!("operator@demo {operator}\n");
         let fleet = make_fleet(&dir, &server.url(), &signers, shell)?;
+        built.give_back(&dir)?;
         let network = herd.network();
         connect(&fleet, network, &server, &key, &keys)?;
         let built = build::runner(&fleet, shell)?;
