@@ -25,7 +25,7 @@ pub use upgrade::RUNNER_FILE;
 
 use crate::chain::{Digest, Sha1};
 use crate::plan::Stop;
-use crate::registry::{AllowedSigners, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange};
+use crate::registry::{AllowedSigners, RefName, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange};
 use crate::report::{Doing, Report};
 use crate::runner::{Catalog, Home, HomeError, HostConfig};
 use crate::system::{CommandError, FileError, System};
@@ -180,6 +180,16 @@ impl<'a> Agent<'a> {
     /// When the local copy of the refs can't be read.
     pub fn upcoming(&mut self) -> Result<crate::plan::Plan, AgentError> {
         self.plan()
+    }
+
+    /// Whether the remote has changes that this host has not accepted yet. Asking changes nothing here.
+    ///
+    /// # Errors
+    /// When the remote can't be reached.
+    pub fn has_news(&self) -> Result<bool, AgentError> {
+        self.registry.fetch(&[RefName::Changes.to_string()])?;
+        let tip = self.registry.get(&RefName::Changes)?;
+        Ok(tip.is_some() && tip != self.store.record().accepted)
     }
 
     /// What the disk says.

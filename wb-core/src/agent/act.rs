@@ -129,7 +129,9 @@ impl Agent<'_> {
     /// A host never in service claims nothing, but of two machines with one identity only one may begin: the one that
     /// writes the report.
     fn begin_new(&mut self, until: &Link) -> Result<Step, AgentError> {
-        self.publish(&Doing::Running { link: until.name.clone() })?;
+        let ahead = self.catalog.chain().after(self.store.record().state()).unwrap_or_default();
+        let first = ahead.first().unwrap_or(until).name.clone();
+        self.publish(&Doing::Running { link: first })?;
         self.store.happened(Event::LegPlanned(Leg { until: until.sha1, held: None }))?;
         Ok(Step::Moved)
     }

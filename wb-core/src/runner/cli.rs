@@ -62,7 +62,9 @@ enum Command {
     Agent,
     /// Do what there is to do now, and end: for cron and timers.
     Once,
-    /// Show what the next links would change here, and change nothing.
+    /// Show what the links that this runner has and this host has not run would change here, and change nothing.
+    ///
+    /// To see what a deploy would do here, copy its runner to the host and let that one plan.
     Plan(Format),
     /// Show where this host is, from what it knows without asking the remote.
     Status(Format),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::catalog::Catalog;
-use super::cli::Failure;
+use super::cli::{Failure, with_causes};
 use super::home::Home;
 use super::{platform, serve};
 use crate::agent::{Agent, How, LinkRecord, Store, preview};
@@ -89,6 +89,13 @@ pub(super) fn plan(home: Home, catalog: &Catalog, system: &System, as_json: bool
             .to_string());
     }
     let mut lines: Vec<String> = previews.iter().map(ToString::to_string).collect();
+    match agent.has_news() {
+        Ok(false) => {}
+        Ok(true) => {
+            lines.push("The remote has changes that this host has not accepted yet: see `wildebeest once`.".into())
+        }
+        Err(error) => lines.push(format!("Whether there are newer changes is not known: {}.", with_causes(&error))),
+    }
     lines.push(match previews.is_empty() {
         true => format!("Nothing to run here: {}.", preview::doing(&agent.record(), &next, catalog)),
         false => "+ would change, = no change, ? cannot know until it runs. Nothing was changed.".to_owned(),
