@@ -78,6 +78,12 @@ pub enum SandboxError {
         /// The directory.
         scratch: PathBuf,
     },
+    /// Something that others control is where disks would go.
+    #[error("{} is no directory that only this user can change", dir.display())]
+    Foreign {
+        /// Where.
+        dir: PathBuf,
+    },
     /// An address outside the herd's network, or the router's.
     #[error("{address} is no address for a host in {subnet}")]
     Address {

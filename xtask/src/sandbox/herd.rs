@@ -12,7 +12,9 @@ use wb_core::system::{Command, files};
 
 use super::process::Process;
 use super::record::{self, Record};
-use super::{GitServer, Host, Image, Network, STEP, SandboxError, Subnet, elevation, packages, probe, while_doing};
+use super::{
+    GitServer, Host, Image, Network, STEP, SandboxError, Subnet, elevation, packages, places, probe, while_doing,
+};
 
 /// A running herd. Dropping it kills all hosts and removes their disks.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl Herd {
     /// # Errors
     /// When a herd of another process that lives is in `scratch`, or the machine can't do it (see [`super::probe`]).
     pub fn start(image: &Image, scratch: &Path, subnet: Subnet) -> Result<Self, SandboxError> {
-        files::create_dir(scratch)?;
+        places::claim(scratch)?;
         let scratch = files::canonical(scratch)?;
         let lock = files::try_lock(scratch.join("lock"))?;
         let lock = lock.ok_or_else(|| SandboxError::Busy { scratch: scratch.clone() })?;

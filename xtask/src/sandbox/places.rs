@@ -1,10 +1,14 @@
 //! Where sandboxes keep things when nobody says otherwise.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wb_core::system::environment;
+use wb_core::system::files::{self, Kind};
 
-use super::elevation;
+use super::{SandboxError, elevation};
+
+/// Where root's herds have their disks. Nobody else can write beside it, or enter it.
+const OF_ROOT: &str = "/var/lib/wildebeest-sandboxes";
 
 /// The directory for what is dear to make and safe to delete: images and packages.
 #[must_use]
@@ -23,7 +27,52 @@ pub fn cache_dir() -> PathBuf {
 pub fn scratch_dir(name: &str) -> PathBuf {
     // The users of a machine are kept apart by a part of their cache's path, which names their home.
     if cache_dir().starts_with("/var/cache") {
-        return PathBuf::from("/var/tmp/wildebeest").join(name);
+        return Path::new(OF_ROOT).join(name);
     }
     cache_dir().join("scratch").join(name)
+}
+
+/// Makes a scratch directory, and refuses what somebody else put in its place.
+pub(super) fn claim(scratch: &Path) -> Result<(), SandboxError> {
+    if scratch.starts_with(OF_ROOT) {
+        // Where it is there already, what it is decides, not who was first.
+        drop(files::create_private_dir(OF_ROOT));
+        refuse_foreign(Path::new(OF_ROOT))?;
+        files::set_mode(OF_ROOT, 0o700)?;
+    }
+    if files::stat(scratch)?.is_none() {
+        files::create_dir(scratch)?;
+    }
+    refuse_foreign(scratch)
+}
+
+fn refuse_foreign(dir: &Path) -> Result<(), SandboxError> {
+    let ours = |stat: &files::Stat| {
+        stat.kind == Kind::Directory && stat.uid == rustix::process::geteuid().as_raw() && stat.mode & 0o022 == 0
+    };
+    match files::stat(dir)?.is_some_and(|stat| ours(&stat)) {
+        true => Ok(()),
+        false => Err(SandboxError::Foreign { dir: dir.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scratch_directory_is_ours_or_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let refused = |name: &str| claim(&path(name)).is_err();
+        assert!(!refused("new/herd"));
+        assert!(!refused("new/herd"), "it stays ours");
+        files::link(path("new"), path("link")).unwrap();
+        assert!(refused("link"));
+        files::write(path("file"), "", 0o644).unwrap();
+        assert!(refused("file"));
+        files::create_private_dir(path("open")).unwrap();
+        files::set_mode(path("open"), 0o777).unwrap();
+        assert!(refused("open"));
+    }
 }

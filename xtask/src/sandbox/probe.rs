@@ -5,7 +5,7 @@ use std::path::Path;
 
 use wb_core::system::{Command, files};
 
-use super::{elevation, tools};
+use super::{elevation, places, tools};
 
 /// What this machine lacks for sandboxes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -73,7 +73,7 @@ fn can_overlay_on_tmpfs(scratch: &Path) -> bool {
 
 fn try_overlay(scratch: &Path, before: &str) -> bool {
     let trial = scratch.join("trial");
-    if files::create_dir(&trial).is_err() {
+    if places::claim(scratch).is_err() || files::create_dir(&trial).is_err() {
         return false;
     }
     let options = if elevation::in_user_namespace() { ",userxattr" } else { "" };
