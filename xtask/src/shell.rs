@@ -46,12 +46,12 @@ impl Shell {
 
     /// A line of what was asked for.
     pub fn print(&self, line: impl Display) {
-        self.out.write(&format!("{line}\n"));
+        self.out.write(&plain(format_args!("{line}\n")));
     }
 
     /// Text of what was asked for, as it is.
     pub fn print_text(&self, text: impl Display) {
-        self.out.write(&text.to_string());
+        self.out.write(&plain(text));
     }
 
     /// Data for programs, as JSON on lines that people can read too.
@@ -64,28 +64,28 @@ impl Shell {
 
     /// Something is done: `created herd/migrations`.
     pub fn done(&self, verb: &str, what: impl Display) {
-        self.err.write(&format!("{} {what}\n", self.err.paint(GREEN, verb)));
+        self.err.write(&format!("{} {}\n", self.err.paint(GREEN, verb), plain(what)));
     }
 
     /// Something to know that stops nothing.
     pub fn note(&self, what: impl Display) {
-        self.err.write(&format!("{} {what}\n", self.err.paint(CYAN, "note:")));
+        self.err.write(&format!("{} {}\n", self.err.paint(CYAN, "note:"), plain(what)));
     }
 
     /// Something to look at that stops nothing.
     pub fn warn(&self, what: impl Display) {
-        self.err.write(&format!("{} {what}\n", self.err.paint(YELLOW, "warning:")));
+        self.err.write(&format!("{} {}\n", self.err.paint(YELLOW, "warning:"), plain(what)));
     }
 
     /// Says why the command gives up.
     pub fn fail(&self, failure: &Failure) {
         for problem in &failure.problems {
-            self.err.write(&format!("{} {}\n", self.err.paint(RED, "error:"), problem.message));
+            self.err.write(&format!("{} {}\n", self.err.paint(RED, "error:"), plain(&problem.message)));
             for cause in &problem.causes {
-                self.err.write(&format!("  caused by: {cause}\n"));
+                self.err.write(&format!("  caused by: {}\n", plain(cause)));
             }
             for hint in &problem.hints {
-                self.err.write(&format!("{} {hint}\n", self.err.paint(CYAN, "hint:")));
+                self.err.write(&format!("{} {}\n", self.err.paint(CYAN, "hint:"), plain(hint)));
             }
         }
     }
@@ -167,6 +167,12 @@ impl Write for Captured {
     }
 }
 
+/// Text without what a terminal would obey: hosts and remotes say what they like.
+fn plain(text: impl Display) -> String {
+    let kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.to_string().chars().filter(kept).collect()
+}
+
 const RED: &str = "1;31";
 const GREEN: &str = "1;32";
 const YELLOW: &str = "1;33";
@@ -206,6 +212,14 @@ mod tests {
         let cause = io::Error::other("disk full");
         shell.fail(&Failure::environment("could not write `a`").because(&cause).hint("df -h"));
         assert_eq!(captured.text(), "error: could not write `a`\n  caused by: disk full\nhint: df -h\n");
+    }
+
+    #[test]
+    fn foreign_text_commands_no_terminal() {
+        let (shell, captured) = Shell::captured();
+        shell.print("a\x1b]0;b\x07\r\tc");
+        shell.warn("\x1b[2Jd");
+        assert_eq!(captured.text(), "a]0;b\tc\nwarning: [2Jd\n");
     }
 
     #[test]

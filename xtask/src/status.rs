@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use wb_core::chain::{Chain, Link, Sha1};
 use wb_core::change::Manifest;
+use wb_core::herd::is_name;
 use wb_core::report::{Doing, Report};
 use wb_core::system::clock::{Clock as _, Real};
 
@@ -80,7 +81,9 @@ pub fn of(operator: &Operator) -> Result<HerdStatus, OperatorError> {
     operator.fetch()?;
     let manifest = operator.newest()?.map(|change| change.manifest);
     let reports = manifest.as_ref().map(|manifest| operator.reports(manifest)).transpose()?.unwrap_or_default();
+    // Anybody may enrol under any name, and names stand in commands to paste.
     let newcomers = operator.registry().newcomers(manifest.as_ref())?.into_iter().map(|report| report.name);
+    let newcomers = newcomers.filter(|name| is_name(name));
     Ok(HerdStatus::of(manifest.as_ref(), &reports, newcomers.collect(), Real.now()))
 }
 
