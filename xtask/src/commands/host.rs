@@ -105,7 +105,8 @@ fn check_roles<'a>(fleet: &Fleet, host: &str, roles: impl IntoIterator<Item = &'
     let Some(role) = roles.into_iter().find(|role| !known.contains(*role)) else { return Ok(()) };
     let unknown = ChainFileError::UnknownRole { role: role.clone(), known: known.clone() };
     let meant = nearest(role, known.iter().map(String::as_str));
-    Err(Failure::usage(&unknown).hint_if(meant.map(|meant| format!("cargo xtask host add {host} --role {meant}"))))
+    let instead = meant.map(|meant| format!("cargo xtask host add {host} --role {meant}"));
+    Err(Failure::usage(&unknown).hint(instead.unwrap_or_else(|| judge::edit_roles(fleet))))
 }
 
 fn not_added(error: AddError, path: &std::path::Path) -> Failure {

@@ -5,7 +5,7 @@ use wb_core::registry::{LogError, ObjectError, RegistryError};
 
 use crate::deploy::plan::Refusal;
 use crate::failure::Failure;
-use crate::fleet::FleetError;
+use crate::fleet::{Fleet, FleetError};
 use crate::operator::OperatorError;
 use crate::signers;
 use crate::signing_key::KeyError;
@@ -16,9 +16,17 @@ pub(super) fn fleet(error: FleetError) -> Failure {
         FleetError::NoWorkspace { .. } | FleetError::NoMigrations { .. } => {
             Failure::from(error).hint("cargo xtask init DIR")
         }
-        FleetError::Herd { path, source } => Failure::refused(format_args!("{}, {source}", path.display())),
+        FleetError::Herd { path, source } => {
+            let hint = format!("vi +{} {}", source.line, path.display());
+            Failure::refused(format_args!("{}, {source}", path.display())).hint(hint)
+        }
         error => error.into(),
     }
+}
+
+/// Where there is no role of a name, and none that is nearly it.
+pub(super) fn edit_roles(fleet: &Fleet) -> String {
+    format!("vi {}", fleet.crate_dir.join("src/roles.rs").display())
 }
 
 /// A chain with mistakes, if it has any.

@@ -27,7 +27,7 @@ impl New {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let source = TEMPLATE.replace("{{role}}", &self.role).replace("{{name}}", &self.name);
         let added = chain_file::add(&fleet.crate_dir, &self.name, Some(&self.role), &source);
-        let path = added.map_err(|error| judged(error, &self.name))?;
+        let path = added.map_err(|error| judged(error, &self.name, &fleet))?;
         shell.done("wrote", path.display());
         shell.print(format_args!(
             "next: write it, then git add --all && git commit -m 'Add the migration {}'",
@@ -37,7 +37,7 @@ impl New {
     }
 }
 
-fn judged(error: ChainFileError, name: &str) -> Failure {
+fn judged(error: ChainFileError, name: &str, fleet: &Fleet) -> Failure {
     match error {
         ChainFileError::Mistakes(mistakes) => judge::all_mistakes(&mistakes),
         ChainFileError::Draft { ref draft } => {
@@ -47,8 +47,8 @@ fn judged(error: ChainFileError, name: &str) -> Failure {
         ChainFileError::Taken { .. } => Failure::usage(error).hint("cargo xtask chain"),
         ChainFileError::UnknownRole { ref role, ref known } => {
             let meant = nearest(role, known.iter().map(String::as_str));
-            let hint = meant.map(|meant| format!("cargo xtask new {name} --role {meant}"));
-            Failure::usage(&error).hint_if(hint)
+            let instead = meant.map(|meant| format!("cargo xtask new {name} --role {meant}"));
+            Failure::usage(&error).hint(instead.unwrap_or_else(|| judge::edit_roles(fleet)))
         }
         ChainFileError::Name { .. } => Failure::usage(error),
         error => error.into(),

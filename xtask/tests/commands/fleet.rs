@@ -64,7 +64,8 @@ fn what_new_refuses_changes_nothing() {
     };
     let roles = "the roles of src/roles.rs are `server`";
     check("a", "sever", &format!("error: there is no role `sever`; {roles}\nhint: cargo xtask new a --role server"));
-    check("a", "cache", &format!("error: there is no role `cache`; {roles}"));
+    let edit = format!("hint: vi {}", fleet.join("migrations/src/roles.rs").display());
+    check("a", "cache", &format!("error: there is no role `cache`; {roles}\n{edit}"));
     let taken = "error: the name `base_packages` is taken: a name is never used twice\nhint: cargo xtask chain";
     check("base_packages", "server", taken);
     check("fn", "server", "error: `fn` is no name for a migration: Rust keeps that word for itself");
