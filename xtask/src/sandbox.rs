@@ -45,7 +45,7 @@ pub use host::Host;
 pub use image::Image;
 pub use network::Network;
 pub use places::{cache_dir, scratch_dir};
-pub use probe::{Missing, Probe, probe};
+pub use probe::{Missing, Probe, probe, probe_bare};
 pub use subnet::{Subnet, SubnetError};
 pub use tools::{ensure_musl_compiler, ensure_tools};
 use wb_core::system::{CommandError, FileError, clock};

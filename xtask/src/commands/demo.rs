@@ -6,6 +6,7 @@ use wb_core::chain::Wait;
 
 use crate::demo::{self, DemoError, Options, Outcome};
 use crate::failure::{Ended, Failure, NO};
+use crate::sandbox::Missing;
 use crate::shell::Shell;
 use crate::table::Table;
 
@@ -76,8 +77,8 @@ fn judged(error: DemoError) -> Failure {
     match &error {
         DemoError::Late { .. } | DemoError::Host { .. } => Failure::refused(&error),
         DemoError::Missing { missing } => {
-            let remedies = missing.iter().filter(|missing| missing.essential).map(|missing| missing.remedy.clone());
-            remedies.fold(Failure::environment("this machine can't run sandboxes"), Failure::hint)
+            let problem = |missing: &Missing| Failure::environment(format_args!("{}: {}", missing.what, missing.why));
+            Failure::all(missing.iter().map(|missing| problem(missing).hint(&missing.remedy)))
         }
         _ => error.into(),
     }

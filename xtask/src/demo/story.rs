@@ -57,6 +57,7 @@ pub fn run(options: &Options, shell: &Shell) -> Result<Outcome, DemoError> {
         let _progress = shell.begin("preparing the hosts' root file system");
         Image::debian12(&sandbox::cache_dir(), &say)?
     };
+    go_on()?;
     let herd = Herd::start(&image, &scratch.join("herd"), subnet()?)?;
     if !herd.has_way_out() {
         shell.note("the hosts have no way out to the package mirrors: they install what earlier herds downloaded");
@@ -93,6 +94,11 @@ pub(super) fn interrupted() -> bool {
     flag().load(Ordering::Relaxed)
 }
 
+/// Between two steps: whoever wants the demo to end need not wait, and all is cleaned up.
+fn go_on() -> Result<(), DemoError> {
+    if interrupted() { Err(DemoError::Interrupted) } else { Ok(()) }
+}
+
 fn flag() -> &'static Arc<AtomicBool> {
     static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     FLAG.get_or_init(Arc::default)
@@ -106,8 +112,15 @@ fn prepare(scratch: PathBuf, shell: &Shell) -> Result<PathBuf, DemoError> {
         drop(signal_hook::flag::register_conditional_default(signal, Arc::clone(flag())));
         drop(signal_hook::flag::register(signal, Arc::clone(flag())));
     }
+    let scratch = sandbox::scratch_dir("demo");
+    // Nothing is installed on a machine that can't do it anyway.
+    let bare = sandbox::probe_bare(&scratch);
+    if !bare.possible() {
+        return Err(DemoError::Missing { missing: bare.missing });
+    }
     let say = |line: &str| shell.done("machine", line);
     sandbox::ensure_tools(&say)?;
+    go_on()?;
     if let Err(error) = sandbox::ensure_musl_compiler(&say) {
         shell.note(format_args!("the runner is built for glibc: {error}"));
     }
@@ -173,18 +186,23 @@ impl Stage {
         let key = generate(&keys.join("operator"), "operator")?.path().to_owned();
         let operator = public_key(&key)?;
         let (server, hosts) = boot(herd, shell)?;
+        go_on()?;
         server.authorise(public.iter().chain([&operator]))?;
         let signers = format!("operator@demo {operator}\n");
         let fleet = make_fleet(&dir, &server.url(), &signers, shell)?;
         built.give_back(&dir)?;
         let network = herd.network();
         connect(&fleet, network, &server, &key, &keys)?;
+        go_on()?;
         let built = build::runner(&fleet, shell)?;
+        go_on()?;
         {
             let _progress = shell.begin("enrolling the hosts");
             hosts::enroll(&hosts, &built.path, &keys, &signers, &server)?;
         }
+        go_on()?;
         admit(&fleet, &key, shell)?;
+        go_on()?;
         hosts::start_agents(&hosts)?;
         Ok(Self { fleet, dir, key, hosts, network })
     }

@@ -52,14 +52,21 @@ pub fn probe(scratch: &Path) -> Probe {
         remedy: format!("run: {}", tools::remedy(&[tool.package])),
         essential: true,
     });
-    let trials = TRIALS.iter().filter_map(Trial::run);
+    let trials = TRIALS.iter().skip(BARE).filter_map(Trial::run);
+    Probe { missing: tools.chain(probe_bare(scratch).missing).chain(trials).collect() }
+}
+
+/// As [`probe`], but only for what no program that can be installed mends: namespaces, mounts, overlays.
+#[must_use]
+pub fn probe_bare(scratch: &Path) -> Probe {
+    let trials = TRIALS.iter().take(BARE).filter_map(Trial::run);
     let disk = (!can_overlay(scratch) && !can_overlay_on_tmpfs(scratch)).then(|| Missing {
         what: "overlayfs",
         why: format!("it can't be mounted in {}, nor on a tmpfs there", scratch.display()),
         remedy: "load the kernel's overlay module, or name another scratch directory".into(),
         essential: true,
     });
-    Probe { missing: tools.chain(trials).chain(disk).collect() }
+    Probe { missing: trials.chain(disk).collect() }
 }
 
 /// Whether hosts can have their disks in `scratch` itself.
@@ -94,6 +101,9 @@ struct Trial {
     remedy: &'static str,
     essential: bool,
 }
+
+/// So many of the trials need no program that is not on every machine.
+const BARE: usize = 2;
 
 const TRIALS: [Trial; 5] = [
     Trial {
