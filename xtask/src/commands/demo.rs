@@ -7,6 +7,7 @@ use wb_core::chain::Wait;
 use crate::demo::{self, DemoError, Options, Outcome};
 use crate::failure::{Ended, Failure, NO};
 use crate::sandbox::Missing;
+use crate::sandbox::SandboxError;
 use crate::shell::Shell;
 use crate::table::Table;
 
@@ -80,6 +81,7 @@ fn judged(error: DemoError) -> Failure {
             let problem = |missing: &Missing| Failure::environment(format_args!("{}: {}", missing.what, missing.why));
             Failure::all(missing.iter().map(|missing| problem(missing).hint(&missing.remedy)))
         }
+        DemoError::Sandbox(SandboxError::Busy { .. }) => Failure::from(error).hint("cargo xtask demo --stop"),
         _ => error.into(),
     }
 }

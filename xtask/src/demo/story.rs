@@ -51,7 +51,14 @@ const ROLL: Duration = Duration::from_secs(180);
 /// # Errors
 /// When this machine can't do it, or the herd did not come through. All is cleaned up.
 pub fn run(options: &Options, shell: &Shell) -> Result<Outcome, DemoError> {
-    let scratch = prepare(options.scratch.clone().unwrap_or_else(scratch), shell)?;
+    let played = play(options, shell);
+    // What was under way when somebody interrupted the demo fails in words of its own.
+    played.map_err(|error| if interrupted() { DemoError::Interrupted } else { error })
+}
+
+fn play(options: &Options, shell: &Shell) -> Result<Outcome, DemoError> {
+    let scratch = options.scratch.clone().unwrap_or_else(scratch);
+    prepare(&scratch, shell)?;
     let say = |line: &str| shell.done("sandbox", line);
     let image = {
         let _progress = shell.begin("preparing the hosts' root file system");
@@ -105,16 +112,15 @@ fn flag() -> &'static Arc<AtomicBool> {
 }
 
 /// Checks all that is needed before anything is downloaded.
-fn prepare(scratch: PathBuf, shell: &Shell) -> Result<PathBuf, DemoError> {
+fn prepare(scratch: &Path, shell: &Shell) -> Result<(), DemoError> {
     elevate()?;
     for signal in [SIGINT, SIGTERM] {
         // A second signal ends at once; the herd then ends with this process, and the next start tidies its disks.
         drop(signal_hook::flag::register_conditional_default(signal, Arc::clone(flag())));
         drop(signal_hook::flag::register(signal, Arc::clone(flag())));
     }
-    let scratch = sandbox::scratch_dir("demo");
     // Nothing is installed on a machine that can't do it anyway.
-    let bare = sandbox::probe_bare(&scratch);
+    let bare = sandbox::probe_bare(scratch);
     if !bare.possible() {
         return Err(DemoError::Missing { missing: bare.missing });
     }
@@ -124,12 +130,12 @@ fn prepare(scratch: PathBuf, shell: &Shell) -> Result<PathBuf, DemoError> {
     if let Err(error) = sandbox::ensure_musl_compiler(&say) {
         shell.note(format_args!("the runner is built for glibc: {error}"));
     }
-    let probe = sandbox::probe(&scratch);
+    let probe = sandbox::probe(scratch);
     for missing in probe.missing.iter().filter(|missing| !missing.essential) {
         shell.warn(missing);
     }
     match probe.possible() {
-        true => Ok(scratch),
+        true => Ok(()),
         false => Err(DemoError::Missing { missing: probe.missing }),
     }
 }
