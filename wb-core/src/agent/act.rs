@@ -260,7 +260,8 @@ impl Agent<'_> {
 
     fn failed(&mut self, failure: Failure) -> Result<Step, AgentError> {
         if self.may_try_again(&failure) {
-            self.journal.say(&format!("tries `{}` again, since it or the settings changed", failure.name));
+            self.journal
+                .say(&format!("tries `{}` again: it or the settings changed, or somebody asked for it", failure.name));
             self.store.happened(Event::TryAgain)?;
             return Ok(Step::Moved);
         }

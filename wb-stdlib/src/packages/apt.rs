@@ -243,8 +243,11 @@ mod tests {
         check("E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 42 (apt-get)", Trouble::Locked);
         check("E: Could not get lock /var/lib/apt/lists/lock. It is held by process 42 (apt-get)", Trouble::Locked);
         check("dpkg: error: dpkg frontend lock was locked by another process with pid 42", Trouble::Locked);
-        check("E: Failed to fetch http://deb.debian.org/debian/x.deb  404  Not Found [IP: ::1 80]", Trouble::Mirror);
-        check("W: Temporary failure resolving 'deb.debian.org'", Trouble::Mirror);
+        check(
+            "E: Failed to fetch http://mirror.example.org/debian/x.deb  404  Not Found [IP: ::1 80]",
+            Trouble::Mirror,
+        );
+        check("W: Temporary failure resolving 'mirror.example.org'", Trouble::Mirror);
         check("E: Sub-process /usr/bin/dpkg returned an error code (1)", Trouble::Other);
     }
 
@@ -270,7 +273,7 @@ mod tests {
     #[test]
     fn candidates_are_read_from_what_apt_cache_says() {
         let text = "nginx:\n  Installed: (none)\n  Candidate: 1.22.1-9+deb12u11\n  Version table:\n     \
-                    1.22.1-9+deb12u11 500\n        500 http://deb.debian.org/debian-security bookworm-security/main \
+                    1.22.1-9+deb12u11 500\n        500 http://mirror.example.org/debian-security bookworm-security/main \
                     amd64 Packages\nmail-transport-agent:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n";
         let candidates = parse_candidates(text);
         assert_eq!(candidates.into_iter().collect::<Vec<_>>(), [("nginx".into(), "1.22.1-9+deb12u11".into())]);

@@ -3,7 +3,7 @@ use crate::machine::{Machine, changed};
 
 const POLICY: &str = "nginx:\n  Installed: (none)\n  Candidate: 1.22.1-9\n";
 const UNKNOWN: &str = "";
-const FRESH: &str = "var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_InRelease";
+const FRESH: &str = "var/lib/apt/lists/mirror.example.org_debian_dists_bookworm_InRelease";
 
 #[test]
 fn installed_packages_cost_one_look() {
