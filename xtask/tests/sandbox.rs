@@ -187,3 +187,17 @@ fn a_herd_dies_with_the_process_that_started_it() {
     wait("its end", &|| !files::exists(&booted));
     herd("test-lost").unwrap().boot("a", address(11)).unwrap();
 }
+
+/// Hosts without a way out get what this machine downloaded. Asking for nothing to be fetched shows that it is there.
+#[test]
+fn a_host_installs_what_this_machine_downloaded() {
+    if herd_with_way_out("test-download").is_none() {
+        return;
+    }
+    let image = Image::debian12(&cache_dir(), &|line| eprintln!("{line}")).unwrap();
+    image.download(&["less"]).unwrap();
+    let herd = herd("test-download").unwrap();
+    let host = herd.boot("a", address(11)).unwrap();
+    host.read(Command::new("apt-get").args(["install", "-y", "--no-download", "less"])).unwrap();
+    host.read(Command::new("less").arg("--version")).unwrap();
+}

@@ -3,6 +3,10 @@
 
 use crate::scaffold::{LinkSource, SourceFile};
 
+/// What its links install.
+pub(super) const PACKAGES: [&str; 7] =
+    ["ca-certificates", "curl", "less", "postgresql", "postgresql-client", "nginx", "haproxy"];
+
 /// What the example's roles are.
 pub(super) const ROLES: &str = include_str!("../../templates/example/roles.rs");
 

@@ -65,10 +65,7 @@ fn play(options: &Options, shell: &Shell) -> Result<Outcome, DemoError> {
         Image::debian12(&sandbox::cache_dir(), &say)?
     };
     go_on()?;
-    let herd = Herd::start(&image, &scratch.join("herd"), subnet()?)?;
-    if !herd.has_way_out() {
-        shell.note("the hosts have no way out to the package mirrors: they install what earlier herds downloaded");
-    }
+    let herd = start(&image, &scratch.join("herd"), shell)?;
     let stage = Stage::set(&herd, &scratch, shell)?;
     let outcome = stage.play(shell)?;
     if let Some(path) = &options.json {
@@ -81,6 +78,21 @@ fn play(options: &Options, shell: &Shell) -> Result<Outcome, DemoError> {
         false => drop((stage, herd)),
     }
     Ok(outcome)
+}
+
+/// Hosts without a way out get their packages from this machine, and still run real apt on them.
+fn start(image: &Image, scratch: &Path, shell: &Shell) -> Result<Herd, DemoError> {
+    let herd = Herd::start(image, scratch, subnet()?)?;
+    if herd.has_way_out() {
+        return Ok(herd);
+    }
+    shell.note("the hosts have no way out to the package mirrors: this machine downloads their packages");
+    drop(herd);
+    {
+        let _progress = shell.begin("downloading packages for the hosts");
+        image.download(&example::PACKAGES)?;
+    }
+    Ok(Herd::start(image, scratch, subnet()?)?)
 }
 
 /// Ends a herd that was kept. True when there was one.

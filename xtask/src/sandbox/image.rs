@@ -6,7 +6,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use wb_core::system::{Clock as _, Command, clock, environment, files};
 
-use super::{SandboxError, while_doing};
+use super::{SandboxError, packages, while_doing};
 
 /// A root file system to boot hosts from, and the packages that hosts downloaded. It never changes.
 #[derive(Debug, Clone)]
@@ -50,10 +50,40 @@ impl Image {
         &self.root
     }
 
+    /// Downloads packages and all that they need beside the image: for hosts that have no way out themselves. Herds that
+    /// start later have them in apt's archive directory, and their apt checks and installs them as ever.
+    ///
+    /// # Errors
+    /// When this machine's own apt can't download them.
+    pub fn download(&self, names: &[&str]) -> Result<(), SandboxError> {
+        let archives = self.packages.with_extension("new");
+        files::create_dir(archives.join("partial"))?;
+        let downloaded = download(&self.root, &archives, names).read();
+        downloaded.map_err(while_doing("download packages for the hosts"))?;
+        packages::collect(&archives, &self.packages)?;
+        files::remove_tree(archives)?;
+        Ok(())
+    }
+
     /// The directory of the packages that hosts downloaded.
     pub(super) fn packages(&self) -> &Path {
         &self.packages
     }
+}
+
+/// This machine's apt, with the lists, the sources and the installed packages of the image.
+fn download(image: &Path, archives: &Path, names: &[&str]) -> Command {
+    let option = |name: &str, path: &Path| format!("{name}={}", path.display());
+    let options = [
+        option("Dir", image),
+        option("Dir::State::status", &image.join("var/lib/dpkg/status")),
+        option("Dir::Cache::archives", archives),
+        "Dir::Cache::pkgcache=".to_owned(),
+        "Dir::Cache::srcpkgcache=".to_owned(),
+        "APT::Sandbox::User=root".to_owned(),
+    ];
+    let command = options.iter().fold(Command::new("apt-get"), |command, option| command.args(["-o", option]));
+    command.args(["install", "--download-only", "--yes", "-qq"]).args(names).timeout(BUILD)
 }
 
 /// How long a build may take, downloads included.

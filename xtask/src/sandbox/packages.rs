@@ -29,6 +29,12 @@ pub(super) fn keep(hosts: &Path, store: &Path) {
     }
 }
 
+/// Puts the packages in `archives`, where an apt downloaded them, into `store`.
+pub(super) fn collect(archives: &Path, store: &Path) -> Result<(), SandboxError> {
+    let downloaded = files::list(archives)?.into_iter().filter(|file| file.extension() == Some(OsStr::new("deb")));
+    downloaded.into_iter().try_for_each(|package| share(&package, store))
+}
+
 /// Gives a file a second name in another directory, or copies it where that is on another file system.
 fn share(file: &Path, dir: &Path) -> Result<(), SandboxError> {
     let to = dir.join(file.file_name().unwrap_or_default());
