@@ -2,8 +2,8 @@
 //!
 //! A link's identity is the sha1 of the commit that introduced its file under `src/chain/`. The order of the links is
 //! the order of those commits, and of any two of them one is an ancestor of the other. Everything here is a function
-//! of plain data: [`verify`] compares what the crate says with what git says, at build time (in `chain!()`), at the
-//! start of a runner, and in `cargo xtask check` alike.
+//! of plain data: [`verify`] compares what the crate says with what git says, at build time (in `chain!()`) and in
+//! `cargo xtask check` alike. A runner's start checks only that what is compiled in is a [`Chain`].
 
 mod ancestry;
 mod content;

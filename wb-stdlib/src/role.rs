@@ -34,7 +34,7 @@ pub trait Role {
     /// Takes the host out of load, and comes back when no work is left on it.
     ///
     /// # Errors
-    /// When it can't leave; the host then stays in load, and nothing else happens to it.
+    /// When it can't leave; the host keeps its claim, runs nothing, and is asked again at each poll.
     fn leave(host: &Host) -> Result<()> {
         let _ = host;
         Ok(())
@@ -43,7 +43,7 @@ pub trait Role {
     /// Puts the host back into load, after its specs passed, and comes back when it gets work again.
     ///
     /// # Errors
-    /// When it can't; it is called again until the role's timeout.
+    /// When it can't; it is called again at each poll, and the host keeps its claim until then.
     fn rejoin(host: &Host) -> Result<()> {
         let _ = host;
         Ok(())
