@@ -336,7 +336,7 @@ fn a_worktree_has_the_same_chain() {
 /// Pins what is landed, as `cargo xtask new` does.
 fn pin(repository: &Repository) {
     let resolved = resolve(repository.crate_dir()).expect("a crate");
-    repository.write("chain.lock", &Lock::pinning(&resolved.links).to_string());
+    repository.write("chain.lock", &resolved.lock.pinning(&resolved.links).to_string());
 }
 
 fn pinned(drawing: &str, mods: &[&str]) -> Repository {
@@ -384,7 +384,7 @@ fn a_pin_that_history_does_not_know_disagrees() {
 #[test]
 fn a_pin_of_another_commit_disagrees() {
     let repository = pinned("c1 - *a - c2", &["a"]);
-    let lock = Lock::pinning(&resolve(repository.crate_dir()).unwrap().links).to_string();
+    let lock = Lock::default().pinning(&resolve(repository.crate_dir()).unwrap().links).to_string();
     let moved = lock.replace(&repository.sha1("a").to_string(), &repository.sha1("c2").to_string());
     repository.write("chain.lock", &moved);
     assert_eq!(verdict(&repository), "a <a>\nchain.lock pins `a` to <c2>, and history says that <a> introduced it");

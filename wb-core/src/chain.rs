@@ -27,7 +27,7 @@ pub use content::{Content, DIGEST_VERSION};
 pub use digest::code_digest;
 pub use facts::{Commit, Declared, Facts, History, Reach, Source, Unreadable, Written};
 pub use id::{Digest, ParseIdError, Sha1};
-pub use lock::{Lock, LockError, Pin};
+pub use lock::{Gone, Lock, LockError, Pin};
 pub use mistake::{Mistake, Named};
 pub use spelling::nearest;
 pub use verify::{Verdict, verify};
@@ -57,9 +57,30 @@ pub struct Link {
     /// What it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Wait>,
+    /// The links of its role that it stands for, where it is a baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Range>,
+    /// Whether its code is no longer in the source, since a baseline stands for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+}
+
+/// A part of the chain, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    /// Its first link.
+    pub from: Sha1,
+    /// Its last link.
+    pub to: Sha1,
 }
 
 impl Link {
+    /// A link that waits for nothing, and stands for itself alone.
+    #[must_use]
+    pub fn new(name: impl Into<String>, sha1: Sha1, role: impl Into<String>, digest: Digest) -> Self {
+        Self { name: name.into(), sha1, role: role.into(), digest, wait: None, replaces: None, gone: false }
+    }
+
     /// Whether it is not committed yet.
     #[must_use]
     pub fn is_draft(&self) -> bool {
@@ -190,13 +211,7 @@ mod tests {
     use super::*;
 
     fn link(n: u8) -> Link {
-        Link {
-            name: format!("m{n}"),
-            sha1: Sha1::from_bytes([n; 20]),
-            role: "web".into(),
-            digest: Digest::of(&[n]),
-            wait: None,
-        }
+        Link::new(format!("m{n}"), Sha1::from_bytes([n; 20]), "web", Digest::of(&[n]))
     }
 
     fn chain(ns: &[u8]) -> Chain {

@@ -245,12 +245,8 @@ mod tests {
     use super::*;
 
     fn chain(names: &[&str]) -> Chain {
-        let link = |name: &&str| Link {
-            name: (*name).to_owned(),
-            sha1: Sha1::from_bytes([name.as_bytes()[0]; 20]),
-            role: "web".into(),
-            digest: Digest::of(name.as_bytes()),
-            wait: None,
+        let link = |name: &&str| {
+            Link::new(*name, Sha1::from_bytes([name.as_bytes()[0]; 20]), "web", Digest::of(name.as_bytes()))
         };
         Chain::new(names.iter().map(link).collect()).unwrap()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use wb_core::chain::{Lock, Mistake};
+use wb_core::chain::Mistake;
 use wb_core::registry::{Resolved, resolve};
 use wb_core::system::files::{self, FileError};
 
@@ -60,7 +60,7 @@ pub fn add(crate_dir: &Path, name: &str, role: Option<&str>, source: &str) -> Re
     files::create_dir(crate_dir.join("src/chain"))?;
     files::write(&path, source, 0o644)?;
     files::write(&order, with_module(&files::read_text(&order)?, name), 0o644)?;
-    files::write(crate_dir.join("chain.lock"), Lock::pinning(&resolved.links).to_string(), 0o644)?;
+    files::write(crate_dir.join("chain.lock"), resolved.lock.pinning(&resolved.links).to_string(), 0o644)?;
     Ok(path)
 }
 

@@ -252,7 +252,7 @@ mod tests {
 
     fn link(n: u8) -> Link {
         let name = ["base_packages", "install_nginx", "second_page"][usize::from(n) - 1].to_owned();
-        Link { name, sha1: Sha1::from_bytes([n; 20]), role: "web".into(), digest: Digest::of(&[n]), wait: None }
+        Link::new(name, Sha1::from_bytes([n; 20]), "web", Digest::of(&[n]))
     }
 
     fn manifest(hosts: &[&str]) -> Manifest {

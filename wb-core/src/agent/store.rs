@@ -241,13 +241,8 @@ mod tests {
 
     fn link(n: u8) -> Link {
         let name = format!("m{n}");
-        Link {
-            digest: Digest::of(name.as_bytes()),
-            name,
-            sha1: Sha1::from_bytes([n; 20]),
-            role: "web".into(),
-            wait: None,
-        }
+        let digest = Digest::of(name.as_bytes());
+        Link::new(name, Sha1::from_bytes([n; 20]), "web", digest)
     }
 
     #[test]

@@ -255,6 +255,8 @@ fn links(case: &Case<'_>) -> Vec<Link> {
             role: migration.role.clone().unwrap_or_default(),
             digest: source.content.digest(),
             wait: migration.wait.clone(),
+            replaces: None,
+            gone: false,
         })
     };
     names.filter_map(link).collect()

@@ -21,13 +21,9 @@ fn role(letter: char) -> String {
 fn chain(text: &str) -> Chain {
     let link = |word: &str| {
         let name = word.split('<').next().unwrap().to_owned();
-        Link {
-            sha1: sha1(&name),
-            role: role(name.chars().next().unwrap()),
-            digest: Digest::of(name.as_bytes()),
-            wait: word.split('<').nth(1).map(|w| LinkWait::All { role: role(w.chars().next().unwrap()) }),
-            name,
-        }
+        let wait = word.split('<').nth(1).map(|w| LinkWait::All { role: role(w.chars().next().unwrap()) });
+        let (role, digest) = (role(name.chars().next().unwrap()), Digest::of(name.as_bytes()));
+        Link { wait, ..Link::new(&name, sha1(&name), role, digest) }
     };
     Chain::new(text.split_whitespace().map(link).collect()).unwrap()
 }

@@ -102,6 +102,8 @@ fn link(migration: &Migration) -> Result<Link, ParseIdError> {
         role: migration.role.to_owned(),
         digest: migration.digest.parse::<Digest>()?,
         wait: migration.wait.map(|StaticWait::All(role)| Wait::All { role: role.to_owned() }),
+        replaces: None,
+        gone: false,
     })
 }
 

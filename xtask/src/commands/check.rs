@@ -59,13 +59,7 @@ mod tests {
 
     #[test]
     fn the_summary_counts_what_landed() {
-        let link = |name: &str, n| Link {
-            name: name.into(),
-            sha1: Sha1::from_bytes([n; 20]),
-            role: "web".into(),
-            digest: Digest::of(b""),
-            wait: None,
-        };
+        let link = |name: &str, n| Link::new(name, Sha1::from_bytes([n; 20]), "web", Digest::of(b""));
         let check = |links: &[Link], expect: &str| assert_eq!(summary(links), expect);
         check(&[], "the chain is empty");
         check(&[link("a", 1)], "the chain holds: 1 migration, `a` (0101010)");

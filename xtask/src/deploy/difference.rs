@@ -117,12 +117,8 @@ mod tests {
     }
 
     fn manifest(links: &[(&str, &str)], hosts: &[(&str, HostManifest)], max_out: u32) -> Manifest {
-        let link = |(name, role): &(&str, &str)| Link {
-            name: (*name).to_owned(),
-            sha1: Sha1::from_bytes([name.as_bytes()[0]; 20]),
-            role: (*role).to_owned(),
-            digest: Digest::of(b""),
-            wait: None,
+        let link = |(name, role): &(&str, &str)| {
+            Link::new(*name, Sha1::from_bytes([name.as_bytes()[0]; 20]), *role, Digest::of(b""))
         };
         Manifest {
             chain: Chain::new(links.iter().map(link).collect()).unwrap(),

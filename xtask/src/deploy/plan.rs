@@ -291,12 +291,9 @@ mod tests {
     const HERD: &str = "[hosts.web1]\nroles = [\"web\"]\n[hosts.db1]\nroles = [\"database\"]\n";
 
     fn chain(names: &[&str]) -> Chain {
-        let link = |name: &&str| Link {
-            name: (*name).to_owned(),
-            sha1: if *name == "draft" { Sha1::ZERO } else { Sha1::from_bytes([name.as_bytes()[0]; 20]) },
-            role: "web".into(),
-            digest: Digest::of(name.as_bytes()),
-            wait: None,
+        let link = |name: &&str| {
+            let sha1 = if *name == "draft" { Sha1::ZERO } else { Sha1::from_bytes([name.as_bytes()[0]; 20]) };
+            Link::new(*name, sha1, "web", Digest::of(name.as_bytes()))
         };
         Chain::new(names.iter().map(link).collect()).unwrap()
     }
