@@ -12,6 +12,8 @@ mod herd;
 #[cfg(feature = "history")]
 mod history;
 #[cfg(feature = "runtime")]
+mod introduction;
+#[cfg(feature = "runtime")]
 mod log;
 #[cfg(feature = "runtime")]
 mod objects;
@@ -37,6 +39,7 @@ pub use track::track;
 pub use {
     git::{Access, Git},
     herd::ReportCache,
+    introduction::{Byline, Introduction, bylines, file_in, introductions, introductions_elsewhere},
     log::{ChangeLog, LogError, VerifiedChange},
     objects::{Commit, NewCommit, ObjectError, Objects},
     porcelain::{PushLine, Verdict, parse_push},

@@ -4,11 +4,14 @@
 
 pub mod admission;
 pub mod build;
+pub mod calendar;
 pub mod chain_file;
+pub mod chain_list;
 pub mod ci;
 mod commands;
 pub mod demo;
 pub mod deploy;
+pub mod draft;
 pub mod failure;
 pub mod fleet;
 pub mod git;

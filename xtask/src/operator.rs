@@ -11,6 +11,7 @@ use wb_core::registry::{
 };
 use wb_core::report::Report;
 use wb_core::system::FileError;
+use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::files;
 
 use crate::fleet::{Fleet, FleetError};
@@ -19,6 +20,9 @@ use crate::shell::Shell;
 
 /// The file of a fleet that says whose changes count.
 pub const SIGNERS_FILE: &str = "allowed_signers";
+
+/// Beside what was fetched: when that was.
+const ASKED_FILE: &str = "asked";
 
 /// An operator at work.
 #[derive(Debug)]
@@ -138,7 +142,14 @@ impl Operator {
     /// # Errors
     /// When it can't be reached, or does not let us read.
     pub fn fetch(&self) -> Result<(), OperatorError> {
-        Ok(self.registry.fetch(&[RefName::Changes.to_string(), "refs/wildebeest/report/".into()])?)
+        self.registry.fetch(&[RefName::Changes.to_string(), "refs/wildebeest/report/".into()])?;
+        Ok(files::write(self.here.join(ASKED_FILE), format!("{}\n", Real.now().as_secs()), 0o644)?)
+    }
+
+    /// When the remote was asked last, in seconds since 1970, UTC.
+    #[must_use]
+    pub fn asked(&self) -> Option<u64> {
+        files::read_text(self.here.join(ASKED_FILE)).ok()?.trim().parse().ok()
     }
 
     /// The newest change, as far as it was fetched. It is remembered, if it continues what is remembered.

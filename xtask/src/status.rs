@@ -10,6 +10,7 @@ use wb_core::herd::is_name;
 use wb_core::report::{Doing, Report};
 use wb_core::system::clock::{Clock as _, Real};
 
+use crate::calendar::ago;
 use crate::fleet::Fleet;
 use crate::operator::{Operator, OperatorError};
 use crate::shell::Shell;
@@ -231,16 +232,6 @@ fn detail(admitted: bool, doing: Option<&Doing>) -> String {
     }
 }
 
-/// `3m ago`: one unit is enough to tell a silent host from a talking one.
-fn ago(now: u64, then: u64) -> String {
-    match now.saturating_sub(then) {
-        seconds @ 0..60 => format!("{seconds}s ago"),
-        seconds @ 60..3600 => format!("{}m ago", seconds / 60),
-        seconds @ 3600..86400 => format!("{}h ago", seconds / 3600),
-        seconds => format!("{}d ago", seconds / 86400),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
@@ -336,15 +327,5 @@ mod tests {
     fn a_herd_that_was_told_nothing_is_not_settled() {
         let status = HerdStatus::of(None, &BTreeMap::new(), BTreeSet::new(), Duration::ZERO);
         assert_eq!((status.settled, status.summary().as_str()), (false, "the herd was told nothing yet"));
-    }
-
-    #[test]
-    fn time_is_told_in_one_unit() {
-        let check = |seconds: u64, expect: &str| assert_eq!(ago(1_000_000, 1_000_000 - seconds), expect);
-        check(0, "0s ago");
-        check(59, "59s ago");
-        check(60, "1m ago");
-        check(7200, "2h ago");
-        check(200_000, "2d ago");
     }
 }

@@ -1,9 +1,11 @@
 //! Errors that several commands meet, with the command that helps.
 
-use wb_core::chain::Mistake;
+use wb_core::chain::{Mistake, nearest};
 use wb_core::registry::{LogError, ObjectError, RegistryError};
 
+use crate::chain_file::ChainFileError;
 use crate::deploy::plan::Refusal;
+use crate::draft::DraftError;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, FleetError};
 use crate::operator::OperatorError;
@@ -27,6 +29,48 @@ pub(super) fn fleet(error: FleetError) -> Failure {
 /// Where there is no role of a name, and none that is nearly it.
 pub(super) fn edit_roles(fleet: &Fleet) -> String {
     format!("vi {}", fleet.crate_dir.join("src/roles.rs").display())
+}
+
+/// A draft that can't be written. `again` is the command line as it was.
+pub(super) fn draft(error: DraftError, fleet: &Fleet, again: &str) -> Failure {
+    match error {
+        DraftError::Chain(error) => chain_file(error, fleet, again),
+        DraftError::Used { ref name, ref byline, ref free } => {
+            let option = if again.contains("--name ") { "--name" } else { "new" };
+            let other = again.replacen(&format!("{option} {name}"), &format!("{option} {free}"), 1);
+            Failure::usage(&error).hint(format_args!("git show {}", byline.sha1.short())).hint(other)
+        }
+        DraftError::NoSuch { ref name, ref meant } => {
+            let meant =
+                meant.as_ref().map(|meant| again.replace(&format!("--like {name}"), &format!("--like {meant}")));
+            Failure::usage(&error).hint(meant.unwrap_or_else(|| "cargo xtask chain".to_owned()))
+        }
+        DraftError::Likeness(error) => Failure::refused(error),
+        error => error.into(),
+    }
+}
+
+fn chain_file(error: ChainFileError, fleet: &Fleet, again: &str) -> Failure {
+    match error {
+        ChainFileError::Mistakes(mistakes) => all_mistakes(&mistakes),
+        ChainFileError::Draft { ref draft } => {
+            let hint = commit(draft);
+            Failure::refused(error).hint(hint)
+        }
+        ChainFileError::Taken { .. } => Failure::usage(error).hint("cargo xtask chain"),
+        ChainFileError::UnknownRole { ref role, ref known } => {
+            let meant = nearest(role, known.iter().map(String::as_str));
+            let instead = meant.map(|meant| again.replace(&format!("--role {role}"), &format!("--role {meant}")));
+            Failure::usage(&error).hint(instead.unwrap_or_else(|| edit_roles(fleet)))
+        }
+        ChainFileError::Name { .. } => Failure::usage(error),
+        error => error.into(),
+    }
+}
+
+/// The command that makes a draft a link.
+pub(super) fn commit(draft: &str) -> String {
+    format!("git add --all && git commit -m 'Add the migration {draft}'")
 }
 
 /// A chain with mistakes, if it has any.

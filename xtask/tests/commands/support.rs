@@ -68,7 +68,8 @@ impl Scratch {
             .env("RUSTUP_HOME", tools("RUSTUP_HOME", ".rustup"))
             .env("CARGO_TARGET_DIR", target_dir())
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_SYSTEM", "/dev/null");
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .env("GIT_AUTHOR_DATE", "2001-09-09T02:00:00Z");
         match environment::var("RUSTUP_TOOLCHAIN") {
             Some(toolchain) => command.env("RUSTUP_TOOLCHAIN", toolchain),
             None => command,

@@ -1,0 +1,58 @@
+//! Moments for people and for programs. A moment is in seconds since 1970, UTC.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use humantime::format_rfc3339_seconds;
+
+/// `2001-09-09T01:46:40Z`.
+///
+/// ```
+/// assert_eq!(wb_xtask::calendar::moment(1_000_000_000), "2001-09-09T01:46:40Z");
+/// ```
+#[must_use]
+pub fn moment(seconds: u64) -> String {
+    // What a commit claims may be any number; years have four digits.
+    const LAST: u64 = 253_402_300_799;
+    format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds.min(LAST))).to_string()
+}
+
+/// `2001-09-09`.
+#[must_use]
+pub fn day(seconds: u64) -> String {
+    moment(seconds).chars().take_while(|c| *c != 'T').collect()
+}
+
+/// `3m ago`: one unit is enough to tell what is new from what is not.
+#[must_use]
+pub fn ago(now: u64, then: u64) -> String {
+    match now.saturating_sub(then) {
+        seconds @ 0..60 => format!("{seconds}s ago"),
+        seconds @ 60..3600 => format!("{}m ago", seconds / 60),
+        seconds @ 3600..86400 => format!("{}h ago", seconds / 3600),
+        seconds => format!("{}d ago", seconds / 86400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_one_of_utc() {
+        let check = |seconds, expect: &str| assert_eq!(day(seconds), expect);
+        check(0, "1970-01-01");
+        check(1_000_000_000, "2001-09-09");
+        check(1_709_251_199, "2024-02-29");
+        check(u64::MAX, "9999-12-31");
+    }
+
+    #[test]
+    fn time_is_told_in_one_unit() {
+        let check = |seconds: u64, expect: &str| assert_eq!(ago(1_000_000, 1_000_000 - seconds), expect);
+        check(0, "0s ago");
+        check(59, "59s ago");
+        check(60, "1m ago");
+        check(7200, "2h ago");
+        check(200_000, "2d ago");
+    }
+}

@@ -1,0 +1,240 @@
+//! The chain as a list: what each link is, who wrote it and when, and how many hosts are at or past it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use wb_core::chain::{Digest, Link, Pin, Range, Sha1, Wait};
+use wb_core::change::Manifest;
+use wb_core::registry::{Byline, Resolved};
+use wb_core::report::Report;
+
+use crate::calendar::{day, moment};
+use crate::table::Table;
+
+/// A link in the list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Listed {
+    /// Counted from 1.
+    pub position: usize,
+    /// Who it is; nothing for a draft.
+    pub sha1: Option<Sha1>,
+    /// Its name.
+    pub name: String,
+    /// Whose hosts run it.
+    pub role: String,
+    /// What it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Wait>,
+    /// The links that it stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Range>,
+    /// What it says.
+    pub digest: Digest,
+    /// How far it has come, in a word.
+    pub state: &'static str,
+    /// Who wrote the commit that introduced it, where that commit is here.
+    pub author: Option<String>,
+    /// When they did, as `2001-09-09T01:46:40Z`.
+    pub date: Option<String>,
+    /// How many hosts are at or past it, where anybody knows.
+    pub hosts: Option<Reached>,
+    #[serde(skip)]
+    day: Option<String>,
+}
+
+/// How many hosts are at or past a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Reached {
+    /// Hosts that completed it, or passed it over.
+    pub at_or_past: usize,
+    /// All admitted hosts.
+    pub of: usize,
+    /// Hosts of the link's role among the former.
+    pub of_role_at_or_past: usize,
+    /// Hosts of the link's role among the latter.
+    pub of_role: usize,
+}
+
+/// What was heard of the herd.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Herd {
+    /// The newest change.
+    pub manifest: Manifest,
+    /// The reports of admitted hosts, by name.
+    pub reports: BTreeMap<String, Report>,
+}
+
+/// All links of a chain, in their order.
+#[must_use]
+pub fn list(resolved: &Resolved, bylines: &BTreeMap<Sha1, Byline>, herd: Option<&Herd>) -> Vec<Listed> {
+    let pins = resolved.lock.by_name();
+    let listed = resolved.links.iter().enumerate().map(|(index, link)| {
+        let byline = bylines.get(&link.sha1);
+        Listed {
+            position: index + 1,
+            sha1: (!link.is_draft()).then_some(link.sha1),
+            name: link.name.clone(),
+            role: link.role.clone(),
+            wait: link.wait.clone(),
+            replaces: link.replaces,
+            digest: link.digest,
+            state: state(link, pins.get(link.name.as_str()).copied()),
+            author: byline.map(|byline| byline.author.clone()),
+            date: byline.map(|byline| moment(byline.time)),
+            hosts: herd.filter(|_| !link.is_draft()).map(|herd| herd.reached(link)),
+            day: byline.map(|byline| day(byline.time)),
+        }
+    });
+    listed.collect()
+}
+
+/// The list in lines.
+#[must_use]
+pub fn table(links: &[Listed]) -> Table {
+    let mut table = Table::new(&["#", "sha1", "name", "role", "author", "date", "hosts", "state"]);
+    let known = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    for link in links {
+        table.row([
+            link.position.to_string(),
+            known(link.sha1.map(|sha1| sha1.short())),
+            link.name.clone(),
+            link.role.clone(),
+            known(link.author.clone()),
+            known(link.day.clone()),
+            known(link.hosts.map(|hosts| format!("{}/{}", hosts.at_or_past, hosts.of))),
+            link.state.to_owned(),
+        ]);
+    }
+    table
+}
+
+fn state(link: &Link, pin: Option<&Pin>) -> &'static str {
+    match pin {
+        _ if link.is_draft() => "draft",
+        None => "landed",
+        Some(_) if link.gone => "replaced",
+        Some(pin) if pin.amended.is_some() => "amended",
+        Some(pin) if pin.imported => "imported",
+        Some(_) => "pinned",
+    }
+}
+
+impl Herd {
+    fn reached(&self, link: &Link) -> Reached {
+        let chain = &self.manifest.chain;
+        let place = chain.position(link.sha1);
+        let is_there = |name: &String| {
+            let state = self.reports.get(name).and_then(|report| report.state);
+            place.is_some_and(|place| state.and_then(|state| chain.position(state)).is_some_and(|at| at >= place))
+        };
+        let admitted = || self.manifest.hosts.iter().filter(|(_, host)| host.identity.is_some());
+        let of_role = || admitted().filter(|(_, host)| host.roles.contains(&link.role));
+        Reached {
+            at_or_past: admitted().filter(|(name, _)| is_there(name)).count(),
+            of: admitted().count(),
+            of_role_at_or_past: of_role().filter(|(name, _)| is_there(name)).count(),
+            of_role: of_role().count(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+    use wb_core::chain::{Chain, Lock, Reach, Written};
+    use wb_core::change::{HostManifest, Identity};
+    use wb_core::report::{Doing, Incarnation};
+
+    use super::*;
+
+    fn link(n: u8, role: &str) -> Link {
+        let name = ["draft", "base_packages", "install_nginx", "second_page"][usize::from(n)];
+        Link::new(name, Sha1::from_bytes([n; 20]), role, Digest::of(&[n]))
+    }
+
+    fn resolved() -> Resolved {
+        let links = vec![link(1, "server"), link(2, "web"), link(3, "web"), link(0, "web")];
+        let mut lock = Lock::default().pinning(&links[..2]);
+        lock.pins[1].amended = Some(Digest::of(b""));
+        Resolved {
+            crate_dir: "/fleet".into(),
+            links,
+            mistakes: Vec::new(),
+            written: Written::default(),
+            reach: Reach::Complete,
+            lock,
+        }
+    }
+
+    fn herd(hosts: &[(&str, &str, Option<u8>)]) -> Herd {
+        let host = |(name, role, _): &(&str, &str, Option<u8>)| {
+            let identity = (*name != "new").then(|| Identity { uuid: Uuid::nil(), key: String::new() });
+            (
+                (*name).to_owned(),
+                HostManifest { roles: [(*role).to_owned()].into(), identity, ..HostManifest::default() },
+            )
+        };
+        let manifest = Manifest {
+            chain: Chain::new(resolved().links[..3].to_vec()).unwrap(),
+            hosts: hosts.iter().map(host).collect(),
+            ..Manifest::default()
+        };
+        let reports = hosts.iter().map(|(name, _, state)| ((*name).to_owned(), report(*state))).collect();
+        Herd { manifest, reports }
+    }
+
+    fn report(state: Option<u8>) -> Report {
+        Report {
+            name: String::new(),
+            uuid: Uuid::nil(),
+            key: String::new(),
+            time: 0,
+            state: state.map(|n| Sha1::from_bytes([n; 20])),
+            link: None,
+            in_service: true,
+            doing: Doing::UpToDate,
+            accepted: None,
+            accepted_commit: None,
+            runner: Digest::of(b""),
+            incarnation: Incarnation::default(),
+            nonce: Uuid::nil(),
+            last_nonces: Vec::new(),
+        }
+    }
+
+    fn bylines() -> BTreeMap<Sha1, Byline> {
+        let byline = |n: u8, author: &str| {
+            let sha1 = Sha1::from_bytes([n; 20]);
+            (sha1, Byline { sha1, author: author.to_owned(), time: 1_000_000_000 + u64::from(n) * 86_400 })
+        };
+        [byline(1, "Ana"), byline(2, "Łukasz")].into()
+    }
+
+    #[test]
+    fn the_table_says_what_is_known() {
+        let herd = herd(&[
+            ("db1", "database", Some(1)),
+            ("web1", "web", Some(2)),
+            ("web2", "web", Some(3)),
+            ("web3", "web", None),
+            ("lost", "web", Some(9)),
+            ("new", "web", None),
+        ]);
+        insta::assert_snapshot!("known", table(&list(&resolved(), &bylines(), Some(&herd))));
+        insta::assert_snapshot!("unknown", table(&list(&resolved(), &BTreeMap::new(), None)));
+    }
+
+    #[test]
+    fn hosts_of_the_role_are_counted_too() {
+        let herd = herd(&[("db1", "database", Some(3)), ("web1", "web", Some(2)), ("web2", "web", Some(3))]);
+        let listed = list(&resolved(), &bylines(), Some(&herd));
+        let expect = Reached { at_or_past: 2, of: 3, of_role_at_or_past: 1, of_role: 2 };
+        assert_eq!(listed[2].hosts, Some(expect));
+    }
+
+    #[test]
+    fn json_has_it_all() {
+        let listed = list(&resolved(), &bylines(), Some(&herd(&[("web1", "web", Some(2))])));
+        insta::assert_snapshot!(serde_json::to_string_pretty(&listed[1]).unwrap());
+    }
+}
