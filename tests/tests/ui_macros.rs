@@ -23,6 +23,11 @@ fn the_signature_of_a_spec() {
 }
 
 #[test]
+fn the_signature_of_a_reusable() {
+    check("reusables", include_str!("ui/reusables.rs"));
+}
+
+#[test]
 fn the_arguments_of_a_role() {
     check("roles", include_str!("ui/roles.rs"));
 }

@@ -6,6 +6,7 @@
 
 mod chain;
 mod migration;
+mod reusable;
 mod role;
 mod runner;
 mod signature;
@@ -30,6 +31,12 @@ pub fn role(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn spec(args: TokenStream, item: TokenStream) -> TokenStream {
     spec::expand(&args.into(), item.into()).into()
+}
+
+/// Declares the body of many migrations.
+#[proc_macro_attribute]
+pub fn reusable(args: TokenStream, item: TokenStream) -> TokenStream {
+    reusable::expand(&args.into(), item.into()).into()
 }
 
 /// Fills an asset in.

@@ -16,6 +16,21 @@ impl Shape {
     /// Adds an error for each way in which `signature` has another shape.
     pub(crate) fn check(&self, signature: &Signature, errors: &mut Errors) {
         let usage = format!("`fn {}(host: &{}) -> Result<()>`", signature.ident, self.host);
+        self.check_as(signature, &usage, errors);
+    }
+
+    /// As [`Shape::check`], for a function that takes one more argument of its own, or none.
+    pub(crate) fn check_with_args(&self, signature: &Signature, errors: &mut Errors) {
+        let usage = format!("`fn {}(host: &{}, args: Args) -> Result<()>`", signature.ident, self.host);
+        let mut without = signature.clone();
+        without.inputs = match signature.inputs.len() {
+            2 => signature.inputs.iter().take(1).cloned().collect(),
+            _ => signature.inputs.clone(),
+        };
+        self.check_as(&without, &usage, errors);
+    }
+
+    fn check_as(&self, signature: &Signature, usage: &str, errors: &mut Errors) {
         let mut wrong = |tokens: &dyn ToTokens, why: String| {
             errors.add(syn::Error::new_spanned(tokens.to_token_stream(), format!("{why}: {usage}")));
         };

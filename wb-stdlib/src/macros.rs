@@ -34,6 +34,64 @@ pub use wb_macros::migration;
 /// and in production, and it can look, not act. See [`migration`] for one.
 pub use wb_macros::spec;
 
+/// Declares the body of many migrations: a function that is none of the chain by itself, anywhere in the crate but in
+/// `src/chain`. `cargo xtask apply rotate_certs --role web -- directory=/etc/ssl/own days=30` writes a migration that
+/// calls it, so that every application has a sha1 of its own.
+///
+/// It takes the host, and one struct with named fields if it has arguments. `apply` checks each value against the type
+/// of its field, and writes it into the migration, as Rust:
+///
+/// ```
+/// # mod chain {
+/// # pub(crate) const fn __wb_link(_: &str) {}
+/// # pub(crate) const fn __wb_role(_: &str) {}
+/// # mod certificates {
+/// // src/certificates.rs, with `mod certificates;` in src/main.rs
+/// use wb_stdlib::prelude::*;
+///
+/// pub struct RotateArgs {
+///     pub directory: String,
+///     pub days: u32,
+/// }
+///
+/// /// A new key and a certificate for it.
+/// #[reusable]
+/// pub fn rotate_certs(host: &Host, args: RotateArgs) -> Result<()> {
+///     let RotateArgs { directory, days } = args;
+///     host.directory(&directory).mode(0o700).present()?;
+///     host.command("openssl req -x509 -nodes -newkey rsa:2048 -subj /CN=own")
+///         .args(["-days", &days.to_string()])
+///         .args(["-keyout", &format!("{directory}/own.key"), "-out", &format!("{directory}/own.crt")])
+///         .run()?;
+///     Ok(())
+/// }
+/// # }
+/// # use certificates as crate_certificates;
+/// # mod rotate_certs_1 {
+/// # use super::crate_certificates as certificates;
+///
+/// // src/chain/rotate_certs_1.rs
+/// use wb_stdlib::prelude::*;
+///
+/// /// Applies `rotate_certs`: A new key and a certificate for it.
+/// #[migration(role = "web")]
+/// fn rotate_certs_1(host: &Host) -> Result<()> {
+///     # /*
+///     let args = crate::certificates::RotateArgs { directory: "/etc/ssl/own".into(), days: 30 };
+///     crate::certificates::rotate_certs(host, args)
+///     # */
+///     # let args = certificates::RotateArgs { directory: "/etc/ssl/own".into(), days: 30 };
+///     # certificates::rotate_certs(host, args)
+/// }
+/// # }
+/// # }
+/// ```
+///
+/// The values are part of the migration: to alter one after it landed is to edit the migration. The function itself is
+/// not, as no helper is: an edit of it holds for the hosts that have still to run a migration that calls it, and hosts
+/// that completed one never see it. What all hosts shall get is one more application.
+pub use wb_macros::reusable;
+
 /// Declares a role, in `src/roles.rs`: what a host can be. `LoadBalancer` is the role `load_balancer`, unless
 /// `name = "…"` says otherwise.
 ///

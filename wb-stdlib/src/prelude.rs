@@ -2,4 +2,6 @@
 
 pub use anyhow::{Context as _, Result, bail, ensure};
 
-pub use crate::{Host, Look, Outcome, Role, View, asset, chain, migration, require, role, runner, spec, template};
+pub use crate::{
+    Host, Look, Outcome, Role, View, asset, chain, migration, require, reusable, role, runner, spec, template,
+};

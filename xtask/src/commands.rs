@@ -1,5 +1,6 @@
 //! The command line: one file for each command.
 
+mod apply;
 mod chain;
 mod check;
 mod ci;
@@ -33,6 +34,7 @@ enum Command {
     Init(init::Init),
     Demo(demo::Demo),
     New(new::New),
+    Apply(apply::Apply),
     Check(check::Check),
     Ci(ci::Ci),
     Chain(chain::Chain),
@@ -47,6 +49,7 @@ impl Command {
         match self {
             Self::Init(command) => done(command.run(shell)),
             Self::New(command) => done(command.run(shell)),
+            Self::Apply(command) => done(command.run(shell)),
             Self::Check(command) => done(command.run(shell)),
             Self::Chain(command) => done(command.run(shell)),
             Self::Host(command) => done(command.run(shell)),

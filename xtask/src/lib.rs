@@ -18,6 +18,7 @@ pub mod git;
 pub mod herd_file;
 pub mod operator;
 pub mod retry;
+pub mod reusable;
 pub mod sandbox;
 pub mod scaffold;
 pub mod shell;

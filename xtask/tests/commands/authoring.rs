@@ -99,3 +99,77 @@ fn the_chain_says_how_old_its_word_of_the_hosts_is() {
     scratch.git(&fleet, &["remote", "set-url", "origin", "/no/such/repository"]);
     assert!(chain(&["--fetch"]).ends_with("hint: git ls-remote /no/such/repository\nexit code 3"));
 }
+
+const CERTIFICATES: &str = r#"use wb_stdlib::prelude::*;
+
+pub struct RotateArgs {
+    pub directory: String,
+    pub days: u32,
+    pub note: Option<String>,
+}
+
+/// A new key and a certificate for it.
+#[reusable]
+pub fn rotate_certs(host: &Host, args: RotateArgs) -> Result<()> {
+    host.file(format!("{}/days", args.directory)).content(args.days.to_string()).present()?;
+    host.file(format!("{}/note", args.directory)).content(args.note.unwrap_or_default()).present()?;
+    Ok(())
+}
+"#;
+
+#[test]
+fn each_application_is_a_link_of_its_own() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let apply = |args: &[&str]| said(&scratch, &scratch.xtask(&fleet, &[&["apply"], args].concat()));
+    insta::assert_snapshot!(apply(&[]), @r"
+    no function of the crate has `#[reusable]`
+    exit code 0
+    ");
+    files::write(fleet.join("migrations/src/certificates.rs"), CERTIFICATES, 0o644).unwrap();
+    files::write(
+        fleet.join("migrations/src/main.rs"),
+        "mod certificates;\nmod chain;\nmod roles;\n\nwb_stdlib::runner!();\n",
+        0o644,
+    )
+    .unwrap();
+    commit(&scratch, &fleet, "A reusable");
+    insta::assert_snapshot!(apply(&[]), @r"
+    name          fields
+    rotate_certs  directory: String, days: u32, note: Option<String>  A new key and a certificate for it.
+    exit code 0
+    ");
+    insta::assert_snapshot!(apply(&["rotate_cert", "--role", "server"]), @r"
+    error: there is no `#[reusable]` function `rotate_cert` in a module of the crate: there are `rotate_certs`
+    hint: cargo xtask apply rotate_certs --role server
+    exit code 2
+    ");
+    insta::assert_snapshot!(apply(&["rotate_certs", "--role", "server", "--", "dayz=soon", "days=soon"]), @r"
+    error: there is no field `dayz`; did you mean `days`?
+    error: `directory` has no value: it takes String
+    error: `days` takes u32, and `soon` is none: invalid digit found in string
+    hint: cargo xtask apply rotate_certs --role server -- directory=<String> days=<u32> [note=<Option<String>>]
+    exit code 2
+    ");
+    insta::assert_snapshot!(apply(&["rotate_certs", "--role", "sever", "--", "directory=/etc/ssl", "days=30"]), @r"
+    error: there is no role `sever`; the roles of src/roles.rs are `server`
+    hint: cargo xtask apply rotate_certs --role server
+    exit code 2
+    ");
+    assert_eq!(scratch.git(&fleet, &["status", "--porcelain"]), "", "what is refused changes nothing");
+    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    assert_eq!((compiled.code, compiled.error_text().contains("warning")), (0, false), "{}", compiled.error_text());
+    insta::assert_snapshot!(apply(&["rotate_certs", "--role", "server", "--", "directory=/etc/ssl", "days=30"]), @r"
+    next: look at it, then git add --all && git commit -m 'Add the migration rotate_certs_1'
+    wrote SCRATCH/fleet/migrations/src/chain/rotate_certs_1.rs
+    exit code 0
+    ");
+    commit(&scratch, &fleet, "rotate_certs_1");
+    apply(&["rotate_certs", "--role", "server", "--", "directory=/etc/ssl", "days=90", "note=a \"b\""]);
+    insta::assert_snapshot!(files::read_text(fleet.join("migrations/src/chain/rotate_certs_2.rs")).unwrap());
+    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    assert_eq!((compiled.code, compiled.error_text().contains("warning")), (0, false), "{}", compiled.error_text());
+    let file = "migrations/src/chain/rotate_certs_2.rs";
+    let formatted = scratch.hermetic("rustfmt", &fleet).args(["--edition", "2024", "--check", file]).run().unwrap();
+    assert_eq!(formatted.code, 0, "{}", formatted.text());
+}

@@ -56,7 +56,8 @@ impl Scratch {
         key
     }
 
-    fn hermetic(&self, program: &str, dir: &Path) -> Command {
+    /// Runs a program in `dir` that sees nothing of the user's.
+    pub(crate) fn hermetic(&self, program: &str, dir: &Path) -> Command {
         let home = environment::var("HOME").unwrap_or_default();
         let tools = |name: &str, dir: &str| environment::var(name).unwrap_or_else(|| format!("{home}/{dir}"));
         let command = Command::new(program)
