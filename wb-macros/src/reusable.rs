@@ -31,7 +31,7 @@ fn check(function: &ItemFn, errors: &mut Errors) {
     if matches!(function.vis, Visibility::Inherited) {
         let name = &function.sig.ident;
         let what = format!("links under src/chain call a reusable: `pub fn {name}`");
-        errors.add(syn::Error::new_spanned(&function.sig.fn_token, what));
+        errors.add(syn::Error::new_spanned(function.sig.fn_token, what));
     }
     if function.sig.inputs.len() == 2
         && let Some(FnArg::Typed(args)) = function.sig.inputs.get(1)

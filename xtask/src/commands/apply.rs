@@ -38,7 +38,10 @@ impl Apply {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let read = |path: &std::path::Path| files::read_text(fleet.crate_dir.join(path)).ok();
         let all = reusable::reusables(&read).map_err(|error| self.judged(error, None))?;
-        let Some(name) = &self.reusable else { return Ok(list(&all, shell)) };
+        let Some(name) = &self.reusable else {
+            list(&all, shell);
+            return Ok(());
+        };
         let reusable = reusable::find(all, name).map_err(|error| self.judged(error, None))?;
         let drafted = |error| judge::draft(error, &fleet, &self.line());
         let names = draft::before(&fleet).and_then(|before| Names::of(&before)).map_err(drafted)?;
