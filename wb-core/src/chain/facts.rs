@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Content, Lock, LockError, Sha1, Wait};
 
 /// All that [`super::verify`] looks at.
@@ -40,7 +42,7 @@ pub struct Source {
 }
 
 /// A function with `#[migration]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declared {
     /// The name of the function.
     pub name: String,
@@ -64,7 +66,9 @@ pub struct Unreadable {
 pub struct History {
     /// How far back it can be seen.
     pub reach: Reach,
-    /// All commits that HEAD can reach, parents before children.
+    /// The commits that HEAD can reach, parents before children, as far as they matter: those that introduce something,
+    /// those where ways through the history meet, and those that pins name. Others stand for the last of these before
+    /// them.
     pub commits: Vec<Commit>,
     /// What landed links said when they were introduced, as far as anybody had to look.
     pub landed: BTreeMap<String, Content>,

@@ -1,263 +1,263 @@
-//! Which commit introduced which file of `src/chain`: the only place that opens the source repository.
+//! Which commit introduced which file of `src/chain`: asked of git once for each HEAD.
 //!
-//! Every commit that HEAD reaches is looked at once, but only as far as the id of its `src/chain` directory: where that
-//! is the id of a parent's, the commit introduced nothing. Directories on the way are remembered by id, so that a commit
-//! that touched none of them costs one look at its root.
-#![expect(clippy::disallowed_methods, reason = "this is the seam that the rest must use")]
+//! One `git log` says what every commit that HEAD reaches did to `src/chain`; what follows from it is pure (`walk`). The
+//! result is kept beside the repository (`memory`), and the next build asks only for the commits since then, where they
+//! hang onto that HEAD and onto nothing else. In every other case, after a rebase or a merge of an older branch, it asks
+//! for all of them again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Oid, Repository, Tree};
+use super::contents::Objects;
+use super::memory::Memory;
+use super::records::{self, ALL_CHAINS, Record, chain_dir};
+use super::repository::{Repository, not_run};
+use super::sources::{self, Sources};
+use super::walk::{Interest, Introduced, Place, Walk, added, departures};
+use crate::chain::{Content, Digest, History, Lock, Pin, Reach, Sha1, Source};
+use crate::system::{Command, CommandError};
 
-use super::sources;
-use crate::chain::{Commit, Content, History, Lock, Pin, Reach, Sha1, Source, Written};
-use crate::system::files;
+/// Which landed links somebody wants to see as they landed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landed {
+    /// Those that no pin vouches for: a link that is not pinned, or differs from its pin.
+    Doubtful,
+    /// All of them.
+    All,
+}
 
-/// The history of the chain of a crate, and where the crate lies in the repository.
-///
-/// Of landed files it reads those that somebody must compare: files that are not pinned, and files that differ from
-/// their pin.
-pub(super) fn read(crate_dir: &Path, written: &Written, lock: Option<&Lock>) -> (History, String) {
-    match open(crate_dir) {
-        Ok(Some((repository, place))) => {
-            let history = look(&repository, &place, written, lock);
-            (history.unwrap_or_else(|error| unseen(unreadable(&error))), place)
-        }
-        Ok(None) => (unseen(Reach::Absent), String::new()),
-        Err(reach) => (unseen(reach), String::new()),
+/// The history of the chain of a crate.
+pub(super) fn read(
+    repository: Result<Option<&Repository>, Reach>,
+    sources: &Sources,
+    lock: Option<&Lock>,
+    landed: Landed,
+) -> History {
+    let unseen = |reach| History { reach, ..History::default() };
+    match repository {
+        Ok(Some(repository)) => look(repository, sources, lock, landed).unwrap_or_else(unseen),
+        Ok(None) => unseen(Reach::Absent),
+        Err(reach) => unseen(reach),
     }
 }
 
-fn unseen(reach: Reach) -> History {
-    History { reach, ..History::default() }
-}
-
-fn open(crate_dir: &Path) -> Result<Option<(Repository, String)>, Reach> {
-    let repository = match Repository::discover(crate_dir) {
-        Ok(repository) => repository,
-        Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(&error)),
-    };
-    let top = repository.workdir().and_then(|top| files::canonical(top).ok());
-    let place = top.and_then(|top| Some(crate_dir.strip_prefix(top).ok()?.to_str()?.to_owned()));
-    Ok(place.map(|place| (repository, place)))
-}
-
-fn unreadable(error: &git2::Error) -> Reach {
-    let help = match error.code() {
-        ErrorCode::Owner => {
-            "it belongs to another user: run `git config --global --add safe.directory DIR` with its directory, \
-             or give it to yourself with `chown`"
-        }
-        _ => {
-            "see what `git status` and `git fsck` say; repositories with sha256 ids or in the reftable format \
-             can't be read here"
-        }
-    };
-    Reach::Unreadable { what: error.message().to_owned(), help: help.to_owned() }
-}
-
-fn look(repository: &Repository, place: &str, written: &Written, lock: Option<&Lock>) -> Result<History, git2::Error> {
-    // Git checks objects when it fetches them, and `git fsck` when somebody asks. To hash each again here would take
-    // longer than all the rest.
-    git2::opts::strict_hash_verification(false);
-    let walk = Walk::new(repository, place);
-    let mut commits = walk.commits()?;
+fn look(repository: &Repository, sources: &Sources, lock: Option<&Lock>, landed: Landed) -> Result<History, Reach> {
     let pins = lock.map(Lock::by_name).unwrap_or_default();
-    let strangers = walk.strangers(&commits, |name| !written.files.contains_key(name) && !pins.contains_key(name));
-    commits.iter_mut().for_each(|commit| commit.introduces.retain(|name| !strangers.contains(name)));
-    let moved = walk.moved_pins(&commits, &pins);
-    let landed = walk.landed(&commits, written, &pins);
-    let reach = if walk.cuts.is_empty() { Reach::Complete } else { Reach::Shallow };
-    Ok(History { reach, commits, landed, moved })
+    let reach = if repository.cuts.is_empty() { Reach::Complete } else { Reach::Shallow };
+    let Some(head) = repository.head else { return Ok(History { reach, ..History::default() }) };
+    let memory = remembered(repository, head, &pins)?;
+    let looking = Looking { repository, sources, pins: &pins, memory: &memory };
+    let (mut commits, strangers) = (memory.walk.commits(), looking.strangers().map_err(|error| not_run(&error))?);
+    for commit in commits.iter_mut().filter(|_| !strangers.is_empty()) {
+        commit.introduces.retain(|name| !strangers.contains(name));
+    }
+    let landed = looking.landed(landed).map_err(|error| not_run(&error))?;
+    Ok(History { reach, commits, landed, moved: memory.moved.clone() })
 }
 
 type Pins<'a> = BTreeMap<&'a str, &'a Pin>;
 
-/// One reading of a repository.
-struct Walk<'a> {
-    repository: &'a Repository,
-    /// Where the crate lies in the repository.
-    place: PathBuf,
-    /// Where a shallow clone was cut.
-    cuts: HashSet<Oid>,
+/// The walk to `head`: the one of the last build, with what came after it, or a new one.
+fn remembered(repository: &Repository, head: Sha1, pins: &Pins<'_>) -> Result<Memory, Reach> {
+    let recalled = Memory::recall(repository).filter(|_| repository.cuts.is_empty());
+    if let Some(memory) = recalled.and_then(|memory| brought_to(repository, head, memory))
+        && unsettled(&memory.walk, pins).iter().all(|pin| memory.asked.contains(&pin.sha1.to_string()))
+    {
+        return Ok(memory);
+    }
+    let memory = walked(repository, head, pins).map_err(|error| not_run(&error))?;
+    if repository.cuts.is_empty() {
+        memory.keep(repository);
+    }
+    Ok(memory)
 }
 
-impl<'a> Walk<'a> {
-    fn new(repository: &'a Repository, place: &str) -> Self {
-        let cuts = files::read_optional(repository.commondir().join("shallow")).ok().flatten().unwrap_or_default();
-        let cuts = String::from_utf8_lossy(&cuts).lines().filter_map(|line| line.parse().ok()).collect();
-        Self { repository, place: PathBuf::from(place), cuts }
+fn brought_to(repository: &Repository, head: Sha1, memory: Memory) -> Option<Memory> {
+    if memory.places[0].path != repository.place {
+        return None;
     }
-
-    fn commits(&self) -> Result<Vec<Commit>, git2::Error> {
-        let mut directories = Directories::new(self.repository, &self.place.join("src/chain"));
-        let (mut commits, mut trees) = (Vec::<Commit>::new(), Vec::<Option<Oid>>::new());
-        let mut positions = HashMap::<Oid, usize>::new();
-        for commit in self.parents_first()? {
-            let parents: Vec<usize> =
-                self.parents(&commit).iter().filter_map(|id| positions.get(id).copied()).collect();
-            let before: Vec<Option<Oid>> = parents.iter().map(|parent| trees[*parent]).collect();
-            let tree = directories.find(commit.tree_id())?;
-            let introduces = self.introduced(tree, &before)?;
-            positions.insert(commit.id(), commits.len());
-            commits.push(Commit {
-                sha1: sha1(commit.id()),
-                parents,
-                introduces,
-                cut: self.cuts.contains(&commit.id()),
-            });
-            trees.push(tree);
-        }
-        Ok(commits)
+    if memory.head == head {
+        return Some(memory);
     }
+    let range = [head.to_string(), format!("^{}", memory.head)];
+    let output = log(repository, &range, &memory.places[..1]).ok()?;
+    let interest = Interest { places: &memory.places, cuts: &repository.cuts, pinned: &memory.asked };
+    let walk = memory.walk.extended(memory.head, &records::read(&output)?, &interest)?;
+    let memory = Memory { head, walk, ..memory };
+    memory.keep(repository);
+    Some(memory)
+}
 
-    /// All commits that HEAD reaches, parents before children.
-    fn parents_first(&self) -> Result<Vec<git2::Commit<'a>>, git2::Error> {
-        let head = match self.repository.head() {
-            Ok(head) => head.peel_to_commit()?,
-            Err(error) if error.code() == ErrorCode::UnbornBranch => return Ok(Vec::new()),
-            Err(error) => return Err(error),
+/// Pins of commits that did not introduce their names.
+fn unsettled<'a>(walk: &Walk, pins: &Pins<'a>) -> Vec<&'a Pin> {
+    let introduced: HashSet<(Sha1, &str)> =
+        walk.nodes.iter().flat_map(|node| node.introduces.iter().map(|file| (node.sha1, file.name.as_str()))).collect();
+    pins.values().copied().filter(|pin| !introduced.contains(&(pin.sha1, pin.name.as_str()))).collect()
+}
+
+/// Asks for the whole history: of the place where the crate lies, and of those that it turns out to have come from.
+fn walked(repository: &Repository, head: Sha1, pins: &Pins<'_>) -> Result<Memory, CommandError> {
+    let mut places = vec![Place { path: repository.place.clone(), left: None }];
+    let mut seen = HashSet::new();
+    loop {
+        let output = log(repository, &[head.to_string()], &places)?;
+        let records = understood(&output)?;
+        let walk_with = |pinned: &HashSet<String>| {
+            Walk::of(&records, &Interest { places: &places, cuts: &repository.cuts, pinned }).ok_or_else(nonsense)
         };
-        let (mut seen, mut ordered) = (HashSet::new(), Vec::new());
-        let mut stack = vec![(head, false)];
-        while let Some((commit, parents_done)) = stack.pop() {
-            if parents_done {
-                ordered.push(commit);
-            } else if seen.insert(commit.id()) {
-                let parents = self.parents(&commit);
-                stack.push((commit, true));
-                for parent in parents.into_iter().rev().filter(|parent| !seen.contains(parent)) {
-                    stack.push((self.repository.find_commit(parent)?, false));
-                }
-            }
+        let walk = walk_with(&HashSet::new())?;
+        let suspects = walk.suspects().into_iter().map(|index| walk.nodes[index].sha1.to_string());
+        let suspects: Vec<String> = suspects.filter(|id| seen.insert(id.clone())).collect();
+        let came_from = departures(&understood(&wide(repository, &suspects)?)?, &walk, &places);
+        if !came_from.is_empty() {
+            places.extend(came_from);
+            continue;
         }
-        Ok(ordered)
+        let asked: HashSet<String> = unsettled(&walk, pins).iter().map(|pin| pin.sha1.to_string()).collect();
+        let walk = if asked.is_empty() { walk } else { walk_with(&asked)? };
+        let moved = moved(repository, &walk, pins)?;
+        return Ok(Memory { head, places, walk, asked, moved });
     }
+}
 
-    fn parents(&self, commit: &git2::Commit<'_>) -> Vec<Oid> {
-        if self.cuts.contains(&commit.id()) { Vec::new() } else { commit.parent_ids().collect() }
+/// Pins that hold though their commit added the file elsewhere.
+fn moved(repository: &Repository, walk: &Walk, pins: &Pins<'_>) -> Result<BTreeSet<(String, Sha1)>, CommandError> {
+    let known = unsettled(walk, pins).into_iter().filter(|pin| walk.find(pin.sha1).is_some());
+    let known: HashMap<String, &Pin> = known.map(|pin| (pin.sha1.to_string(), pin)).collect();
+    let ids: Vec<String> = known.keys().cloned().collect();
+    let output = wide(repository, &ids)?;
+    let holds = |record: &Record<'_>| {
+        let pin = known.get(record.id)?;
+        added(record).any(|name| name == pin.name).then(|| (pin.name.clone(), pin.sha1))
+    };
+    Ok(understood(&output)?.iter().filter_map(holds).collect())
+}
+
+fn log(repository: &Repository, revisions: &[String], places: &[Place]) -> Result<String, CommandError> {
+    let dirs: BTreeSet<String> =
+        places.iter().map(|place| format!(":(top,literal){}", chain_dir(&place.path))).collect();
+    said(&records::arguments(repository.git()).args(revisions).arg("--").args(dirs))
+}
+
+/// What these commits did to chains, wherever they lie.
+fn wide(repository: &Repository, ids: &[String]) -> Result<String, CommandError> {
+    if ids.is_empty() {
+        return Ok(String::new());
     }
+    let command = records::arguments(repository.git()).args(["--no-walk=unsorted", "--stdin", "--", ALL_CHAINS]);
+    said(&command.stdin(ids.join("\n") + "\n"))
+}
 
-    /// The names whose file is in `tree` and in no tree of `before`.
-    fn introduced(&self, tree: Option<Oid>, before: &[Option<Oid>]) -> Result<Vec<String>, git2::Error> {
-        let Some(id) = tree.filter(|_| !before.contains(&tree)) else { return Ok(Vec::new()) };
-        let before = before.iter().flatten().map(|id| self.repository.find_tree(*id));
-        let before = before.collect::<Result<Vec<Tree<'_>>, _>>()?;
-        let tree = self.repository.find_tree(id)?;
-        let new = tree.iter().filter(|entry| before.iter().all(|old| old.get_name_bytes(entry.name_bytes()).is_none()));
-        let stem = |entry: git2::TreeEntry<'_>| {
-            let name = std::str::from_utf8(entry.name_bytes()).ok()?;
-            name.strip_suffix(".rs").map(str::to_owned)
-        };
-        Ok(new.filter_map(stem).collect())
-    }
+fn said(command: &Command) -> Result<String, CommandError> {
+    let output = command.run()?.success(command)?;
+    Ok(String::from_utf8(output.stdout).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
 
-    /// The gone names whose file never had a migration: they are no links.
-    fn strangers(&self, commits: &[Commit], is_gone: impl Fn(&str) -> bool) -> BTreeSet<String> {
-        let gone = introductions(commits).filter(|(name, _)| is_gone(name));
-        let stranger = gone.filter(|(name, sha1)| {
-            let source = self.source(name, *sha1);
-            source.is_some_and(|source| source.migrations.is_empty())
-        });
-        stranger.map(|(name, _)| name.to_owned()).collect()
-    }
+fn understood(output: &str) -> Result<Vec<Record<'_>>, CommandError> {
+    records::read(output).ok_or_else(nonsense)
+}
 
-    /// Pins whose commit added the file where the crate lay then.
-    fn moved_pins(&self, commits: &[Commit], pins: &Pins<'_>) -> BTreeSet<(String, Sha1)> {
-        let known: HashMap<Sha1, &Commit> = commits.iter().map(|commit| (commit.sha1, commit)).collect();
-        let elsewhere = pins.values().filter(|pin| match known.get(&pin.sha1) {
-            Some(commit) => !commit.introduces.contains(&pin.name) && self.added_anywhere(pin),
-            None => false,
-        });
-        elsewhere.map(|pin| (pin.name.clone(), pin.sha1)).collect()
-    }
+fn nonsense() -> CommandError {
+    CommandError::Failed { line: "git log".into(), code: 0, said: "it says what can't be understood".into() }
+}
 
-    fn added_anywhere(&self, pin: &Pin) -> bool {
-        let Ok(commit) = self.repository.find_commit(oid(pin.sha1)) else { return false };
-        let parent = commit.parents().next().and_then(|parent| parent.tree().ok());
-        let diff = self.repository.diff_tree_to_tree(parent.as_ref(), commit.tree().ok().as_ref(), None);
-        let end = Path::new("src/chain").join(format!("{}.rs", pin.name));
-        diff.is_ok_and(|diff| {
-            let mut added = diff.deltas().filter(|delta| delta.status() == git2::Delta::Added);
-            added.any(|delta| delta.new_file().path().is_some_and(|path| path.ends_with(&end)))
+/// What there is to look at when contents are compared.
+struct Looking<'a> {
+    repository: &'a Repository,
+    sources: &'a Sources,
+    pins: &'a Pins<'a>,
+    memory: &'a Memory,
+}
+
+/// A file as it was introduced.
+#[derive(Clone, Copy)]
+struct Landing<'a> {
+    commit: Sha1,
+    place: &'a str,
+    file: &'a Introduced,
+}
+
+impl Looking<'_> {
+    /// What was introduced, oldest first, as far as that is certain.
+    fn landings(&self) -> impl Iterator<Item = Landing<'_>> {
+        let certain = self.memory.walk.nodes.iter().filter(|node| !node.cut);
+        let place = |file: &Introduced| self.memory.places[file.place].path.as_str();
+        certain.flat_map(move |node| {
+            node.introduces.iter().map(move |file| Landing { commit: node.sha1, place: place(file), file })
         })
     }
 
-    /// What landed files said, where somebody must compare.
-    fn landed(&self, commits: &[Commit], written: &Written, pins: &Pins<'_>) -> BTreeMap<String, Content> {
-        let mut landed = BTreeMap::new();
-        for (name, sha1) in introductions(commits) {
-            let Some(now) = written.files.get(name) else { continue };
-            let pin = pins.get(name);
-            let is_settled = pin.is_some_and(|pin| pin.digest == now.content.digest() || pin.sha1 != sha1);
-            if is_settled || landed.contains_key(name) {
-                continue;
-            }
-            landed.extend(self.source(name, sha1).map(|source| (name.to_owned(), source.content)));
-        }
-        landed
-    }
-
-    /// What a file of `src/chain` said in a commit.
-    fn source(&self, name: &str, sha1: Sha1) -> Option<Source> {
-        let tree = self.repository.find_commit(oid(sha1)).and_then(|commit| commit.tree()).ok()?;
-        let content = |path: String| {
-            let entry = tree.get_path(&self.place.join(path)).ok()?;
-            Some(self.repository.find_blob(entry.id()).ok()?.content().to_vec())
+    /// The gone names whose file never had a migration: they are no links.
+    fn strangers(&self) -> Result<BTreeSet<String>, CommandError> {
+        let is_gone = |name: &str| !self.sources.written.files.contains_key(name) && !self.pins.contains_key(name);
+        let gone: Vec<Landing<'_>> = self.landings().filter(|landing| is_gone(&landing.file.name)).collect();
+        let blobs = Objects::of(self.repository).blobs(gone.iter().map(|landing| landing.file.blob.to_string()))?;
+        let is_stranger = |landing: &&Landing<'_>| {
+            let file = blobs.get(&landing.file.blob.to_string()).and_then(|bytes| sources::parse(bytes).ok());
+            file.is_some_and(|file| sources::source(file).migrations.is_empty())
         };
-        let file = sources::parse(&content(format!("src/chain/{name}.rs"))?).ok()?;
-        Some(sources::source(file, |asset| content(format!("assets/{asset}"))))
-    }
-}
-
-/// What each commit introduced, oldest first, as far as that is certain.
-fn introductions(commits: &[Commit]) -> impl Iterator<Item = (&str, Sha1)> {
-    let certain = commits.iter().filter(|commit| !commit.cut);
-    certain.flat_map(|commit| commit.introduces.iter().map(|name| (name.as_str(), commit.sha1)))
-}
-
-/// Finds one directory in many root trees.
-struct Directories<'a> {
-    repository: &'a Repository,
-    parts: Vec<String>,
-    known: HashMap<(usize, Oid), Option<Oid>>,
-}
-
-impl<'a> Directories<'a> {
-    fn new(repository: &'a Repository, path: &Path) -> Self {
-        let parts = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-        Self { repository, parts, known: HashMap::new() }
+        Ok(gone.iter().filter(is_stranger).map(|landing| landing.file.name.clone()).collect())
     }
 
-    fn find(&mut self, root: Oid) -> Result<Option<Oid>, git2::Error> {
-        let mut tree = Some(root);
-        for depth in 0..self.parts.len() {
-            tree = match tree {
-                Some(tree) => self.entry(depth, tree)?,
-                None => None,
-            };
+    /// What landed files said.
+    fn landed(&self, which: Landed) -> Result<BTreeMap<String, Content>, CommandError> {
+        let mut wanted: BTreeMap<&str, Landing<'_>> = BTreeMap::new();
+        let landings: Vec<Landing<'_>> = self.landings().collect();
+        for landing in landings.iter().filter(|landing| self.is_wanted(landing, which)) {
+            wanted.entry(&landing.file.name).or_insert(*landing);
         }
-        Ok(tree)
-    }
-
-    fn entry(&mut self, depth: usize, tree: Oid) -> Result<Option<Oid>, git2::Error> {
-        if let Some(known) = self.known.get(&(depth, tree)) {
-            return Ok(*known);
+        let objects = Objects::of(self.repository);
+        let differing = wanted.values().filter(|landing| !self.is_unchanged(landing));
+        let texts = objects.blobs(differing.map(|landing| landing.file.blob.to_string()))?;
+        let mut contents: Vec<(Landing<'_>, Content)> = Vec::new();
+        for landing in wanted.values() {
+            let same = self.sources.written.files.get(&landing.file.name).filter(|_| self.is_unchanged(landing));
+            let source = || source_of(texts.get(&landing.file.blob.to_string())?);
+            let content = same.map(|source| source.content.clone()).or_else(|| Some(source()?.content));
+            contents.extend(content.map(|content| (*landing, content)));
         }
-        let tree_object = self.repository.find_tree(tree)?;
-        let entry = tree_object.get_name(&self.parts[depth]);
-        let found = entry.filter(|entry| entry.kind() == Some(git2::ObjectType::Tree)).map(|entry| entry.id());
-        self.known.insert((depth, tree), found);
-        Ok(found)
+        self.with_assets(&objects, contents)
+    }
+
+    fn is_wanted(&self, landing: &Landing<'_>, which: Landed) -> bool {
+        let (now, pin) =
+            (self.sources.written.files.get(&landing.file.name), self.pins.get(landing.file.name.as_str()));
+        match (which, now, pin) {
+            (_, _, Some(pin)) if pin.sha1 != landing.commit => false,
+            (Landed::All, ..) => true,
+            (Landed::Doubtful, None, _) => false,
+            (Landed::Doubtful, Some(_), None) => true,
+            (Landed::Doubtful, Some(now), Some(pin)) => pin.digest != now.content.digest(),
+        }
+    }
+
+    /// Whether its file is, byte for byte, what it was: then nobody needs to read it out of history.
+    fn is_unchanged(&self, landing: &Landing<'_>) -> bool {
+        self.sources.blobs.get(&landing.file.name) == Some(&landing.file.blob)
+    }
+
+    /// The same with the assets as they were in the introducing commits.
+    fn with_assets(
+        &self,
+        objects: &Objects<'_>,
+        contents: Vec<(Landing<'_>, Content)>,
+    ) -> Result<BTreeMap<String, Content>, CommandError> {
+        let name = |landing: &Landing<'_>, asset: &str| {
+            format!("{}:{}", landing.commit, Repository::path(landing.place, &format!("assets/{asset}")))
+        };
+        let named =
+            contents.iter().flat_map(|(landing, content)| content.assets.keys().map(|asset| name(landing, asset)));
+        let ids = objects.ids(named.collect())?;
+        let blobs = objects.blobs(ids.values().cloned())?;
+        let digests: HashMap<&String, Digest> = blobs.iter().map(|(id, bytes)| (id, Digest::of(bytes))).collect();
+        let then = |landing: &Landing<'_>, asset: &str| digests.get(ids.get(&name(landing, asset))?).copied();
+        let content = |(landing, content): (Landing<'_>, Content)| {
+            let assets = content.assets.keys().map(|asset| (asset.clone(), then(&landing, asset))).collect();
+            (landing.file.name.clone(), Content { assets, ..content })
+        };
+        Ok(contents.into_iter().map(content).collect())
     }
 }
 
-fn sha1(id: Oid) -> Sha1 {
-    Sha1::from_bytes(id.as_bytes().try_into().unwrap_or_default())
-}
-
-fn oid(sha1: Sha1) -> Oid {
-    Oid::from_bytes(sha1.as_bytes()).unwrap_or(Oid::ZERO_SHA1)
+fn source_of(bytes: &[u8]) -> Option<Source> {
+    Some(sources::source(sources::parse(bytes).ok()?))
 }

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{history, sources};
+use super::history::{self, Landed};
+use super::repository::Repository;
+use super::sources;
 use crate::chain::{Facts, Link, Lock, Mistake, Reach, Verdict, Written, verify};
 use crate::system::files::{self, FileError};
 
@@ -30,12 +32,26 @@ pub struct Resolved {
 /// # Errors
 /// When there is no such directory.
 pub fn resolve(crate_dir: impl AsRef<Path>) -> Result<Resolved, FileError> {
+    resolve_with(crate_dir.as_ref(), Landed::Doubtful)
+}
+
+/// As [`resolve`], and compares every pin with what really landed: for whoever trusts no pin.
+///
+/// # Errors
+/// When there is no such directory.
+pub fn resolve_strict(crate_dir: impl AsRef<Path>) -> Result<Resolved, FileError> {
+    resolve_with(crate_dir.as_ref(), Landed::All)
+}
+
+fn resolve_with(crate_dir: &Path, landed: Landed) -> Result<Resolved, FileError> {
     let crate_dir = files::canonical(crate_dir)?;
-    let mut written = sources::read(&crate_dir);
-    let lock = sources::lock(&crate_dir);
-    let (history, place) = history::read(&crate_dir, &written, lock.as_ref().ok());
-    written.place = place;
-    let facts = Facts { written, history, lock };
+    let repository = Repository::around(&crate_dir);
+    let known = repository.as_ref().ok().and_then(Option::as_ref);
+    let (mut sources, lock) = (sources::read(&crate_dir, known), sources::lock(&crate_dir));
+    sources.written.place = known.map(|repository| repository.place.clone()).unwrap_or_default();
+    let repository = repository.as_ref().map(Option::as_ref).map_err(Clone::clone);
+    let history = history::read(repository, &sources, lock.as_ref().ok(), landed);
+    let facts = Facts { written: sources.written, history, lock };
     let Verdict { links, mistakes } = verify(&facts);
     let Facts { written, history, lock } = facts;
     Ok(Resolved { crate_dir, links, mistakes, written, reach: history.reach, lock: lock.unwrap_or_default() })

@@ -1,36 +1,53 @@
 //! The source files of a crate, read and parsed.
+//!
+//! To parse is dear. What a file of `src/chain` says is kept by the digest of its bytes, so that a build parses only
+//! what changed since the last one.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::parsed::{Parsed, ParsedFiles};
+use super::repository::Repository;
 use crate::chain::source::{assets_of_file, migrations, mod_lines, roles};
-use crate::chain::{Content, Digest, Lock, LockError, Source, Unreadable, Written, code_digest};
+use crate::chain::{Content, Digest, Lock, LockError, Sha1, Source, Unreadable, Written, code_digest};
 use crate::system::files::{self, FileError};
 
-/// What `src/chain.rs`, `src/chain/*.rs` and `src/roles.rs` of a crate say.
-pub(super) fn read(crate_dir: &Path) -> Written {
-    let mut written = Written::default();
-    let chain = read_file(crate_dir, "src/chain.rs", &mut written.unreadable);
-    written.mods = chain.map(|file| mod_lines(&file)).unwrap_or_default();
-    for (name, file) in chain_files(crate_dir, &mut written.unreadable) {
-        let asset = |asset: &str| files::read_optional(crate_dir.join("assets").join(asset)).ok().flatten();
-        written.files.insert(name, source(file, asset));
-    }
-    let before = written.unreadable.len();
-    let declared = read_file(crate_dir, "src/roles.rs", &mut written.unreadable);
-    let parsed = written.unreadable.len() == before;
-    written.roles = parsed.then(|| declared.map(|file| roles(&file)).unwrap_or_default());
-    written
+/// What the files of a crate say.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    pub(super) written: Written,
+    /// The ids that git gives to the files of `src/chain` as they are now.
+    pub(super) blobs: BTreeMap<String, Sha1>,
 }
 
-/// What a parsed file says, with the assets that it names.
-pub(super) fn source(file: syn::File, asset: impl Fn(&str) -> Option<Vec<u8>>) -> Source {
-    let assets = assets_of_file(&file);
-    let assets = assets.into_iter().map(|name| {
-        let digest = asset(&name).map(|bytes| Digest::of(&bytes));
-        (name, digest)
-    });
-    let (migrations, assets) = (migrations(&file), assets.collect());
+/// Reads `src/chain.rs`, `src/chain/*.rs` and `src/roles.rs` of a crate, with what the last build in its repository knew.
+pub(super) fn read(crate_dir: &Path, repository: Option<&Repository>) -> Sources {
+    let mut sources = Sources::default();
+    let Sources { written, blobs } = &mut sources;
+    let chain = read_file(crate_dir, "src/chain.rs", &mut written.unreadable);
+    written.mods = chain.map(|file| mod_lines(&file)).unwrap_or_default();
+    let mut known = ParsedFiles::recall(repository);
+    for (name, bytes) in chain_files(crate_dir, &mut written.unreadable) {
+        match known.look_up(&bytes, parsed) {
+            Ok(parsed) => {
+                blobs.insert(name.clone(), parsed.blob);
+                written.files.insert(name, with_assets(parsed, crate_dir));
+            }
+            Err(what) => written.unreadable.push(Unreadable { file: format!("src/chain/{name}.rs"), what }),
+        }
+    }
+    known.keep(repository);
+    let before = written.unreadable.len();
+    let declared = read_file(crate_dir, "src/roles.rs", &mut written.unreadable);
+    let is_parsed = written.unreadable.len() == before;
+    written.roles = is_parsed.then(|| declared.map(|file| roles(&file)).unwrap_or_default());
+    sources
+}
+
+/// What a parsed file says; of the assets that it names, the names.
+pub(super) fn source(file: syn::File) -> Source {
+    let (migrations, assets) = (migrations(&file), assets_of_file(&file));
+    let assets = assets.into_iter().map(|name| (name, None)).collect();
     Source { migrations, content: Content { code: code_digest(file), assets } }
 }
 
@@ -55,15 +72,40 @@ pub(super) fn lock(crate_dir: &Path) -> Result<Lock, LockError> {
     }
 }
 
-fn chain_files(crate_dir: &Path, unreadable: &mut Vec<Unreadable>) -> BTreeMap<String, syn::File> {
+fn parsed(bytes: &[u8]) -> Result<Parsed, String> {
+    Ok(Parsed { blob: blob_id(bytes), source: source(parse(bytes)?) })
+}
+
+/// The id that git gives to a file's content, with its lines broken as they are in a repository.
+fn blob_id(bytes: &[u8]) -> Sha1 {
+    use sha1::Digest as _;
+    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    let hasher = sha1::Sha1::new().chain_update(format!("blob {}\0", text.len())).chain_update(text);
+    Sha1::from_bytes(hasher.finalize().into())
+}
+
+fn with_assets(parsed: Parsed, crate_dir: &Path) -> Source {
+    let mut source = parsed.source;
+    for (name, digest) in &mut source.content.assets {
+        let bytes = files::read_optional(crate_dir.join("assets").join(name)).ok().flatten();
+        *digest = bytes.map(|bytes| Digest::of(&bytes));
+    }
+    source
+}
+
+fn chain_files(crate_dir: &Path, unreadable: &mut Vec<Unreadable>) -> BTreeMap<String, Vec<u8>> {
     let paths = files::list(crate_dir.join("src/chain")).unwrap_or_default();
     let names = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
     let names: Vec<String> = names.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
-    let file = |name: String| {
-        let file = read_file(crate_dir, &format!("src/chain/{name}.rs"), unreadable)?;
-        Some((name, file))
-    };
-    names.into_iter().filter_map(file).collect()
+    let mut found = BTreeMap::new();
+    for name in names {
+        let file = format!("src/chain/{name}.rs");
+        match files::read(crate_dir.join(&file)) {
+            Ok(bytes) => drop(found.insert(name, bytes)),
+            Err(error) => unreadable.push(Unreadable { file, what: said(&error) }),
+        }
+    }
+    found
 }
 
 fn read_file(crate_dir: &Path, file: &str, unreadable: &mut Vec<Unreadable>) -> Option<syn::File> {
@@ -79,4 +121,17 @@ fn read_file(crate_dir: &Path, file: &str, unreadable: &mut Vec<Unreadable>) -> 
 
 fn said(error: &FileError) -> String {
     format!("{error}: {}", error.source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_the_id_that_git_gives_it() {
+        let check =
+            |text: &str| assert_eq!(blob_id(text.as_bytes()).to_string(), "78981922613b2afb6025042ff6bd878ac1994e85");
+        check("a\n");
+        check("a\r\n");
+    }
 }

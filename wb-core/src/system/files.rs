@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::System;
@@ -122,6 +123,21 @@ pub fn write_with(path: impl AsRef<Path>, content: impl AsRef<[u8]>, attributes:
         drop(fs::remove_file(&temporary));
     }
     written.map_err(failed("write", path))
+}
+
+/// Replaces a file as a whole, and leaves it to the system when it reaches the disk: for what may be lost.
+///
+/// # Errors
+/// When any part fails; the old content is then still there.
+pub fn replace(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let path = path.as_ref();
+    let temporary = beside(path).with_extension(format!("{}.new", COUNT.fetch_add(1, Ordering::Relaxed)));
+    let replaced = fs::write(&temporary, content.as_ref()).and_then(|()| fs::rename(&temporary, path));
+    if replaced.is_err() {
+        drop(fs::remove_file(&temporary));
+    }
+    replaced.map_err(failed("write", path))
 }
 
 /// Makes a directory and those above it. One that is there stays as it is.

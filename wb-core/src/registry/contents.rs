@@ -1,0 +1,66 @@
+//! Contents out of git's objects: one `git cat-file` for many.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::repository::Repository;
+use crate::system::CommandError;
+
+/// The objects of a repository.
+pub(super) struct Objects<'a>(&'a Repository);
+
+impl<'a> Objects<'a> {
+    pub(super) fn of(repository: &'a Repository) -> Self {
+        Self(repository)
+    }
+
+    /// The ids of files named as in `<commit>:<path>`, as far as there are such files.
+    pub(super) fn ids(&self, names: Vec<String>) -> Result<HashMap<String, String>, CommandError> {
+        let names: Vec<String> = names.into_iter().filter(|name| !name.contains('\n')).collect();
+        let output = self.ask("--batch-check=%(objectname) %(objecttype)", &names)?;
+        let output = String::from_utf8_lossy(&output);
+        let id = |line: &str| line.strip_suffix(" blob").map(str::to_owned);
+        Ok(names.into_iter().zip(output.lines()).filter_map(|(name, line)| Some((name, id(line)?))).collect())
+    }
+
+    /// The contents of files by their ids, as far as they are there.
+    pub(super) fn blobs(&self, ids: impl Iterator<Item = String>) -> Result<HashMap<String, Vec<u8>>, CommandError> {
+        let ids: Vec<String> = ids.collect::<BTreeSet<_>>().into_iter().collect();
+        Ok(read(&self.ask("--batch", &ids)?))
+    }
+
+    fn ask(&self, how: &str, names: &[String]) -> Result<Vec<u8>, CommandError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let command = self.0.git().args(["cat-file", how]).stdin(names.join("\n") + "\n");
+        Ok(command.run()?.success(&command)?.stdout)
+    }
+}
+
+/// `<id> blob <size>`, then the content and a line break; or a line that says that there is none.
+fn read(mut output: &[u8]) -> HashMap<String, Vec<u8>> {
+    let mut blobs = HashMap::new();
+    while let Some(end) = output.iter().position(|byte| *byte == b'\n') {
+        let line = String::from_utf8_lossy(&output[..end]).into_owned();
+        output = &output[end + 1..];
+        let mut words = line.split(' ');
+        if let (Some(id), Some("blob"), Some(Ok(size))) = (words.next(), words.next(), words.next().map(str::parse))
+            && let Some((content, rest)) = output.split_at_checked(size)
+        {
+            blobs.insert(id.to_owned(), content.to_vec());
+            output = rest.get(1..).unwrap_or_default();
+        }
+    }
+    blobs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_are_read_by_their_size() {
+        let blobs = read(b"a1 blob 3\nx\ny\na2 missing\na3 blob 0\n\na4 blob 9\ncut");
+        assert_eq!(blobs, HashMap::from([("a1".into(), b"x\ny".to_vec()), ("a3".into(), Vec::new())]));
+    }
+}
