@@ -318,7 +318,8 @@ fn a_crate_may_lie_anywhere_in_its_repository() {
     assert_eq!(
         text(&repository),
         "`a` (<a>) landed, and its file src/chain/a.rs is gone: the chain would skip it\n\
-         help: restore it with `git checkout <a> -- :/fleets/one/migrations/src/chain/a.rs`"
+         help: restore it with `git checkout <a> -- :/fleets/one/migrations/src/chain/a.rs`; \
+         a landed migration keeps its name, so if the file was renamed, the new one goes"
     );
 }
 

@@ -13,6 +13,7 @@ mod facts;
 mod id;
 mod lock;
 mod mistake;
+mod place;
 #[cfg(feature = "history")]
 pub mod source;
 mod spelling;
@@ -25,12 +26,12 @@ use serde::{Deserialize, Serialize};
 pub use content::{Content, DIGEST_VERSION};
 #[cfg(feature = "history")]
 pub use digest::code_digest;
-pub use facts::{Commit, Declared, Facts, History, Reach, Source, Unreadable, Written};
+pub use facts::{Commit, Declared, Facts, History, Outside, Reach, Source, Unreadable, Written};
 pub use id::{Digest, ParseIdError, Sha1};
 pub use lock::{Gone, Lock, LockError, Pin};
-pub use mistake::{Mistake, Named};
+pub use mistake::{Edit, Mistake, Named};
 pub use spelling::nearest;
-pub use verify::{Verdict, verify};
+pub use verify::{Landed, Verdict, verify};
 
 /// What a link waits for before a host may run it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -45,12 +45,9 @@ mod track;
 #[cfg(feature = "history")]
 mod walk;
 
-pub use track::track;
 #[cfg(feature = "history")]
-pub use {
-    history::Landed,
-    resolve::{Resolved, resolve, resolve_strict},
-};
+pub use resolve::{Resolved, resolve, resolve_as, resolve_strictly};
+pub use track::track;
 
 #[cfg(feature = "runtime")]
 pub use {

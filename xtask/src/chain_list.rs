@@ -162,6 +162,7 @@ mod tests {
             mistakes: Vec::new(),
             written: Written::default(),
             reach: Reach::Complete,
+            landed: std::collections::BTreeMap::new(),
             lock,
         }
     }

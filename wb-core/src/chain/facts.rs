@@ -24,6 +24,10 @@ pub struct Written {
     pub place: String,
     /// The `mod` lines of `src/chain.rs`, in order.
     pub mods: Vec<String>,
+    /// Those of them with an attribute that changes what is compiled, and the attribute.
+    pub attributes: Vec<(String, String)>,
+    /// The directories in `src/chain`.
+    pub directories: Vec<String>,
     /// The files of `src/chain`, by stem.
     pub files: BTreeMap<String, Source>,
     /// The roles of `src/roles.rs`; nothing where that file can't be parsed.
@@ -39,10 +43,23 @@ pub struct Source {
     pub migrations: Vec<Declared>,
     /// What it says, as a whole.
     pub content: Content,
+    /// What it would say if the lines of its assets ended as on Unix, where some don't.
+    pub with_unix_lines: Option<Content>,
+    /// What it takes in from outside of its file and its assets.
+    pub outside: Vec<Outside>,
+}
+
+/// What a file of `src/chain` takes in that its digest does not see.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Outside {
+    /// A module in a file of its own: `mod inner;`.
+    Module(String),
+    /// A macro that includes another file: `include_str`.
+    Include(String),
 }
 
 /// A function with `#[migration]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Declared {
     /// The name of the function.
     pub name: String,
@@ -50,6 +67,8 @@ pub struct Declared {
     pub role: Option<String>,
     /// What it waits for.
     pub wait: Option<Wait>,
+    /// Why it was edited after it landed, where its author says so.
+    pub amended: Option<String>,
 }
 
 /// A file that can't be read or parsed.

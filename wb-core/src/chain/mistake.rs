@@ -35,6 +35,8 @@ pub enum Mistake {
         link: Named,
         /// The earlier ones.
         others: Vec<Named>,
+        /// The commit of the last of them.
+        onto: Option<Sha1>,
         /// All links in an order that a rebase would make.
         order: Vec<String>,
     },
@@ -45,6 +47,12 @@ pub enum Mistake {
         sha1: Sha1,
         /// Their names, in the order of the `mod` lines.
         names: Vec<String>,
+        /// Those of them that it only brought here, from another place or another history.
+        arrived: Vec<String>,
+        /// Whether it has no parent.
+        is_root: bool,
+        /// Where the crate lies in the repository.
+        place: String,
     },
     /// A merge commit introduced one.
     #[error("the merge commit {} itself introduces `{name}`: no commit on either side has the file", sha1.short())]
@@ -61,18 +69,24 @@ pub enum Mistake {
     Deleted {
         /// The link.
         link: Named,
+        /// The commit of this history that has the file.
+        seen: Option<Sha1>,
         /// Where the crate lies in the repository.
         place: String,
         /// Whether its `mod` line is gone too.
         unlisted: bool,
     },
     /// A landed link says something else now.
-    #[error("{link} was edited after it landed ({}): hosts that completed it never see the edit", parts(changed, &link.name))]
+    #[error("{link} {}", edit_of(*edit, &parts(changed, &link.name)))]
     Edited {
         /// The link.
         link: Named,
+        /// How it was edited.
+        edit: Edit,
         /// What changed: `None` is the code, `Some` an asset. Empty where nobody can say.
         changed: Vec<Option<String>>,
+        /// The commit of this history that has the file as it landed.
+        seen: Option<Sha1>,
         /// Where the crate lies in the repository.
         place: String,
     },
@@ -171,12 +185,54 @@ pub enum Mistake {
         pin: Sha1,
         /// What history says.
         found: Option<Sha1>,
+        /// Whether the pinned commit is in this history.
+        is_known: bool,
+    },
+    /// The lock has another digest than the commit.
+    #[error("chain.lock does not say what {link} landed with: its digest is not that of the commit")]
+    DigestDisagrees {
+        /// The link.
+        link: Named,
+        /// The commit of this history that has the file as it landed.
+        seen: Option<Sha1>,
+    },
+    /// A `mod` line that may compile something else than the file of its name.
+    #[error("the line `mod {name};` of src/chain.rs has the attribute `{attribute}`, which the chain does not follow")]
+    Attribute {
+        /// The link.
+        name: String,
+        /// The attribute.
+        attribute: String,
+    },
+    /// A directory where only files of migrations may be.
+    #[error("src/chain/{name} is a directory: no digest sees what lies in it")]
+    Directory {
+        /// Its name.
+        name: String,
+    },
+    /// A migration with a part in another file.
+    #[error("`mod {module};` in src/chain/{file}.rs takes code from another file, which no digest sees")]
+    OtherFile {
+        /// The stem of the file.
+        file: String,
+        /// The module.
+        module: String,
+    },
+    /// A migration that includes another file.
+    #[error("`{macro_name}!` in src/chain/{file}.rs takes in another file, which no digest sees")]
+    Included {
+        /// The stem of the file.
+        file: String,
+        /// The macro.
+        macro_name: String,
     },
     /// The lock does not parse.
     #[error("chain.lock can't be read: {error}")]
     Lock {
         /// Where and why.
         error: LockError,
+        /// Where the crate lies in the repository.
+        place: String,
     },
     /// The repository can't be read.
     #[error("the git repository can't be read: {what}")]
@@ -196,17 +252,34 @@ pub enum Mistake {
     },
 }
 
+/// How a landed link differs from what it should say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edit {
+    /// Nobody says that it is meant.
+    Plain,
+    /// Its author says that it is amended, and the lock does not.
+    Amended,
+    /// It is not what the lock says that it was amended to.
+    AfterAmendment,
+    /// Only the lines of its assets end in another way.
+    LineEnds,
+}
+
 impl Mistake {
     /// The stem of the file in `src/chain` that the mistake stands in. A mistake of no single link, or of one without a
     /// file, stands at `chain!()`.
     #[must_use]
     pub fn link(&self) -> Option<&str> {
         match self {
-            Self::Diverged { link, .. } | Self::Edited { link, .. } => Some(&link.name),
+            Self::Diverged { link, .. } | Self::Edited { link, .. } | Self::DigestDisagrees { link, .. } => {
+                Some(&link.name)
+            }
             Self::SharedCommit { names, .. } | Self::SeveralDrafts { names } => names.last().map(String::as_str),
             Self::NoMigration { file }
             | Self::SeveralMigrations { file, .. }
             | Self::NameDiffers { file, .. }
+            | Self::OtherFile { file, .. }
+            | Self::Included { file, .. }
             | Self::UnknownRole { file, .. } => Some(file),
             Self::IntroducedByMerge { name, .. }
             | Self::DraftNotLast { name, .. }
@@ -226,20 +299,21 @@ impl Mistake {
     #[must_use]
     pub fn help(&self) -> String {
         match self {
-            Self::Diverged { link, others, order } => diverged(link, others, order),
-            Self::SharedCommit { sha1, .. } => shared(*sha1),
+            Self::Diverged { link, others, onto, .. } => diverged(link, others, *onto),
+            Self::SharedCommit { sha1, names, arrived, is_root, place } => match arrived.as_slice() {
+                [] => shared(*sha1, names, *is_root, place),
+                _ => arrived_unpinned(names, arrived),
+            },
             Self::IntroducedByMerge { name, sha1, place } => by_merge(name, *sha1, place),
-            Self::Deleted { link, place, unlisted } => deleted(link, place, *unlisted),
-            Self::Edited { link, changed, place } => edited(link, changed, place),
+            Self::Deleted { link, seen, place, unlisted } => deleted(link, *seen, place, *unlisted),
+            Self::Edited { link, edit, changed, seen, place } => edited(link, *edit, changed, *seen, place),
             Self::WrongOrder { committed, .. } => {
-                format!(
-                    "write them in this order, oldest first: {}",
-                    lines(committed.iter().map(|link| link.name.as_str()))
-                )
+                let order = lines(committed.iter().map(|link| link.name.as_str()));
+                format!("`cargo xtask rechain` writes them in the order of the commits: {order}")
             }
             Self::UnknownRole { role, known, .. } => unknown_role(role, known),
             Self::NoModLine { link: Named { name, sha1: Some(_) } } => {
-                format!("add `mod {name};` to src/chain.rs, in the order of the commits")
+                format!("`cargo xtask rechain` adds `mod {name};` to src/chain.rs, in the order of the commits")
             }
             Self::NoModLine { link: Named { name, sha1: None } } => {
                 format!("add `mod {name};` to src/chain.rs below the other `mod` lines, or remove the file")
@@ -255,25 +329,52 @@ impl Mistake {
                 format!("name the function `{file}`, or the file src/chain/{function}.rs if it has not landed")
             }
             Self::SeveralDrafts { .. } => "commit each migration in a commit of its own, oldest first".to_owned(),
-            Self::DraftNotLast { name, .. } => format!("move the line `mod {name};` of src/chain.rs below all others"),
-            Self::IntroducedTwice { first, second, name } => format!(
-                "keep one of the two: rebase one branch onto the other (`git rebase {}`), and drop `{name}` from {} or give it another name there",
-                first.short(),
-                second.short()
-            ),
+            Self::DraftNotLast { name, .. } => {
+                format!("`cargo xtask rechain` moves the line `mod {name};` of src/chain.rs below all others")
+            }
+            Self::IntroducedTwice { first, second, name } => twice(name, *first, *second),
             Self::Shallow { .. } => {
                 "run `git fetch --unshallow`; in CI, check out with the full history (`fetch-depth: 0`)".to_owned()
             }
-            Self::PinDisagrees { name, pin, .. } => format!(
-                "see what became of that commit with `git log -1 {}` and `git log --diff-filter=A -- '*src/chain/{name}.rs'`; \
-                 if history was rewritten before any host was there, remove the pin of `{name}` from chain.lock",
-                pin.short()
-            ),
-            Self::Lock { .. } => {
-                "restore it with `git checkout HEAD -- chain.lock`, beside the crate's Cargo.toml".to_owned()
+            Self::PinDisagrees { name, pin, found, is_known } => pin_disagrees(name, *pin, *found, *is_known),
+            Self::DigestDisagrees { link, seen } => {
+                let commit = seen.or(link.sha1).map_or_else(|| "the commit".to_owned(), |sha1| sha1.short());
+                format!(
+                    "`cargo xtask rechain` writes the digest of {commit}; if the migration was edited, the build then says so"
+                )
             }
+            Self::Attribute { name, .. } => format!(
+                "write `mod {name};` alone; which hosts run a migration is said by its role, or by `if` in the migration"
+            ),
+            Self::Directory { name } => format!(
+                "keep each migration in one file, src/chain/NAME.rs; move what several share to a module of its own, \
+                 src/{name}.rs beside src/chain.rs, and other files below assets/"
+            ),
+            Self::OtherFile { module, .. } => format!(
+                "write the module in the same file, `mod {module} {{ … }}`, or outside of the chain as src/{module}.rs"
+            ),
+            Self::Included { .. } => {
+                "move the file below assets/, and name it with `asset!(\"…\")` or `template!(\"…\")`".to_owned()
+            }
+            Self::Lock { place, .. } => format!(
+                "if a merge or a rebase left its marks in it, `cargo xtask rechain` takes both sides; \
+                 else restore it with `git checkout HEAD -- {}`",
+                in_repository(place, "chain.lock")
+            ),
             Self::Repository { help, .. } => help.clone(),
             Self::Unreadable { .. } => "correct the file, then run `cargo xtask check` again".to_owned(),
+        }
+    }
+
+    /// The file that it is about, relative to the crate.
+    #[must_use]
+    pub fn file(&self) -> String {
+        match self {
+            Self::Unreadable { file, .. } => file.clone(),
+            Self::Deleted { link, .. } | Self::NoModLine { link } => format!("src/chain/{}.rs", link.name),
+            Self::Directory { name } => format!("src/chain/{name}"),
+            Self::Lock { .. } | Self::PinDisagrees { .. } | Self::DigestDisagrees { .. } => "chain.lock".to_owned(),
+            other => other.link().map_or_else(|| "src/chain.rs".to_owned(), |name| format!("src/chain/{name}.rs")),
         }
     }
 
@@ -284,54 +385,124 @@ impl Mistake {
     }
 }
 
-fn diverged(link: &Named, others: &[Named], order: &[String]) -> String {
-    let Some(onto) = others.last() else { return String::new() };
-    let sha1 = onto.sha1.map_or_else(|| "BRANCH".to_owned(), |sha1| sha1.short());
-    let lines = lines(order.iter().map(String::as_str));
+fn diverged(link: &Named, others: &[Named], onto: Option<Sha1>) -> String {
+    let Some(other) = others.last() else { return String::new() };
+    let sha1 = onto.or(other.sha1).map_or_else(|| "BRANCH".to_owned(), |sha1| sha1.short());
     format!(
-        "`git rebase {sha1}` puts `{}` after `{}`; the `mod` lines of src/chain.rs are then, in this order: {lines}",
-        link.name, onto.name
+        "`git rebase {sha1}` puts `{}` after `{}`; where it stops at src/chain.rs or chain.lock: `cargo xtask rechain`, \
+         `git add --update`, `git rebase --continue`; and at its end `cargo xtask rechain`",
+        link.name, other.name
     )
 }
 
-fn shared(sha1: Sha1) -> String {
+fn shared(sha1: Sha1, names: &[String], is_root: bool, place: &str) -> String {
     let sha1 = sha1.short();
+    let base = if is_root { "--root".to_owned() } else { format!("{sha1}^") };
+    let files: Vec<String> = names.iter().skip(1).map(|name| file_of(place, name)).collect();
+    let commits = names.iter().skip(1).map(|name| {
+        format!("`git add {}` and `git commit --message 'Add the migration {name}'`", file_of(place, name))
+    });
     format!(
-        "split the commit, so that each migration has one of its own: `git rebase --interactive {sha1}^`, \
-         mark {sha1} with `edit`, then `git reset HEAD^`, commit file by file, and `git rebase --continue`"
+        "split the commit: `git rebase --interactive {base}`, and write edit in place of pick before {sha1}; where it \
+         stops, `git rm --cached {}` and `git commit --amend --no-edit`, then {}; then `git rebase --continue`",
+        files.join(" "),
+        commits.collect::<Vec<_>>().join(", then ")
     )
+}
+
+/// Of the links of one commit some are pinned in another history or at another place, and one is not.
+fn arrived_unpinned(names: &[String], arrived: &[String]) -> String {
+    let others: Vec<String> = names.iter().filter(|name| !arrived.contains(name)).cloned().collect();
+    format!(
+        "{} came with migrations that are pinned elsewhere, and chain.lock does not pin it: if it landed there too, \
+         `cargo xtask rechain --newest` there, and come again with that chain.lock; if it is new, give it a commit of its own",
+        quoted(&others)
+    )
+}
+
+fn twice(name: &str, first: Sha1, second: Sha1) -> String {
+    let (first, second) = (first.short(), second.short());
+    format!(
+        "keep one of the two: `git rebase {first}`, and where it stops at {second}, `git rebase --skip`; \
+         to keep both, give `{name}` another name in {second} before that"
+    )
+}
+
+fn pin_disagrees(name: &str, pin: Sha1, found: Option<Sha1>, is_known: bool) -> String {
+    let imported = || {
+        format!(
+            "if this history was squashed, rewritten or moved here, and hosts know `{name}` by {}: \
+             `cargo xtask rechain --imported`",
+            pin.short()
+        )
+    };
+    match found {
+        Some(found) if is_known => format!("`cargo xtask rechain` pins {}", found.short()),
+        None if is_known => format!("`cargo xtask rechain` removes the pin; restore `{name}` if it landed"),
+        Some(_) => format!("if a rebase moved it before it was deployed: `cargo xtask rechain`; {}", imported()),
+        None => format!("if it was never deployed: `cargo xtask rechain` removes the pin; {}", imported()),
+    }
 }
 
 fn by_merge(name: &str, sha1: Sha1, place: &str) -> String {
-    let (sha1, file) = (sha1.short(), in_repository(place, &format!("src/chain/{name}.rs")));
+    let (sha1, file) = (sha1.short(), file_of(place, name));
     format!(
         "`git rebase {sha1}^` puts one branch after the other, without the merge; \
          then take the file out of it with `git checkout {sha1} -- {file}`, and commit it by itself"
     )
 }
 
-fn deleted(link: &Named, place: &str, unlisted: bool) -> String {
-    let file = in_repository(place, &format!("src/chain/{}.rs", link.name));
-    let line = if unlisted { format!(", and its line `mod {};` in src/chain.rs", link.name) } else { String::new() };
-    match link.sha1 {
-        Some(sha1) => format!("restore it with `git checkout {} -- {file}`{line}", sha1.short()),
-        None => format!("restore {file}{line}"),
-    }
+fn deleted(link: &Named, seen: Option<Sha1>, place: &str, unlisted: bool) -> String {
+    let file = file_of(place, &link.name);
+    let restore = match seen {
+        Some(sha1) => format!("restore it with `git checkout {} -- {file}`", sha1.short()),
+        None => format!("restore {file}"),
+    };
+    let line = if unlisted { ", and its `mod` line with `cargo xtask rechain`" } else { "" };
+    format!("{restore}{line}; a landed migration keeps its name, so if the file was renamed, the new one goes")
 }
 
-fn edited(link: &Named, changed: &[Option<String>], place: &str) -> String {
+fn edited(link: &Named, edit: Edit, changed: &[Option<String>], seen: Option<Sha1>, place: &str) -> String {
     let file = |part: &Option<String>| match part {
         Some(asset) => in_repository(place, &format!("assets/{asset}")),
-        None => in_repository(place, &format!("src/chain/{}.rs", link.name)),
+        None => file_of(place, &link.name),
     };
     let files = match changed {
         [] => file(&None),
         changed => changed.iter().map(file).collect::<Vec<_>>().join(" "),
     };
-    let sha1 = link.sha1.map_or_else(|| "COMMIT".to_owned(), |sha1| sha1.short());
-    format!(
-        "take the edit back with `git checkout {sha1} -- {files}`, and write it as a new migration: `cargo xtask new NAME --role ROLE`"
-    )
+    let sha1 = seen.or(link.sha1).map_or_else(|| "COMMIT".to_owned(), |sha1| sha1.short());
+    let (name, checkout) = (&link.name, format!("`git checkout {sha1} -- {files}`"));
+    match edit {
+        Edit::Plain => format!(
+            "take the edit back with {checkout}, and write it as a new migration: `cargo xtask new NAME --role ROLE`; \
+             or, if it is for hosts that have not completed `{name}`, keep it: `cargo xtask amend {name} --why \"…\"`"
+        ),
+        Edit::Amended | Edit::AfterAmendment => format!(
+            "`cargo xtask amend {name}` shows the edit, and writes down what the migration says now; hosts that completed it \
+             never see that"
+        ),
+        Edit::LineEnds => format!(
+            "write `* text=auto eol=lf` into .gitattributes at the top of the repository, \
+             and check the files out again: `rm {}`, {checkout}",
+            parts(changed, name).replace(", ", " ")
+        ),
+    }
+}
+
+fn edit_of(edit: Edit, parts: &str) -> String {
+    match edit {
+        Edit::Plain => {
+            format!("was edited after it landed ({parts}): hosts that completed it never see the edit")
+        }
+        Edit::Amended => format!("is marked as amended, and chain.lock does not say to what ({parts})"),
+        Edit::AfterAmendment => "was edited after its last amendment: chain.lock says otherwise".to_owned(),
+        Edit::LineEnds => format!("has lines that end in CR LF, and landed with LF ({parts})"),
+    }
+}
+
+fn file_of(place: &str, name: &str) -> String {
+    in_repository(place, &format!("src/chain/{name}.rs"))
 }
 
 fn unknown_role(role: &str, known: &[String]) -> String {
@@ -407,18 +578,21 @@ mod tests {
             Mistake::Diverged {
                 link: named("add_queue", 3),
                 others: vec![named("add_cache", 1), named("tune_cache", 2)],
+                onto: Some(sha1(2)),
                 order: names(&["add_cache", "tune_cache", "add_queue"]),
             },
-            Mistake::SharedCommit { sha1: sha1(1), names: names(&["add_cache", "add_queue"]) },
+            shared_commit(&[], false),
+            shared_commit(&[], true),
+            shared_commit(&["add_cache"], false),
             Mistake::IntroducedByMerge { name: name(), sha1: sha1(1), place: place() },
-            Mistake::Deleted { link: named("install_nginx", 1), place: place(), unlisted: true },
-            Mistake::Deleted { link: named("install_nginx", 1), place: String::new(), unlisted: false },
-            Mistake::Edited {
-                link: named("install_nginx", 1),
-                changed: vec![None, Some("nginx.conf".into())],
-                place: place(),
-            },
-            Mistake::Edited { link: named("install_nginx", 1), changed: vec![], place: String::new() },
+            deleted(Some(sha1(1)), &place(), true),
+            deleted(Some(sha1(2)), "", false),
+            deleted(None, "", false),
+            edited(Edit::Plain, &[None, Some("nginx.conf")], &place()),
+            edited(Edit::Plain, &[], ""),
+            edited(Edit::Amended, &[None], ""),
+            edited(Edit::AfterAmendment, &[None], ""),
+            edited(Edit::LineEnds, &[Some("nginx.conf"), Some("mime.types")], &place()),
             Mistake::WrongOrder {
                 written: vec![named("add_queue", 2), named("add_cache", 1)],
                 committed: vec![named("add_cache", 1), named("add_queue", 2)],
@@ -435,12 +609,36 @@ mod tests {
             Mistake::DraftNotLast { name: name(), after: named("add_queue", 2) },
             Mistake::IntroducedTwice { name: name(), first: sha1(1), second: sha1(2) },
             Mistake::Shallow { names: names(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]) },
-            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: Some(sha1(2)) },
-            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: None },
-            Mistake::Lock { error: LockError { line: 7, column: 1, what: "unknown field `nam`".into() } },
+            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: Some(sha1(2)), is_known: true },
+            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: Some(sha1(2)), is_known: false },
+            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: None, is_known: true },
+            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: None, is_known: false },
+            Mistake::DigestDisagrees { link: named("install_nginx", 1), seen: Some(sha1(2)) },
+            Mistake::Attribute { name: name(), attribute: "#[cfg(test)]".into() },
+            Mistake::Directory { name: "shared".into() },
+            Mistake::OtherFile { file: name(), module: "inner".into() },
+            Mistake::Included { file: name(), macro_name: "include_str".into() },
+            Mistake::Lock {
+                error: LockError { line: 7, column: 1, what: "unknown field `nam`".into() },
+                place: place(),
+            },
             Mistake::Repository { what: "it is owned by somebody else".into(), help: "chown it".into() },
             Mistake::Unreadable { file: "src/chain/a.rs".into(), what: "line 2, column 9: expected `;`".into() },
         ]
+    }
+
+    fn shared_commit(arrived: &[&str], is_root: bool) -> Mistake {
+        let (names, arrived) = (names(&["add_cache", "add_queue"]), names(arrived));
+        Mistake::SharedCommit { sha1: sha1(1), names, arrived, is_root, place: String::new() }
+    }
+
+    fn deleted(seen: Option<Sha1>, place: &str, unlisted: bool) -> Mistake {
+        Mistake::Deleted { link: named("install_nginx", 1), seen, place: place.into(), unlisted }
+    }
+
+    fn edited(edit: Edit, changed: &[Option<&str>], place: &str) -> Mistake {
+        let changed = changed.iter().map(|part| part.map(str::to_owned)).collect();
+        Mistake::Edited { link: named("install_nginx", 1), edit, changed, seen: Some(sha1(1)), place: place.into() }
     }
 
     #[test]

@@ -2,15 +2,16 @@
 //!
 //! The macros and the verdict read attributes by the same code, so that they can't disagree.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
+use syn::visit::{self, Visit};
 use syn::{Attribute, Item, LitStr, Token};
 
-use super::{Declared, Wait};
+use super::{Declared, Outside, Wait};
 
 /// The modules that `chain.rs` declares, in its order. Modules with a body are its own affair.
 #[must_use]
@@ -37,8 +38,13 @@ pub fn migrations(file: &syn::File) -> Vec<Declared> {
 
 fn declared(name: String, attribute: &Attribute) -> Declared {
     match attribute.parse_args::<MigrationArgs>() {
-        Ok(args) => Declared { name, role: Some(args.role.value()), wait: args.wait.map(|wait| wait.value()) },
-        Err(_) => Declared { name, role: None, wait: None },
+        Ok(args) => Declared {
+            name,
+            role: Some(args.role.value()),
+            wait: args.wait.map(|wait| wait.value()),
+            amended: args.amended.map(|why| why.0.value()),
+        },
+        Err(_) => Declared { name, ..Declared::default() },
     }
 }
 
@@ -73,44 +79,125 @@ pub fn role_name(ident: &str) -> String {
     name
 }
 
-/// The assets that code names, in `template!("name", …)` and `asset!("name")`, at any depth.
+/// The attributes of `mod` lines that say which file is compiled, or whether it is: all but comments, lints and layout.
 #[must_use]
-pub fn assets(tokens: TokenStream) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+pub fn mod_attributes(file: &syn::File) -> Vec<(String, String)> {
+    const HARMLESS: [&str; 7] = ["doc", "allow", "expect", "warn", "deny", "forbid", "rustfmt"];
+    let lines = file.items.iter().filter_map(|item| match item {
+        Item::Mod(module) if module.content.is_none() => Some(module),
+        _ => None,
+    });
+    let first = |attribute: &Attribute| attribute.path().segments.first().map(|segment| segment.ident.to_string());
+    let harmful = lines.flat_map(|module| {
+        let names = module.attrs.iter().filter_map(first).filter(|name| !HARMLESS.contains(&name.as_str()));
+        names.map(|name| (module.ident.unraw().to_string(), format!("#[{name}]")))
+    });
+    harmful.collect()
+}
+
+/// The assets that a file names, in `template!("name", …)` and `asset!("name")`, at any depth, by whatever name the file
+/// has for these macros.
+#[must_use]
+pub fn assets(file: &syn::File) -> BTreeSet<String> {
+    let named = calls(file).into_iter().filter(|call| ASSETS.contains(&call.name.as_str()));
+    named.filter_map(|call| call.argument).collect()
+}
+
+/// What a file takes in from outside of itself and its assets.
+#[must_use]
+pub fn outside(file: &syn::File) -> Vec<Outside> {
+    let mut modules = Modules::default();
+    modules.visit_file(file);
+    let is_unseen = |call: &Call| !ASSETS.contains(&call.name.as_str()) || call.argument.is_none();
+    let included = calls(file).into_iter().filter(is_unseen).map(|call| Outside::Include(call.name));
+    let all: BTreeSet<Outside> = modules.0.into_iter().map(Outside::Module).chain(included).collect();
+    all.into_iter().collect()
+}
+
+const ASSETS: [&str; 2] = ["template", "asset"];
+const INCLUDES: [&str; 3] = ["include", "include_bytes", "include_str"];
+
+/// A call of a macro that takes in a file.
+struct Call {
+    /// The macro, by its own name.
+    name: String,
+    /// The string that it begins with.
+    argument: Option<String>,
+}
+
+fn calls(file: &syn::File) -> Vec<Call> {
+    let mut names = Names::default();
+    names.visit_file(file);
+    let mut calls = Vec::new();
+    find_calls(file.to_token_stream(), &names, &mut calls);
+    calls
+}
+
+fn find_calls(tokens: TokenStream, names: &Names, calls: &mut Vec<Call>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     for (index, token) in tokens.iter().enumerate() {
         let TokenTree::Group(group) = token else { continue };
         if let Some([TokenTree::Ident(name), TokenTree::Punct(bang)]) =
             index.checked_sub(2).map(|start| &tokens[start..index])
-            && (name == "template" || name == "asset")
             && bang.as_char() == '!'
-            && let Some(first) = group.stream().into_iter().next()
-            && let Ok(asset) = syn::parse2::<LitStr>(first.into())
+            && let Some(name) = names.of(&name.unraw().to_string())
         {
-            found.insert(asset.value());
+            let first = group.stream().into_iter().next();
+            let argument = first.and_then(|first| syn::parse2::<LitStr>(first.into()).ok()).map(|text| text.value());
+            calls.push(Call { name, argument });
         }
-        found.extend(assets(group.stream()));
+        find_calls(group.stream(), names, calls);
     }
-    found
 }
 
-/// [`assets`] of a parsed file.
-#[must_use]
-pub fn assets_of_file(file: &syn::File) -> BTreeSet<String> {
-    assets(file.to_token_stream())
+/// The names that a file gives to macros that take in files: `use wb_stdlib::template as t`.
+#[derive(Default)]
+struct Names(BTreeMap<String, String>);
+
+impl Names {
+    fn of(&self, name: &str) -> Option<String> {
+        let own = ASSETS.iter().chain(&INCLUDES).find(|own| **own == name).map(|own| (*own).to_owned());
+        own.or_else(|| self.0.get(name).cloned())
+    }
+}
+
+impl<'ast> Visit<'ast> for Names {
+    fn visit_use_rename(&mut self, renamed: &'ast syn::UseRename) {
+        if let Some(own) = self.of(&renamed.ident.unraw().to_string()) {
+            self.0.insert(renamed.rename.unraw().to_string(), own);
+        }
+    }
+}
+
+/// The modules that lie in files of their own.
+#[derive(Default)]
+struct Modules(Vec<String>);
+
+impl<'ast> Visit<'ast> for Modules {
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        if module.content.is_none() {
+            self.0.push(module.ident.unraw().to_string());
+        }
+        visit::visit_item_mod(self, module);
+    }
 }
 
 fn is_named(attribute: &Attribute, name: &str) -> bool {
     attribute.path().segments.last().is_some_and(|segment| segment.ident == name)
 }
 
-/// The arguments of `#[migration(role = "…", wait = all("…"))]`.
+/// The arguments of `#[migration(role = "…", wait = all("…"), amended = "…")]`.
 pub struct MigrationArgs {
     /// Whose hosts run it.
     pub role: LitStr,
     /// What it waits for.
     pub wait: Option<WaitArg>,
+    /// Why it was edited after it landed.
+    pub amended: Option<Why>,
 }
+
+/// A reason, in words.
+pub struct Why(pub LitStr);
 
 /// `all("…")`.
 pub struct WaitArg {
@@ -128,13 +215,14 @@ impl WaitArg {
 
 impl Parse for MigrationArgs {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let (mut role, mut wait) = (Slot::Missing, Slot::Missing);
+        let (mut role, mut wait, mut amended) = (Slot::Missing, Slot::Missing, Slot::Missing);
         let (end, mut errors) = (input.span(), Errors::default());
         for argument in arguments(input)? {
             match argument.key.to_string().as_str() {
                 "role" => argument.set(&mut role, &mut errors),
                 "wait" => argument.set(&mut wait, &mut errors),
-                _ => errors.add(argument.unknown(&["role", "wait"])),
+                "amended" => argument.set(&mut amended, &mut errors),
+                _ => errors.add(argument.unknown(&["role", "wait", "amended"])),
             }
         }
         if matches!(role, Slot::Missing) {
@@ -142,7 +230,17 @@ impl Parse for MigrationArgs {
         }
         errors.none()?;
         let role = role.value().ok_or_else(|| syn::Error::new(end, "no role"))?;
-        Ok(Self { role, wait: wait.value() })
+        Ok(Self { role, wait: wait.value(), amended: amended.value() })
+    }
+}
+
+impl Parse for Why {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let why: LitStr = input.parse()?;
+        match why.value().trim().is_empty() {
+            true => Err(syn::Error::new(why.span(), "say why it was edited after it landed")),
+            false => Ok(Self(why)),
+        }
     }
 }
 

@@ -7,7 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ancestry::Ancestry;
-use super::{DIGEST_VERSION, Declared, Digest, Facts, Link, Lock, Mistake, Named, Pin, Reach, Sha1, Source, Wait};
+use super::place::{Order, Place};
+use super::{
+    Content, DIGEST_VERSION, Declared, Digest, Edit, Facts, Link, Lock, Mistake, Named, Outside, Pin, Reach, Sha1,
+    Source, Wait,
+};
 
 /// The chain as it should be, and what is wrong with the chain as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +20,19 @@ pub struct Verdict {
     pub links: Vec<Link>,
     /// All mistakes. If there are none, the links are a [`super::Chain`].
     pub mistakes: Vec<Mistake>,
+    /// All links that ever landed, by name, whether they are still there or not.
+    pub landed: BTreeMap<String, Landed>,
+}
+
+/// A link that landed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Landed {
+    /// The commit that it is known by.
+    pub sha1: Sha1,
+    /// The commit of this history with which its file came to where it lies now.
+    pub seen: Option<Sha1>,
+    /// What it said in that commit, where anybody looked.
+    pub digest: Option<Digest>,
 }
 
 /// Compares what the crate says with what git says.
@@ -33,6 +50,7 @@ pub fn verify(facts: &Facts) -> Verdict {
     let kinds = [
         unreadable(facts),
         disagreeing_pins(&case),
+        disagreeing_digests(&case),
         introduced_twice(&case),
         introduced_by_merge(&case),
         shared_commits(&case),
@@ -43,9 +61,11 @@ pub fn verify(facts: &Facts) -> Verdict {
         shallow(&case),
         drafts(&case),
         files(&case),
+        escapes(facts),
         roles(&case),
     ];
-    Verdict { links: links(&case), mistakes: kinds.into_iter().flatten().collect() }
+    let landed = case.landed.keys().filter_map(|name| Some(((*name).to_owned(), case.landed_as(name)?)));
+    Verdict { links: links(&case), landed: landed.collect(), mistakes: kinds.into_iter().flatten().collect() }
 }
 
 /// The facts, with every name in its place.
@@ -56,22 +76,13 @@ struct Case<'a> {
     introduced: BTreeMap<&'a str, Vec<usize>>,
     /// Names that a shallow clone has at its cut: nobody can say who introduced them.
     uncertain: BTreeSet<&'a str>,
-    ancestry: Ancestry,
+    order: Order,
     landed: BTreeMap<&'a str, Place>,
     pins: BTreeMap<&'a str, &'a Pin>,
     /// The landed names with a file and a `mod` line, in the order of the `mod` lines.
     listed: Vec<&'a str>,
     /// The same in the order of the commits.
     ordered: Vec<&'a str>,
-}
-
-/// Where a landed link stands. Older places are less, as far as places can be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    /// At the pin with this number; its commit is not in the history that can be seen, and so before all that is.
-    Pin(usize),
-    /// At this commit of the history.
-    Commit(usize),
 }
 
 impl<'a> Case<'a> {
@@ -86,13 +97,14 @@ impl<'a> Case<'a> {
             lock,
             introduced,
             uncertain,
-            ancestry,
+            order: Order::new(ancestry),
             landed: BTreeMap::new(),
             pins: lock.by_name(),
             listed: Vec::new(),
             ordered: Vec::new(),
         };
         case.landed = case.places(&positions);
+        case.place_pins();
         case.listed = case.mods().filter(|name| case.landed.contains_key(name) && case.has_file(name)).collect();
         case.ordered = case.in_order();
         case
@@ -106,7 +118,7 @@ impl<'a> Case<'a> {
                 Some(commit) if self.holds(&pin.name, *commit) => {
                     places.insert(&pin.name, Place::Commit(*commit));
                 }
-                None if self.facts.history.reach != Reach::Complete => {
+                None if pin.imported || self.facts.history.reach != Reach::Complete => {
                     places.insert(&pin.name, Place::Pin(number));
                 }
                 _ => {
@@ -117,10 +129,25 @@ impl<'a> Case<'a> {
         places
     }
 
+    /// Puts the pins of other histories where their files came into this one.
+    fn place_pins(&mut self) {
+        let at_pin = self.landed.iter().filter_map(|(name, place)| match place {
+            Place::Pin(number) => Some((*number, self.origin(name).filter(|_| self.lock.pins[*number].imported))),
+            Place::Commit(_) => None,
+        });
+        let pins = at_pin.collect();
+        let commits = self.landed.values().filter_map(|place| match place {
+            Place::Commit(commit) => Some(*commit),
+            Place::Pin(_) => None,
+        });
+        let commits: BTreeSet<usize> = commits.collect();
+        self.order.place(commits, &pins);
+    }
+
     /// The oldest commit that introduced `name`.
     fn origin(&self, name: &str) -> Option<usize> {
         let introduced = self.introduced.get(name)?;
-        let is_oldest = |old: &&usize| introduced.iter().all(|new| new == *old || self.ancestry.is_before(**old, *new));
+        let is_oldest = |old: &&usize| introduced.iter().all(|new| new == *old || self.order.is_ancestor(**old, *new));
         introduced.iter().find(is_oldest).or(introduced.first()).copied()
     }
 
@@ -168,14 +195,30 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// That commit, and those that moved the crate: such a commit introduces every file again where it lies now, so that
-    /// a link that is not pinned could not be told from one that was written in it.
+    /// That commit, and those that brought its file here from another place or another history: such a commit
+    /// introduces many files, so that a link that is not pinned could not be told from one that was written in it.
     fn commits_of(&self, name: &str) -> BTreeSet<usize> {
+        let movers = self.introduced.get(name).filter(|_| self.came_from_elsewhere(name));
+        movers.into_iter().flatten().copied().chain(self.commit(name)).collect()
+    }
+
+    fn came_from_elsewhere(&self, name: &str) -> bool {
         let moved = &self.facts.history.moved;
-        let has_moved =
-            !moved.is_empty() && self.pins.get(name).is_some_and(|pin| moved.contains(&(pin.name.clone(), pin.sha1)));
-        let movers = self.introduced.get(name).filter(|_| has_moved).into_iter().flatten().copied();
-        movers.chain(self.commit(name)).collect()
+        self.pins.get(name).is_some_and(|pin| {
+            (pin.imported && self.commit(name).is_none()) || moved.contains(&(pin.name.clone(), pin.sha1))
+        })
+    }
+
+    /// The commit of this history that has the file of a landed link as it landed, where it lies now.
+    fn seen(&self, name: &str) -> Option<Sha1> {
+        let introduced = self.introduced.get(name)?;
+        let own = self.commit(name).filter(|commit| introduced.contains(commit));
+        own.or_else(|| self.origin(name)).map(|commit| self.facts.history.commits[commit].sha1)
+    }
+
+    fn landed_as(&self, name: &str) -> Option<Landed> {
+        let digest = self.facts.history.landed.get(name).map(Content::digest);
+        Some(Landed { sha1: self.sha1(name)?, seen: self.seen(name), digest })
     }
 
     fn named(&self, name: &str) -> Named {
@@ -184,9 +227,7 @@ impl<'a> Case<'a> {
 
     fn is_before(&self, old: &str, new: &str) -> bool {
         match (self.landed.get(old), self.landed.get(new)) {
-            (Some(Place::Commit(old)), Some(Place::Commit(new))) => self.ancestry.is_before(*old, *new),
-            (Some(Place::Pin(old)), Some(Place::Pin(new))) => old < new,
-            (Some(Place::Pin(_)), Some(Place::Commit(_))) => true,
+            (Some(old), Some(new)) => self.order.is_before(*old, *new),
             _ => false,
         }
     }
@@ -198,7 +239,7 @@ impl<'a> Case<'a> {
     /// The listed links in the order of their commits; where that leaves a choice, in the order of the `mod` lines.
     fn in_order(&self) -> Vec<&'a str> {
         let mut ordered = self.listed.clone();
-        ordered.sort_by_key(|name| self.landed.get(name));
+        ordered.sort_by_key(|name| self.landed.get(name).map(|place| self.order.key(*place)));
         if self.is_chain(&ordered) { ordered } else { self.partly_in_order() }
     }
 
@@ -268,7 +309,7 @@ fn unreadable(facts: &Facts) -> Vec<Mistake> {
         mistakes.push(Mistake::Repository { what: what.clone(), help: help.clone() });
     }
     if let Err(error) = &facts.lock {
-        mistakes.push(Mistake::Lock { error: error.clone() });
+        mistakes.push(Mistake::Lock { error: error.clone(), place: facts.written.place.clone() });
     }
     let files = facts.written.unreadable.iter();
     mistakes.extend(files.map(|file| Mistake::Unreadable { file: file.file.clone(), what: file.what.clone() }));
@@ -279,13 +320,30 @@ fn disagreeing_pins(case: &Case<'_>) -> Vec<Mistake> {
     let complete = case.facts.history.reach == Reach::Complete;
     let disagrees = |pin: &&Pin| match case.commit(&pin.name) {
         Some(commit) => case.facts.history.commits[commit].sha1 != pin.sha1,
-        None => complete || case.facts.history.commits.iter().any(|commit| commit.sha1 == pin.sha1),
+        None => (complete && !pin.imported) || case.facts.history.commits.iter().any(|commit| commit.sha1 == pin.sha1),
     };
     let mistake = |pin: &Pin| Mistake::PinDisagrees {
         name: pin.name.clone(),
         pin: pin.sha1,
         found: case.sha1(&pin.name).filter(|found| *found != pin.sha1),
+        is_known: case.facts.history.commits.iter().any(|commit| commit.sha1 == pin.sha1),
     };
+    case.lock.pins.iter().filter(disagrees).map(mistake).collect()
+}
+
+/// Pins whose digest is not that of their commit: somebody wrote into the lock by hand. A link that came from elsewhere
+/// may have been amended on its way.
+fn disagreeing_digests(case: &Case<'_>) -> Vec<Mistake> {
+    if case.lock.digest_version != DIGEST_VERSION {
+        return Vec::new();
+    }
+    let disagrees = |pin: &&Pin| {
+        let is_of_this_pin = case.sha1(&pin.name) == Some(pin.sha1);
+        let may_be_amended = pin.amended.is_some() && case.came_from_elsewhere(&pin.name);
+        let landed = case.facts.history.landed.get(&pin.name).filter(|_| is_of_this_pin && !may_be_amended);
+        landed.is_some_and(|landed| landed.digest() != pin.digest)
+    };
+    let mistake = |pin: &Pin| Mistake::DigestDisagrees { link: case.named(&pin.name), seen: case.seen(&pin.name) };
     case.lock.pins.iter().filter(disagrees).map(mistake).collect()
 }
 
@@ -293,7 +351,7 @@ fn introduced_twice(case: &Case<'_>) -> Vec<Mistake> {
     let unpinned = case.introduced.iter().filter(|(name, _)| !case.pins.contains_key(*name));
     let twice = |(name, commits): (&&str, &Vec<usize>)| {
         let first = case.origin(name)?;
-        let second = *commits.iter().find(|other| **other != first && !case.ancestry.is_before(first, **other))?;
+        let second = *commits.iter().find(|other| **other != first && !case.order.is_ancestor(first, **other))?;
         let sha1 = |commit: usize| case.facts.history.commits[commit].sha1;
         Some(Mistake::IntroducedTwice { name: (*name).to_owned(), first: sha1(first), second: sha1(second) })
     };
@@ -320,9 +378,14 @@ fn shared_commits(case: &Case<'_>) -> Vec<Mistake> {
     let is_shared = |(commit, names): &(usize, Vec<String>)| {
         names.len() > 1 && names.iter().any(|name| case.commit(name) == Some(*commit))
     };
-    let sha1 = |commit: usize| case.facts.history.commits[commit].sha1;
-    let shared = commits.into_iter().filter(is_shared);
-    shared.map(|(commit, names)| Mistake::SharedCommit { sha1: sha1(commit), names }).collect()
+    let mistake = |(commit, names): (usize, Vec<String>)| Mistake::SharedCommit {
+        sha1: case.facts.history.commits[commit].sha1,
+        is_root: case.facts.history.commits[commit].parents.is_empty(),
+        arrived: names.iter().filter(|name| case.commit(name) != Some(commit)).cloned().collect(),
+        place: case.facts.written.place.clone(),
+        names,
+    };
+    commits.into_iter().filter(is_shared).map(mistake).collect()
 }
 
 fn divergences(case: &Case<'_>) -> Vec<Mistake> {
@@ -333,8 +396,9 @@ fn divergences(case: &Case<'_>) -> Vec<Mistake> {
         let earlier = &case.ordered[..index];
         let first = earlier.iter().position(|other| case.diverge(other, link))?;
         let others = earlier.iter().filter(|other| case.diverge(other, link)).map(|other| case.named(other)).collect();
+        let onto = earlier.iter().rfind(|other| case.diverge(other, link)).and_then(|other| case.seen(other));
         let order = case.ordered[first..=index].iter().map(|name| (*name).to_owned()).collect();
-        Some(Mistake::Diverged { link: case.named(link), others, order })
+        Some(Mistake::Diverged { link: case.named(link), others, onto, order })
     };
     case.ordered.iter().enumerate().filter_map(diverged).collect()
 }
@@ -351,25 +415,46 @@ fn deleted(case: &Case<'_>) -> Vec<Mistake> {
     let gone = case.landed.keys().filter(|name| !case.has_file(name));
     let mistake = |name: &&str| Mistake::Deleted {
         link: case.named(name),
+        seen: case.seen(name),
         place: case.facts.written.place.clone(),
         unlisted: !case.mods().any(|listed| listed == *name),
     };
     gone.map(mistake).collect()
 }
 
+/// A landed link says what it landed with, or what its author last amended it to.
 fn edited(case: &Case<'_>) -> Vec<Mistake> {
     let edited = |name: &&str| {
-        let (now, before) = (&case.source(name)?.content, case.facts.history.landed.get(*name));
-        let pinned = case.pins.get(*name).filter(|pin| Some(pin.sha1) == case.sha1(name)).map(|pin| pin.digest);
-        let pinned = pinned.filter(|_| case.lock.digest_version == DIGEST_VERSION);
-        let digest: Digest = pinned.or_else(|| before.map(super::Content::digest))?;
-        (digest != now.digest()).then(|| Mistake::Edited {
+        let source = case.source(name)?;
+        let before = case.facts.history.landed.get(*name);
+        let pin = case.pins.get(*name).filter(|pin| Some(pin.sha1) == case.sha1(name));
+        let pin = pin.filter(|_| case.lock.digest_version == DIGEST_VERSION);
+        let landed = pin.map(|pin| pin.digest).or_else(|| before.map(Content::digest))?;
+        let edit = edit(source, landed, pin.and_then(|pin| pin.amended))?;
+        Some(Mistake::Edited {
             link: case.named(name),
-            changed: before.map(|before| now.changed_since(before)).unwrap_or_default(),
+            edit,
+            changed: before.map(|before| source.content.changed_since(before)).unwrap_or_default(),
+            seen: case.seen(name),
             place: case.facts.written.place.clone(),
         })
     };
     case.landed.keys().filter_map(edited).collect()
+}
+
+/// How a file differs from what it should say: what it landed with, or, where its author says that it is amended, the
+/// last amendment.
+fn edit(source: &Source, landed: Digest, amended: Option<Digest>) -> Option<Edit> {
+    let is_marked = source.migrations.iter().any(|migration| migration.amended.is_some());
+    let amended = amended.filter(|_| is_marked);
+    let is_right = |content: &Content| content.digest() == landed || Some(content.digest()) == amended;
+    match (&source.with_unix_lines, amended) {
+        _ if is_right(&source.content) => None,
+        (Some(content), _) if is_right(content) => Some(Edit::LineEnds),
+        (_, Some(_)) => Some(Edit::AfterAmendment),
+        (_, None) if is_marked => Some(Edit::Amended),
+        _ => Some(Edit::Plain),
+    }
 }
 
 fn shallow(case: &Case<'_>) -> Vec<Mistake> {
@@ -407,6 +492,23 @@ fn files(case: &Case<'_>) -> Vec<Mistake> {
 /// The name of the link in a file of `src/chain`.
 fn stem(file: &str) -> Option<&str> {
     file.strip_prefix("src/chain/")?.strip_suffix(".rs")
+}
+
+/// What the digests, or the order of the `mod` lines, don't see.
+fn escapes(facts: &Facts) -> Vec<Mistake> {
+    let written = &facts.written;
+    let attributes = written
+        .attributes
+        .iter()
+        .map(|(name, attribute)| Mistake::Attribute { name: name.clone(), attribute: attribute.clone() });
+    let directories = written.directories.iter().map(|name| Mistake::Directory { name: name.clone() });
+    let outside = written.files.iter().flat_map(|(file, source)| {
+        source.outside.iter().map(|outside| match outside {
+            Outside::Module(module) => Mistake::OtherFile { file: file.clone(), module: module.clone() },
+            Outside::Include(name) => Mistake::Included { file: file.clone(), macro_name: name.clone() },
+        })
+    });
+    attributes.chain(directories).chain(outside).collect()
 }
 
 fn wrong_file(file: &str, source: &Source) -> Option<Mistake> {

@@ -18,7 +18,7 @@ use crate::system::{Command, CommandError};
 
 /// Which landed links somebody wants to see as they landed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Landed {
+pub(super) enum Landed {
     /// Those that no pin vouches for: a link that is not pinned, or differs from its pin.
     Doubtful,
     /// All of them.
@@ -201,10 +201,14 @@ impl Looking<'_> {
     /// What landed files said.
     fn landed(&self, which: Landed) -> Result<BTreeMap<String, Content>, CommandError> {
         let mut wanted: BTreeMap<&str, Landing<'_>> = BTreeMap::new();
-        let landings: Vec<Landing<'_>> = self.landings().collect();
-        for landing in landings.iter().filter(|landing| self.is_wanted(landing, which)) {
-            wanted.entry(&landing.file.name).or_insert(*landing);
+        for landing in self.landings() {
+            let name = landing.file.name.as_str();
+            let is_pinned = self.pins.get(name).is_some_and(|pin| pin.sha1 == landing.commit);
+            if is_pinned || !wanted.contains_key(name) {
+                wanted.insert(name, landing);
+            }
         }
+        wanted.retain(|name, _| self.is_wanted(name, which));
         let objects = Objects::of(self.repository);
         let differing = wanted.values().filter(|landing| !self.is_unchanged(landing));
         let texts = objects.blobs(differing.map(|landing| landing.file.blob.to_string()))?;
@@ -218,15 +222,15 @@ impl Looking<'_> {
         self.with_assets(&objects, contents)
     }
 
-    fn is_wanted(&self, landing: &Landing<'_>, which: Landed) -> bool {
-        let (now, pin) =
-            (self.sources.written.files.get(&landing.file.name), self.pins.get(landing.file.name.as_str()));
-        match (which, now, pin) {
-            (_, _, Some(pin)) if pin.sha1 != landing.commit => false,
+    fn is_wanted(&self, name: &str, which: Landed) -> bool {
+        match (which, self.sources.written.files.get(name), self.pins.get(name)) {
             (Landed::All, ..) => true,
             (Landed::Doubtful, None, _) => false,
             (Landed::Doubtful, Some(_), None) => true,
-            (Landed::Doubtful, Some(now), Some(pin)) => pin.digest != now.content.digest(),
+            (Landed::Doubtful, Some(now), Some(pin)) => {
+                let digest = now.content.digest();
+                pin.digest != digest && pin.amended != Some(digest)
+            }
         }
     }
 

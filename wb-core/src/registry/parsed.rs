@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::memory;
 use super::repository::Repository;
-use crate::chain::{Content, DIGEST_VERSION, Declared, Digest, Sha1, Source};
+use crate::chain::{Content, DIGEST_VERSION, Declared, Digest, Outside, Sha1, Source};
 use crate::system::files;
 
 const READERS: [&str; 4] = [
@@ -44,6 +44,7 @@ struct Line {
     migrations: Vec<Declared>,
     code: Digest,
     assets: Vec<String>,
+    outside: Vec<Outside>,
 }
 
 impl ParsedFiles {
@@ -94,14 +95,15 @@ fn first_line() -> String {
 }
 
 fn encode(parsed: &Parsed) -> String {
-    let Source { migrations, content } = &parsed.source;
-    let assets = content.assets.keys().cloned().collect();
-    let line = Line { blob: parsed.blob, migrations: migrations.clone(), code: content.code, assets };
+    let Source { migrations, content, outside, with_unix_lines: _ } = parsed.source.clone();
+    let assets = content.assets.into_keys().collect();
+    let line = Line { blob: parsed.blob, migrations, code: content.code, assets, outside };
     serde_json::to_string(&line).unwrap_or_default()
 }
 
 fn decode(line: &str) -> Option<Parsed> {
-    let Line { blob, migrations, code, assets } = serde_json::from_str(line).ok()?;
+    let Line { blob, migrations, code, assets, outside } = serde_json::from_str(line).ok()?;
     let assets = assets.into_iter().map(|name| (name, None)).collect();
-    Some(Parsed { blob, source: Source { migrations, content: Content { code, assets } } })
+    let source = Source { migrations, content: Content { code, assets }, with_unix_lines: None, outside };
+    Some(Parsed { blob, source })
 }

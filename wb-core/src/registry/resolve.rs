@@ -1,11 +1,11 @@
 //! From a crate's directory to its verdict: the one way, for `chain!()` and for `cargo xtask` alike.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::history::{self, Landed};
 use super::repository::Repository;
-use super::sources;
-use crate::chain::{Facts, Link, Lock, Mistake, Reach, Verdict, Written, verify};
+use super::{history, sources};
+use crate::chain::{Facts, Landed, Link, Lock, Mistake, Reach, Verdict, Written, verify};
 use crate::system::files::{self, FileError};
 
 /// A crate's chain, read from its files and from git.
@@ -22,6 +22,8 @@ pub struct Resolved {
     pub written: Written,
     /// How far back history can be seen.
     pub reach: Reach,
+    /// All links that ever landed, by name.
+    pub landed: BTreeMap<String, Landed>,
     /// What `chain.lock` says; an empty lock where there is none, or one that does not parse.
     pub lock: Lock,
 }
@@ -32,27 +34,37 @@ pub struct Resolved {
 /// # Errors
 /// When there is no such directory.
 pub fn resolve(crate_dir: impl AsRef<Path>) -> Result<Resolved, FileError> {
-    resolve_with(crate_dir.as_ref(), Landed::Doubtful)
+    judge(crate_dir.as_ref(), None, history::Landed::Doubtful)
 }
 
-/// As [`resolve`], and compares every pin with what really landed: for whoever trusts no pin.
+/// As [`resolve`], but the lock is not believed: every landed file is read out of history too.
 ///
 /// # Errors
 /// When there is no such directory.
-pub fn resolve_strict(crate_dir: impl AsRef<Path>) -> Result<Resolved, FileError> {
-    resolve_with(crate_dir.as_ref(), Landed::All)
+pub fn resolve_strictly(crate_dir: impl AsRef<Path>) -> Result<Resolved, FileError> {
+    judge(crate_dir.as_ref(), None, history::Landed::All)
 }
 
-fn resolve_with(crate_dir: &Path, landed: Landed) -> Result<Resolved, FileError> {
+/// As [`resolve_strictly`], with other texts in place of `src/chain.rs` and `chain.lock`.
+///
+/// # Errors
+/// When there is no such directory.
+pub fn resolve_as(crate_dir: impl AsRef<Path>, chain: &str, lock: &Lock) -> Result<Resolved, FileError> {
+    judge(crate_dir.as_ref(), Some((chain, lock)), history::Landed::All)
+}
+
+fn judge(crate_dir: &Path, instead: Option<(&str, &Lock)>, landed: history::Landed) -> Result<Resolved, FileError> {
     let crate_dir = files::canonical(crate_dir)?;
     let repository = Repository::around(&crate_dir);
     let known = repository.as_ref().ok().and_then(Option::as_ref);
-    let (mut sources, lock) = (sources::read(&crate_dir, known), sources::lock(&crate_dir));
+    let mut sources = sources::read(&crate_dir, known, instead.map(|(chain, _)| chain));
+    let lock = instead.map_or_else(|| sources::lock(&crate_dir), |(_, lock)| Ok(lock.clone()));
     sources.written.place = known.map(|repository| repository.place.clone()).unwrap_or_default();
     let repository = repository.as_ref().map(Option::as_ref).map_err(Clone::clone);
     let history = history::read(repository, &sources, lock.as_ref().ok(), landed);
     let facts = Facts { written: sources.written, history, lock };
-    let Verdict { links, mistakes } = verify(&facts);
+    let Verdict { links, mistakes, landed } = verify(&facts);
     let Facts { written, history, lock } = facts;
-    Ok(Resolved { crate_dir, links, mistakes, written, reach: history.reach, lock: lock.unwrap_or_default() })
+    let (reach, lock) = (history.reach, lock.unwrap_or_default());
+    Ok(Resolved { crate_dir, links, mistakes, written, reach, landed, lock })
 }

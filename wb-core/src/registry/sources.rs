@@ -4,11 +4,11 @@
 //! what changed since the last one.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::parsed::{Parsed, ParsedFiles};
 use super::repository::Repository;
-use crate::chain::source::{assets_of_file, migrations, mod_lines, roles};
+use crate::chain::source::{assets, migrations, mod_attributes, mod_lines, outside, roles};
 use crate::chain::{Content, Digest, Lock, LockError, Sha1, Source, Unreadable, Written, code_digest};
 use crate::system::files::{self, FileError};
 
@@ -21,11 +21,14 @@ pub(super) struct Sources {
 }
 
 /// Reads `src/chain.rs`, `src/chain/*.rs` and `src/roles.rs` of a crate, with what the last build in its repository knew.
-pub(super) fn read(crate_dir: &Path, repository: Option<&Repository>) -> Sources {
+/// Another text may be read in place of that of `src/chain.rs`.
+pub(super) fn read(crate_dir: &Path, repository: Option<&Repository>, chain: Option<&str>) -> Sources {
     let mut sources = Sources::default();
     let Sources { written, blobs } = &mut sources;
-    let chain = read_file(crate_dir, "src/chain.rs", &mut written.unreadable);
-    written.mods = chain.map(|file| mod_lines(&file)).unwrap_or_default();
+    if let Some(file) = read_chain(crate_dir, chain, &mut written.unreadable) {
+        (written.mods, written.attributes) = (mod_lines(&file), mod_attributes(&file));
+    }
+    written.directories = directories(crate_dir);
     let mut known = ParsedFiles::recall(repository);
     for (name, bytes) in chain_files(crate_dir, &mut written.unreadable) {
         match known.look_up(&bytes, parsed) {
@@ -46,9 +49,9 @@ pub(super) fn read(crate_dir: &Path, repository: Option<&Repository>) -> Sources
 
 /// What a parsed file says; of the assets that it names, the names.
 pub(super) fn source(file: syn::File) -> Source {
-    let (migrations, assets) = (migrations(&file), assets_of_file(&file));
+    let (migrations, assets, outside) = (migrations(&file), assets(&file), outside(&file));
     let assets = assets.into_iter().map(|name| (name, None)).collect();
-    Source { migrations, content: Content { code: code_digest(file), assets } }
+    Source { migrations, content: Content { code: code_digest(file), assets }, with_unix_lines: None, outside }
 }
 
 /// Parses source text, wherever its lines were broken.
@@ -86,11 +89,34 @@ fn blob_id(bytes: &[u8]) -> Sha1 {
 
 fn with_assets(parsed: Parsed, crate_dir: &Path) -> Source {
     let mut source = parsed.source;
+    let mut unix = source.content.clone();
     for (name, digest) in &mut source.content.assets {
         let bytes = files::read_optional(crate_dir.join("assets").join(name)).ok().flatten();
-        *digest = bytes.map(|bytes| Digest::of(&bytes));
+        *digest = bytes.as_deref().map(Digest::of);
+        unix.assets.insert(name.clone(), bytes.map(|bytes| Digest::of(&with_unix_lines(&bytes))));
     }
+    source.with_unix_lines = (unix != source.content).then_some(unix);
     source
+}
+
+fn with_unix_lines(bytes: &[u8]) -> Vec<u8> {
+    let is_kept = |(index, byte): &(usize, &u8)| **byte != b'\r' || bytes.get(index + 1) != Some(&b'\n');
+    bytes.iter().enumerate().filter(is_kept).map(|(_, byte)| *byte).collect()
+}
+
+fn read_chain(crate_dir: &Path, text: Option<&str>, unreadable: &mut Vec<Unreadable>) -> Option<syn::File> {
+    const CHAIN: &str = "src/chain.rs";
+    let Some(text) = text else { return read_file(crate_dir, CHAIN, unreadable) };
+    parse(text.as_bytes()).map_err(|what| unreadable.push(Unreadable { file: CHAIN.to_owned(), what })).ok()
+}
+
+/// Directories that an editor or a tool keeps for itself are no part of the chain.
+fn directories(crate_dir: &Path) -> Vec<String> {
+    let paths = files::list(crate_dir.join("src/chain")).unwrap_or_default();
+    let is_directory = |path: &&PathBuf| files::list(path).is_ok();
+    let names = paths.iter().filter(|path| path.extension().is_none()).filter(is_directory);
+    let names = names.filter_map(|path| path.file_name()?.to_str());
+    names.filter(|name| !name.starts_with('.')).map(str::to_owned).collect()
 }
 
 fn chain_files(crate_dir: &Path, unreadable: &mut Vec<Unreadable>) -> BTreeMap<String, Vec<u8>> {

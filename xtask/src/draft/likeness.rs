@@ -8,7 +8,7 @@ use std::ops::Range;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Item, ItemFn, LitStr, MetaList};
-use wb_core::chain::source::assets_of_file;
+use wb_core::chain::source::assets;
 
 /// The text of a new migration that is like another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Likeness {
             arguments(&text, attribute, role),
             documentation(&text, function, origin),
         ];
-        Ok(Self { text: edited(&text, edits), role: role.map_or(kept, str::to_owned), assets: assets_of_file(&file) })
+        Ok(Self { text: edited(&text, edits), role: role.map_or(kept, str::to_owned), assets: assets(&file) })
     }
 }
 
