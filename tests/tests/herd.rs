@@ -19,7 +19,7 @@ const OTHER_DIGEST: &str = "ffb0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495
 type Act = fn(&Context<'_>) -> anyhow::Result<()>;
 
 const fn migration(name: &'static str, role: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
-    Migration { name, role, sha1, digest: DIGEST, index, wait: None, run }
+    Migration { name, role, sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(run) }
 }
 
 /// Adds a word to the host's file `written`.

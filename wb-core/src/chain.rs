@@ -6,6 +6,7 @@
 //! `cargo xtask check` alike. A runner's start checks only that what is compiled in is a [`Chain`].
 
 mod ancestry;
+mod baseline;
 mod content;
 #[cfg(feature = "history")]
 mod digest;
@@ -23,6 +24,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use baseline::{NoRange, Replaces, WrongBaseline, replaced};
 pub use content::{Content, DIGEST_VERSION};
 #[cfg(feature = "history")]
 pub use digest::code_digest;

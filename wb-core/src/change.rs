@@ -37,6 +37,9 @@ pub struct Manifest {
     /// The runners by target triple.
     #[serde(default)]
     pub runners: BTreeMap<String, Runner>,
+    /// The runners that still have the code of links whose code is gone, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub full_runners: Vec<FullRunners>,
     /// The admitted and the expected hosts by name.
     #[serde(default)]
     pub hosts: BTreeMap<String, HostManifest>,
@@ -85,6 +88,13 @@ impl Manifest {
     #[must_use]
     pub fn target_link(&self) -> Option<&Link> {
         self.target.and_then(|target| self.chain.get(target))
+    }
+
+    /// The last runner for a platform that had the code of a link.
+    #[must_use]
+    pub fn full_runner(&self, link: Sha1, platform: &str) -> Option<&Runner> {
+        let full = self.full_runners.iter().rfind(|full| full.links.contains(&link))?;
+        full.runners.get(platform)
     }
 
     /// The names of the admitted hosts that have `role`.
@@ -193,6 +203,16 @@ pub struct Runner {
     pub commit: Sha1,
     /// The ref that the commit is fetched by.
     pub reference: String,
+}
+
+/// The last runners that had the code of some links. A host that began what a baseline replaces ends it with them; their
+/// refs are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FullRunners {
+    /// The links, which no later runner has.
+    pub links: BTreeSet<Sha1>,
+    /// The runners by target triple.
+    pub runners: BTreeMap<String, Runner>,
 }
 
 /// A host in the manifest.

@@ -10,7 +10,7 @@ mod operation;
 use std::cell::RefCell;
 
 pub use debt::{Debt, DebtAction, DebtError, Debts, MemoryDebts};
-pub use definition::{MaxOut, Migration, Role, Spec, StaticWait};
+pub use definition::{Code, MaxOut, Migration, Role, Spec, StaticWait};
 pub use inventory;
 pub use operation::{Operation, Outcome};
 

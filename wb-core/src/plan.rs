@@ -1,13 +1,15 @@
 //! The planner: from what is known to what one host does next. It touches nothing, and the executor makes no choices.
 
+mod course;
 #[cfg(test)]
 mod tests;
 mod wait;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+pub use course::{Course, Wanted};
 pub use wait::{Lag, Stop, Wait};
 
 use crate::chain::{Chain, Digest, Link, Sha1};
@@ -24,6 +26,8 @@ pub struct Situation<'a> {
     pub uuid: Uuid,
     /// The last link that it completed or passed over.
     pub state: Option<Sha1>,
+    /// The links that it has begun to run, most of them done. What it passed over is none of them.
+    pub begun: &'a BTreeSet<Sha1>,
     /// Whether it has rejoined at least once.
     pub in_service: bool,
     /// The chain that is compiled into the runner.
@@ -39,7 +43,7 @@ pub struct Situation<'a> {
 pub enum Plan {
     /// Nothing.
     UpToDate,
-    /// Move the state over links of other roles.
+    /// Move the state over links of other roles, and over those that a baseline stands for.
     PassOver(Vec<Link>),
     /// Claim a place in the pools of these roles (none for a host never in service), leave, run all up to and with
     /// `until`, rejoin.
@@ -102,11 +106,12 @@ fn legs(situation: &Situation<'_>) -> Result<Plan, NotNow> {
     if todo.is_empty() {
         return Ok(if situation.in_service { Plan::UpToDate } else { Plan::EnterService });
     }
-    let passed: Vec<Link> = todo.iter().take_while(|link| !host.roles.contains(&link.role)).cloned().collect();
+    let course = Course::new(manifest, host, situation.begun);
+    let passed: Vec<Link> = todo.iter().take_while(|link| !course.runs(link)).cloned().collect();
     if !passed.is_empty() {
         return Ok(Plan::PassOver(passed));
     }
-    let until = last_of_leg(situation, manifest, name, host, todo)?;
+    let until = last_of_leg(situation, manifest, name, &course, todo)?;
     let claim = if situation.in_service { claims(situation, manifest, host)? } else { Vec::new() };
     Ok(Plan::Leg { claim, until })
 }
@@ -124,14 +129,14 @@ fn last_of_leg(
     situation: &Situation<'_>,
     manifest: &Manifest,
     name: &str,
-    host: &HostManifest,
+    course: &Course<'_>,
     todo: &[Link],
 ) -> Result<Link, NotNow> {
     let mut last: Option<&Link> = None;
     for link in todo {
-        let obstacle = match host.roles.contains(&link.role) {
+        let obstacle = match course.runs(link) {
             true => obstacle(situation, manifest, name, link),
-            false => not_compiled(situation.compiled, link),
+            false => not_compiled(situation.compiled, link, |_| true),
         };
         match (obstacle, last) {
             (None, _) => last = Some(link),
@@ -147,7 +152,8 @@ fn obstacle(situation: &Situation<'_>, manifest: &Manifest, name: &str, link: &L
     if !lagging.is_empty() {
         return Some(Wait::Others { link: link.clone(), lagging });
     }
-    failed_elsewhere(situation, name, link).or_else(|| not_compiled(situation.compiled, link))
+    failed_elsewhere(situation, name, link)
+        .or_else(|| not_compiled(situation.compiled, link, |compiled| !compiled.gone))
 }
 
 /// One host that failed at a link keeps all others from it, until its digest changes.
@@ -160,8 +166,8 @@ fn failed_elsewhere(situation: &Situation<'_>, name: &str, link: &Link) -> Optio
     Some(Wait::FailedElsewhere { host: host.0.clone(), link: link.clone() })
 }
 
-fn not_compiled(compiled: &Chain, wanted: &Link) -> Option<Wait> {
-    let compiled = compiled.get(wanted.sha1).is_some_and(|link| link.digest == wanted.digest);
+fn not_compiled(compiled: &Chain, wanted: &Link, is_enough: impl Fn(&Link) -> bool) -> Option<Wait> {
+    let compiled = compiled.get(wanted.sha1).is_some_and(|link| link.digest == wanted.digest && is_enough(link));
     (!compiled).then(|| Wait::Runner { link: wanted.clone() })
 }
 

@@ -14,6 +14,7 @@ use wb_core::chain::{Link, Mistake};
 use wb_core::registry::{Resolved, resolve};
 use wb_core::system::{environment, files};
 
+use crate::baseline;
 use crate::migration::constant;
 use crate::runner::takes_nothing;
 
@@ -140,11 +141,19 @@ fn judge(function: &str, texts: &BTreeMap<String, String>) -> TokenStream {
 fn register(index: usize, link: &Link) -> TokenStream {
     let module = ident(&link.name);
     let constant = constant(&module);
+    let said = if link.gone { baseline::gone(link) } else { quote!(#module::#constant) };
+    let replaces = baseline::replaces(link);
     let sha1 = if link.is_draft() { String::new() } else { link.sha1.to_string() };
     let digest = link.digest.to_string();
     quote! {
         ::wb_stdlib::__private::inventory::submit! {
-            ::wb_stdlib::__private::Migration { sha1: #sha1, digest: #digest, index: #index, ..#module::#constant }
+            ::wb_stdlib::__private::Migration {
+                sha1: #sha1,
+                digest: #digest,
+                index: #index,
+                replaces: #replaces,
+                ..#said
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! of what was said), check (all errors at once, each at the guilty tokens), expand (`quote!`). A macro never panics, and
 //! still emits the user's item beside its errors, so that one mistake is one error. Only `chain!()` reads git.
 
+mod baseline;
 mod chain;
 mod migration;
 mod reusable;
@@ -19,6 +20,12 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn migration(args: TokenStream, item: TokenStream) -> TokenStream {
     migration::expand(args.into(), item.into()).into()
+}
+
+/// Declares a migration that stands for earlier ones.
+#[proc_macro_attribute]
+pub fn baseline(args: TokenStream, item: TokenStream) -> TokenStream {
+    baseline::expand(args.into(), item.into()).into()
 }
 
 /// Declares a role.

@@ -17,14 +17,24 @@ const SHAPE: Shape = Shape { what: "a migration", host: "Host" };
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = errors.check(syn::parse2::<MigrationArgs>(args));
+    declare(&SHAPE, args.as_ref(), errors, item)
+}
+
+/// Declares the link that a function of this shape is.
+pub(crate) fn declare(
+    shape: &Shape,
+    args: Option<&MigrationArgs>,
+    mut errors: Errors,
+    item: TokenStream,
+) -> TokenStream {
     let Some(function) = errors.check(syn::parse2::<ItemFn>(item.clone())) else {
         return beside(errors, item);
     };
-    SHAPE.check(&function.sig, &mut errors);
+    shape.check(&function.sig, &mut errors);
     match errors.none() {
-        Ok(()) => expand_function(args.as_ref(), &function, true),
+        Ok(()) => expand_function(args, &function, true),
         Err(error) => {
-            let (error, expanded) = (error.to_compile_error(), expand_function(args.as_ref(), &function, false));
+            let (error, expanded) = (error.to_compile_error(), expand_function(args, &function, false));
             quote!(#error #expanded)
         }
     }
@@ -74,7 +84,8 @@ fn expand_function(args: Option<&MigrationArgs>, function: &ItemFn, is_sound: bo
             name: #name,
             role: #role,
             wait: #wait,
-            run: #run,
+            replaces: ::core::option::Option::None,
+            run: ::core::option::Option::Some(#run),
             sha1: "",
             digest: "",
             index: 0,

@@ -56,7 +56,7 @@ mod template;
 
 pub use host::{Host, View};
 pub use look::Look;
-pub use macros::{asset, chain, migration, reusable, role, runner, spec, template};
+pub use macros::{asset, baseline, chain, migration, reusable, role, runner, spec, template};
 pub use requirement::Unmet;
 pub use role::Role;
 pub use template::Template;

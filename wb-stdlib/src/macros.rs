@@ -30,6 +30,31 @@
 /// ```
 pub use wb_macros::migration;
 
+/// Declares a baseline: a migration that stands for earlier ones of its role. New hosts of the role start here, and pass
+/// over what it replaces; a host that has begun any of that runs it to its end, and passes the baseline over.
+///
+/// `replaces` names the first and the last migration that it stands for, by the sha1s of their commits; the last must be
+/// the last one of the role before the baseline. `cargo xtask baseline NAME --role ROLE` writes all of it, and marks the
+/// replaced links in `chain.lock`: their files may go, and their names and places stay.
+///
+/// ```
+/// # mod chain {
+/// # pub(crate) const fn __wb_link(_: &str) {}
+/// # pub(crate) const fn __wb_role(_: &str) {}
+/// # mod web_as_of_june {
+/// use wb_stdlib::prelude::*;
+///
+/// /// A web server as it is after all that June brought.
+/// #[baseline(role = "web", replaces = "a1b2c3d..9f8e7d6")]
+/// fn web_as_of_june(host: &Host) -> Result<()> {
+///     host.packages(["nginx", "certbot"]).installed()?;
+///     Ok(())
+/// }
+/// # }
+/// # }
+/// ```
+pub use wb_macros::baseline;
+
 /// Declares a check that is true after the migration in whose file it stands. It runs after the migration, in tests
 /// and in production, and it can look, not act. See [`migration`] for one.
 pub use wb_macros::spec;

@@ -3,5 +3,5 @@
 pub use anyhow::{Context as _, Result, bail, ensure};
 
 pub use crate::{
-    Host, Look, Outcome, Role, View, asset, chain, migration, require, reusable, role, runner, spec, template,
+    Host, Look, Outcome, Role, View, asset, baseline, chain, migration, require, reusable, role, runner, spec, template,
 };

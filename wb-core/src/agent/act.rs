@@ -8,7 +8,7 @@ use super::{Agent, AgentError, Ran, incarnation};
 use crate::chain::{Link, Sha1};
 use crate::change::HostManifest;
 use crate::context::{HerdView, Role};
-use crate::plan::{Plan, Situation, plan, still_failed};
+use crate::plan::{Course, Plan, Situation, plan, still_failed};
 use crate::pool::Pool;
 use crate::report::{Doing, Failure};
 
@@ -119,6 +119,7 @@ impl Agent<'_> {
             manifest: self.change.as_ref().map(|change| &change.manifest),
             uuid: self.config.uuid,
             state: record.state(),
+            begun: &record.begun(),
             in_service: record.in_service,
             compiled: self.catalog.chain(),
             reports: &reports,
@@ -129,8 +130,9 @@ impl Agent<'_> {
     /// A host never in service claims nothing, but of two machines with one identity only one may begin: the one that
     /// writes the report.
     fn begin_new(&mut self, until: &Link) -> Result<Step, AgentError> {
-        let ahead = self.catalog.chain().after(self.store.record().state()).unwrap_or_default();
-        let first = ahead.first().unwrap_or(until).name.clone();
+        let state = self.store.record().state();
+        let first = self.on_course(|course| course.next(state).cloned()).flatten();
+        let first = first.unwrap_or_else(|| until.clone()).name;
         self.publish(&Doing::Running { link: first })?;
         self.store.happened(Event::LegPlanned(Leg { until: until.sha1, held: None }))?;
         Ok(Step::Moved)
@@ -216,7 +218,7 @@ impl Agent<'_> {
             return Ok(if leg.held.is_some() { Step::Moved } else { Step::Rest(Rest::Again) });
         }
         let link = chain.links()[here.map_or(0, |here| here + 1)].clone();
-        match self.has_role(&link.role) {
+        match self.on_course(|course| course.runs(&link)).unwrap_or_default() {
             true => {
                 self.store.happened(Event::LinkStarts(link.sha1))?;
                 self.publish_progress(&link);
@@ -319,8 +321,10 @@ impl Agent<'_> {
         self.change.as_ref().map(|change| change.manifest.view(name)).unwrap_or_default()
     }
 
-    fn has_role(&self, role: &str) -> bool {
-        self.host().is_some_and(|(_, host)| host.roles.contains(role))
+    /// What this host does with the links before it, where it is part of the herd.
+    pub(super) fn on_course<T>(&self, ask: impl FnOnce(&Course<'_>) -> T) -> Option<T> {
+        let (change, (_, host)) = self.change.as_ref().zip(self.host())?;
+        Some(ask(&Course::new(&change.manifest, host, &self.store.record().begun())))
     }
 
     pub(super) fn now(&self) -> u64 {

@@ -41,17 +41,16 @@ impl fmt::Display for Preview {
     }
 }
 
-/// The links of this host's roles that it has before it, each in plan mode.
+/// The links that this host has before it and runs, each in plan mode.
 #[must_use]
 pub fn links(agent: &Agent<'_>, catalog: &Catalog, system: &System) -> Vec<Preview> {
     let herd = agent.view();
     let state = agent.record().state();
-    let roles = roles(agent);
-    let ahead = catalog.chain().after(state).unwrap_or_default();
-    let mine = ahead.iter().filter(|link| roles.contains(&link.role));
+    let ahead = catalog.chain().after(state).unwrap_or_default().iter();
+    let mine = agent.on_course(|course| ahead.filter(|link| course.runs(link)).collect::<Vec<_>>()).unwrap_or_default();
     // What an interrupted run owes is paid by the first link.
     let mut owed = agent.record().debts;
-    mine.map(|link: &Link| preview_link(catalog, link, system, &herd, std::mem::take(&mut owed))).collect()
+    mine.into_iter().map(|link: &Link| preview_link(catalog, link, system, &herd, std::mem::take(&mut owed))).collect()
 }
 
 /// The roles of this host, as the newest accepted change has them.

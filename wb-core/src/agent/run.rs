@@ -22,9 +22,9 @@ pub struct Run {
 #[must_use]
 pub fn run_link(catalog: &Catalog, link: &Link, system: &System, herd: &HerdView, debts: &dyn Debts) -> Run {
     let context = Context::new(system, Mode::Apply, herd, debts);
-    let result = match catalog.migration(link.sha1) {
+    let result = match catalog.code(link.sha1) {
         None => Err("it is not in this runner".to_owned()),
-        Some(migration) => guarded(&context, migration.run).and_then(|()| specs(catalog, link, &context)),
+        Some(code) => guarded(&context, code).and_then(|()| specs(catalog, link, &context)),
     };
     Run { operations: context.operations(), result }
 }
@@ -39,9 +39,9 @@ pub(super) fn preview_link(
 ) -> Preview {
     let debts = MemoryDebts::new(owed);
     let context = Context::new(system, Mode::Plan, herd, &debts);
-    let ends = match catalog.migration(link.sha1) {
+    let ends = match catalog.code(link.sha1) {
         None => Some("it is not in this runner".to_owned()),
-        Some(migration) => guarded(&context, migration.run).err(),
+        Some(code) => guarded(&context, code).err(),
     };
     Preview { name: link.name.clone(), sha1: link.sha1, operations: context.operations(), ends }
 }

@@ -2,6 +2,7 @@
 //! holds: a change that could not be written did not happen.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ pub struct Record {
     /// Every link so far, oldest first.
     #[serde(default)]
     pub links: Vec<LinkRecord>,
+    /// The link that was started last.
+    #[serde(default)]
+    pub started: Option<Sha1>,
     /// Whether the host has rejoined at least once.
     #[serde(default)]
     pub in_service: bool,
@@ -58,7 +62,7 @@ pub struct LinkRecord {
 pub enum How {
     /// It was run, and its specs passed.
     Done,
-    /// It is of another role.
+    /// It is of another role, or a baseline stands for it, or it is a baseline that this host has no need of.
     PassedOver,
 }
 
@@ -93,6 +97,13 @@ impl Record {
     #[must_use]
     pub fn state(&self) -> Option<Sha1> {
         self.links.last().map(|link| link.sha1)
+    }
+
+    /// The links that were begun: done, or started at least.
+    #[must_use]
+    pub fn begun(&self) -> BTreeSet<Sha1> {
+        let done = self.links.iter().filter(|link| link.how == How::Done).map(|link| link.sha1);
+        done.chain(self.started).collect()
     }
 
     fn add(&mut self, link: &Link, how: How, time: u64) {
@@ -164,6 +175,9 @@ impl Store {
     /// When it can't happen here, or can't be written; then nothing has changed.
     pub fn happened(&self, event: Event) -> Result<(), StoreError> {
         self.try_update(|record| {
+            if let Event::LinkStarts(link) = event {
+                record.started = Some(link);
+            }
             record.phase = record.phase.next(event)?;
             Ok(())
         })
@@ -181,7 +195,7 @@ impl Store {
         })
     }
 
-    /// Links of other roles were passed over.
+    /// Links were passed over.
     ///
     /// # Errors
     /// When it can't be written; then nothing has changed.
@@ -280,6 +294,21 @@ mod tests {
         let store = Store::open(&dir.path().join("record.json")).unwrap();
         assert!(store.done(&link(1), 5).is_err());
         assert_eq!(store.record(), Record::default());
+    }
+
+    #[test]
+    fn what_was_started_was_begun_and_what_was_passed_over_was_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("record.json")).unwrap();
+        store.passed_over(&[link(1)], 5).unwrap();
+        let sha1 = |n| Sha1::from_bytes([n; 20]);
+        store.happened(Event::LegPlanned(super::super::phase::Leg { until: sha1(3), held: None })).unwrap();
+        for n in [2, 3] {
+            store.happened(Event::LinkStarts(sha1(n))).unwrap();
+            store.done(&link(n), 6).unwrap();
+        }
+        store.happened(Event::LinkStarts(sha1(4))).unwrap();
+        assert_eq!(store.record().begun(), [sha1(2), sha1(3), sha1(4)].into());
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! Taking over a new runner, between legs only: fetched, its sha256 compared with the signed one, tried as a child,
 //! then put in place by an atomic rename. The old one is kept.
+//!
+//! It is the newest one, as a rule. A host that is amid links whose code is gone ends these with the last runner that has
+//! it, and takes the newest one over then.
 
 use super::phase::Phase;
 use super::{Agent, AgentError};
 use crate::chain::{Chain, Digest, Sha1};
 use crate::change::{Manifest, Runner};
+use crate::plan::{Course, Wanted};
 use crate::runner::platform;
 use crate::system::{Command, files};
 
@@ -12,14 +16,14 @@ use crate::system::{Command, files};
 pub const RUNNER_FILE: &str = "wildebeest";
 
 impl Agent<'_> {
-    /// Installs the runner that the newest change names. True when there is a new one to run.
+    /// Installs the runner that the newest change names for this host. True when there is a new one to run.
     pub(super) fn upgrade(&mut self) -> Result<bool, AgentError> {
         let Some(change) = &self.change else { return Ok(false) };
         let manifest = change.manifest.clone();
-        let wanted = manifest.runners.get(&platform()).filter(|runner| runner.sha256 != self.runner);
+        let wanted = self.wanted_runner(&manifest).filter(|wanted| wanted.runner().sha256 != self.runner);
         let Some(wanted) = wanted.filter(|_| self.may_upgrade()) else { return Ok(false) };
-        match self.fetch_runner(wanted)? {
-            Ok(bytes) => self.install(&bytes, &manifest),
+        match self.fetch_runner(wanted.runner())? {
+            Ok(bytes) => self.install(&bytes, &manifest, wanted),
             Err(why) => {
                 self.distrust = Some(why);
                 Ok(false)
@@ -27,10 +31,21 @@ impl Agent<'_> {
         }
     }
 
-    /// A link that this runner has not was started by another one, and only another one can end it.
+    /// A machine that is not part of the herd, or diverged, runs nothing: the newest runner says so.
+    fn wanted_runner<'m>(&self, manifest: &'m Manifest) -> Option<Wanted<'m>> {
+        let (record, platform) = (self.store.record(), platform());
+        match manifest.host_of(self.config.uuid) {
+            Some((_, host)) => {
+                Wanted::of(manifest, &platform, &Course::new(manifest, host, &record.begun()), record.state())
+            }
+            None => manifest.runners.get(&platform).map(Wanted::Newest),
+        }
+    }
+
+    /// A link whose code this runner has not was started by another one, and only another one can end it.
     fn may_upgrade(&self) -> bool {
         let phase = self.store.record().phase;
-        let foreign = matches!(&phase, Phase::Running { link, .. } if self.catalog.chain().get(*link).is_none());
+        let foreign = matches!(&phase, Phase::Running { link, .. } if self.catalog.code(*link).is_none());
         self.distrust.is_none() && (phase.may_upgrade() || foreign)
     }
 
@@ -63,11 +78,11 @@ impl Agent<'_> {
         objects.file(&objects.read(commit).ok()?, RUNNER_FILE).ok()?
     }
 
-    fn install(&mut self, bytes: &[u8], manifest: &Manifest) -> Result<bool, AgentError> {
+    fn install(&mut self, bytes: &[u8], manifest: &Manifest, wanted: Wanted<'_>) -> Result<bool, AgentError> {
         let path = self.config.runner.clone();
         let new = path.with_extension("new");
         files::write(&new, bytes, 0o755)?;
-        if let Err(why) = self.try_runner(&new, manifest) {
+        if let Err(why) = self.try_runner(&new, manifest, wanted) {
             files::remove(&new)?;
             self.distrust = Some(why);
             return Ok(false);
@@ -80,15 +95,15 @@ impl Agent<'_> {
         Ok(true)
     }
 
-    /// The new runner must have the signed chain and understand this host's record.
-    fn try_runner(&self, path: &std::path::Path, manifest: &Manifest) -> Result<(), String> {
+    /// The new runner must have the chain that it is wanted for, and understand this host's record.
+    fn try_runner(&self, path: &std::path::Path, manifest: &Manifest, wanted: Wanted<'_>) -> Result<(), String> {
         let check = Command::new(path).arg("self-check").arg("--record").arg(self.home.record());
         let timeout = std::time::Duration::from_secs(60);
         let said =
             check.timeout(timeout).read().map_err(|error| format!("the new runner fails its self-check: {error}"))?;
         let chain: Chain =
             serde_json::from_str(&said).map_err(|_| "the new runner's self-check says nonsense".to_owned())?;
-        match chain == manifest.chain {
+        match wanted.fits(manifest, &chain) {
             true => Ok(()),
             false => Err("the new runner has another chain than its change".to_owned()),
         }

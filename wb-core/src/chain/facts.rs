@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Lock, LockError, Sha1, Wait};
+use super::{Content, Lock, LockError, Replaces, Sha1, Wait};
 
 /// All that [`super::verify`] looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub enum Outside {
     Include(String),
 }
 
-/// A function with `#[migration]`.
+/// A function with `#[migration]` or `#[baseline]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Declared {
     /// The name of the function.
@@ -69,6 +69,8 @@ pub struct Declared {
     pub wait: Option<Wait>,
     /// Why it was edited after it landed, where its author says so.
     pub amended: Option<String>,
+    /// The links that it stands for, where it is a baseline.
+    pub replaces: Option<Replaces>,
 }
 
 /// A file that can't be read or parsed.

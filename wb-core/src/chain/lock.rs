@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{DIGEST_VERSION, Digest, Link, Sha1, Wait};
+use super::{DIGEST_VERSION, Digest, Link, Range, Sha1, Wait};
 
 const VERSION: u32 = 1;
 
@@ -57,6 +57,9 @@ pub struct Gone {
     /// The role that it waited for, where it waited.
     #[serde(default)]
     pub wait: Option<String>,
+    /// What it stood for itself, where it was a baseline.
+    #[serde(default)]
+    pub replaces: Option<Range>,
 }
 
 impl Pin {
@@ -74,6 +77,11 @@ impl Pin {
 }
 
 impl Gone {
+    fn of(link: &Link) -> Self {
+        let wait = link.wait.as_ref().map(|Wait::All { role }| role.clone());
+        Self { role: link.role.clone(), wait, replaces: link.replaces }
+    }
+
     /// What it waited for.
     #[must_use]
     pub fn wait(&self) -> Option<Wait> {
@@ -125,11 +133,21 @@ impl Lock {
     pub fn pinning(&self, links: &[Link]) -> Self {
         let known = self.by_name();
         let pin = |link: &Link| match known.get(link.name.as_str()) {
-            Some(pin) if pin.sha1 == link.sha1 && self.digest_version == DIGEST_VERSION => (*pin).clone(),
+            Some(pin) if pin.sha1 == link.sha1 && (self.digest_version == DIGEST_VERSION || link.gone) => {
+                (*pin).clone()
+            }
             _ => Pin::new(&link.name, link.sha1, link.digest),
         };
         let landed = links.iter().filter(|link| !link.is_draft());
         Self { digest_version: DIGEST_VERSION, pins: landed.map(pin).collect() }
+    }
+
+    /// This lock with these links marked, which a baseline stands for: their files may go.
+    #[must_use]
+    pub fn letting_go(&self, links: &[Link]) -> Self {
+        let gone = |pin: &Pin| links.iter().find(|link| link.sha1 == pin.sha1).map(Gone::of);
+        let pins = self.pins.iter().map(|pin| Pin { gone: gone(pin).or_else(|| pin.gone.clone()), ..pin.clone() });
+        Self { pins: pins.collect(), ..self.clone() }
     }
 
     /// The pins by the names of their links.
@@ -157,8 +175,20 @@ impl fmt::Display for Pin {
             writeln!(f, "imported = true")?;
         }
         match &self.gone {
-            Some(Gone { role, wait: Some(wait) }) => writeln!(f, "gone = {{ role = \"{role}\", wait = \"{wait}\" }}"),
-            Some(Gone { role, wait: None }) => writeln!(f, "gone = {{ role = \"{role}\" }}"),
+            Some(gone) => writeln!(f, "gone = {{ {gone} }}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "role = \"{}\"", self.role)?;
+        if let Some(wait) = &self.wait {
+            write!(f, ", wait = \"{wait}\"")?;
+        }
+        match self.replaces {
+            Some(Range { from, to }) => write!(f, ", replaces = {{ from = \"{from}\", to = \"{to}\" }}"),
             None => Ok(()),
         }
     }
@@ -259,6 +289,18 @@ mod tests {
         assert_eq!(marked().pinning(&[amended, link("install_nginx", 2)]), marked());
     }
 
+    #[test]
+    fn what_a_baseline_stands_for_is_marked_for_good() {
+        let sha1 = |n| Sha1::from_bytes([n; 20]);
+        let mut links = [link("base_packages", 1), link("install_nginx", 2)];
+        links[0].wait = Some(Wait::All { role: "database".into() });
+        links[1].replaces = Some(Range { from: sha1(1), to: sha1(1) });
+        let marked = lock().letting_go(&links[1..]).letting_go(&links[..1]);
+        assert_eq!(marked.pins[0].gone.as_ref().unwrap().wait(), links[0].wait);
+        assert_eq!(marked.pins[1].gone.as_ref().unwrap().replaces, links[1].replaces);
+        assert_eq!(Lock::parse(&marked.to_string()).unwrap(), marked);
+    }
+
     fn link(name: &str, n: u8) -> Link {
         Link::new(name, Sha1::from_bytes([n; 20]), "web", Digest::of(&[n]))
     }
@@ -267,7 +309,7 @@ mod tests {
         let mut lock = lock();
         lock.pins[0].amended = Some(Digest::of(&[7]));
         lock.pins[0].imported = true;
-        lock.pins[0].gone = Some(Gone { role: "web".into(), wait: Some("database".into()) });
+        lock.pins[0].gone = Some(Gone { role: "web".into(), wait: Some("database".into()), replaces: None });
         lock
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{LockError, Sha1, nearest};
+use super::{LockError, Sha1, WrongBaseline, nearest};
 
 /// A link as messages name it: `` `install_nginx` (a1b2c3d) ``.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -226,6 +226,20 @@ pub enum Mistake {
         /// The macro.
         macro_name: String,
     },
+    /// A baseline says wrongly what it stands for.
+    #[error("the baseline {link} says wrongly what it replaces: {wrong}")]
+    Baseline {
+        /// The baseline.
+        link: Named,
+        /// What is wrong.
+        wrong: WrongBaseline,
+    },
+    /// The file of a link that a baseline stands for is gone, and its `mod` line is not.
+    #[error("src/chain.rs names {link}, whose file may be gone, since a baseline stands for it")]
+    StillListed {
+        /// The link.
+        link: Named,
+    },
     /// The lock does not parse.
     #[error("chain.lock can't be read: {error}")]
     Lock {
@@ -271,9 +285,10 @@ impl Mistake {
     #[must_use]
     pub fn link(&self) -> Option<&str> {
         match self {
-            Self::Diverged { link, .. } | Self::Edited { link, .. } | Self::DigestDisagrees { link, .. } => {
-                Some(&link.name)
-            }
+            Self::Diverged { link, .. }
+            | Self::Edited { link, .. }
+            | Self::DigestDisagrees { link, .. }
+            | Self::Baseline { link, .. } => Some(&link.name),
             Self::SharedCommit { names, .. } | Self::SeveralDrafts { names } => names.last().map(String::as_str),
             Self::NoMigration { file }
             | Self::SeveralMigrations { file, .. }
@@ -342,6 +357,10 @@ impl Mistake {
                 format!(
                     "`cargo xtask rechain` writes the digest of {commit}; if the migration was edited, the build then says so"
                 )
+            }
+            Self::Baseline { wrong, .. } => wrong.help(),
+            Self::StillListed { link } => {
+                format!("remove the line `mod {};` from src/chain.rs", link.name)
             }
             Self::Attribute { name, .. } => format!(
                 "write `mod {name};` alone; which hosts run a migration is said by its role, or by `if` in the migration"
@@ -618,6 +637,11 @@ mod tests {
             Mistake::Directory { name: "shared".into() },
             Mistake::OtherFile { file: name(), module: "inner".into() },
             Mistake::Included { file: name(), macro_name: "include_str".into() },
+            Mistake::Baseline {
+                link: named("install_web", 0),
+                wrong: WrongBaseline::LeavesOut { from: named("install_nginx", 1), link: named("tune_nginx", 2) },
+            },
+            Mistake::StillListed { link: named("install_nginx", 1) },
             Mistake::Lock {
                 error: LockError { line: 7, column: 1, what: "unknown field `nam`".into() },
                 place: place(),

@@ -11,7 +11,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, LitStr, Token};
 
-use super::{Declared, Outside, Wait};
+use super::{Declared, Outside, Replaces, Wait};
 
 /// The modules that `chain.rs` declares, in its order. Modules with a body are its own affair.
 #[must_use]
@@ -23,29 +23,38 @@ pub fn mod_lines(file: &syn::File) -> Vec<String> {
     declared.collect()
 }
 
-/// The functions with `#[migration]`.
+/// The functions with `#[migration]` or `#[baseline]`.
 #[must_use]
 pub fn migrations(file: &syn::File) -> Vec<Declared> {
     let declared = file.items.iter().filter_map(|item| match item {
         Item::Fn(function) => {
-            let attribute = function.attrs.iter().find(|attribute| is_named(attribute, "migration"))?;
-            Some(declared(function.sig.ident.unraw().to_string(), attribute))
+            let name = function.sig.ident.unraw().to_string();
+            function.attrs.iter().find_map(|attribute| declared(&name, attribute))
         }
         _ => None,
     });
     declared.collect()
 }
 
-fn declared(name: String, attribute: &Attribute) -> Declared {
-    match attribute.parse_args::<MigrationArgs>() {
-        Ok(args) => Declared {
+fn declared(name: &str, attribute: &Attribute) -> Option<Declared> {
+    let (args, replaces) = match () {
+        () if is_named(attribute, "migration") => (attribute.parse_args::<MigrationArgs>().ok(), None),
+        () if is_named(attribute, "baseline") => {
+            attribute.parse_args::<BaselineArgs>().ok().map(|args| (args.link, args.replaces)).unzip()
+        }
+        () => return None,
+    };
+    let name = name.to_owned();
+    Some(match args {
+        Some(args) => Declared {
             name,
             role: Some(args.role.value()),
             wait: args.wait.map(|wait| wait.value()),
             amended: args.amended.map(|why| why.0.value()),
+            replaces,
         },
-        Err(_) => Declared { name, ..Declared::default() },
-    }
+        None => Declared { name, ..Declared::default() },
+    })
 }
 
 /// The names of the structs with `#[role]`.
@@ -199,6 +208,14 @@ pub struct MigrationArgs {
 /// A reason, in words.
 pub struct Why(pub LitStr);
 
+/// The arguments of `#[baseline(role = "…", replaces = "FROM..TO", wait = all("…"))]`.
+pub struct BaselineArgs {
+    /// What it says as a migration.
+    pub link: MigrationArgs,
+    /// What it stands for.
+    pub replaces: Replaces,
+}
+
 /// `all("…")`.
 pub struct WaitArg {
     /// Whose hosts it waits for.
@@ -240,6 +257,39 @@ impl Parse for Why {
         match why.value().trim().is_empty() {
             true => Err(syn::Error::new(why.span(), "say why it was edited after it landed")),
             false => Ok(Self(why)),
+        }
+    }
+}
+
+impl Parse for BaselineArgs {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let (mut role, mut wait, mut amended) = (Slot::Missing, Slot::Missing, Slot::Missing);
+        let mut replaces = Slot::<LitStr>::Missing;
+        let (end, mut errors) = (input.span(), Errors::default());
+        for argument in arguments(input)? {
+            match argument.key.to_string().as_str() {
+                "role" => argument.set(&mut role, &mut errors),
+                "wait" => argument.set(&mut wait, &mut errors),
+                "replaces" => argument.set(&mut replaces, &mut errors),
+                "amended" => argument.set(&mut amended, &mut errors),
+                _ => errors.add(argument.unknown(&["role", "replaces", "wait", "amended"])),
+            }
+        }
+        if matches!(role, Slot::Missing) || matches!(replaces, Slot::Missing) {
+            let what =
+                "a baseline says whose links it stands for: `#[baseline(role = \"…\", replaces = \"FROM..TO\")]`";
+            errors.add(syn::Error::new(end, what));
+        }
+        let replaces = replaces
+            .value()
+            .map(|text| text.value().parse::<Replaces>().map_err(|error| syn::Error::new(text.span(), error)));
+        let replaces = replaces.and_then(|replaces| errors.check(replaces));
+        errors.none()?;
+        match (role.value(), replaces) {
+            (Some(role), Some(replaces)) => {
+                Ok(Self { link: MigrationArgs { role, wait: wait.value(), amended: amended.value() }, replaces })
+            }
+            _ => Err(syn::Error::new(end, "no role, or nothing that it replaces")),
         }
     }
 }

@@ -10,13 +10,14 @@ use super::ancestry::Ancestry;
 use super::place::{Order, Place};
 use super::{
     Content, DIGEST_VERSION, Declared, Digest, Edit, Facts, Link, Lock, Mistake, Named, Outside, Pin, Reach, Sha1,
-    Source, Wait,
+    Source, Wait, replaced,
 };
 
 /// The chain as it should be, and what is wrong with the chain as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The links that have a file and a `mod` line, in the order of their commits, drafts last.
+    /// The links that have a file and a `mod` line, and those that may go, since a baseline stands for them, in the order
+    /// of their commits, drafts last.
     pub links: Vec<Link>,
     /// All mistakes. If there are none, the links are a [`super::Chain`].
     pub mistakes: Vec<Mistake>,
@@ -47,6 +48,8 @@ pub struct Landed {
 pub fn verify(facts: &Facts) -> Verdict {
     let lock = facts.lock.clone().unwrap_or_default();
     let case = Case::new(facts, &lock);
+    let mut links = links(&case);
+    let baselines = baselines(&case, &mut links);
     let kinds = [
         unreadable(facts),
         disagreeing_pins(&case),
@@ -57,15 +60,18 @@ pub fn verify(facts: &Facts) -> Verdict {
         divergences(&case),
         wrong_order(&case),
         deleted(&case),
+        gone_wrongly(&case, &links, &baselines),
+        still_listed(&case),
         edited(&case),
         shallow(&case),
         drafts(&case),
         files(&case),
         escapes(facts),
         roles(&case),
+        baselines,
     ];
     let landed = case.landed.keys().filter_map(|name| Some(((*name).to_owned(), case.landed_as(name)?)));
-    Verdict { links: links(&case), landed: landed.collect(), mistakes: kinds.into_iter().flatten().collect() }
+    Verdict { links, landed: landed.collect(), mistakes: kinds.into_iter().flatten().collect() }
 }
 
 /// The facts, with every name in its place.
@@ -79,7 +85,10 @@ struct Case<'a> {
     order: Order,
     landed: BTreeMap<&'a str, Place>,
     pins: BTreeMap<&'a str, &'a Pin>,
-    /// The landed names with a file and a `mod` line, in the order of the `mod` lines.
+    /// The landed names whose file and `mod` line are gone, and may be, if a baseline stands for them.
+    gone: BTreeSet<&'a str>,
+    /// The landed names with a file and a `mod` line, in the order of the `mod` lines, and in their places those that are
+    /// gone.
     listed: Vec<&'a str>,
     /// The same in the order of the commits.
     ordered: Vec<&'a str>,
@@ -100,12 +109,14 @@ impl<'a> Case<'a> {
             order: Order::new(ancestry),
             landed: BTreeMap::new(),
             pins: lock.by_name(),
+            gone: BTreeSet::new(),
             listed: Vec::new(),
             ordered: Vec::new(),
         };
         case.landed = case.places(&positions);
         case.place_pins();
-        case.listed = case.mods().filter(|name| case.landed.contains_key(name) && case.has_file(name)).collect();
+        case.gone = case.gone();
+        case.listed = case.with_gone(case.mods().filter(|name| case.landed.contains_key(name) && case.has_file(name)));
         case.ordered = case.in_order();
         case
     }
@@ -158,6 +169,27 @@ impl<'a> Case<'a> {
             || self.facts.history.moved.contains(&(name.to_owned(), commit.sha1))
     }
 
+    fn gone(&self) -> BTreeSet<&'a str> {
+        let mods: BTreeSet<&str> = self.mods().collect();
+        let may_go = self.lock.pins.iter().filter(|pin| pin.gone.is_some()).map(|pin| pin.name.as_str());
+        may_go.filter(|name| !mods.contains(name) && !self.has_file(name)).collect()
+    }
+
+    /// These names, and each that is gone before the first one that is younger.
+    fn with_gone(&self, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        let mut gone =
+            self.lock.pins.iter().map(|pin| pin.name.as_str()).filter(|name| self.gone.contains(name)).peekable();
+        let mut all = Vec::new();
+        for name in names {
+            while let Some(older) = gone.next_if(|older| self.is_before(older, name)) {
+                all.push(older);
+            }
+            all.push(name);
+        }
+        all.extend(gone);
+        all
+    }
+
     fn mods(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let mut seen = BTreeSet::new();
         self.facts.written.mods.iter().map(String::as_str).filter(move |name| seen.insert(*name))
@@ -166,6 +198,11 @@ impl<'a> Case<'a> {
     fn has_file(&self, name: &str) -> bool {
         let mut unreadable = self.facts.written.unreadable.iter();
         self.source(name).is_some() || unreadable.any(|other| stem(&other.file) == Some(name))
+    }
+
+    /// Whether the lock says that its file may go.
+    fn may_go(&self, name: &str) -> bool {
+        self.pins.get(name).is_some_and(|pin| pin.gone.is_some())
     }
 
     fn source(&self, name: &str) -> Option<&'a Source> {
@@ -289,6 +326,9 @@ fn introductions(facts: &Facts) -> (BTreeMap<&str, Vec<usize>>, BTreeSet<&str>) 
 fn links(case: &Case<'_>) -> Vec<Link> {
     let names = case.ordered.iter().copied().chain(case.drafts());
     let link = |name: &str| {
+        if case.gone.contains(name) {
+            return gone_link(case, name);
+        }
         let (migration, source) = (case.migration(name)?, case.source(name)?);
         Some(Link {
             name: name.to_owned(),
@@ -301,6 +341,51 @@ fn links(case: &Case<'_>) -> Vec<Link> {
         })
     };
     names.filter_map(link).collect()
+}
+
+/// A link whose file is gone: what is left of it is what the lock knows.
+fn gone_link(case: &Case<'_>, name: &str) -> Option<Link> {
+    let pin = case.pins.get(name)?;
+    let known = pin.gone.as_ref()?;
+    let link = Link::new(name, case.sha1(name)?, &known.role, pin.current());
+    Some(Link { wait: known.wait(), replaces: known.replaces, gone: true, ..link })
+}
+
+/// Says of each baseline what it replaces, and gives those that say it wrongly themselves.
+fn baselines(case: &Case<'_>, links: &mut [Link]) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    for place in 0..links.len() {
+        let Some(said) = case.migration(&links[place].name).and_then(|migration| migration.replaces.as_ref()) else {
+            continue;
+        };
+        match replaced(links, place, said) {
+            Ok(range) => links[place].replaces = Some(range),
+            Err(wrong) => mistakes.push(Mistake::Baseline { link: case.named(&links[place].name), wrong }),
+        }
+    }
+    mistakes
+}
+
+/// Files that are gone though no baseline stands for them. Of a role whose baseline is wrong nobody can say.
+fn gone_wrongly(case: &Case<'_>, links: &[Link], wrong: &[Mistake]) -> Vec<Mistake> {
+    let wrong: BTreeSet<&str> = wrong.iter().filter_map(Mistake::link).collect();
+    let place = |sha1: Sha1| links.iter().position(|link| link.sha1 == sha1);
+    let baselines = links.iter().filter(|link| !link.gone);
+    let spans: Vec<(&str, std::ops::RangeInclusive<usize>)> = baselines
+        .filter_map(|link| match link.replaces {
+            Some(range) => Some((link.role.as_str(), place(range.from)?..=place(range.to)?)),
+            None => wrong.contains(link.name.as_str()).then(|| (link.role.as_str(), 0..=links.len())),
+        })
+        .collect();
+    let gone = links.iter().enumerate().filter(|(_, link)| link.gone);
+    let alone =
+        gone.filter(|(place, link)| !spans.iter().any(|(role, span)| *role == link.role && span.contains(place)));
+    alone.map(|(_, link)| missing(case, &link.name)).collect()
+}
+
+fn still_listed(case: &Case<'_>) -> Vec<Mistake> {
+    let listed = case.mods().filter(|name| !case.has_file(name) && case.may_go(name));
+    listed.map(|name| Mistake::StillListed { link: case.named(name) }).collect()
 }
 
 fn unreadable(facts: &Facts) -> Vec<Mistake> {
@@ -397,7 +482,8 @@ fn divergences(case: &Case<'_>) -> Vec<Mistake> {
         let first = earlier.iter().position(|other| case.diverge(other, link))?;
         let others = earlier.iter().filter(|other| case.diverge(other, link)).map(|other| case.named(other)).collect();
         let onto = earlier.iter().rfind(|other| case.diverge(other, link)).and_then(|other| case.seen(other));
-        let order = case.ordered[first..=index].iter().map(|name| (*name).to_owned()).collect();
+        let order = case.ordered[first..=index].iter().filter(|name| !case.gone.contains(*name));
+        let order = order.map(|name| (*name).to_owned()).collect();
         Some(Mistake::Diverged { link: case.named(link), others, onto, order })
     };
     case.ordered.iter().enumerate().filter_map(diverged).collect()
@@ -407,19 +493,25 @@ fn wrong_order(case: &Case<'_>) -> Vec<Mistake> {
     let pairs = || case.listed.iter().zip(&case.ordered);
     let Some(first) = pairs().position(|(written, committed)| written != committed) else { return Vec::new() };
     let last = pairs().rposition(|(written, committed)| written != committed).unwrap_or(first);
-    let named = |names: &[&str]| names[first..=last].iter().map(|name| case.named(name)).collect();
+    let named = |names: &[&str]| {
+        let present = names[first..=last].iter().filter(|name| !case.gone.contains(*name));
+        present.map(|name| case.named(name)).collect()
+    };
     vec![Mistake::WrongOrder { written: named(&case.listed), committed: named(&case.ordered) }]
 }
 
 fn deleted(case: &Case<'_>) -> Vec<Mistake> {
-    let gone = case.landed.keys().filter(|name| !case.has_file(name));
-    let mistake = |name: &&str| Mistake::Deleted {
+    let gone = case.landed.keys().filter(|name| !case.has_file(name) && !case.may_go(name));
+    gone.map(|name| missing(case, name)).collect()
+}
+
+fn missing(case: &Case<'_>, name: &str) -> Mistake {
+    Mistake::Deleted {
         link: case.named(name),
         seen: case.seen(name),
         place: case.facts.written.place.clone(),
-        unlisted: !case.mods().any(|listed| listed == *name),
-    };
-    gone.map(mistake).collect()
+        unlisted: !case.mods().any(|listed| listed == name),
+    }
 }
 
 /// A landed link says what it landed with, or what its author last amended it to.

@@ -19,9 +19,14 @@ pub struct Migration {
     pub index: usize,
     /// What it waits for.
     pub wait: Option<StaticWait>,
-    /// Runs it, and pays what it owes.
-    pub run: fn(&Context<'_>) -> anyhow::Result<()>,
+    /// The first and the last link that it stands for, 40 hex digits each, where it is a baseline.
+    pub replaces: Option<(&'static str, &'static str)>,
+    /// Runs it, and pays what it owes. Its code is gone where a baseline stands for it.
+    pub run: Option<Code>,
 }
+
+/// What a link, a role or a spec runs.
+pub type Code = fn(&Context<'_>) -> anyhow::Result<()>;
 
 /// [`crate::chain::Wait`], as a constant.
 #[derive(Debug, Clone, Copy)]

@@ -1,14 +1,16 @@
 //! Plans over plain data. A chain is written `w1 d2 w3<d w4`: links of the roles web and database, the third waiting
-//! for the role database.
+//! for the role database. `w4=w1..w3` is a baseline that stands for the links of the role web from `w1` to `w3`, and `-w1`
+//! a link whose code is gone. Hosts are written `web1@w3`; a host of these tests ran all links of its role up to there,
+//! or, as in `web1@w5:w4+w5`, the ones that are named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::chain::Wait as LinkWait;
-use crate::change::{Identity, RolePolicy};
+use crate::chain::{Range, Wait as LinkWait};
+use crate::change::{FullRunners, Identity, RolePolicy, Runner};
 use crate::context::MaxOut;
 use crate::report::Incarnation;
 
@@ -20,10 +22,13 @@ fn role(letter: char) -> String {
 
 fn chain(text: &str) -> Chain {
     let link = |word: &str| {
+        let (gone, word) = word.strip_prefix('-').map_or((false, word), |word| (true, word));
+        let (word, range) = word.split_once('=').map_or((word, None), |(word, range)| (word, range.split_once("..")));
+        let replaces = range.map(|(from, to)| Range { from: sha1(from), to: sha1(to) });
         let name = word.split('<').next().unwrap().to_owned();
         let wait = word.split('<').nth(1).map(|w| LinkWait::All { role: role(w.chars().next().unwrap()) });
         let (role, digest) = (role(name.chars().next().unwrap()), Digest::of(name.as_bytes()));
-        Link { wait, ..Link::new(&name, sha1(&name), role, digest) }
+        Link { wait, replaces, gone, ..Link::new(&name, sha1(&name), role, digest) }
     };
     Chain::new(text.split_whitespace().map(link).collect()).unwrap()
 }
@@ -38,6 +43,8 @@ struct Herd {
     manifest: Manifest,
     reports: BTreeMap<String, Report>,
     pools: BTreeMap<String, Pool>,
+    /// The links that hosts have begun, by host.
+    begun: BTreeMap<String, BTreeSet<Sha1>>,
 }
 
 impl Herd {
@@ -45,7 +52,7 @@ impl Herd {
     fn new(text: &str, hosts: &str) -> Self {
         let chain = chain(text);
         let manifest = Manifest { number: 5, target: chain.tip().map(|link| link.sha1), chain, ..Manifest::default() };
-        let mut herd = Self { manifest, reports: BTreeMap::new(), pools: BTreeMap::new() };
+        let mut herd = Self { manifest, reports: BTreeMap::new(), pools: BTreeMap::new(), begun: BTreeMap::new() };
         for (index, host) in hosts.split_whitespace().enumerate() {
             let (name, at) = host.split_once('@').unwrap();
             herd.add(name, at, index as u128 + 1);
@@ -58,9 +65,22 @@ impl Herd {
         let roles = [role(name.chars().next().unwrap())].into();
         let host = HostManifest { roles, identity: Some(identity), ..HostManifest::default() };
         self.manifest.hosts.insert(name.into(), host);
+        let (at, begun) = at.split_once(':').map_or((at, None), |(at, begun)| (at, Some(begun)));
+        let begun = match begun {
+            Some(begun) => begun.split('+').map(sha1).collect(),
+            None => self.behind(name, at),
+        };
+        self.begun.insert(name.into(), begun);
         if at != "?" {
             self.reports.insert(name.into(), report(name, at, n));
         }
+    }
+
+    /// All links of a host's role up to `at`.
+    fn behind(&self, name: &str, at: &str) -> BTreeSet<Sha1> {
+        let links = self.manifest.chain.links();
+        let behind = links.iter().position(|link| link.name == at).map_or(0, |place| place + 1);
+        links[..behind].iter().filter(|link| link.name.starts_with(&name[..1])).map(|link| link.sha1).collect()
     }
 
     fn uuid(&self, name: &str) -> Uuid {
@@ -88,6 +108,7 @@ impl Herd {
             manifest: Some(&self.manifest),
             uuid: self.manifest.hosts.get(name).map_or(Uuid::nil(), |_| self.uuid(name)),
             state: self.reports.get(name).and_then(|report| report.state),
+            begun: self.begun.get(name).unwrap_or(&BTreeSet::new()),
             in_service,
             compiled: &self.manifest.chain,
             reports: &self.reports,
@@ -258,6 +279,7 @@ fn a_leg_ends_before_what_is_not_compiled_in() {
             manifest: Some(&herd.manifest),
             uuid: herd.uuid("web1"),
             state: Some(sha1("w1")),
+            begun: &herd.begun["web1"],
             in_service: true,
             compiled: &chain(compiled),
             reports: &herd.reports,
@@ -268,6 +290,151 @@ fn a_leg_ends_before_what_is_not_compiled_in() {
     check("w1", "wait for the runner that has `w2` (7732000)");
     check("w1 w2", r#"leg to w2 claiming ["web"]"#);
     check("w1 w2 w3", r#"leg to w3 claiming ["web"]"#);
+}
+
+fn follows(chain: &str, hosts: &str, expect: &str) {
+    assert_eq!(Herd::new(chain, hosts).plan("web1", false), expect, "{chain}, {hosts}");
+}
+
+#[test]
+fn a_new_host_starts_at_the_baseline() {
+    follows("w1 w2 w3 w4=w1..w3", "web1@-", "pass over w1 w2 w3");
+    follows("w1 w2 w3 w4=w1..w3", "web1@w3:", "leg to w4 claiming []");
+    follows("w1 d2 w3 d4 w5=w1..w3 w6", "web1@-", "pass over w1 d2 w3 d4");
+    follows("w1 w2 w3=w2..w2", "web1@-", "leg to w3 claiming []");
+}
+
+#[test]
+fn who_stops_in_the_middle_of_passing_over_goes_on_with_it() {
+    follows("w1 w2 w3 w4=w1..w3", "web1@w1:", "pass over w2 w3");
+}
+
+#[test]
+fn a_host_amid_what_is_replaced_runs_the_rest_and_passes_the_baseline_over() {
+    follows("w1 w2 w3 w4=w1..w3", "web1@w1", "leg to w4 claiming []");
+    follows("w1 w2 w3 w4=w1..w3", "web1@w3", "pass over w4");
+    follows("w1 w2 w3 w4=w1..w3 w5", "web1@w3", "pass over w4");
+    follows("w1 w2 w3 w4=w1..w3 w5", "web1@w4:w1+w2+w3", "leg to w5 claiming []");
+}
+
+#[test]
+fn a_link_that_was_started_is_ended() {
+    follows("w1 w2 w3=w1..w2", "web1@-:w1", "leg to w3 claiming []");
+}
+
+#[test]
+fn a_host_past_the_baseline_never_notices() {
+    follows("w1 w2 w3=w1..w2 w4", "web1@w4:w3+w4", "enter service");
+    follows("w1 w2 w3=w1..w2 w4", "web1@w4:w1+w2+w4", "enter service");
+}
+
+#[test]
+fn a_baseline_of_another_role_is_passed_over() {
+    follows("d1 d2 w3 d4=d1..d2 w5", "web1@w3", "pass over d4");
+    follows("w1 d2 w3 d4=d2..d2 w5=w1..w3", "web1@w1", "pass over d2");
+}
+
+#[test]
+fn a_baseline_stands_for_the_older_one_too() {
+    let chain = "w1 w2 w3=w1..w2 w4 w5=w1..w4 w6";
+    follows(chain, "web1@-", "pass over w1 w2 w3 w4");
+    follows(chain, "web1@w4:", "leg to w6 claiming []");
+    follows(chain, "web1@w2", "pass over w3");
+    follows(chain, "web1@w3:w1+w2", "leg to w6 claiming []");
+    follows(chain, "web1@w3:w3", "leg to w6 claiming []");
+    follows(chain, "web1@w4:w3+w4", "pass over w5");
+    follows("w1 w2=w1..w1 w3=w1..w2", "web1@w1", "pass over w2 w3");
+}
+
+#[test]
+fn of_two_baselines_in_a_row_a_new_host_runs_both() {
+    let chain = "w1 w2=w1..w1 w3 w4=w3..w3";
+    follows(chain, "web1@-", "pass over w1");
+    follows(chain, "web1@w1:", "leg to w4 claiming []");
+    follows(chain, "web1@w2:w2", "pass over w3");
+    follows(chain, "web1@w3:w2", "leg to w4 claiming []");
+    follows(chain, "web1@w3:w1+w3", "pass over w4");
+}
+
+#[test]
+fn a_baseline_beyond_the_target_is_none_yet() {
+    let mut herd = Herd::new("w1 w2 w3=w1..w2", "web1@-");
+    herd.manifest.target = Some(sha1("w1"));
+    assert_eq!(herd.plan("web1", false), "leg to w1 claiming []");
+}
+
+#[test]
+fn a_link_keeps_its_wait_when_its_code_is_gone() {
+    let chain = "d1 w2 -w3<d w4=w2..w3";
+    follows(chain, "web1@w2 db1@-", "wait `w3` (7733000) waits for db1 at the start");
+    follows(chain, "web1@w2 db1@d1", "wait `w3` (7733000) waits for db1 at `d1` (6431000)");
+    follows(chain, "web1@d1: db1@-", "pass over w2 w3");
+}
+
+#[test]
+fn what_is_gone_needs_a_runner_that_has_it() {
+    let gone = "-w1 -w2 w3=w1..w2 w4";
+    follows(gone, "web1@w1", "wait for the runner that has `w2` (7732000)");
+    follows(gone, "web1@-", "pass over w1 w2");
+    follows(gone, "web1@w2", "pass over w3");
+    let herd = Herd::new(gone, "web1@w1");
+    let with_the_full_runner = plan(&Situation {
+        manifest: Some(&herd.manifest),
+        uuid: herd.uuid("web1"),
+        state: Some(sha1("w1")),
+        begun: &herd.begun["web1"],
+        in_service: true,
+        compiled: &chain("w1 w2"),
+        reports: &herd.reports,
+        pools: &herd.pools,
+    });
+    assert_eq!(said(&with_the_full_runner), r#"leg to w2 claiming ["web"]"#);
+}
+
+/// The herd has the newest runner `new`, and `old` for what is gone.
+fn wanted(host: &str, expect: &str) {
+    let mut herd = Herd::new("-w1 -w2 w3=w1..w2 w4", host);
+    let runner = |name: &str| Runner { sha256: Digest::of(b""), commit: Sha1::ZERO, reference: name.into() };
+    let of = |name: &str| BTreeMap::from([("x86_64".to_owned(), runner(name))]);
+    herd.manifest.runners = of("new");
+    let links = [sha1("w1"), sha1("w2")].into();
+    herd.manifest.full_runners = vec![FullRunners { links, runners: of("old") }];
+    let me = &herd.manifest.hosts["web1"];
+    let course = Course::new(&herd.manifest, me, &herd.begun["web1"]);
+    let state = herd.reports.get("web1").and_then(|report| report.state);
+    let found = Wanted::of(&herd.manifest, "x86_64", &course, state).unwrap();
+    assert_eq!(found.runner().reference, expect, "{host}");
+    assert!(Wanted::of(&herd.manifest, "aarch64", &course, state).is_none());
+}
+
+#[test]
+fn a_host_amid_what_is_gone_wants_the_runner_that_has_it() {
+    wanted("web1@-", "new");
+    wanted("web1@w1", "old");
+    wanted("web1@-:w1", "old");
+    wanted("web1@w1:", "new");
+    wanted("web1@w2", "new");
+    wanted("web1@w4", "new");
+}
+
+#[test]
+fn an_older_runner_fits_when_it_has_the_link_and_began_the_same_chain() {
+    let herd = Herd::new("-w1 -w2 w3=w1..w2 w4", "web1@w1");
+    let runner = Runner { sha256: Digest::of(b""), commit: Sha1::ZERO, reference: String::new() };
+    let full = Wanted::Full { runner: &runner, link: &herd.manifest.chain.links()[1] };
+    let check = |wanted: Wanted<'_>, compiled: &str, expect: bool| {
+        assert_eq!(wanted.fits(&herd.manifest, &chain(compiled)), expect, "{compiled}");
+    };
+    check(full, "w1 w2", true);
+    check(full, "w1 w2 w3=w1..w2", true);
+    check(full, "-w1 w2", true);
+    check(full, "w1", false);
+    check(full, "w1 -w2", false);
+    check(full, "w2 w1", false);
+    check(full, "w1 w2 w9", false);
+    check(Wanted::Newest(&runner), "w1 w2", false);
+    check(Wanted::Newest(&runner), "w1 w2 w3=w1..w2 w4", false);
+    check(Wanted::Newest(&runner), "-w1 -w2 w3=w1..w2 w4", true);
 }
 
 proptest! {
@@ -296,5 +463,91 @@ proptest! {
             ["up", ..] | ["enter", ..] => prop_assert!(position(at).is_some_and(|index| index >= target)),
             ref other => prop_assert!(false, "{:?}", other),
         }
+    }
+}
+
+/// A chain of these roles in which each `b` is a baseline of the role web, from one of the links where it may begin.
+fn with_baselines(words: &[&str], starts: &[usize]) -> Chain {
+    let mut text: Vec<String> = Vec::new();
+    for (index, word) in words.iter().enumerate() {
+        let before = chain(&text.join(" "));
+        let web = |link: &&Link| link.role == "web";
+        let starting = before.links().iter().filter(web).filter(|link| {
+            let place = before.position(link.sha1).unwrap();
+            let cuts = |(older, span): (&Link, std::ops::RangeInclusive<usize>)| {
+                *span.start() < place && place <= before.position(older.sha1).unwrap()
+            };
+            !before.baselines().any(cuts)
+        });
+        let starting: Vec<&Link> = starting.collect();
+        text.push(match (*word, before.links().iter().rfind(web)) {
+            ("b", Some(last)) => {
+                let from = starting[starts[index] % starting.len()];
+                format!("w{index}={}..{}", from.name, last.name)
+            }
+            ("b", None) => format!("w{index}"),
+            (role, _) => format!("{role}{index}"),
+        });
+    }
+    chain(&text.join(" "))
+}
+
+/// What a host of the role web runs that comes to each of these targets in turn.
+fn life(chain: &Chain, targets: &[usize]) -> Vec<Link> {
+    let mut herd = Herd::new("", "web1@-");
+    let (mut state, mut ran) = (None, Vec::<Link>::new());
+    for target in targets {
+        herd.manifest.chain = chain.until(chain.links()[*target].sha1).unwrap();
+        herd.manifest.target = herd.manifest.chain.tip().map(|link| link.sha1);
+        while state != herd.manifest.target {
+            let begun = ran.iter().map(|link| link.sha1).collect();
+            let link = herd.manifest.chain.after(state).unwrap()[0].clone();
+            state = Some(link.sha1);
+            if Course::new(&herd.manifest, &herd.manifest.hosts["web1"], &begun).runs(&link) {
+                ran.push(link);
+            }
+        }
+    }
+    ran
+}
+
+/// What it comes to to run a link: itself, or all that it stands for and that stands for nothing itself.
+fn amounts_to(chain: &Chain, link: &Link) -> Vec<String> {
+    let span = chain.baselines().find(|(baseline, _)| *baseline == link).map(|(_, span)| &chain.links()[span]);
+    let plain = span.unwrap_or(std::slice::from_ref(link)).iter().filter(|link| link.role == "web");
+    plain.filter(|link| link.replaces.is_none()).map(|link| link.name.clone()).collect()
+}
+
+proptest! {
+    /// Whenever a host comes, and wherever it stood when a baseline was deployed: what it runs amounts to every link of
+    /// its role, each once, in the order of the chain.
+    #[test]
+    fn whatever_a_host_runs_amounts_to_all_links(
+        words in prop::collection::vec(prop::sample::select(vec!["w", "w", "w", "d", "b"]), 1..14),
+        starts in prop::collection::vec(0usize..14, 14),
+        targets in prop::collection::btree_set(0usize..14, 0..6),
+    ) {
+        let chain = with_baselines(&words, &starts);
+        let mut targets: Vec<usize> = targets.into_iter().filter(|target| *target < words.len()).collect();
+        targets.push(words.len() - 1);
+        let ran: Vec<String> = life(&chain, &targets).iter().flat_map(|link| amounts_to(&chain, link)).collect();
+        let plain = chain.links().iter().filter(|link| link.role == "web" && link.replaces.is_none());
+        prop_assert_eq!(ran, plain.map(|link| link.name.clone()).collect::<Vec<_>>());
+    }
+
+    /// A host that has done all that a baseline replaces never runs it, and a host that comes later runs nothing of that.
+    #[test]
+    fn old_hosts_never_run_a_baseline_and_new_ones_never_what_it_replaces(
+        words in prop::collection::vec(prop::sample::select(vec!["w", "w", "d"]), 1..9),
+        from in 0usize..9,
+    ) {
+        let words: Vec<&str> = ["w"].into_iter().chain(words).chain(["b", "w"]).collect();
+        let chain = with_baselines(&words, &vec![from; words.len()]);
+        let (tip, (baseline, span)) = (words.len() - 1, chain.baselines().next().unwrap());
+        let old = life(&chain, &[tip - 2, tip]);
+        prop_assert!(!old.contains(baseline));
+        let new = life(&chain, &[tip]);
+        prop_assert!(new.contains(baseline));
+        prop_assert!(new.iter().all(|link| !span.contains(&chain.position(link.sha1).unwrap())));
     }
 }

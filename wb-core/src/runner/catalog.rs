@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::chain::{Chain, ChainError, Digest, Link, ParseIdError, Sha1, Wait};
+use crate::chain::{Chain, ChainError, Digest, Link, ParseIdError, Range, Sha1, Wait};
 use crate::change::RolePolicy;
-use crate::context::{Migration, Role, Spec, StaticWait, inventory};
+use crate::context::{Code, Migration, Role, Spec, StaticWait, inventory};
 
 /// The compiled migrations in the order of the chain, the roles, and the specs.
 #[derive(Debug, Default)]
@@ -71,10 +71,10 @@ impl Catalog {
         &self.chain
     }
 
-    /// The code of a link.
+    /// The code of a link, where it is still there.
     #[must_use]
-    pub fn migration(&self, sha1: Sha1) -> Option<&'static Migration> {
-        self.chain.position(sha1).map(|index| self.migrations[index])
+    pub fn code(&self, sha1: Sha1) -> Option<Code> {
+        self.chain.position(sha1).and_then(|index| self.migrations[index].run)
     }
 
     /// A role's code.
@@ -102,9 +102,13 @@ fn link(migration: &Migration) -> Result<Link, ParseIdError> {
         role: migration.role.to_owned(),
         digest: migration.digest.parse::<Digest>()?,
         wait: migration.wait.map(|StaticWait::All(role)| Wait::All { role: role.to_owned() }),
-        replaces: None,
-        gone: false,
+        replaces: migration.replaces.map(range).transpose()?,
+        gone: migration.run.is_none(),
     })
+}
+
+fn range((from, to): (&str, &str)) -> Result<Range, ParseIdError> {
+    Ok(Range { from: from.parse()?, to: to.parse()? })
 }
 
 #[cfg(test)]
@@ -114,7 +118,7 @@ mod tests {
     const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     const fn migration(name: &'static str, index: usize, sha1: &'static str) -> Migration {
-        Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, run: |_| Ok(()) }
+        Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(|_| Ok(())) }
     }
 
     static FIRST: Migration = migration("first", 0, "1111111111111111111111111111111111111111");
@@ -127,9 +131,25 @@ mod tests {
         let catalog = Catalog::new([&THIRD, &FIRST, &SECOND], [], [&SPEC]).unwrap();
         let names: Vec<_> = catalog.chain().links().iter().map(|link| link.name.as_str()).collect();
         assert_eq!(names, ["first", "second", "third"]);
-        assert_eq!(catalog.migration("2".repeat(40).parse().unwrap()).unwrap().name, "second");
+        assert!(catalog.code("2".repeat(40).parse().unwrap()).is_some());
         assert_eq!(catalog.specs_of("second").count(), 1);
         assert_eq!(catalog.specs_of("first").count(), 0);
+    }
+
+    #[test]
+    fn a_baseline_stands_for_links_whose_code_is_gone() {
+        static GONE: Migration =
+            Migration { run: None, ..migration("first", 0, "1111111111111111111111111111111111111111") };
+        static BASELINE: Migration = Migration {
+            replaces: Some(("1111111111111111111111111111111111111111", "1111111111111111111111111111111111111111")),
+            ..migration("second", 1, "2222222222222222222222222222222222222222")
+        };
+        let catalog = Catalog::new([&GONE, &BASELINE], [], []).unwrap();
+        let sha1 = |digit: &str| digit.repeat(40).parse::<Sha1>().unwrap();
+        assert!(catalog.code(sha1("1")).is_none() && catalog.code(sha1("2")).is_some());
+        let links = catalog.chain().links();
+        assert!(links[0].gone && !links[1].gone);
+        assert_eq!(links[1].replaces, Some(Range { from: sha1("1"), to: sha1("1") }));
     }
 
     #[test]
