@@ -6,6 +6,7 @@
 
 mod baseline;
 mod chain;
+mod editor;
 mod migration;
 mod reusable;
 mod role;

@@ -10,6 +10,7 @@ use syn::ext::IdentExt as _;
 use syn::{ItemFn, LitStr};
 use wb_core::chain::source::{Errors, MigrationArgs};
 
+use crate::editor;
 use crate::signature::Shape;
 
 const SHAPE: Shape = Shape { what: "a migration", host: "Host" };
@@ -100,5 +101,8 @@ fn link_call(ident: &Ident, name: &str) -> TokenStream {
 }
 
 fn role_call(role: &LitStr) -> TokenStream {
+    if editor::is_here() {
+        return editor::find_role(role).unwrap_or_default();
+    }
     quote_spanned!(role.span()=> const _: () = super::__wb_role(#role);)
 }

@@ -6,6 +6,7 @@ use syn::ext::IdentExt as _;
 use syn::{ItemStruct, Lit};
 use wb_core::chain::source::{Errors, RoleArgs, role_name};
 
+use crate::editor;
 use crate::migration::beside;
 
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
@@ -18,11 +19,15 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         (Some(args), Some(role)) => errors.check(name(args, role)),
         _ => None,
     };
+    let declared = match (&role, &name) {
+        (Some(role), Some(name)) if editor::is_here() => editor::named_role(role, name),
+        _ => item.clone(),
+    };
     let registered = match (&role, &name, &max_out) {
         (Some(role), Some(name), Some(max_out)) => register(role, name, max_out),
         _ => TokenStream::new(),
     };
-    beside(errors, quote!(#item #registered))
+    beside(errors, quote!(#declared #registered))
 }
 
 fn without_generics(role: ItemStruct) -> syn::Result<ItemStruct> {

@@ -4,7 +4,8 @@
 /// commit of its own. The function has the name of its file.
 ///
 /// `role` names whose hosts run it. With `wait = all("database")` a host waits, in load, until all hosts of that role
-/// are at or past the link before it.
+/// are at or past the link before it. rust-analyzer jumps from the name of a role to the role, and finds a name that no
+/// role has.
 ///
 /// ```
 /// # mod chain {
