@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use wb_core::chain::{ParseIdError, Sha1};
 use wb_core::registry::{Access, Git};
-use wb_core::system::{Command, CommandError, environment};
+use wb_core::system::{Command, CommandError, environment, files};
 
 /// Who makes commits where git knows of nobody.
 pub const TOOL_NAME: &str = "wildebeest";
@@ -74,6 +74,15 @@ impl WorkTree {
             Ok(top) => Ok(Self { dir: top.into() }),
             Err(source) => Err(GitError::NoRepository { dir: dir.to_owned(), source }),
         }
+    }
+
+    /// The repository into whose work tree something new in `dir` would fall, where there is one that does not ignore it.
+    #[must_use]
+    pub fn that_would_have(dir: &Path) -> Option<Self> {
+        let parent = dir.ancestors().skip(1).find(|parent| files::exists(parent))?;
+        let tree = Self::around(parent).ok()?;
+        let ignored = tree.git().args(["check-ignore", "--quiet"]).arg(dir).run().is_ok_and(|output| output.code == 0);
+        (!ignored).then_some(tree)
     }
 
     /// The top of the work tree.
@@ -203,7 +212,6 @@ fn dirty_paths(status: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wb_core::system::files;
 
     #[test]
     fn dirty_paths_are_read_from_the_status() {
@@ -223,6 +231,22 @@ mod tests {
         let sha1 = tree.commit_all("First").unwrap();
         assert_eq!((tree.dirty().unwrap(), tree.head().unwrap()), (Vec::<String>::new(), sha1));
         assert_eq!(WorkTree::tracked(dir.path()).unwrap(), [PathBuf::from("a")]);
+    }
+
+    #[test]
+    fn a_repository_has_what_lies_in_it_and_is_not_ignored() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = files::canonical(dir.path()).unwrap();
+        let check = |place: &str, expect: bool| {
+            let tree = WorkTree::that_would_have(&top.join(place));
+            assert_eq!(tree.map(|tree| tree.dir), expect.then(|| top.clone()), "{place}");
+        };
+        check("fleet", false);
+        WorkTree::create(&top).unwrap();
+        files::write(top.join(".gitignore"), "/target\n", 0o644).unwrap();
+        check("fleet", true);
+        check("infra/not/there/yet", true);
+        check("target/fleet", false);
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub enum Dependencies {
     Paths,
     /// A copy of them in the fleet, under `vendor/wildebeest/`.
     Vendored,
+    /// The crates of the same version on crates.io.
+    Published,
 }
 
 /// A file, by its path in the crate of migrations.
@@ -146,10 +148,11 @@ impl Scaffold {
     fn write_files(&self, shell: &Shell) -> Result<(), ScaffoldError> {
         let sources = vendor::sources();
         let wildebeest = match self.dependencies {
-            Dependencies::Paths => sources.clone(),
-            Dependencies::Vendored => vendor::copy(&sources, &self.dir.join(vendor::PLACE))?,
+            Dependencies::Paths => Some(sources.clone()),
+            Dependencies::Vendored => Some(vendor::copy(&sources, &self.dir.join(vendor::PLACE))?),
+            Dependencies::Published => None,
         };
-        for (path, content) in templates::files(self, &wildebeest) {
+        for (path, content) in templates::files(self, wildebeest.as_deref()) {
             write(&self.dir.join(path), &content)?;
         }
         let crate_dir = self.dir.join(templates::CRATE);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use toml_edit::{DocumentMut, value};
+use toml_edit::{DocumentMut, Item, value};
 
 use super::{Scaffold, toolchain};
 
@@ -17,7 +17,7 @@ pub(super) const FIRST_LINK: &str = include_str!("../../templates/base_packages.
 const WORKSPACE: &str = include_str!("../../templates/workspace.toml");
 const TOOLCHAIN: &str = include_str!("../../templates/toolchain.toml");
 
-const FIXED: [(&str, &str); 13] = [
+const FIXED: [(&str, &str); 15] = [
     (".cargo/config.toml", include_str!("../../templates/alias.toml")),
     (".gitattributes", include_str!("../../templates/gitattributes")),
     (".github/workflows/ci.yml", include_str!("../../templates/ci.yml")),
@@ -29,15 +29,18 @@ const FIXED: [(&str, &str); 13] = [
     ("migrations/build.rs", include_str!("../../templates/build.rs")),
     ("migrations/src/chain.rs", include_str!("../../templates/chain.rs")),
     ("migrations/src/main.rs", include_str!("../../templates/main.rs")),
+    ("migrations/tests/runner.rs", include_str!("../../templates/runner_test.rs")),
     ("xtask/Cargo.toml", include_str!("../../templates/xtask.toml")),
     ("xtask/src/main.rs", include_str!("../../templates/xtask.rs")),
+    ("xtask/tests/check.rs", include_str!("../../templates/check_test.rs")),
 ];
 
-/// All files of `scaffold` but its migrations, by their path in the fleet.
-pub(super) fn files(scaffold: &Scaffold, wildebeest: &Path) -> Vec<(&'static str, Vec<u8>)> {
+/// All files of `scaffold` but its migrations, by their path in the fleet. `wildebeest` is where its crates lie, if they
+/// are not those of crates.io.
+pub(super) fn files(scaffold: &Scaffold, wildebeest: Option<&Path>) -> Vec<(&'static str, Vec<u8>)> {
     let mut files: Vec<(&str, Vec<u8>)> = FIXED.iter().map(|(path, text)| (*path, text.as_bytes().to_vec())).collect();
     files.extend([
-        ("Cargo.toml", workspace(&relative(wildebeest, &scaffold.dir)).into_bytes()),
+        ("Cargo.toml", workspace(wildebeest.map(|place| relative(place, &scaffold.dir)).as_deref()).into_bytes()),
         ("rust-toolchain.toml", toolchain_file().into_bytes()),
         ("migrations/allowed_signers", scaffold.signers.clone().into_bytes()),
         ("migrations/herd.toml", scaffold.herd.clone().into_bytes()),
@@ -51,12 +54,29 @@ fn relative(wildebeest: &Path, fleet: &Path) -> String {
     wildebeest.strip_prefix(fleet).unwrap_or(wildebeest).display().to_string()
 }
 
-fn workspace(wildebeest: &str) -> String {
+fn workspace(wildebeest: Option<&str>) -> String {
     with_value(WORKSPACE, |document| {
         for (name, crate_dir) in [("wb-core", "wb-core"), ("wb-stdlib", "wb-stdlib"), ("wb-xtask", "xtask")] {
-            document["workspace"]["dependencies"][name]["path"] = value(format!("{wildebeest}/{crate_dir}"));
+            let dependency = &mut document["workspace"]["dependencies"][name];
+            match wildebeest {
+                Some(place) => dependency["path"] = value(format!("{place}/{crate_dir}")),
+                None => of_crates_io(dependency),
+            }
         }
     })
+}
+
+/// The version of this program: all crates of Wildebeest have the same.
+fn of_crates_io(dependency: &mut Item) {
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+    let has_more = dependency.as_inline_table().is_some_and(|table| table.len() > 1);
+    if !has_more {
+        *dependency = value(VERSION);
+    } else if let Some(path) = dependency.as_inline_table_mut() {
+        path.remove("path");
+        let others: Vec<_> = path.iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+        *path = std::iter::once(("version".to_owned(), VERSION.into())).chain(others).collect();
+    }
 }
 
 fn toolchain_file() -> String {
@@ -79,9 +99,17 @@ mod tests {
 
     #[test]
     fn the_dependencies_are_where_wildebeest_is() {
-        let text = workspace("/opt/wildebeest");
+        let text = workspace(Some("/opt/wildebeest"));
         assert!(text.contains(r#"wb-core = { path = "/opt/wildebeest/wb-core", default-features = false }"#), "{text}");
         assert!(text.contains(r#"wb-xtask = { path = "/opt/wildebeest/xtask" }"#), "{text}");
+    }
+
+    #[test]
+    fn published_crates_are_named_by_their_version() {
+        let (text, version) = (workspace(None), env!("CARGO_PKG_VERSION"));
+        assert!(text.contains(&format!("wb-stdlib = \"{version}\"\nwb-xtask = \"{version}\"\n")), "{text}");
+        let core = format!("wb-core = {{ version = \"{version}\", default-features = false }}\n");
+        assert!(text.contains(&core), "{text}");
     }
 
     #[test]

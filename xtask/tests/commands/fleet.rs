@@ -101,6 +101,68 @@ fn a_directory_with_something_in_it_is_refused() {
 }
 
 #[test]
+fn a_place_with_a_space_is_quoted_in_what_to_run_next() {
+    let scratch = Scratch::new();
+    let output = scratch.xtask(&scratch.path("home"), &["init", "../my fleet", "--path-dependencies"]);
+    assert_eq!(output.code, 0, "{}", output.error_text());
+    assert_eq!(output.text(), "next: cd '../my fleet' && cargo xtask host add NAME --role server");
+    assert_eq!(scratch.xtask(&scratch.path("my fleet"), &["check"]).code, 0);
+}
+
+#[test]
+fn a_fleet_inside_another_repository_is_one_that_somebody_wants() {
+    let scratch = Scratch::new();
+    let outer = scratch.path("outer");
+    files::create_dir(&outer).unwrap();
+    scratch.git(&outer, &["init", "--quiet"]);
+    let init = |args: &[&str]| scratch.xtask(&outer, &[&["init", "--path-dependencies"], args].concat());
+    insta::assert_snapshot!(said(&scratch, &init(&["infra/fleet"])), @r"
+    error: infra/fleet lies in the repository SCRATCH/outer, and a fleet is a repository of its own
+    hint: cargo xtask init ANOTHER_DIR
+    hint: cargo xtask init infra/fleet --nested
+    exit code 2
+    ");
+    assert!(!files::exists(outer.join("infra")), "nothing was made");
+    assert_eq!(init(&["infra/fleet", "--nested"]).code, 0);
+    assert_eq!(scratch.xtask(&outer.join("infra/fleet"), &["check"]).code, 0);
+    files::write(outer.join(".gitignore"), "/scratch\n", 0o644).unwrap();
+    assert_eq!(init(&["scratch/fleet"]).code, 0, "what the other one ignores is none of it");
+}
+
+#[test]
+fn a_fleet_tests_itself() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let tested = scratch.cargo(&fleet, &["test", "--workspace"]);
+    assert_eq!(tested.code, 0, "{}\n{}", tested.text(), tested.error_text());
+    for test in ["every_migration_is_in_the_runner", "the_chain_holds_and_the_herd_fits"] {
+        assert!(tested.text().contains(&format!("test {test} ... ok")), "{}", tested.text());
+    }
+    files::write(fleet.join("migrations/herd.toml"), "[hosts.web1]\nroles = ['sever']\n", 0o644).unwrap();
+    let tested = scratch.cargo(&fleet, &["test", "--package", "xtask"]);
+    assert!(tested.code != 0 && tested.text().contains("has the role `sever`"), "{}", tested.text());
+}
+
+#[test]
+fn formatter_and_linter_reach_every_migration() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let format = || scratch.hermetic("cargo", &fleet).args(["fmt", "--check"]).run().unwrap();
+    let lint = || scratch.cargo(&fleet, &["clippy", "--all-targets", "--", "--deny", "warnings"]);
+    assert_eq!(format().code, 0, "{}", format().text());
+    assert_eq!(lint().code, 0, "{}", lint().error_text());
+    scratch.xtask(&fleet, &["new", "install_nginx", "--role", "server"]);
+    let file = fleet.join("migrations/src/chain/install_nginx.rs");
+    let text = files::read_text(&file).unwrap();
+    assert_eq!((format().code, lint().code), (0, 0), "what `new` writes is in order");
+    files::write(&file, text.replace("    Ok(())", "  return Ok(());"), 0o644).unwrap();
+    assert!(format().code != 0 && format().text().contains("chain/install_nginx.rs"), "{}", format().text());
+    let linted = lint();
+    assert!(linted.code != 0 && linted.error_text().contains("src/chain/install_nginx.rs"), "{}", linted.error_text());
+    assert!(linted.error_text().contains("unneeded `return`"), "{}", linted.error_text());
+}
+
+#[test]
 fn a_fleet_may_carry_wildebeest_with_it() {
     let scratch = Scratch::new();
     let made = scratch.xtask(&scratch.path("home"), &["init", "../fleet"]);

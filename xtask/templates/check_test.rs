@@ -1,0 +1,10 @@
+//! The fleet as a whole: its chain against git, and its herd.
+
+use std::process::Command;
+
+#[test]
+fn the_chain_holds_and_the_herd_fits() {
+    let check = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("check").current_dir(env!("CARGO_MANIFEST_DIR"));
+    let check = check.output().unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+}
