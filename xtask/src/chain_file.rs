@@ -7,6 +7,8 @@ use wb_core::chain::Mistake;
 use wb_core::registry::{Resolved, resolve};
 use wb_core::system::files::{self, FileError};
 
+use crate::rechain::order::module;
+
 /// Why a migration was not added.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainFileError {
@@ -114,13 +116,9 @@ fn quoted(names: &BTreeSet<String>) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn module(line: &str) -> Option<&str> {
-    line.trim().strip_prefix("pub ").unwrap_or(line.trim()).strip_prefix("mod ")?.split(';').next().map(str::trim)
-}
-
-/// `text` with one more `mod` line: after the last one, or else before the first line that calls a macro, or at the
+/// `text`, that of `src/chain.rs`, with one more `mod` line: after the last one, or else before the first line that calls a macro, or at the
 /// end.
-fn with_module(text: &str, name: &str) -> String {
+pub fn with_module(text: &str, name: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let last = lines.iter().rposition(|line| module(line).is_some());
     let call = lines.iter().position(|line| line.contains("chain!"));

@@ -1,5 +1,6 @@
 //! The command line: one file for each command.
 
+mod amend;
 mod apply;
 mod chain;
 mod check;
@@ -10,6 +11,7 @@ mod host;
 mod init;
 mod judge;
 mod new;
+mod rechain;
 mod retry;
 mod status;
 
@@ -36,6 +38,8 @@ enum Command {
     New(new::New),
     Apply(apply::Apply),
     Check(check::Check),
+    Rechain(rechain::Rechain),
+    Amend(amend::Amend),
     Ci(ci::Ci),
     Chain(chain::Chain),
     Host(host::Host),
@@ -50,7 +54,9 @@ impl Command {
             Self::Init(command) => done(command.run(shell)),
             Self::New(command) => done(command.run(shell)),
             Self::Apply(command) => done(command.run(shell)),
-            Self::Check(command) => done(command.run(shell)),
+            Self::Check(command) => command.run(shell),
+            Self::Amend(command) => done(command.run(shell)),
+            Self::Rechain(command) => command.run(shell),
             Self::Chain(command) => done(command.run(shell)),
             Self::Host(command) => done(command.run(shell)),
             Self::Retry(command) => done(command.run(shell)),

@@ -13,7 +13,9 @@ use wb_core::chain::{Chain, ChainError, Digest, Link, Mistake, Sha1};
 use wb_core::change::{Manifest, RolePolicy, Runner};
 use wb_core::context::MaxOut;
 use wb_core::herd::Herd;
-use wb_core::registry::{NewCommit, ObjectError, RefName, RefUpdate, Resolved, SigningKey, VerifiedChange, resolve};
+use wb_core::registry::{
+    NewCommit, ObjectError, RefName, RefUpdate, Resolved, SigningKey, VerifiedChange, resolve_strictly,
+};
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError, FileError, files};
 
@@ -168,6 +170,7 @@ fn states(operator: &Operator, before: Option<&Manifest>) -> Result<BTreeMap<Str
 struct Source {
     commit: Sha1,
     chain: Chain,
+    amended: BTreeSet<Sha1>,
     roles: BTreeMap<String, RolePolicy>,
     herd: Herd,
     herd_text: String,
@@ -175,7 +178,7 @@ struct Source {
 
 impl Source {
     fn read(fleet: &Fleet) -> Result<Self, DeployError> {
-        let resolved = resolve(&fleet.crate_dir)?;
+        let resolved = resolve_strictly(&fleet.crate_dir)?;
         if !resolved.mistakes.is_empty() {
             return Err(DeployError::Mistakes(resolved.mistakes));
         }
@@ -184,8 +187,10 @@ impl Source {
         // How a role takes turns is code, and only the runner knows it.
         let unknown = RolePolicy { max_out: MaxOut::Hosts(1) };
         let roles = resolved.written.roles.unwrap_or_default();
+        let amended = resolved.lock.pins.iter().filter(|pin| pin.amended.is_some()).map(|pin| pin.sha1);
         Ok(Self {
             commit: tree.head()?,
+            amended: amended.collect(),
             chain: Chain::new(resolved.links).map_err(|source| DeployError::Chain { source })?,
             roles: roles.into_iter().map(|role| (role, unknown)).collect(),
             herd: fleet.herd()?,
@@ -199,9 +204,9 @@ impl Source {
         roles: &'a BTreeMap<String, RolePolicy>,
         said: &Said<'a>,
     ) -> Proposal<'a> {
-        let Self { commit: source, herd, herd_text, .. } = self;
+        let Self { commit: source, amended, herd, herd_text, .. } = self;
         let Said { remove, states } = said;
-        Proposal { source: *source, chain, roles, herd, herd_text, remove, states }
+        Proposal { source: *source, chain, roles, herd, herd_text, remove, amended, states }
     }
 }
 

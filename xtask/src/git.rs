@@ -140,6 +140,28 @@ impl WorkTree {
         self.run("find the git directory", &args).map(PathBuf::from)
     }
 
+    /// What a file said in a commit, where it was there.
+    #[must_use]
+    pub fn content(&self, commit: Sha1, path: &str) -> Option<Vec<u8>> {
+        let show = self.git().args(["cat-file", "blob"]).arg(format!("{commit}:{path}"));
+        show.run().ok().filter(|output| output.code == 0).map(|output| output.stdout)
+    }
+
+    /// What git has begun here, and not ended.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn under_way(&self) -> Result<Option<UnderWay>, GitError> {
+        let has = |name| {
+            let args = ["rev-parse", "--path-format=absolute", "--git-path", name];
+            self.run("find the git directory", &args).map(files::exists)
+        };
+        if has("rebase-merge")? || has("rebase-apply")? {
+            return Ok(Some(UnderWay::Rebase));
+        }
+        Ok(if has("MERGE_HEAD")? { Some(UnderWay::Merge) } else { None })
+    }
+
     /// Where the remote `origin` is, where there is one.
     #[must_use]
     pub fn origin(&self) -> Option<String> {
@@ -175,6 +197,15 @@ impl WorkTree {
     fn git(&self) -> Command {
         git(&self.dir)
     }
+}
+
+/// What git stops in the middle of, for somebody to resolve a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnderWay {
+    /// `git merge`.
+    Merge,
+    /// `git rebase`.
+    Rebase,
 }
 
 /// Who makes a commit.

@@ -3,6 +3,7 @@
 //! A command lives in the file of its name under `commands/`. What commands share lies beside it, a noun each.
 
 pub mod admission;
+pub mod amendment;
 pub mod build;
 pub mod calendar;
 pub mod chain_file;
@@ -11,12 +12,14 @@ pub mod ci;
 mod commands;
 pub mod demo;
 pub mod deploy;
+pub mod diff;
 pub mod draft;
 pub mod failure;
 pub mod fleet;
 pub mod git;
 pub mod herd_file;
 pub mod operator;
+pub mod rechain;
 pub mod retry;
 pub mod reusable;
 pub mod sandbox;

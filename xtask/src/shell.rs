@@ -54,6 +54,29 @@ impl Shell {
         self.out.write(&plain(text));
     }
 
+    /// How a text changes, as a unified diff.
+    pub fn print_diff(&self, diff: &str) {
+        let line = |line: &str| match line.as_bytes().first() {
+            Some(b'+') => self.out.paint(GREEN, &plain(line)),
+            Some(b'-') => self.out.paint(RED, &plain(line)),
+            Some(b'@') => self.out.paint(CYAN, &plain(line)),
+            _ => plain(line),
+        };
+        diff.lines().for_each(|text| self.out.write(&format!("{}\n", line(text))));
+    }
+
+    /// Whether somebody at the terminal says yes; nothing where nobody can be asked.
+    #[must_use]
+    pub fn confirm(&self, question: impl Display) -> Option<bool> {
+        if !self.progress || !io::stdin().is_terminal() {
+            return None;
+        }
+        self.err.write(&format!("{} [y/N] ", plain(question)));
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim(), "y" | "yes"))
+    }
+
     /// Data for programs, as JSON on lines that people can read too.
     pub fn print_json(&self, data: &impl Serialize) {
         match serde_json::to_string_pretty(data) {

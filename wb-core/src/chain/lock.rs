@@ -136,6 +136,9 @@ impl Lock {
             Some(pin) if pin.sha1 == link.sha1 && (self.digest_version == DIGEST_VERSION || link.gone) => {
                 (*pin).clone()
             }
+            Some(pin) if pin.sha1 == link.sha1 => {
+                Pin { digest: link.digest, amended: pin.amended.map(|_| link.digest), ..(*pin).clone() }
+            }
             _ => Pin::new(&link.name, link.sha1, link.digest),
         };
         let landed = links.iter().filter(|link| !link.is_draft());

@@ -385,6 +385,21 @@ impl Mistake {
         }
     }
 
+    /// What kind of mistake it is, in a word for programs: `wrong_order`.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        let debug = format!("{self:?}");
+        let name = debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+        let mut kind = String::new();
+        for letter in name.chars() {
+            if letter.is_uppercase() && !kind.is_empty() {
+                kind.push('_');
+            }
+            kind.extend(letter.to_lowercase());
+        }
+        kind
+    }
+
     /// The file that it is about, relative to the crate.
     #[must_use]
     pub fn file(&self) -> String {

@@ -1,39 +1,117 @@
 use clap::Args;
-use wb_core::chain::Link;
-use wb_core::registry::{Resolved, resolve};
+use serde::Serialize;
+use wb_core::chain::{Link, Mistake, Reach, Sha1};
+use wb_core::registry::{Resolved, resolve_strictly};
 use wb_core::system::files;
 
 use super::judge;
-use crate::deploy::plan::unknown_roles;
-use crate::failure::Failure;
+use crate::deploy::plan::{Refusal, unknown_roles};
+use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
 use crate::shell::Shell;
 
 /// Check the chain, strictly
 ///
-/// The order of the migrations against git, their files against what landed, the roles, and the hosts of herd.toml: the
-/// same check that every build makes. All mistakes are told at once, each with what to do. Nothing is written.
+/// What every build checks, and more: the order of the migrations against git, each file against what it said when it
+/// landed (read out of history, whatever chain.lock says), the roles, and the hosts of herd.toml. All mistakes are told
+/// at once, each with what to do. Nothing is written.
 #[derive(Debug, Args)]
-pub(super) struct Check {}
+#[command(after_help = EXIT_CODES)]
+pub(super) struct Check {
+    /// Print the mistakes as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  the chain holds, and so does herd.toml
+  1  there are mistakes
+  2  wrong usage
+  3  a file, cargo or git failed, and nothing is known";
+
+/// A mistake, for programs.
+#[derive(Debug, Serialize)]
+struct Told {
+    kind: String,
+    link: Option<String>,
+    sha1: Option<Sha1>,
+    file: String,
+    message: String,
+    help: String,
+}
 
 impl Check {
-    pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
+    pub(super) fn run(self, shell: &Shell) -> Ended {
         let fleet = Fleet::current().map_err(judge::fleet)?;
-        let resolved = resolve(&fleet.crate_dir)?;
-        judge::mistakes(&resolved.mistakes)?;
-        check_herd(&fleet, &resolved)?;
+        let resolved = resolve_strictly(&fleet.crate_dir)?;
+        if self.json {
+            let told: Vec<Told> = resolved.mistakes.iter().map(|mistake| Told::of(mistake, &resolved)).collect();
+            shell.print_json(&told);
+            return check_herd(&fleet, &resolved).map(|()| if told.is_empty() { 0.into() } else { NO.into() });
+        }
+        unseen(&resolved.reach).into_iter().for_each(|what| shell.warn(what));
+        let failures = [mistakes(&resolved.mistakes), check_herd(&fleet, &resolved)];
+        let failures: Vec<Failure> = failures.into_iter().filter_map(Result::err).collect();
+        if !failures.is_empty() {
+            return Err(Failure::all(failures));
+        }
         shell.print(summary(&resolved.links));
-        Ok(())
+        Ok(0.into())
     }
+}
+
+impl Told {
+    fn of(mistake: &Mistake, resolved: &Resolved) -> Self {
+        let landed = mistake.link().and_then(|link| resolved.landed.get(link));
+        Self {
+            kind: mistake.kind(),
+            link: mistake.link().map(str::to_owned),
+            sha1: landed.map(|landed| landed.sha1),
+            file: mistake.file(),
+            message: mistake.to_string(),
+            help: mistake.help(),
+        }
+    }
+}
+
+/// What the check could not look at.
+fn unseen(reach: &Reach) -> Option<&'static str> {
+    match reach {
+        Reach::Absent => Some("there is no git repository here: links are compared with chain.lock alone"),
+        Reach::Shallow => {
+            Some("this clone is shallow: older links are compared with chain.lock alone (git fetch --unshallow)")
+        }
+        Reach::Complete | Reach::Unreadable { .. } => None,
+    }
+}
+
+/// All mistakes. The compiler shows where an unknown role is named; here the message has to.
+fn mistakes(mistakes: &[Mistake]) -> Result<(), Failure> {
+    let failure = |mistake: &Mistake| {
+        let place = match mistake {
+            Mistake::UnknownRole { .. } => format!("{}: ", mistake.file()),
+            _ => String::new(),
+        };
+        Failure::refused(format_args!("{place}{mistake}")).hint(mistake.help())
+    };
+    if mistakes.is_empty() { Ok(()) } else { Err(Failure::all(mistakes.iter().map(failure))) }
 }
 
 fn check_herd(fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
     let herd = fleet.herd().map_err(judge::fleet)?;
     let text = files::read_text(fleet.herd_path())?;
     let roles = resolved.written.roles.clone().unwrap_or_default();
+    let path = fleet.herd_path();
+    let failure = |refusal: Refusal| match &refusal {
+        Refusal::UnknownRole { line, .. } => {
+            Failure::refused(&refusal).hint(format_args!("vi +{line} {}", path.display()))
+        }
+        _ => Failure::refused(&refusal).hint(refusal.hint()),
+    };
     match unknown_roles(&herd, &text, &roles) {
         unknown if unknown.is_empty() => Ok(()),
-        unknown => Err(judge::refusals(&unknown)),
+        unknown => Err(Failure::all(unknown.into_iter().map(failure))),
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Proposal<'a> {
     pub herd_text: &'a str,
     /// The hosts that the operator wants removed, by name.
     pub remove: &'a BTreeSet<String>,
+    /// The links whose author amended them, as the lock says.
+    pub amended: &'a BTreeSet<Sha1>,
     /// Where the admitted hosts that have begun are, by name: the last link that each completed or passed over.
     pub states: &'a BTreeMap<String, Sha1>,
 }
@@ -121,7 +123,7 @@ impl Refusal {
             Self::Diverged { .. } => "git pull --rebase && cargo xtask chain".into(),
             Self::Altered { link, .. } => format!("git log -p -- '*/src/chain/{}.rs'", link.name),
             Self::LateRole { role, .. } => format!("cargo xtask host add NEW_NAME --role {role}"),
-            Self::UnknownRole { .. } => "cargo xtask check".into(),
+            Self::UnknownRole { line, .. } => format!("vi +{line} herd.toml"),
             Self::Gone { host } => format!("cargo xtask deploy --remove {host}"),
             Self::StillThere { .. } => "cargo xtask host list".into(),
             Self::NeverThere { .. } => "cargo xtask status".into(),
@@ -139,7 +141,7 @@ pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manif
     let refusals: Vec<Refusal> = draft(proposal.chain)
         .into_iter()
         .chain(diverged(&before.chain, proposal.chain))
-        .chain(altered(&before.chain, proposal.chain))
+        .chain(altered(&before.chain, proposal.chain, proposal.amended))
         .chain(late_roles(before, proposal))
         .chain(unknown_roles(proposal.herd, proposal.herd_text, &proposal.roles.keys().cloned().collect()))
         .chain(removals(before, proposal))
@@ -218,7 +220,7 @@ fn diverged(deployed: &Chain, now: &Chain) -> Option<Refusal> {
 }
 
 /// Deployed links that say something else now. A host that has run one would never run it again.
-fn altered(deployed: &Chain, now: &Chain) -> Vec<Refusal> {
+fn altered(deployed: &Chain, now: &Chain, amended: &BTreeSet<Sha1>) -> Vec<Refusal> {
     let pairs = deployed.links().iter().filter_map(|was| Some((was, now.get(was.sha1)?)));
     let wait = |link: &Link| {
         link.wait.as_ref().map_or("no wait".to_owned(), |Wait::All { role }| format!("a wait for all of `{role}`"))
@@ -227,7 +229,7 @@ fn altered(deployed: &Chain, now: &Chain) -> Vec<Refusal> {
         let (was_said, now_said) = match (was, now) {
             _ if was.role != now.role => (format!("the role `{}`", was.role), format!("the role `{}`", now.role)),
             _ if was.wait != now.wait => (wait(was), wait(now)),
-            _ if was.digest != now.digest => {
+            _ if was.digest != now.digest && !amended.contains(&now.sha1) => {
                 ("other code or files".to_owned(), format!("the digest {}", now.digest.short()))
             }
             _ => return None,
@@ -312,6 +314,7 @@ mod tests {
             herd: &Herd::parse(herd).unwrap(),
             herd_text: herd,
             remove: &remove.iter().map(|name| (*name).to_owned()).collect(),
+            amended: &[Sha1::from_bytes([b'b'; 20])].into(),
             states: &[("web1".to_owned(), Sha1::from_bytes([b'b'; 20]))].into(),
         };
         plan(before, &proposal)
@@ -379,6 +382,13 @@ mod tests {
         let digest = Digest::of(b"other");
         let code = format!("{start} other code or files, and now has the digest {}", digest.short());
         check(&with(|link| link.digest = digest), HERD, &[], &[&code]);
+    }
+
+    #[test]
+    fn an_amended_link_may_say_something_else() {
+        let mut links = chain(&["a", "b"]).links().to_vec();
+        links[1].digest = Digest::of(b"other");
+        check(&Chain::new(links).unwrap(), HERD, &[], &[]);
     }
 
     #[test]

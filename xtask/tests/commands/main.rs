@@ -5,4 +5,5 @@
 mod authoring;
 mod fleet;
 mod herd;
+mod rechain;
 mod support;

@@ -35,11 +35,17 @@ impl Scratch {
 
     /// Runs git in `dir`, and expects it to succeed.
     pub(crate) fn git(&self, dir: &Path, args: &[&str]) -> String {
-        self.hermetic("git", dir)
-            .args(["-c", "user.name=Test", "-c", "user.email=test@localhost"])
-            .args(args)
-            .read()
-            .unwrap()
+        self.identified(dir).args(args).read().unwrap()
+    }
+
+    /// Runs git in `dir`, which may stop for a conflict.
+    pub(crate) fn git_may_stop(&self, dir: &Path, args: &[&str]) -> Output {
+        self.identified(dir).args(args).run().unwrap()
+    }
+
+    fn identified(&self, dir: &Path) -> Command {
+        let identity = ["-c", "user.name=Test", "-c", "user.email=test@localhost", "-c", "core.editor=true"];
+        self.hermetic("git", dir).args(identity)
     }
 
     /// Runs cargo in `dir`, without a network.

@@ -1,0 +1,234 @@
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use wb_core::chain::{Link, Lock, Mistake, Sha1};
+use wb_core::registry::{Resolved, resolve_as};
+use wb_core::system::files;
+
+use super::judge;
+use crate::chain_file::with_module;
+use crate::diff;
+use crate::failure::{Ended, Failure, NO};
+use crate::fleet::Fleet;
+use crate::git::{UnderWay, WorkTree};
+use crate::operator::{Operator, OperatorError};
+use crate::rechain::conflict::Text;
+use crate::rechain::order::in_order;
+use crate::rechain::{Moved, Upto, foreign_pins, importing, moved_pins, relocked};
+use crate::shell::Shell;
+
+/// Write order and pins anew, as history says
+///
+/// For the time after a rebase, and for the conflict in the middle of one: where git left the marks of two sides in
+/// src/chain.rs or chain.lock, both are taken. The `mod` lines get the order of the commits, with the comments above
+/// them, and pins name the commits that introduced their migrations. What is wrong with the chain itself is not written
+/// away, but told: two branches that diverge are first to be rebased.
+///
+/// A pin moves to another commit only if no host can know the migration by the old one: it was never deployed, says the
+/// remote. Where the remote can't be asked, --force says so.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct Rechain {
+    /// Keep the sha1s of another history: after a squash, a rewrite, or a move to another repository
+    #[arg(long)]
+    imported: bool,
+    /// Don't ask
+    #[arg(long, requires = "imported")]
+    yes: bool,
+    /// Pin the newest migration too, before history is squashed or moves to another repository
+    #[arg(long)]
+    newest: bool,
+    /// Move pins though the remote can't say what was deployed
+    #[arg(long)]
+    force: bool,
+    /// Write nothing, and end with 1 if there is something to write
+    #[arg(long, visible_alias = "check")]
+    dry_run: bool,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  the two files are as they should be, and the chain holds
+  1  the chain has mistakes that this can't mend; or --dry-run, and there is something to write
+  2  wrong usage
+  3  a file, git or the remote failed";
+
+/// The two files as they are, and how they should be.
+struct Proposal {
+    chain: (String, String),
+    lock: (Option<String>, String),
+}
+
+impl Rechain {
+    pub(super) fn run(self, shell: &Shell) -> Ended {
+        let fleet = Fleet::current().map_err(judge::fleet)?;
+        let (chain_path, lock_path) = (fleet.crate_dir.join("src/chain.rs"), fleet.crate_dir.join("chain.lock"));
+        let chain_text = files::read_text(&chain_path)?;
+        let lock_text = files::read_optional(&lock_path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let (chain, lock) = both_sides(&chain_text, lock_text.as_deref())?;
+        let lock = self.with_imports(&fleet.crate_dir, &chain, lock, shell)?;
+        let resolved = complete(&fleet.crate_dir, chain, &lock)?;
+        judge::mistakes(&hidden_by_order(&resolved.1.mistakes))?;
+        self.refuse_known(&fleet, &moved_pins(&resolved.1), shell)?;
+        let new = self.proposed(&resolved, lock_text.is_some())?;
+        let proposal = Proposal { chain: (chain_text, new.0), lock: (lock_text, new.1) };
+        let found =
+            resolve_as(&fleet.crate_dir, &proposal.chain.1, &Lock::parse(&proposal.lock.1).unwrap_or_default())?;
+        let written = self.write(&fleet, &proposal, shell)?;
+        judge::mistakes(&found.mistakes)?;
+        explain(&fleet, written, &found.links, shell)?;
+        Ok(if self.dry_run && written { NO.into() } else { 0.into() })
+    }
+
+    /// The lock with the pins of another history marked, if that is what was asked for.
+    fn with_imports(&self, crate_dir: &Path, chain: &str, lock: Lock, shell: &Shell) -> Result<Lock, Failure> {
+        if !self.imported {
+            return Ok(lock);
+        }
+        let foreign = foreign_pins(&resolve_as(crate_dir, chain, &lock)?);
+        if foreign.is_empty() {
+            return Ok(lock);
+        }
+        for Moved { name, from, to } in &foreign {
+            let here =
+                to.map_or_else(|| "not in this history".to_owned(), |to| format!("in this history {}", to.short()));
+            shell.print(format_args!("`{name}` ({}), {here}", from.short()));
+        }
+        if !self.yes && !self.dry_run {
+            match shell.confirm("hosts know these migrations by the first sha1: keep it?") {
+                Some(true) => {}
+                Some(false) => return Err(Failure::refused("nothing was written")),
+                None => {
+                    let what = "there is no terminal to ask at whether these sha1s shall stay";
+                    return Err(Failure::usage(what).hint("cargo xtask rechain --imported --yes"));
+                }
+            }
+        }
+        Ok(importing(&lock, &foreign))
+    }
+
+    /// Refuses to move a pin that a host may know.
+    fn refuse_known(&self, fleet: &Fleet, moved: &[Moved], shell: &Shell) -> Result<(), Failure> {
+        if moved.is_empty() || self.force {
+            return Ok(());
+        }
+        let deployed = deployed(fleet).map_err(|failure| failure.hint("cargo xtask rechain --force"))?;
+        let known: Vec<&Moved> = moved.iter().filter(|moved| deployed.contains(&moved.from)).collect();
+        if known.is_empty() {
+            moved.iter().for_each(|moved| shell.note(told(moved)));
+            return Ok(());
+        }
+        Err(Failure::all(known.into_iter().map(|Moved { name, from, .. }| {
+            let what = format!("`{name}` was deployed as {}: hosts know it by that sha1", from.short());
+            Failure::refused(what).hint("cargo xtask rechain --imported")
+        })))
+    }
+
+    fn proposed(&self, (chain, resolved): &(String, Resolved), had_lock: bool) -> Result<(String, String), Failure> {
+        let order: Vec<String> = resolved.links.iter().map(|link| link.name.clone()).collect();
+        let chain = in_order(chain, &order).map_err(|error| {
+            Failure::refused("src/chain.rs can't be read").because(&error).hint("git checkout HEAD -- :/src/chain.rs")
+        })?;
+        let upto = if self.newest { Upto::Newest } else { Upto::LastPin };
+        let lock = relocked(resolved, upto);
+        let lock = if !had_lock && lock.pins.is_empty() { String::new() } else { lock.to_string() };
+        Ok((chain, lock))
+    }
+
+    /// Shows what changes, and writes it. Whether anything does.
+    fn write(&self, fleet: &Fleet, proposal: &Proposal, shell: &Shell) -> Result<bool, Failure> {
+        let Proposal { chain: (chain, new_chain), lock: (lock, new_lock) } = proposal;
+        let both = [("src/chain.rs", Some(chain.as_str()), new_chain), ("chain.lock", lock.as_deref(), new_lock)];
+        let mut written = false;
+        for (file, old, new) in both {
+            let Some(diff) = diff::unified(file, old, new) else { continue };
+            shell.print_diff(&diff);
+            written = true;
+            if !self.dry_run {
+                let path: PathBuf = fleet.crate_dir.join(file);
+                files::write(&path, new, 0o644)?;
+                shell.done("wrote", path.display());
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// Both files without the marks of a conflict.
+fn both_sides(chain: &str, lock: Option<&str>) -> Result<(String, Lock), Failure> {
+    let lock = Text::parse(lock.unwrap_or_default());
+    let lock = if lock == Text::parse("") { Ok(Lock::default()) } else { lock.lock() };
+    let unreadable = |error| {
+        let mistake = Mistake::Lock { error, place: String::new() };
+        Failure::refused(&mistake).hint("git checkout HEAD -- chain.lock")
+    };
+    Ok((Text::parse(chain).chain(), lock.map_err(unreadable)?))
+}
+
+/// The text with `mod` lines for all that landed, and the verdict on it.
+fn complete(crate_dir: &Path, chain: String, lock: &Lock) -> Result<(String, Resolved), Failure> {
+    let resolved = resolve_as(crate_dir, &chain, lock)?;
+    let missing = resolved.mistakes.iter().filter_map(|mistake| match mistake {
+        Mistake::NoModLine { link } if link.sha1.is_some() => Some(link.name.clone()),
+        _ => None,
+    });
+    let missing: Vec<String> = missing.collect();
+    if missing.is_empty() {
+        return Ok((chain, resolved));
+    }
+    let chain = missing.iter().fold(chain, |chain, name| with_module(&chain, name));
+    let resolved = resolve_as(crate_dir, &chain, lock)?;
+    Ok((chain, resolved))
+}
+
+/// Mistakes after which there is no order to write.
+fn hidden_by_order(mistakes: &[Mistake]) -> Vec<Mistake> {
+    let has_no_order = |mistake: &&Mistake| {
+        let about_order_file = matches!(mistake, Mistake::Unreadable { file, .. } if file == "src/chain.rs");
+        about_order_file
+            || matches!(mistake, Mistake::Diverged { .. } | Mistake::Repository { .. } | Mistake::Shallow { .. })
+    };
+    mistakes.iter().filter(has_no_order).cloned().collect()
+}
+
+/// The sha1s that hosts were told of. Without a remote there is nobody to tell.
+fn deployed(fleet: &Fleet) -> Result<BTreeSet<Sha1>, Failure> {
+    let operator = match Operator::of(fleet) {
+        Err(OperatorError::NoRemote) => return Ok(BTreeSet::new()),
+        operator => operator.map_err(judge::operator)?,
+    };
+    operator.fetch().map_err(judge::operator)?;
+    let newest = operator.newest().map_err(judge::operator)?;
+    let links = newest.iter().flat_map(|newest| newest.manifest.chain.links());
+    Ok(links.map(|link| link.sha1).collect())
+}
+
+fn told(Moved { name, from, to }: &Moved) -> String {
+    match to {
+        Some(to) => format!("`{name}` moved from {} to {}; it was never deployed", from.short(), to.short()),
+        None => format!("`{name}` ({}) is not committed any more; it was never deployed", from.short()),
+    }
+}
+
+fn explain(fleet: &Fleet, written: bool, links: &[Link], shell: &Shell) -> Result<(), Failure> {
+    let tree = fleet.work_tree()?;
+    let under_way = tree.under_way()?;
+    if under_way == Some(UnderWay::Merge) && links.last().is_some_and(Link::is_draft) {
+        shell.note(
+            "a merge is under way; if both sides added migrations, they diverge: git merge --abort, and rebase one side instead",
+        );
+    }
+    match (written, under_way) {
+        (false, None) => shell.print("nothing to do"),
+        (_, Some(UnderWay::Rebase)) => shell.print("next: git add --update && git rebase --continue"),
+        (_, Some(UnderWay::Merge)) => shell.print("next: git add --update && git commit"),
+        (true, None) => shell.print(next(&tree)),
+    }
+    Ok(())
+}
+
+fn next(tree: &WorkTree) -> &'static str {
+    let is_committed = tree.head().is_ok();
+    if is_committed { "next: git commit --all -m 'Write the chain anew'" } else { "next: git add --all && git commit" }
+}
