@@ -59,6 +59,21 @@ pub fn importing(lock: &Lock, foreign: &[Moved]) -> Lock {
     lock
 }
 
+/// The lock without the pins of links that are not committed any more.
+#[must_use]
+pub fn without_lost(lock: &Lock, moved: &[Moved]) -> Lock {
+    let is_lost = |pin: &Pin| moved.iter().any(|moved| moved.to.is_none() && moved.name == pin.name);
+    Lock { pins: lock.pins.iter().filter(|pin| !is_lost(pin)).cloned().collect(), ..lock.clone() }
+}
+
+/// The lock with those pins behind all others again.
+#[must_use]
+pub fn with_lost(mut lock: Lock, before: &Lock, moved: &[Moved]) -> Lock {
+    let is_lost = |pin: &&Pin| moved.iter().any(|moved| moved.to.is_none() && moved.name == pin.name);
+    lock.pins.extend(before.pins.iter().filter(is_lost).cloned());
+    lock
+}
+
 /// How far the pins of a lock shall reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upto<'a> {

@@ -15,7 +15,7 @@ use crate::git::{UnderWay, WorkTree};
 use crate::operator::{Operator, OperatorError};
 use crate::rechain::conflict::Text;
 use crate::rechain::order::in_order;
-use crate::rechain::{Moved, Upto, foreign_pins, importing, moved_pins, relocked};
+use crate::rechain::{Moved, Upto, foreign_pins, importing, moved_pins, relocked, with_lost, without_lost};
 use crate::shell::Shell;
 
 /// Write order and pins anew, as history says
@@ -63,6 +63,8 @@ struct Proposal {
 impl Rechain {
     pub(super) fn run(self, shell: &Shell) -> Ended {
         let fleet = Fleet::current().map_err(judge::fleet)?;
+        let tree = fleet.work_tree()?;
+        let under_way = tree.under_way()?;
         let (chain_path, lock_path) = (fleet.crate_dir.join("src/chain.rs"), fleet.crate_dir.join("chain.lock"));
         let chain_text = files::read_text(&chain_path)?;
         let lock_text = files::read_optional(&lock_path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -70,15 +72,24 @@ impl Rechain {
         let lock = self.with_imports(&fleet.crate_dir, &chain, lock, shell)?;
         let resolved = complete(&fleet.crate_dir, chain, &lock)?;
         judge::mistakes(&hidden_by_order(&resolved.1.mistakes))?;
-        self.refuse_known(&fleet, &moved_pins(&resolved.1), shell)?;
-        let new = self.proposed(&resolved, lock_text.is_some())?;
-        let proposal = Proposal { chain: (chain_text, new.0), lock: (lock_text, new.1) };
-        let found =
-            resolve_as(&fleet.crate_dir, &proposal.chain.1, &Lock::parse(&proposal.lock.1).unwrap_or_default())?;
+        let moved = moved_pins(&resolved.1);
+        let is_merging = under_way == Some(UnderWay::Merge);
+        self.refuse_known(&fleet, &still_here(&moved, is_merging), shell)?;
+        let (chain, resolved) = complete(&fleet.crate_dir, resolved.0, &without_lost(&lock, &moved))?;
+        let new_lock =
+            if is_merging { with_lost(self.relocked(&resolved), &lock, &moved) } else { self.relocked(&resolved) };
+        let new_lock =
+            if lock_text.is_none() && new_lock.pins.is_empty() { String::new() } else { new_lock.to_string() };
+        let proposal = Proposal { chain: (chain_text, ordered(&chain, &resolved)?), lock: (lock_text, new_lock) };
+        let lock = without_lost(&Lock::parse(&proposal.lock.1).unwrap_or_default(), &moved);
+        let found = resolve_as(&fleet.crate_dir, &proposal.chain.1, &lock)?;
         let written = self.write(&fleet, &proposal, shell)?;
-        judge::mistakes(&found.mistakes)?;
-        explain(&fleet, written, &found.links, shell)?;
-        Ok(if self.dry_run && written { NO.into() } else { 0.into() })
+        judge::mistakes(&lasting(found.mistakes, under_way))?;
+        if self.dry_run && written {
+            return Ok(NO.into());
+        }
+        explain(&tree, under_way, written, &found.links, shell);
+        Ok(0.into())
     }
 
     /// The lock with the pins of another history marked, if that is what was asked for.
@@ -125,15 +136,8 @@ impl Rechain {
         })))
     }
 
-    fn proposed(&self, (chain, resolved): &(String, Resolved), had_lock: bool) -> Result<(String, String), Failure> {
-        let order: Vec<String> = resolved.links.iter().map(|link| link.name.clone()).collect();
-        let chain = in_order(chain, &order).map_err(|error| {
-            Failure::refused("src/chain.rs can't be read").because(&error).hint("git checkout HEAD -- :/src/chain.rs")
-        })?;
-        let upto = if self.newest { Upto::Newest } else { Upto::LastPin };
-        let lock = relocked(resolved, upto);
-        let lock = if !had_lock && lock.pins.is_empty() { String::new() } else { lock.to_string() };
-        Ok((chain, lock))
+    fn relocked(&self, resolved: &Resolved) -> Lock {
+        relocked(resolved, if self.newest { Upto::Newest } else { Upto::LastPin })
     }
 
     /// Shows what changes, and writes it. Whether anything does.
@@ -164,6 +168,19 @@ fn both_sides(chain: &str, lock: Option<&str>) -> Result<(String, Lock), Failure
         Failure::refused(&mistake).hint("git checkout HEAD -- chain.lock")
     };
     Ok((Text::parse(chain).chain(), lock.map_err(unreadable)?))
+}
+
+/// The `mod` lines in the order of the links.
+fn ordered(chain: &str, resolved: &Resolved) -> Result<String, Failure> {
+    let order: Vec<String> = resolved.links.iter().map(|link| link.name.clone()).collect();
+    in_order(chain, &order).map_err(|error| {
+        Failure::refused("src/chain.rs can't be read").because(&error).hint("git checkout HEAD -- :/src/chain.rs")
+    })
+}
+
+/// The pins that are to move now. In the middle of a merge the commits of the other side are not lost, but to come.
+fn still_here(moved: &[Moved], is_merging: bool) -> Vec<Moved> {
+    moved.iter().filter(|moved| moved.to.is_some() || !is_merging).cloned().collect()
 }
 
 /// The text with `mod` lines for all that landed, and the verdict on it.
@@ -211,9 +228,16 @@ fn told(Moved { name, from, to }: &Moved) -> String {
     }
 }
 
-fn explain(fleet: &Fleet, written: bool, links: &[Link], shell: &Shell) -> Result<(), Failure> {
-    let tree = fleet.work_tree()?;
-    let under_way = tree.under_way()?;
+/// The mistakes that the next commit does not end by itself: in the middle of a merge or a rebase, migrations of the
+/// other side are not in the history of HEAD yet.
+fn lasting(mistakes: Vec<Mistake>, under_way: Option<UnderWay>) -> Vec<Mistake> {
+    let is_passing = |mistake: &Mistake| {
+        matches!(mistake, Mistake::SeveralDrafts { .. } | Mistake::PinDisagrees { found: None, .. })
+    };
+    mistakes.into_iter().filter(|mistake| under_way.is_none() || !is_passing(mistake)).collect()
+}
+
+fn explain(tree: &WorkTree, under_way: Option<UnderWay>, written: bool, links: &[Link], shell: &Shell) {
     if under_way == Some(UnderWay::Merge) && links.last().is_some_and(Link::is_draft) {
         shell.note(
             "a merge is under way; if both sides added migrations, they diverge: git merge --abort, and rebase one side instead",
@@ -223,9 +247,8 @@ fn explain(fleet: &Fleet, written: bool, links: &[Link], shell: &Shell) -> Resul
         (false, None) => shell.print("nothing to do"),
         (_, Some(UnderWay::Rebase)) => shell.print("next: git add --update && git rebase --continue"),
         (_, Some(UnderWay::Merge)) => shell.print("next: git add --update && git commit"),
-        (true, None) => shell.print(next(&tree)),
+        (true, None) => shell.print(next(tree)),
     }
-    Ok(())
 }
 
 fn next(tree: &WorkTree) -> &'static str {

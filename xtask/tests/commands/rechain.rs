@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::support::{Scratch, said};
+use wb_core::registry::resolve;
 use wb_core::system::files;
 
 const CHAIN: &str = "migrations/src/chain.rs";
@@ -69,7 +70,9 @@ fn follow(scratch: &Scratch, fleet: &Path, help: &str) {
         if !is_rebasing(fleet) {
             break;
         }
-        stopped.iter().for_each(|command| drop(run(scratch, fleet, command)));
+        for command in stopped {
+            run(scratch, fleet, command);
+        }
     }
     assert!(!is_rebasing(fleet), "{}", scratch.git(fleet, &["status"]));
     assert_eq!(run(scratch, fleet, end), 0);
@@ -97,25 +100,6 @@ fn two_branches_that_each_add_migrations_are_mended_as_the_compiler_says() {
     let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
     assert_ne!(compiled.code, 0, "two branches that each added migrations do not build");
     let text = compiled.error_text();
-    let short = |name: &str| {
-        let path = format!("migrations/src/chain/{name}.rs");
-        scratch.git(
-            &fleet,
-            &[
-                "log",
-                "--diff-filter=A",
-                "--abbrev=7",
-                "--format=%h",
-                "-m",
-                "--first-parent",
-                "other",
-                "main",
-                "--",
-                &path,
-            ],
-        )
-    };
-    let _ = short;
     for name in ["install_cache", "tune_cache", "install_queue", "tune_queue"] {
         let subject = format!("Add the migration {name}");
         let sha1 = scratch.git(&fleet, &["log", "--format=%H", "--grep", &subject]);
@@ -145,7 +129,15 @@ fn a_divergence_is_told_and_nothing_is_written() {
     let before = scratch.git(&fleet, &["status", "--porcelain"]);
     let output = scratch.xtask(&fleet, &["rechain"]);
     assert_eq!(output.code, 1);
-    insta::assert_snapshot!(self::said(&scratch, &output), @"");
+    insta::assert_snapshot!(self::said(&scratch, &output), @r"
+    error: `install_cache` (0000000) and `install_queue` (0000000) diverge: neither commit is an ancestor of the other, so the chain has no order
+    hint: `git rebase 0000000` puts `install_cache` after `install_queue`; where it stops at src/chain.rs or chain.lock: `cargo xtask rechain`, `git add --update`, `git rebase --continue`; and at its end `cargo xtask rechain`
+    error: `tune_cache` (0000000) and `install_queue` (0000000) diverge: neither commit is an ancestor of the other, so the chain has no order
+    hint: `git rebase 0000000` puts `tune_cache` after `install_queue`; where it stops at src/chain.rs or chain.lock: `cargo xtask rechain`, `git add --update`, `git rebase --continue`; and at its end `cargo xtask rechain`
+    error: `tune_queue` (0000000) and `install_cache` (0000000), `tune_cache` (0000000) diverge: neither commit is an ancestor of the other, so the chain has no order
+    hint: `git rebase 0000000` puts `tune_queue` after `tune_cache`; where it stops at src/chain.rs or chain.lock: `cargo xtask rechain`, `git add --update`, `git rebase --continue`; and at its end `cargo xtask rechain`
+    exit code 1
+    ");
     assert_eq!(scratch.git(&fleet, &["status", "--porcelain"]), before);
 }
 
@@ -155,16 +147,111 @@ fn in_the_middle_of_a_rebase_both_sides_are_taken() {
     let fleet = two_branches(&scratch);
     scratch.git(&fleet, &["checkout", "--quiet", "other"]);
     assert_eq!(scratch.git_may_stop(&fleet, &["rebase", "--quiet", "main"]).code, 1, "a conflict");
-    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain", "--dry-run"])), @"");
-    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain"])), @"");
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain", "--dry-run"])), @r#"
+    --- src/chain.rs
+    +++ src/chain.rs
+    @@ -1,11 +1,8 @@
+     //! The order of the migrations, oldest first. `cargo xtask new` adds to it.
+     
+     mod base_packages;
+    -<<<<<<< HEAD
+     mod install_cache;
+     mod tune_cache;
+    -=======
+     mod install_queue;
+    ->>>>>>> 0000000 (Add the migration install_queue)
+     
+     wb_stdlib::chain!();
+    --- chain.lock
+    +++ chain.lock
+    @@ -7,11 +7,8 @@
+     name = "base_packages"
+     sha1 = "0000000000000000000000000000000000000000"
+     digest = "e828ab5003a32e68953bbfeda59585918e849a2ca4273df5e64ad7c670dee361"
+    -<<<<<<< HEAD
+     
+     [[link]]
+     name = "install_cache"
+     sha1 = "0000000000000000000000000000000000000000"
+     digest = "e2db1790cd200143b7d644bac71723f5adcd2a2c800b95cb25423793679674c7"
+    -=======
+    ->>>>>>> 0000000 (Add the migration install_queue)
+    next: git add --update && git rebase --continue
+    exit code 1
+    "#);
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain"])), @r#"
+    --- src/chain.rs
+    +++ src/chain.rs
+    @@ -1,11 +1,8 @@
+     //! The order of the migrations, oldest first. `cargo xtask new` adds to it.
+     
+     mod base_packages;
+    -<<<<<<< HEAD
+     mod install_cache;
+     mod tune_cache;
+    -=======
+     mod install_queue;
+    ->>>>>>> 0000000 (Add the migration install_queue)
+     
+     wb_stdlib::chain!();
+    --- chain.lock
+    +++ chain.lock
+    @@ -7,11 +7,8 @@
+     name = "base_packages"
+     sha1 = "0000000000000000000000000000000000000000"
+     digest = "e828ab5003a32e68953bbfeda59585918e849a2ca4273df5e64ad7c670dee361"
+    -<<<<<<< HEAD
+     
+     [[link]]
+     name = "install_cache"
+     sha1 = "0000000000000000000000000000000000000000"
+     digest = "e2db1790cd200143b7d644bac71723f5adcd2a2c800b95cb25423793679674c7"
+    -=======
+    ->>>>>>> 0000000 (Add the migration install_queue)
+    next: git add --update && git rebase --continue
+    wrote SCRATCH/fleet/migrations/src/chain.rs
+    wrote SCRATCH/fleet/migrations/chain.lock
+    exit code 0
+    "#);
     scratch.git(&fleet, &["add", "--update"]);
     assert_eq!(scratch.git_may_stop(&fleet, &["rebase", "--continue"]).code, 1, "the lock too");
     assert!(files::read_text(fleet.join(LOCK)).unwrap().contains("<<<<<<<"));
-    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain"])), @"");
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain"])), @r#"
+    --- chain.lock
+    +++ chain.lock
+    @@ -9,12 +9,16 @@
+     digest = "e828ab5003a32e68953bbfeda59585918e849a2ca4273df5e64ad7c670dee361"
+     
+     [[link]]
+    -<<<<<<< HEAD
+     name = "install_cache"
+     sha1 = "0000000000000000000000000000000000000000"
+     digest = "e2db1790cd200143b7d644bac71723f5adcd2a2c800b95cb25423793679674c7"
+    -=======
+    +
+    +[[link]]
+    +name = "tune_cache"
+    +sha1 = "0000000000000000000000000000000000000000"
+    +digest = "a68cf2e9dee6a7d8a522f76bafb55e1fbd5b3c0231e4a4769cdedf865d55fd5e"
+    +
+    +[[link]]
+     name = "install_queue"
+    -sha1 = "0000000000000000000000000000000000000000"
+    +sha1 = "0000000000000000000000000000000000000000"
+     digest = "4199a37c46a28cc0db4eaf3e1d2d86c4dc52b1779e8dbb5f122d10b176caffb3"
+    ->>>>>>> 0000000 (Add the migration tune_queue)
+    next: git add --update && git rebase --continue
+    note: `install_queue` moved from 0000000 to 0000000; it was never deployed
+    wrote SCRATCH/fleet/migrations/chain.lock
+    exit code 0
+    "#);
     scratch.git(&fleet, &["add", "--update"]);
     scratch.git(&fleet, &["rebase", "--continue"]);
     assert_sound(&scratch, &fleet);
-    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain"])), @"");
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain"])), @r"
+    nothing to do
+    exit code 0
+    ");
 }
 
 #[test]
@@ -197,9 +284,42 @@ fn a_squashed_history_keeps_its_sha1s() {
     commit(&scratch, &fleet, "Everything");
     assert_eq!(scratch.xtask(&fleet, &["check"]).code, 1);
     let asked = scratch.xtask(&fleet, &["rechain", "--imported"]);
-    insta::assert_snapshot!(said(&scratch, &asked), @"");
+    insta::assert_snapshot!(said(&scratch, &asked), @r"
+    `base_packages` (0000000), in this history 0000000
+    `install_cache` (0000000), in this history 0000000
+    `tune_cache` (0000000), in this history 0000000
+    error: there is no terminal to ask at whether these sha1s shall stay
+    hint: cargo xtask rechain --imported --yes
+    exit code 2
+    ");
     let kept = scratch.xtask(&fleet, &["rechain", "--imported", "--yes"]);
-    insta::assert_snapshot!(said(&scratch, &kept), @"");
+    insta::assert_snapshot!(said(&scratch, &kept), @r#"
+    `base_packages` (0000000), in this history 0000000
+    `install_cache` (0000000), in this history 0000000
+    `tune_cache` (0000000), in this history 0000000
+    --- chain.lock
+    +++ chain.lock
+    @@ -7,13 +7,16 @@
+     name = "base_packages"
+     sha1 = "0000000000000000000000000000000000000000"
+     digest = "e828ab5003a32e68953bbfeda59585918e849a2ca4273df5e64ad7c670dee361"
+    +imported = true
+     
+     [[link]]
+     name = "install_cache"
+     sha1 = "0000000000000000000000000000000000000000"
+     digest = "e2db1790cd200143b7d644bac71723f5adcd2a2c800b95cb25423793679674c7"
+    +imported = true
+     
+     [[link]]
+     name = "tune_cache"
+     sha1 = "0000000000000000000000000000000000000000"
+     digest = "a68cf2e9dee6a7d8a522f76bafb55e1fbd5b3c0231e4a4769cdedf865d55fd5e"
+    +imported = true
+    next: git commit --all -m 'Write the chain anew'
+    wrote SCRATCH/fleet/migrations/chain.lock
+    exit code 0
+    "#);
     commit(&scratch, &fleet, "Keep the sha1s");
     assert_sound(&scratch, &fleet);
     assert_eq!(
@@ -217,19 +337,67 @@ fn an_amendment_is_kept_and_told() {
     let scratch = Scratch::new();
     let fleet = scratch.fleet();
     let amend = |args: &[&str]| said(&scratch, &scratch.xtask(&fleet, &[&["amend"], args].concat()));
-    insta::assert_snapshot!(amend(&["base_package"]), @"");
-    insta::assert_snapshot!(amend(&["base_packages", "--why", "no git"]), @"");
+    insta::assert_snapshot!(amend(&["base_package"]), @r"
+    error: there is no migration `base_package`
+    hint: cargo xtask amend base_packages
+    exit code 2
+    ");
+    insta::assert_snapshot!(amend(&["base_packages", "--why", "no git"]), @r"
+    error: `base_packages` (0000000) says what it landed with: there is nothing to amend
+    hint: vi src/chain/base_packages.rs
+    exit code 2
+    ");
     let file = fleet.join("migrations/src/chain/base_packages.rs");
     let text = files::read_text(&file).unwrap();
     files::write(&file, text.replace("\"ca-certificates\", \"git\"", "\"git\""), 0o644).unwrap();
     assert_ne!(scratch.cargo(&fleet, &["check", "--package", "migrations"]).code, 0);
-    insta::assert_snapshot!(amend(&["base_packages"]), @"");
-    insta::assert_snapshot!(amend(&["base_packages", "--why", "certificates come with git"]), @"");
+    insta::assert_snapshot!(amend(&["base_packages"]), @r"
+    error: nobody says why it is amended
+    hint: cargo xtask amend base_packages --why '…'
+    exit code 2
+    ");
+    insta::assert_snapshot!(amend(&["base_packages", "--why", "certificates come with git"]), @r#"
+    --- src/chain/base_packages.rs
+    +++ src/chain/base_packages.rs
+    @@ -1,9 +1,9 @@
+     use wb_stdlib::prelude::*;
+     
+     /// What every server of ours has.
+    -#[migration(role = "server")]
+    +#[migration(role = "server", amended = "certificates come with git")]
+     fn base_packages(host: &Host) -> Result<()> {
+    -    host.packages(["ca-certificates", "git"]).installed()?;
+    +    host.packages(["git"]).installed()?;
+         Ok(())
+     }
+     
+    next: git add --all && git commit -m 'Amend the migration base_packages' && cargo xtask deploy
+    wrote SCRATCH/fleet/migrations/chain.lock
+    note: hosts that completed `base_packages` (0000000) never see this; those that have not run it as it is now, and those that failed at it try again with the next deploy
+    exit code 0
+    "#);
     let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
     assert_eq!(compiled.code, 0, "{}", compiled.error_text());
     commit(&scratch, &fleet, "Amend");
     assert_sound(&scratch, &fleet);
-    insta::assert_snapshot!(amend(&["base_packages"]), @"");
+    insta::assert_snapshot!(amend(&["base_packages"]), @r#"
+    --- src/chain/base_packages.rs
+    +++ src/chain/base_packages.rs
+    @@ -1,9 +1,9 @@
+     use wb_stdlib::prelude::*;
+     
+     /// What every server of ours has.
+    -#[migration(role = "server")]
+    +#[migration(role = "server", amended = "certificates come with git")]
+     fn base_packages(host: &Host) -> Result<()> {
+    -    host.packages(["ca-certificates", "git"]).installed()?;
+    +    host.packages(["git"]).installed()?;
+         Ok(())
+     }
+     
+    nothing to do: chain.lock says so already of `base_packages` (0000000)
+    exit code 0
+    "#);
     let amended = files::read_text(&file).unwrap();
     files::write(&file, amended.replace("Ok(())", "let _ = 1; Ok(())"), 0o644).unwrap();
     assert_eq!(scratch.xtask(&fleet, &["check"]).code, 1, "an edit after the amendment");
@@ -237,9 +405,18 @@ fn an_amendment_is_kept_and_told() {
     assert_eq!(scratch.xtask(&fleet, &["check"]).code, 0);
     files::write(&file, text, 0o644).unwrap();
     assert_eq!(scratch.xtask(&fleet, &["check"]).code, 0, "taken back");
-    insta::assert_snapshot!(amend(&["base_packages"]), @"");
+    insta::assert_snapshot!(amend(&["base_packages"]), @r"
+    next: git add --all && git commit -m 'Amend the migration base_packages' && cargo xtask deploy
+    wrote SCRATCH/fleet/migrations/chain.lock
+    note: `base_packages` (0000000) says again what it landed with, and counts as amended no more
+    exit code 0
+    ");
     scratch.xtask(&fleet, &["new", "install_cache", "--role", "server"]);
-    insta::assert_snapshot!(amend(&["install_cache"]), @"");
+    insta::assert_snapshot!(amend(&["install_cache"]), @r"
+    error: `install_cache` (draft) has not landed: just edit it
+    hint: cargo xtask check
+    exit code 2
+    ");
 }
 
 #[test]
@@ -252,20 +429,17 @@ fn a_forged_pin_is_found_and_mended() {
     let lock = files::read_text(fleet.join(LOCK)).unwrap();
     files::write(&file, text.replace(", \"git\"", ""), 0o644).unwrap();
     let digest = lock.lines().find_map(|line| line.strip_prefix("digest = \"")).unwrap().trim_end_matches('"');
-    let forged = forged_digest(&scratch, &fleet);
+    let forged = resolve(fleet.join("migrations")).unwrap().links[0].digest.to_string();
     files::write(fleet.join(LOCK), lock.replace(digest, &forged), 0o644).unwrap();
     let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
     assert_eq!(compiled.code, 0, "a build believes the pin: {}", compiled.error_text());
-    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check"])), @"");
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check"])), @r"
+    error: chain.lock does not say what `base_packages` (0000000) landed with: its digest is not that of the commit
+    hint: `cargo xtask rechain` writes the digest of 0000000; if the migration was edited, the build then says so
+    exit code 1
+    ");
     assert_eq!(scratch.xtask(&fleet, &["rechain"]).code, 1, "the edit is told now");
     assert_eq!(files::read_text(fleet.join(LOCK)).unwrap(), lock);
-}
-
-/// The digest of what the first migration says now.
-fn forged_digest(scratch: &Scratch, fleet: &Path) -> String {
-    let resolved = wb_core::registry::resolve(fleet.join("migrations")).unwrap();
-    let _ = scratch;
-    resolved.links[0].digest.to_string()
 }
 
 #[test]
@@ -304,5 +478,9 @@ fn without_history_only_the_lock_is_compared_and_check_says_so() {
     let fleet = scratch.fleet();
     assert_eq!(scratch.xtask(&fleet, &["rechain", "--newest"]).code, 0);
     files::remove_tree(fleet.join(".git")).unwrap();
-    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check"])), @"");
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check"])), @r"
+    the chain holds: 1 migration, `base_packages` (0000000)
+    warning: there is no git repository here: links are compared with chain.lock alone
+    exit code 0
+    ");
 }
