@@ -66,7 +66,11 @@ pub fn add(crate_dir: &Path, name: &str, role: Option<&str>, source: &str) -> Re
     Ok(path)
 }
 
-fn check_fits(resolved: &Resolved, name: &str, role: Option<&str>) -> Result<(), ChainFileError> {
+/// Whether a migration of this name and role could be added.
+///
+/// # Errors
+/// When the name is taken, there is no such role, or the chain has mistakes or a draft.
+pub fn check_fits(resolved: &Resolved, name: &str, role: Option<&str>) -> Result<(), ChainFileError> {
     let known = resolved.written.roles.clone().unwrap_or_default();
     if let Some(role) = role.filter(|role| !known.contains(*role)) {
         return Err(ChainFileError::UnknownRole { role: role.to_owned(), known });

@@ -102,7 +102,7 @@ pub fn table(links: &[Listed]) -> Table {
             known(link.author.clone()),
             known(link.day.clone()),
             known(link.hosts.map(|hosts| format!("{}/{}", hosts.at_or_past, hosts.of))),
-            link.state.to_owned(),
+            format!("{}{}", link.state, if link.replaces.is_some() { ", baseline" } else { "" }),
         ]);
     }
     table

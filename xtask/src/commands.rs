@@ -2,6 +2,7 @@
 
 mod amend;
 mod apply;
+mod baseline;
 mod chain;
 mod check;
 mod ci;
@@ -37,6 +38,7 @@ enum Command {
     Demo(demo::Demo),
     New(new::New),
     Apply(apply::Apply),
+    Baseline(baseline::Baseline),
     Check(check::Check),
     Rechain(rechain::Rechain),
     Amend(amend::Amend),
@@ -54,6 +56,7 @@ impl Command {
             Self::Init(command) => done(command.run(shell)),
             Self::New(command) => done(command.run(shell)),
             Self::Apply(command) => done(command.run(shell)),
+            Self::Baseline(command) => done(command.run(shell)),
             Self::Check(command) => command.run(shell),
             Self::Amend(command) => done(command.run(shell)),
             Self::Rechain(command) => command.run(shell),

@@ -4,6 +4,7 @@
 
 pub mod admission;
 pub mod amendment;
+pub mod baseline;
 pub mod build;
 pub mod calendar;
 pub mod chain_file;

@@ -235,7 +235,7 @@ pub enum Mistake {
         wrong: WrongBaseline,
     },
     /// The file of a link that a baseline stands for is gone, and its `mod` line is not.
-    #[error("src/chain.rs names {link}, whose file may be gone, since a baseline stands for it")]
+    #[error("src/chain.rs names {link}, whose file is gone, as it may be, since a baseline stands for it")]
     StillListed {
         /// The link.
         link: Named,

@@ -5,6 +5,7 @@
 //! by a function of its own, so that all mistakes come at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::ancestry::Ancestry;
 use super::place::{Order, Place};
@@ -61,7 +62,6 @@ pub fn verify(facts: &Facts) -> Verdict {
         wrong_order(&case),
         deleted(&case),
         gone_wrongly(&case, &links, &baselines),
-        still_listed(&case),
         edited(&case),
         shallow(&case),
         drafts(&case),
@@ -85,7 +85,7 @@ struct Case<'a> {
     order: Order,
     landed: BTreeMap<&'a str, Place>,
     pins: BTreeMap<&'a str, &'a Pin>,
-    /// The landed names whose file and `mod` line are gone, and may be, if a baseline stands for them.
+    /// The landed names whose file is gone, and may be, if a baseline stands for them.
     gone: BTreeSet<&'a str>,
     /// The landed names with a file and a `mod` line, in the order of the `mod` lines, and in their places those that are
     /// gone.
@@ -170,9 +170,8 @@ impl<'a> Case<'a> {
     }
 
     fn gone(&self) -> BTreeSet<&'a str> {
-        let mods: BTreeSet<&str> = self.mods().collect();
         let may_go = self.lock.pins.iter().filter(|pin| pin.gone.is_some()).map(|pin| pin.name.as_str());
-        may_go.filter(|name| !mods.contains(name) && !self.has_file(name)).collect()
+        may_go.filter(|name| !self.has_file(name)).collect()
     }
 
     /// These names, and each that is gone before the first one that is younger.
@@ -198,11 +197,6 @@ impl<'a> Case<'a> {
     fn has_file(&self, name: &str) -> bool {
         let mut unreadable = self.facts.written.unreadable.iter();
         self.source(name).is_some() || unreadable.any(|other| stem(&other.file) == Some(name))
-    }
-
-    /// Whether the lock says that its file may go.
-    fn may_go(&self, name: &str) -> bool {
-        self.pins.get(name).is_some_and(|pin| pin.gone.is_some())
     }
 
     fn source(&self, name: &str) -> Option<&'a Source> {
@@ -366,26 +360,29 @@ fn baselines(case: &Case<'_>, links: &mut [Link]) -> Vec<Mistake> {
     mistakes
 }
 
-/// Files that are gone though no baseline stands for them. Of a role whose baseline is wrong nobody can say.
+/// Links that are gone though no baseline stands for them, or not wholly gone. Of a role whose baseline is wrong nobody
+/// can say.
 fn gone_wrongly(case: &Case<'_>, links: &[Link], wrong: &[Mistake]) -> Vec<Mistake> {
-    let wrong: BTreeSet<&str> = wrong.iter().filter_map(Mistake::link).collect();
+    let (mods, wrong) = (case.mods().collect::<BTreeSet<_>>(), wrong.iter().filter_map(Mistake::link));
+    let wrong: BTreeSet<&str> = wrong.collect();
     let place = |sha1: Sha1| links.iter().position(|link| link.sha1 == sha1);
     let baselines = links.iter().filter(|link| !link.gone);
-    let spans: Vec<(&str, std::ops::RangeInclusive<usize>)> = baselines
+    let spans: Vec<(&str, RangeInclusive<usize>)> = baselines
         .filter_map(|link| match link.replaces {
             Some(range) => Some((link.role.as_str(), place(range.from)?..=place(range.to)?)),
             None => wrong.contains(link.name.as_str()).then(|| (link.role.as_str(), 0..=links.len())),
         })
         .collect();
     let gone = links.iter().enumerate().filter(|(_, link)| link.gone);
-    let alone =
-        gone.filter(|(place, link)| !spans.iter().any(|(role, span)| *role == link.role && span.contains(place)));
-    alone.map(|(_, link)| missing(case, &link.name)).collect()
-}
-
-fn still_listed(case: &Case<'_>) -> Vec<Mistake> {
-    let listed = case.mods().filter(|name| !case.has_file(name) && case.may_go(name));
-    listed.map(|name| Mistake::StillListed { link: case.named(name) }).collect()
+    let mistake = |(place, link): (usize, &Link)| {
+        let stands = spans.iter().any(|(role, span)| *role == link.role && span.contains(&place));
+        match (stands, mods.contains(link.name.as_str())) {
+            (false, _) => Some(missing(case, &link.name)),
+            (true, true) => Some(Mistake::StillListed { link: case.named(&link.name) }),
+            (true, false) => None,
+        }
+    };
+    gone.filter_map(mistake).collect()
 }
 
 fn unreadable(facts: &Facts) -> Vec<Mistake> {
@@ -501,7 +498,7 @@ fn wrong_order(case: &Case<'_>) -> Vec<Mistake> {
 }
 
 fn deleted(case: &Case<'_>) -> Vec<Mistake> {
-    let gone = case.landed.keys().filter(|name| !case.has_file(name) && !case.may_go(name));
+    let gone = case.landed.keys().filter(|name| !case.has_file(name) && !case.gone.contains(*name));
     gone.map(|name| missing(case, name)).collect()
 }
 

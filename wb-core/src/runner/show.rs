@@ -23,11 +23,12 @@ pub(super) fn chain(home: &Home, catalog: &Catalog, as_json: bool) -> Result<Str
 }
 
 fn row(index: usize, link: &Link, done: &[LinkRecord]) -> String {
-    let mark = match done.iter().find(|record| record.sha1 == link.sha1).map(|record| record.how) {
-        Some(How::Done) => "done",
-        Some(How::PassedOver) => "passed over",
-        None => "",
-    };
+    let how = done.iter().find(|record| record.sha1 == link.sha1).map(|record| match record.how {
+        How::Done => "done",
+        How::PassedOver => "passed over",
+    });
+    let (baseline, gone) = (link.replaces.map(|_| "baseline"), link.gone.then_some("code gone"));
+    let mark = [how, baseline, gone].into_iter().flatten().collect::<Vec<_>>().join(", ");
     let sha1 = if link.is_draft() { "draft".to_owned() } else { link.sha1.short() };
     format!("{:>4}  {sha1:<7}  {:<32}  {:<16}  {mark}", index + 1, link.name, link.role).trim_end().to_owned()
 }

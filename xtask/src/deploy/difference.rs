@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use wb_core::chain::Link;
+use wb_core::chain::{Chain, Link};
 use wb_core::change::{HostManifest, Manifest};
 
 /// The difference between two manifests.
@@ -11,6 +11,8 @@ use wb_core::change::{HostManifest, Manifest};
 pub struct Difference {
     /// Links that are new at the end of the chain, and whether any host has their role.
     pub links: Vec<NewLink>,
+    /// Links whose code is gone, and was there before.
+    pub gone: Vec<Link>,
     /// A line for each host that is new, gone, or another than before.
     pub hosts: Vec<String>,
     /// A line for each role that is new, gone, or takes turns differently.
@@ -24,6 +26,8 @@ pub struct NewLink {
     pub link: Link,
     /// How many hosts have its role.
     pub hosts: usize,
+    /// The first and the last link that it replaces, where it is a baseline.
+    pub replaces: Option<(Link, Link)>,
 }
 
 impl Difference {
@@ -32,30 +36,53 @@ impl Difference {
     pub fn between(before: &Manifest, after: &Manifest) -> Self {
         let with_role = |role: &str| after.hosts.values().filter(|host| host.roles.contains(role)).count();
         let new = after.chain.links().iter().skip(before.chain.links().len());
-        let links = new.map(|link| NewLink { link: link.clone(), hosts: with_role(&link.role) }).collect();
-        Self { links, hosts: hosts(before, after), roles: roles(before, after) }
+        let new = new.map(|link| NewLink {
+            link: link.clone(),
+            hosts: with_role(&link.role),
+            replaces: replaced(&after.chain, link),
+        });
+        let had_code = |link: &&Link| before.chain.get(link.sha1).is_some_and(|before| !before.gone);
+        let gone = after.chain.links().iter().filter(|link| link.gone).filter(had_code).cloned().collect();
+        Self { links: new.collect(), gone, hosts: hosts(before, after), roles: roles(before, after) }
     }
 
     /// Whether the two say the same.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.links.is_empty() && self.hosts.is_empty() && self.roles.is_empty()
+        self.links.is_empty() && self.gone.is_empty() && self.hosts.is_empty() && self.roles.is_empty()
     }
 }
 
 impl fmt::Display for Difference {
-    /// A line for each new link, host and role.
+    /// A line for each new link, host and role, and one for what is gone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for NewLink { link, hosts } in &self.links {
+        for NewLink { link, hosts, replaces } in &self.links {
             let whom = match hosts {
                 0 => format!("role `{}`, which no host has: all pass it over", link.role),
                 1 => format!("role `{}`, 1 host", link.role),
                 _ => format!("role `{}`, {hosts} hosts", link.role),
             };
-            writeln!(f, "+ migration {link} for {whom}")?;
+            match replaces {
+                None => writeln!(f, "+ migration {link} for {whom}")?,
+                Some((first, last)) => writeln!(
+                    f,
+                    "+ baseline {link} for {whom}: new hosts run it in place of {first} to {last}; who has begun these ends \
+                     them, and passes it over"
+                )?,
+            }
+        }
+        if let (Some(first), Some(last)) = (self.gone.first(), self.gone.last()) {
+            let count = self.gone.len();
+            let gone = if count == 1 { first.to_string() } else { format!("{count} migrations, {first} to {last}") };
+            writeln!(f, "- code of {gone}: a host that is amid these runs the last runner that has it")?;
         }
         self.hosts.iter().chain(&self.roles).try_for_each(|line| writeln!(f, "{line}"))
     }
+}
+
+fn replaced(chain: &Chain, link: &Link) -> Option<(Link, Link)> {
+    let range = link.replaces?;
+    Some((chain.get(range.from)?.clone(), chain.get(range.to)?.clone()))
 }
 
 fn hosts(before: &Manifest, after: &Manifest) -> Vec<String> {
@@ -102,7 +129,7 @@ fn listed(roles: &BTreeSet<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use wb_core::chain::{Chain, Digest, Sha1};
+    use wb_core::chain::{Digest, Range, Sha1};
     use wb_core::change::RolePolicy;
     use wb_core::context::MaxOut;
 
@@ -140,6 +167,27 @@ mod tests {
         let c = "+ migration `c` (6363636) for role `db`, which no host has: all pass it over\n";
         check(&before, &after, &format!("{b}{c}"));
         assert!(Difference::between(&after, &after).is_empty());
+    }
+
+    #[test]
+    fn a_baseline_says_who_runs_it_and_what_is_gone() {
+        let web1 = [("web1", host(&["web"], None))];
+        let before = manifest(&[("a", "web"), ("b", "web")], &web1, 1);
+        let mut after = manifest(&[("a", "web"), ("b", "web"), ("c", "web")], &web1, 1);
+        let mut links = after.chain.links().to_vec();
+        links[2].replaces = Some(Range { from: links[0].sha1, to: links[1].sha1 });
+        after.chain = Chain::new(links.clone()).unwrap();
+        let baseline = "+ baseline `c` (6363636) for role `web`, 1 host: new hosts run it in place of `a` (6161616) to `b` \
+                        (6262626); who has begun these ends them, and passes it over\n";
+        check(&before, &after, baseline);
+        links[0].gone = true;
+        let later = Manifest { chain: Chain::new(links.clone()).unwrap(), ..after.clone() };
+        let runs = "a host that is amid these runs the last runner that has it\n";
+        check(&after, &later, &format!("- code of `a` (6161616): {runs}"));
+        links[1].gone = true;
+        let later = Manifest { chain: Chain::new(links).unwrap(), ..after.clone() };
+        check(&after, &later, &format!("- code of 2 migrations, `a` (6161616) to `b` (6262626): {runs}"));
+        assert!(Difference::between(&later, &later).is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wb_core::chain::{Chain, Link, Sha1, Wait, nearest};
-use wb_core::change::{ChangeKind, HostManifest, Manifest, RolePolicy, Runner};
+use wb_core::change::{ChangeKind, FullRunners, HostManifest, Manifest, RolePolicy, Runner};
 use wb_core::herd::{Herd, HostEntry};
 
 use super::difference::Difference;
@@ -62,6 +62,16 @@ pub enum Refusal {
         was: String,
         /// What it has.
         now: String,
+    },
+    /// The code of a link is gone, no runner was ever deployed that had it, and hosts may have begun what is before it.
+    #[error(
+        "the code of {link} is gone, and it was never deployed: a host that has begun what {baseline} replaces could not end that"
+    )]
+    NeverDeployed {
+        /// The link.
+        link: Box<Link>,
+        /// The baseline that stands for it.
+        baseline: Box<Link>,
     },
     /// A host gets a further role, and has passed over links of it.
     #[error(
@@ -122,6 +132,7 @@ impl Refusal {
             Self::Draft { link } => format!("git add --all && git commit -m 'Add the migration {}'", link.name),
             Self::Diverged { .. } => "git pull --rebase && cargo xtask chain".into(),
             Self::Altered { link, .. } => format!("git log -p -- '*/src/chain/{}.rs'", link.name),
+            Self::NeverDeployed { link, .. } => format!("git log --diff-filter=D -- '*src/chain/{}.rs'", link.name),
             Self::LateRole { role, .. } => format!("cargo xtask host add NEW_NAME --role {role}"),
             Self::UnknownRole { line, .. } => format!("vi +{line} herd.toml"),
             Self::Gone { host } => format!("cargo xtask deploy --remove {host}"),
@@ -142,6 +153,7 @@ pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manif
         .into_iter()
         .chain(diverged(&before.chain, proposal.chain))
         .chain(altered(&before.chain, proposal.chain, proposal.amended))
+        .chain(never_deployed(&before.chain, proposal.chain))
         .chain(late_roles(before, proposal))
         .chain(unknown_roles(proposal.herd, proposal.herd_text, &proposal.roles.keys().cloned().collect()))
         .chain(removals(before, proposal))
@@ -156,6 +168,7 @@ pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manif
         chain: proposal.chain.clone(),
         target: proposal.chain.tip().map(|link| link.sha1),
         roles: proposal.roles.clone(),
+        full_runners: full_runners(before, proposal.chain),
         hosts: hosts(before, proposal.herd),
         ..before.clone()
     };
@@ -173,6 +186,19 @@ pub fn runners(
 ) -> BTreeMap<String, Runner> {
     let kept = before.iter().filter(|_| same_chain).map(|(platform, runner)| (platform.clone(), runner.clone()));
     kept.chain([(platform.to_owned(), built)]).collect()
+}
+
+/// The runners that have the code of what is gone: those of before, of links that had theirs there.
+fn full_runners(before: &Manifest, now: &Chain) -> Vec<FullRunners> {
+    let is_gone = |link: &Sha1| now.get(*link).is_some_and(|link| link.gone);
+    let newly: BTreeSet<Sha1> = before.chain.links().iter().filter(|link| !link.gone).map(|link| link.sha1).collect();
+    let newly: BTreeSet<Sha1> = newly.into_iter().filter(is_gone).collect();
+    let kept = before.full_runners.iter().map(|full| FullRunners {
+        links: full.links.iter().copied().filter(|link| is_gone(link) && !newly.contains(link)).collect(),
+        runners: full.runners.clone(),
+    });
+    let last = FullRunners { links: newly.clone(), runners: before.runners.clone() };
+    kept.chain([last]).filter(|full| !full.links.is_empty() && !full.runners.is_empty()).collect()
 }
 
 /// A host in the manifest: as `herd.toml` has it, with what was told of it since: which machine it is, and when it was
@@ -239,6 +265,20 @@ fn altered(deployed: &Chain, now: &Chain, amended: &BTreeSet<Sha1>) -> Vec<Refus
     altered.collect()
 }
 
+/// Links that no host can run any more, though one may have begun what comes before them.
+fn never_deployed(deployed: &Chain, now: &Chain) -> Vec<Refusal> {
+    let new = now.links().iter().filter(|link| link.gone && deployed.get(link.sha1).is_none());
+    let begun = |baseline: &&Link| {
+        let first = baseline.replaces.map(|range| range.from);
+        first.is_some_and(|first| deployed.get(first).is_some())
+    };
+    let refused = new.filter_map(|link| {
+        let baseline = now.standing_for(link.sha1).find(begun)?;
+        Some(Refusal::NeverDeployed { link: Box::new(link.clone()), baseline: Box::new(baseline.clone()) })
+    });
+    refused.collect()
+}
+
 /// Roles that hosts get after they have passed over links of theirs: those would never run.
 fn late_roles(before: &Manifest, proposal: &Proposal<'_>) -> Vec<Refusal> {
     let hosts = before.hosts.iter().filter(|(_, host)| host.identity.is_some());
@@ -284,7 +324,7 @@ fn did_you_mean(meant: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use wb_core::chain::Digest;
+    use wb_core::chain::{Digest, Range};
     use wb_core::change::Identity;
     use wb_core::context::MaxOut;
 
@@ -370,6 +410,50 @@ mod tests {
         let kept = runners(&before, true, "x86_64", runner(3));
         assert_eq!(kept, [("x86_64".to_owned(), runner(3)), ("aarch64".to_owned(), runner(2))].into());
         assert_eq!(runners(&before, false, "x86_64", runner(3)), [("x86_64".to_owned(), runner(3))].into());
+    }
+
+    fn runners_of(n: u8) -> BTreeMap<String, Runner> {
+        let runner = Runner { sha256: Digest::of(&[n]), commit: Sha1::from_bytes([n; 20]), reference: String::new() };
+        [("x86_64".to_owned(), runner)].into()
+    }
+
+    /// Links named by their letters, the code of the large ones gone; `z` is a baseline for all before it.
+    fn replaced(letters: &str) -> Chain {
+        let names: Vec<String> = letters.to_lowercase().chars().map(String::from).collect();
+        let mut links = chain(&names.iter().map(String::as_str).collect::<Vec<_>>()).links().to_vec();
+        for (index, letter) in letters.chars().enumerate() {
+            links[index].gone = letter.is_uppercase();
+            if letter == 'z' {
+                links[index].replaces = Some(Range { from: links[0].sha1, to: links[index - 1].sha1 });
+            }
+        }
+        Chain::new(links).unwrap()
+    }
+
+    #[test]
+    fn the_last_runner_that_has_the_code_of_a_link_is_kept() {
+        let mut manifest = first();
+        let full = |manifest: &Manifest, letter: u8| {
+            let runner = manifest.full_runner(Sha1::from_bytes([letter; 20]), "x86_64");
+            runner.map(|runner| runner.commit.as_bytes()[0])
+        };
+        for (number, chain) in [(1, "ab"), (2, "abz"), (3, "Abz"), (4, "Abzc"), (5, "ABzc"), (6, "ABzcd")] {
+            manifest = planned(Some(&manifest), &replaced(chain), HERD, &[]).unwrap().0;
+            manifest.runners = runners_of(number);
+        }
+        assert_eq!((full(&manifest, b'a'), full(&manifest, b'b'), full(&manifest, b'c')), (Some(2), Some(4), None));
+        let manifest = planned(Some(&manifest), &replaced("aBzcd"), HERD, &[]).unwrap().0;
+        assert_eq!((full(&manifest, b'a'), full(&manifest, b'b')), (None, Some(4)));
+        assert_eq!(manifest.full_runners.len(), 1);
+    }
+
+    #[test]
+    fn code_that_goes_before_it_was_deployed_is_refused() {
+        let never = "the code of `c` (6363636) is gone, and it was never deployed: a host that has begun what `z` (7a7a7a7) \
+                     replaces could not end that";
+        check(&replaced("abCz"), HERD, &[], &[never]);
+        check(&replaced("abcz"), HERD, &[], &[]);
+        assert!(planned(None, &replaced("ABCz"), HERD, &[]).is_ok());
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl Scratch {
         self.hermetic("cargo", dir).args(args).arg("--offline").run().unwrap()
     }
 
+    /// A program that cargo built.
+    pub(crate) fn built(&self, name: &str) -> PathBuf {
+        target_dir().join("debug").join(name)
+    }
+
     /// A key whose changes the fleet's hosts would take.
     pub(crate) fn allowed_key(&self, fleet: &Path) -> SigningKey {
         let key = generate(&self.path("key"), "test").unwrap();
