@@ -165,9 +165,17 @@ impl TestHerd {
     /// # Errors
     /// As [`Agent::tick`].
     pub fn tick(&self, host: &str, catalog: &Catalog) -> Result<Next, AgentError> {
+        self.tick_with(host, catalog, runner())
+    }
+
+    /// One tick of a host's agent, started anew, which believes to run the runner with this sha256.
+    ///
+    /// # Errors
+    /// As [`Agent::tick`].
+    pub fn tick_with(&self, host: &str, catalog: &Catalog, runner: Digest) -> Result<Next, AgentError> {
         let system = System::new(self.root(host), command::Real, clock::Real);
         let quiet = |_: &str| {};
-        Agent::open(self.home(host), catalog, &system, runner(), &quiet)?.tick()
+        Agent::open(self.home(host), catalog, &system, runner, &quiet)?.tick()
     }
 
     /// Ticks hosts in turn until none of them has anything to do, at most `rounds` times.

@@ -189,7 +189,8 @@ pub fn runners(
 }
 
 /// The runners that have the code of what is gone: those of before, of links that had theirs there.
-fn full_runners(before: &Manifest, now: &Chain) -> Vec<FullRunners> {
+#[must_use]
+pub fn full_runners(before: &Manifest, now: &Chain) -> Vec<FullRunners> {
     let is_gone = |link: &Sha1| now.get(*link).is_some_and(|link| link.gone);
     let newly: BTreeSet<Sha1> = before.chain.links().iter().filter(|link| !link.gone).map(|link| link.sha1).collect();
     let newly: BTreeSet<Sha1> = newly.into_iter().filter(is_gone).collect();

@@ -1,0 +1,243 @@
+//! Herds that meet a baseline, over real git and with real takeovers: a runner is a script that says which chain it has,
+//! and a host goes on with the catalog of the runner that is installed on it.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use std::collections::BTreeMap;
+
+use wb_core::agent::{How, Next};
+use wb_core::chain::{Digest, Sha1};
+use wb_core::change::{ChangeKind, Runner};
+use wb_core::context::{Code, Context, MaxOut, Migration, Role};
+use wb_core::registry::{NewCommit, RefName, RefUpdate};
+use wb_core::runner::{Catalog, platform};
+use wb_core::system::files::{self, Attributes};
+use wb_tests::herd::TestHerd;
+use wb_xtask::deploy::plan::full_runners;
+
+const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const ONE: &str = "1111111111111111111111111111111111111111";
+const TWO: &str = "2222222222222222222222222222222222222222";
+const THREE: &str = "3333333333333333333333333333333333333333";
+
+const fn migration(name: &'static str, index: usize, sha1: &'static str, run: Code) -> Migration {
+    Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(run) }
+}
+
+/// Adds a word to the host's file `written`.
+fn write(context: &Context<'_>, word: &str) -> anyhow::Result<()> {
+    let mut text = context.system().read_file("/written")?.unwrap_or_default();
+    text.extend(format!("{word} ").bytes());
+    Ok(context.system().write_file("/written", text, Attributes::mode(0o644))?)
+}
+
+static FIRST: Migration = migration("first", 0, ONE, |context| write(context, "first"));
+static SECOND: Migration = migration("second", 1, TWO, |context| write(context, "second"));
+static THIRD: Migration = migration("third", 2, THREE, |context| write(context, "third"));
+static FIRST_GONE: Migration = Migration { run: None, ..migration("first", 0, ONE, |_| Ok(())) };
+static SECOND_GONE: Migration = Migration { run: None, ..migration("second", 1, TWO, |_| Ok(())) };
+static THIRD_GONE: Migration = Migration { run: None, ..migration("third", 2, THREE, |_| Ok(())) };
+static BASELINE: Migration = Migration {
+    replaces: Some((ONE, THREE)),
+    ..migration("baseline", 3, "4444444444444444444444444444444444444444", |context| write(context, "baseline"))
+};
+static LATER: Migration =
+    migration("later", 4, "5555555555555555555555555555555555555555", |context| write(context, "later"));
+
+static WEB: Role = Role {
+    name: "web",
+    max_out: MaxOut::Hosts(1),
+    leave: |context| write(context, "leave"),
+    rejoin: |context| write(context, "rejoin"),
+};
+
+fn catalog(migrations: &[&'static Migration]) -> Catalog {
+    Catalog::new(migrations.iter().copied(), [&WEB], []).unwrap()
+}
+
+fn replaced() -> Catalog {
+    catalog(&[&FIRST, &SECOND, &THIRD, &BASELINE])
+}
+
+fn gone() -> Catalog {
+    catalog(&[&FIRST_GONE, &SECOND_GONE, &THIRD_GONE, &BASELINE, &LATER])
+}
+
+/// A herd, and every runner that was ever deployed to it.
+struct Fleet {
+    herd: TestHerd,
+    runners: BTreeMap<Digest, Catalog>,
+}
+
+impl Fleet {
+    fn new() -> Self {
+        Self { herd: TestHerd::new(), runners: BTreeMap::new() }
+    }
+
+    fn add(&self, host: &str) {
+        self.herd.add(&[(host, &["web"])]);
+    }
+
+    /// Deploys a catalog with a runner of its own, as `cargo xtask deploy` does.
+    fn deploy(&mut self, catalog: Catalog) {
+        let runner = self.publish(&catalog);
+        let sha256 = runner.sha256;
+        self.herd.change(ChangeKind::Deploy, |manifest| {
+            manifest.full_runners = full_runners(manifest, catalog.chain());
+            manifest.chain = catalog.chain().clone();
+            manifest.target = catalog.chain().tip().map(|link| link.sha1);
+            manifest.roles = catalog.policies();
+            manifest.runners = [(platform(), runner)].into();
+        });
+        self.runners.insert(sha256, catalog);
+    }
+
+    /// Pushes a runner whose self-check says what a real one's would.
+    fn publish(&self, catalog: &Catalog) -> Runner {
+        let says = serde_json::to_string(catalog.chain()).unwrap();
+        let script = format!("#!/bin/sh\ncat <<'END'\n{says}\nEND\n").into_bytes();
+        let sha256 = Digest::of(&script);
+        let new = NewCommit {
+            message: "runner".into(),
+            files: [("wildebeest".to_owned(), script)].into(),
+            author: ("m".into(), "m@x".into()),
+            ..NewCommit::default()
+        };
+        let commit = self.herd.operator().objects().write(&new, None).unwrap();
+        let name = RefName::Runner { platform: platform(), id: commit.to_string() };
+        let reference = name.to_string();
+        self.herd.operator().push(&[RefUpdate { name, expected: None, new: Some(commit) }]).unwrap();
+        Runner { sha256, commit, reference }
+    }
+
+    /// Follows the herd on a host until there is nothing to do, and says how long the chains of the runners were that it
+    /// took over.
+    fn follow(&self, host: &str) -> Vec<usize> {
+        let mut taken = Vec::new();
+        for _ in 0..20 {
+            let (sha256, catalog) = self.installed(host);
+            match self.herd.tick_with(host, catalog, sha256).unwrap() {
+                Next::Exec => taken.push(self.installed(host).1.chain().links().len()),
+                Next::Again => {}
+                Next::Poll => return taken,
+            }
+        }
+        panic!("{host} is still busy: {:?}", self.herd.said(&[host]));
+    }
+
+    /// The runner of a host. A host that was enrolled with none, as these are, got one that knows no link.
+    fn installed(&self, host: &str) -> (Digest, &Catalog) {
+        static NOTHING: std::sync::LazyLock<Catalog> = std::sync::LazyLock::new(|| catalog(&[]));
+        let path = self.herd.home(host).read_config().unwrap().runner;
+        match files::read_optional(path).unwrap() {
+            Some(bytes) => (Digest::of(&bytes), &self.runners[&Digest::of(&bytes)]),
+            None => (Digest::of(b""), &NOTHING),
+        }
+    }
+
+    fn check(&self, host: &str, written: &str) {
+        assert_eq!(self.herd.written(host), written, "{host}");
+        assert_eq!(self.herd.said(&[host]), [format!("{host} up to date")]);
+        let target = self.herd.newest().unwrap().manifest.target;
+        assert_eq!(self.herd.record(host).state(), target, "{host}");
+    }
+
+    fn how(&self, host: &str) -> String {
+        let word = |how| if how == How::Done { "done" } else { "passed" };
+        self.herd.record(host).links.iter().map(|link| word(link.how)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[test]
+fn a_host_that_was_there_before_never_notices() {
+    let mut fleet = Fleet::new();
+    fleet.add("web1");
+    fleet.deploy(catalog(&[&FIRST, &SECOND, &THIRD]));
+    fleet.follow("web1");
+    fleet.check("web1", "first second third rejoin");
+    fleet.deploy(replaced());
+    fleet.follow("web1");
+    fleet.check("web1", "first second third rejoin");
+    assert_eq!(fleet.how("web1"), "done done done passed");
+    fleet.deploy(gone());
+    assert_eq!(fleet.follow("web1"), [5]);
+    fleet.check("web1", "first second third rejoin leave later rejoin");
+}
+
+#[test]
+fn a_new_host_starts_at_the_baseline() {
+    let mut fleet = Fleet::new();
+    fleet.deploy(catalog(&[&FIRST, &SECOND, &THIRD]));
+    fleet.deploy(gone());
+    fleet.add("web1");
+    assert_eq!(fleet.follow("web1"), [5]);
+    fleet.check("web1", "baseline later rejoin");
+    assert_eq!(fleet.how("web1"), "passed passed passed done done");
+}
+
+#[test]
+fn a_host_amid_what_is_gone_ends_it_with_the_old_runner_and_takes_the_new_one_then() {
+    let mut fleet = Fleet::new();
+    fleet.add("web1");
+    fleet.deploy(catalog(&[&FIRST]));
+    assert_eq!(fleet.follow("web1"), [1]);
+    fleet.deploy(catalog(&[&FIRST, &SECOND, &THIRD]));
+    fleet.deploy(replaced());
+    fleet.deploy(gone());
+    assert_eq!(fleet.follow("web1"), [4, 5], "the last full runner, and then the newest");
+    fleet.check("web1", "first rejoin leave second third rejoin leave later rejoin");
+    assert_eq!(fleet.how("web1"), "done done done passed done");
+}
+
+#[test]
+fn a_host_that_is_in_the_last_full_runner_already_stays_there() {
+    let mut fleet = Fleet::new();
+    fleet.add("web1");
+    fleet.deploy(catalog(&[&FIRST]));
+    fleet.follow("web1");
+    fleet.deploy(replaced());
+    let (sha256, catalog) = fleet.installed("web1");
+    assert_eq!(fleet.herd.tick_with("web1", catalog, sha256).unwrap(), Next::Exec);
+    fleet.deploy(gone());
+    assert_eq!(fleet.follow("web1"), [5]);
+    fleet.check("web1", "first rejoin leave second third rejoin leave later rejoin");
+}
+
+#[test]
+fn a_link_that_failed_is_ended_with_the_runner_that_has_it() {
+    static FAILING: Migration = migration("second", 1, TWO, |context| {
+        let mended = context.system().read_file("/mended")?.is_some();
+        write(context, if mended { "second" } else { "failed" })?;
+        anyhow::ensure!(mended, "not yet");
+        Ok(())
+    });
+    let mut fleet = Fleet::new();
+    fleet.add("web1");
+    fleet.deploy(catalog(&[&FIRST]));
+    fleet.follow("web1");
+    fleet.deploy(catalog(&[&FIRST, &FAILING, &THIRD, &BASELINE]));
+    fleet.follow("web1");
+    fleet.deploy(gone());
+    assert_eq!(fleet.follow("web1"), [0; 0], "the newest runner could not end it");
+    files::write(fleet.herd.root("web1").join("mended"), "", 0o644).unwrap();
+    fleet.herd.change(ChangeKind::Retry, |manifest| manifest.hosts.get_mut("web1").unwrap().retry = manifest.number);
+    assert_eq!(fleet.follow("web1"), [5]);
+    fleet.check("web1", "first rejoin leave failed second third rejoin leave later rejoin");
+}
+
+#[test]
+fn a_full_runner_that_has_not_what_it_is_named_for_is_refused() {
+    let mut fleet = Fleet::new();
+    fleet.add("web1");
+    fleet.deploy(catalog(&[&FIRST]));
+    fleet.follow("web1");
+    fleet.deploy(replaced());
+    fleet.deploy(gone());
+    let wrong = fleet.publish(&catalog(&[&FIRST, &SECOND_GONE]));
+    fleet.herd.change(ChangeKind::Deploy, |manifest| {
+        manifest.full_runners[0].runners = [(platform(), wrong)].into();
+    });
+    assert_eq!(fleet.follow("web1"), [0; 0]);
+    let said = fleet.herd.said(&["web1"]).remove(0);
+    assert!(said.contains("stopped: the new runner has another chain than its change"), "{said}");
+    assert_eq!(fleet.herd.record("web1").state(), Some(ONE.parse::<Sha1>().unwrap()));
+}
