@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use wb_core::agent::{How, Next};
+use wb_core::agent::{Agent, How, Next, preview};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::{ChangeKind, Runner};
 use wb_core::context::{Code, Context, MaxOut, Migration, Role};
 use wb_core::registry::{NewCommit, RefName, RefUpdate};
 use wb_core::runner::{Catalog, platform};
 use wb_core::system::files::{self, Attributes};
+use wb_core::system::{System, clock, command};
 use wb_tests::herd::TestHerd;
 use wb_xtask::deploy::plan::full_runners;
 
@@ -240,4 +241,33 @@ fn a_full_runner_that_has_not_what_it_is_named_for_is_refused() {
     let said = fleet.herd.said(&["web1"]).remove(0);
     assert!(said.contains("stopped: the new runner has another chain than its change"), "{said}");
     assert_eq!(fleet.herd.record("web1").state(), Some(ONE.parse::<Sha1>().unwrap()));
+}
+
+/// What the newest runner would run on a host, before the herd is told of it.
+fn previewed(fleet: &Fleet, host: &str) -> String {
+    let (system, quiet) = (System::new(fleet.herd.root(host), command::Real, clock::Real), |_: &str| {});
+    let next = gone();
+    let agent = Agent::open(fleet.herd.home(host), &next, &system, Digest::of(b""), &quiet).unwrap();
+    preview::links(&agent, &next, &system).into_iter().map(|preview| preview.name).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_a_host_will_pass_over_is_not_previewed() {
+    let mut fleet = Fleet::new();
+    fleet.add("old");
+    fleet.deploy(catalog(&[&FIRST, &SECOND, &THIRD]));
+    fleet.follow("old");
+    assert_eq!(previewed(&fleet, "old"), "later");
+
+    let mut fleet = Fleet::new();
+    fleet.add("amid");
+    fleet.deploy(catalog(&[&FIRST]));
+    fleet.follow("amid");
+    assert_eq!(previewed(&fleet, "amid"), "second third later");
+
+    let mut fleet = Fleet::new();
+    fleet.add("new");
+    fleet.deploy(catalog(&[]));
+    fleet.follow("new");
+    assert_eq!(previewed(&fleet, "new"), "baseline later");
 }

@@ -55,6 +55,21 @@ fn deleted_and_still_listed() {
 }
 
 #[test]
+fn a_wrong_range_of_a_baseline() {
+    let Some(fleet) =
+        Fleet::drawn("wrong_baseline", "*base_packages - *install_nginx", &["base_packages", "install_nginx"])
+    else {
+        return;
+    };
+    let first = fleet.repository.sha1("base_packages").short();
+    let attribute = format!("#[baseline(role = \"web\", replaces = \"{first}..{first}\")]");
+    let text = migration("web_as_of_june", "web", 0).replace("#[migration(role = \"web\")]", &attribute);
+    fleet.repository.write("src/chain/web_as_of_june.rs", &text);
+    fleet.repository.write_mods(&["base_packages", "install_nginx", "web_as_of_june"]);
+    insta::assert_snapshot!("wrong_baseline", fleet.said());
+}
+
+#[test]
 fn edited() {
     check("edited", "c1 - *base_packages - *install_nginx - c2[~install_nginx]", &["base_packages", "install_nginx"]);
 }

@@ -13,6 +13,11 @@ fn the_arguments_of_a_migration() {
 }
 
 #[test]
+fn the_arguments_of_a_baseline() {
+    check("baseline_arguments", include_str!("ui/baseline_arguments.rs"));
+}
+
+#[test]
 fn the_signature_of_a_migration() {
     check("migration_signature", include_str!("ui/migration_signature.rs"));
 }

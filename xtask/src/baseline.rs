@@ -37,7 +37,7 @@ pub enum BaselineError {
         /// What was said.
         said: Replaces,
         /// What is wrong.
-        wrong: WrongBaseline,
+        wrong: Box<WrongBaseline>,
     },
     /// A file could not be read or written.
     #[error(transparent)]
@@ -69,7 +69,7 @@ fn range(links: &[Link], role: &str, replaces: Option<Replaces>) -> Result<Range
     let Some(said) = replaces else { return Ok(all) };
     let baseline = Link::new("", Sha1::ZERO, role, Digest::of(b""));
     let links: Vec<Link> = links.iter().cloned().chain([baseline]).collect();
-    replaced(&links, links.len() - 1, &said).map_err(|wrong| BaselineError::Range { said, wrong })
+    replaced(&links, links.len() - 1, &said).map_err(|wrong| BaselineError::Range { said, wrong: Box::new(wrong) })
 }
 
 /// The links of a role in a range.

@@ -9,7 +9,7 @@ use super::run::preview_link;
 use super::{Agent, Record};
 use crate::chain::{Link, Sha1};
 use crate::context::Operation;
-use crate::plan::Plan;
+use crate::plan::{Course, Plan};
 use crate::report::Doing;
 use crate::runner::Catalog;
 use crate::system::System;
@@ -41,16 +41,17 @@ impl fmt::Display for Preview {
     }
 }
 
-/// The links that this host has before it and runs, each in plan mode.
+/// The links that this host would run if the herd were told to reach the tip of this runner, each in plan mode.
 #[must_use]
 pub fn links(agent: &Agent<'_>, catalog: &Catalog, system: &System) -> Vec<Preview> {
     let herd = agent.view();
-    let state = agent.record().state();
-    let ahead = catalog.chain().after(state).unwrap_or_default().iter();
-    let mine = agent.on_course(|course| ahead.filter(|link| course.runs(link)).collect::<Vec<_>>()).unwrap_or_default();
+    let record = agent.record();
+    let (chain, roles) = (catalog.chain(), roles(agent).into_iter().collect());
+    let course = Course::along(chain, chain.tip().map(|tip| tip.sha1), &roles, &record.begun());
+    let mine = chain.after(record.state()).unwrap_or_default().iter().filter(|link| course.runs(link));
     // What an interrupted run owes is paid by the first link.
-    let mut owed = agent.record().debts;
-    mine.into_iter().map(|link: &Link| preview_link(catalog, link, system, &herd, std::mem::take(&mut owed))).collect()
+    let mut owed = record.debts;
+    mine.map(|link: &Link| preview_link(catalog, link, system, &herd, std::mem::take(&mut owed))).collect()
 }
 
 /// The roles of this host, as the newest accepted change has them.

@@ -113,7 +113,7 @@ pub enum WrongBaseline {
     #[error("it begins within what the baseline {older} stands for")]
     CutsInto {
         /// The older baseline.
-        older: Named,
+        older: Box<Named>,
         /// The first link that the older one replaces.
         first: Named,
         /// The last link of the role before the newer one.
@@ -166,7 +166,7 @@ pub fn replaced(links: &[Link], place: usize, said: &Replaces) -> Result<Range, 
     match links[..place].iter().enumerate().find_map(|older| cut(links, from, older).filter(|_| older.1.role == *role))
     {
         Some((first, older)) => {
-            Err(WrongBaseline::CutsInto { older: named(older), first: named(first), last: named(last) })
+            Err(WrongBaseline::CutsInto { older: Box::new(named(older)), first: named(first), last: named(last) })
         }
         None => Ok(Range { from: links[from].sha1, to: links[to].sha1 }),
     }

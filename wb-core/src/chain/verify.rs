@@ -370,7 +370,7 @@ fn gone_wrongly(case: &Case<'_>, links: &[Link], wrong: &[Mistake]) -> Vec<Mista
     let spans: Vec<(&str, RangeInclusive<usize>)> = baselines
         .filter_map(|link| match link.replaces {
             Some(range) => Some((link.role.as_str(), place(range.from)?..=place(range.to)?)),
-            None => wrong.contains(link.name.as_str()).then(|| (link.role.as_str(), 0..=links.len())),
+            None => wrong.contains(link.name.as_str()).then_some((link.role.as_str(), 0..=links.len())),
         })
         .collect();
     let gone = links.iter().enumerate().filter(|(_, link)| link.gone);

@@ -21,20 +21,25 @@ pub struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    /// The course of a host that has begun these links. A baseline beyond the target is none yet.
+    /// The course of a host that has begun these links, as the herd is told. A baseline beyond the target is none yet.
     #[must_use]
     pub fn new(manifest: &'a Manifest, host: &'a HostManifest, begun: &BTreeSet<Sha1>) -> Self {
-        let chain = &manifest.chain;
-        let target = manifest.target.and_then(|target| chain.position(target));
+        Self::along(&manifest.chain, manifest.target, &host.roles, begun)
+    }
+
+    /// The course of a host that has begun these links, if the herd were told to reach this target of this chain.
+    #[must_use]
+    pub fn along(chain: &'a Chain, target: Option<Sha1>, roles: &'a BTreeSet<String>, begun: &BTreeSet<Sha1>) -> Self {
+        let target = target.and_then(|target| chain.position(target));
         let has_begun = |(link, span): &(&Link, RangeInclusive<usize>)| {
             chain.links()[span.clone()].iter().any(|other| other.role == link.role && begun.contains(&other.sha1))
         };
-        let mine = chain.baselines().filter(|(link, _)| host.roles.contains(&link.role));
+        let mine = chain.baselines().filter(|(link, _)| roles.contains(&link.role));
         let (needless, needed): (Vec<_>, Vec<_>) = mine.partition(has_begun);
         let told = needed.into_iter().filter(|(link, _)| chain.position(link.sha1) <= target);
         Self {
             chain,
-            roles: &host.roles,
+            roles,
             spared: told.map(|(link, span)| (link.role.as_str(), span)).collect(),
             needless: needless.into_iter().map(|(link, _)| link.sha1).collect(),
         }
