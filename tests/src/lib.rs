@@ -2,6 +2,8 @@
 //! one process over real git repositories, and herds on sandboxes.
 
 pub mod alone;
+#[cfg(doctest)]
+mod book;
 pub mod drawing;
 pub mod fleet;
 pub mod herd;

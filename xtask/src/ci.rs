@@ -6,6 +6,7 @@ use wb_core::registry::resolve;
 use wb_core::runner::with_causes;
 use wb_core::system::{Command, CommandError, environment, files};
 
+use crate::book::{Book, BookError};
 use crate::fleet::{self, Fleet, FleetError};
 use crate::sandbox;
 use crate::shell::Shell;
@@ -43,6 +44,7 @@ pub fn run(shell: &Shell) -> Result<Tally, CiError> {
         tally.add(&step.run(shell)?);
     }
     tally.add(&chain(&fleet, shell));
+    tally.add(&book(shell));
     tally.add(&sandboxes(shell));
     tally.add(&tests(shell)?);
     Ok(tally)
@@ -114,6 +116,18 @@ fn chain(fleet: &Fleet, shell: &Shell) -> Tally {
     };
     mistakes.iter().for_each(|mistake| shell.warn(mistake));
     counted("chain", mistakes.is_empty(), shell)
+}
+
+/// A fleet has no book, and needs none.
+fn book(shell: &Shell) -> Tally {
+    let built = match Book::current() {
+        Err(BookError::None { .. }) => return Tally::default(),
+        book => book.and_then(|book| book.build(shell)),
+    };
+    if let Err(error) = &built {
+        shell.warn(with_causes(error));
+    }
+    counted("book", built.is_ok(), shell)
 }
 
 /// Tests that need sandboxes skip themselves where there are none; here it is said why, and on CI it is a failure.

@@ -3,6 +3,7 @@
 mod amend;
 mod apply;
 mod baseline;
+mod book;
 mod chain;
 mod check;
 mod ci;
@@ -43,6 +44,7 @@ enum Command {
     Rechain(rechain::Rechain),
     Amend(amend::Amend),
     Ci(ci::Ci),
+    Book(book::BuildBook),
     Chain(chain::Chain),
     Host(host::Host),
     Deploy(deploy::Deploy),
@@ -63,6 +65,7 @@ impl Command {
             Self::Chain(command) => done(command.run(shell)),
             Self::Host(command) => done(command.run(shell)),
             Self::Retry(command) => done(command.run(shell)),
+            Self::Book(command) => done(command.run(shell)),
             Self::Ci(command) => command.run(shell),
             Self::Demo(command) => command.run(shell),
             Self::Deploy(command) => command.run(shell),

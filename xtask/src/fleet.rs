@@ -113,7 +113,8 @@ pub fn cargo() -> Command {
     Command::new(environment::var("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-fn metadata(dir: &Path) -> Result<Metadata, FleetError> {
+/// What cargo says of the workspace around `dir`.
+pub(crate) fn metadata(dir: &Path) -> Result<Metadata, FleetError> {
     let command = cargo().dir(dir).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
     let text = command.read().map_err(|source| FleetError::NoWorkspace { dir: dir.to_owned(), source })?;
     MetadataCommand::parse(text).map_err(|source| FleetError::Metadata { dir: dir.to_owned(), source })

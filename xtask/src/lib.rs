@@ -5,6 +5,7 @@
 pub mod admission;
 pub mod amendment;
 pub mod baseline;
+pub mod book;
 pub mod build;
 pub mod calendar;
 pub mod chain_file;

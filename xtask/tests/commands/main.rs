@@ -4,7 +4,9 @@
 
 mod authoring;
 mod baseline;
+mod book;
 mod fleet;
 mod herd;
+mod page;
 mod rechain;
 mod support;

@@ -74,7 +74,7 @@ impl Scratch {
         let command = Command::new(program)
             .dir(dir)
             .env_clear()
-            .env("PATH", environment::var("PATH").unwrap_or_default())
+            .env("PATH", search_path())
             .env("HOME", self.path("home"))
             .env("CARGO_HOME", tools("CARGO_HOME", ".cargo"))
             .env("RUSTUP_HOME", tools("RUSTUP_HOME", ".rustup"))
@@ -94,6 +94,11 @@ pub(crate) fn said(scratch: &Scratch, output: &Output) -> String {
     let text = format!("{}{}exit code {}", end(&output.text()), end(&output.error_text()), output.code);
     let text = text.replace(&scratch.dir.path().display().to_string(), "SCRATCH");
     text.split_inclusive(|c: char| !c.is_ascii_hexdigit()).map(masked).collect()
+}
+
+/// Where programs are looked for.
+pub(crate) fn search_path() -> String {
+    environment::var("PATH").unwrap_or_default()
 }
 
 fn end(text: &str) -> String {

@@ -1,0 +1,9 @@
+//! The Rust code of the book, compiled as doc tests.
+
+macro_rules! pages {
+    ($($page:ident),+) => {
+        $(#[doc = include_str!(concat!("../../docs/src/", stringify!($page), ".md"))] mod $page {})+
+    };
+}
+
+pages!(tutorial, migrations, chain, cookbook, herd);

@@ -1,0 +1,71 @@
+//! mdBook: the one that is installed where it fits, else one of a fixed version, built once.
+
+use std::path::{Path, PathBuf};
+
+use wb_core::system::{Command, CommandError};
+
+use crate::fleet;
+use crate::shell::Shell;
+
+/// The mdBook that is installed where there is none that fits.
+pub const VERSION: &str = "0.5.4";
+
+/// The versions that understand the book's `book.toml`.
+const FITS: &str = "0.5.";
+
+/// Why there is no mdBook.
+#[derive(Debug, thiserror::Error)]
+pub enum MdbookError {
+    /// Cargo could not build it.
+    #[error("could not install mdBook {VERSION}")]
+    Install {
+        /// What cargo said.
+        source: CommandError,
+    },
+}
+
+/// The program to run: `mdbook`, or the one below `tools`.
+///
+/// # Errors
+/// When there is none, and none can be installed.
+pub(super) fn program(tools: &Path, shell: &Shell) -> Result<PathBuf, MdbookError> {
+    let own = tools.join("bin/mdbook");
+    if let Some(there) = [PathBuf::from("mdbook"), own.clone()].into_iter().find(|program| answers(program)) {
+        return Ok(there);
+    }
+    let _progress = shell.begin(format!("installing mdBook {VERSION}, once; this takes some minutes"));
+    let version = format!("={VERSION}");
+    let install = ["install", "mdbook", "--version", &version, "--locked", "--no-default-features", "--quiet"];
+    let command = fleet::cargo().args(install).arg("--root").arg(tools);
+    command.read().map_err(|source| MdbookError::Install { source })?;
+    Ok(own)
+}
+
+fn answers(program: &Path) -> bool {
+    let said = Command::new(program).arg("--version").read();
+    said.is_ok_and(|version| fits(&version))
+}
+
+fn fits(version: &str) -> bool {
+    version.strip_prefix("mdbook v").is_some_and(|number| number.starts_with(FITS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_versions_that_understand_the_book_fit() {
+        let check = |said: &str, expect| assert_eq!(fits(said), expect, "{said}");
+        check("mdbook v0.5.4", true);
+        check("mdbook v0.5.0-beta.1", true);
+        check("mdbook v0.4.52", false);
+        check("mdbook v0.50.0", false);
+        check("another program 0.5.4", false);
+    }
+
+    #[test]
+    fn what_is_installed_fits() {
+        assert!(fits(&format!("mdbook v{VERSION}")));
+    }
+}
