@@ -4,7 +4,7 @@ use std::process::Command;
 
 #[test]
 fn the_chain_holds_and_the_herd_fits() {
-    let check = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("check").current_dir(env!("CARGO_MANIFEST_DIR"));
-    let check = check.output().unwrap();
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let check = xtask.arg("check").current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
 }

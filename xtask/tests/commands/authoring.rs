@@ -166,7 +166,8 @@ fn each_application_is_a_link_of_its_own() {
     ");
     commit(&scratch, &fleet, "rotate_certs_1");
     apply(&["rotate_certs", "--role", "server", "--", "directory=/etc/ssl", "days=90", "note=a \"b\""]);
-    insta::assert_snapshot!(files::read_text(fleet.join("migrations/src/chain/rotate_certs_2.rs")).unwrap());
+    let written = files::read_text(fleet.join("migrations/src/chain/rotate_certs_2.rs")).unwrap();
+    insta::assert_snapshot!("application", written);
     let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
     assert_eq!((compiled.code, compiled.error_text().contains("warning")), (0, false), "{}", compiled.error_text());
     let file = "migrations/src/chain/rotate_certs_2.rs";

@@ -148,7 +148,8 @@ fn formatter_and_linter_reach_every_migration() {
     let scratch = Scratch::new();
     let fleet = scratch.fleet();
     let format = || scratch.hermetic("cargo", &fleet).args(["fmt", "--check"]).run().unwrap();
-    let lint = || scratch.cargo(&fleet, &["clippy", "--all-targets", "--", "--deny", "warnings"]);
+    let clippy = ["clippy", "--offline", "--all-targets", "--", "--deny", "warnings"];
+    let lint = || scratch.hermetic("cargo", &fleet).args(clippy).run().unwrap();
     assert_eq!(format().code, 0, "{}", format().text());
     assert_eq!(lint().code, 0, "{}", lint().error_text());
     scratch.xtask(&fleet, &["new", "install_nginx", "--role", "server"]);
