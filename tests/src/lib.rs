@@ -5,6 +5,7 @@ pub mod alone;
 #[cfg(doctest)]
 mod book;
 pub mod drawing;
+pub mod editor;
 pub mod fleet;
 pub mod herd;
 pub mod stage;

@@ -1,0 +1,162 @@
+//! rust-analyzer, asked as editors ask it, and as its command line reports.
+#![expect(clippy::disallowed_methods, reason = "an editor talks to a program that runs on; others run to their end")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use serde_json::{Value, json};
+use wb_core::system::{Command, environment, files};
+
+/// Whether rust-analyzer is installed. Where it must be, as on CI, it is an error that it is not.
+///
+/// # Panics
+/// On CI, when it is not.
+#[must_use]
+pub fn is_installed(case: &str) -> bool {
+    // rustup has a stand-in for components that are not installed: it is there, and fails.
+    let installed = Command::new("rust-analyzer").arg("--version").run().is_ok_and(|output| output.code == 0);
+    assert!(installed || environment::var("CI").as_deref() != Some("true"), "rustup component add rust-analyzer");
+    if !installed {
+        eprintln!("SKIPPED {case}: rustup component add rust-analyzer");
+    }
+    installed
+}
+
+/// The errors that rust-analyzer finds in the workspace `root`, as `src/chain/a.rs:5: expected u32, found &str`, counted
+/// from 1, for files under `root`.
+///
+/// # Panics
+/// When it does not come to an end.
+#[must_use]
+pub fn errors(root: &Path, target: &Path) -> Vec<String> {
+    let command = Command::new("rust-analyzer").args(["diagnostics", "--severity", "error"]).arg(root).dir(root);
+    let output = command.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true").run().expect("it runs");
+    let said = output.text();
+    assert!(said.contains("diagnostic scan complete") || output.code == 1, "{said}\n{}", output.error_text());
+    said.lines().filter_map(|line| error(line, root)).collect()
+}
+
+/// Reads `at crate a, file /fleet/src/a.rs: Error … from LineCol { line: 5, col: 26 } to …: expected u32`, behind what
+/// tells of progress.
+fn error(line: &str, root: &Path) -> Option<String> {
+    let (file, rest) = line.split_once(", file ")?.1.split_once(": Error ")?;
+    let file = Path::new(file).strip_prefix(root).ok()?.display().to_string();
+    let (place, what) = rest.rsplit_once("}: ")?;
+    let number = place.split_once("line: ")?.1.split(',').next()?.parse::<usize>().ok()?;
+    Some(format!("{file}:{}: {what}", number + 1))
+}
+
+/// An editor with a workspace open.
+pub struct Editor {
+    server: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    asked: u64,
+}
+
+impl Editor {
+    /// Opens the workspace `root`, and waits until all of it is loaded.
+    ///
+    /// # Panics
+    /// When rust-analyzer can't be started, or ends.
+    #[must_use]
+    pub fn open(root: &Path, target: &Path) -> Self {
+        let mut command = std::process::Command::new("rust-analyzer");
+        command.current_dir(root).env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut server = command.spawn().expect("rust-analyzer starts");
+        let (to, from) = (server.stdin.take().expect("an input"), server.stdout.take().expect("an output"));
+        let mut editor = Self { server, to, from: BufReader::new(from), asked: 0 };
+        let capabilities = json!({ "experimental": { "serverStatusNotification": true } });
+        let options = json!({ "checkOnSave": false, "cachePriming": { "enable": false } });
+        editor.ask(
+            "initialize",
+            json!({ "processId": null, "rootUri": uri(root), "capabilities": capabilities, "initializationOptions": options }),
+        );
+        editor.send(&json!({ "jsonrpc": "2.0", "method": "initialized", "params": {} }));
+        editor.wait_until_loaded();
+        editor
+    }
+
+    /// Where the text `word` in a file is defined, as `roles.rs:7`, counted from 1.
+    ///
+    /// # Panics
+    /// When the file has no such text.
+    pub fn definitions(&mut self, file: &Path, word: &str) -> Vec<String> {
+        let text = files::read_text(file).expect("a file");
+        let before = &text[..text.find(word).expect("the word") + 1];
+        let column = before.chars().count() - before.rfind('\n').map_or(0, |end| before[..=end].chars().count());
+        let position = json!({ "line": before.matches('\n').count(), "character": column });
+        let open = json!({ "uri": uri(file), "languageId": "rust", "version": 1, "text": text });
+        self.send(&json!({ "jsonrpc": "2.0", "method": "textDocument/didOpen", "params": { "textDocument": open } }));
+        let asked = json!({ "textDocument": { "uri": uri(file) }, "position": position });
+        let found = self.ask("textDocument/definition", asked);
+        let places = found.as_array().cloned().unwrap_or_default();
+        places.iter().map(place).collect()
+    }
+
+    fn wait_until_loaded(&mut self) {
+        loop {
+            let message = self.receive();
+            if message["method"] == "experimental/serverStatus" && message["params"]["quiescent"] == true {
+                return;
+            }
+        }
+    }
+
+    fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.asked += 1;
+        let id = self.asked;
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        loop {
+            let mut message = self.receive();
+            if message["id"] == id && message.get("method").is_none() {
+                return message["result"].take();
+            }
+        }
+    }
+
+    /// The next message; what the server asks of us gets an empty answer.
+    fn receive(&mut self) -> Value {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            assert!(self.from.read_line(&mut line).expect("a line") > 0, "rust-analyzer ended");
+            match line.trim().split_once(": ") {
+                Some(("Content-Length", value)) => length = value.parse().expect("a length"),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let mut bytes = vec![0; length];
+        self.from.read_exact(&mut bytes).expect("a message");
+        let message: Value = serde_json::from_slice(&bytes).expect("JSON");
+        if let (Some(id), Some(_)) = (message.get("id"), message.get("method")) {
+            self.send(&json!({ "jsonrpc": "2.0", "id": id, "result": null }));
+        }
+        message
+    }
+
+    fn send(&mut self, message: &Value) {
+        let text = message.to_string();
+        write!(self.to, "Content-Length: {}\r\n\r\n{text}", text.len()).expect("it listens");
+        self.to.flush().expect("it listens");
+    }
+}
+
+impl Drop for Editor {
+    fn drop(&mut self) {
+        drop(self.server.kill());
+        drop(self.server.wait());
+    }
+}
+
+fn uri(path: &Path) -> String {
+    format!("file://{}", path.display())
+}
+
+fn place(found: &Value) -> String {
+    let file = found["uri"].as_str().and_then(|uri| uri.rsplit('/').next()).unwrap_or_default();
+    format!("{file}:{}", found["range"]["start"]["line"].as_u64().unwrap_or_default() + 1)
+}
