@@ -266,6 +266,12 @@ impl Repository {
         );
     }
 
+    /// Commits all that differs.
+    pub fn commit(&self, message: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+    }
+
     /// Runs git at the top of the repository.
     ///
     /// # Panics
@@ -296,7 +302,13 @@ pub fn migration(name: &str, role: &str, edits: usize) -> String {
 /// Git that sees nothing of this machine's configuration, with fixed dates.
 #[must_use]
 pub fn git(dir: &Path) -> Command {
-    let command = Command::new("git").dir(dir).env("HOME", dir);
+    hermetic(Command::new("git"), dir)
+}
+
+/// A command in `dir` whose git sees nothing of this machine's configuration, with fixed dates.
+#[must_use]
+pub fn hermetic(command: Command, dir: &Path) -> Command {
+    let command = command.dir(dir).env("HOME", dir);
     let command = command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
     let command = command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
     let date = "2001-09-09T02:00:00Z";

@@ -8,4 +8,5 @@ pub mod drawing;
 pub mod editor;
 pub mod fleet;
 pub mod herd;
+pub mod repair;
 pub mod stage;

@@ -493,7 +493,9 @@ fn deleted(link: &Named, seen: Option<Sha1>, place: &str, unlisted: bool) -> Str
         None => format!("restore {file}"),
     };
     let line = if unlisted { ", and its `mod` line with `cargo xtask rechain`" } else { "" };
-    format!("{restore}{line}; a landed migration keeps its name, so if the file was renamed, the new one goes")
+    let renamed = seen
+        .map(|sha1| format!("; if a commit renamed it, drop that commit: `git rebase --interactive {}`", sha1.short()));
+    format!("{restore}{line}{}", renamed.unwrap_or_default())
 }
 
 fn edited(link: &Named, edit: Edit, changed: &[Option<String>], seen: Option<Sha1>, place: &str) -> String {

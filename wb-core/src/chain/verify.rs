@@ -240,6 +240,11 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Whether its pin says that another commit introduced it. Then that is what is wrong, not the commit that did.
+    fn is_pinned_elsewhere(&self, name: &str) -> bool {
+        self.pins.get(name).is_some_and(|pin| Some(pin.sha1) != self.sha1(name))
+    }
+
     /// The commit of this history that has the file of a landed link as it landed, where it lies now.
     fn seen(&self, name: &str) -> Option<Sha1> {
         let introduced = self.introduced.get(name)?;
@@ -444,6 +449,7 @@ fn introduced_by_merge(case: &Case<'_>) -> Vec<Mistake> {
     let by_merge = |name: &&str| {
         let commit = &case.facts.history.commits[case.commit(name)?];
         let is_merge = commit.parents.len() > 1 && commit.introduces.iter().any(|other| other == name);
+        let is_merge = is_merge && !case.is_pinned_elsewhere(name);
         let place = || case.facts.written.place.clone();
         is_merge.then(|| Mistake::IntroducedByMerge { name: (*name).to_owned(), sha1: commit.sha1, place: place() })
     };
@@ -457,13 +463,15 @@ fn shared_commits(case: &Case<'_>) -> Vec<Mistake> {
             .into_iter()
             .for_each(|commit| commits.entry(commit).or_default().push((*name).to_owned()));
     }
+    let is_written_in =
+        |name: &str, commit: usize| case.commit(name) == Some(commit) && !case.is_pinned_elsewhere(name);
     let is_shared = |(commit, names): &(usize, Vec<String>)| {
-        names.len() > 1 && names.iter().any(|name| case.commit(name) == Some(*commit))
+        names.len() > 1 && names.iter().any(|name| is_written_in(name, *commit))
     };
     let mistake = |(commit, names): (usize, Vec<String>)| Mistake::SharedCommit {
         sha1: case.facts.history.commits[commit].sha1,
         is_root: case.facts.history.commits[commit].parents.is_empty(),
-        arrived: names.iter().filter(|name| case.commit(name) != Some(commit)).cloned().collect(),
+        arrived: names.iter().filter(|name| !is_written_in(name, commit)).cloned().collect(),
         place: case.facts.written.place.clone(),
         names,
     };

@@ -130,10 +130,8 @@ fn a_divergence_is_told_and_nothing_is_written() {
     let output = scratch.xtask(&fleet, &["rechain"]);
     assert_eq!(output.code, 1);
     insta::assert_snapshot!(self::said(&scratch, &output), @r"
-    error: `install_cache` (0000000) and `install_queue` (0000000) diverge: neither commit is an ancestor of the other, so the chain has no order
-    hint: `git rebase 0000000` puts `install_cache` after `install_queue`; where it stops at src/chain.rs or chain.lock: `cargo xtask rechain`, `git add --update`, `git rebase --continue`; and at its end `cargo xtask rechain`
-    error: `tune_cache` (0000000) and `install_queue` (0000000) diverge: neither commit is an ancestor of the other, so the chain has no order
-    hint: `git rebase 0000000` puts `tune_cache` after `install_queue`; where it stops at src/chain.rs or chain.lock: `cargo xtask rechain`, `git add --update`, `git rebase --continue`; and at its end `cargo xtask rechain`
+    error: `install_queue` (0000000) and `install_cache` (0000000), `tune_cache` (0000000) diverge: neither commit is an ancestor of the other, so the chain has no order
+    hint: `git rebase 0000000` puts `install_queue` after `tune_cache`; where it stops at src/chain.rs or chain.lock: `cargo xtask rechain`, `git add --update`, `git rebase --continue`; and at its end `cargo xtask rechain`
     error: `tune_queue` (0000000) and `install_cache` (0000000), `tune_cache` (0000000) diverge: neither commit is an ancestor of the other, so the chain has no order
     hint: `git rebase 0000000` puts `tune_queue` after `tune_cache`; where it stops at src/chain.rs or chain.lock: `cargo xtask rechain`, `git add --update`, `git rebase --continue`; and at its end `cargo xtask rechain`
     exit code 1
@@ -176,7 +174,6 @@ fn in_the_middle_of_a_rebase_both_sides_are_taken() {
      digest = "e2db1790cd200143b7d644bac71723f5adcd2a2c800b95cb25423793679674c7"
     -=======
     ->>>>>>> 0000000 (Add the migration install_queue)
-    next: git add --update && git rebase --continue
     exit code 1
     "#);
     insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain"])), @r#"
