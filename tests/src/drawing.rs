@@ -47,6 +47,8 @@ pub enum Act {
     Remove(String),
     /// Changes what it does.
     Edit(String),
+    /// Makes it say what it said after so many edits, whether it was there or not.
+    Put(String, usize),
 }
 
 /// The files of `src/chain` by stem, with how often each was edited.
@@ -143,6 +145,7 @@ impl Act {
             Self::Add(name) => drop(tree.insert(name.clone(), 0)),
             Self::Remove(name) => drop(tree.remove(name)),
             Self::Edit(name) => *tree.entry(name.clone()).or_default() += 1,
+            Self::Put(name, edits) => drop(tree.insert(name.clone(), *edits)),
         }
     }
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use wb_core::chain::{Mistake, Sha1};
-use wb_core::registry::resolve;
-use wb_tests::drawing::{Act, Drawing, Drawn, Repository, Tree};
+use wb_core::chain::{Lock, Mistake, Pin, Sha1};
+use wb_core::registry::{resolve, resolve_strictly};
+use wb_tests::drawing::{Act, Drawing, Drawn, Repository, Tree, migration};
 
 /// A commit: which earlier commits are its parents, and what it does to which of five files.
 type Seed = (usize, Option<usize>, Option<(u8, u8)>);
@@ -17,21 +17,34 @@ fn drawing(seeds: &[Seed]) -> Drawing {
     for (index, (back, other, act)) in seeds.iter().enumerate() {
         let first = index - back % (index + 1).min(3);
         let second = other.map(|back| index - back % (index + 1)).filter(|second| *second != first);
-        let before: Tree = drawing.trees()[first].clone();
-        let acts = act.map(|(kind, file)| act_on(&before, kind, &format!("m{file}"), index)).into_iter();
+        let acts =
+            act.map(|(kind, file)| acts_on(&drawing, first, kind, &format!("m{file}"), index)).unwrap_or_default();
         let parents = [first].into_iter().chain(second).collect();
-        drawing.commits.push(Drawn { name: format!("c{}", index + 1), parents, acts: acts.collect() });
+        drawing.commits.push(Drawn { name: format!("c{}", index + 1), parents, acts });
     }
     drawing
 }
 
-fn act_on(before: &Tree, kind: u8, file: &str, index: usize) -> Act {
-    match (before.contains_key(file), kind) {
-        (true, 0) => Act::Remove(file.to_owned()),
-        (true, 1) => Act::Edit(file.to_owned()),
-        (false, 0 | 1) => Act::Add(file.to_owned()),
-        _ => Act::Add(format!("n{index}")),
+fn acts_on(drawing: &Drawing, parent: usize, kind: u8, file: &str, index: usize) -> Vec<Act> {
+    let trees = drawing.trees();
+    let new = || Act::Add(format!("n{index}"));
+    match (trees[parent].contains_key(file), kind) {
+        (true, 0) => vec![Act::Remove(file.to_owned())],
+        (true, 1) => vec![Act::Edit(file.to_owned())],
+        (true, 2) => vec![Act::Remove(file.to_owned()), new()],
+        (_, 3) => {
+            drawing.commits[parent].parents.first().map(|old| revert(&trees[parent], &trees[*old])).unwrap_or_default()
+        }
+        (false, 0 | 1) => vec![Act::Add(file.to_owned())],
+        _ => vec![new()],
     }
+}
+
+/// What makes the tree `now` the tree `before` again.
+fn revert(now: &Tree, before: &Tree) -> Vec<Act> {
+    let gone = now.keys().filter(|name| !before.contains_key(*name)).map(|name| Act::Remove(name.clone()));
+    let back = before.iter().filter(|(name, edits)| now.get(*name) != Some(edits));
+    gone.chain(back.map(|(name, edits)| Act::Put(name.clone(), *edits))).collect()
 }
 
 /// The order of a right chain, or nothing where the history makes none.
@@ -96,5 +109,44 @@ proptest! {
             prop_assert_eq!(resolved.links.iter().map(|link| &link.name).collect::<Vec<_>>(), mods);
         }
         prop_assert!(resolved.links.iter().all(|link| link.sha1 != Sha1::ZERO));
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What is known of a chain before its history is replaced by one commit is known afterwards.
+    #[test]
+    fn a_squash_changes_nothing(
+        seeds in vec((0..2usize, proptest::option::weighted(0.2, 0..9usize), proptest::option::weighted(0.8, (1..9u8, 0..5u8))), 1..7),
+        pinned_before in 0..9usize,
+    ) {
+        let drawing = drawing(&seeds);
+        let Some(order) = naive(&drawing).filter(|order| !order.is_empty()) else { return Ok(()) };
+        let repository = Repository::build(&drawing, "");
+        let mods: Vec<&str> = order.iter().map(String::as_str).chain(["z"]).collect();
+        repository.write_mods(&mods[..order.len()]);
+        let before = resolve(repository.crate_dir()).expect("a crate");
+        repository.write("chain.lock", &before.lock.pinning(&before.links[..pinned_before % (order.len() + 1)]).to_string());
+        let strict = resolve_strictly(repository.crate_dir()).expect("a crate");
+        prop_assert_eq!((&strict.links, strict.mistakes.as_slice()), (&before.links, &[][..]), "true pins change nothing");
+
+        let imported = before.links.iter().map(|link| Pin { imported: true, ..Pin::new(&link.name, link.sha1, link.digest) });
+        repository.write("chain.lock", &Lock { pins: imported.collect(), ..Lock::default() }.to_string());
+        repository.git(&["checkout", "--quiet", "--orphan", "squashed"]);
+        repository.commit("all of it");
+        repository.write("src/chain/z.rs", &migration("z", "web", 0));
+        repository.write_mods(&mods);
+        repository.commit("z");
+        let after = resolve_strictly(repository.crate_dir()).expect("a crate");
+        prop_assert_eq!(after.mistakes.as_slice(), &[][..], "{:?}", drawing);
+        prop_assert_eq!(&after.links[..order.len()], before.links.as_slice());
+        prop_assert_eq!(after.links.last().map(|link| link.name.as_str()), Some("z"));
+
+        let reversed: Vec<&str> = mods.iter().rev().copied().collect();
+        repository.write_mods(&reversed);
+        let mistakes = resolve(repository.crate_dir()).expect("a crate").mistakes;
+        prop_assert!(matches!(mistakes.as_slice(), [Mistake::WrongOrder { .. }]), "{:?}", mistakes);
     }
 }
