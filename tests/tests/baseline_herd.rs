@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wb_core::agent::{Agent, How, Next, preview};
 use wb_core::chain::{Digest, Sha1};
@@ -63,15 +64,21 @@ fn gone() -> Catalog {
     catalog(&[&FIRST_GONE, &SECOND_GONE, &THIRD_GONE, &BASELINE, &LATER])
 }
 
+/// Held while a herd acts: a script that one thread has just written can't be started while another one, amid starting a
+/// process of its own, still has it open.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// A herd, and every runner that was ever deployed to it.
 struct Fleet {
     herd: TestHerd,
     runners: BTreeMap<Digest, Catalog>,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Fleet {
     fn new() -> Self {
-        Self { herd: TestHerd::new(), runners: BTreeMap::new() }
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { herd: TestHerd::new(), runners: BTreeMap::new(), _turn: turn }
     }
 
     fn add(&self, host: &str) {
@@ -243,31 +250,22 @@ fn a_full_runner_that_has_not_what_it_is_named_for_is_refused() {
     assert_eq!(fleet.herd.record("web1").state(), Some(ONE.parse::<Sha1>().unwrap()));
 }
 
-/// What the newest runner would run on a host, before the herd is told of it.
-fn previewed(fleet: &Fleet, host: &str) -> String {
-    let (system, quiet) = (System::new(fleet.herd.root(host), command::Real, clock::Real), |_: &str| {});
+/// What a host that has done all of `before` would run with the newest runner, before the herd is told of that.
+fn previews(before: Catalog, expect: &str) {
+    let mut fleet = Fleet::new();
+    fleet.add("web1");
+    fleet.deploy(before);
+    fleet.follow("web1");
+    let (system, quiet) = (System::new(fleet.herd.root("web1"), command::Real, clock::Real), |_: &str| {});
     let next = gone();
-    let agent = Agent::open(fleet.herd.home(host), &next, &system, Digest::of(b""), &quiet).unwrap();
-    preview::links(&agent, &next, &system).into_iter().map(|preview| preview.name).collect::<Vec<_>>().join(" ")
+    let agent = Agent::open(fleet.herd.home("web1"), &next, &system, Digest::of(b""), &quiet).unwrap();
+    let names: Vec<String> = preview::links(&agent, &next, &system).into_iter().map(|preview| preview.name).collect();
+    assert_eq!(names.join(" "), expect);
 }
 
 #[test]
 fn what_a_host_will_pass_over_is_not_previewed() {
-    let mut fleet = Fleet::new();
-    fleet.add("old");
-    fleet.deploy(catalog(&[&FIRST, &SECOND, &THIRD]));
-    fleet.follow("old");
-    assert_eq!(previewed(&fleet, "old"), "later");
-
-    let mut fleet = Fleet::new();
-    fleet.add("amid");
-    fleet.deploy(catalog(&[&FIRST]));
-    fleet.follow("amid");
-    assert_eq!(previewed(&fleet, "amid"), "second third later");
-
-    let mut fleet = Fleet::new();
-    fleet.add("new");
-    fleet.deploy(catalog(&[]));
-    fleet.follow("new");
-    assert_eq!(previewed(&fleet, "new"), "baseline later");
+    previews(catalog(&[&FIRST, &SECOND, &THIRD]), "later");
+    previews(catalog(&[&FIRST]), "second third later");
+    previews(catalog(&[]), "baseline later");
 }

@@ -229,7 +229,8 @@ impl Agent<'_> {
     }
 
     fn run(&mut self, sha1: Sha1) -> Result<Step, AgentError> {
-        let Some(link) = self.catalog.chain().get(sha1).cloned() else {
+        let link = self.catalog.chain().get(sha1).filter(|_| self.catalog.code(sha1).is_some()).cloned();
+        let Some(link) = link else {
             let why = format!("the link {} was started by another runner and is not in this one", sha1.short());
             return Step::until(Doing::Stopped { why });
         };
@@ -282,7 +283,8 @@ impl Agent<'_> {
         let told = change.manifest.chain.get(failure.link);
         let compiled = self.catalog.chain().get(failure.link);
         let current = told.zip(compiled).is_some_and(|(told, compiled)| told.digest == compiled.digest);
-        current && self.distrust.is_none() && !still_failed(failure, &change.manifest, host)
+        let is_here = self.catalog.code(failure.link).is_some();
+        current && is_here && self.distrust.is_none() && !still_failed(failure, &change.manifest, host)
     }
 
     /// The claim that a pool of this host's roles holds for it.
