@@ -276,8 +276,7 @@ impl Parse for BaselineArgs {
             }
         }
         if matches!(role, Slot::Missing) || matches!(replaces, Slot::Missing) {
-            let what =
-                "a baseline has a role, and says what it stands for: `#[baseline(role = \"…\", replaces = \"FROM..TO\")]`";
+            let what = "a baseline has a role, and says what it stands for: `#[baseline(role = \"…\", replaces = \"FROM..TO\")]`";
             errors.add(syn::Error::new(end, what));
         }
         let replaces = replaces
