@@ -70,9 +70,10 @@ impl Editor {
         let mut editor = Self { server, to, from: BufReader::new(from), asked: 0 };
         let capabilities = json!({ "experimental": { "serverStatusNotification": true } });
         let options = json!({ "checkOnSave": false, "cachePriming": { "enable": false } });
+        let root = uri(root);
         editor.ask(
             "initialize",
-            json!({ "processId": null, "rootUri": uri(root), "capabilities": capabilities, "initializationOptions": options }),
+            &json!({ "processId": null, "rootUri": root, "capabilities": capabilities, "initializationOptions": options }),
         );
         editor.send(&json!({ "jsonrpc": "2.0", "method": "initialized", "params": {} }));
         editor.wait_until_loaded();
@@ -91,7 +92,7 @@ impl Editor {
         let open = json!({ "uri": uri(file), "languageId": "rust", "version": 1, "text": text });
         self.send(&json!({ "jsonrpc": "2.0", "method": "textDocument/didOpen", "params": { "textDocument": open } }));
         let asked = json!({ "textDocument": { "uri": uri(file) }, "position": position });
-        let found = self.ask("textDocument/definition", asked);
+        let found = self.ask("textDocument/definition", &asked);
         let places = found.as_array().cloned().unwrap_or_default();
         places.iter().map(place).collect()
     }
@@ -105,7 +106,7 @@ impl Editor {
         }
     }
 
-    fn ask(&mut self, method: &str, params: Value) -> Value {
+    fn ask(&mut self, method: &str, params: &Value) -> Value {
         self.asked += 1;
         let id = self.asked;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));

@@ -43,7 +43,7 @@ pub struct Listed {
 }
 
 /// How many hosts are at or past a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reached {
     /// Hosts that completed it, or passed it over.
     pub at_or_past: usize,
@@ -53,6 +53,8 @@ pub struct Reached {
     pub of_role_at_or_past: usize,
     /// Hosts of the link's role among the latter.
     pub of_role: usize,
+    /// When the remote was asked, as `2001-09-09T01:46:40Z`.
+    pub as_of: Option<String>,
 }
 
 /// What was heard of the herd.
@@ -62,6 +64,8 @@ pub struct Herd {
     pub manifest: Manifest,
     /// The reports of admitted hosts, by name.
     pub reports: BTreeMap<String, Report>,
+    /// When the remote was asked, in seconds since 1970, UTC.
+    pub asked: Option<u64>,
 }
 
 /// All links of a chain, in their order.
@@ -101,7 +105,7 @@ pub fn table(links: &[Listed]) -> Table {
             link.role.clone(),
             known(link.author.clone()),
             known(link.day.clone()),
-            known(link.hosts.map(|hosts| format!("{}/{}", hosts.at_or_past, hosts.of))),
+            known(link.hosts.as_ref().map(|hosts| format!("{}/{}", hosts.at_or_past, hosts.of))),
             format!("{}{}", link.state, if link.replaces.is_some() { ", baseline" } else { "" }),
         ]);
     }
@@ -134,6 +138,7 @@ impl Herd {
             of: admitted().count(),
             of_role_at_or_past: of_role().filter(|(name, _)| is_there(name)).count(),
             of_role: of_role().count(),
+            as_of: self.asked.map(moment),
         }
     }
 }
@@ -181,7 +186,7 @@ mod tests {
             ..Manifest::default()
         };
         let reports = hosts.iter().map(|(name, _, state)| ((*name).to_owned(), report(*state))).collect();
-        Herd { manifest, reports }
+        Herd { manifest, reports, asked: Some(1_000_000_000) }
     }
 
     fn report(state: Option<u8>) -> Report {
@@ -229,7 +234,8 @@ mod tests {
     fn hosts_of_the_role_are_counted_too() {
         let herd = herd(&[("db1", "database", Some(3)), ("web1", "web", Some(2)), ("web2", "web", Some(3))]);
         let listed = list(&resolved(), &bylines(), Some(&herd));
-        let expect = Reached { at_or_past: 2, of: 3, of_role_at_or_past: 1, of_role: 2 };
+        let as_of = Some("2001-09-09T01:46:40Z".to_owned());
+        let expect = Reached { at_or_past: 2, of: 3, of_role_at_or_past: 1, of_role: 2, as_of };
         assert_eq!(listed[2].hosts, Some(expect));
     }
 

@@ -108,7 +108,7 @@ impl Names {
     /// The commit by which another branch has this name. Nobody can say whether that branch will ever land.
     #[must_use]
     pub fn elsewhere(&self, name: &str) -> Option<&Introduction> {
-        self.elsewhere.iter().find(|introduction| introduction.name == name)
+        self.elsewhere.iter().rfind(|introduction| introduction.name == name)
     }
 
     /// The first of `name_1`, `name_2`, … that nobody has used, at least `name_<from>`.

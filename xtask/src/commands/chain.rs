@@ -81,5 +81,5 @@ fn hear(fleet: &Fleet, fetch: bool, shell: &Shell) -> Result<Heard, OperatorErro
     let asked = operator.asked();
     let Some(newest) = operator.newest()? else { return Ok(Heard { herd: None, asked }) };
     let reports = operator.reports(&newest.manifest)?;
-    Ok(Heard { herd: Some(Herd { manifest: newest.manifest, reports }), asked })
+    Ok(Heard { herd: Some(Herd { manifest: newest.manifest, reports, asked }), asked })
 }
