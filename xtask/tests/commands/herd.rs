@@ -72,6 +72,8 @@ fn a_machine_is_admitted_once_it_enrolled() {
     assert!(admitted.starts_with("admitted `web1`, whose key is SHA256:"), "{admitted}");
     assert!(admitted.contains("\nchange 1 admit: web1, signed by ana@localhost\n"), "{admitted}");
     assert!(office.admit("web1").starts_with("`web1` is admitted already; its key is SHA256:"));
+    let chain = office.xtask(&["chain"]);
+    assert!(chain.contains("  0/1    landed\nnote: hosts as of "), "{chain}");
     let listed = office.xtask(&["host", "list"]);
     assert!(listed.contains("web1  server           admitted  SHA256:"), "{listed}");
 }
