@@ -33,6 +33,10 @@ static DATABASE: Migration =
     migration("schema", "database", 0, "1111111111111111111111111111111111111111", |context| write(context, "schema"));
 static FIRST: Migration =
     migration("first", "web", 1, "2222222222222222222222222222222222222222", |context| write(context, "first"));
+static FIRST_AMENDED: Migration = Migration {
+    digest: OTHER_DIGEST,
+    ..migration("first", "web", 1, "2222222222222222222222222222222222222222", |context| write(context, "amended"))
+};
 static SECOND: Migration = Migration {
     wait: Some(StaticWait::All("database")),
     ..migration("second", "web", 2, "3333333333333333333333333333333333333333", |context| write(context, "second"))
@@ -166,6 +170,19 @@ fn what_failed_is_not_tried_again_until_it_changes() {
     assert_eq!(herd.written("web1"), "first second rejoin leave broken mended rejoin");
     assert_eq!(herd.written("web3"), "first second rejoin leave mended rejoin");
     assert_eq!(herd.out("web"), Vec::<String>::new());
+}
+
+#[test]
+fn who_completed_a_link_never_sees_its_amendment() {
+    let herd = herd();
+    let before = catalog(&[&DATABASE, &FIRST]);
+    herd.deploy(&before);
+    herd.settle(&["db1", "web1"], &before, 9);
+    let amended = catalog(&[&DATABASE, &FIRST_AMENDED]);
+    herd.deploy(&amended);
+    herd.settle(&ALL, &amended, 20);
+    assert_eq!(herd.written("web1"), "first rejoin");
+    assert_eq!(herd.written("web2"), "amended rejoin");
 }
 
 #[test]

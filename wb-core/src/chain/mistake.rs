@@ -385,19 +385,36 @@ impl Mistake {
         }
     }
 
-    /// What kind of mistake it is, in a word for programs: `wrong_order`.
+    /// What kind of mistake it is, in a word for programs.
     #[must_use]
-    pub fn kind(&self) -> String {
-        let debug = format!("{self:?}");
-        let name = debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-        let mut kind = String::new();
-        for letter in name.chars() {
-            if letter.is_uppercase() && !kind.is_empty() {
-                kind.push('_');
-            }
-            kind.extend(letter.to_lowercase());
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Diverged { .. } => "diverged",
+            Self::SharedCommit { .. } => "shared_commit",
+            Self::IntroducedByMerge { .. } => "introduced_by_merge",
+            Self::Deleted { .. } => "deleted",
+            Self::Edited { .. } => "edited",
+            Self::WrongOrder { .. } => "wrong_order",
+            Self::UnknownRole { .. } => "unknown_role",
+            Self::NoModLine { .. } => "no_mod_line",
+            Self::NoFile { .. } => "no_file",
+            Self::NoMigration { .. } => "no_migration",
+            Self::SeveralMigrations { .. } => "several_migrations",
+            Self::NameDiffers { .. } => "name_differs",
+            Self::SeveralDrafts { .. } => "several_drafts",
+            Self::DraftNotLast { .. } => "draft_not_last",
+            Self::IntroducedTwice { .. } => "introduced_twice",
+            Self::Shallow { .. } => "shallow",
+            Self::PinDisagrees { .. } => "pin_disagrees",
+            Self::DigestDisagrees { .. } => "digest_disagrees",
+            Self::Attribute { .. } => "attribute",
+            Self::Directory { .. } => "directory",
+            Self::OtherFile { .. } => "other_file",
+            Self::Included { .. } => "included",
+            Self::Lock { .. } => "lock",
+            Self::Repository { .. } => "repository",
+            Self::Unreadable { .. } => "unreadable",
         }
-        kind
     }
 
     /// The file that it is about, relative to the crate.

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use clap::Args;
 use wb_core::chain::{Link, Mistake, nearest};
 use wb_core::registry::{Resolved, resolve_strictly};
@@ -34,7 +36,7 @@ impl Amend {
         let is_amended = before.lock.by_name().get(self.name.as_str()).is_some_and(|pin| pin.amended.is_some());
         let is_edited = before.mistakes.iter().any(|mistake| is_edit(mistake, &self.name));
         if !is_edited && self.why.is_none() && !is_amended {
-            return Err(self.not_edited(&link));
+            return Err(self.not_edited(&fleet, &link));
         }
         if is_edited || self.why.is_some() {
             self.write_reason(&fleet, is_edited || is_amended, &link)?;
@@ -58,22 +60,26 @@ impl Amend {
         }
     }
 
-    fn not_edited(&self, link: &Link) -> Failure {
+    fn not_edited(&self, fleet: &Fleet, link: &Link) -> Failure {
         let what = format!("{link} says what it landed with: there is nothing to amend");
-        Failure::usage(what).hint(format_args!("vi src/chain/{}.rs", self.name))
+        Failure::usage(what).hint(format_args!("vi {}", self.path(fleet).display()))
+    }
+
+    fn path(&self, fleet: &Fleet) -> PathBuf {
+        fleet.crate_dir.join("src/chain").join(&self.name).with_extension("rs")
     }
 
     fn write_reason(&self, fleet: &Fleet, is_edited: bool, link: &Link) -> Result<(), Failure> {
         if !is_edited {
-            return Err(self.not_edited(link));
+            return Err(self.not_edited(fleet, link));
         }
-        let path = fleet.crate_dir.join("src/chain").join(&self.name).with_extension("rs");
+        let path = self.path(fleet);
         let text = files::read_text(&path)?;
         let declared = resolve_strictly(&fleet.crate_dir)?.written.files.remove(&self.name);
         let has_reason = declared.is_some_and(|file| file.migrations.iter().any(|one| one.amended.is_some()));
         let text = match &self.why {
             Some(why) if why.trim().is_empty() => return Err(Failure::usage("--why says nothing")),
-            Some(why) => amendment::with_reason(&text, &self.name, why).map_err(judged)?,
+            Some(why) => amendment::with_reason(&text, &self.name, why).map_err(|error| judged(&error))?,
             None if has_reason => return Ok(()),
             None => {
                 let hint = format!("cargo xtask amend {} --why '…'", self.name);
@@ -142,6 +148,6 @@ fn in_repository(place: &str, file: &str) -> String {
     if place.is_empty() { file.to_owned() } else { format!("{place}/{file}") }
 }
 
-fn judged(error: AmendError) -> Failure {
-    Failure::refused(&error).hint("cargo xtask check")
+fn judged(error: &AmendError) -> Failure {
+    Failure::refused(error).hint("cargo xtask check")
 }

@@ -33,7 +33,7 @@ Exit codes:
 /// A mistake, for programs.
 #[derive(Debug, Serialize)]
 struct Told {
-    kind: String,
+    kind: &'static str,
     link: Option<String>,
     sha1: Option<Sha1>,
     file: String,

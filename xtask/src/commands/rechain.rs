@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use wb_core::chain::{Link, Lock, Mistake, Sha1};
@@ -11,7 +11,7 @@ use crate::chain_file::with_module;
 use crate::diff;
 use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
-use crate::git::{UnderWay, WorkTree};
+use crate::git::UnderWay;
 use crate::operator::{Operator, OperatorError};
 use crate::rechain::conflict::Text;
 use crate::rechain::order::in_order;
@@ -58,6 +58,9 @@ Exit codes:
 struct Proposal {
     chain: (String, String),
     lock: (Option<String>, String),
+    /// What is still wrong then.
+    mistakes: Vec<Mistake>,
+    has_draft: bool,
 }
 
 impl Rechain {
@@ -65,31 +68,40 @@ impl Rechain {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let tree = fleet.work_tree()?;
         let under_way = tree.under_way()?;
-        let (chain_path, lock_path) = (fleet.crate_dir.join("src/chain.rs"), fleet.crate_dir.join("chain.lock"));
-        let chain_text = files::read_text(&chain_path)?;
-        let lock_text = files::read_optional(&lock_path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let (chain, lock) = both_sides(&chain_text, lock_text.as_deref())?;
-        let lock = self.with_imports(&fleet.crate_dir, &chain, lock, shell)?;
-        let resolved = complete(&fleet.crate_dir, chain, &lock)?;
-        judge::mistakes(&hidden_by_order(&resolved.1.mistakes))?;
-        let moved = moved_pins(&resolved.1);
-        let is_merging = under_way == Some(UnderWay::Merge);
-        self.refuse_known(&fleet, &still_here(&moved, is_merging), shell)?;
-        let (chain, resolved) = complete(&fleet.crate_dir, resolved.0, &without_lost(&lock, &moved))?;
-        let new_lock =
-            if is_merging { with_lost(self.relocked(&resolved), &lock, &moved) } else { self.relocked(&resolved) };
-        let new_lock =
-            if lock_text.is_none() && new_lock.pins.is_empty() { String::new() } else { new_lock.to_string() };
-        let proposal = Proposal { chain: (chain_text, ordered(&chain, &resolved)?), lock: (lock_text, new_lock) };
-        let lock = without_lost(&Lock::parse(&proposal.lock.1).unwrap_or_default(), &moved);
-        let found = resolve_as(&fleet.crate_dir, &proposal.chain.1, &lock)?;
-        let written = self.write(&fleet, &proposal, shell)?;
-        judge::mistakes(&lasting(found.mistakes, under_way))?;
-        if self.dry_run && written {
+        let proposal = self.propose(&fleet, under_way, shell)?;
+        let is_written = self.write(&fleet, &proposal, shell)?;
+        judge::mistakes(&lasting(proposal.mistakes, under_way))?;
+        if self.dry_run && is_written {
             return Ok(NO.into());
         }
-        explain(&tree, under_way, written, &found.links, shell);
+        explain(under_way, is_written, proposal.has_draft, shell);
         Ok(0.into())
+    }
+
+    fn propose(&self, fleet: &Fleet, under_way: Option<UnderWay>, shell: &Shell) -> Result<Proposal, Failure> {
+        let dir = &fleet.crate_dir;
+        let chain_text = files::read_text(dir.join("src/chain.rs"))?;
+        let lock_text = files::read_optional(dir.join("chain.lock"))?;
+        let lock_text = lock_text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let (chain, lock) = both_sides(&chain_text, lock_text.as_deref())?;
+        let lock = self.with_imports(dir, &chain, lock, shell)?;
+        let (chain, resolved) = complete(dir, chain, &lock)?;
+        judge::mistakes(&without_order(&resolved.mistakes))?;
+        let moved = moved_pins(&resolved);
+        let is_merging = under_way == Some(UnderWay::Merge);
+        self.refuse_known(fleet, &still_here(&moved, is_merging), shell)?;
+        let (chain, resolved) = complete(dir, chain, &without_lost(&lock, &moved))?;
+        let new_chain = ordered(&chain, &resolved)?;
+        let settled = relocked(&resolved, if self.newest { Upto::Newest } else { Upto::LastPin });
+        let found = resolve_as(dir, &new_chain, &settled)?;
+        let new_lock = if is_merging { with_lost(settled, &lock, &moved) } else { settled };
+        let has_none = lock_text.is_none() && new_lock.pins.is_empty();
+        Ok(Proposal {
+            chain: (chain_text, new_chain),
+            lock: (lock_text, if has_none { String::new() } else { new_lock.to_string() }),
+            mistakes: found.mistakes,
+            has_draft: found.links.last().is_some_and(Link::is_draft),
+        })
     }
 
     /// The lock with the pins of another history marked, if that is what was asked for.
@@ -136,13 +148,9 @@ impl Rechain {
         })))
     }
 
-    fn relocked(&self, resolved: &Resolved) -> Lock {
-        relocked(resolved, if self.newest { Upto::Newest } else { Upto::LastPin })
-    }
-
     /// Shows what changes, and writes it. Whether anything does.
     fn write(&self, fleet: &Fleet, proposal: &Proposal, shell: &Shell) -> Result<bool, Failure> {
-        let Proposal { chain: (chain, new_chain), lock: (lock, new_lock) } = proposal;
+        let Proposal { chain: (chain, new_chain), lock: (lock, new_lock), .. } = proposal;
         let both = [("src/chain.rs", Some(chain.as_str()), new_chain), ("chain.lock", lock.as_deref(), new_lock)];
         let mut written = false;
         for (file, old, new) in both {
@@ -150,7 +158,7 @@ impl Rechain {
             shell.print_diff(&diff);
             written = true;
             if !self.dry_run {
-                let path: PathBuf = fleet.crate_dir.join(file);
+                let path = fleet.crate_dir.join(file);
                 files::write(&path, new, 0o644)?;
                 shell.done("wrote", path.display());
             }
@@ -200,7 +208,7 @@ fn complete(crate_dir: &Path, chain: String, lock: &Lock) -> Result<(String, Res
 }
 
 /// Mistakes after which there is no order to write.
-fn hidden_by_order(mistakes: &[Mistake]) -> Vec<Mistake> {
+fn without_order(mistakes: &[Mistake]) -> Vec<Mistake> {
     let has_no_order = |mistake: &&Mistake| {
         let about_order_file = matches!(mistake, Mistake::Unreadable { file, .. } if file == "src/chain.rs");
         about_order_file
@@ -237,21 +245,16 @@ fn lasting(mistakes: Vec<Mistake>, under_way: Option<UnderWay>) -> Vec<Mistake> 
     mistakes.into_iter().filter(|mistake| under_way.is_none() || !is_passing(mistake)).collect()
 }
 
-fn explain(tree: &WorkTree, under_way: Option<UnderWay>, written: bool, links: &[Link], shell: &Shell) {
-    if under_way == Some(UnderWay::Merge) && links.last().is_some_and(Link::is_draft) {
+fn explain(under_way: Option<UnderWay>, is_written: bool, has_draft: bool, shell: &Shell) {
+    if under_way == Some(UnderWay::Merge) && has_draft {
         shell.note(
             "a merge is under way; if both sides added migrations, they diverge: git merge --abort, and rebase one side instead",
         );
     }
-    match (written, under_way) {
-        (false, None) => shell.print("nothing to do"),
-        (_, Some(UnderWay::Rebase)) => shell.print("next: git add --update && git rebase --continue"),
-        (_, Some(UnderWay::Merge)) => shell.print("next: git add --update && git commit"),
-        (true, None) => shell.print(next(tree)),
-    }
-}
-
-fn next(tree: &WorkTree) -> &'static str {
-    let is_committed = tree.head().is_ok();
-    if is_committed { "next: git commit --all -m 'Write the chain anew'" } else { "next: git add --all && git commit" }
+    shell.print(match (is_written, under_way) {
+        (false, None) => "nothing to do",
+        (_, Some(UnderWay::Rebase)) => "next: git add --update && git rebase --continue",
+        (_, Some(UnderWay::Merge)) => "next: git add --update && git commit",
+        (true, None) => "next: git add --all && git commit -m 'Write the chain anew'",
+    });
 }

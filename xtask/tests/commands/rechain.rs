@@ -313,7 +313,7 @@ fn a_squashed_history_keeps_its_sha1s() {
      sha1 = "0000000000000000000000000000000000000000"
      digest = "a68cf2e9dee6a7d8a522f76bafb55e1fbd5b3c0231e4a4769cdedf865d55fd5e"
     +imported = true
-    next: git commit --all -m 'Write the chain anew'
+    next: git add --all && git commit -m 'Write the chain anew'
     wrote SCRATCH/fleet/migrations/chain.lock
     exit code 0
     "#);
@@ -341,7 +341,7 @@ fn an_amendment_is_kept_and_told() {
     ");
     insta::assert_snapshot!(amend(&["base_packages", "--why", "no git"]), @r"
     error: `base_packages` (0000000) says what it landed with: there is nothing to amend
-    hint: vi src/chain/base_packages.rs
+    hint: vi SCRATCH/fleet/migrations/src/chain/base_packages.rs
     exit code 2
     ");
     let file = fleet.join("migrations/src/chain/base_packages.rs");
