@@ -294,7 +294,14 @@ mod tests {
         let mut manifest = manifest(1, &["a"]);
         manifest.target = Some(Sha1::from_bytes([b'a'; 20]));
         manifest.roles.insert("web".into(), RolePolicy { max_out: MaxOut::Percent(25) });
+        let runner = Runner { sha256: Digest::of(b""), commit: Sha1::ZERO, reference: "refs/runner".into() };
+        let full = FullRunners {
+            links: [Sha1::from_bytes([b'a'; 20])].into(),
+            runners: [("x86_64".to_owned(), runner)].into(),
+        };
+        manifest.full_runners.push(full);
         assert_eq!(Manifest::decode(&manifest.encode()).unwrap(), manifest);
+        assert!(manifest.full_runner(Sha1::from_bytes([b'a'; 20]), "x86_64").is_some());
     }
 
     #[test]

@@ -53,8 +53,9 @@ impl<'a> Course<'a> {
 
     /// A baseline stands for it.
     fn is_spared(&self, link: &Link) -> bool {
-        let place = self.chain.position(link.sha1);
-        self.spared.iter().any(|(role, span)| *role == link.role && place.is_some_and(|place| span.contains(&place)))
+        let mut spared = self.spared.iter().filter(|(role, _)| *role == link.role).peekable();
+        let place = spared.peek().and_then(|_| self.chain.position(link.sha1));
+        spared.any(|(_, span)| place.is_some_and(|place| span.contains(&place)))
     }
 
     /// The next link that the host runs.
