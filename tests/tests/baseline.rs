@@ -101,11 +101,10 @@ fn what_no_baseline_stands_for_is_deleted() {
     let repository = baselined("*a - *b", &["a", "b"], "a", "b");
     remove(&repository, &["a", "base"]);
     repository.write_mods(&["b"]);
-    assert_eq!(
-        verdict(&repository),
-        "(a) b\n`a` (<a>) landed, and its file src/chain/a.rs is gone: the chain would skip it\n\
-         help: restore it with `git checkout <a> -- :/src/chain/a.rs`, and its line `mod a;` in src/chain.rs"
-    );
+    let verdict = verdict(&repository);
+    let expect = "(a) b\n`a` (<a>) landed, and its file src/chain/a.rs is gone: the chain would skip it\n\
+                  help: restore it with `git checkout <a> -- :/src/chain/a.rs`, and its `mod` line with";
+    assert!(verdict.starts_with(expect), "{verdict}");
 }
 
 #[test]
@@ -204,7 +203,7 @@ fn a_branch_that_never_saw_the_baseline_still_diverges() {
     repository.write_mods(&["base", "late"]);
     let verdict = verdict(&repository);
     assert!(verdict.contains(" diverge: neither commit is an ancestor of the other"), "{verdict}");
-    assert!(verdict.contains("are then, in this order: `mod base;` `mod late;`"), "{verdict}");
+    assert!(verdict.contains("puts `late` after `base`"), "{verdict}");
 }
 
 #[test]

@@ -122,8 +122,11 @@ pub enum Reach {
 pub struct Commit {
     /// Its id.
     pub sha1: Sha1,
-    /// Its parents, as positions in the list of commits.
+    /// Its parents, as positions in the list of commits. What introduces nothing may be left out of that list; then its
+    /// parents stand for it.
     pub parents: Vec<usize>,
+    /// Whether nothing came before it, as far as somebody had to ask: of commits that introduce several files.
+    pub is_root: bool,
     /// The names whose file its tree has under `src/chain`, while no parent's tree has it.
     pub introduces: Vec<String>,
     /// Whether a shallow clone was cut here. Then nobody can say what it introduces, and the names are all that its

@@ -411,6 +411,8 @@ impl Mistake {
             Self::Directory { .. } => "directory",
             Self::OtherFile { .. } => "other_file",
             Self::Included { .. } => "included",
+            Self::Baseline { .. } => "baseline",
+            Self::StillListed { .. } => "still_listed",
             Self::Lock { .. } => "lock",
             Self::Repository { .. } => "repository",
             Self::Unreadable { .. } => "unreadable",

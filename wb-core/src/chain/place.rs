@@ -107,6 +107,7 @@ mod tests {
     fn ancestry() -> Ancestry {
         let parents: [&[usize]; 5] = [&[], &[0], &[0], &[1], &[3]];
         let commit = |parents: &&[usize]| Commit {
+            is_root: parents.is_empty(),
             sha1: Sha1::ZERO,
             parents: parents.to_vec(),
             introduces: Vec::new(),

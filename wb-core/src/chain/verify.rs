@@ -470,7 +470,7 @@ fn shared_commits(case: &Case<'_>) -> Vec<Mistake> {
     };
     let mistake = |(commit, names): (usize, Vec<String>)| Mistake::SharedCommit {
         sha1: case.facts.history.commits[commit].sha1,
-        is_root: case.facts.history.commits[commit].parents.is_empty(),
+        is_root: case.facts.history.commits[commit].is_root,
         arrived: names.iter().filter(|name| !is_written_in(name, commit)).cloned().collect(),
         place: case.facts.written.place.clone(),
         names,

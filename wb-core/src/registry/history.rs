@@ -13,7 +13,7 @@ use super::records::{self, ALL_CHAINS, Record, chain_dir};
 use super::repository::{Repository, not_run};
 use super::sources::{self, Sources};
 use super::walk::{Interest, Introduced, Place, Walk, added, departures};
-use crate::chain::{Content, Digest, History, Lock, Pin, Reach, Sha1, Source};
+use crate::chain::{Commit, Content, Digest, History, Lock, Pin, Reach, Sha1, Source};
 use crate::system::{Command, CommandError};
 
 /// Which landed links somebody wants to see as they landed.
@@ -50,8 +50,25 @@ fn look(repository: &Repository, sources: &Sources, lock: Option<&Lock>, landed:
     for commit in commits.iter_mut().filter(|_| !strangers.is_empty()) {
         commit.introduces.retain(|name| !strangers.contains(name));
     }
+    mark_roots(repository, &mut commits).map_err(|error| not_run(&error))?;
     let landed = looking.landed(landed).map_err(|error| not_run(&error))?;
     Ok(History { reach, commits, landed, moved: memory.moved.clone() })
+}
+
+/// Asks of commits that introduce several files whether they have parents: the list leaves out those that introduce
+/// nothing.
+fn mark_roots(repository: &Repository, commits: &mut [Commit]) -> Result<(), CommandError> {
+    let mut first: Vec<&mut Commit> =
+        commits.iter_mut().filter(|commit| commit.parents.is_empty() && commit.introduces.len() > 1).collect();
+    if first.is_empty() {
+        return Ok(());
+    }
+    let ids = first.iter().map(|commit| commit.sha1.to_string());
+    let output = said(&repository.git().args(["rev-list", "--no-walk=unsorted", "--parents"]).args(ids))?;
+    for (commit, line) in first.iter_mut().zip(output.lines()) {
+        commit.is_root = !line.contains(' ');
+    }
+    Ok(())
 }
 
 type Pins<'a> = BTreeMap<&'a str, &'a Pin>;

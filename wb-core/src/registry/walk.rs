@@ -144,6 +144,7 @@ impl Walk {
         let commit = |node: &Node| Commit {
             sha1: node.sha1,
             parents: node.parents.clone(),
+            is_root: false,
             introduces: names(node),
             cut: node.cut,
         };
