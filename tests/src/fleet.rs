@@ -55,18 +55,64 @@ impl Fleet {
     /// When cargo does not come as far as the compiler.
     #[must_use]
     pub fn said(&self) -> String {
+        self.said_with(&[])
+    }
+
+    /// The same, with these variables.
+    ///
+    /// # Panics
+    /// When cargo does not come as far as the compiler.
+    #[must_use]
+    pub fn said_with(&self, variables: &[(&str, PathBuf)]) -> String {
+        let messages = self.check(variables);
+        let rendered = messages.iter().filter_map(|message| Some(message["message"]["rendered"].as_str()?.to_owned()));
+        let said = rendered.filter(|text| !text.starts_with("error: aborting")).collect::<Vec<_>>().concat();
+        self.repository.with_names(&of_the_case(&said))
+    }
+
+    /// Whether there is anything to compile.
+    ///
+    /// # Panics
+    /// When cargo does not come as far as the compiler.
+    #[must_use]
+    pub fn compiles(&self) -> bool {
+        let messages = self.check(&[]);
+        messages.iter().any(|message| is_own(message) && message["fresh"] == false)
+    }
+
+    /// The variables that the compiler named as what the build depended on, as `NAME=value`.
+    ///
+    /// # Panics
+    /// When there is no build.
+    #[must_use]
+    pub fn named(&self) -> Vec<String> {
+        let messages = self.check(&[]);
+        let mut own = messages.iter().filter(|message| is_own(message));
+        let file = own.find_map(|message| message["filenames"][0].as_str()).expect("a build");
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        let text = files::read_text(stem.replace("/libui_fleet", "/ui_fleet") + ".d").expect("what it depended on");
+        text.lines().filter_map(|line| Some(line.strip_prefix("# env-dep:")?.to_owned())).collect()
+    }
+
+    /// The messages of `cargo check`.
+    fn check(&self, variables: &[(&str, PathBuf)]) -> Vec<serde_json::Value> {
         let command = Command::new(environment::var("CARGO").unwrap_or_else(|| "cargo".to_owned()));
         let command =
             command.args(["check", "--offline", "--quiet", "--message-format=json"]).dir(self.repository.top());
         let command = command.env("CARGO_TARGET_DIR", target().join("ui/target")).env_remove("RUSTFLAGS");
+        let command = variables.iter().fold(command, |command, (name, value)| command.env(name, value));
         let output = command.run().expect("cargo runs");
-        let messages = output.text();
-        let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let rendered = messages.filter_map(|message| Some(message["message"]["rendered"].as_str()?.to_owned()));
-        let said = rendered.filter(|text| !text.starts_with("error: aborting")).collect::<Vec<_>>().concat();
-        assert!(!said.is_empty() || output.code == 0, "{}", output.error_text());
-        self.repository.with_names(&of_the_case(&said))
+        let messages: Vec<serde_json::Value> =
+            output.text().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let is_said = messages.iter().any(|message| message["message"]["rendered"].is_string());
+        assert!(is_said || output.code == 0, "{}", output.error_text());
+        messages
     }
+}
+
+/// Whether a message of cargo is about what the fleet itself was compiled to.
+fn is_own(message: &serde_json::Value) -> bool {
+    message["reason"] == "compiler-artifact" && message["target"]["name"] == "ui-fleet"
 }
 
 /// The words without hints at `rustc --explain` and without the place of this workspace.

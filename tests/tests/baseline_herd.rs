@@ -21,8 +21,10 @@ const ONE: &str = "1111111111111111111111111111111111111111";
 const TWO: &str = "2222222222222222222222222222222222222222";
 const THREE: &str = "3333333333333333333333333333333333333333";
 
-const fn migration(name: &'static str, index: usize, sha1: &'static str, run: Code) -> Migration {
-    Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(run) }
+type Act = fn(&Context<'_>) -> anyhow::Result<()>;
+
+const fn migration(name: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
+    Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(Code::Bare(run)) }
 }
 
 /// Adds a word to the host's file `written`.

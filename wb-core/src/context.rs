@@ -6,13 +6,15 @@
 mod debt;
 mod definition;
 mod operation;
+mod verdicts;
 
 use std::cell::RefCell;
 
 pub use debt::{Debt, DebtAction, DebtError, Debts, MemoryDebts};
-pub use definition::{Code, MaxOut, Migration, Role, Spec, StaticWait};
+pub use definition::{Code, Links, MaxOut, Migration, Role, Run, Spec, StaticWait};
 pub use inventory;
 pub use operation::{Operation, Outcome};
+pub use verdicts::Verdicts;
 
 use crate::change::Member;
 use crate::system::System;

@@ -46,7 +46,7 @@ mod track;
 mod walk;
 
 #[cfg(feature = "history")]
-pub use resolve::{Resolved, resolve, resolve_as, resolve_strictly};
+pub use resolve::{Resolved, Walker, resolve, resolve_as, resolve_strictly};
 pub use track::track;
 
 #[cfg(feature = "runtime")]

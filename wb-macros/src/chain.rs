@@ -1,14 +1,14 @@
 //! `chain!()`: reads files and git once, and says what it found.
 //!
-//! Each link is registered with its place. The mistakes of a link go into two `const fn`s that `#[migration]` calls: they
-//! panic, while the compiler evaluates them, with the text of the mistake, and being `#[track_caller]` they do so at the
-//! caller. All other mistakes stand at `chain!()` itself. Where nobody says in which file the macro stands, as in an
+//! All links are registered at once, each with its place. The mistakes of a link go into a constant that `#[migration]`
+//! asks: its methods panic, while the compiler evaluates them, with the text of the mistake, and being `#[track_caller]`
+//! they do so at the caller. All other mistakes stand at `chain!()` itself. Where nobody says in which file the macro stands, as in an
 //! editor, it checks nothing and registers nothing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use wb_core::chain::{Link, Mistake};
 use wb_core::registry::{Resolved, resolve};
@@ -110,35 +110,38 @@ fn expand_resolved(resolved: &Resolved, untracked: Option<String>) -> TokenStrea
     let mut verdicts = Verdicts::of(resolved);
     verdicts.here.extend(untracked);
     let verdicts = expand_verdicts(&verdicts);
-    let links = resolved.links.iter().enumerate().map(|(index, link)| register(index, link));
-    quote!(#verdicts #(#links)*)
-}
-
-fn expand_verdicts(verdicts: &Verdicts) -> TokenStream {
-    let here = verdicts.here.iter().map(|text| syn::Error::new(Span::call_site(), text).to_compile_error());
-    let (links, roles) = (judge("__wb_link", &verdicts.links), judge("__wb_role", &verdicts.roles));
-    quote!(#(#here)* #links #roles)
-}
-
-/// A function that refuses some names, each with its text.
-fn judge(function: &str, texts: &BTreeMap<String, String>) -> TokenStream {
-    let function = Ident::new(function, Span::call_site());
-    let names = texts.keys().map(|name| Literal::byte_string(name.as_bytes()));
-    let texts = texts.values();
+    let links = resolved.links.iter().enumerate().map(|(index, link)| placed(index, link));
     quote! {
-        #[doc(hidden)]
-        #[allow(dead_code)]
-        #[track_caller]
-        const fn #function(name: &str) {
-            match name.as_bytes() {
-                #(#names => ::core::panic!("{}", #texts),)*
-                _ => {}
-            }
+        #verdicts
+        // So the compiler knows, and with it every cache of compiled crates, what this expansion depends on.
+        const _: [::core::option::Option<&str>; 2] =
+            [::core::option_env!("WB_HEAD"), ::core::option_env!("WB_SOURCES")];
+        ::wb_stdlib::__private::inventory::submit! {
+            ::wb_stdlib::__private::Links(&[#(#links),*])
         }
     }
 }
 
-fn register(index: usize, link: &Link) -> TokenStream {
+fn expand_verdicts(verdicts: &Verdicts) -> TokenStream {
+    let here = verdicts.here.iter().map(|text| syn::Error::new(Span::call_site(), text).to_compile_error());
+    let (links, roles) = (texts(&verdicts.links), texts(&verdicts.roles));
+    quote! {
+        #(#here)*
+        #[doc(hidden)]
+        #[allow(dead_code)]
+        pub(crate) const __WB_VERDICTS: ::wb_stdlib::__private::Verdicts =
+            ::wb_stdlib::__private::Verdicts { links: #links, roles: #roles };
+    }
+}
+
+/// Names, each with its text.
+fn texts(texts: &BTreeMap<String, String>) -> TokenStream {
+    let texts = texts.iter().map(|(name, text)| quote!((#name, #text)));
+    quote!(&[#(#texts),*])
+}
+
+/// A link in its place.
+fn placed(index: usize, link: &Link) -> TokenStream {
     let module = ident(&link.name);
     let constant = constant(&module);
     let said = if link.gone { baseline::gone(link) } else { quote!(#module::#constant) };
@@ -146,14 +149,12 @@ fn register(index: usize, link: &Link) -> TokenStream {
     let sha1 = if link.is_draft() { String::new() } else { link.sha1.to_string() };
     let digest = link.digest.to_string();
     quote! {
-        ::wb_stdlib::__private::inventory::submit! {
-            ::wb_stdlib::__private::Migration {
-                sha1: #sha1,
-                digest: #digest,
-                index: #index,
-                replaces: #replaces,
-                ..#said
-            }
+        ::wb_stdlib::__private::Migration {
+            sha1: #sha1,
+            digest: #digest,
+            index: #index,
+            replaces: #replaces,
+            ..#said
         }
     }
 }

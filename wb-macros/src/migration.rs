@@ -1,13 +1,17 @@
 //! `#[migration(role = "…", wait = all("…"))]`.
 //!
 //! Reads neither git nor files, so that editors expand it without false errors. What only `chain!()` knows comes back
-//! through two `const` calls: of a link's mistakes at the name of the function, of an unknown role at its string. So the
+//! through `const` calls: of a link's mistakes at the name of the function, of an unknown role at its string. So the
 //! compiler shows them in the migration's own file.
+//!
+//! A crate may have a thousand migrations, and each build expands all of them: the body of the function is passed on
+//! unread.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
-use syn::{ItemFn, LitStr};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, LitStr, Signature, Visibility};
 use wb_core::chain::source::{Errors, MigrationArgs};
 
 use crate::editor;
@@ -28,17 +32,34 @@ pub(crate) fn declare(
     mut errors: Errors,
     item: TokenStream,
 ) -> TokenStream {
-    let Some(function) = errors.check(syn::parse2::<ItemFn>(item.clone())) else {
+    let Some(head) = errors.check(syn::parse2::<Head>(without_body(item.clone()))) else {
         return beside(errors, item);
     };
-    shape.check(&function.sig, &mut errors);
+    shape.check(&head.0, &mut errors);
     match errors.none() {
-        Ok(()) => expand_function(args, &function, true),
+        Ok(()) => expand_function(args, &head.0.ident, &item, true),
         Err(error) => {
-            let (error, expanded) = (error.to_compile_error(), expand_function(args, &function, false));
+            let (error, expanded) = (error.to_compile_error(), expand_function(args, &head.0.ident, &item, false));
             quote!(#error #expanded)
         }
     }
+}
+
+/// A function up to its body.
+struct Head(Signature);
+
+impl Parse for Head {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Visibility>()?;
+        input.parse().map(Self)
+    }
+}
+
+fn without_body(item: TokenStream) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    tokens.pop_if(|last| matches!(last, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace));
+    tokens.into_iter().collect()
 }
 
 /// The constant by which `chain!()` finds the migration of a module.
@@ -57,8 +78,7 @@ pub(crate) fn beside(errors: Errors, item: TokenStream) -> TokenStream {
     }
 }
 
-fn expand_function(args: Option<&MigrationArgs>, function: &ItemFn, is_sound: bool) -> TokenStream {
-    let ident = &function.sig.ident;
+fn expand_function(args: Option<&MigrationArgs>, ident: &Ident, item: &TokenStream, is_sound: bool) -> TokenStream {
     let (constant, name) = (constant(ident), ident.unraw().to_string());
     let role = args.map_or_else(String::new, |args| args.role.value());
     let wait = match args.and_then(|args| args.wait.as_ref()) {
@@ -69,15 +89,15 @@ fn expand_function(args: Option<&MigrationArgs>, function: &ItemFn, is_sound: bo
         None => quote!(::core::option::Option::None),
     };
     let run = if is_sound {
-        quote!(|context| ::wb_stdlib::__private::run(context, #ident))
+        quote!(::wb_stdlib::__private::Code::Wrapped(&::wb_stdlib::__private::OfHost(#ident)))
     } else {
-        quote!(|_| ::core::result::Result::Ok(()))
+        quote!(::wb_stdlib::__private::Code::Bare(|_| ::core::result::Result::Ok(())))
     };
     let roles =
         args.into_iter().flat_map(|args| std::iter::once(&args.role).chain(args.wait.as_ref().map(|w| &w.role)));
     let (link_call, role_calls) = (link_call(ident, &name), roles.map(role_call));
     quote! {
-        #function
+        #item
 
         #[doc(hidden)]
         #[allow(dead_code, non_upper_case_globals)]
@@ -97,12 +117,12 @@ fn expand_function(args: Option<&MigrationArgs>, function: &ItemFn, is_sound: bo
 }
 
 fn link_call(ident: &Ident, name: &str) -> TokenStream {
-    quote_spanned!(ident.span()=> const _: () = super::__wb_link(#name);)
+    quote_spanned!(ident.span()=> const _: () = super::__WB_VERDICTS.link(#name);)
 }
 
 fn role_call(role: &LitStr) -> TokenStream {
     if editor::is_here() {
         return editor::find_role(role).unwrap_or_default();
     }
-    quote_spanned!(role.span()=> const _: () = super::__wb_role(#role);)
+    quote_spanned!(role.span()=> const _: () = super::__WB_VERDICTS.role(#role);)
 }

@@ -1,20 +1,26 @@
 //! What the macros write calls to. Nothing here is for people.
 
-pub use wb_core::context::{Context, MaxOut, Migration, Role as RoleDefinition, Spec, StaticWait, inventory};
+pub use wb_core::context::{
+    Code, Context, Links, MaxOut, Migration, Role as RoleDefinition, Spec, StaticWait, Verdicts, inventory,
+};
 pub use wb_core::runner::main;
 
 use anyhow::Result;
+use wb_core::context::Run;
 
 use crate::{Host, Role, View, owed};
 
-/// Runs a migration, and then pays what is owed: by it, and by an earlier run that was cut short.
-///
-/// # Errors
-/// The migration's, or that of a payment; what is owed stays owed then.
-pub fn run(context: &Context<'_>, migration: fn(&Host) -> Result<()>) -> Result<()> {
-    let host = Host::new(context);
-    migration(&host)?;
-    Ok(owed::pay(host)?)
+/// A migration's function.
+#[derive(Debug)]
+pub struct OfHost(pub fn(&Host) -> Result<()>);
+
+impl Run for OfHost {
+    /// Runs it, and then pays what is owed: by it, and by an earlier run that was cut short. What is not paid stays owed.
+    fn run(&self, context: &Context<'_>) -> Result<()> {
+        let host = Host::new(context);
+        (self.0)(&host)?;
+        Ok(owed::pay(host)?)
+    }
 }
 
 /// Runs a spec.

@@ -9,8 +9,7 @@
 ///
 /// ```
 /// # mod chain {
-/// # pub(crate) const fn __wb_link(_: &str) {}
-/// # pub(crate) const fn __wb_role(_: &str) {}
+/// # pub(crate) const __WB_VERDICTS: wb_stdlib::__private::Verdicts = wb_stdlib::__private::Verdicts::NONE;
 /// # mod install_nginx {
 /// use wb_stdlib::prelude::*;
 ///

@@ -3,6 +3,7 @@
 mod amend;
 mod apply;
 mod baseline;
+mod bench;
 mod book;
 mod chain;
 mod check;
@@ -50,6 +51,7 @@ enum Command {
     Deploy(deploy::Deploy),
     Status(status::Status),
     Retry(retry::Retry),
+    Bench(bench::Bench),
 }
 
 impl Command {
@@ -66,6 +68,7 @@ impl Command {
             Self::Host(command) => done(command.run(shell)),
             Self::Retry(command) => done(command.run(shell)),
             Self::Book(command) => done(command.run(shell)),
+            Self::Bench(command) => done(command.run(shell)),
             Self::Ci(command) => command.run(shell),
             Self::Demo(command) => command.run(shell),
             Self::Deploy(command) => command.run(shell),

@@ -224,7 +224,7 @@ impl std::fmt::Display for Identity {
 }
 
 /// Git in `dir`, never with hooks: the commits of a scaffold are none of the user's other work.
-fn git(dir: &Path) -> Command {
+pub(crate) fn git(dir: &Path) -> Command {
     Git::new(Access::Operator { ssh_command: None }).local(dir)
 }
 

@@ -5,6 +5,7 @@
 pub mod admission;
 pub mod amendment;
 pub mod baseline;
+pub mod bench;
 pub mod book;
 pub mod build;
 pub mod calendar;

@@ -15,6 +15,7 @@ use crate::git::{GitError, WorkTree};
 use crate::shell::Shell;
 
 pub use vendor::VendorError;
+pub(crate) use vendor::sources;
 
 /// What a new fleet consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,7 +24,7 @@ pub fn run_link(catalog: &Catalog, link: &Link, system: &System, herd: &HerdView
     let context = Context::new(system, Mode::Apply, herd, debts);
     let result = match catalog.code(link.sha1) {
         None => Err("it is not in this runner".to_owned()),
-        Some(code) => guarded(&context, code).and_then(|()| specs(catalog, link, &context)),
+        Some(code) => guarded(&context, |context| code.run(context)).and_then(|()| specs(catalog, link, &context)),
     };
     Run { operations: context.operations(), result }
 }
@@ -41,7 +41,7 @@ pub(super) fn preview_link(
     let context = Context::new(system, Mode::Plan, herd, &debts);
     let ends = match catalog.code(link.sha1) {
         None => Some("it is not in this runner".to_owned()),
-        Some(code) => guarded(&context, code).err(),
+        Some(code) => guarded(&context, |context| code.run(context)).err(),
     };
     Preview { name: link.name.clone(), sha1: link.sha1, operations: context.operations(), ends }
 }
@@ -63,7 +63,7 @@ fn specs(catalog: &Catalog, link: &Link, context: &Context<'_>) -> Result<(), St
     Ok(())
 }
 
-fn guarded(context: &Context<'_>, act: fn(&Context<'_>) -> anyhow::Result<()>) -> Result<(), String> {
+fn guarded(context: &Context<'_>, act: impl Fn(&Context<'_>) -> anyhow::Result<()>) -> Result<(), String> {
     match catch_unwind(AssertUnwindSafe(|| act(context))) {
         Ok(result) => result.map_err(|error| format!("{error:#}")),
         Err(panic) => Err(format!("panicked: {}", panic_message(panic.as_ref()))),

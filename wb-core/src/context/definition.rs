@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 
-/// A compiled migration. `chain!()` registers one for each link, with its place.
+/// A compiled migration. `chain!()` gives each link its place.
 #[derive(Debug)]
 pub struct Migration {
     /// The name of the file and the function.
@@ -25,8 +25,41 @@ pub struct Migration {
     pub run: Option<Code>,
 }
 
-/// What a link, a role or a spec runs.
-pub type Code = fn(&Context<'_>) -> anyhow::Result<()>;
+/// What a link runs.
+#[derive(Debug, Clone, Copy)]
+pub enum Code {
+    /// A function of the context itself.
+    Bare(fn(&Context<'_>) -> anyhow::Result<()>),
+    /// A function of what the standard library makes of a context. A closure around each of a thousand migrations would
+    /// be a thousand functions more to compile.
+    Wrapped(&'static (dyn Run + Sync)),
+}
+
+impl Code {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// Those of the link.
+    pub fn run(self, context: &Context<'_>) -> anyhow::Result<()> {
+        match self {
+            Self::Bare(code) => code(context),
+            Self::Wrapped(code) => code.run(context),
+        }
+    }
+}
+
+/// A function, and how it is called in a context.
+pub trait Run: std::fmt::Debug {
+    /// Calls it.
+    ///
+    /// # Errors
+    /// Those of the function.
+    fn run(&self, context: &Context<'_>) -> anyhow::Result<()>;
+}
+
+/// The links of a chain, as `chain!()` registers them: all at once, since each registration costs the linker.
+#[derive(Debug)]
+pub struct Links(pub &'static [Migration]);
 
 /// [`crate::chain::Wait`], as a constant.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +100,7 @@ impl Spec {
     }
 }
 
-inventory::collect!(Migration);
+inventory::collect!(Links);
 inventory::collect!(Role);
 inventory::collect!(Spec);
 

@@ -16,7 +16,7 @@ pub(super) const ALL_CHAINS: &str = ":(top,glob)**/src/chain/*.rs";
 pub(super) fn arguments(git: Command) -> Command {
     let shown = ["--full-history", "--sparse", "--topo-order", "-c", "--root", "--raw", "-z", "--no-renames"];
     let plain = ["--no-abbrev", "--no-relative", "--no-color", "--no-notes", "--no-decorate", "--no-ext-diff"];
-    git.arg("log").args(shown).args(plain).arg("--format=%x01%H %P")
+    git.arg("log").args(shown).args(plain).args(["--encoding=UTF-8", "--format=%x01%H %P"])
 }
 
 /// A commit, and what it did to the paths that were asked for.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::repository::Repository;
+use super::sources::Sources;
 use super::{history, sources};
-use crate::chain::{Facts, Landed, Link, Lock, Mistake, Reach, Verdict, Written, verify};
+use crate::chain::{Facts, History, Landed, Link, Lock, Mistake, Reach, Verdict, Written, verify};
 use crate::system::files::{self, FileError};
 
 /// A crate's chain, read from its files and from git.
@@ -51,6 +52,34 @@ pub fn resolve_strictly(crate_dir: impl AsRef<Path>) -> Result<Resolved, FileErr
 /// When there is no such directory.
 pub fn resolve_as(crate_dir: impl AsRef<Path>, chain: &str, lock: &Lock) -> Result<Resolved, FileError> {
     judge(crate_dir.as_ref(), Some((chain, lock)), history::Landed::All)
+}
+
+/// The way from a crate's files to its history, by itself: for measurements.
+#[derive(Debug)]
+pub struct Walker {
+    crate_dir: PathBuf,
+    sources: Sources,
+    lock: Option<Lock>,
+}
+
+impl Walker {
+    /// Reads the files of a crate, which is not part of the walk.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub fn new(crate_dir: impl AsRef<Path>) -> Result<Self, FileError> {
+        let crate_dir = files::canonical(crate_dir)?;
+        let (sources, lock) = (sources::read(&crate_dir, None, None), sources::lock(&crate_dir).ok());
+        Ok(Self { crate_dir, sources, lock })
+    }
+
+    /// What git says, asked as every build asks.
+    #[must_use]
+    pub fn walk(&self) -> History {
+        let repository = Repository::around(&self.crate_dir);
+        let repository = repository.as_ref().map(Option::as_ref).map_err(Clone::clone);
+        history::read(repository, &self.sources, self.lock.as_ref(), history::Landed::Doubtful)
+    }
 }
 
 fn judge(crate_dir: &Path, instead: Option<(&str, &Lock)>, landed: history::Landed) -> Result<Resolved, FileError> {

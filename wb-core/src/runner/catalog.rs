@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::chain::{Chain, ChainError, Digest, Link, ParseIdError, Range, Sha1, Wait};
 use crate::change::RolePolicy;
-use crate::context::{Code, Migration, Role, Spec, StaticWait, inventory};
+use crate::context::{Code, Links, Migration, Role, Spec, StaticWait, inventory};
 
 /// The compiled migrations in the order of the chain, the roles, and the specs.
 #[derive(Debug, Default)]
@@ -40,7 +40,8 @@ impl Catalog {
     /// # Errors
     /// When that is no chain.
     pub fn compiled() -> Result<Self, CatalogError> {
-        Self::new(inventory::iter::<Migration>(), inventory::iter::<Role>(), inventory::iter::<Spec>())
+        let links = inventory::iter::<Links>().flat_map(|links| links.0);
+        Self::new(links, inventory::iter::<Role>(), inventory::iter::<Spec>())
     }
 
     /// A catalog of these, in any order.
@@ -118,7 +119,8 @@ mod tests {
     const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     const fn migration(name: &'static str, index: usize, sha1: &'static str) -> Migration {
-        Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(|_| Ok(())) }
+        let run = Some(Code::Bare(|_| Ok(())));
+        Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, replaces: None, run }
     }
 
     static FIRST: Migration = migration("first", 0, "1111111111111111111111111111111111111111");

@@ -43,7 +43,7 @@ pub enum VendorError {
 }
 
 /// The sources that this program was compiled from.
-pub(super) fn sources() -> PathBuf {
+pub(crate) fn sources() -> PathBuf {
     let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     crate_dir.parent().unwrap_or(crate_dir).to_owned()
 }

@@ -1,0 +1,204 @@
+//! What the chain costs, measured: the walk through git's history, and a rebuild after one more migration.
+//!
+//! Machines differ, and so does one machine from minute to minute. So everything is a ratio of two things that are
+//! measured in turns in the same run, and of each the median counts.
+
+mod rebuild;
+mod walk;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use wb_core::system::clock::{Clock as _, Real};
+use wb_core::system::files::{self, FileError};
+use wb_core::system::{CommandError, environment};
+
+use crate::shell::Shell;
+
+pub use rebuild::Rebuild;
+pub use walk::Walked;
+
+/// The walk after one more link may take as long as `git log`.
+pub const WARM_TARGET: f64 = 1.0;
+/// The first walk may take twice as long as `git log`.
+pub const COLD_TARGET: f64 = 2.0;
+/// A rebuild may take so many times as long as that of the plain crate.
+pub const REBUILD_TARGET: f64 = 1.3;
+
+/// What to measure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How often each thing is measured.
+    pub rounds: usize,
+    /// Links and commits of each history.
+    pub histories: Vec<(usize, usize)>,
+    /// Migrations of the crate that is built again; none, and nothing is built.
+    pub migrations: Option<usize>,
+    /// Where cargo builds; what it needs besides the crate stays there for the next time.
+    pub target_dir: PathBuf,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rounds: 7,
+            histories: vec![(1000, 1000), (1000, 51_000)],
+            migrations: Some(1000),
+            target_dir: target_dir(),
+        }
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outcome {
+    /// The walk after one more link, by the time of `git log`; of several histories the worse.
+    pub walk_warm_ratio: f64,
+    /// The same with nothing kept and nothing pinned.
+    pub walk_cold_ratio: f64,
+    /// A rebuild after one more migration, by that of the crate with plain functions.
+    pub rebuild_ratio: Option<f64>,
+    /// How often each thing was measured.
+    pub rounds: usize,
+    /// The walks by themselves.
+    pub histories: Vec<Walked>,
+    /// The rebuilds by themselves.
+    pub rebuild: Option<Rebuild>,
+}
+
+/// Why nothing could be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// A file of what is measured could not be made.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Git or cargo failed.
+    #[error("could not {action}")]
+    Command {
+        /// What was being done.
+        action: &'static str,
+        /// What it said.
+        source: CommandError,
+    },
+    /// What is measured must be right.
+    #[error("the chain in {} is wrong: {what}", dir.display())]
+    Wrong {
+        /// Where it is.
+        dir: PathBuf,
+        /// What the check says.
+        what: String,
+    },
+}
+
+/// Measures it all, in directories that are removed at the end.
+///
+/// # Errors
+/// When git or cargo can't do what is measured.
+pub fn chain(options: &Options, shell: &Shell) -> Result<Outcome, BenchError> {
+    let scratch = Scratch::new()?;
+    let mut histories = Vec::new();
+    for (number, (links, commits)) in options.histories.iter().enumerate() {
+        let dir = scratch.0.join(format!("history-{number}"));
+        histories.push(walk::measure(&dir, *links, *commits, options.rounds, shell)?);
+    }
+    let rebuild = options
+        .migrations
+        .map(|migrations| rebuild::measure(&scratch.0, migrations, options.rounds, &options.target_dir, shell));
+    let rebuild = rebuild.transpose()?;
+    let worst = |ratio: fn(&Walked) -> f64| histories.iter().map(ratio).fold(0.0, f64::max);
+    Ok(Outcome {
+        walk_warm_ratio: worst(|walked| walked.warm_seconds / walked.git_log_seconds),
+        walk_cold_ratio: worst(|walked| walked.cold_seconds / walked.git_log_seconds),
+        rebuild_ratio: rebuild.as_ref().map(|rebuild| rebuild.chain_seconds / rebuild.plain_seconds),
+        rounds: options.rounds,
+        histories,
+        rebuild,
+    })
+}
+
+/// The directory that this program was built in, and in it one of the bench's own.
+fn target_dir() -> PathBuf {
+    let exe = environment::current_exe().unwrap_or_default();
+    exe.ancestors().nth(2).map_or_else(environment::temp_dir, Path::to_owned).join("bench")
+}
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self, BenchError> {
+        let dir = environment::temp_dir().join(format!("wildebeest-bench-{}", uuid::Uuid::new_v4()));
+        files::create_private_dir(&dir)?;
+        Ok(Self(dir))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(files::remove_tree(&self.0));
+    }
+}
+
+/// How long something takes.
+fn timed<T, E>(act: impl FnOnce() -> Result<T, E>) -> Result<f64, E> {
+    let start = Real.now();
+    act()?;
+    Ok(seconds(Real.now().saturating_sub(start)))
+}
+
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// The text of a migration, or of a plain function with the same body.
+fn source(number: usize, attribute: &str) -> String {
+    format!(
+        "use wb_stdlib::prelude::*;\n\n/// Installs package {number}.\n{attribute}fn m{number:05}(host: &Host) -> Result<()> {{\n    \
+         host.packages([\"package-{number}\"]).installed()?;\n    \
+         let service = host.service(\"service-{number}\");\n    \
+         host.file(\"/etc/package-{number}.conf\").content(\"number = {number}\\n\").reloads(&service).present()?;\n    \
+         service.enabled()?;\n    service.running()?;\n    Ok(())\n}}\n"
+    )
+}
+
+const MIGRATION: &str = "#[migration(role = \"web\")]\n";
+
+const ROLES: &str = "use wb_stdlib::prelude::*;\n\n#[role(max_out = 1)]\npub struct Web;\n\nimpl Role for Web {}\n";
+
+/// The text of `chain.rs` with so many links.
+fn chain_file(links: usize) -> String {
+    mod_lines(links) + "\nwb_stdlib::chain!();\n"
+}
+
+fn mod_lines(links: usize) -> String {
+    (0..links).map(|number| format!("mod m{number:05};\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(Vec::new()), 0.0);
+    }
+
+    #[test]
+    fn walks_are_measured() {
+        let options = Options { rounds: 2, histories: vec![(3, 3), (3, 20)], migrations: None, ..Options::default() };
+        let (shell, _) = Shell::captured();
+        let outcome = chain(&options, &shell).unwrap();
+        assert_eq!(
+            outcome.histories.iter().map(|walked| (walked.links, walked.commits)).collect::<Vec<_>>(),
+            options.histories
+        );
+        assert!(outcome.walk_warm_ratio > 0.0 && outcome.walk_cold_ratio > 0.0, "{outcome:?}");
+        assert_eq!(outcome.rebuild_ratio, None);
+    }
+}
