@@ -12,11 +12,14 @@ use crate::drawing::{Drawing, Repository};
 /// The compiler whose words the snapshots have.
 pub const RUSTC: &str = "rustc 1.95.";
 
+const PACKAGE: &str = "ui-fleet";
+
 /// A fleet in `<target>/ui/<case>`: always at the same place, so that cargo reuses what it built there.
 #[derive(Debug)]
 pub struct Fleet {
     /// Its files and its history.
     pub repository: Repository,
+    package: String,
 }
 
 impl Fleet {
@@ -33,12 +36,22 @@ impl Fleet {
         }
         let repository = Repository::build_in(&target().join("ui").join(case), &Drawing::parse(drawing), "");
         let workspace = files::canonical(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).expect("the workspace");
-        repository.write("Cargo.toml", &manifest(&workspace.display().to_string()));
+        repository.write("Cargo.toml", &manifest(PACKAGE, &workspace.display().to_string()));
         repository.write("Cargo.lock", &files::read_text(workspace.join("Cargo.lock")).expect("a lock"));
         repository.write("build.rs", "fn main() {\n    wb_core::registry::track();\n}\n");
         repository.write("src/main.rs", "mod chain;\nmod roles;\n\nwb_stdlib::runner!();\n");
         repository.write_mods(mods);
-        Some(Self { repository })
+        Some(Self { repository, package: PACKAGE.to_owned() })
+    }
+
+    /// The same under a name of its own, for who asks what is compiled again: cargo mistakes fleets of one name for one
+    /// another, wherever they lie.
+    #[must_use]
+    pub fn apart(self, package: &str) -> Self {
+        let path = self.repository.top().join("Cargo.toml");
+        let text = files::read_text(path).expect("a manifest");
+        self.repository.write("Cargo.toml", &text.replacen(PACKAGE, package, 1));
+        Self { package: package.to_owned(), ..self }
     }
 
     /// A fleet that consists of one source file.
@@ -77,7 +90,7 @@ impl Fleet {
     #[must_use]
     pub fn compiles(&self) -> bool {
         let messages = self.check(&[]);
-        messages.iter().any(|message| is_own(message) && message["fresh"] == false)
+        messages.iter().any(|message| self.is_own(message) && message["fresh"] == false)
     }
 
     /// The variables that the compiler named as what the build depended on, as `NAME=value`.
@@ -87,11 +100,16 @@ impl Fleet {
     #[must_use]
     pub fn named(&self) -> Vec<String> {
         let messages = self.check(&[]);
-        let mut own = messages.iter().filter(|message| is_own(message));
+        let mut own = messages.iter().filter(|message| self.is_own(message));
         let file = own.find_map(|message| message["filenames"][0].as_str()).expect("a build");
         let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-        let text = files::read_text(stem.replace("/libui_fleet", "/ui_fleet") + ".d").expect("what it depended on");
+        let text = files::read_text(stem.replace("/deps/lib", "/deps/") + ".d").expect("what it depended on");
         text.lines().filter_map(|line| Some(line.strip_prefix("# env-dep:")?.to_owned())).collect()
+    }
+
+    /// Whether a message of cargo is about what the fleet itself was compiled to.
+    fn is_own(&self, message: &serde_json::Value) -> bool {
+        message["reason"] == "compiler-artifact" && message["target"]["name"] == self.package.as_str()
     }
 
     /// The messages of `cargo check`.
@@ -110,11 +128,6 @@ impl Fleet {
     }
 }
 
-/// Whether a message of cargo is about what the fleet itself was compiled to.
-fn is_own(message: &serde_json::Value) -> bool {
-    message["reason"] == "compiler-artifact" && message["target"]["name"] == "ui-fleet"
-}
-
 /// The words without hints at `rustc --explain` and without the place of this workspace.
 fn of_the_case(said: &str) -> String {
     let is_hint = |line: &&str| line.starts_with("For more information about") || line.starts_with("Some errors have");
@@ -123,9 +136,9 @@ fn of_the_case(said: &str) -> String {
     lines.join("\n").trim_end().replace(&workspace.display().to_string(), "<workspace>")
 }
 
-fn manifest(workspace: &str) -> String {
+fn manifest(package: &str, workspace: &str) -> String {
     format!(
-        "[package]\nname = \"ui-fleet\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+        "[package]\nname = \"{package}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
          [dependencies]\nwb-stdlib = {{ path = \"{workspace}/wb-stdlib\" }}\n\n\
          [build-dependencies]\nwb-core = {{ path = \"{workspace}/wb-core\", default-features = false }}\n"
     )

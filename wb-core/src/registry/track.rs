@@ -37,6 +37,7 @@ fn lines(crate_dir: &Path) -> Vec<String> {
     let in_crate = ["build.rs", "src/chain", "src/chain.rs", "chain.lock", "assets"];
     let in_crate = in_crate.iter().map(|name| crate_dir.join(name)).filter(|path| files::exists(path));
     let mut lines: Vec<String> = in_crate.map(|path| changed(&path)).collect();
+    lines.extend(waits_for_lock(crate_dir).then(|| changed(crate_dir)));
     let git = in_git(crate_dir);
     match &git {
         Some(git) => lines.extend(git.watched.iter().map(|path| changed(path))),
@@ -46,6 +47,14 @@ fn lines(crate_dir: &Path) -> Vec<String> {
     lines.push(format!("rustc-env=WB_HEAD={head}"));
     lines.push(format!("rustc-env=WB_SOURCES={}", sources(crate_dir, &cuts)));
     lines
+}
+
+/// Whether the whole crate is watched, so that a first `chain.lock` is seen. Where the crate has git's directory or
+/// cargo's in it, something in it changes all the time; there the lock is seen with the next commit.
+fn waits_for_lock(crate_dir: &Path) -> bool {
+    let is_busy = |dir: &str| files::exists(crate_dir.join(dir));
+    let builds_here = environment::var("OUT_DIR").is_some_and(|out| Path::new(&out).starts_with(crate_dir));
+    !files::exists(crate_dir.join("chain.lock")) && !is_busy(".git") && !is_busy("target") && !builds_here
 }
 
 /// Where git keeps what HEAD is.
@@ -123,6 +132,15 @@ mod tests {
         let watched = ["fleet/build.rs\n", "fleet/src/chain\n", ".git/HEAD\n", ".git/logs/HEAD\n", ".git/refs/heads\n"];
         check(&fleet, &watched, &["chain.lock", "assets", "packed-refs", "shallow", "reftable"]);
         check(&fleet, &[&head], &[]);
+    }
+
+    #[test]
+    fn a_first_lock_is_seen_where_the_crate_is_quiet() {
+        let (dir, fleet) = fleet("--ref-format=files");
+        check(&fleet, &["rerun-if-changed=", "/fleet\n"], &[]);
+        files::write(fleet.join("chain.lock"), "", 0o644).unwrap();
+        check(&fleet, &["/fleet/chain.lock\n"], &["/fleet\n"]);
+        check(dir.path(), &[], &[&format!("={}\n", dir.path().display())]);
     }
 
     #[test]
