@@ -177,8 +177,10 @@ fn a_cache_of_compiled_crates_serves_no_stale_chain() {
     files::remove(watched.fleet.repository.top().join("src/main.rs")).expect("no program");
     watched.fleet.repository.write("src/lib.rs", "pub mod chain;\npub mod roles;\n");
     let dir = tempfile::tempdir().expect("a directory");
+    let port = 20_000 + std::process::id() % 10_000;
     let variables = [
         ("RUSTC_WRAPPER", PathBuf::from("sccache")),
+        ("SCCACHE_SERVER_PORT", PathBuf::from(port.to_string())),
         ("SCCACHE_DIR", dir.path().to_owned()),
         ("CARGO_INCREMENTAL", PathBuf::from("0")),
     ];
@@ -196,7 +198,9 @@ fn a_cache_of_compiled_crates_serves_no_stale_chain() {
     watched.commit(&["--message", "b, again"]);
     watched.write("b", 0);
     assert!(said().contains("`b` ("), "what was right before is an edit now");
-    drop(Command::new("sccache").arg("--stop-server").run());
+    let stop = Command::new("sccache").arg("--stop-server").env("SCCACHE_SERVER_PORT", port.to_string());
+    let hits = stop.read().expect("the server ends with what it did");
+    assert!(hits.lines().any(|line| line.starts_with("Cache hits") && !line.trim_end().ends_with(" 0")), "{hits}");
 }
 
 #[test]
