@@ -88,6 +88,7 @@ fn word(action: DebtAction) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use wb_core::context::Run as _;
     use wb_core::context::{Debts as _, Mode};
 
     use super::*;
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn what_a_migration_owes_is_paid_at_its_end() {
         let machine = running("nginx");
-        machine.with(Mode::Apply, |context| glue::run(context, change_twice)).unwrap();
+        machine.with(Mode::Apply, |context| glue::OfHost(change_twice).run(context)).unwrap();
         let acts: Vec<String> = machine.calls().into_iter().filter(|line| !line.ends_with("status")).collect();
         assert_eq!(acts, ["/etc/init.d/nginx restart"]);
         assert_eq!(machine.debts.owed(), []);
@@ -139,9 +140,9 @@ mod tests {
     #[test]
     fn what_a_migration_that_was_cut_short_owes_is_paid_by_the_next_run() {
         let machine = running("nginx");
-        machine.with(Mode::Apply, |context| glue::run(context, change_and_fail)).unwrap_err();
+        machine.with(Mode::Apply, |context| glue::OfHost(change_and_fail).run(context)).unwrap_err();
         assert_eq!(machine.debts.owed().len(), 2);
-        machine.with(Mode::Apply, |context| glue::run(context, |_| Ok(()))).unwrap();
+        machine.with(Mode::Apply, |context| glue::OfHost(|_| Ok(())).run(context)).unwrap();
         assert!(machine.calls().contains(&"/etc/init.d/nginx restart".to_owned()));
         assert_eq!(machine.debts.owed(), []);
     }
@@ -149,7 +150,7 @@ mod tests {
     #[test]
     fn a_payment_that_fails_stays_owed() {
         let machine = Machine::new().owing(DebtAction::Reload, "nginx");
-        let error = machine.with(Mode::Apply, |context| glue::run(context, |_| Ok(()))).unwrap_err();
+        let error = machine.with(Mode::Apply, |context| glue::OfHost(|_| Ok(())).run(context)).unwrap_err();
         assert_eq!(error.to_string(), "could not reload the service `nginx`, which an earlier change made necessary");
         assert_eq!(machine.debts.owed().len(), 1);
     }
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn a_plan_shows_what_would_be_paid() {
         let machine = running("nginx");
-        machine.with(Mode::Plan, |context| glue::run(context, change_twice)).unwrap();
+        machine.with(Mode::Plan, |context| glue::OfHost(change_twice).run(context)).unwrap();
         assert!(
             machine.said().ends_with("+ service nginx restarted\n    restart (it was running)"),
             "{}",
