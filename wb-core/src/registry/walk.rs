@@ -287,3 +287,99 @@ fn split(path: &str) -> Option<(&str, &str)> {
     let place = if place.is_empty() { place } else { place.strip_suffix('/')? };
     Some((place, file.strip_suffix(".rs")?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::records;
+    use super::*;
+
+    fn id(letter: char) -> String {
+        let code = format!("{:02x}", u32::from(letter));
+        code.repeat(20)
+    }
+
+    /// Records as in `d:bc +fleet/x`: a commit, its parents, and what is new or gone. The newest comes first.
+    fn output(history: &str) -> String {
+        let mut output = String::new();
+        for line in history.split("; ") {
+            let (commit, changes) = line.split_once(' ').unwrap_or((line, ""));
+            let (own, parents) = commit.split_once(':').unwrap();
+            let parents: Vec<String> = parents.chars().map(id).collect();
+            output += &format!("\u{1}{} {}\0", own.chars().map(id).collect::<String>(), parents.join(" "));
+            for change in changes.split(' ').filter(|change| !change.is_empty()) {
+                let (letter, path) = if change.starts_with('+') { ('A', &change[1..]) } else { ('D', &change[1..]) };
+                let (place, name) = path.rsplit_once('/').map_or(("", path), |(place, name)| (place, name));
+                let file = format!("{}/{name}.rs", chain_dir(place));
+                output += &format!(":1 1 {} {} {letter}\0{file}\0", id('0'), id('0'));
+            }
+        }
+        output
+    }
+
+    fn text(walk: &Walk) -> String {
+        let letter = |sha1: Sha1| char::from(sha1.as_bytes()[0]);
+        let node = |node: &Node| {
+            let parents: String = node.parents.iter().map(|parent| letter(walk.nodes[*parent].sha1)).collect();
+            let names: Vec<&str> = node.introduces.iter().map(|file| file.name.as_str()).collect();
+            format!("{}:{parents} {}", letter(node.sha1), names.join(",")).trim_end().to_owned()
+        };
+        walk.nodes.iter().map(node).collect::<Vec<_>>().join("; ")
+    }
+
+    fn walked(history: &str, places: &[Place]) -> Walk {
+        let output = output(history);
+        let (cuts, pinned) = (HashSet::new(), HashSet::new());
+        let interest = Interest { places, cuts: &cuts, pinned: &pinned };
+        Walk::of(&records::read(&output).unwrap(), &interest).unwrap()
+    }
+
+    fn top() -> Place {
+        Place { path: String::new(), left: None }
+    }
+
+    #[test]
+    fn only_commits_that_matter_stay() {
+        let check = |history: &str, expect: &str| assert_eq!(text(&walked(history, &[top()])), expect, "{history}");
+        check("d:c; c:b +y; b:a; a: +x", "a: x; c:a y");
+        check("d:bc; c:a; b:a; a: +x", "a: x");
+        check("d:bc; c:a +z; b:a +y; a: +x", "a: x; b:a y; c:a z; d:bc");
+        check("b:a -x; a:", "");
+    }
+
+    #[test]
+    fn a_merge_that_introduces_something_keeps_its_parents() {
+        let walk = walked("d:bc +y; c:a; b:a; a: +x", &[top()]);
+        assert_eq!(text(&walk), "a: x; b:a; c:a; d:bc y");
+    }
+
+    #[test]
+    fn what_was_introduced_before_a_move_counts_and_the_move_does_not() {
+        let history = "d:c +fleet/z; c:b +fleet/x +fleet/y -x -y; b:a +y; a: +x";
+        let now = Place { path: "fleet".into(), left: None };
+        let first = walked(history, std::slice::from_ref(&now));
+        assert_eq!((text(&first).as_str(), first.suspects()), ("c: x,y; d:c z", vec![0]));
+        let (wide, places) = (output("c:b +fleet/x +fleet/y -x -y"), [now]);
+        let left = departures(&records::read(&wide).unwrap(), &first, &places);
+        assert_eq!(left, [Place { path: String::new(), left: Some(id('c')) }]);
+        let [now] = places;
+        assert_eq!(text(&walked(history, &[now, left[0].clone()])), "a: x; b:a y; d:b z");
+    }
+
+    #[test]
+    fn a_walk_goes_on_where_it_ended_and_nowhere_else() {
+        let before = walked("c:b; b:a +y; a: +x", &[top()]);
+        let head = id('c').parse().unwrap();
+        let check = |new: &str, expect: Option<&str>| {
+            let (output, none, places) = (output(new), HashSet::new(), [top()]);
+            let interest = Interest { places: &places, cuts: &none, pinned: &none };
+            let after = before.extended(head, &records::read(&output).unwrap(), &interest);
+            assert_eq!(after.as_ref().map(text).as_deref(), expect, "{new}");
+        };
+        check("e:d +z; d:c", Some("a: x; b:a y; e:b z"));
+        check("f:ed; e:c; d:c +z", Some("a: x; b:a y; d:b z; f:bd"));
+        check("d:b +z", None);
+        check("e:cd; d:b", None);
+        check("d:c +z +w", None);
+        check("d:c +x", None);
+    }
+}
