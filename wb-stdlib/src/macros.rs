@@ -39,8 +39,7 @@ pub use wb_macros::migration;
 ///
 /// ```
 /// # mod chain {
-/// # pub(crate) const fn __wb_link(_: &str) {}
-/// # pub(crate) const fn __wb_role(_: &str) {}
+/// # pub(crate) const __WB_VERDICTS: wb_stdlib::__private::Verdicts = wb_stdlib::__private::Verdicts::NONE;
 /// # mod web_as_of_june {
 /// use wb_stdlib::prelude::*;
 ///
@@ -68,8 +67,7 @@ pub use wb_macros::spec;
 ///
 /// ```
 /// # mod chain {
-/// # pub(crate) const fn __wb_link(_: &str) {}
-/// # pub(crate) const fn __wb_role(_: &str) {}
+/// # pub(crate) const __WB_VERDICTS: wb_stdlib::__private::Verdicts = wb_stdlib::__private::Verdicts::NONE;
 /// # mod certificates {
 /// // src/certificates.rs, with `mod certificates;` in src/main.rs
 /// use wb_stdlib::prelude::*;

@@ -105,6 +105,7 @@ pub fn check_name(name: &str) -> Result<(), ChainFileError> {
             no("use small letters, digits and `_`, as in `install_nginx`")
         }
         _ if KEYWORDS.contains(&name) => no("Rust keeps that word for itself"),
+        "chain" | "wb_stdlib" => no("the module would hide another one of that name"),
         _ => Ok(()),
     }
 }

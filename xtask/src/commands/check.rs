@@ -6,8 +6,8 @@ use wb_core::system::files;
 
 use super::judge;
 use crate::deploy::plan::{Refusal, unknown_roles};
-use crate::failure::{Ended, Failure, NO};
-use crate::fleet::Fleet;
+use crate::failure::{Ended, Failure, Kind, NO, Problem};
+use crate::fleet::{Fleet, HERD_FILE};
 use crate::shell::Shell;
 
 /// Check the chain, strictly
@@ -46,9 +46,10 @@ impl Check {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let resolved = resolve_strictly(&fleet.crate_dir)?;
         if self.json {
-            let told: Vec<Told> = resolved.mistakes.iter().map(|mistake| Told::of(mistake, &resolved)).collect();
+            let told = resolved.mistakes.iter().map(|mistake| Told::of(mistake, &resolved));
+            let told: Vec<Told> = told.chain(Told::of_herd(check_herd(&fleet, &resolved))?).collect();
             shell.print_json(&told);
-            return check_herd(&fleet, &resolved).map(|()| if told.is_empty() { 0.into() } else { NO.into() });
+            return Ok(if told.is_empty() { 0.into() } else { NO.into() });
         }
         unseen(&resolved.reach).into_iter().for_each(|what| shell.warn(what));
         let failures = [mistakes(&resolved.mistakes), check_herd(&fleet, &resolved)];
@@ -71,6 +72,25 @@ impl Told {
             file: mistake.file(),
             message: mistake.to_string(),
             help: mistake.help(),
+        }
+    }
+}
+
+impl Told {
+    /// What is wrong with herd.toml. A file that can't be read is no mistake, but a failure.
+    fn of_herd(checked: Result<(), Failure>) -> Result<Vec<Self>, Failure> {
+        let told = |problem: &Problem| Self {
+            kind: "herd",
+            link: None,
+            sha1: None,
+            file: HERD_FILE.to_owned(),
+            message: problem.message.clone(),
+            help: problem.hints.join("\n"),
+        };
+        match checked {
+            Ok(()) => Ok(Vec::new()),
+            Err(failure) if failure.kind == Kind::Refused => Ok(failure.problems.iter().map(told).collect()),
+            Err(failure) => Err(failure),
         }
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use wb_core::system::{Command, environment};
 
 use crate::failure::Failure;
-use crate::git::WorkTree;
+use crate::git::{TOOL_NAME, WorkTree};
 use crate::scaffold::{Dependencies, Scaffold, ScaffoldError};
 use crate::shell::Shell;
 use crate::signers::{self, Signer};
@@ -92,6 +92,12 @@ fn explain(shell: &Shell, dependencies: Dependencies, signer: Option<&Signer>) {
             shell.note("the fleet builds only where the sources of Wildebeest are: it is for their development")
         }
         Dependencies::Published => {}
+    }
+    if WorkTree::at(".").identity().name == TOOL_NAME {
+        shell.note(
+            "git does not know who you are, so the first commits are wildebeest's: \
+             git config --global user.name NAME && git config --global user.email ADDRESS",
+        );
     }
     match signer {
         Some(signer) => shell.note(format_args!("migrations/allowed_signers names the key of {}", signer.principal)),

@@ -36,10 +36,10 @@ fn what_a_baseline_replaces_may_go_and_the_runner_keeps_the_whole_chain() {
     commit("Remove what the baseline replaces");
     assert_eq!(said(&scratch, &scratch.xtask(&fleet, &["check"])), green);
     insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["chain"])), @"
-    #  sha1     name               role    state
-    1  0000000  base_packages      server  gone
-    2  0000000  install_nginx      server  gone
-    3  0000000  server_as_of_june  server  landed, baseline
+    #  sha1     name               role    author      date        hosts  state
+    1  0000000  base_packages      server  wildebeest  2001-09-09  -      replaced
+    2  0000000  install_nginx      server  Test        2001-09-09  -      replaced
+    3  0000000  server_as_of_june  server  Test        2001-09-09  -      landed, baseline
     exit code 0
     ");
 

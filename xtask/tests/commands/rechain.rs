@@ -320,7 +320,7 @@ fn a_squashed_history_keeps_its_sha1s() {
     commit(&scratch, &fleet, "Keep the sha1s");
     assert_sound(&scratch, &fleet);
     assert_eq!(
-        scratch.xtask(&fleet, &["chain", "--json"]).text().replace("pinned", "landed"),
+        scratch.xtask(&fleet, &["chain", "--json"]).text().replace("imported", "landed"),
         sha1s.replace("pinned", "landed")
     );
     let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
