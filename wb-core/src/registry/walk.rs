@@ -307,7 +307,8 @@ mod tests {
             let parents: Vec<String> = parents.chars().map(id).collect();
             output += &format!("\u{1}{} {}\0", own.chars().map(id).collect::<String>(), parents.join(" "));
             for change in changes.split(' ').filter(|change| !change.is_empty()) {
-                let (letter, path) = if change.starts_with('+') { ('A', &change[1..]) } else { ('D', &change[1..]) };
+                let added = change.strip_prefix('+').map(|path| ('A', path));
+                let (letter, path) = added.unwrap_or(('D', &change[1..]));
                 let (place, name) = path.rsplit_once('/').map_or(("", path), |(place, name)| (place, name));
                 let file = format!("{}/{name}.rs", chain_dir(place));
                 output += &format!(":1 1 {} {} {letter}\0{file}\0", id('0'), id('0'));

@@ -8,7 +8,7 @@ use wb_core::system::files;
 use super::{BenchError, MIGRATION, ROLES, chain_file, median, mod_lines, source, timed};
 use crate::fleet::cargo;
 use crate::git::{WorkTree, git};
-use crate::scaffold::sources;
+use crate::scaffold::{dev_profile, sources};
 use crate::shell::Shell;
 
 /// What was measured of the two crates.
@@ -146,7 +146,8 @@ fn manifest(name: &str, kind: Kind, wildebeest: &Path) -> String {
     };
     format!(
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
-         wb-stdlib = {{ path = \"{wildebeest}/wb-stdlib\" }}\n{build}\n[profile.dev]\ndebug = \"line-tables-only\"\n"
+         wb-stdlib = {{ path = \"{wildebeest}/wb-stdlib\" }}\n{build}\n{}",
+        dev_profile()
     )
 }
 

@@ -79,6 +79,14 @@ fn of_crates_io(dependency: &mut Item) {
     }
 }
 
+/// The profile of a fleet's everyday builds, as it stands in its `Cargo.toml`.
+pub(crate) fn dev_profile() -> String {
+    let after = WORKSPACE.split_once("[profile.dev]").map_or("", |(_, after)| after);
+    let profile = after.split_once("\n[profile.release]").map_or(after, |(profile, _)| profile);
+    let lines = profile.lines().filter(|line| !line.starts_with('#'));
+    lines.fold("[profile.dev]".to_owned(), |text, line| text + line + "\n")
+}
+
 fn toolchain_file() -> String {
     with_value(TOOLCHAIN, |document| {
         if let Some(channel) = toolchain() {
@@ -110,6 +118,14 @@ mod tests {
         assert!(text.contains(&format!("wb-stdlib = \"{version}\"\nwb-xtask = \"{version}\"\n")), "{text}");
         let core = format!("wb-core = {{ version = \"{version}\", default-features = false }}\n");
         assert!(text.contains(&core), "{text}");
+    }
+
+    #[test]
+    fn the_everyday_profile_is_toml_of_its_own() {
+        let profile = dev_profile();
+        let document: DocumentMut = profile.parse().unwrap();
+        assert_eq!(document["profile"]["dev"]["package"]["syn"]["opt-level"].as_integer(), Some(1), "{profile}");
+        assert!(document["profile"].get("release").is_none(), "{profile}");
     }
 
     #[test]
