@@ -328,6 +328,29 @@ fn what_landed_is_told_of_pinned_links_too_where_somebody_asks() {
 }
 
 #[test]
+fn pins_that_were_swapped_and_put_back_hold_again() {
+    let repository = drawn();
+    let lock = Lock::default().pinning(&resolve(repository.top()).expect("a crate").links);
+    let fleet = repository.top().join("fleet");
+    files::create_dir(fleet.join("src/chain")).expect("a directory");
+    for file in ["src/chain.rs", "src/roles.rs", "src/chain/a.rs", "src/chain/b.rs"] {
+        files::copy(repository.top().join(file), fleet.join(file)).expect("a copy");
+    }
+    committed(&repository, "copy");
+    repository.git(&["rm", "--quiet", "-r", "src"]);
+    committed(&repository, "remove what was copied");
+    let mut swapped = lock.clone();
+    (swapped.pins[0].sha1, swapped.pins[1].sha1) = (lock.pins[1].sha1, lock.pins[0].sha1);
+    let verdict = |lock: &Lock| {
+        files::write(fleet.join("chain.lock"), lock.to_string(), 0o644).expect("a lock");
+        resolve(&fleet).expect("a crate").mistakes
+    };
+    let disagree = verdict(&swapped);
+    assert!(disagree.iter().any(|mistake| matches!(mistake, Mistake::PinDisagrees { .. })), "{disagree:?}");
+    assert_eq!(verdict(&lock), [], "as they were");
+}
+
+#[test]
 fn a_broken_memory_is_forgotten() {
     let repository = drawn();
     check(&repository, "a b");

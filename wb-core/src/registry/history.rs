@@ -77,7 +77,7 @@ type Pins<'a> = BTreeMap<&'a str, &'a Pin>;
 fn remembered(repository: &Repository, head: Sha1, pins: &Pins<'_>) -> Result<Memory, Reach> {
     let recalled = Memory::recall(repository).filter(|_| repository.cuts.is_empty());
     if let Some(memory) = recalled.and_then(|memory| brought_to(repository, head, memory))
-        && unsettled(&memory.walk, pins).iter().all(|pin| memory.asked.contains(&pin.sha1.to_string()))
+        && unsettled(&memory.walk, pins).is_subset(&memory.asked)
     {
         return Ok(memory);
     }
@@ -97,7 +97,7 @@ fn brought_to(repository: &Repository, head: Sha1, memory: Memory) -> Option<Mem
     }
     let range = [head.to_string(), format!("^{}", memory.head)];
     let output = log(repository, &range, &memory.places[..1]).ok()?;
-    let interest = Interest { places: &memory.places, cuts: &repository.cuts, pinned: &memory.asked };
+    let interest = Interest { places: &memory.places, cuts: &repository.cuts, pinned: &commits_of(&memory.asked) };
     let walk = memory.walk.extended(memory.head, &records::read(&output)?, &interest)?;
     let memory = Memory { head, walk, ..memory };
     memory.keep(repository);
@@ -105,10 +105,15 @@ fn brought_to(repository: &Repository, head: Sha1, memory: Memory) -> Option<Mem
 }
 
 /// Pins of commits that did not introduce their names.
-fn unsettled<'a>(walk: &Walk, pins: &Pins<'a>) -> Vec<&'a Pin> {
+fn unsettled(walk: &Walk, pins: &Pins<'_>) -> BTreeSet<(String, Sha1)> {
     let introduced: HashSet<(Sha1, &str)> =
         walk.nodes.iter().flat_map(|node| node.introduces.iter().map(|file| (node.sha1, file.name.as_str()))).collect();
-    pins.values().copied().filter(|pin| !introduced.contains(&(pin.sha1, pin.name.as_str()))).collect()
+    let unsettled = pins.values().filter(|pin| !introduced.contains(&(pin.sha1, pin.name.as_str())));
+    unsettled.map(|pin| (pin.name.clone(), pin.sha1)).collect()
+}
+
+fn commits_of(pins: &BTreeSet<(String, Sha1)>) -> HashSet<String> {
+    pins.iter().map(|(_, sha1)| sha1.to_string()).collect()
 }
 
 /// Asks for the whole history: of the place where the crate lies, and of those that it turns out to have come from.
@@ -129,24 +134,28 @@ fn walked(repository: &Repository, head: Sha1, pins: &Pins<'_>) -> Result<Memory
             places.extend(came_from);
             continue;
         }
-        let asked: HashSet<String> = unsettled(&walk, pins).iter().map(|pin| pin.sha1.to_string()).collect();
-        let walk = if asked.is_empty() { walk } else { walk_with(&asked)? };
-        let moved = moved(repository, &walk, pins)?;
+        let asked = unsettled(&walk, pins);
+        let walk = if asked.is_empty() { walk } else { walk_with(&commits_of(&asked))? };
+        let moved = moved(repository, &walk, &asked)?;
         return Ok(Memory { head, places, walk, asked, moved });
     }
 }
 
 /// Pins that hold though their commit added the file elsewhere.
-fn moved(repository: &Repository, walk: &Walk, pins: &Pins<'_>) -> Result<BTreeSet<(String, Sha1)>, CommandError> {
-    let known = unsettled(walk, pins).into_iter().filter(|pin| walk.find(pin.sha1).is_some());
-    let known: HashMap<String, &Pin> = known.map(|pin| (pin.sha1.to_string(), pin)).collect();
-    let ids: Vec<String> = known.keys().cloned().collect();
+fn moved(
+    repository: &Repository,
+    walk: &Walk,
+    asked: &BTreeSet<(String, Sha1)>,
+) -> Result<BTreeSet<(String, Sha1)>, CommandError> {
+    let known = asked.iter().filter(|(_, sha1)| walk.find(*sha1).is_some()).map(|(_, sha1)| sha1.to_string());
+    let ids: Vec<String> = known.collect::<BTreeSet<_>>().into_iter().collect();
     let output = wide(repository, &ids)?;
-    let holds = |record: &Record<'_>| {
-        let pin = known.get(record.id)?;
-        added(record).any(|name| name == pin.name).then(|| (pin.name.clone(), pin.sha1))
+    let pairs = |record: &Record<'_>| {
+        let sha1 = record.id.parse().ok()?;
+        Some(added(record).map(move |name| (name.to_owned(), sha1)).collect::<Vec<_>>())
     };
-    Ok(understood(&output)?.iter().filter_map(holds).collect())
+    let added = understood(&output)?.iter().filter_map(pairs).flatten().collect::<BTreeSet<_>>();
+    Ok(added.intersection(asked).cloned().collect())
 }
 
 fn log(repository: &Repository, revisions: &[String], places: &[Place]) -> Result<String, CommandError> {

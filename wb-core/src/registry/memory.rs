@@ -3,7 +3,7 @@
 //! A memory is never needed. One that is not there, is of another version, is cut short or can't be written costs time,
 //! and nothing else. Builds that run at once, as of an editor beside a terminal, each replace it as a whole.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use super::walk::{Introduced, Node, Place, Walk};
 use crate::chain::{Digest, Sha1};
 use crate::system::files;
 
-const VERSION: &str = "wildebeest history 1";
+const VERSION: &str = "wildebeest history 2";
 const END: &str = "end";
 
 /// A walk, and for what it was made.
@@ -21,8 +21,8 @@ pub(super) struct Memory {
     pub(super) head: Sha1,
     pub(super) places: Vec<Place>,
     pub(super) walk: Walk,
-    /// Commits of pins that are no introductions, and that the walk looked for.
-    pub(super) asked: HashSet<String>,
+    /// The pins whose commits did not introduce them, and that the walk looked for.
+    pub(super) asked: BTreeSet<(String, Sha1)>,
     /// Those pins that hold though the crate lies elsewhere now.
     pub(super) moved: BTreeSet<(String, Sha1)>,
 }
@@ -45,7 +45,7 @@ impl Memory {
     fn encode(&self) -> Option<String> {
         let introduced = self.walk.nodes.iter().flat_map(|node| &node.introduces).map(|file| &file.name);
         let words = introduced.chain(self.places.iter().map(|place| &place.path));
-        if words.chain(self.moved.iter().map(|(name, _)| name)).any(|word| word.contains('\n')) {
+        if words.chain(self.asked.iter().chain(&self.moved).map(|(name, _)| name)).any(|word| word.contains('\n')) {
             return None;
         }
         let mut text = format!("{VERSION}\nhead {}\n", self.head);
@@ -54,8 +54,8 @@ impl Memory {
         for place in &self.places {
             let _ = writeln!(text, "place {} {}", place.left.as_deref().unwrap_or("-"), place.path);
         }
-        for sha1 in self.asked.iter().collect::<BTreeSet<_>>() {
-            let _ = writeln!(text, "asked {sha1}");
+        for (name, sha1) in &self.asked {
+            let _ = writeln!(text, "asked {sha1} {name}");
         }
         for (name, sha1) in &self.moved {
             let _ = writeln!(text, "moved {sha1} {name}");
@@ -77,7 +77,7 @@ impl Memory {
         let tip = lines.next()?.strip_prefix("tip ")?;
         let tip = if tip == "-" { None } else { Some(tip.parse().ok()?) };
         let walk = Walk { nodes: Vec::new(), tip };
-        let mut memory = Self { head, places: Vec::new(), walk, asked: HashSet::new(), moved: BTreeSet::new() };
+        let mut memory = Self { head, places: Vec::new(), walk, asked: BTreeSet::new(), moved: BTreeSet::new() };
         for line in lines {
             memory.take(line)?;
         }
@@ -93,7 +93,7 @@ impl Memory {
                 let left = (first != "-").then(|| first.to_owned());
                 self.places.push(Place { path: rest.to_owned(), left });
             }
-            "asked" => drop(self.asked.insert(first.to_owned())),
+            "asked" => drop(self.asked.insert((rest.to_owned(), first.parse().ok()?))),
             "moved" => drop(self.moved.insert((rest.to_owned(), first.parse().ok()?))),
             "node" => {
                 let parents = rest.split(',').filter(|parent| !parent.is_empty()).map(|parent| parent.parse().ok());
@@ -153,7 +153,10 @@ mod tests {
                 nodes: vec![node(1, &[], &["a"]), node(2, &[0], &["b", "c d"]), node(3, &[0, 1], &[])],
                 tip: Some(2),
             },
-            asked: HashSet::from(["1".repeat(40)]),
+            asked: BTreeSet::from([
+                ("x".to_owned(), Sha1::from_bytes([7; 20])),
+                ("y z".to_owned(), Sha1::from_bytes([1; 20])),
+            ]),
             moved: BTreeSet::from([("x".to_owned(), Sha1::from_bytes([7; 20]))]),
         }
     }
@@ -177,7 +180,7 @@ mod tests {
             assert_eq!(Memory::decode(&text[..end]), None, "{end}");
         }
         let check = |from: &str, to: &str| assert_eq!(Memory::decode(&text.replacen(from, to, 1)), None, "{from}");
-        check("history 1", "history 2");
+        check("history 2", "history 1");
         check("tip 2", "tip 3");
         check("0,1", "0,7");
         check(" 0 a\n", " 5 a\n");
