@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wb_core::chain::{Lock, Mistake, Pin, Sha1};
-use wb_core::registry::{resolve, resolve_strictly};
+use wb_core::registry::{Resolved, resolve, resolve_strictly};
+use wb_core::system::files;
 use wb_tests::drawing::{Act, Drawing, Drawn, Repository, Tree, migration};
 
 /// A commit: which earlier commits are its parents, and what it does to which of five files.
@@ -149,4 +150,68 @@ proptest! {
         let mistakes = resolve(repository.crate_dir()).expect("a crate").mistakes;
         prop_assert!(matches!(mistakes.as_slice(), [Mistake::WrongOrder { .. }]), "{:?}", mistakes);
     }
+}
+
+/// A verdict in words, without what was kept of histories before.
+fn cold(repository: &Repository) -> String {
+    files::remove_tree(repository.top().join(".git/wildebeest")).expect("what was kept can go");
+    said(&resolve(repository.crate_dir()).expect("a crate"))
+}
+
+fn said(resolved: &Resolved) -> String {
+    format!("{:?}\n{:?}\n{:?}\n{:?}", resolved.links, resolved.mistakes, resolved.landed, resolved.reach)
+}
+
+/// Checks out one commit after the other, as given, and compares every verdict with one that knows nothing of those
+/// before it.
+fn check_warm(repository: &Repository, commits: &[String]) -> Result<(), TestCaseError> {
+    let kept = repository.top().join(".git/kept");
+    let memory = repository.top().join(".git/wildebeest");
+    for (place, commit) in commits.iter().enumerate() {
+        repository.git(&["checkout", "--quiet", "--force", "--detach", commit]);
+        let warm = said(&resolve(repository.crate_dir()).expect("a crate"));
+        files::rename(&memory, &kept).expect("the memory goes aside");
+        let cold = cold(repository);
+        prop_assert_eq!(warm, cold, "{} of {:?}", place, commits);
+        files::remove_tree(&memory).expect("a directory");
+        files::rename(&kept, &memory).expect("the memory comes back");
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever commit was checked out before: along a branch, over to another, to a merge of an old one, to a history
+    /// that shares nothing with it.
+    #[test]
+    fn what_was_kept_changes_no_verdict(
+        seeds in vec((0..3usize, proptest::option::weighted(0.25, 0..9usize), proptest::option::weighted(0.8, (0..9u8, 0..5u8))), 1..9),
+        orphan in proptest::option::of(0..9usize),
+        visits in vec(0..9usize, 0..5),
+    ) {
+        let mut drawing = drawing(&seeds);
+        if let Some(orphan) = orphan {
+            drawing.commits[(orphan % seeds.len()) + 1].parents.clear();
+        }
+        let repository = Repository::build(&drawing, "");
+        let mods: Vec<String> = drawing.trees()[drawing.head].keys().cloned().collect();
+        repository.write_mods(&mods.iter().map(String::as_str).collect::<Vec<_>>());
+        let all = 0..drawing.commits.len();
+        let visits = all.chain(visits.into_iter().map(|visit| visit % drawing.commits.len()));
+        let commits: Vec<String> = visits.map(|commit| repository.sha1(&drawing.commits[commit].name).to_string()).collect();
+        check_warm(&repository, &commits)?;
+    }
+}
+
+#[test]
+fn a_history_that_begins_anew_is_walked_anew() {
+    let repository = Repository::drawn("c1 - *a - *b");
+    repository.write_mods(&["a", "b"]);
+    assert_eq!(resolve(repository.crate_dir()).expect("a crate").mistakes, []);
+    repository.git(&["checkout", "--quiet", "--orphan", "fresh"]);
+    repository.commit("all at once");
+    let warm = said(&resolve(repository.crate_dir()).expect("a crate"));
+    assert!(warm.contains("SharedCommit"), "{warm}");
+    assert_eq!(warm, cold(&repository));
 }

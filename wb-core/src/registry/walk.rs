@@ -71,7 +71,7 @@ impl Walk {
     pub(super) fn extended(&self, head: Sha1, records: &[Record<'_>], interest: &Interest<'_>) -> Option<Self> {
         let mut walk = self.clone();
         let head = head.to_string();
-        let hangs = |record: &Record<'_>| !interest.pinned.contains(record.id);
+        let hangs = |record: &Record<'_>| record.parents().next().is_some() && !interest.pinned.contains(record.id);
         if records.is_empty() || !records.iter().all(hangs) {
             return None;
         }
@@ -382,5 +382,7 @@ mod tests {
         check("e:cd; d:b", None);
         check("d:c +z +w", None);
         check("d:c +x", None);
+        check("d: +z", None);
+        check("e:cd; d:", None);
     }
 }
