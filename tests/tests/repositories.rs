@@ -351,6 +351,35 @@ fn pins_that_were_swapped_and_put_back_hold_again() {
 }
 
 #[test]
+fn a_link_that_is_gone_stays_one_whatever_else_had_its_name() {
+    let repository = drawn();
+    for text in [&migration("d", "web", 0), "// Words only.\n"] {
+        repository.write("src/chain/d.rs", text);
+        committed(&repository, "d");
+        repository.git(&["rm", "--quiet", "src/chain/d.rs"]);
+        committed(&repository, "no d");
+        let mistakes = resolve(repository.top()).expect("a crate").mistakes;
+        assert!(matches!(mistakes.as_slice(), [Mistake::Deleted { link, .. }] if link.name == "d"), "{mistakes:?}");
+    }
+}
+
+#[test]
+fn a_file_that_was_none_before_becomes_a_link_with_its_migration() {
+    let repository = drawn();
+    repository.write("src/chain/d.rs", "pub fn help() {}\n");
+    committed(&repository, "d helps");
+    repository.git(&["rm", "--quiet", "src/chain/d.rs"]);
+    committed(&repository, "no d");
+    check(&repository, "a b");
+    repository.write("src/chain/d.rs", &migration("d", "web", 0));
+    repository.write_mods(&["a", "b", "d"]);
+    committed(&repository, "d");
+    let head: Sha1 = repository.git(&["rev-parse", "HEAD"]).parse().expect("a sha1");
+    let resolved = resolve(repository.top()).expect("a crate");
+    assert_eq!(names(&resolved, |name| if name == "d" { head } else { repository.sha1(name) }), "a b d");
+}
+
+#[test]
 fn a_broken_memory_is_forgotten() {
     let repository = drawn();
     check(&repository, "a b");

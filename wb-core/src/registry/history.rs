@@ -48,10 +48,11 @@ fn look(repository: &Repository, sources: &Sources, lock: Option<&Lock>, landed:
     let looking = Looking { repository, sources, pins: &pins, memory: &memory };
     let (mut commits, strangers) = (memory.walk.commits(), looking.strangers().map_err(|error| not_run(&error))?);
     for commit in commits.iter_mut().filter(|_| !strangers.is_empty()) {
-        commit.introduces.retain(|name| !strangers.contains(name));
+        let sha1 = commit.sha1;
+        commit.introduces.retain(|name| !strangers.contains(&(name.as_str(), sha1)));
     }
     mark_roots(repository, &mut commits).map_err(|error| not_run(&error))?;
-    let landed = looking.landed(landed).map_err(|error| not_run(&error))?;
+    let landed = looking.landed(landed, &strangers).map_err(|error| not_run(&error))?;
     Ok(History { reach, commits, landed, moved: memory.moved.clone() })
 }
 
@@ -212,22 +213,37 @@ impl Looking<'_> {
         })
     }
 
-    /// The gone names whose file never had a migration: they are no links.
-    fn strangers(&self) -> Result<BTreeSet<String>, CommandError> {
+    /// The landings of files without a migration, which are no links: of names that are gone, and of names that also
+    /// landed with one.
+    fn strangers(&self) -> Result<BTreeSet<(&str, Sha1)>, CommandError> {
         let is_gone = |name: &str| !self.sources.written.files.contains_key(name) && !self.pins.contains_key(name);
-        let gone: Vec<Landing<'_>> = self.landings().filter(|landing| is_gone(&landing.file.name)).collect();
-        let blobs = Objects::of(self.repository).blobs(gone.iter().map(|landing| landing.file.blob.to_string()))?;
+        let mut doubtful: BTreeMap<&str, Vec<Landing<'_>>> = BTreeMap::new();
+        for landing in self.landings() {
+            doubtful.entry(landing.file.name.as_str()).or_default().push(landing);
+        }
+        doubtful.retain(|name, landings| landings.len() > 1 || is_gone(name));
+        let ids = doubtful.values().flatten().map(|landing| landing.file.blob.to_string());
+        let blobs = Objects::of(self.repository).blobs(ids)?;
         let is_stranger = |landing: &&Landing<'_>| {
-            let file = blobs.get(&landing.file.blob.to_string()).and_then(|bytes| sources::parse(bytes).ok());
-            file.is_some_and(|file| sources::source(file).migrations.is_empty())
+            let source = blobs.get(&landing.file.blob.to_string()).and_then(|bytes| source_of(bytes));
+            source.is_some_and(|source| source.migrations.is_empty())
         };
-        Ok(gone.iter().filter(is_stranger).map(|landing| landing.file.name.clone()).collect())
+        let strangers = doubtful.into_iter().flat_map(|(name, landings)| {
+            let strange: Vec<_> = landings.iter().filter(is_stranger).map(|landing| (name, landing.commit)).collect();
+            if strange.len() < landings.len() || is_gone(name) { strange } else { Vec::new() }
+        });
+        Ok(strangers.collect())
     }
 
     /// What landed files said.
-    fn landed(&self, which: Landed) -> Result<BTreeMap<String, Content>, CommandError> {
+    fn landed(
+        &self,
+        which: Landed,
+        strangers: &BTreeSet<(&str, Sha1)>,
+    ) -> Result<BTreeMap<String, Content>, CommandError> {
         let mut wanted: BTreeMap<&str, Landing<'_>> = BTreeMap::new();
-        for landing in self.landings() {
+        let is_link = |landing: &Landing<'_>| !strangers.contains(&(landing.file.name.as_str(), landing.commit));
+        for landing in self.landings().filter(is_link) {
             let name = landing.file.name.as_str();
             let is_pinned = self.pins.get(name).is_some_and(|pin| pin.sha1 == landing.commit);
             if is_pinned || !wanted.contains_key(name) {
