@@ -295,6 +295,22 @@ fn two_crates_that_moved_at_once() {
 }
 
 #[test]
+fn a_file_that_moved_to_another_chain_is_no_move_of_the_crate() {
+    let repository = Repository::drawn("c1 - *a - *b - *c");
+    let other = repository.top().join("other");
+    files::create_dir(other.join("src/chain")).expect("a directory");
+    repository.write_mods(&["a", "b"]);
+    for file in ["src/chain.rs", "src/roles.rs"] {
+        files::copy(repository.top().join(file), other.join(file)).expect("a copy");
+    }
+    repository.git(&["mv", "src/chain/c.rs", "other/src/chain/c.rs"]);
+    files::write(other.join("src/chain.rs"), "mod c;\n", 0o644).expect("a file");
+    committed(&repository, "another begins");
+    let head: Sha1 = repository.git(&["rev-parse", "HEAD"]).parse().expect("a sha1");
+    assert_eq!(names(&resolve(&other).expect("a crate"), |_| head), "c");
+}
+
+#[test]
 fn a_copy_is_no_move() {
     let repository = drawn();
     let fleet = repository.top().join("fleet");

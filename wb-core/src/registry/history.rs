@@ -130,7 +130,10 @@ fn walked(repository: &Repository, head: Sha1, pins: &Pins<'_>) -> Result<Memory
         let walk = walk_with(&HashSet::new())?;
         let suspects = walk.suspects().into_iter().map(|index| walk.nodes[index].sha1.to_string());
         let suspects: Vec<String> = suspects.filter(|id| seen.insert(id.clone())).collect();
-        let came_from = departures(&understood(&wide(repository, &suspects)?)?, &walk, &places);
+        let mut came_from = Vec::new();
+        for candidates in departures(&understood(&wide(repository, &suspects)?)?, &walk, &places) {
+            came_from.extend(first_empty(repository, candidates)?);
+        }
         if !came_from.is_empty() {
             places.extend(came_from);
             continue;
@@ -140,6 +143,20 @@ fn walked(repository: &Repository, head: Sha1, pins: &Pins<'_>) -> Result<Memory
         let moved = moved(repository, &walk, &asked)?;
         return Ok(Memory { head, places, walk, asked, moved });
     }
+}
+
+/// The first of these places where the commit that left it left nothing. Where a chain goes on, no crate moved away: one
+/// of its files became part of another.
+fn first_empty(repository: &Repository, candidates: Vec<Place>) -> Result<Option<Place>, CommandError> {
+    for place in candidates {
+        let dir = format!("{}/", chain_dir(&place.path));
+        let list = repository.git().args(["ls-tree", "-z", "--name-only", "--full-tree"]);
+        let files = said(&list.args(place.left.as_deref()).arg("--").arg(&dir))?;
+        if !files.split('\0').any(|file| file.ends_with(".rs")) {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
 }
 
 /// Pins that hold though their commit added the file elsewhere.

@@ -7,6 +7,7 @@
 //! A crate may have moved within its repository. Then the commit that moved it introduces nothing: its files are gone at
 //! another place in the same commit, and what was introduced there before counts.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::records::{Record, chain_dir};
@@ -253,9 +254,10 @@ fn older_than_leaving(records: &[Record<'_>], places: &[Place]) -> Vec<Option<Ha
     places.iter().map(|place| place.left.as_ref().map(ancestors)).collect()
 }
 
-/// Where the crate lay before commits that introduced files, each compared with its parents wherever chains lie. Of
-/// several places that lost the same names, it is the one that lost most of them, the same contents first.
-pub(super) fn departures(records: &[Record<'_>], walk: &Walk, places: &[Place]) -> Vec<Place> {
+/// Where the crate may have lain before commits that introduced files, each compared with its parents wherever chains
+/// lie. Of several places that lost the same names, the likeliest comes first: the one that lost most of them, the same
+/// contents before others.
+pub(super) fn departures(records: &[Record<'_>], walk: &Walk, places: &[Place]) -> Vec<Vec<Place>> {
     let departure = |record: &Record<'_>| {
         let node = walk.nodes.iter().find(|node| node.sha1.to_string() == record.id)?;
         let blobs: HashMap<&str, String> =
@@ -268,8 +270,13 @@ pub(super) fn departures(records: &[Record<'_>], walk: &Walk, places: &[Place]) 
             let counts = lost.entry(place).or_default();
             *counts = (counts.0 + usize::from(blob == change.blob), counts.1 + 1);
         }
-        let most = lost.into_iter().rev().max_by_key(|(_, counts)| *counts)?;
-        Some(Place { path: most.0.to_owned(), left: Some(record.id.to_owned()) })
+        let mut lost: Vec<_> = lost.into_iter().collect();
+        lost.sort_by_key(|(_, counts)| Reverse(*counts));
+        Some(
+            lost.into_iter()
+                .map(|(path, _)| Place { path: path.to_owned(), left: Some(record.id.to_owned()) })
+                .collect(),
+        )
     };
     records.iter().filter_map(departure).collect()
 }
@@ -361,9 +368,9 @@ mod tests {
         assert_eq!((text(&first).as_str(), first.suspects()), ("c: x,y; d:c z", vec![0]));
         let (wide, places) = (output("c:b +fleet/x +fleet/y -x -y"), [now]);
         let left = departures(&records::read(&wide).unwrap(), &first, &places);
-        assert_eq!(left, [Place { path: String::new(), left: Some(id('c')) }]);
+        assert_eq!(left, [[Place { path: String::new(), left: Some(id('c')) }]]);
         let [now] = places;
-        assert_eq!(text(&walked(history, &[now, left[0].clone()])), "a: x; b:a y; d:b z");
+        assert_eq!(text(&walked(history, &[now, left[0][0].clone()])), "a: x; b:a y; d:b z");
     }
 
     #[test]
