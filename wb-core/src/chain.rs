@@ -30,8 +30,8 @@ pub use content::{Content, DIGEST_VERSION};
 pub use digest::code_digest;
 pub use facts::{Commit, Declared, Facts, History, Outside, Reach, Source, Unreadable, Written};
 pub use id::{Digest, ParseIdError, Sha1};
-pub use lock::{Gone, Lock, LockError, Pin};
-pub use mistake::{Edit, Mistake, Named};
+pub use lock::{Gone, Lock, LockError, Pin, Unmerged};
+pub use mistake::{Edit, Mistake, Named, in_repository};
 pub use spelling::nearest;
 pub use verify::{Landed, Verdict, verify};
 

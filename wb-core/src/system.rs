@@ -14,7 +14,7 @@ pub mod socket;
 use std::path::{Path, PathBuf};
 
 pub use clock::Clock;
-pub use command::{Command, CommandError, Output, Processes};
+pub use command::{Command, CommandError, Output, Processes, quoted};
 pub use fake::Script;
 pub use files::FileError;
 pub use socket::SocketError;

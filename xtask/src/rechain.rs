@@ -9,7 +9,7 @@ pub mod order;
 
 use std::collections::BTreeSet;
 
-use wb_core::chain::{DIGEST_VERSION, Digest, Link, Lock, Mistake, Pin, Sha1};
+use wb_core::chain::{DIGEST_VERSION, Link, Lock, Mistake, Pin, Sha1};
 use wb_core::registry::Resolved;
 
 /// A pin that is to name another commit, or none.
@@ -106,12 +106,8 @@ fn pin(link: &Link, pinned: Option<&Pin>, resolved: &Resolved) -> Pin {
     let landed = resolved.landed.get(&link.name).filter(|landed| landed.seen == Some(link.sha1));
     let landed = landed.and_then(|landed| landed.digest);
     let is_comparable = resolved.lock.digest_version == DIGEST_VERSION;
-    match pinned.filter(|pin| pin.sha1 == link.sha1) {
-        Some(pin) => {
-            let stored = |digest: Digest| if is_comparable { digest } else { link.digest };
-            let digest = landed.unwrap_or(stored(pin.digest));
-            Pin { digest, amended: pin.amended.map(stored), ..pin.clone() }
-        }
+    match pinned {
+        Some(pin) => pin.following(link, landed, is_comparable),
         None => Pin::new(&link.name, link.sha1, landed.unwrap_or(link.digest)),
     }
 }
@@ -134,7 +130,7 @@ fn with_others(mut pins: Vec<Pin>, resolved: &Resolved) -> Vec<Pin> {
 mod tests {
     use std::path::PathBuf;
 
-    use wb_core::chain::{Landed, Reach, Written};
+    use wb_core::chain::{Digest, Gone, Landed, Reach, Written};
 
     use super::*;
 
@@ -191,6 +187,27 @@ mod tests {
     fn a_pin_without_a_link_stays_behind_the_one_before_it() {
         check("a1 c3", "a1 b2 c3", Upto::LastPin, "a1 b2 c3");
         check("a1 c3", "b2 a1 c3", Upto::LastPin, "b2 a1 c3");
+    }
+
+    #[test]
+    fn a_pin_that_moves_keeps_its_marks() {
+        let mut moved = resolved("a1 b5", "a1 b2");
+        let gone = Some(Gone { role: "web".into(), wait: None, replaces: None });
+        let before = Pin { amended: Some(Digest::of(b"new")), gone, imported: true, ..moved.lock.pins[1].clone() };
+        moved.lock.pins[1] = before.clone();
+        let expect = Pin { sha1: sha1(5), digest: Digest::of(&[5]), imported: false, ..before };
+        assert_eq!(relocked(&moved, Upto::LastPin).pins[1], expect);
+    }
+
+    #[test]
+    fn what_an_amended_link_says_now_is_not_taken_for_what_it_landed_with() {
+        let mut old = resolved("a1", "a1");
+        let pin = Pin { amended: Some(Digest::of(b"old rules")), ..old.lock.pins[0].clone() };
+        old.lock = Lock { digest_version: DIGEST_VERSION + 1, pins: vec![pin.clone()] };
+        old.links[0].digest = Digest::of(b"edited");
+        assert_eq!(relocked(&old, Upto::LastPin).pins, [pin.clone()], "its commit says what it landed with");
+        old.landed.clear();
+        assert_eq!(relocked(&old, Upto::LastPin).pins, [pin], "nobody knows");
     }
 
     #[test]

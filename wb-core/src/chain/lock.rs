@@ -74,6 +74,54 @@ impl Pin {
     pub fn current(&self) -> Digest {
         self.amended.unwrap_or(self.digest)
     }
+
+    /// The pin of the same link as it is now, where its commit gave it the digest `landed`, if that is known. Its marks
+    /// stay, also where it names another commit since.
+    ///
+    /// What the link says now is never taken for what an amended link landed with, or was amended to. Where digests can't
+    /// be compared, the old ones stay, so that the verdict tells of the link until it is amended anew.
+    #[must_use]
+    pub fn following(&self, link: &Link, landed: Option<Digest>, is_comparable: bool) -> Self {
+        let is_same = self.sha1 == link.sha1;
+        let is_kept = self.amended.is_some() || link.gone || (is_same && is_comparable);
+        let digest = landed.unwrap_or(if is_kept { self.digest } else { link.digest });
+        match is_same {
+            true => Self { digest, ..self.clone() },
+            false => {
+                let amended = self.amended.filter(|amended| *amended != digest);
+                Self { sha1: link.sha1, digest, amended, imported: false, ..self.clone() }
+            }
+        }
+    }
+
+    /// This pin with the marks of another pin of the same commit.
+    fn merged(&self, other: &Self) -> Result<Self, Unmerged> {
+        if let (Some(ours), Some(theirs)) = (self.amended, other.amended)
+            && ours != theirs
+        {
+            return Err(Unmerged::Amended { name: self.name.clone() });
+        }
+        Ok(Self {
+            amended: self.amended.or(other.amended),
+            imported: self.imported || other.imported,
+            gone: self.gone.clone().or_else(|| other.gone.clone()),
+            ..self.clone()
+        })
+    }
+}
+
+/// Why two locks are not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unmerged {
+    /// Each was written after another amendment of the same link.
+    #[error("both sides amended `{name}`, each to something else")]
+    Amended {
+        /// The link.
+        name: String,
+    },
+    /// Their digests follow different rules.
+    #[error("the digests of the two sides follow different rules")]
+    Rules,
 }
 
 impl Gone {
@@ -132,14 +180,10 @@ impl Lock {
     #[must_use]
     pub fn pinning(&self, links: &[Link]) -> Self {
         let known = self.by_name();
+        let is_comparable = self.digest_version == DIGEST_VERSION;
         let pin = |link: &Link| match known.get(link.name.as_str()) {
-            Some(pin) if pin.sha1 == link.sha1 && (self.digest_version == DIGEST_VERSION || link.gone) => {
-                (*pin).clone()
-            }
-            Some(pin) if pin.sha1 == link.sha1 => {
-                Pin { digest: link.digest, amended: pin.amended.map(|_| link.digest), ..(*pin).clone() }
-            }
-            _ => Pin::new(&link.name, link.sha1, link.digest),
+            Some(pin) => pin.following(link, None, is_comparable),
+            None => Pin::new(&link.name, link.sha1, link.digest),
         };
         let landed = links.iter().filter(|link| !link.is_draft());
         Self { digest_version: DIGEST_VERSION, pins: landed.map(pin).collect() }
@@ -151,6 +195,26 @@ impl Lock {
         let gone = |pin: &Pin| links.iter().find(|link| link.sha1 == pin.sha1).map(Gone::of);
         let pins = self.pins.iter().map(|pin| Pin { gone: gone(pin).or_else(|| pin.gone.clone()), ..pin.clone() });
         Self { pins: pins.collect(), ..self.clone() }
+    }
+
+    /// The pins of both locks, each once: those of this one, with what the other one's say besides, and then the other
+    /// one's own. Where they name two commits for one link, this one's pin stays whole.
+    ///
+    /// # Errors
+    /// When they say two things of one link, or their digests can't be compared.
+    pub fn merged(&self, other: &Self) -> Result<Self, Unmerged> {
+        if self.digest_version != other.digest_version {
+            return Err(Unmerged::Rules);
+        }
+        let theirs = other.by_name();
+        let merged = |pin: &Pin| match theirs.get(pin.name.as_str()).filter(|other| other.sha1 == pin.sha1) {
+            Some(other) => pin.merged(other),
+            None => Ok(pin.clone()),
+        };
+        let mut pins: Vec<Pin> = self.pins.iter().map(merged).collect::<Result<_, _>>()?;
+        let is_new = |other: &&Pin| self.pins.iter().all(|pin| pin.name != other.name && pin.sha1 != other.sha1);
+        pins.extend(other.pins.iter().filter(is_new).cloned());
+        Ok(Self { pins, ..self.clone() })
     }
 
     /// The pins by the names of their links.
@@ -290,6 +354,54 @@ mod tests {
         let mut amended = link("base_packages", 1);
         amended.digest = Digest::of(&[7]);
         assert_eq!(marked().pinning(&[amended, link("install_nginx", 2)]), marked());
+    }
+
+    #[test]
+    fn a_pin_follows_its_link() {
+        let check = |pin: &Pin, n: u8, landed: Option<&[u8]>, is_comparable: bool, expect: &Pin| {
+            let now = Link { digest: Digest::of(b"now"), ..link("base_packages", n) };
+            assert_eq!(pin.following(&now, landed.map(Digest::of), is_comparable), *expect, "{n} {landed:?}");
+        };
+        let (plain, all) = (&lock().pins[0], &marked().pins[0]);
+        let with = |pin: &Pin, digest: &[u8]| Pin { digest: Digest::of(digest), ..pin.clone() };
+        check(plain, 1, None, true, plain);
+        check(plain, 1, None, false, &with(plain, b"now"));
+        check(plain, 1, Some(b"landed"), false, &with(plain, b"landed"));
+        check(all, 1, None, true, all);
+        check(all, 1, None, false, all);
+        check(all, 1, Some(b"landed"), false, &with(all, b"landed"));
+        let moved = Pin { sha1: Sha1::from_bytes([9; 20]), imported: false, ..all.clone() };
+        check(all, 9, None, true, &moved);
+        check(all, 9, Some(b"landed"), true, &with(&moved, b"landed"));
+        check(all, 9, Some(&[7]), true, &with(&Pin { amended: None, ..moved.clone() }, &[7]));
+        check(plain, 9, None, true, &Pin { sha1: moved.sha1, ..with(plain, b"now") });
+    }
+
+    #[test]
+    fn two_locks_become_one_with_the_marks_of_both() {
+        let of = |pins: &[&Pin]| Lock { pins: pins.iter().map(|pin| (*pin).clone()).collect(), ..Lock::default() };
+        let check = |ours: &[&Pin], theirs: &[&Pin], expect: &[&Pin]| {
+            assert_eq!(of(ours).merged(&of(theirs)), Ok(of(expect)), "{ours:?} {theirs:?}");
+        };
+        let (plain, all, next) = (&lock().pins[0], &marked().pins[0], &lock().pins[1]);
+        check(&[plain], &[all], &[all]);
+        check(&[all], &[plain], &[all]);
+        check(&[plain, next], &[all], &[all, next]);
+        check(&[plain], &[all, next], &[all, next]);
+        let (amended, gone) = (&Pin { gone: None, ..all.clone() }, &Pin { amended: None, ..all.clone() });
+        check(&[amended], &[gone], &[all]);
+        check(&[plain], &[&Pin { sha1: next.sha1, ..all.clone() }], &[plain]);
+        check(&[plain], &[&Pin { name: "other".into(), ..all.clone() }], &[plain]);
+    }
+
+    #[test]
+    fn two_locks_that_contradict_each_other_are_not_merged() {
+        let mut other = marked();
+        other.pins[0].amended = Some(Digest::of(&[8]));
+        let error = marked().merged(&other).unwrap_err();
+        assert_eq!(error.to_string(), "both sides amended `base_packages`, each to something else");
+        let old = Lock { digest_version: DIGEST_VERSION + 1, ..lock() };
+        assert_eq!(lock().merged(&old), Err(Unmerged::Rules));
     }
 
     #[test]

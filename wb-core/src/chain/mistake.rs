@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{LockError, Sha1, WrongBaseline, nearest};
+use crate::system::quoted as shell_word;
 
 /// A link as messages name it: `` `install_nginx` (a1b2c3d) ``.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,8 +38,6 @@ pub enum Mistake {
         others: Vec<Named>,
         /// The commit of the last of them.
         onto: Option<Sha1>,
-        /// All links in an order that a rebase would make.
-        order: Vec<String>,
     },
     /// One commit introduced several.
     #[error("the commit {} introduces {} migrations: {}", sha1.short(), names.len(), quoted(names))]
@@ -314,7 +313,7 @@ impl Mistake {
     #[must_use]
     pub fn help(&self) -> String {
         match self {
-            Self::Diverged { link, others, onto, .. } => diverged(link, others, *onto),
+            Self::Diverged { link, others, onto } => diverged(link, others, *onto),
             Self::SharedCommit { sha1, names, arrived, is_root, place } => match arrived.as_slice() {
                 [] => shared(*sha1, names, *is_root, place),
                 _ => arrived_unpinned(names, arrived),
@@ -575,8 +574,11 @@ fn disagreement(found: Option<Sha1>) -> String {
     }
 }
 
-fn in_repository(place: &str, file: &str) -> String {
-    if place.is_empty() { format!(":/{file}") } else { format!(":/{place}/{file}") }
+/// A file of the crate at `place`, as git and a shell take it from anywhere in the repository.
+#[must_use]
+pub fn in_repository(place: &str, file: &str) -> String {
+    let path = if place.is_empty() { format!(":/{file}") } else { format!(":/{place}/{file}") };
+    shell_word(&path)
 }
 
 fn parts(changed: &[Option<String>], name: &str) -> String {
@@ -634,7 +636,6 @@ mod tests {
                 link: named("add_queue", 3),
                 others: vec![named("add_cache", 1), named("tune_cache", 2)],
                 onto: Some(sha1(2)),
-                order: names(&["add_cache", "tune_cache", "add_queue"]),
             },
             shared_commit(&[], false),
             shared_commit(&[], true),

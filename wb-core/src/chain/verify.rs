@@ -483,13 +483,14 @@ fn divergences(case: &Case<'_>) -> Vec<Mistake> {
         return Vec::new();
     }
     let diverged = |(index, link): (usize, &&str)| {
-        let earlier = &case.ordered[..index];
-        let first = earlier.iter().position(|other| case.diverge(other, link))?;
-        let others = earlier.iter().filter(|other| case.diverge(other, link)).map(|other| case.named(other)).collect();
-        let onto = earlier.iter().rfind(|other| case.diverge(other, link)).and_then(|other| case.seen(other));
-        let order = case.ordered[first..=index].iter().filter(|name| !case.gone.contains(*name));
-        let order = order.map(|name| (*name).to_owned()).collect();
-        Some(Mistake::Diverged { link: case.named(link), others, onto, order })
+        let others: Vec<&str> =
+            case.ordered[..index].iter().copied().filter(|other| case.diverge(other, link)).collect();
+        let onto = case.seen(others.last()?);
+        Some(Mistake::Diverged {
+            link: case.named(link),
+            others: others.into_iter().map(|other| case.named(other)).collect(),
+            onto,
+        })
     };
     case.ordered.iter().enumerate().filter_map(diverged).collect()
 }

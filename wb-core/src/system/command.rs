@@ -405,7 +405,14 @@ fn tail(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[start..]).trim().to_owned()
 }
 
-fn quoted(word: &str) -> String {
+/// A word as a shell takes it for one.
+///
+/// ```
+/// use wb_core::system::quoted;
+/// assert_eq!([quoted("a.rs"), quoted("my fleet")], ["a.rs", "'my fleet'"]);
+/// ```
+#[must_use]
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

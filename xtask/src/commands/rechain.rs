@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
-use wb_core::chain::{Link, Lock, Mistake, Sha1};
-use wb_core::registry::{Resolved, resolve_as};
+use wb_core::chain::{Link, Lock, Mistake, Sha1, Unmerged, in_repository};
+use wb_core::registry::{Resolved, resolve, resolve_as};
 use wb_core::system::files;
 
 use super::judge;
@@ -13,7 +13,7 @@ use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
 use crate::git::UnderWay;
 use crate::operator::{Operator, OperatorError};
-use crate::rechain::conflict::Text;
+use crate::rechain::conflict::{ConflictError, Text};
 use crate::rechain::order::in_order;
 use crate::rechain::{Moved, Upto, foreign_pins, importing, moved_pins, relocked, with_lost, without_lost};
 use crate::shell::Shell;
@@ -83,7 +83,7 @@ impl Rechain {
         let chain_text = files::read_text(dir.join("src/chain.rs"))?;
         let lock_text = files::read_optional(dir.join("chain.lock"))?;
         let lock_text = lock_text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let (chain, lock) = both_sides(&chain_text, lock_text.as_deref())?;
+        let (chain, lock) = both_sides(dir, &chain_text, lock_text.as_deref())?;
         let lock = self.with_imports(dir, &chain, lock, shell)?;
         let (chain, resolved) = complete(dir, chain, &lock)?;
         judge::mistakes(&without_order(&resolved.mistakes))?;
@@ -168,14 +168,30 @@ impl Rechain {
 }
 
 /// Both files without the marks of a conflict.
-fn both_sides(chain: &str, lock: Option<&str>) -> Result<(String, Lock), Failure> {
+fn both_sides(crate_dir: &Path, chain: &str, lock: Option<&str>) -> Result<(String, Lock), Failure> {
     let lock = Text::parse(lock.unwrap_or_default());
     let lock = if lock == Text::parse("") { Ok(Lock::default()) } else { lock.lock() };
-    let unreadable = |error| {
-        let mistake = Mistake::Lock { error, place: String::new() };
-        Failure::refused(&mistake).hint("git checkout HEAD -- chain.lock")
+    let lock = lock.map_err(|error| unreadable(crate_dir, error))?;
+    Ok((Text::parse(chain).chain(), lock))
+}
+
+/// A `chain.lock` of which nothing can be made, with the command that restores it.
+fn unreadable(crate_dir: &Path, error: ConflictError) -> Failure {
+    let place = match resolve(crate_dir) {
+        Ok(resolved) => resolved.written.place,
+        Err(error) => return error.into(),
     };
-    Ok((Text::parse(chain).chain(), lock.map_err(unreadable)?))
+    let restore = format!("git checkout HEAD -- {}", in_repository(&place, "chain.lock"));
+    match error {
+        ConflictError::Lock(error) => Failure::refused(Mistake::Lock { error, place }).hint(restore),
+        ConflictError::Unmerged(Unmerged::Amended { name }) => {
+            let what = format!("chain.lock can't be read: {}", Unmerged::Amended { name: name.clone() });
+            Failure::refused(what).hint(format_args!("{restore} && cargo xtask amend {name}"))
+        }
+        ConflictError::Unmerged(error) => {
+            Failure::refused(format_args!("chain.lock can't be read: {error}")).hint(restore)
+        }
+    }
 }
 
 /// The `mod` lines in the order of the links.

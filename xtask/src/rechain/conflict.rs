@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wb_core::chain::{Lock, LockError};
+use wb_core::chain::{Lock, LockError, Unmerged};
 
 use super::order::module;
 
@@ -77,22 +77,26 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// The pins of both sides, each once. Where they name two commits for one link, it is that of the first side, the
-    /// one which is already in the history that HEAD has.
+    /// The pins of both sides, each once, with the marks of both. Where they name two commits for one link, it is that of
+    /// the first side, the one which is already in the history that HEAD has.
     ///
     /// # Errors
-    /// When a side is no lock.
-    pub fn lock(&self) -> Result<Lock, LockError> {
-        let mut lock = Lock::parse(&self.ours())?;
-        if self.is_conflict() {
-            let theirs = Lock::parse(&self.theirs())?;
-            let ids: BTreeSet<String> =
-                lock.pins.iter().flat_map(|pin| [pin.name.clone(), pin.sha1.to_string()]).collect();
-            let is_new = |id: &str| !ids.contains(id);
-            lock.pins.extend(theirs.pins.into_iter().filter(|pin| is_new(&pin.name) && is_new(&pin.sha1.to_string())));
-        }
-        Ok(lock)
+    /// When a side is no lock, or the sides say two things of one link.
+    pub fn lock(&self) -> Result<Lock, ConflictError> {
+        let ours = Lock::parse(&self.ours())?;
+        if self.is_conflict() { Ok(ours.merged(&Lock::parse(&self.theirs())?)?) } else { Ok(ours) }
     }
+}
+
+/// Why the two sides of a `chain.lock` are not one.
+#[derive(Debug, thiserror::Error)]
+pub enum ConflictError {
+    /// A side is no lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The sides contradict each other.
+    #[error(transparent)]
+    Unmerged(#[from] Unmerged),
 }
 
 /// The conflict that begins here, and what comes after it.
@@ -146,6 +150,10 @@ mod tests {
         let twice =
             format!("{start}\n[[link]]\n<<<<<<< HEAD\n{}=======\n{}>>>>>>> x\n", inner(&ours), inner(&pin("b", 9)));
         assert_eq!(Text::parse(&twice).lock().unwrap(), lock(vec![pin("a", 1), ours]));
+        let amended = Pin { amended: Some(Digest::of(b"new")), ..pin("a", 1) };
+        let marked = lock(vec![amended.clone()]).to_string();
+        let text = format!("<<<<<<< HEAD\n{start}=======\n{marked}>>>>>>> x\n");
+        assert_eq!(Text::parse(&text).lock().unwrap(), lock(vec![amended]), "a mark of the second side");
         assert!(Text::parse("version = 1\n<<<<<<< HEAD\n").lock().is_err());
     }
 }
