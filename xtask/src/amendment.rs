@@ -2,6 +2,8 @@
 //!
 //! Its attribute says why, and `chain.lock` what it says since. The author's text is kept but for the one argument.
 
+use syn::ext::IdentExt as _;
+use wb_core::chain::source::is_of_link;
 use wb_core::chain::{Digest, Lock, Pin};
 
 /// Why an attribute can't be written.
@@ -10,8 +12,8 @@ pub enum AmendError {
     /// The file does not parse.
     #[error("the file does not parse")]
     Syntax(#[from] syn::Error),
-    /// The file has no such function, or one without `#[migration(…)]`.
-    #[error("there is no `#[migration(…)]` over `fn {name}`")]
+    /// The file has no such function, or one without `#[migration(…)]` or `#[baseline(…)]`.
+    #[error("there is no `#[migration(…)]` or `#[baseline(…)]` over `fn {name}`")]
     NoAttribute {
         /// The function.
         name: String,
@@ -56,11 +58,11 @@ pub fn amended(lock: &Lock, name: &str, now: Digest) -> Lock {
 /// What stands in the brackets of the attribute over `fn name`.
 fn arguments(file: &syn::File, name: &str) -> Option<proc_macro2::TokenStream> {
     let function = file.items.iter().find_map(|item| match item {
-        syn::Item::Fn(function) if function.sig.ident == name => Some(function),
+        syn::Item::Fn(function) if function.sig.ident.unraw() == name => Some(function),
         _ => None,
     })?;
     function.attrs.iter().find_map(|attribute| match &attribute.meta {
-        syn::Meta::List(list) if list.path.segments.last()?.ident == "migration" => Some(list.tokens.clone()),
+        syn::Meta::List(list) if is_of_link(attribute) => Some(list.tokens.clone()),
         _ => None,
     })
 }
@@ -104,6 +106,10 @@ mod tests {
             "#[migration(amended = \"a \\\"typo\\\"\", role = \"web\")]",
         );
         check(
+            "#[baseline(role = \"web\", replaces = \"1..2\")]",
+            "#[baseline(role = \"web\", replaces = \"1..2\", amended = \"a \\\"typo\\\"\")]",
+        );
+        check(
             "/// A\n#[wb::migration( role=\"web\" )]",
             "/// A\n#[wb::migration( role=\"web\", amended = \"a \\\"typo\\\"\" )]",
         );
@@ -112,8 +118,8 @@ mod tests {
     #[test]
     fn a_file_without_the_migration_is_refused() {
         let check = |text: &str, expect: &str| assert_eq!(with_reason(text, "a", "b").unwrap_err().to_string(), expect);
-        check("fn a() {}", "there is no `#[migration(…)]` over `fn a`");
-        check("#[migration]\nfn a() {}", "there is no `#[migration(…)]` over `fn a`");
+        check("fn a() {}", "there is no `#[migration(…)]` or `#[baseline(…)]` over `fn a`");
+        check("#[migration]\nfn a() {}", "there is no `#[migration(…)]` or `#[baseline(…)]` over `fn a`");
         check("fn", "the file does not parse");
     }
 

@@ -36,13 +36,21 @@ pub fn migrations(file: &syn::File) -> Vec<Declared> {
     declared.collect()
 }
 
+/// Whether an attribute makes a function a link.
+#[must_use]
+pub fn is_of_link(attribute: &Attribute) -> bool {
+    LINKS.iter().any(|name| is_named(attribute, name))
+}
+
+const LINKS: [&str; 2] = ["migration", "baseline"];
+
 fn declared(name: &str, attribute: &Attribute) -> Option<Declared> {
-    let (args, replaces) = match () {
-        () if is_named(attribute, "migration") => (attribute.parse_args::<MigrationArgs>().ok(), None),
-        () if is_named(attribute, "baseline") => {
-            attribute.parse_args::<BaselineArgs>().ok().map(|args| (args.link, args.replaces)).unzip()
-        }
-        () => return None,
+    if !is_of_link(attribute) {
+        return None;
+    }
+    let (args, replaces) = match is_named(attribute, "baseline") {
+        true => attribute.parse_args::<BaselineArgs>().ok().map(|args| (args.link, args.replaces)).unzip(),
+        false => (attribute.parse_args::<MigrationArgs>().ok(), None),
     };
     let name = name.to_owned();
     Some(match args {
