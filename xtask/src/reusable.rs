@@ -71,6 +71,27 @@ pub enum ReusableError {
         /// The type of its argument.
         ty: String,
     },
+    /// The crate has several structs with the name of the one that it takes.
+    #[error(
+        "`{name}` takes a `{ty}`, and the crate has several: {}; move the right one into the module of `{name}`",
+        quoted(places)
+    )]
+    Ambiguous {
+        /// The function.
+        name: String,
+        /// The type of its argument.
+        ty: String,
+        /// Their paths.
+        places: Vec<String>,
+    },
+    /// What would be written does not parse.
+    #[error("the migration that applies `{name}` would not be Rust: {why}")]
+    Unparsable {
+        /// The function.
+        name: String,
+        /// Why.
+        why: String,
+    },
     /// A link can't set a field.
     #[error("the field `{field}` of `{ty}` is private, so no link can set it: write `pub {field}`")]
     Private {
@@ -151,11 +172,15 @@ impl Reusable {
     pub fn link(&self, name: &str, role: &str, given: &[String]) -> Result<String, ReusableError> {
         let call = self.call(given)?;
         let about = if self.about.is_empty() { "." } else { &format!(": {}", self.about) };
-        Ok(format!(
-            "use wb_stdlib::prelude::*;\n\n/// Applies `{}`{about}\n#[migration(role = \"{role}\")]\n\
+        let text = format!(
+            "use wb_stdlib::prelude::*;\n\n/// Applies `{}`{about}\n#[migration(role = {role:?})]\n\
              fn {name}(host: &Host) -> Result<()> {{\n{call}}}\n",
             self.name
-        ))
+        );
+        match syn::parse_file(&text) {
+            Ok(_) => Ok(text),
+            Err(error) => Err(ReusableError::Unparsable { name: self.name.clone(), why: error.to_string() }),
+        }
     }
 
     fn call(&self, given: &[String]) -> Result<String, ReusableError> {
@@ -226,17 +251,29 @@ fn reusable(module: &Module, function: &ItemFn, modules: &[Module]) -> Result<Re
     Ok(Reusable { name, about: about(&function.attrs), module: module.path.clone(), arguments })
 }
 
-/// The struct of that name: in the function's own module, or else in any other.
+/// The struct of that name: in the function's own module, or else the only one in any other.
 fn arguments(function: &str, ty: &Type, own: &Module, modules: &[Module]) -> Result<Arguments, ReusableError> {
     let none = || ReusableError::Arguments { name: function.to_owned(), ty: type_text(ty) };
     let Type::Path(path) = ty else { return Err(none()) };
     let wanted = &path.path.segments.last().ok_or_else(none)?.ident;
     let declared = |module: &&Module| module.items.iter().find_map(|item| of_name(item, wanted)).cloned();
-    let mut places = std::iter::once(own).chain(modules);
-    let (module, found) = places.find_map(|module| Some((module, declared(&module)?))).ok_or_else(none)?;
+    let found = match declared(&own) {
+        Some(found) => vec![(own, found)],
+        None => modules.iter().filter_map(|module| Some((module, declared(&module)?))).collect(),
+    };
+    let (module, found) = match found.as_slice() {
+        [] => return Err(none()),
+        [found] => found,
+        several => return Err(ambiguous(function, wanted, several.iter().map(|(module, _)| module.path.as_str()))),
+    };
     let Fields::Named(named) = &found.fields else { return Err(none()) };
     let fields: Result<Vec<Field>, _> = named.named.iter().map(|field| settable(wanted, field)).collect();
     Ok(Arguments { name: wanted.to_string(), module: module.path.clone(), fields: fields? })
+}
+
+fn ambiguous<'a>(function: &str, ty: &syn::Ident, modules: impl Iterator<Item = &'a str>) -> ReusableError {
+    let places = modules.map(|module| format!("{module}::{ty}")).collect();
+    ReusableError::Ambiguous { name: function.to_owned(), ty: ty.to_string(), places }
 }
 
 fn of_name<'a>(item: &'a Item, wanted: &syn::Ident) -> Option<&'a ItemStruct> {
@@ -248,9 +285,14 @@ fn of_name<'a>(item: &'a Item, wanted: &syn::Ident) -> Option<&'a ItemStruct> {
 
 fn settable(ty: &syn::Ident, field: &syn::Field) -> Result<Field, ReusableError> {
     let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
-    match field.vis {
-        Visibility::Inherited => Err(ReusableError::Private { ty: ty.to_string(), field: name }),
-        _ => Ok(Field { name, ty: field.ty.clone() }),
+    let is_settable = match &field.vis {
+        Visibility::Public(_) => true,
+        Visibility::Restricted(to) => to.in_token.is_none() && to.path.is_ident("crate"),
+        Visibility::Inherited => false,
+    };
+    match is_settable {
+        true => Ok(Field { name, ty: field.ty.clone() }),
+        false => Err(ReusableError::Private { ty: ty.to_string(), field: name }),
     }
 }
 
@@ -260,9 +302,13 @@ fn about(attributes: &[Attribute]) -> String {
         let Meta::NameValue(doc) = &attribute.meta else { return None };
         let Expr::Lit(literal) = &doc.value else { return None };
         let Lit::Str(line) = &literal.lit else { return None };
-        Some(line.value().trim().to_owned())
+        Some(line.value())
     });
-    lines.next().unwrap_or_default()
+    let first = |text: String| {
+        let lines = text.lines().map(|line| line.trim().trim_start_matches('*').trim());
+        lines.into_iter().find(|line| !line.is_empty()).map(str::to_owned)
+    };
+    lines.find_map(first).unwrap_or_default()
 }
 
 /// A type as it is written.
@@ -273,8 +319,12 @@ fn type_text(ty: &Type) -> String {
 fn all_of(names: &[String]) -> String {
     match names {
         [] => ": it has none".to_owned(),
-        names => format!(": there are {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        names => format!(": there are {}", quoted(names)),
     }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// The reusable that was probably meant.
@@ -347,6 +397,31 @@ mod tests {
     }
 
     #[test]
+    fn whatever_the_documentation_is_a_link_is_rust() {
+        let check = |doc: &str, expect: &str| {
+            let all = of(&[("src/main.rs", &format!("{doc}\n#[reusable] pub fn a(host: &Host) {{}}"))]).unwrap();
+            let text = all[0].link("a_1", "web", &[]).unwrap();
+            assert!(text.contains(&format!("\n/// Applies `a`{expect}\n#[migration")), "{text}");
+        };
+        check("", ".");
+        check("/// One.\n/// Two.", ": One.");
+        check("///\n/// Two.", ": Two.");
+        check("/** One\n * and two.\n */", ": One");
+        check("/**\n * One\n * and two.\n */", ": One");
+        check("#[doc = \"One\\nand two.\"]", ": One");
+    }
+
+    #[test]
+    fn what_is_no_rust_is_not_written() {
+        let error = rotate().link(
+            "no name",
+            "web",
+            &["directory=/a", "days=1", "names=a", "grace=1s", "level=1"].map(str::to_owned),
+        );
+        assert!(matches!(error, Err(ReusableError::Unparsable { .. })), "{error:?}");
+    }
+
+    #[test]
     fn all_that_does_not_fit_is_told() {
         let given =
             ["directory=/a", "dasy=30", "days=soon", "names=a", "grace=long", "level=Level::", "directory=/b", "x"];
@@ -383,6 +458,11 @@ mod tests {
         check(&format!("{args} pub struct Args(u8);"), missing);
         let private = "the field `days` of `Args` is private, so no link can set it: write `pub days`";
         check(&format!("{args} pub struct Args {{ days: u8 }}"), private);
+        check(&format!("{args} pub struct Args {{ pub(super) days: u8 }}"), private);
+        check(&format!("{args} pub struct Args {{ pub(in crate::a) days: u8 }}"), private);
+        let several = "`rotate` takes a `Args`, and the crate has several: `crate::a::Args`, `crate::b::Args`; \
+                       move the right one into the module of `rotate`";
+        check(&format!("mod a {{ pub struct Args {{}} }} mod b {{ pub struct Args {{}} }} {args}"), several);
         check("fn (", "src/main.rs can't be read: line 1, column 4: cannot parse string into token stream");
     }
 }

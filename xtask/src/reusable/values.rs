@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use quote::ToTokens as _;
 use syn::{Expr, GenericArgument, PathArguments, Type};
 use wb_core::chain::nearest;
 
@@ -138,8 +139,17 @@ fn expression(ty: &Type, value: &str) -> Result<String, String> {
         "Ipv4Addr" => address::<std::net::Ipv4Addr>(value),
         "Ipv6Addr" => address::<std::net::Ipv6Addr>(value),
         "SocketAddr" => address::<std::net::SocketAddr>(value),
-        _ => syn::parse_str::<Expr>(value).map(|_| value.to_owned()).map_err(|error| format!("as Rust, {error}")),
+        _ => rust(value).map_err(|error| format!("as Rust, {error}")),
     }
+}
+
+/// An expression without its comments, which could hide what comes after it.
+fn rust(value: &str) -> syn::Result<String> {
+    let expression = syn::parse_str::<Expr>(value)?.into_token_stream();
+    Ok(match value.contains("//") || value.contains("/*") || value.contains(['\n', '\r']) {
+        true => expression.to_string(),
+        false => value.trim().to_owned(),
+    })
 }
 
 /// The last word of a type, which is what it is called where it is used.
@@ -201,6 +211,9 @@ mod tests {
         check("std::net::IpAddr", "10.0.0.1", "\"10.0.0.1\".parse()?");
         check("SocketAddr", "10.0.0.1", "no: invalid socket address syntax");
         check("Level", "super::Level::High(3)", "super::Level::High(3)");
+        check("Level", "3 // why", "3");
+        check("Level", "Level::High(/* of 5 */ 3)", "Level :: High (3)");
+        check("Level", "\"http://a\"", "\"http://a\"");
         check("Level", "a; b", "no: as Rust, unexpected token");
     }
 
