@@ -121,20 +121,21 @@ fn quoted(names: &BTreeSet<String>) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// `text`, that of `src/chain.rs`, with one more `mod` line: after the last one, or else before the first line that calls a macro, or at the
-/// end.
+/// `text`, that of `src/chain.rs`, with one more `mod` line: after the last one, or else before the first line that calls
+/// a macro, or at the end. All other lines stay as they are, and the new one ends as the first of them does.
 pub fn with_module(text: &str, name: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let end = if lines.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
     let last = lines.iter().rposition(|line| module(line).is_some());
     let call = lines.iter().position(|line| line.contains("chain!"));
-    let (at, added) = match (last, call) {
-        (Some(last), _) => (last + 1, vec![format!("mod {name};")]),
-        (None, Some(call)) => (call, vec![format!("mod {name};"), String::new()]),
-        (None, None) => (lines.len(), vec![format!("mod {name};")]),
+    let (at, gap) = match (last, call) {
+        (Some(last), _) => (last + 1, ""),
+        (None, Some(call)) => (call, end),
+        (None, None) => (lines.len(), ""),
     };
-    let (before, after) = lines.split_at(at);
-    let all = before.iter().copied().chain(added.iter().map(String::as_str)).chain(after.iter().copied());
-    all.map(|line| format!("{line}\n")).collect()
+    let (before, after) = (lines[..at].concat(), lines[at..].concat());
+    let open = if before.is_empty() || before.ends_with('\n') { "" } else { end };
+    format!("{before}{open}mod {name};{end}{gap}{after}")
 }
 
 #[cfg(test)]
@@ -147,6 +148,9 @@ mod tests {
         check("mod a;\nmod b;\n\nchain!();\n", "mod a;\nmod b;\nmod new;\n\nchain!();\n");
         check("//! Order.\n\nwb_stdlib::chain!();\n", "//! Order.\n\nmod new;\n\nwb_stdlib::chain!();\n");
         check("", "mod new;\n");
+        check("mod a;", "mod a;\nmod new;\n");
+        check("mod a;\r\n\r\nchain!();\r\n", "mod a;\r\nmod new;\r\n\r\nchain!();\r\n");
+        check("//! Order.\r\n\r\nchain!();", "//! Order.\r\n\r\nmod new;\r\n\r\nchain!();");
     }
 
     #[test]
