@@ -131,7 +131,7 @@ impl Refusal {
             Self::Dirty { .. } => "git status".into(),
             Self::Draft { link } => format!("git add --all && git commit -m 'Add the migration {}'", link.name),
             Self::Diverged { .. } => "git pull --rebase && cargo xtask chain".into(),
-            Self::Altered { link, .. } => format!("git log -p -- '*/src/chain/{}.rs'", link.name),
+            Self::Altered { link, .. } => format!("git log -p -- '*src/chain/{}.rs'", link.name),
             Self::NeverDeployed { link, .. } => format!("git log --diff-filter=D -- '*src/chain/{}.rs'", link.name),
             Self::LateRole { role, .. } => format!("cargo xtask host add NEW_NAME --role {role}"),
             Self::UnknownRole { line, .. } => format!("vi +{line} herd.toml"),
