@@ -50,6 +50,26 @@ pub fn foreign_pins(resolved: &Resolved) -> Vec<Moved> {
     foreign.collect()
 }
 
+/// Migrations that had commits of their own, as pins say, and that one commit introduces now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Squash {
+    /// The commit.
+    pub sha1: Sha1,
+    /// All that it introduces.
+    pub names: Vec<String>,
+}
+
+/// The commits to which pins would move that can't be the sha1 of one migration, since they introduce several.
+#[must_use]
+pub fn squashes(resolved: &Resolved, moved: &[Moved]) -> Vec<Squash> {
+    let commits: BTreeSet<Sha1> = moved.iter().filter_map(|moved| moved.to).collect();
+    let squashes = commits.into_iter().map(|sha1| {
+        let introduced = resolved.landed.iter().filter(|(_, landed)| landed.sha1 == sha1);
+        Squash { sha1, names: introduced.map(|(name, _)| name.clone()).collect() }
+    });
+    squashes.filter(|squash| squash.names.len() > 1).collect()
+}
+
 /// The lock with those pins marked as coming from another history.
 #[must_use]
 pub fn importing(lock: &Lock, foreign: &[Moved]) -> Lock {
@@ -174,6 +194,19 @@ mod tests {
         check("a1 b2 c3 d4", "a1 c3", Upto::LastPin, "a1 b2 c3");
         check("a1 b2 c3", "", Upto::LastPin, "");
         check("a1 b0", "a1 b2", Upto::LastPin, "a1");
+    }
+
+    #[test]
+    fn a_commit_that_introduces_several_is_a_squash() {
+        let check = |links: &str, to: Option<u8>, expect: &[&str]| {
+            let moved = [Moved { name: "a".into(), from: sha1(9), to: to.map(sha1) }];
+            let found = squashes(&resolved(links, ""), &moved);
+            assert_eq!(found.iter().map(|squash| squash.names.join(" ")).collect::<Vec<_>>(), expect, "{links}");
+        };
+        check("a1 b2 c3", Some(1), &[]);
+        check("a1 b1 c3", Some(1), &["a b"]);
+        check("a1 b2 c2", Some(1), &[]);
+        check("a1 b1", None, &[]);
     }
 
     #[test]

@@ -186,6 +186,8 @@ pub enum Mistake {
         found: Option<Sha1>,
         /// Whether the pinned commit is in this history.
         is_known: bool,
+        /// Whether the commit that history says introduced others too, as a squash does.
+        is_shared: bool,
     },
     /// The lock has another digest than the commit.
     #[error("chain.lock does not say what {link} landed with: its digest is not that of the commit")]
@@ -350,7 +352,10 @@ impl Mistake {
             Self::Shallow { .. } => {
                 "run `git fetch --unshallow`; in CI, check out with the full history (`fetch-depth: 0`)".to_owned()
             }
-            Self::PinDisagrees { name, pin, found, is_known } => pin_disagrees(name, *pin, *found, *is_known),
+            Self::PinDisagrees { name, pin, found, is_known, is_shared } => match found.filter(|_| *is_shared) {
+                Some(found) => squashed(*pin, found),
+                None => pin_disagrees(name, *pin, *found, *is_known),
+            },
             Self::DigestDisagrees { link, seen } => {
                 let commit = seen.or(link.sha1).map_or_else(|| "the commit".to_owned(), |sha1| sha1.short());
                 format!(
@@ -494,6 +499,15 @@ fn pin_disagrees(name: &str, pin: Sha1, found: Option<Sha1>, is_known: bool) -> 
         Some(_) => format!("if a rebase moved it before it was deployed: `cargo xtask rechain`; {}", imported()),
         None => format!("if it was never deployed: `cargo xtask rechain` removes the pin; {}", imported()),
     }
+}
+
+/// Of migrations that one commit introduces, that commit can be the sha1 of one only.
+fn squashed(pin: Sha1, found: Sha1) -> String {
+    let (pin, found) = (pin.short(), found.short());
+    format!(
+        "{found} introduces several migrations, as after a squash or a move: `cargo xtask rechain --imported` keeps {pin} \
+         and the other sha1s that hosts know; if no host ran them, split {found}, then `cargo xtask rechain`"
+    )
 }
 
 fn by_merge(name: &str, sha1: Sha1, place: &str) -> String {
@@ -665,10 +679,29 @@ mod tests {
             Mistake::DraftNotLast { name: name(), after: named("add_queue", 2) },
             Mistake::IntroducedTwice { name: name(), first: sha1(1), second: sha1(2) },
             Mistake::Shallow { names: names(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]) },
-            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: Some(sha1(2)), is_known: true },
-            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: Some(sha1(2)), is_known: false },
-            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: None, is_known: true },
-            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: None, is_known: false },
+            Mistake::PinDisagrees {
+                name: name(),
+                pin: sha1(1),
+                found: Some(sha1(2)),
+                is_known: true,
+                is_shared: false,
+            },
+            Mistake::PinDisagrees {
+                name: name(),
+                pin: sha1(1),
+                found: Some(sha1(2)),
+                is_known: false,
+                is_shared: false,
+            },
+            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: None, is_known: true, is_shared: false },
+            Mistake::PinDisagrees { name: name(), pin: sha1(1), found: None, is_known: false, is_shared: false },
+            Mistake::PinDisagrees {
+                name: name(),
+                pin: sha1(1),
+                found: Some(sha1(2)),
+                is_known: false,
+                is_shared: true,
+            },
             Mistake::DigestDisagrees { link: named("install_nginx", 1), seen: Some(sha1(2)) },
             Mistake::Attribute { name: name(), attribute: "#[cfg(test)]".into() },
             Mistake::Directory { name: "shared".into() },

@@ -414,6 +414,7 @@ fn disagreeing_pins(case: &Case<'_>) -> Vec<Mistake> {
         pin: pin.sha1,
         found: case.sha1(&pin.name).filter(|found| *found != pin.sha1),
         is_known: case.facts.history.commits.iter().any(|commit| commit.sha1 == pin.sha1),
+        is_shared: case.commit(&pin.name).is_some_and(|commit| case.facts.history.commits[commit].introduces.len() > 1),
     };
     case.lock.pins.iter().filter(disagrees).map(mistake).collect()
 }

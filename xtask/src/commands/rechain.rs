@@ -15,7 +15,9 @@ use crate::git::UnderWay;
 use crate::operator::{Operator, OperatorError};
 use crate::rechain::conflict::{ConflictError, Text};
 use crate::rechain::order::in_order;
-use crate::rechain::{Moved, Upto, foreign_pins, importing, moved_pins, relocked, with_lost, without_lost};
+use crate::rechain::{
+    Moved, Squash, Upto, foreign_pins, importing, moved_pins, relocked, squashes, with_lost, without_lost,
+};
 use crate::shell::Shell;
 
 /// Write order and pins anew, as history says
@@ -88,6 +90,7 @@ impl Rechain {
         let (chain, resolved) = complete(dir, chain, &lock)?;
         judge::mistakes(&without_order(&resolved.mistakes))?;
         let moved = moved_pins(&resolved);
+        refuse_squashed(&squashes(&resolved, &moved))?;
         let is_merging = under_way == Some(UnderWay::Merge);
         self.refuse_known(fleet, &still_here(&moved, is_merging), shell)?;
         let (chain, resolved) = complete(dir, chain, &without_lost(&lock, &moved))?;
@@ -165,6 +168,24 @@ impl Rechain {
         }
         Ok(written)
     }
+}
+
+/// Refuses to pin one commit for several migrations: no lock can.
+fn refuse_squashed(squashes: &[Squash]) -> Result<(), Failure> {
+    if squashes.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::all(squashes.iter().map(|Squash { sha1, names }| {
+        let (short, names) = (sha1.short(), names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>());
+        let what = format!(
+            "pins of {} would all move to {short}, which looks like a squash; one commit is the sha1 of one migration \
+             only, so nothing was written",
+            names.join(", ")
+        );
+        let split =
+            format!("if no host ran them, split {short} with `git rebase --interactive`, then `cargo xtask rechain`");
+        Failure::refused(what).hint("cargo xtask rechain --imported").hint(split)
+    })))
 }
 
 /// Both files without the marks of a conflict.

@@ -279,7 +279,21 @@ fn a_squashed_history_keeps_its_sha1s() {
     assert_eq!(scratch.xtask(&fleet, &["rechain", "--newest"]).code, 0);
     scratch.git(&fleet, &["checkout", "--quiet", "--orphan", "squashed"]);
     commit(&scratch, &fleet, "Everything");
-    assert_eq!(scratch.xtask(&fleet, &["check"]).code, 1);
+    let checked = scratch.xtask(&fleet, &["check"]);
+    let help = checked.error_text().lines().find(|line| line.starts_with("hint: ")).unwrap().to_owned();
+    assert_eq!(checked.code, 1);
+    assert_eq!(commands(&help)[0], ["cargo", "xtask", "rechain", "--imported"], "{help}");
+    for args in [&["rechain"][..], &["rechain", "--force"]] {
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, args)), @r"
+            error: pins of `base_packages`, `install_cache`, `tune_cache` would all move to 0000000, which looks like a squash; one commit is the sha1 of one migration only, so nothing was written
+            hint: cargo xtask rechain --imported
+            hint: if no host ran them, split 0000000 with `git rebase --interactive`, then `cargo xtask rechain`
+            exit code 1
+            ");
+        }
+        assert_eq!(scratch.git(&fleet, &["status", "--porcelain"]), "");
+    }
     let asked = scratch.xtask(&fleet, &["rechain", "--imported"]);
     insta::assert_snapshot!(said(&scratch, &asked), @r"
     `base_packages` (0000000), in this history 0000000
