@@ -28,7 +28,7 @@ use crate::shell::Shell;
 /// away, but told: two branches that diverge are first to be rebased.
 ///
 /// A pin moves to another commit only if no host can know the migration by the old one: it was never deployed, says the
-/// remote. Where the remote can't be asked, --force says so.
+/// remote. Where there is no remote, or it can't be asked, --force says so.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Rechain {
@@ -139,10 +139,12 @@ impl Rechain {
         if moved.is_empty() || self.force {
             return Ok(());
         }
-        let deployed = deployed(fleet).map_err(|failure| failure.hint("cargo xtask rechain --force"))?;
-        let known: Vec<&Moved> = moved.iter().filter(|moved| deployed.contains(&moved.from)).collect();
+        let Some(log) = Log::of(fleet).map_err(|failure| failure.hint("cargo xtask rechain --force"))? else {
+            return Err(nobody_to_ask(moved));
+        };
+        let known: Vec<&Moved> = moved.iter().filter(|moved| log.sha1s.contains(&moved.from)).collect();
         if known.is_empty() {
-            moved.iter().for_each(|moved| shell.note(told(moved)));
+            moved.iter().for_each(|moved| shell.note(told(moved, &log)));
             return Ok(());
         }
         Err(Failure::all(known.into_iter().map(|Moved { name, from, .. }| {
@@ -254,22 +256,51 @@ fn without_order(mistakes: &[Mistake]) -> Vec<Mistake> {
     mistakes.iter().filter(has_no_order).cloned().collect()
 }
 
-/// The sha1s that hosts were told of. Without a remote there is nobody to tell.
-fn deployed(fleet: &Fleet) -> Result<BTreeSet<Sha1>, Failure> {
-    let operator = match Operator::of(fleet) {
-        Err(OperatorError::NoRemote) => return Ok(BTreeSet::new()),
-        operator => operator.map_err(judge::operator)?,
-    };
-    operator.fetch().map_err(judge::operator)?;
-    let newest = operator.newest().map_err(judge::operator)?;
-    let links = newest.iter().flat_map(|newest| newest.manifest.chain.links());
-    Ok(links.map(|link| link.sha1).collect())
+/// What hosts were told of.
+struct Log {
+    /// Through which remote.
+    url: String,
+    /// Whether anything was ever deployed.
+    is_empty: bool,
+    /// The migrations.
+    sha1s: BTreeSet<Sha1>,
 }
 
-fn told(Moved { name, from, to }: &Moved) -> String {
+impl Log {
+    /// The log of changes as the remote has it, where there is a remote.
+    fn of(fleet: &Fleet) -> Result<Option<Self>, Failure> {
+        let operator = match Operator::of(fleet) {
+            Err(OperatorError::NoRemote) => return Ok(None),
+            operator => operator.map_err(judge::operator)?,
+        };
+        operator.fetch().map_err(judge::operator)?;
+        let newest = operator.newest().map_err(judge::operator)?;
+        let links = newest.iter().flat_map(|newest| newest.manifest.chain.links());
+        let sha1s = links.map(|link| link.sha1).collect();
+        Ok(Some(Self { url: operator.registry().url().to_owned(), is_empty: newest.is_none(), sha1s }))
+    }
+}
+
+fn nobody_to_ask(moved: &[Moved]) -> Failure {
+    let names: Vec<String> =
+        moved.iter().map(|Moved { name, from, .. }| format!("`{name}` ({})", from.short())).collect();
+    let what = format!(
+        "there is no remote to ask, so nobody can say whether a host knows {} by the old sha1; nothing was written",
+        names.join(", ")
+    );
+    let force = "if none was ever deployed, `cargo xtask rechain --force` moves the pins";
+    let keep = "if hosts know them, `cargo xtask rechain --imported` keeps the old sha1s";
+    Failure::refused(what).hint(force).hint(keep)
+}
+
+fn told(Moved { name, from, to }: &Moved, log: &Log) -> String {
+    let why = match log.is_empty {
+        true => format!("nothing was ever deployed through {}", log.url),
+        false => format!("it was never deployed, says {}", log.url),
+    };
     match to {
-        Some(to) => format!("`{name}` moved from {} to {}; it was never deployed", from.short(), to.short()),
-        None => format!("`{name}` ({}) is not committed any more; it was never deployed", from.short()),
+        Some(to) => format!("`{name}` moved from {} to {}; {why}", from.short(), to.short()),
+        None => format!("`{name}` ({}) is not committed any more; {why}", from.short()),
     }
 }
 

@@ -22,9 +22,18 @@ fn commit(scratch: &Scratch, fleet: &Path, message: &str) {
     scratch.git(fleet, &["commit", "--quiet", "--message", message]);
 }
 
+/// A fleet with a remote through which nothing was deployed.
+fn fleet_with_remote(scratch: &Scratch) -> std::path::PathBuf {
+    let fleet = scratch.fleet();
+    let remote = scratch.path("fleet.git").display().to_string();
+    scratch.git(&fleet, &["init", "--quiet", "--bare", &remote]);
+    scratch.git(&fleet, &["remote", "add", "origin", &remote]);
+    fleet
+}
+
 /// A fleet whose branches `main` and `other` each have two migrations of their own.
 fn two_branches(scratch: &Scratch) -> std::path::PathBuf {
-    let fleet = scratch.fleet();
+    let fleet = fleet_with_remote(scratch);
     scratch.git(&fleet, &["branch", "other"]);
     add(scratch, &fleet, "install_cache");
     add(scratch, &fleet, "tune_cache");
@@ -238,7 +247,7 @@ fn in_the_middle_of_a_rebase_both_sides_are_taken() {
      digest = "4199a37c46a28cc0db4eaf3e1d2d86c4dc52b1779e8dbb5f122d10b176caffb3"
     ->>>>>>> 0000000 (Add the migration tune_queue)
     next: git add --update && git rebase --continue
-    note: `install_queue` moved from 0000000 to 0000000; it was never deployed
+    note: `install_queue` moved from 0000000 to 0000000; nothing was ever deployed through SCRATCH/fleet.git
     wrote SCRATCH/fleet/migrations/chain.lock
     exit code 0
     "#);
@@ -264,7 +273,14 @@ fn a_pin_that_was_deployed_moves_nowhere() {
     assert!(output.error_text().contains("hint: cargo xtask rechain --force"), "{}", output.error_text());
     assert_eq!(scratch.git(&fleet, &["status", "--porcelain"]), "");
     scratch.git(&fleet, &["remote", "remove", "origin"]);
-    let output = scratch.xtask(&fleet, &["rechain"]);
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain"])), @r"
+    error: there is no remote to ask, so nobody can say whether a host knows `base_packages` (0000000), `install_cache` (0000000) by the old sha1; nothing was written
+    hint: if none was ever deployed, `cargo xtask rechain --force` moves the pins
+    hint: if hosts know them, `cargo xtask rechain --imported` keeps the old sha1s
+    exit code 1
+    ");
+    assert_eq!(scratch.git(&fleet, &["status", "--porcelain"]), "");
+    let output = scratch.xtask(&fleet, &["rechain", "--force"]);
     assert_eq!(output.code, 0, "{}", output.error_text());
     assert_eq!(scratch.xtask(&fleet, &["check"]).code, 0);
 }
