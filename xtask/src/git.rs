@@ -162,6 +162,27 @@ impl WorkTree {
         Ok(if has("MERGE_HEAD")? { Some(UnderWay::Merge) } else { None })
     }
 
+    /// The files of `src/chain` that each side of a merge brings and the other does not, by stem.
+    ///
+    /// # Errors
+    /// When no merge is under way, or git fails.
+    pub fn merged(&self, crate_dir: &Path) -> Result<Merged, GitError> {
+        let other = self.run("find what is being merged", &["rev-parse", "--verify", "MERGE_HEAD"])?;
+        let other = other.parse().map_err(|source| GitError::NoCommit { dir: self.dir.clone(), source })?;
+        let added = |range: &str| {
+            let diff = ["diff", "--name-only", "--diff-filter=A", "--no-renames", "--relative", "-z", range, "--"];
+            let diff = git(crate_dir).args(diff).arg(":(glob)src/chain/*.rs").read();
+            let list = diff.map_err(|source| self.failed("compare the sides of a merge", source))?;
+            let stem = |path: &str| Some(path.strip_prefix("src/chain/")?.strip_suffix(".rs")?.to_owned());
+            Ok(list.split('\0').filter_map(stem).collect::<Vec<String>>())
+        };
+        let (ours, theirs) = (added("MERGE_HEAD...HEAD")?, added("HEAD...MERGE_HEAD")?);
+        let without = |all: &[String], known: &[String]| {
+            all.iter().filter(|name| !known.contains(name)).cloned().collect::<Vec<String>>()
+        };
+        Ok(Merged { other, ours: without(&ours, &theirs), theirs: without(&theirs, &ours) })
+    }
+
     /// Where the remote `origin` is, where there is one.
     #[must_use]
     pub fn origin(&self) -> Option<String> {
@@ -206,6 +227,17 @@ pub enum UnderWay {
     Merge,
     /// `git rebase`.
     Rebase,
+}
+
+/// What the two sides of a merge bring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merged {
+    /// The commit that is being merged.
+    pub other: Sha1,
+    /// What only this side has.
+    pub ours: Vec<String>,
+    /// What only the other side has.
+    pub theirs: Vec<String>,
 }
 
 /// Who makes a commit.

@@ -4,14 +4,14 @@ use std::path::Path;
 use clap::Args;
 use wb_core::chain::{Link, Lock, Mistake, Sha1, Unmerged, in_repository};
 use wb_core::registry::{Resolved, resolve, resolve_as};
-use wb_core::system::files;
+use wb_core::system::{Command, files};
 
 use super::judge;
 use crate::chain_file::with_module;
 use crate::diff;
 use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
-use crate::git::UnderWay;
+use crate::git::{Merged, UnderWay};
 use crate::operator::{Operator, OperatorError};
 use crate::rechain::conflict::{ConflictError, Text};
 use crate::rechain::order::in_order;
@@ -49,6 +49,8 @@ pub(super) struct Rechain {
     dry_run: bool,
 }
 
+const CHAIN: &str = "src/chain.rs";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  the two files are as they should be, and the chain holds
@@ -62,7 +64,37 @@ struct Proposal {
     lock: (Option<String>, String),
     /// What is still wrong then.
     mistakes: Vec<Mistake>,
+    /// What was wrong before.
+    before: Vec<Mistake>,
     has_draft: bool,
+    /// Where the crate lies in the repository.
+    place: String,
+}
+
+impl Proposal {
+    /// Whether it mends something, and brings nothing wrong to light but of files that something was wrong with.
+    fn mends(&self, lasting: &[Mistake]) -> bool {
+        let is_new = |mistake: &&Mistake| !self.before.contains(mistake);
+        let about = |one: &Mistake, other: &Mistake| {
+            one.file() == other.file() || one.link().is_some_and(|link| other.link() == Some(link))
+        };
+        lasting.is_empty()
+            || self.before.iter().any(|mistake| !self.mistakes.contains(mistake))
+                && lasting.iter().filter(is_new).all(|new| self.before.iter().any(|old| about(old, new)))
+    }
+
+    /// The command that commits what was written, where that differs from what is committed. The `mod` line of a draft
+    /// goes with the draft.
+    fn commit(&self, written: &[&str], dirty: &[String]) -> Option<String> {
+        let path =
+            |file: &&str| if self.place.is_empty() { (*file).to_owned() } else { format!("{}/{file}", self.place) };
+        let files = written.iter().filter(|file| !(self.has_draft && **file == CHAIN));
+        let files: Vec<String> =
+            files.map(path).filter(|path| dirty.contains(path)).map(|path| format!(":/{path}")).collect();
+        let add = Command::new("git").arg("add").args(&files).line();
+        let commit = ["commit", "-m", "Write the chain anew", "--"];
+        (!files.is_empty()).then(|| format!("{add} && {}", Command::new("git").args(commit).args(&files).line()))
+    }
 }
 
 impl Rechain {
@@ -70,13 +102,26 @@ impl Rechain {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let tree = fleet.work_tree()?;
         let under_way = tree.under_way()?;
-        let proposal = self.propose(&fleet, under_way, shell)?;
-        let is_written = self.write(&fleet, &proposal, shell)?;
-        judge::mistakes(&lasting(proposal.mistakes, under_way))?;
-        if self.dry_run && is_written {
-            return Ok(NO.into());
+        if under_way == Some(UnderWay::Merge) {
+            refuse_two_sides(&tree.merged(&fleet.crate_dir)?)?;
         }
-        explain(under_way, is_written, proposal.has_draft, shell);
+        let proposal = self.propose(&fleet, under_way, shell)?;
+        let lasting = lasting(&proposal.mistakes, under_way);
+        if under_way.is_none() && !proposal.mends(&lasting) {
+            shell.note("nothing was written: that would mend nothing");
+            return Err(judge::all_mistakes(&lasting));
+        }
+        let written = self.write(&fleet, &proposal, shell)?;
+        if self.dry_run {
+            judge::mistakes(&lasting)?;
+            return Ok(if written.is_empty() { 0.into() } else { NO.into() });
+        }
+        let commit = proposal.commit(&written, &tree.dirty()?);
+        if !lasting.is_empty() {
+            commit.into_iter().for_each(|commit| shell.note(format_args!("commit what was written first: {commit}")));
+            return Err(judge::all_mistakes(&lasting));
+        }
+        shell.print(next(under_way, &written, commit, proposal.has_draft));
         Ok(0.into())
     }
 
@@ -87,6 +132,7 @@ impl Rechain {
         let lock_text = lock_text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let (chain, lock) = both_sides(dir, &chain_text, lock_text.as_deref())?;
         let lock = self.with_imports(dir, &chain, lock, shell)?;
+        let before = resolve_as(dir, &chain, &lock)?.mistakes;
         let (chain, resolved) = complete(dir, chain, &lock)?;
         judge::mistakes(&without_order(&resolved.mistakes))?;
         let moved = moved_pins(&resolved);
@@ -103,6 +149,8 @@ impl Rechain {
             chain: (chain_text, new_chain),
             lock: (lock_text, if has_none { String::new() } else { new_lock.to_string() }),
             mistakes: found.mistakes,
+            before,
+            place: found.written.place,
             has_draft: found.links.last().is_some_and(Link::is_draft),
         })
     }
@@ -153,15 +201,15 @@ impl Rechain {
         })))
     }
 
-    /// Shows what changes, and writes it. Whether anything does.
-    fn write(&self, fleet: &Fleet, proposal: &Proposal, shell: &Shell) -> Result<bool, Failure> {
+    /// Shows what changes, and writes it. The files that do.
+    fn write(&self, fleet: &Fleet, proposal: &Proposal, shell: &Shell) -> Result<Vec<&'static str>, Failure> {
         let Proposal { chain: (chain, new_chain), lock: (lock, new_lock), .. } = proposal;
-        let both = [("src/chain.rs", Some(chain.as_str()), new_chain), ("chain.lock", lock.as_deref(), new_lock)];
-        let mut written = false;
+        let both = [(CHAIN, Some(chain.as_str()), new_chain), ("chain.lock", lock.as_deref(), new_lock)];
+        let mut written = Vec::new();
         for (file, old, new) in both {
             let Some(diff) = diff::unified(file, old, new) else { continue };
             shell.print_diff(&diff);
-            written = true;
+            written.push(file);
             if !self.dry_run {
                 let path = fleet.crate_dir.join(file);
                 files::write(&path, new, 0o644)?;
@@ -306,23 +354,42 @@ fn told(Moved { name, from, to }: &Moved, log: &Log) -> String {
 
 /// The mistakes that the next commit does not end by itself: in the middle of a merge or a rebase, migrations of the
 /// other side are not in the history of HEAD yet.
-fn lasting(mistakes: Vec<Mistake>, under_way: Option<UnderWay>) -> Vec<Mistake> {
+fn lasting(mistakes: &[Mistake], under_way: Option<UnderWay>) -> Vec<Mistake> {
     let is_passing = |mistake: &Mistake| {
         matches!(mistake, Mistake::SeveralDrafts { .. } | Mistake::PinDisagrees { found: None, .. })
     };
-    mistakes.into_iter().filter(|mistake| under_way.is_none() || !is_passing(mistake)).collect()
+    mistakes.iter().filter(|mistake| under_way.is_none() || !is_passing(mistake)).cloned().collect()
 }
 
-fn explain(under_way: Option<UnderWay>, is_written: bool, has_draft: bool, shell: &Shell) {
-    if under_way == Some(UnderWay::Merge) && has_draft {
-        shell.note(
-            "a merge is under way; if both sides added migrations, they diverge: git merge --abort, and rebase one side instead",
-        );
+/// What to do now.
+fn next(under_way: Option<UnderWay>, written: &[&str], commit: Option<String>, has_draft: bool) -> String {
+    match (under_way, commit) {
+        (Some(UnderWay::Rebase), _) => "next: git add --update && git rebase --continue".to_owned(),
+        (Some(UnderWay::Merge), _) => "next: git add --update && git commit".to_owned(),
+        (None, Some(commit)) => format!("next: {commit}"),
+        (None, None) if written.is_empty() => "nothing to do".to_owned(),
+        (None, None) if has_draft => "next: commit the draft, and src/chain.rs with it".to_owned(),
+        (None, None) => "nothing to commit: both files are as they were committed".to_owned(),
     }
-    shell.print(match (is_written, under_way) {
-        (false, None) => "nothing to do",
-        (_, Some(UnderWay::Rebase)) => "next: git add --update && git rebase --continue",
-        (_, Some(UnderWay::Merge)) => "next: git add --update && git commit",
-        (true, None) => "next: git add --all && git commit -m 'Write the chain anew'",
-    });
+}
+
+/// Refuses a merge whose sides both introduce migrations: no order that could be written would be one of commits.
+fn refuse_two_sides(merged: &Merged) -> Result<(), Failure> {
+    if merged.ours.is_empty() || merged.theirs.is_empty() {
+        return Ok(());
+    }
+    let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let what = format!(
+        "both sides of the merge introduce migrations, {} here and {} in {}: they diverge, and the chain has no order; \
+         nothing was written",
+        quoted(&merged.ours),
+        quoted(&merged.theirs),
+        merged.other.short()
+    );
+    let rebase = format!(
+        "then `git rebase {}`; where it stops at src/chain.rs or chain.lock: `cargo xtask rechain`, `git add --update`, \
+         `git rebase --continue`; and at its end `cargo xtask rechain`",
+        merged.other.short()
+    );
+    Err(Failure::refused(what).hint("git merge --abort").hint(rebase))
 }

@@ -103,7 +103,7 @@ fn two_branches_that_each_add_migrations_are_mended_as_the_compiler_says() {
     files::write(fleet.join(CHAIN), without_marks(&chain), 0o644).unwrap();
     let lock = files::read_text(fleet.join(LOCK)).unwrap();
     assert!(lock.contains("<<<<<<<"), "{lock}");
-    assert_eq!(scratch.xtask(&fleet, &["rechain"]).code, 0);
+    scratch.git(&fleet, &["checkout", "--quiet", "--ours", "--", LOCK]);
     commit(&scratch, &fleet, "Merge other");
 
     let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
@@ -131,9 +131,14 @@ fn a_divergence_is_told_and_nothing_is_written() {
     let scratch = Scratch::new();
     let fleet = two_branches(&scratch);
     scratch.git_may_stop(&fleet, &["merge", "--quiet", "other"]);
-    let merging = scratch.xtask(&fleet, &["rechain"]);
-    let text = merging.error_text();
-    assert!(text.contains("if both sides added migrations, they diverge: git merge --abort"), "{text}");
+    let before = scratch.git(&fleet, &["diff"]);
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain"])), @r"
+    error: both sides of the merge introduce migrations, `install_cache`, `tune_cache` here and `install_queue`, `tune_queue` in 0000000: they diverge, and the chain has no order; nothing was written
+    hint: git merge --abort
+    hint: then `git rebase 0000000`; where it stops at src/chain.rs or chain.lock: `cargo xtask rechain`, `git add --update`, `git rebase --continue`; and at its end `cargo xtask rechain`
+    exit code 1
+    ");
+    assert_eq!(scratch.git(&fleet, &["diff"]), before);
     commit(&scratch, &fleet, "Merge other");
     let before = scratch.git(&fleet, &["status", "--porcelain"]);
     let output = scratch.xtask(&fleet, &["rechain"]);
@@ -343,7 +348,7 @@ fn a_squashed_history_keeps_its_sha1s() {
      sha1 = "0000000000000000000000000000000000000000"
      digest = "a68cf2e9dee6a7d8a522f76bafb55e1fbd5b3c0231e4a4769cdedf865d55fd5e"
     +imported = true
-    next: git add --all && git commit -m 'Write the chain anew'
+    next: git add :/migrations/chain.lock && git commit -m 'Write the chain anew' -- :/migrations/chain.lock
     wrote SCRATCH/fleet/migrations/chain.lock
     exit code 0
     "#);
@@ -357,6 +362,57 @@ fn a_squashed_history_keeps_its_sha1s() {
     assert_eq!(compiled.code, 0, "{}", compiled.error_text());
     add(&scratch, &fleet, "install_queue");
     assert_sound(&scratch, &fleet);
+}
+
+#[test]
+fn what_was_written_is_committed_without_the_draft() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    add(&scratch, &fleet, "install_cache");
+    let committed = files::read_text(fleet.join(LOCK)).unwrap();
+    assert_eq!(scratch.xtask(&fleet, &["new", "tune_cache", "--role", "server"]).code, 0);
+    let next = |expect: &str| {
+        let output = scratch.xtask(&fleet, &["rechain"]);
+        assert_eq!((output.code, output.text().lines().last()), (0, Some(expect)), "{}", output.error_text());
+    };
+    next("nothing to do");
+    let lock = files::read_text(fleet.join(LOCK)).unwrap();
+    assert_ne!(lock, committed, "new pins what is before the draft");
+    files::write(fleet.join(LOCK), lock.replace("digest = \"e", "digest = \"f"), 0o644).unwrap();
+    let commit = "git add :/migrations/chain.lock && git commit -m 'Write the chain anew' -- :/migrations/chain.lock";
+    next(&format!("next: {commit}"));
+    scratch.git(&fleet, &["add", "--all"]);
+    scratch.git(&fleet, &["commit", "--quiet", "-m", "Write the chain anew", "--", LOCK]);
+    let chain = files::read_text(fleet.join(CHAIN)).unwrap();
+    files::write(fleet.join(CHAIN), chain.replace("mod base_packages;\n", ""), 0o644).unwrap();
+    next("next: commit the draft, and src/chain.rs with it");
+    files::remove(fleet.join("migrations/src/chain/tune_cache.rs")).unwrap();
+    scratch.git(&fleet, &["reset", "--quiet", "--hard"]);
+    let chain = files::read_text(fleet.join(CHAIN)).unwrap();
+    files::write(fleet.join(CHAIN), chain.replace("mod base_packages;\n", ""), 0o644).unwrap();
+    next("nothing to commit: both files are as they were committed");
+}
+
+#[test]
+fn what_mends_nothing_is_not_written() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    add(&scratch, &fleet, "install_cache");
+    files::remove(fleet.join("migrations/src/chain/base_packages.rs")).unwrap();
+    let output = scratch.xtask(&fleet, &["rechain"]);
+    assert_eq!(output.code, 1);
+    assert!(output.error_text().contains("nothing was written"), "{}", output.error_text());
+    let chain = files::read_text(fleet.join(CHAIN)).unwrap();
+    files::write(fleet.join(CHAIN), chain.replace("mod install_cache;\n", ""), 0o644).unwrap();
+    scratch.git(&fleet, &["add", CHAIN]);
+    scratch.git(&fleet, &["commit", "--quiet", "-m", "Lose a line", "--", CHAIN]);
+    let output = scratch.xtask(&fleet, &["rechain"]);
+    assert_eq!(output.code, 1);
+    assert!(
+        output.error_text().contains("commit what was written first: git add :/migrations/src/chain.rs"),
+        "{}",
+        output.error_text()
+    );
 }
 
 #[test]
