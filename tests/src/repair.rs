@@ -1,7 +1,7 @@
 //! Doing what the help of a mistake says, word for word.
 //!
 //! Commands stand in backquotes. Where a rebase stops, the commands up to its `--continue` or `--skip` are run again until
-//! it ends. Where a help knows several ways, the first one is gone.
+//! it ends. Where a help knows several ways, the first one is gone, or another by the command that it is known by.
 
 use std::path::{Path, PathBuf};
 
@@ -17,15 +17,36 @@ pub fn commands(help: &str) -> Vec<String> {
     quoted.filter(is_command).map(str::to_owned).collect()
 }
 
+/// The ways that a help knows, the first one first.
+fn ways(help: &str) -> Vec<&str> {
+    let ends = ["; if ", "; or, ", "; else ", "; to keep "];
+    let mut starts: Vec<usize> = ends.iter().flat_map(|end| help.match_indices(end)).map(|(start, _)| start).collect();
+    starts.extend([0, help.len()]);
+    starts.sort_unstable();
+    starts.windows(2).map(|pair| &help[pair[0]..pair[1]]).collect()
+}
+
 /// Runs the commands of the first way that a help knows.
 ///
 /// # Panics
 /// When a rebase does not end.
 pub fn follow(repository: &Repository, help: &str) {
-    let ends = ["; if ", "; or, ", "; else ", "; to keep "];
-    let end = ends.iter().filter_map(|end| help.find(end)).min().unwrap_or(help.len());
-    let commands = commands(&help[..end]);
-    let mut rest = commands.as_slice();
+    go(repository, &commands(ways(help)[0]));
+}
+
+/// Runs the commands of that way after the first which has a command that begins so. What asks is answered with yes.
+///
+/// # Panics
+/// When the help knows no such way.
+pub fn follow_way(repository: &Repository, help: &str, command: &str) {
+    let found = ways(help).into_iter().skip(1).map(commands).find(|way| way.iter().any(|one| one.starts_with(command)));
+    let way = found.unwrap_or_else(|| panic!("no way with `{command}`: {help}"));
+    let sure = |line: &String| if line.ends_with("--imported") { format!("{line} --yes") } else { line.clone() };
+    go(repository, &way.iter().map(sure).collect::<Vec<_>>());
+}
+
+fn go(repository: &Repository, commands: &[String]) {
+    let mut rest = commands;
     while let Some((command, after)) = rest.split_first() {
         run(repository, command);
         let end = after.iter().position(|command| command.ends_with(" --continue") || command.ends_with(" --skip"));

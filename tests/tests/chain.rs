@@ -608,21 +608,56 @@ fn a_forged_digest_is_found_by_a_strict_check_alone() {
 
 #[test]
 fn assets_that_were_checked_out_with_other_line_ends_are_told_from_edits() {
-    let repository = Repository::drawn("c1");
-    let text = migration("a", "web", 0).replace("(host, 0)", "(host, template!(\"a.conf\"))");
-    repository.write("src/chain/a.rs", &text);
-    repository.write("assets/a.conf", "one\ntwo\n");
-    repository.write_mods(&["a"]);
-    repository.commit("a");
-    repository.git(&["config", "core.autocrlf", "true"]);
-    repository.git(&["rm", "--quiet", "--cached", "-r", "."]);
-    repository.git(&["reset", "--quiet", "--hard"]);
-    assert_eq!(files::read_text(repository.top().join("assets/a.conf")).unwrap(), "one\r\ntwo\r\n");
-    repository.write(".gitattributes", "* text=auto eol=lf\n");
-    mended(&repository, "has lines that end in CR LF", "a");
-    pin(&repository);
-    repository.write("assets/a.conf", "one\r\ntwo\r\n");
-    assert!(verdict(&repository).contains("has lines that end in CR LF"), "by the pin alone");
+    for place in ["", "fleets/my fleet"] {
+        let repository = Repository::build(&Drawing::parse("c1"), place);
+        let text = migration("a", "web", 0).replace("(host, 0)", "(host, template!(\"a.conf\"))");
+        repository.write("src/chain/a.rs", &text);
+        repository.write("assets/a.conf", "one\ntwo\n");
+        repository.write_mods(&["a"]);
+        repository.commit("a");
+        repository.git(&["config", "core.autocrlf", "true"]);
+        repository.git(&["rm", "--quiet", "--cached", "-r", "."]);
+        repository.git(&["reset", "--quiet", "--hard"]);
+        let asset = repository.crate_dir().join("assets/a.conf");
+        assert_eq!(files::read_text(asset).unwrap(), "one\r\ntwo\r\n");
+        files::write(repository.top().join(".gitattributes"), "* text=auto eol=lf\n", 0o644).unwrap();
+        mended(&repository, "has lines that end in CR LF", "a");
+        pin(&repository);
+        repository.write("assets/a.conf", "one\r\ntwo\r\n");
+        assert!(verdict(&repository).contains("has lines that end in CR LF"), "by the pin alone");
+    }
+}
+
+/// Clean after the command of a way that is not the first.
+fn mended_otherwise(repository: &Repository, way: &str) {
+    let help = resolve(repository.crate_dir()).unwrap().mistakes[0].help();
+    repair::follow_way(repository, &help, way);
+    assert_eq!(resolve_strictly(repository.crate_dir()).unwrap().mistakes, [], "{help}");
+}
+
+#[test]
+fn second_ways_mend_too() {
+    mended_otherwise(&committed("c1 - *a - *b - c2[~a]", &["a", "b"]), "cargo xtask amend");
+    let repository = pinned("c1 - *a - *b", &["a", "b"]);
+    repository.git(&["commit", "--quiet", "--amend", "--message", "b, again"]);
+    let sha1 = repository.sha1("b");
+    mended_otherwise(&repository, "cargo xtask rechain --imported");
+    let links = resolve(repository.crate_dir()).unwrap().links;
+    assert_eq!(links.last().unwrap().sha1, sha1, "hosts know it by that");
+}
+
+#[test]
+fn a_baseline_is_amended_as_the_help_says() {
+    let repository = committed("c1 - *a", &["a"]);
+    let role = |attribute: &str, n| migration("b", "web", n).replace("#[migration(role = \"web\"", attribute);
+    let sha1 = repository.sha1("a");
+    let attribute = format!("#[baseline(role = \"web\", replaces = \"{sha1}..{sha1}\"");
+    repository.write("src/chain/b.rs", &role(&attribute, 0));
+    repository.write_mods(&["a", "b"]);
+    repository.commit("b");
+    assert_eq!(resolve(repository.crate_dir()).unwrap().mistakes, []);
+    repository.write("src/chain/b.rs", &role(&attribute, 7));
+    mended_otherwise(&repository, "cargo xtask amend");
 }
 
 #[test]

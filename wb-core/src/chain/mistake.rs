@@ -552,8 +552,7 @@ fn edited(link: &Named, edit: Edit, changed: &[Option<String>], seen: Option<Sha
         ),
         Edit::LineEnds => format!(
             "write `* text=auto eol=lf` into .gitattributes at the top of the repository, \
-             and check the files out again: `rm {}`, {checkout}",
-            parts(changed, name).replace(", ", " ")
+             and check the files out again: `git rm --cached --quiet {files}`, {checkout}"
         ),
     }
 }
@@ -739,6 +738,17 @@ mod tests {
     fn every_mistake_says_what_is_wrong_and_what_to_do() {
         let texts: Vec<String> = one_of_each_kind().iter().map(Mistake::text).collect();
         insta::assert_snapshot!(texts.join("\n\n"));
+    }
+
+    #[test]
+    fn a_place_is_one_word_of_a_shell() {
+        let check = |place: &str, expect: &str| assert_eq!(in_repository(place, "chain.lock"), expect);
+        check("", ":/chain.lock");
+        check("fleets/one", ":/fleets/one/chain.lock");
+        check("my fleet", "':/my fleet/chain.lock'");
+        check("it's", r"':/it'\''s/chain.lock'");
+        let help = edited(Edit::Plain, &[None], "my fleet").help();
+        assert!(help.contains("-- ':/my fleet/src/chain/install_nginx.rs'`"), "{help}");
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use wb_core::chain::{Link, Mistake, nearest};
 use wb_core::registry::{Resolved, resolve_strictly};
-use wb_core::system::files;
+use wb_core::system::{files, quoted};
 
 use super::judge;
 use crate::amendment::{self, AmendError};
@@ -62,7 +62,7 @@ impl Amend {
 
     fn not_edited(&self, fleet: &Fleet, link: &Link) -> Failure {
         let what = format!("{link} says what it landed with: there is nothing to amend");
-        Failure::usage(what).hint(format_args!("vi {}", self.path(fleet).display()))
+        Failure::usage(what).hint(format_args!("vi {}", quoted(&self.path(fleet).to_string_lossy())))
     }
 
     fn path(&self, fleet: &Fleet) -> PathBuf {

@@ -1,5 +1,5 @@
 use clap::Args;
-use wb_core::system::{Command, files};
+use wb_core::system::{Command, files, quoted};
 
 use super::judge;
 use super::new::warn_of_branch;
@@ -64,7 +64,7 @@ impl Apply {
     fn judged(&self, error: ReusableError, of: Option<&Reusable>) -> Failure {
         match error {
             ReusableError::Unknown { ref name, ref known } => {
-                let meant = reusable::meant(name, known).map(|meant| self.line().replacen(name.as_str(), meant, 1));
+                let meant = reusable::meant(name, known).map(|meant| self.line().replacen(&quoted(name), meant, 1));
                 Failure::usage(&error).hint(meant.unwrap_or_else(|| "cargo xtask apply --help".to_owned()))
             }
             ReusableError::Values { misfits, .. } => {
@@ -77,9 +77,8 @@ impl Apply {
 
     /// The command line without its values, for hints that differ in one word.
     fn line(&self) -> String {
-        let option = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!(" --{name} {value}"));
-        let options: String = [option("role", &self.role), option("name", &self.name)].into_iter().flatten().collect();
-        format!("cargo xtask apply {}{options}", self.reusable.as_deref().unwrap_or_default())
+        let options = judge::option("role", self.role.as_ref()) + &judge::option("name", self.name.as_ref());
+        format!("cargo xtask apply {}{options}", quoted(self.reusable.as_deref().unwrap_or_default()))
     }
 }
 

@@ -1,5 +1,6 @@
 use clap::Args;
 use wb_core::chain::{Replaces, nearest};
+use wb_core::system::quoted;
 
 use super::judge;
 use crate::baseline::{self, BaselineError};
@@ -47,7 +48,7 @@ impl Baseline {
 }
 
 fn judged(error: BaselineError, said: &Baseline, fleet: &Fleet) -> Failure {
-    let command = |role: &str| format!("cargo xtask baseline {} --role {role}", said.name);
+    let command = |role: &str| format!("cargo xtask baseline {} --role {}", quoted(&said.name), quoted(role));
     match error {
         BaselineError::Chain(ChainFileError::Mistakes(mistakes)) => judge::all_mistakes(&mistakes),
         BaselineError::Chain(ChainFileError::Draft { ref draft }) => {
@@ -61,7 +62,7 @@ fn judged(error: BaselineError, said: &Baseline, fleet: &Fleet) -> Failure {
         BaselineError::Chain(ChainFileError::Taken { .. }) => Failure::usage(error).hint("cargo xtask chain"),
         BaselineError::Chain(ChainFileError::Name { .. }) => Failure::usage(error),
         BaselineError::Nothing { ref role } => {
-            let hint = format!("cargo xtask new {} --role {role}", said.name);
+            let hint = format!("cargo xtask new {} --role {}", quoted(&said.name), quoted(role));
             Failure::usage(error).hint(hint)
         }
         BaselineError::Range { .. } => Failure::usage(error).hint(command(&said.role)),

@@ -2,7 +2,7 @@ use clap::Args;
 use serde::Serialize;
 use wb_core::chain::{Link, Mistake, Reach, Sha1};
 use wb_core::registry::{Resolved, resolve_strictly};
-use wb_core::system::files;
+use wb_core::system::{files, quoted};
 
 use super::judge;
 use crate::deploy::plan::{Refusal, unknown_roles};
@@ -125,7 +125,7 @@ fn check_herd(fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
     let path = fleet.herd_path();
     let failure = |refusal: Refusal| match &refusal {
         Refusal::UnknownRole { line, .. } => {
-            Failure::refused(&refusal).hint(format_args!("vi +{line} {}", path.display()))
+            Failure::refused(&refusal).hint(format_args!("vi +{line} {}", quoted(&path.to_string_lossy())))
         }
         _ => Failure::refused(&refusal).hint(refusal.hint()),
     };

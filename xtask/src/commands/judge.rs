@@ -2,6 +2,7 @@
 
 use wb_core::chain::{Mistake, nearest};
 use wb_core::registry::{LogError, ObjectError, RegistryError};
+use wb_core::system::quoted;
 
 use crate::chain_file::ChainFileError;
 use crate::deploy::plan::Refusal;
@@ -19,7 +20,7 @@ pub(super) fn fleet(error: FleetError) -> Failure {
             Failure::from(error).hint("cargo xtask init DIR")
         }
         FleetError::Herd { path, source } => {
-            let hint = format!("vi +{} {}", source.line, path.display());
+            let hint = format!("vi +{} {}", source.line, quoted(&path.to_string_lossy()));
             Failure::refused(format_args!("{}, {source}", path.display())).hint(hint)
         }
         error => error.into(),
@@ -28,7 +29,7 @@ pub(super) fn fleet(error: FleetError) -> Failure {
 
 /// Where there is no role of a name, and none that is nearly it.
 pub(super) fn edit_roles(fleet: &Fleet) -> String {
-    format!("vi {}", fleet.crate_dir.join("src/roles.rs").display())
+    format!("vi {}", quoted(&fleet.crate_dir.join("src/roles.rs").to_string_lossy()))
 }
 
 /// A draft that can't be written. `again` is the command line as it was.
@@ -37,17 +38,26 @@ pub(super) fn draft(error: DraftError, fleet: &Fleet, again: &str) -> Failure {
         DraftError::Chain(error) => chain_file(error, fleet, again),
         DraftError::Used { ref name, ref byline, ref free } => {
             let option = if again.contains("--name ") { "--name" } else { "new" };
-            let other = again.replacen(&format!("{option} {name}"), &format!("{option} {free}"), 1);
+            let other = replaced(again, option, name, free);
             Failure::usage(&error).hint(format_args!("git show {}", byline.sha1.short())).hint(other)
         }
         DraftError::NoSuch { ref name, ref meant } => {
-            let meant =
-                meant.as_ref().map(|meant| again.replace(&format!("--like {name}"), &format!("--like {meant}")));
+            let meant = meant.as_ref().map(|meant| replaced(again, "--like", name, meant));
             Failure::usage(&error).hint(meant.unwrap_or_else(|| "cargo xtask chain".to_owned()))
         }
         DraftError::Likeness(error) => Failure::refused(error),
         error => error.into(),
     }
+}
+
+/// ` --role web`, as a shell takes it.
+pub(super) fn option(name: &str, value: Option<&String>) -> String {
+    value.map(|value| format!(" --{name} {}", quoted(value))).unwrap_or_default()
+}
+
+/// A command line with another word after `option`.
+fn replaced(line: &str, option: &str, word: &str, other: &str) -> String {
+    line.replacen(&format!("{option} {}", quoted(word)), &format!("{option} {}", quoted(other)), 1)
 }
 
 fn chain_file(error: ChainFileError, fleet: &Fleet, again: &str) -> Failure {
@@ -60,7 +70,7 @@ fn chain_file(error: ChainFileError, fleet: &Fleet, again: &str) -> Failure {
         ChainFileError::Taken { .. } => Failure::usage(error).hint("cargo xtask chain"),
         ChainFileError::UnknownRole { ref role, ref known } => {
             let meant = nearest(role, known.iter().map(String::as_str));
-            let instead = meant.map(|meant| again.replace(&format!("--role {role}"), &format!("--role {meant}")));
+            let instead = meant.map(|meant| replaced(again, "--role", role, meant));
             Failure::usage(&error).hint(instead.unwrap_or_else(|| edit_roles(fleet)))
         }
         ChainFileError::Name { .. } => Failure::usage(error),
@@ -94,7 +104,7 @@ pub(super) fn refusals(refusals: &[Refusal]) -> Failure {
 /// No key to sign with.
 pub(super) fn key(error: KeyError) -> Failure {
     let hint = match &error {
-        KeyError::Missing { path } => format!("ssh-keygen -t ed25519 -f {}", path.display()),
+        KeyError::Missing { path } => format!("ssh-keygen -t ed25519 -f {}", quoted(&path.to_string_lossy())),
         KeyError::None { .. } => "ssh-keygen -t ed25519 -f ~/.ssh/id_ed25519".to_owned(),
     };
     Failure::from(error).hint(hint)
@@ -136,4 +146,18 @@ fn unsigned(error: &LogError) -> Option<&'static str> {
     let about_signature =
         matches!(error, LogError::Object(ObjectError::Unsigned { .. } | ObjectError::Signature { .. }));
     about_signature.then_some("git log -p -- '*allowed_signers'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_differs_in_one_word_and_can_be_pasted() {
+        let line = format!("cargo xtask new a{}", option("role", Some(&"my web".to_owned())));
+        assert_eq!(line, "cargo xtask new a --role 'my web'");
+        assert_eq!(replaced(&line, "--role", "my web", "web"), "cargo xtask new a --role web");
+        assert_eq!(replaced(&line, "new", "a", "a_2"), "cargo xtask new a_2 --role 'my web'");
+        assert_eq!(option("role", None), "");
+    }
 }

@@ -1,6 +1,7 @@
 use clap::Args;
 use wb_core::chain::Link;
 use wb_core::registry::Resolved;
+use wb_core::system::quoted;
 
 use super::judge;
 use crate::chain_file::check_name;
@@ -34,9 +35,8 @@ impl New {
 
     /// The command line, for hints that differ in one word.
     fn line(&self) -> String {
-        let option = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!(" --{name} {value}"));
-        let options = [option("role", &self.role), option("like", &self.like)];
-        format!("cargo xtask new {}{}", self.name, options.into_iter().flatten().collect::<String>())
+        let options = judge::option("role", self.role.as_ref()) + &judge::option("like", self.like.as_ref());
+        format!("cargo xtask new {}{options}", quoted(&self.name))
     }
 
     fn write(&self, fleet: &Fleet, shell: &Shell) -> Result<(), DraftError> {

@@ -140,7 +140,7 @@ impl Rechain {
         let is_merging = under_way == Some(UnderWay::Merge);
         self.refuse_known(fleet, &still_here(&moved, is_merging), shell)?;
         let (chain, resolved) = complete(dir, chain, &without_lost(&lock, &moved))?;
-        let new_chain = ordered(&chain, &resolved)?;
+        let new_chain = ordered(&chain, &resolved);
         let settled = relocked(&resolved, if self.newest { Upto::Newest } else { Upto::LastPin });
         let found = resolve_as(dir, &new_chain, &settled)?;
         let new_lock = if is_merging { with_lost(settled, &lock, &moved) } else { settled };
@@ -265,12 +265,10 @@ fn unreadable(crate_dir: &Path, error: ConflictError) -> Failure {
     }
 }
 
-/// The `mod` lines in the order of the links.
-fn ordered(chain: &str, resolved: &Resolved) -> Result<String, Failure> {
+/// The `mod` lines in the order of the links. A text that does not parse has no links, and was told of before.
+fn ordered(chain: &str, resolved: &Resolved) -> String {
     let order: Vec<String> = resolved.links.iter().map(|link| link.name.clone()).collect();
-    in_order(chain, &order).map_err(|error| {
-        Failure::refused("src/chain.rs can't be read").because(&error).hint("git checkout HEAD -- :/src/chain.rs")
-    })
+    in_order(chain, &order).unwrap_or_else(|_| chain.to_owned())
 }
 
 /// The pins that are to move now. In the middle of a merge the commits of the other side are not lost, but to come.
