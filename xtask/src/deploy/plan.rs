@@ -246,9 +246,10 @@ fn diverged(deployed: &Chain, now: &Chain) -> Option<Refusal> {
     Some(Refusal::Diverged { deployed: Box::new(link.clone()), now })
 }
 
-/// Deployed links that say something else now. A host that has run one would never run it again.
-fn altered(deployed: &Chain, now: &Chain, amended: &BTreeSet<Sha1>) -> Vec<Refusal> {
-    let pairs = deployed.links().iter().filter_map(|was| Some((was, now.get(was.sha1)?)));
+/// Deployed links that say something else now. A host that has run one would never run it again. Whose code is gone may
+/// not even be amended: no runner has what it would say.
+fn altered(deployed: &Chain, chain: &Chain, amended: &BTreeSet<Sha1>) -> Vec<Refusal> {
+    let pairs = deployed.links().iter().filter_map(|was| Some((was, chain.get(was.sha1)?)));
     let wait = |link: &Link| {
         link.wait.as_ref().map_or("no wait".to_owned(), |Wait::All { role }| format!("a wait for all of `{role}`"))
     };
@@ -256,7 +257,8 @@ fn altered(deployed: &Chain, now: &Chain, amended: &BTreeSet<Sha1>) -> Vec<Refus
         let (was_said, now_said) = match (was, now) {
             _ if was.role != now.role => (format!("the role `{}`", was.role), format!("the role `{}`", now.role)),
             _ if was.wait != now.wait => (wait(was), wait(now)),
-            _ if was.digest != now.digest && !amended.contains(&now.sha1) => {
+            _ if was.replaces != now.replaces => (replacing(deployed, was), replacing(chain, now)),
+            _ if was.digest != now.digest && (now.gone || !amended.contains(&now.sha1)) => {
                 ("other code or files".to_owned(), format!("the digest {}", now.digest.short()))
             }
             _ => return None,
@@ -264,6 +266,14 @@ fn altered(deployed: &Chain, now: &Chain, amended: &BTreeSet<Sha1>) -> Vec<Refus
         Some(Refusal::Altered { link: Box::new(was.clone()), was: was_said, now: now_said })
     });
     altered.collect()
+}
+
+/// What a link replaces, in words.
+fn replacing(chain: &Chain, link: &Link) -> String {
+    let named = |sha1: Sha1| chain.get(sha1).map_or_else(|| sha1.short(), ToString::to_string);
+    link.replaces.map_or("nothing to replace".to_owned(), |range| {
+        format!("{} to {} to replace", named(range.from), named(range.to))
+    })
 }
 
 /// Links that no host can run any more, though one may have begun what comes before them.
@@ -474,6 +484,36 @@ mod tests {
         let mut links = chain(&["a", "b"]).links().to_vec();
         links[1].digest = Digest::of(b"other");
         check(&Chain::new(links).unwrap(), HERD, &[], &[]);
+    }
+
+    #[test]
+    fn no_amendment_makes_a_baseline_or_unmakes_one() {
+        let (a, b) = (Sha1::from_bytes([b'a'; 20]), Sha1::from_bytes([b'b'; 20]));
+        let replacing = |range: Option<Range>| {
+            let mut links = chain(&["a", "b"]).links().to_vec();
+            (links[1].replaces, links[1].digest) = (range, Digest::of(b"other"));
+            Chain::new(links).unwrap()
+        };
+        let start = "the migration `b` (6262626) was deployed with";
+        let made = format!("{start} nothing to replace, and now has `a` (6161616) to `a` (6161616) to replace");
+        check(&replacing(Some(Range { from: a, to: a })), HERD, &[], &[&made]);
+        let mut before = first();
+        before.chain = replacing(Some(Range { from: a, to: a }));
+        let refusal = planned(Some(&before), &replacing(None), HERD, &[]).unwrap_err()[0].to_string();
+        let unmade = format!("{start} `a` (6161616) to `a` (6161616) to replace, and now has nothing to replace");
+        assert_eq!(refusal, unmade);
+        assert_eq!(planned(Some(&before), &replacing(Some(Range { from: a, to: b })), HERD, &[]).unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn code_that_is_gone_is_not_amended() {
+        let mut before = first();
+        before.chain = replaced("abz");
+        let mut links = replaced("aBz").links().to_vec();
+        assert!(planned(Some(&before), &Chain::new(links.clone()).unwrap(), HERD, &[]).is_ok());
+        links[1].digest = Digest::of(b"other");
+        let refusal = planned(Some(&before), &Chain::new(links).unwrap(), HERD, &[]).unwrap_err()[0].to_string();
+        assert!(refusal.starts_with("the migration `b` (6262626) was deployed with other code or files"), "{refusal}");
     }
 
     #[test]
