@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::git::{Access, Git};
+use super::reader;
 use crate::chain::Sha1;
 use crate::system::{Command, CommandError};
 
@@ -123,7 +123,7 @@ fn has_commits(dir: &Path) -> Result<bool, CommandError> {
 }
 
 fn git(dir: &Path) -> Command {
-    Git::new(Access::Operator { ssh_command: None }).local(dir).args(["-c", "core.quotePath=false", "--no-pager"])
+    reader::git(dir).args(["-c", "core.quotePath=false", "--no-pager"])
 }
 
 #[cfg(test)]
@@ -179,6 +179,8 @@ mod tests {
         commit("d.rs");
         run(&["checkout", "--quiet", "main"]);
         let here = introductions(dir.path()).unwrap();
+        run(&["replace", "HEAD", "other"]);
+        assert_eq!(introductions(dir.path()).unwrap(), here, "what one clone replaces counts nowhere");
         assert_eq!(here.iter().map(|i| i.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
         let elsewhere = introductions_elsewhere(dir.path()).unwrap();
         assert_eq!((elsewhere[0].name.as_str(), elsewhere[0].found_by.as_str()), ("d", "other"));
