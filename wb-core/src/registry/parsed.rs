@@ -12,8 +12,10 @@ use super::repository::Repository;
 use crate::chain::{Content, DIGEST_VERSION, Declared, Digest, Outside, Sha1, Source};
 use crate::system::files;
 
-const READERS: [&str; 5] = [
+const READERS: [&str; 7] = [
+    include_str!("../chain.rs"),
     include_str!("../chain/baseline.rs"),
+    include_str!("../chain/content.rs"),
     include_str!("../chain/source.rs"),
     include_str!("../chain/digest.rs"),
     include_str!("../chain/facts.rs"),
