@@ -108,6 +108,19 @@ fn a_crate_deep_in_a_repository_with_odd_names() {
 }
 
 #[test]
+fn a_path_with_a_line_break_is_refused() {
+    let repository = drawn();
+    moved(&repository, "", "our\nfleet");
+    let (text, _) = refused(&repository.top().join("our\nfleet"));
+    assert!(text.contains("there is a line break in its path"), "{text}");
+    let (drawn, dir) = (drawn(), tempfile::tempdir().expect("a directory"));
+    let top = dir.path().join("two\nlines");
+    files::rename(drawn.top(), &top).expect("a move");
+    let (text, _) = refused(&top);
+    assert!(text.contains("there is a line break in its path"), "{text}");
+}
+
+#[test]
 fn another_chain_in_the_repository_is_another_chain() {
     let repository = drawn();
     let other = repository.top().join("other/src/chain");

@@ -36,6 +36,8 @@ impl Repository {
         };
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         match said.lines().collect::<Vec<_>>().as_slice() {
+            // A line for each question: a path with a line break in it would pass for the answer to the next.
+            [_, _, _, _, _, _, _, ..] => Err(broken_lines()),
             ["sha1", common_dir, git_dir, top, prefix, head @ ..] => Ok(Some(Self {
                 top: PathBuf::from(top),
                 place: prefix.trim_end_matches('/').to_owned(),
@@ -108,6 +110,13 @@ fn refused(output: &Output) -> Reach {
         None => FSCK.to_owned(),
     };
     Reach::Unreadable { what, help }
+}
+
+fn broken_lines() -> Reach {
+    Reach::Unreadable {
+        what: "there is a line break in its path, or in that of the crate".to_owned(),
+        help: "rename that directory: `pwd` shows it".to_owned(),
+    }
 }
 
 fn other_ids(format: &str) -> Reach {
