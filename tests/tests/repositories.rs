@@ -409,6 +409,23 @@ fn a_file_that_was_none_before_becomes_a_link_with_its_migration() {
 }
 
 #[test]
+fn an_asset_under_a_filter_is_compared_as_it_is_checked_out() {
+    let repository = drawn();
+    repository.git(&["config", "filter.loud.smudge", "tr a-z A-Z"]);
+    repository.git(&["config", "filter.loud.clean", "tr A-Z a-z"]);
+    files::write(repository.top().join(".gitattributes"), "assets/* filter=loud\n", 0o644).expect("a file");
+    repository.write("assets/a.conf", "ONE");
+    let with_asset = migration("d", "web", 0).replace("(host, 0)", "(host, asset!(\"a.conf\"))");
+    repository.write("src/chain/d.rs", &with_asset);
+    repository.write_mods(&["a", "b", "d"]);
+    committed(&repository, "d");
+    assert_eq!(resolve(repository.top()).expect("a crate").mistakes, []);
+    repository.write("assets/a.conf", "TWO");
+    let mistakes = resolve(repository.top()).expect("a crate").mistakes;
+    assert!(matches!(mistakes.as_slice(), [Mistake::Edited { .. }]), "{mistakes:?}");
+}
+
+#[test]
 fn a_broken_memory_is_forgotten() {
     let repository = drawn();
     check(&repository, "a b");

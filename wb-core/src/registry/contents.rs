@@ -28,6 +28,26 @@ impl<'a> Objects<'a> {
         Ok(read(&self.ask("--batch", &ids)?))
     }
 
+    /// Those of these paths that have a filter between what git stores and what lies in the work tree, as of git-lfs.
+    pub(super) fn with_filter(&self, paths: BTreeSet<String>) -> Result<BTreeSet<String>, CommandError> {
+        if paths.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let stdin: String = paths.iter().map(|path| format!("{path}\0")).collect();
+        let command = self.0.git().args(["check-attr", "-z", "--stdin", "filter"]).stdin(stdin);
+        let output = command.run()?.success(&command)?.stdout;
+        let output = String::from_utf8_lossy(&output);
+        let fields: Vec<&str> = output.split('\0').collect();
+        let has_one = |said: &&[&str]| !matches!(said[2], "unspecified" | "unset");
+        Ok(fields.chunks_exact(3).filter(has_one).map(|said| said[0].to_owned()).collect())
+    }
+
+    /// What a checkout would write at `path` for this content. Nothing where its filter fails.
+    pub(super) fn checked_out(&self, id: &str, path: &str) -> Result<Option<Vec<u8>>, CommandError> {
+        let output = self.0.git().args(["cat-file", "--filters", &format!("--path={path}"), id]).run()?;
+        Ok((output.code == 0).then_some(output.stdout))
+    }
+
     fn ask(&self, how: &str, names: &[String]) -> Result<Vec<u8>, CommandError> {
         if names.is_empty() {
             return Ok(Vec::new());

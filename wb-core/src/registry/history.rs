@@ -312,12 +312,44 @@ impl Looking<'_> {
         let ids = objects.ids(named.collect())?;
         let blobs = objects.blobs(ids.values().cloned())?;
         let digests: HashMap<&String, Digest> = blobs.iter().map(|(id, bytes)| (id, Digest::of(bytes))).collect();
-        let then = |landing: &Landing<'_>, asset: &str| digests.get(ids.get(&name(landing, asset))?).copied();
+        let stored = |landing: &Landing<'_>, asset: &str| digests.get(ids.get(&name(landing, asset))?).copied();
+        let differs = |landing: &Landing<'_>, asset: &str| {
+            let now = self.sources.written.files.get(&landing.file.name);
+            now.is_some_and(|now| now.content.assets.get(asset).copied().flatten() != stored(landing, asset))
+        };
+        let pairs =
+            contents.iter().flat_map(|(landing, content)| content.assets.keys().map(move |asset| (landing, asset)));
+        let differing = pairs.filter(|(landing, asset)| differs(landing, asset));
+        let differing =
+            differing.filter_map(|(landing, asset)| Some((ids.get(&name(landing, asset))?.as_str(), asset.as_str())));
+        let filtered = self.filtered(objects, &differing.collect())?;
+        let then = |landing: &Landing<'_>, asset: &str| {
+            let id = ids.get(&name(landing, asset))?.clone();
+            filtered.get(&(id, asset.to_owned())).copied().or_else(|| stored(landing, asset))
+        };
         let content = |(landing, content): (Landing<'_>, Content)| {
             let assets = content.assets.keys().map(|asset| (asset.clone(), then(&landing, asset))).collect();
             (landing.file.name.clone(), Content { assets, ..content })
         };
         Ok(contents.into_iter().map(content).collect())
+    }
+}
+
+impl Looking<'_> {
+    /// Those of these blobs that are assets with a filter, as a checkout would write them.
+    fn filtered(
+        &self,
+        objects: &Objects<'_>,
+        assets: &BTreeSet<(&str, &str)>,
+    ) -> Result<HashMap<(String, String), Digest>, CommandError> {
+        let path = |asset: &str| Repository::path(&self.repository.place, &format!("assets/{asset}"));
+        let with_filter = objects.with_filter(assets.iter().map(|(_, asset)| path(asset)).collect())?;
+        let mut digests = HashMap::new();
+        for (id, asset) in assets.iter().filter(|(_, asset)| with_filter.contains(&path(asset))) {
+            let bytes = objects.checked_out(id, &path(asset))?;
+            digests.extend(bytes.map(|bytes| (((*id).to_owned(), (*asset).to_owned()), Digest::of(&bytes))));
+        }
+        Ok(digests)
     }
 }
 
