@@ -84,6 +84,7 @@ pub fn run(repository: &Repository, command: &str) -> i32 {
 /// When the command can't be started.
 pub fn run_with(repository: &Repository, command: &str, word: &str) -> i32 {
     make_fleet(repository);
+    make_remote(repository);
     let line = command.replace("cargo xtask", &operator().display().to_string());
     let home = environment::var("HOME").unwrap_or_default();
     let tools = |name: &str, dir: &str| environment::var(name).unwrap_or_else(|| format!("{home}/{dir}"));
@@ -94,6 +95,15 @@ pub fn run_with(repository: &Repository, command: &str, word: &str) -> i32 {
     let output = shell.run().expect("a shell runs");
     eprintln!("$ {command}\n{}{}", output.text(), output.error_text());
     output.code
+}
+
+/// A remote through which nothing was deployed.
+fn make_remote(repository: &Repository) {
+    let remote = repository.git(&["rev-parse", "--path-format=absolute", "--git-path", "herd.git"]);
+    if !files::exists(remote.trim()) {
+        repository.git(&["init", "--quiet", "--bare", remote.trim()]);
+        repository.git(&["remote", "add", "origin", remote.trim()]);
+    }
 }
 
 /// What the operator's commands know a fleet by. Git does not see these files.

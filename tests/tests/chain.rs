@@ -125,8 +125,10 @@ fn a_merge_that_introduced_something_is_undone_as_the_help_says() {
          c1 - c2 - m",
     );
     repository.write_mods(&["a", "d"]);
-    for command in resolve(repository.crate_dir()).unwrap().mistakes[0].help().split('`').skip(1).step_by(2) {
-        repository.git(&command.split(' ').skip(1).collect::<Vec<_>>());
+    let help = resolve(repository.crate_dir()).unwrap().mistakes[0].help();
+    repository.write_mods(&["a"]);
+    for command in repair::commands(&help) {
+        assert_eq!(repair::run(&repository, &command), 0, "{command}");
     }
     repository.git(&["commit", "--quiet", "--message", "d"]);
     assert_eq!(resolve(repository.crate_dir()).unwrap().mistakes, []);
@@ -323,7 +325,7 @@ fn a_crate_may_lie_anywhere_in_its_repository() {
         text(&repository),
         "`a` (<a>) landed, and its file src/chain/a.rs is gone: the chain would skip it\n\
          help: restore it with `git checkout <a> -- :/fleets/one/migrations/src/chain/a.rs`; \
-         if a commit renamed it, drop that commit: `git rebase --interactive <a>`"
+         if it was renamed, move the file back, or, where a commit renamed it, drop that: `git rebase --interactive <a>`"
     );
 }
 
@@ -764,7 +766,7 @@ mod imported {
     fn import(repository: &Repository) {
         let mistakes = resolve(repository.crate_dir()).unwrap().mistakes;
         let help = mistakes.iter().map(Mistake::help).find(|help| help.contains("--imported")).unwrap();
-        let mut command = repair::commands(&help).pop().unwrap();
+        let mut command = repair::commands(&help).into_iter().find(|command| command.ends_with("--imported")).unwrap();
         command.push_str(" --yes");
         repair::run(repository, &command);
     }

@@ -332,7 +332,9 @@ impl Mistake {
                 format!("`cargo xtask rechain` adds `mod {name};` to src/chain.rs, in the order of the commits")
             }
             Self::NoModLine { link: Named { name, sha1: None } } => {
-                format!("add `mod {name};` to src/chain.rs below the other `mod` lines, or remove the file")
+                format!(
+                    "`cargo xtask rechain` adds `mod {name};` to src/chain.rs below the other `mod` lines; or remove the file"
+                )
             }
             Self::NoFile { name } => {
                 format!("write it with `cargo xtask new {name} --role ROLE`, or remove the line `mod {name};`")
@@ -514,7 +516,8 @@ fn by_merge(name: &str, sha1: Sha1, place: &str) -> String {
     let (sha1, file) = (sha1.short(), file_of(place, name));
     format!(
         "`git rebase {sha1}^` puts one branch after the other, without the merge; \
-         then take the file out of it with `git checkout {sha1} -- {file}`, and commit it by itself"
+         then take the file out of it with `git checkout {sha1} -- {file}`, its `mod` line comes with `cargo xtask rechain`, \
+         and commit both by themselves"
     )
 }
 
@@ -526,7 +529,7 @@ fn deleted(link: &Named, seen: Option<Sha1>, place: &str, unlisted: bool) -> Str
     };
     let line = if unlisted { ", and its `mod` line with `cargo xtask rechain`" } else { "" };
     let renamed = seen
-        .map(|sha1| format!("; if a commit renamed it, drop that commit: `git rebase --interactive {}`", sha1.short()));
+        .map(|sha1| format!("; if it was renamed, move the file back, or, where a commit renamed it, drop that: `git rebase --interactive {}`", sha1.short()));
     format!("{restore}{line}{}", renamed.unwrap_or_default())
 }
 

@@ -131,8 +131,8 @@ impl Rechain {
         let lock_text = files::read_optional(dir.join("chain.lock"))?;
         let lock_text = lock_text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let (chain, lock) = both_sides(dir, &chain_text, lock_text.as_deref())?;
-        let lock = self.with_imports(dir, &chain, lock, shell)?;
         let before = resolve_as(dir, &chain, &lock)?.mistakes;
+        let lock = self.with_imports(dir, &chain, lock, shell)?;
         let (chain, resolved) = complete(dir, chain, &lock)?;
         judge::mistakes(&without_order(&resolved.mistakes))?;
         let moved = moved_pins(&resolved);
@@ -276,11 +276,11 @@ fn still_here(moved: &[Moved], is_merging: bool) -> Vec<Moved> {
     moved.iter().filter(|moved| moved.to.is_some() || !is_merging).cloned().collect()
 }
 
-/// The text with `mod` lines for all that landed, and the verdict on it.
+/// The text with `mod` lines for all files, and the verdict on it.
 fn complete(crate_dir: &Path, chain: String, lock: &Lock) -> Result<(String, Resolved), Failure> {
     let resolved = resolve_as(crate_dir, &chain, lock)?;
     let missing = resolved.mistakes.iter().filter_map(|mistake| match mistake {
-        Mistake::NoModLine { link } if link.sha1.is_some() => Some(link.name.clone()),
+        Mistake::NoModLine { link } => Some(link.name.clone()),
         _ => None,
     });
     let missing: Vec<String> = missing.collect();

@@ -394,6 +394,18 @@ fn what_was_written_is_committed_without_the_draft() {
 }
 
 #[test]
+fn a_draft_gets_its_mod_line_too() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    assert_eq!(scratch.xtask(&fleet, &["new", "install_cache", "--role", "server"]).code, 0);
+    let chain = files::read_text(fleet.join(CHAIN)).unwrap();
+    files::write(fleet.join(CHAIN), chain.replace("mod install_cache;\n", ""), 0o644).unwrap();
+    let output = scratch.xtask(&fleet, &["rechain"]);
+    assert_eq!(output.code, 0, "{}", output.error_text());
+    assert_eq!(files::read_text(fleet.join(CHAIN)).unwrap(), chain);
+}
+
+#[test]
 fn what_mends_nothing_is_not_written() {
     let scratch = Scratch::new();
     let fleet = scratch.fleet();
