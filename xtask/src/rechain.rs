@@ -238,7 +238,11 @@ mod tests {
         let pin = Pin { amended: Some(Digest::of(b"old rules")), ..old.lock.pins[0].clone() };
         old.lock = Lock { digest_version: DIGEST_VERSION + 1, pins: vec![pin.clone()] };
         old.links[0].digest = Digest::of(b"edited");
-        assert_eq!(relocked(&old, Upto::LastPin).pins, std::slice::from_ref(&pin), "its commit says what it landed with");
+        assert_eq!(
+            relocked(&old, Upto::LastPin).pins,
+            std::slice::from_ref(&pin),
+            "its commit says what it landed with"
+        );
         old.landed.clear();
         assert_eq!(relocked(&old, Upto::LastPin).pins, [pin], "nobody knows");
     }

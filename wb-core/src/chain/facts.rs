@@ -73,6 +73,9 @@ pub struct Declared {
     pub replaces: Option<Replaces>,
 }
 
+/// What an unreadable file says in place of code, where a merge or a rebase stopped in it.
+pub const CONFLICT: &str = "a merge or a rebase left the marks of a conflict, `<<<<<<<`";
+
 /// A file that can't be read or parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{LockError, Sha1, WrongBaseline, nearest};
+use super::{CONFLICT, LockError, Sha1, WrongBaseline, nearest};
 use crate::system::quoted as shell_word;
 
 /// A link as messages name it: `` `install_nginx` (a1b2c3d) ``.
@@ -387,6 +387,10 @@ impl Mistake {
                 in_repository(place, "chain.lock")
             ),
             Self::Repository { help, .. } => help.clone(),
+            Self::Unreadable { file, what } if what.ends_with(CONFLICT) => match file.as_str() {
+                "src/chain.rs" => "`cargo xtask rechain` takes both sides".to_owned(),
+                _ => "resolve the conflict in it, then run `cargo xtask check` again".to_owned(),
+            },
             Self::Unreadable { .. } => "correct the file, then run `cargo xtask check` again".to_owned(),
         }
     }
@@ -720,6 +724,8 @@ mod tests {
             },
             Mistake::Repository { what: "it is owned by somebody else".into(), help: "chown it".into() },
             Mistake::Unreadable { file: "src/chain/a.rs".into(), what: "line 2, column 9: expected `;`".into() },
+            Mistake::Unreadable { file: "src/chain/a.rs".into(), what: format!("line 2, column 1: {CONFLICT}") },
+            Mistake::Unreadable { file: "src/chain.rs".into(), what: format!("line 2, column 1: {CONFLICT}") },
         ]
     }
 

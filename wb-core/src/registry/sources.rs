@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::parsed::{Parsed, ParsedFiles};
 use super::repository::Repository;
 use crate::chain::source::{assets, migrations, mod_attributes, mod_lines, outside, roles};
-use crate::chain::{Content, Digest, Lock, LockError, Sha1, Source, Unreadable, Written, code_digest};
+use crate::chain::{CONFLICT, Content, Digest, Lock, LockError, Sha1, Source, Unreadable, Written, code_digest};
 use crate::system::files::{self, FileError};
 
 /// What the files of a crate say.
@@ -57,6 +57,11 @@ pub(super) fn source(file: syn::File) -> Source {
 /// Parses source text, wherever its lines were broken.
 pub(super) fn parse(text: &[u8]) -> Result<syn::File, String> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())?;
+    if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
+        if text.lines().any(|line| line.starts_with(">>>>>>> ")) {
+            return Err(format!("line {}, column 1: {CONFLICT}", line + 1));
+        }
+    }
     syn::parse_file(&text.replace("\r\n", "\n")).map_err(|error| {
         let start = error.span().start();
         format!("line {}, column {}: {error}", start.line, start.column + 1)

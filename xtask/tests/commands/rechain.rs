@@ -154,6 +154,23 @@ fn a_divergence_is_told_and_nothing_is_written() {
 }
 
 #[test]
+fn a_check_in_the_middle_of_a_conflict_tells_of_the_conflict() {
+    let scratch = Scratch::new();
+    let fleet = two_branches(&scratch);
+    scratch.git(&fleet, &["checkout", "--quiet", "other"]);
+    scratch.git_may_stop(&fleet, &["rebase", "--quiet", "main"]);
+    let checked = said(&scratch, &scratch.xtask(&fleet, &["check"]));
+    assert!(
+        checked.contains("error: src/chain.rs can't be read: line 4, column 1: a merge or a rebase left"),
+        "{checked}"
+    );
+    assert!(checked.contains("hint: `cargo xtask rechain` takes both sides\n"), "{checked}");
+    assert!(!checked.contains("no `mod` line"), "{checked}");
+    assert_eq!(scratch.xtask(&fleet, &["rechain"]).code, 0);
+    assert_eq!(scratch.xtask(&fleet, &["check"]).code, 0);
+}
+
+#[test]
 fn in_the_middle_of_a_rebase_both_sides_are_taken() {
     let scratch = Scratch::new();
     let fleet = two_branches(&scratch);
