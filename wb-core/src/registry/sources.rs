@@ -57,10 +57,10 @@ pub(super) fn source(file: syn::File) -> Source {
 /// Parses source text, wherever its lines were broken.
 pub(super) fn parse(text: &[u8]) -> Result<syn::File, String> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())?;
-    if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
-        if text.lines().any(|line| line.starts_with(">>>>>>> ")) {
-            return Err(format!("line {}, column 1: {CONFLICT}", line + 1));
-        }
+    if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< "))
+        && text.lines().any(|line| line.starts_with(">>>>>>> "))
+    {
+        return Err(format!("line {}, column 1: {CONFLICT}", line + 1));
     }
     syn::parse_file(&text.replace("\r\n", "\n")).map_err(|error| {
         let start = error.span().start();
