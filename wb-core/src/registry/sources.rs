@@ -57,15 +57,18 @@ pub(super) fn source(file: syn::File) -> Source {
 /// Parses source text, wherever its lines were broken.
 pub(super) fn parse(text: &[u8]) -> Result<syn::File, String> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())?;
-    if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< "))
-        && text.lines().any(|line| line.starts_with(">>>>>>> "))
-    {
-        return Err(format!("line {}, column 1: {CONFLICT}", line + 1));
-    }
-    syn::parse_file(&text.replace("\r\n", "\n")).map_err(|error| {
-        let start = error.span().start();
-        format!("line {}, column {}: {error}", start.line, start.column + 1)
-    })
+    syn::parse_file(&text.replace("\r\n", "\n")).map_err(|error| conflict(text).unwrap_or_else(|| at(&error)))
+}
+
+fn at(error: &syn::Error) -> String {
+    let start = error.span().start();
+    format!("line {}, column {}: {error}", start.line, start.column + 1)
+}
+
+/// Where a merge or a rebase stopped in a text that is no Rust.
+fn conflict(text: &str) -> Option<String> {
+    let line = text.lines().position(|line| line.starts_with("<<<<<<< "))?;
+    text.lines().any(|line| line.starts_with(">>>>>>> ")).then(|| format!("line {}, column 1: {CONFLICT}", line + 1))
 }
 
 /// The lock of a crate; an empty one where there is none.
