@@ -103,6 +103,12 @@ impl WorkTree {
         self.head()
     }
 
+    /// Whether a commit is in this repository, in its history or not.
+    #[must_use]
+    pub fn has_commit(&self, sha1: Sha1) -> bool {
+        self.git().args(["cat-file", "-e", &format!("{sha1}^{{commit}}")]).run().is_ok_and(|output| output.code == 0)
+    }
+
     /// The commit that is checked out.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ impl<'a> Objects<'a> {
     }
 
     /// Those of these paths that have a filter between what git stores and what lies in the work tree, as of git-lfs.
-    pub(super) fn with_filter(&self, paths: BTreeSet<String>) -> Result<BTreeSet<String>, CommandError> {
+    pub(super) fn with_filter(&self, paths: &BTreeSet<String>) -> Result<BTreeSet<String>, CommandError> {
         if paths.is_empty() {
             return Ok(BTreeSet::new());
         }

@@ -343,7 +343,7 @@ impl Looking<'_> {
         assets: &BTreeSet<(&str, &str)>,
     ) -> Result<HashMap<(String, String), Digest>, CommandError> {
         let path = |asset: &str| Repository::path(&self.repository.place, &format!("assets/{asset}"));
-        let with_filter = objects.with_filter(assets.iter().map(|(_, asset)| path(asset)).collect())?;
+        let with_filter = objects.with_filter(&assets.iter().map(|(_, asset)| path(asset)).collect())?;
         let mut digests = HashMap::new();
         for (id, asset) in assets.iter().filter(|(_, asset)| with_filter.contains(&path(asset))) {
             let bytes = objects.checked_out(id, &path(asset))?;

@@ -11,7 +11,7 @@ use crate::chain_file::with_module;
 use crate::diff;
 use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
-use crate::git::{Merged, UnderWay};
+use crate::git::{Merged, UnderWay, WorkTree};
 use crate::operator::{Operator, OperatorError};
 use crate::rechain::conflict::{ConflictError, Text};
 use crate::rechain::order::in_order;
@@ -28,7 +28,8 @@ use crate::shell::Shell;
 /// away, but told: two branches that diverge are first to be rebased.
 ///
 /// A pin moves to another commit only if no host can know the migration by the old one: it was never deployed, says the
-/// remote. Where there is no remote, or it can't be asked, --force says so.
+/// remote. Where it can't be asked, or where there is no remote and the old commit was not made in this repository,
+/// --force says so.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Rechain {
@@ -188,7 +189,7 @@ impl Rechain {
             return Ok(());
         }
         let Some(log) = Log::of(fleet).map_err(|failure| failure.hint("cargo xtask rechain --force"))? else {
-            return Err(nobody_to_ask(moved));
+            return refuse_strange(&fleet.work_tree()?, moved, shell);
         };
         let known: Vec<&Moved> = moved.iter().filter(|moved| log.sha1s.contains(&moved.from)).collect();
         if known.is_empty() {
@@ -327,7 +328,17 @@ impl Log {
     }
 }
 
-fn nobody_to_ask(moved: &[Moved]) -> Failure {
+/// Without a remote nothing was deployed from here. But what was made elsewhere may have been.
+fn refuse_strange(tree: &WorkTree, moved: &[Moved], shell: &Shell) -> Result<(), Failure> {
+    let strange: Vec<&Moved> = moved.iter().filter(|moved| !tree.has_commit(moved.from)).collect();
+    if !strange.is_empty() {
+        return Err(nobody_to_ask(&strange));
+    }
+    moved.iter().for_each(|moved| shell.note(moved_since(moved, "without a remote nothing was deployed from here")));
+    Ok(())
+}
+
+fn nobody_to_ask(moved: &[&Moved]) -> Failure {
     let names: Vec<String> =
         moved.iter().map(|Moved { name, from, .. }| format!("`{name}` ({})", from.short())).collect();
     let what = format!(
@@ -339,11 +350,15 @@ fn nobody_to_ask(moved: &[Moved]) -> Failure {
     Failure::refused(what).hint(force).hint(keep)
 }
 
-fn told(Moved { name, from, to }: &Moved, log: &Log) -> String {
+fn told(moved: &Moved, log: &Log) -> String {
     let why = match log.is_empty {
         true => format!("nothing was ever deployed through {}", log.url),
         false => format!("it was never deployed, says {}", log.url),
     };
+    moved_since(moved, &why)
+}
+
+fn moved_since(Moved { name, from, to }: &Moved, why: &str) -> String {
     match to {
         Some(to) => format!("`{name}` moved from {} to {}; {why}", from.short(), to.short()),
         None => format!("`{name}` ({}) is not committed any more; {why}", from.short()),

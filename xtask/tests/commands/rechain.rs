@@ -295,6 +295,11 @@ fn a_pin_that_was_deployed_moves_nowhere() {
     assert!(output.error_text().contains("hint: cargo xtask rechain --force"), "{}", output.error_text());
     assert_eq!(scratch.git(&fleet, &["status", "--porcelain"]), "");
     scratch.git(&fleet, &["remote", "remove", "origin"]);
+    let made_here = scratch.xtask(&fleet, &["rechain", "--dry-run"]);
+    assert!(made_here.error_text().contains("without a remote nothing was deployed from here"), "{made_here:?}");
+    scratch.git(&fleet, &["reflog", "expire", "--expire=now", "--all"]);
+    scratch.git(&fleet, &["update-ref", "-d", "ORIG_HEAD"]);
+    scratch.git(&fleet, &["gc", "--quiet", "--prune=now"]);
     insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["rechain"])), @r"
     error: there is no remote to ask, so nobody can say whether a host knows `base_packages` (0000000), `install_cache` (0000000) by the old sha1; nothing was written
     hint: if none was ever deployed, `cargo xtask rechain --force` moves the pins
