@@ -290,8 +290,17 @@ fn a_moved_link_is_compared_with_what_landed() {
     moved(&repository, "", "fleet");
     let fleet = repository.top().join("fleet");
     files::write(fleet.join("src/chain/a.rs"), migration("a", "web", 3), 0o644).expect("a file");
-    let text = resolve(&fleet).expect("a crate").mistakes[0].to_string();
-    assert!(text.contains("was edited after it landed"), "{text}");
+    let mistake = resolve(&fleet).expect("a crate").mistakes.remove(0);
+    assert!(mistake.to_string().contains("was edited after it landed"), "{mistake}");
+    let (moved, help) = (repository.git(&["rev-parse", "HEAD"]), mistake.help());
+    let command = help.split('`').nth(1).expect("a command");
+    assert_eq!(
+        command,
+        format!("git checkout {} -- :/fleet/src/chain/a.rs", &moved[..7]),
+        "where the file lay by then"
+    );
+    repository.git(&command.split(' ').skip(1).collect::<Vec<_>>());
+    check_at(&fleet, &repository, "a b");
 }
 
 #[test]

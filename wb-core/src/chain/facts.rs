@@ -99,6 +99,9 @@ pub struct History {
     /// Pins, as name and commit, that hold though the crate lies elsewhere now: the commit added a file
     /// `src/chain/<name>.rs` where the crate lay then.
     pub moved: BTreeSet<(String, Sha1)>,
+    /// Links that were introduced where the crate lay before it moved, each with the commit in which its file came to
+    /// where it lies now.
+    pub arrived: BTreeMap<String, Sha1>,
 }
 
 /// How far back the history of a crate can be seen.

@@ -247,6 +247,9 @@ impl<'a> Case<'a> {
 
     /// The commit of this history that has the file of a landed link as it landed, where it lies now.
     fn seen(&self, name: &str) -> Option<Sha1> {
+        if let Some(arrived) = self.facts.history.arrived.get(name) {
+            return Some(*arrived);
+        }
         let introduced = self.introduced.get(name)?;
         let own = self.commit(name).filter(|commit| introduced.contains(commit));
         own.or_else(|| self.origin(name)).map(|commit| self.facts.history.commits[commit].sha1)

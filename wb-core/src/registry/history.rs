@@ -53,7 +53,7 @@ fn look(repository: &Repository, sources: &Sources, lock: Option<&Lock>, landed:
     }
     mark_roots(repository, &mut commits).map_err(|error| not_run(&error))?;
     let landed = looking.landed(landed, &strangers).map_err(|error| not_run(&error))?;
-    Ok(History { reach, commits, landed, moved: memory.moved.clone() })
+    Ok(History { reach, commits, landed, moved: memory.moved.clone(), arrived: memory.arrived() })
 }
 
 /// Asks of commits that introduce several files whether they have parents: the list leaves out those that introduce

@@ -3,7 +3,7 @@
 //! A memory is never needed. One that is not there, is of another version, is cut short or can't be written costs time,
 //! and nothing else. Builds that run at once, as of an editor beside a terminal, each replace it as a whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -32,6 +32,14 @@ impl Memory {
     pub(super) fn recall(repository: &Repository) -> Option<Self> {
         let bytes = files::read_optional(file(repository, "history")).ok()??;
         Self::decode(std::str::from_utf8(&bytes).ok()?)
+    }
+
+    /// The names that were introduced where the crate lay before, with the commit of its last move.
+    pub(super) fn arrived(&self) -> BTreeMap<String, Sha1> {
+        let last_move = self.places.get(1).and_then(|place| place.left.as_ref()?.parse().ok());
+        let Some(last_move) = last_move else { return BTreeMap::new() };
+        let introduced = self.walk.nodes.iter().flat_map(|node| &node.introduces);
+        introduced.filter(|file| file.place > 0).map(|file| (file.name.clone(), last_move)).collect()
     }
 
     /// Keeps it for the next.
