@@ -261,6 +261,22 @@ impl std::fmt::Display for Identity {
     }
 }
 
+/// The command line that commits these files, and nothing else that differs. They are relative to the top of the
+/// repository; the line can be run anywhere in it.
+#[must_use]
+pub fn commit_line(files: &[String], message: &str) -> String {
+    let files: Vec<String> = files.iter().map(|file| format!(":/{file}")).collect();
+    let add = Command::new("git").arg("add").args(&files).line();
+    let commit = Command::new("git").args(["commit", "-m", message, "--"]).args(&files).line();
+    format!("{add} && {commit}")
+}
+
+/// A file of the crate at `place`, relative to the top of the repository.
+#[must_use]
+pub fn path_in(place: &str, file: &str) -> String {
+    if place.is_empty() { file.to_owned() } else { format!("{place}/{file}") }
+}
+
 /// Git in `dir`, never with hooks: the commits of a scaffold are none of the user's other work.
 pub(crate) fn git(dir: &Path) -> Command {
     Git::new(Access::Operator { ssh_command: None }).local(dir)
@@ -316,6 +332,14 @@ mod tests {
         check("fleet", true);
         check("infra/not/there/yet", true);
         check("target/fleet", false);
+    }
+
+    #[test]
+    fn only_the_files_that_are_named_are_committed() {
+        let files = [path_in("my fleet", "chain.lock"), path_in("", "a.rs")];
+        let expect =
+            "git add ':/my fleet/chain.lock' :/a.rs && git commit -m 'Say why' -- ':/my fleet/chain.lock' :/a.rs";
+        assert_eq!(commit_line(&files, "Say why"), expect);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::amendment::{self, AmendError};
 use crate::diff;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
+use crate::git::{commit_line, path_in};
 use crate::rechain::{Upto, relocked};
 use crate::shell::Shell;
 
@@ -108,12 +109,28 @@ impl Amend {
             )),
             false => shell.note(format_args!("{link} says again what it landed with, and counts as amended no more")),
         }
-        shell.print(format_args!(
-            "next: git add --all && git commit -m 'Amend the migration {}' && cargo xtask deploy",
-            self.name
-        ));
+        let message = format!("Amend the migration {}", self.name);
+        match to_commit(fleet, &now, &self.name)?.as_slice() {
+            [] => shell.print("nothing to commit: all is as it was committed"),
+            files => shell.print(format_args!("next: {} && cargo xtask deploy", commit_line(files, &message))),
+        }
         Ok(())
     }
+}
+
+/// The files of an amendment that differ from what is committed: a draft beside them is none of it.
+fn to_commit(fleet: &Fleet, resolved: &Resolved, name: &str) -> Result<Vec<String>, Failure> {
+    let dirty = fleet.work_tree()?.dirty()?;
+    let files = files_of(resolved, name).into_iter().chain(["chain.lock".to_owned()]);
+    let files = files.map(|file| path_in(&resolved.written.place, &file));
+    Ok(files.filter(|file| dirty.contains(file)).collect())
+}
+
+/// The file of a migration, and its assets.
+fn files_of(resolved: &Resolved, name: &str) -> Vec<String> {
+    let assets = resolved.written.files.get(name).map(|file| file.content.assets.keys()).into_iter().flatten();
+    let assets = assets.map(|asset| format!("assets/{asset}"));
+    std::iter::once(format!("src/chain/{name}.rs")).chain(assets).collect()
 }
 
 fn is_edit(mistake: &Mistake, name: &str) -> bool {
@@ -132,20 +149,14 @@ fn show(fleet: &Fleet, resolved: &Resolved, name: &str, shell: &Shell) -> Result
         return Ok(());
     };
     let tree = fleet.work_tree()?;
-    let assets = resolved.written.files.get(name).map(|file| file.content.assets.keys()).into_iter().flatten();
-    let assets = assets.map(|asset| format!("assets/{asset}"));
-    for file in std::iter::once(format!("src/chain/{name}.rs")).chain(assets) {
-        let old = tree.content(commit, &in_repository(&resolved.written.place, &file));
+    for file in files_of(resolved, name) {
+        let old = tree.content(commit, &path_in(&resolved.written.place, &file));
         let new = files::read_optional(fleet.crate_dir.join(&file))?.unwrap_or_default();
         if let Some(diff) = diff::of_bytes(&file, old.as_deref(), &new) {
             shell.print_diff(&diff);
         }
     }
     Ok(())
-}
-
-fn in_repository(place: &str, file: &str) -> String {
-    if place.is_empty() { file.to_owned() } else { format!("{place}/{file}") }
 }
 
 fn judged(error: &AmendError) -> Failure {

@@ -4,14 +4,14 @@ use std::path::Path;
 use clap::Args;
 use wb_core::chain::{Link, Lock, Mistake, Sha1, Unmerged, in_repository};
 use wb_core::registry::{Resolved, resolve, resolve_as};
-use wb_core::system::{Command, files};
+use wb_core::system::files;
 
 use super::judge;
 use crate::chain_file::with_module;
 use crate::diff;
 use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
-use crate::git::{Merged, UnderWay, WorkTree};
+use crate::git::{Merged, UnderWay, WorkTree, commit_line, path_in};
 use crate::operator::{Operator, OperatorError};
 use crate::rechain::conflict::{ConflictError, Text};
 use crate::rechain::order::in_order;
@@ -87,14 +87,10 @@ impl Proposal {
     /// The command that commits what was written, where that differs from what is committed. The `mod` line of a draft
     /// goes with the draft.
     fn commit(&self, written: &[&str], dirty: &[String]) -> Option<String> {
-        let path =
-            |file: &&str| if self.place.is_empty() { (*file).to_owned() } else { format!("{}/{file}", self.place) };
         let files = written.iter().filter(|file| !(self.has_draft && **file == CHAIN));
-        let files: Vec<String> =
-            files.map(path).filter(|path| dirty.contains(path)).map(|path| format!(":/{path}")).collect();
-        let add = Command::new("git").arg("add").args(&files).line();
-        let commit = ["commit", "-m", "Write the chain anew", "--"];
-        (!files.is_empty()).then(|| format!("{add} && {}", Command::new("git").args(commit).args(&files).line()))
+        let files = files.map(|file| path_in(&self.place, file));
+        let files: Vec<String> = files.filter(|path| dirty.contains(path)).collect();
+        (!files.is_empty()).then(|| commit_line(&files, "Write the chain anew"))
     }
 }
 

@@ -488,7 +488,7 @@ fn an_amendment_is_kept_and_told() {
          Ok(())
      }
      
-    next: git add --all && git commit -m 'Amend the migration base_packages' && cargo xtask deploy
+    next: git add :/migrations/src/chain/base_packages.rs :/migrations/chain.lock && git commit -m 'Amend the migration base_packages' -- :/migrations/src/chain/base_packages.rs :/migrations/chain.lock && cargo xtask deploy
     wrote SCRATCH/fleet/migrations/chain.lock
     note: hosts that completed `base_packages` (0000000) never see this; those that have not run it as it is now, and those that failed at it try again with the next deploy
     exit code 0
@@ -523,7 +523,7 @@ fn an_amendment_is_kept_and_told() {
     files::write(&file, text, 0o644).unwrap();
     assert_eq!(scratch.xtask(&fleet, &["check"]).code, 0, "taken back");
     insta::assert_snapshot!(amend(&["base_packages"]), @r"
-    next: git add --all && git commit -m 'Amend the migration base_packages' && cargo xtask deploy
+    next: git add :/migrations/src/chain/base_packages.rs :/migrations/chain.lock && git commit -m 'Amend the migration base_packages' -- :/migrations/src/chain/base_packages.rs :/migrations/chain.lock && cargo xtask deploy
     wrote SCRATCH/fleet/migrations/chain.lock
     note: `base_packages` (0000000) says again what it landed with, and counts as amended no more
     exit code 0
