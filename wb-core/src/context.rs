@@ -85,9 +85,11 @@ impl<'a> Context<'a> {
         self.debts
     }
 
-    /// Remembers what an operation did, or would do.
+    /// Remembers what an operation did, or would do. Does not come back when this process is to end: between two
+    /// operations is where it may.
     pub fn record(&self, operation: Operation) {
         self.operations.borrow_mut().push(operation);
+        crate::system::ending::ending().boundary();
     }
 
     /// What was done so far, in order.

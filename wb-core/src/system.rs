@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod command;
+pub mod ending;
 pub mod environment;
 pub mod fake;
 pub mod files;

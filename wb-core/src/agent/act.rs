@@ -11,6 +11,7 @@ use crate::context::{HerdView, Role};
 use crate::plan::{Course, Plan, Situation, plan, still_failed};
 use crate::pool::Pool;
 use crate::report::{Doing, Failure};
+use crate::system::ending::ending;
 
 /// What is left to do in this tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,11 +54,12 @@ impl Agent<'_> {
     }
 
     pub(super) fn act(&mut self) -> Result<Rest, AgentError> {
-        loop {
+        while !ending().is_asked() {
             if let Step::Rest(rest) = self.step()? {
                 return Ok(rest);
             }
         }
+        Ok(Rest::Again)
     }
 
     fn step(&mut self) -> Result<Step, AgentError> {

@@ -79,7 +79,8 @@ impl Git {
         match &self.access {
             Access::Operator { ssh_command: None } => command,
             Access::Operator { ssh_command: Some(ssh) } => command.args(["-c", &format!("core.sshCommand={ssh}")]),
-            Access::Host { key } => command.env("GIT_SSH_COMMAND", host_ssh(key)),
+            // After a broken connection the outcome is read back, so that whatever it does may be cut short.
+            Access::Host { key } => command.env("GIT_SSH_COMMAND", host_ssh(key)).expendable(),
         }
     }
 }

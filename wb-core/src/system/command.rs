@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::ending::{Ending, Loss, ending};
 
 /// A program and how to run it. It never gets a terminal: standard input is empty unless [`Command::stdin`] says
 /// otherwise.
@@ -20,6 +24,7 @@ pub struct Command {
     dir: Option<PathBuf>,
     stdin: Vec<u8>,
     timeout: Option<Duration>,
+    expendable: bool,
 }
 
 impl Command {
@@ -33,6 +38,7 @@ impl Command {
             dir: None,
             stdin: Vec::new(),
             timeout: None,
+            expendable: false,
         }
     }
 
@@ -104,6 +110,14 @@ impl Command {
         self
     }
 
+    /// Says that nothing is lost when it is cut short: when this process is told to end, it is, at once. It runs in a
+    /// process group of its own and so can ask nothing at a terminal.
+    #[must_use]
+    pub fn expendable(mut self) -> Self {
+        self.expendable = true;
+        self
+    }
+
     /// This command as seen from outside a container: `outer` (`nsenter …`, say), then this one through `env`, which
     /// sets its variables and directory there and inherits nothing. Standard input and timeout stay this one's.
     ///
@@ -137,7 +151,10 @@ impl Command {
     /// # Errors
     /// When it can't be started, or does not end within its timeout.
     pub fn run(&self) -> Result<Output, CommandError> {
-        Real.run(self)
+        match self.expendable {
+            true => self.run_under(ending(), Loss::Nothing),
+            false => self.run_in_this_group(),
+        }
     }
 
     /// Runs it on this machine and expects exit code 0; gives its standard output without the last line break.
@@ -155,7 +172,8 @@ impl Command {
     /// When it can't be started, or its output can't be read.
     pub fn run_lines(&self, mut each: impl FnMut(&str)) -> Result<Output, CommandError> {
         let not_read = |source| CommandError::Start { line: self.line(), source };
-        let reader = self.expression().stderr_capture().reader().map_err(|source| self.not_started(source))?;
+        let reader = self.expression().and_then(|expression| expression.stderr_capture().reader());
+        let reader = reader.map_err(|source| self.not_started(source))?;
         let mut lines = io::BufReader::new(&reader);
         let mut line = Vec::new();
         while io::BufRead::read_until(&mut lines, b'\n', &mut line).map_err(not_read)? > 0 {
@@ -172,7 +190,7 @@ impl Command {
     /// # Errors
     /// When it can't be started.
     pub fn start(&self, log: Option<&Path>) -> Result<Child, CommandError> {
-        let mut expression = self.expression();
+        let mut expression = self.expression().map_err(|source| self.not_started(source))?;
         if let Some(log) = log {
             expression = expression.stderr_to_stdout().stdout_path(log);
         }
@@ -187,7 +205,6 @@ impl Command {
     /// When it can't be started.
     pub fn start_held(&self, log: &Path) -> Result<(Child, io::PipeWriter), CommandError> {
         let (reader, writer) = io::pipe().map_err(|source| self.not_started(source))?;
-        // Of two inputs duct takes the inner one.
         let expression = self.prepared(&duct::cmd(&self.program, &self.args).stdin_file(reader));
         let expression = expression.stderr_to_stdout().stdout_path(log);
         let handle = expression.start().map_err(|source| self.not_started(source))?;
@@ -209,8 +226,61 @@ impl Command {
         self.not_started(command.exec())
     }
 
-    fn expression(&self) -> duct::Expression {
-        self.prepared(&duct::cmd(&self.program, &self.args).stdin_bytes(self.stdin.clone()))
+    /// Runs it in this process's group: what it starts shares the terminal, and a timeout ends only itself.
+    fn run_in_this_group(&self) -> Result<Output, CommandError> {
+        let start = |source| self.not_started(source);
+        let (handle, streams) = self.captured(|expression| expression).map_err(start)?;
+        if self.ended(&handle).map_err(start)? {
+            return streams.output(&handle).map_err(start);
+        }
+        drop(handle.kill());
+        Err(self.timed_out())
+    }
+
+    /// Runs it in a process group of its own, which ends as a whole: at the timeout, or as `ending` says.
+    pub(super) fn run_under(&self, ending: &Ending, loss: Loss) -> Result<Output, CommandError> {
+        let start = |source| self.not_started(source);
+        ending.start(loss);
+        let (handle, streams) = self.captured(|expression| expression.before_spawn(own_group)).map_err(start)?;
+        let group = group_of(&handle).ok_or_else(|| start(io::ErrorKind::NotFound.into()))?;
+        ending.started(group, loss);
+        let ended = self.ended(&handle);
+        if !matches!(ended, Ok(true)) {
+            end_group(group, &handle);
+        }
+        ending.ended(group, loss);
+        if ended.map_err(start)? { streams.output(&handle).map_err(start) } else { Err(self.timed_out()) }
+    }
+
+    /// Starts it with its output going into files, not pipes: a daemon that it leaves behind keeps its streams open,
+    /// and a pipe would then never come to its end.
+    fn captured(&self, how: fn(duct::Expression) -> duct::Expression) -> io::Result<(duct::Handle, Streams)> {
+        let streams = Streams { stdout: in_memory()?, stderr: in_memory()? };
+        let expression = how(self.expression()?);
+        let expression = expression.stdout_file(streams.stdout.try_clone()?).stderr_file(streams.stderr.try_clone()?);
+        Ok((expression.start()?, streams))
+    }
+
+    /// Waits; false when it runs for too long.
+    fn ended(&self, handle: &duct::Handle) -> io::Result<bool> {
+        match self.timeout {
+            Some(timeout) => handle.wait_timeout(timeout).map(|ended| ended.is_some()),
+            None => handle.wait().map(|_| true),
+        }
+    }
+
+    fn timed_out(&self) -> CommandError {
+        CommandError::TimedOut { line: self.line(), timeout: self.timeout.unwrap_or_default() }
+    }
+
+    fn expression(&self) -> io::Result<duct::Expression> {
+        let expression = duct::cmd(&self.program, &self.args);
+        let expression = match self.stdin.is_empty() {
+            true => expression.stdin_null(),
+            // No pipe here either: who never reads it would hold up who writes.
+            false => expression.stdin_file(holding(&self.stdin)?),
+        };
+        Ok(self.prepared(&expression))
     }
 
     fn prepared(&self, expression: &duct::Expression) -> duct::Expression {
@@ -365,30 +435,35 @@ pub struct Real;
 
 impl Processes for Real {
     fn run(&self, command: &Command) -> Result<Output, CommandError> {
-        // Into files, not pipes: a daemon that a command leaves behind keeps its streams open, and a pipe would then
-        // never come to its end.
-        let start = |source| command.not_started(source);
-        let (mut stdout, mut stderr) = (stream().map_err(start)?, stream().map_err(start)?);
-        let expression = command
-            .expression()
-            .stdout_file(stdout.try_clone().map_err(start)?)
-            .stderr_file(stderr.try_clone().map_err(start)?);
-        let handle = expression.start().map_err(start)?;
-        let ended = match command.timeout {
-            Some(timeout) => handle.wait_timeout(timeout),
-            None => handle.wait().map(Some),
-        };
-        let Some(ended) = ended.map_err(start)? else {
-            drop(handle.kill());
-            return Err(CommandError::TimedOut { line: command.line(), timeout: command.timeout.unwrap_or_default() });
-        };
-        let (stdout, stderr) = (written(&mut stdout).map_err(start)?, written(&mut stderr).map_err(start)?);
-        Ok(Output { stdout, stderr, ..Output::of(ended) })
+        let loss = if command.expendable { Loss::Nothing } else { Loss::Work };
+        command.run_under(ending(), loss)
     }
 }
 
-fn stream() -> io::Result<File> {
+/// What a command writes.
+struct Streams {
+    stdout: File,
+    stderr: File,
+}
+
+impl Streams {
+    /// All of it, after the end of the command.
+    fn output(mut self, handle: &duct::Handle) -> io::Result<Output> {
+        let (stdout, stderr) = (written(&mut self.stdout)?, written(&mut self.stderr)?);
+        let ended = handle.try_wait()?.map(Output::of).unwrap_or_default();
+        Ok(Output { stdout, stderr, ..ended })
+    }
+}
+
+fn in_memory() -> io::Result<File> {
     Ok(rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC)?.into())
+}
+
+fn holding(bytes: &[u8]) -> io::Result<File> {
+    let mut file = in_memory()?;
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 fn written(stream: &mut File) -> io::Result<Vec<u8>> {
@@ -396,6 +471,28 @@ fn written(stream: &mut File) -> io::Result<Vec<u8>> {
     stream.rewind()?;
     stream.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+fn own_group(command: &mut std::process::Command) -> io::Result<()> {
+    use std::os::unix::process::CommandExt as _;
+    command.process_group(0);
+    Ok(())
+}
+
+fn group_of(handle: &duct::Handle) -> Option<Pid> {
+    handle.pids().first().and_then(|pid| Pid::from_raw(i32::try_from(*pid).ok()?))
+}
+
+/// How long a command that is told to end may take for it.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Tells a group to end, and kills what is left of it.
+fn end_group(group: Pid, leader: &duct::Handle) {
+    kill_process_group(group, Signal::TERM).ok();
+    drop(leader.wait_timeout(LAST_WORDS));
+    kill_process_group(group, Signal::KILL).ok();
+    // One that hangs in the kernel ends when that lets go.
+    drop(leader.wait_timeout(Duration::from_secs(1)));
 }
 
 const TAIL: usize = 1024;
@@ -422,6 +519,7 @@ pub fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::System;
     use super::*;
 
     #[test]
@@ -466,6 +564,32 @@ mod tests {
     }
 
     #[test]
+    fn a_timeout_ends_all_that_the_command_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let line = format!("sh -c 'echo $$ >{0}/pid; sleep 60; true' & wait", dir.path().display());
+        let command = Command::shell(line).timeout(Duration::from_millis(300));
+        let error = System::real().run(&command).unwrap_err();
+        assert!(matches!(error, CommandError::TimedOut { .. }), "{error}");
+        let pid = std::fs::read_to_string(dir.path().join("pid")).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+    }
+
+    #[test]
+    fn what_ignores_the_request_to_end_is_killed() {
+        let command = Command::shell("trap '' TERM; sleep 60 & exec sleep 0.2").timeout(Duration::from_millis(10));
+        let error = System::real().run(&command).unwrap_err();
+        assert!(matches!(error, CommandError::TimedOut { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_daemon_that_never_reads_its_input_holds_nothing_up() {
+        let command = Command::shell("exec 3<&0; sleep 60 3<&3 & echo $!").stdin(vec![b'a'; 1 << 20]);
+        let pid = command.timeout(Duration::from_secs(30)).read().unwrap();
+        Command::new("kill").arg(pid).read().unwrap();
+    }
+
+    #[test]
     fn a_daemon_left_behind_holds_nothing_up() {
         let command = Command::shell("echo started; sleep 60 & echo $!").timeout(Duration::from_secs(30));
         let output = command.read().unwrap();
@@ -482,7 +606,6 @@ mod tests {
 
     #[test]
     fn a_held_command_reads_until_the_pipe_is_dropped() {
-        use std::io::Write as _;
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
         let (child, mut pipe) = Command::new("cat").start_held(&log).unwrap();
