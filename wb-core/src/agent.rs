@@ -162,6 +162,14 @@ impl<'a> Agent<'a> {
         }
     }
 
+    /// Leaves load again where a boot may have brought this host back into it. False when it is still to be tried.
+    ///
+    /// # Errors
+    /// When the disk is out of reach.
+    pub fn leave_after_boot(&mut self) -> Result<bool, AgentError> {
+        self.after_boot().map(|trouble| trouble.is_none())
+    }
+
     /// Who this host is.
     #[must_use]
     pub fn config(&self) -> &HostConfig {

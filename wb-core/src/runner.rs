@@ -4,8 +4,12 @@ mod catalog;
 mod cli;
 mod enroll;
 mod home;
+mod install_service;
+mod log;
+mod ready;
 mod serve;
 mod show;
+mod signals;
 
 pub use catalog::{Catalog, CatalogError};
 pub use cli::{main, with_causes};

@@ -3,13 +3,17 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use super::catalog::{Catalog, CatalogError};
 use super::enroll::{EnrollError, Enrollment, enroll};
-use super::home::{Home, HomeError};
+use super::home::{DEFAULT_CONFIG, DEFAULT_STATE, Home, HomeError};
+use super::install_service::{ServiceError, ServiceOptions, install, uninstall};
+use super::log::{Log, LogOptions};
+use super::ready::Ready;
 use super::{serve, show};
 use crate::agent::{AgentError, Store, StoreError};
 use crate::registry::RegistryError;
@@ -31,10 +35,10 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Directories {
     /// Where this host's configuration lies.
-    #[arg(long, global = true, value_name = "DIR", default_value = "/etc/wildebeest")]
+    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_CONFIG)]
     config: PathBuf,
     /// Where this host keeps its record.
-    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/wildebeest")]
+    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_STATE)]
     state: PathBuf,
 }
 
@@ -58,10 +62,29 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "/usr/local/bin/wildebeest")]
         runner: PathBuf,
     },
-    /// Follow the herd until told to end (SIGTERM ends, SIGHUP looks at once).
-    Agent,
+    /// Follow the herd until told to end. `install-service` makes this a service.
+    ///
+    /// SIGHUP looks for changes at once. SIGTERM ends after the present operation, or after 20 s by ending its commands
+    /// too; a second one ends at once. What was cut short goes on at the next start.
+    Agent {
+        #[command(flatten)]
+        log: LogOptions,
+        #[command(flatten)]
+        ready: Ready,
+    },
     /// Do what there is to do now, and end: for cron and timers.
-    Once,
+    Once(LogOptions),
+    /// Make the agent a service of the init system here: write its files, enable it, start it.
+    InstallService {
+        #[command(flatten)]
+        options: ServiceOptions,
+        /// A service of this host's roles that bears load, and is to start later than the agent; may be repeated. Usual
+        /// ones, such as nginx, are known.
+        #[arg(long, value_name = "SERVICE")]
+        before: Vec<String>,
+    },
+    /// Stop the agent's service and remove all that `install-service` wrote.
+    UninstallService(ServiceOptions),
     /// Show what the links that this runner has and this host has not run would change here, and change nothing.
     ///
     /// To see what a deploy would do here, copy its runner to the host and let that one plan.
@@ -100,10 +123,7 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            say(&format!("error: {}", with_causes(&error)));
-            if let Some(hint) = hint(&error) {
-                say(&format!("hint: {hint}"));
-            }
+            complain(&error, &say);
             ExitCode::from(3)
         }
     }
@@ -117,8 +137,16 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             let allowed_signers = files::read_text(allowed_signers)?;
             enroll_here(&home, &Enrollment { name, remote, allowed_signers, poll, runner })
         }
-        Command::Agent => serve::forever(home, &catalog, &System::real(), &say),
-        Command::Once => serve::once(home, &catalog, &System::real(), &say),
+        Command::Agent { log, ready } => {
+            logged(&home, &log, |log| serve::forever(home.clone(), &catalog, &System::real(), log, ready))
+        }
+        Command::Once(log) => logged(&home, &log, |log| serve::once(home.clone(), &catalog, &System::real(), log)),
+        Command::InstallService { options, before } => {
+            print_done(&install(&home, &System::real(), &options, &before)?, "The service is installed already.")
+        }
+        Command::UninstallService(options) => {
+            print_done(&uninstall(&System::real(), &options)?, "No service is installed.")
+        }
         Command::Plan(format) => print(&show::plan(home, &catalog, &System::real(), format.json)?),
         Command::Status(format) => {
             let (text, healthy) = show::status(home, &catalog, &System::real(), format.json)?;
@@ -134,6 +162,26 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
+/// Runs what speaks through a log; its error stands there too.
+fn logged(
+    home: &Home,
+    options: &LogOptions,
+    act: impl FnOnce(&Arc<Log>) -> Result<ExitCode, Failure>,
+) -> Result<ExitCode, Failure> {
+    let log = Arc::new(Log::new(options, home.read_config().ok().map(|config| config.name)));
+    act(&log).or_else(|error| {
+        complain(&error, &|line| log.say(line));
+        Ok(ExitCode::from(3))
+    })
+}
+
+fn complain(error: &Failure, say: &dyn Fn(&str)) {
+    say(&format!("error: {}", with_causes(error)));
+    if let Some(hint) = hint(error) {
+        say(&format!("hint: {hint}"));
+    }
+}
+
 fn enroll_here(home: &Home, wanted: &Enrollment) -> Result<ExitCode, Failure> {
     if !files::exists(&wanted.runner) {
         if let Some(parent) = wanted.runner.parent() {
@@ -144,7 +192,7 @@ fn enroll_here(home: &Home, wanted: &Enrollment) -> Result<ExitCode, Failure> {
     let key = enroll(home, wanted, &Real)?;
     let name = &wanted.name;
     print(&format!(
-        "{name} is enrolled with the key\n  {key}\nNext: `cargo xtask host admit {name}`, then start `wildebeest agent` here."
+        "{name} is enrolled with the key\n  {key}\nNext: `cargo xtask host admit {name}`, then `wildebeest install-service` here."
     ))
 }
 
@@ -179,6 +227,8 @@ pub(super) enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Service(#[from] ServiceError),
     #[error("could not tell which program this is")]
     Exe(#[source] io::Error),
     #[error("signals can't be received")]
@@ -196,6 +246,7 @@ pub(super) fn hint(failure: &Failure) -> Option<String> {
             Some("is this a copy of another machine? stop one of them, then see `cargo xtask status`".into())
         }
         Failure::Agent(AgentError::Store(StoreError::File(_))) => Some("is the disk full? see `df -h /var/lib`".into()),
+        Failure::Service(error) => service_hint(error),
         Failure::Running => Some("see `ps -C wildebeest`".into()),
         _ => None,
     }
@@ -208,10 +259,22 @@ fn enroll_hint(error: &EnrollError) -> Option<String> {
         EnrollError::Taken { .. } => {
             Some("see who has it with `cargo xtask host list`, and take another `--name`".into())
         }
-        EnrollError::Running => Some("service wildebeest stop".into()),
+        EnrollError::Running => Some("stop it first: `service wildebeest stop`, or as your init does that".into()),
         EnrollError::NoSigners => Some("give the `allowed_signers` of your fleet's repository".into()),
         EnrollError::Log(_) => Some("compare `--allowed-signers` with the file in your fleet's repository".into()),
         _ => None,
+    }
+}
+
+fn service_hint(error: &ServiceError) -> Option<String> {
+    match error {
+        ServiceError::NoInit { .. } => Some("name it: `wildebeest install-service --init lsb`".into()),
+        ServiceError::Foreign { path } => Some(format!("keep it elsewhere, so that this goes on: `mv {path} /root/`")),
+        ServiceError::Word { .. } => Some("use letters, digits and `/._+-` only".into()),
+        ServiceError::NoRunner { path } => Some(format!("put it there: `install -m 755 wildebeest {path}`")),
+        ServiceError::Home(error) => home_hint(error),
+        ServiceError::File(_) => Some("only root can do this".into()),
+        ServiceError::Command(_) => None,
     }
 }
 
@@ -231,6 +294,10 @@ fn registry_hint(error: &RegistryError) -> Option<String> {
         RegistryError::Refused { .. } => Some("give this host's key write access to refs/wildebeest/*".into()),
         _ => None,
     }
+}
+
+fn print_done(done: &[String], nothing: &str) -> Result<ExitCode, Failure> {
+    print(&if done.is_empty() { nothing.to_owned() } else { done.join("\n") })
 }
 
 fn print(text: &str) -> Result<ExitCode, Failure> {

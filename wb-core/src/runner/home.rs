@@ -60,10 +60,23 @@ pub enum HomeError {
     Registry(#[from] RegistryError),
 }
 
+/// Where hosts have their configuration.
+pub(super) const DEFAULT_CONFIG: &str = "/etc/wildebeest";
+
+/// Where hosts keep their record.
+pub(super) const DEFAULT_STATE: &str = "/var/lib/wildebeest";
+
 impl Home {
     /// The home in these two directories.
     pub fn new(config: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
         Self { config: config.into(), state: state.into() }
+    }
+
+    /// The arguments that name these directories, where they are not the ones that everybody expects.
+    pub(super) fn args(&self) -> Vec<String> {
+        let given = [("--config", &self.config, DEFAULT_CONFIG), ("--state", &self.state, DEFAULT_STATE)];
+        let unusual = given.into_iter().filter(|(_, path, usual)| *path != Path::new(usual));
+        unusual.flat_map(|(option, path, _)| [option.to_owned(), path.display().to_string()]).collect()
     }
 
     /// The file that says who this host is.
@@ -207,6 +220,12 @@ mod tests {
         let (_dir, home) = home(&format!("uuid = '{uuid}'\nname = 'a'\nremote = 'x'\nrunner = 'x'\npoll = 'soon'\n"));
         let error = home.read_config().unwrap_err().to_string();
         assert!(error.contains("line 5") && error.contains("`soon`"), "{error}");
+    }
+
+    #[test]
+    fn only_unusual_directories_are_named() {
+        assert!(Home::new(DEFAULT_CONFIG, DEFAULT_STATE).args().is_empty());
+        assert_eq!(Home::new(DEFAULT_CONFIG, "/srv/wb").args(), ["--state", "/srv/wb"]);
     }
 
     #[test]

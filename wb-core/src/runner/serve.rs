@@ -1,46 +1,76 @@
 //! The loop of a host, and one turn of it.
 
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
-
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::catalog::Catalog;
 use super::cli::{Failure, hint, with_causes};
 use super::home::Home;
+use super::log::Log;
+use super::ready::Ready;
+use super::signals::{self, Wake};
 use crate::agent::{Agent, AgentError, Next, pace};
 use crate::chain::Digest;
+use crate::system::ending::ending;
 use crate::system::files::Lock;
 use crate::system::{Command, System, environment, files};
 
 /// Follows the herd until a signal says to end.
-pub(super) fn forever(home: Home, catalog: &Catalog, system: &System, log: &dyn Fn(&str)) -> Result<ExitCode, Failure> {
-    let signals = signals()?;
+pub(super) fn forever(
+    home: Home,
+    catalog: &Catalog,
+    system: &System,
+    log: &Arc<Log>,
+    ready: Ready,
+) -> Result<ExitCode, Failure> {
+    let say = |line: &str| log.say(line);
+    let woken = signals::listen(Arc::clone(log)).map_err(Failure::Signals)?;
     let _lock = lock(&home)?;
-    let mut agent = open(home, catalog, system, log)?;
-    log(&format!("{} follows {}", agent.config().name, agent.config().remote));
+    let mut agent = open(home, catalog, system, &say)?;
+    say(&format!("{} follows {}", agent.config().name, agent.config().remote));
+    ready.once(|| leave_after_boot(&mut agent, &woken))?;
     let mut errors = 0;
-    loop {
+    while !ending().is_asked() {
         let next = agent.tick();
         errors = if next.is_ok() { 0 } else { errors + 1 };
         let pause = match next {
-            Ok(Next::Exec) => return Err(exec(&agent)),
-            Ok(Next::Again) => Duration::ZERO,
+            Ok(Next::Exec) if !ending().is_asked() => return Err(exec(&agent)),
+            Ok(Next::Exec | Next::Again) => Duration::ZERO,
             Ok(Next::Poll) => pace::until_poll(agent.config().uuid, agent.config().poll, system.clock().now()),
             Err(error) => {
                 let pause = pace::after_error(agent.config().poll, errors, chance());
-                complain(error, pause, log);
+                complain(error, pause, &say);
                 pause
             }
         };
-        match signals.recv_timeout(pause) {
-            Ok(SIGHUP) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(_) | Err(RecvTimeoutError::Disconnected) => return Ok(ExitCode::SUCCESS),
-        }
+        wait(&woken, pause, &say);
+    }
+    say("ended");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for the next turn, or for a signal.
+fn wait(woken: &Receiver<Wake>, pause: Duration, say: &dyn Fn(&str)) {
+    if let Ok(Wake::Look) = woken.recv_timeout(pause) {
+        say("looks at once: it was told to");
     }
 }
+
+/// Services that are started after this one come up only when a host that was out of load has left it again, or has
+/// tried for a while.
+fn leave_after_boot(agent: &mut Agent<'_>, woken: &Receiver<Wake>) -> Result<(), AgentError> {
+    for _ in 0..READY_TRIES {
+        let left = agent.leave_after_boot()?;
+        if left || woken.recv_timeout(Duration::from_secs(1)) == Ok(Wake::End) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+const READY_TRIES: u32 = 20;
 
 fn complain(error: AgentError, pause: Duration, log: &dyn Fn(&str)) {
     log(&format!("error: {}; tries again in {} s", with_causes(&error), pause.as_secs()));
@@ -50,16 +80,19 @@ fn complain(error: AgentError, pause: Duration, log: &dyn Fn(&str)) {
 }
 
 /// Does what there is to do now.
-pub(super) fn once(home: Home, catalog: &Catalog, system: &System, log: &dyn Fn(&str)) -> Result<ExitCode, Failure> {
+pub(super) fn once(home: Home, catalog: &Catalog, system: &System, log: &Arc<Log>) -> Result<ExitCode, Failure> {
+    let say = |line: &str| log.say(line);
+    let _woken = signals::listen(Arc::clone(log)).map_err(Failure::Signals)?;
     let _lock = lock(&home)?;
-    let mut agent = open(home, catalog, system, log)?;
-    loop {
+    let mut agent = open(home, catalog, system, &say)?;
+    while !ending().is_asked() {
         match agent.tick()? {
             Next::Again => {}
             Next::Exec => return Err(exec(&agent)),
             Next::Poll => return Ok(ExitCode::from(u8::from(!agent.is_healthy()))),
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The agent, with the sha256 of the program that runs.
@@ -82,14 +115,6 @@ fn lock(home: &Home) -> Result<Lock, Failure> {
 fn exec(agent: &Agent<'_>) -> Failure {
     let args = environment::args().into_iter().skip(1);
     Failure::Agent(AgentError::Runner(Command::new(&agent.config().runner).args(args).exec()))
-}
-
-fn signals() -> Result<Receiver<i32>, Failure> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(Failure::Signals)?;
-    let (send, receive) = channel();
-    let forward = move || signals.forever().take_while(|signal| send.send(*signal).is_ok()).for_each(drop);
-    std::thread::Builder::new().name("signals".into()).spawn(forward).map_err(Failure::Signals)?;
-    Ok(receive)
 }
 
 fn chance() -> u64 {

@@ -297,6 +297,22 @@ pub fn open(path: impl AsRef<Path>) -> Result<File> {
     File::open(path).map_err(failed("open", path))
 }
 
+/// Opens a file for adding to its end, and makes it, with `mode`, where there is none.
+///
+/// # Errors
+/// When it can't be opened or made.
+pub fn open_to_append(path: impl AsRef<Path>, mode: u32) -> Result<File> {
+    let path = path.as_ref();
+    OpenOptions::new().append(true).create(true).mode(mode).open(path).map_err(failed("open", path))
+}
+
+/// Whether a path leads to a file that is open, and not to one that took its place.
+#[must_use]
+pub fn leads_to(path: impl AsRef<Path>, open: &File) -> bool {
+    let of = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    fs::metadata(path).ok().zip(open.metadata().ok()).is_some_and(|(there, here)| of(there) == of(here))
+}
+
 /// A lock on a file, held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "held for its lock")] File);

@@ -50,6 +50,22 @@ pub fn ask_local(path: &Path, question: &[u8], timeout: Duration) -> Result<Vec<
     asked.map(|_| answer).map_err(failed("ask", &address))
 }
 
+/// Sends one message to a program of this machine that reads datagrams, by the path of its socket, or by its name in the
+/// abstract namespace, which begins with `@`.
+///
+/// # Errors
+/// When nobody listens there.
+pub fn tell(address: &str, message: &[u8]) -> Result<(), SocketError> {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    let to = match address.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(address),
+    };
+    let told = to.and_then(|to| UnixDatagram::unbound()?.send_to_addr(message, &to));
+    told.map(drop).map_err(failed("tell", address))
+}
+
 /// Opens a connection that stays open, within `timeout`: for who asks many questions, such as a load generator.
 ///
 /// # Errors
@@ -145,6 +161,25 @@ mod tests {
         });
         assert_eq!(ask(&address, b"ping", SECOND).unwrap(), b"pingpong");
         server.join().unwrap();
+    }
+
+    #[test]
+    fn who_listens_is_told() {
+        use std::os::linux::net::SocketAddrExt as _;
+        use std::os::unix::net::{SocketAddr, UnixDatagram};
+        let check = |listener: UnixDatagram, address: &str| {
+            tell(address, b"READY=1").unwrap();
+            let mut heard = [0; 7];
+            listener.recv(&mut heard).unwrap();
+            assert_eq!(&heard, b"READY=1");
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        check(UnixDatagram::bind(&path).unwrap(), path.to_str().unwrap());
+        let name = format!("wildebeest-test-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        check(UnixDatagram::bind_addr(&address).unwrap(), &format!("@{name}"));
+        assert!(tell("/nowhere/socket", b"").is_err());
     }
 
     #[test]

@@ -45,7 +45,16 @@ if [ ! -e etc/machine-id ]; then
     chroot . ssh-keygen -q -t ed25519 -N '' -C "root@$(hostname)" -f /etc/ssh/ssh_host_ed25519_key
 fi
 
+# systemd has each service in a control group, and gets one of its own to have them in.
+enter=
+if [ "$(readlink sbin/init)" = /lib/systemd/systemd ]; then
+    group=$(grep -m 1 ' cgroup2 ' /proc/mounts | cut -d ' ' -f 2)/wildebeest-$(hostname)
+    mkdir -p "$group"
+    echo 0 >"$group/cgroup.procs"
+    enter="unshare --cgroup"
+fi
+
 pivot_root . mnt
 umount -l /mnt
-exec setpriv --bounding-set=-sys_time,-sys_module,-sys_rawio \
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 /sbin/init </dev/null >/dev/null 2>&1
+exec $enter setpriv --bounding-set=-sys_time,-sys_module,-sys_rawio \
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 container=wildebeest /sbin/init </dev/null >/dev/null 2>&1
