@@ -21,8 +21,9 @@ const BOUND: Duration = Duration::from_secs(900);
 /// Herds on one machine take turns: they would only slow each other down.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Runs `body`, which is all of the test `name`, in a process of its own, which has `variables` in its environment. On a machine that can't have sandboxes it is
-/// not run, and a line on standard error says why; where `CI` is `true`, that is a failure.
+/// Runs `body`, which is all of the test `name`, in a process of its own, which has `variables` in its environment. On
+/// a machine that can't have sandboxes it is not run, and a line on standard error says why; where `CI` is `true`, that
+/// is a failure.
 ///
 /// # Panics
 /// When the test fails.
@@ -93,6 +94,12 @@ fn kept() -> Vec<(&'static str, PathBuf)> {
         .filter(|(variable, _)| environment::var(variable).is_none())
         .map(|(variable, directory)| (variable, home.join(directory)))
         .collect()
+}
+
+/// Where the runners of a test's fleets are built, for a test whose fleet has the same parts.
+#[must_use]
+pub fn fleets_of(name: &str) -> PathBuf {
+    target_dir(&environment::current_exe().expect("this program"), name)
 }
 
 /// Where the runner of the test's fleet is built: near the `deps` that this program lies in, so that it stays warm, and

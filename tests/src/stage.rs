@@ -30,7 +30,6 @@ pub struct Stage {
 const SUBNET: &str = "10.78.0.0/24";
 const GIT: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 2);
 const RUNNER: &str = "/usr/local/bin/wildebeest";
-const SERVICE: &str = include_str!("../../xtask/templates/wildebeest.init");
 
 /// Long enough for each thing that a test waits for, on a busy machine.
 const BOUND: Duration = Duration::from_secs(60);
@@ -98,7 +97,7 @@ impl Stage {
         self.host(host).read(Command::shell(line)).expect("a command that succeeds")
     }
 
-    /// Puts on a host what it needs to enrol: the runner, the list of signers, the git server's key, the service.
+    /// Puts on a host what it needs to enrol: the runner, the list of signers, the git server's key.
     ///
     /// # Panics
     /// When that fails.
@@ -107,7 +106,6 @@ impl Stage {
         put(RUNNER, self.runner.clone(), 0o755);
         put("/etc/ssh/ssh_known_hosts", self.server.known_hosts().expect("a key").into_bytes(), 0o644);
         put("/root/allowed_signers", self.signers.clone().into_bytes(), 0o644);
-        put("/etc/init.d/wildebeest", SERVICE.as_bytes().to_vec(), 0o755);
     }
 
     /// Enrols a host under `name`.
@@ -133,7 +131,7 @@ impl Stage {
 
     /// Starts a host's agent, now and at each boot.
     pub fn start_agent(&self, host: &str) {
-        self.on(host, "update-rc.d wildebeest defaults && service wildebeest start");
+        self.on(host, "wildebeest install-service");
     }
 
     /// One of the operator's commands.

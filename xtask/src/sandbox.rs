@@ -20,6 +20,7 @@
 //! that started the herd does, however that ends. Only the hosts' disks are left, in the scratch directory, and the
 //! next start there removes them.
 
+mod control_groups;
 mod elevation;
 mod git_server;
 mod herd;

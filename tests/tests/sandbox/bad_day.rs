@@ -12,8 +12,8 @@ const WRONG: &str = "tool = \"no-such-package\", calm = false";
 const NOT_CALM: &str = "tool = \"hello\", calm = false";
 const RIGHT: &str = "tool = \"hello\", calm = true";
 
-/// The runner is built four times here, and the demo shows what it is like when it is built as for production.
-const QUICK_BUILDS: [(&str, &str); 4] = [
+/// The runner is built often here, and the demo shows what it is like when it is built as for production.
+pub(crate) const QUICK_BUILDS: [(&str, &str); 4] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),

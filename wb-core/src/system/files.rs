@@ -168,6 +168,15 @@ pub fn remove(path: impl AsRef<Path>) -> Result<bool> {
     absent_as_none(fs::remove_file(path).map_err(failed("remove", path))).map(|removed| removed.is_some())
 }
 
+/// Removes a directory that has nothing in it.
+///
+/// # Errors
+/// When it is not there, or can't be removed.
+pub fn remove_empty_dir(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    fs::remove_dir(path).map_err(failed("remove", path))
+}
+
 /// Removes a directory with all that is in it. True when there was one.
 ///
 /// # Errors

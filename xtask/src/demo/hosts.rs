@@ -11,7 +11,6 @@ use crate::sandbox::{GitServer, Herd, Host};
 
 const RUNNER: &str = "/usr/local/bin/wildebeest";
 const SIGNERS: &str = "/etc/wildebeest/allowed_signers.given";
-const SERVICE: &str = include_str!("../../templates/wildebeest.init");
 
 /// Boots all hosts, each in a thread of its own.
 pub(super) fn boot(herd: &Herd) -> Result<Vec<Host>, DemoError> {
@@ -42,7 +41,6 @@ pub(super) fn enroll(
         host.put("/etc/ssh/ssh_known_hosts", known_hosts.clone(), 0o644)?;
         host.put("/etc/wildebeest/host_key", files::read(keys.join(host.name()))?, 0o600)?;
         host.put(SIGNERS, signers, 0o644)?;
-        host.put("/etc/init.d/wildebeest", SERVICE, 0o755)?;
         let enroll = Command::new(RUNNER).args(["enroll", "--name", host.name(), "--remote", &server.url()]);
         host.read(enroll.args(["--allowed-signers", SIGNERS, "--poll", "1s"]))?;
         Ok(())
@@ -50,14 +48,9 @@ pub(super) fn enroll(
     .map(drop)
 }
 
-/// Starts the agent on all hosts, by its init script.
+/// Makes the agent a service of all hosts, and starts it.
 pub(super) fn start_agents(hosts: &[Host]) -> Result<(), DemoError> {
-    each(hosts, |host| {
-        host.read(Command::new("update-rc.d").args(["wildebeest", "defaults"]))?;
-        host.read(Command::new("service").args(["wildebeest", "start"]))?;
-        Ok(())
-    })
-    .map(drop)
+    each(hosts, |host| Ok(host.read(Command::new(RUNNER).arg("install-service")).map(drop)?)).map(drop)
 }
 
 /// The end of an agent's log.

@@ -13,7 +13,8 @@ use wb_core::system::{Command, files};
 use super::process::Process;
 use super::record::{self, Record};
 use super::{
-    GitServer, Host, Image, Network, STEP, SandboxError, Subnet, elevation, packages, places, probe, while_doing,
+    GitServer, Host, Image, Network, STEP, SandboxError, Subnet, control_groups, elevation, packages, places, probe,
+    while_doing,
 };
 
 /// A running herd. Dropping it kills all hosts and removes their disks.
@@ -171,6 +172,7 @@ impl Router {
 /// Ends what is recorded in `scratch` and removes the disks.
 fn clear(scratch: &Path) -> Result<bool, SandboxError> {
     let was_running = record::clean(scratch)?;
+    control_groups::remove(&scratch.join("hosts"));
     for part in ["hosts", "logs", "packages"] {
         files::remove_tree(scratch.join(part))?;
     }

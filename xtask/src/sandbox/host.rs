@@ -227,7 +227,7 @@ impl Power {
     fn init(&self) -> Option<Process> {
         let grandchildren = self.outer.children().into_iter().flat_map(Process::children);
         let mut inits = grandchildren.flat_map(Process::children);
-        inits.find(|process| matches!(process.program().as_deref(), Some("init" | "systemd")))
+        inits.find(|process| matches!(process.program().as_deref(), Some("init" | "systemd" | "runit")))
     }
 
     /// The host's process 1 whatever it runs, and the supervisor, so that it is not started again.

@@ -45,16 +45,18 @@ if [ ! -e etc/machine-id ]; then
     chroot . ssh-keygen -q -t ed25519 -N '' -C "root@$(hostname)" -f /etc/ssh/ssh_host_ed25519_key
 fi
 
-# systemd has each service in a control group, and gets one of its own to have them in.
-enter=
+# systemd has each service in a control group. It gets one of its own to have them in, and no others are to be seen.
+enter="exec"
 if [ "$(readlink sbin/init)" = /lib/systemd/systemd ]; then
-    group=$(grep -m 1 ' cgroup2 ' /proc/mounts | cut -d ' ' -f 2)/wildebeest-$(hostname)
+    groups=$(grep -m 1 ' cgroup2 ' /proc/mounts | cut -d ' ' -f 2)
+    [ -n "$groups" ] || { echo "refused: systemd needs control groups of version 2"; exit 71; }
+    group=$groups/wildebeest$(echo "$disk" | tr / -)
     mkdir -p "$group"
     echo 0 >"$group/cgroup.procs"
-    enter="unshare --cgroup"
+    enter="mount -t cgroup2 cgroup2 /sys/fs/cgroup; exec"
 fi
 
 pivot_root . mnt
 umount -l /mnt
-exec $enter setpriv --bounding-set=-sys_time,-sys_module,-sys_rawio \
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 container=wildebeest /sbin/init </dev/null >/dev/null 2>&1
+exec unshare --cgroup sh -ec "$enter"' setpriv --bounding-set=-sys_time,-sys_module,-sys_rawio \
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 container=wildebeest /sbin/init </dev/null >/dev/null 2>&1'

@@ -1,0 +1,267 @@
+//! The agent as a service of four init systems, each of them real and in charge of its host: it is installed, told to
+//! look, killed, stopped in the middle of a migration, started again, rebooted with its host, and removed.
+
+use std::thread;
+use std::time::Duration;
+
+use wb_core::system::clock::{Real, Stopwatch, wait_until};
+use wb_core::system::{Command, Output};
+use wb_tests::alone::{alone, fleets_of};
+use wb_tests::stage::{Play, Stage};
+use wb_xtask::sandbox::Host;
+use wb_xtask::scaffold::LinkSource;
+
+/// One way to run the agent.
+struct Service {
+    host: &'static str,
+    /// Turns a host with sysvinit into one with this init.
+    prepare: &'static str,
+    /// What process 1 is called then.
+    first: &'static str,
+    /// What `install-service` writes.
+    files: &'static str,
+    start: &'static str,
+    stop: &'static str,
+    reload: &'static str,
+    status: &'static str,
+    log: &'static str,
+    /// Whether the init starts again what was killed.
+    supervised: bool,
+}
+
+const SERVICES: [Service; 4] = [
+    Service {
+        host: "sysv",
+        prepare: "true",
+        first: "init",
+        files: "wrote /etc/init.d/wildebeest",
+        start: "service wildebeest start",
+        stop: "service wildebeest stop",
+        reload: "service wildebeest reload",
+        status: "service wildebeest status",
+        log: "cat /var/log/wildebeest.log",
+        supervised: false,
+    },
+    Service {
+        host: "systemd",
+        prepare: "apt-get install -y --no-install-recommends systemd
+            ln -sf /lib/systemd/systemd /sbin/init
+            cd /etc/systemd/system
+            echo '[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nExecStart=touch /run/booted' >booted.service
+            ln -s ../booted.service multi-user.target.wants/",
+        first: "systemd",
+        files: "wrote /etc/systemd/system/wildebeest.service",
+        start: "systemctl start wildebeest",
+        stop: "systemctl stop wildebeest",
+        reload: "systemctl reload wildebeest",
+        status: "systemctl is-active wildebeest",
+        log: "journalctl --unit wildebeest --output cat",
+        supervised: true,
+    },
+    Service {
+        host: "openrc",
+        prepare: "apt-get install -y --no-install-recommends openrc",
+        first: "init",
+        files: "wrote /etc/init.d/wildebeest",
+        start: "rc-service wildebeest start",
+        stop: "rc-service wildebeest stop",
+        reload: "rc-service wildebeest reload",
+        status: "rc-service wildebeest status",
+        log: "cat /var/log/wildebeest.log",
+        supervised: true,
+    },
+    Service {
+        host: "runit",
+        prepare: "apt-get install -y --no-install-recommends runit-init
+            cd /etc/runit; mkdir boot-run shutdown-run; touch native.boot.run; rm -r runsvdir/default/getty*
+            echo 'touch /run/booted' >boot-run/booted.sh",
+        first: "runit",
+        files: "wrote /etc/sv/wildebeest/run",
+        start: "sv start wildebeest",
+        stop: "sv -w 30 stop wildebeest",
+        reload: "sv reload wildebeest",
+        status: "sv status wildebeest | grep ^run:",
+        log: "cat /var/log/wildebeest/current",
+        supervised: true,
+    },
+];
+
+/// The runner is that of the bad day as far as its parts go.
+const FLEETS_OF: &str = "bad_day::a_bad_day";
+
+#[test]
+fn the_agent_is_a_service() {
+    let target = fleets_of(FLEETS_OF).display().to_string();
+    let variables = [&super::bad_day::QUICK_BUILDS[..], &[("CARGO_TARGET_DIR", target.as_str())]].concat();
+    alone("service::the_agent_is_a_service", &variables, || {
+        let stage = Stage::set(Play {
+            name: "test-service",
+            hosts: &SERVICES.map(|service| service.host),
+            roles: &include_str!("../../fleet/roles.rs").replace("max_out = 1", "max_out = 4"),
+            links: vec![link("begin", include_str!("../../fleet/begin.rs"))],
+            settings: "",
+            operator: env!("CARGO_BIN_EXE_wb-operator"),
+        });
+        stage.part("four init systems", |stage| each(stage, other_init));
+        stage.part("four hosts join", all_join);
+        stage.part("the service is installed", |stage| each(stage, installed));
+        stage.part("it is told to look", |stage| each(stage, told_to_look));
+        stage.part("it is killed", |stage| each(stage, killed));
+        stage.part("it is stopped while it waits", |stage| each(stage, stopped_while_it_waits));
+        stage.part("it is stopped in the middle of a migration", |stage| {
+            stage.add_links(&[link("pass_the_gate", include_str!("../../fleet/pass_the_gate.rs"))]);
+            deploy(stage);
+            each(stage, stopped_while_it_works);
+        });
+        stage.part("the host is rebooted", |stage| each(stage, rebooted));
+        stage.part("the service is removed", |stage| each(stage, removed));
+    });
+}
+
+fn each(stage: &Stage, act: fn(&Service, &Host)) {
+    thread::scope(|scope| {
+        let hosts = SERVICES.iter().map(|service| (service, stage.host(service.host)));
+        let threads: Vec<_> = hosts.map(|(service, host)| scope.spawn(move || act(service, host))).collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+fn other_init(service: &Service, host: &Host) {
+    on(host, &format!("export DEBIAN_FRONTEND=noninteractive; {}", service.prepare));
+    host.kill().unwrap();
+    host.start().unwrap();
+    assert_eq!(on(host, "cat /proc/1/comm"), service.first);
+}
+
+fn all_join(stage: &Stage) {
+    for service in &SERVICES {
+        let host = service.host;
+        stage.equip(host);
+        assert_eq!(stage.enroll(host, host).code, 3, "the server does not know the key yet");
+        stage.authorise(host);
+        let enrolled = stage.enroll(host, host);
+        assert!(enrolled.text().contains("wildebeest install-service"), "{enrolled:?}");
+        assert_eq!(stage.operate(&["host", "admit", host]).code, 0);
+    }
+    deploy(stage);
+}
+
+fn installed(service: &Service, host: &Host) {
+    let shown = on(host, "wildebeest install-service --dry-run");
+    assert!(shown.contains("would write /etc/"), "{shown}");
+    assert!(!runs(service, host), "nothing was done");
+    let done = on(host, "wildebeest install-service");
+    assert!(done.contains(service.files), "{done}");
+    until("the service to run", service, host, || runs(service, host));
+    until("its first words", service, host, || log_says(service, host, "follows ssh://") > 0);
+    until("the tip", service, host, || diary(host) == "begin rejoin");
+    assert_eq!(on(host, "wildebeest install-service"), "The service is installed already.");
+    assert!(on(host, "wildebeest status").contains("`begin` ("), "the command line has no other home than the service");
+}
+
+fn told_to_look(service: &Service, host: &Host) {
+    let before = pid(host);
+    on(host, service.reload);
+    until("the look", service, host, || log_says(service, host, "looks at once: it was told to") == 1);
+    assert_eq!(pid(host), before);
+}
+
+fn killed(service: &Service, host: &Host) {
+    let before = pid(host);
+    on(host, &format!("kill -KILL {before}"));
+    if service.supervised {
+        until("another agent", service, host, || pid(host).parse::<u32>().is_ok() && pid(host) != before);
+        until("its words", service, host, || log_says(service, host, "follows ssh://") == 2);
+    } else {
+        until("the end", service, host, || pid(host).is_empty());
+        assert_eq!(run(host, service.status).code, 1, "dead, and its pid file is there");
+        on(host, service.start);
+    }
+    assert!(runs(service, host));
+}
+
+fn stopped_while_it_waits(service: &Service, host: &Host) {
+    let took = stop(service, host);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    on(host, service.start);
+    until("the agent", service, host, || runs(service, host));
+}
+
+fn stopped_while_it_works(service: &Service, host: &Host) {
+    until("the gate", service, host, || diary(host) == "begin rejoin leave gate");
+    let took = stop(service, host);
+    assert!((19..29).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(on(host, "pgrep -f '[/]srv/open' || true"), "", "its commands have ended too");
+    for words in ["ends what still runs after 20 s", "ends in the middle of its work: the next start goes on there"] {
+        assert_eq!(log_says(service, host, words), 1, "{words}\n{}", on(host, service.log));
+    }
+    assert_eq!(log_says(service, host, "failed "), 0, "an interruption is no failure");
+    on(host, service.start);
+    until("the gate again", service, host, || diary(host) == "begin rejoin leave gate gate");
+    on(host, "touch /srv/open");
+    until("the tip", service, host, || diary(host) == "begin rejoin leave gate gate through rejoin");
+}
+
+fn rebooted(service: &Service, host: &Host) {
+    let before = host.boot_id().unwrap();
+    // The connection may end before the command does.
+    drop(host.run(Command::shell("shutdown -r now || systemctl reboot")));
+    host.wait_for_reboot(&before).unwrap();
+    until("the agent", service, host, || runs(service, host) && !pid(host).is_empty());
+}
+
+fn removed(service: &Service, host: &Host) {
+    on(host, "wildebeest uninstall-service");
+    assert!(!runs(service, host) && pid(host).is_empty());
+    assert_eq!(on(host, "wildebeest uninstall-service"), "No service is installed.");
+    let left = on(host, "find /etc /usr /lib /run /var/lib -name '*wildebeest*' | sort");
+    assert_eq!(left, "/etc/wildebeest\n/usr/local/bin/wildebeest\n/var/lib/wildebeest");
+}
+
+/// How long it took.
+fn stop(service: &Service, host: &Host) -> Duration {
+    let watch = Stopwatch::start();
+    on(host, service.stop);
+    assert!(!runs(service, host) && pid(host).is_empty());
+    watch.elapsed()
+}
+
+fn on(host: &Host, line: &str) -> String {
+    host.read(Command::shell(line)).unwrap_or_else(|error| panic!("{}: {error:?}", host.name()))
+}
+
+fn run(host: &Host, line: &str) -> Output {
+    host.run(Command::shell(line)).unwrap()
+}
+
+fn runs(service: &Service, host: &Host) -> bool {
+    run(host, service.status).code == 0
+}
+
+fn pid(host: &Host) -> String {
+    on(host, "pgrep -f '^/usr/local/bin/wildebeest agent' || true")
+}
+
+fn diary(host: &Host) -> String {
+    on(host, "cat /srv/diary 2>/dev/null || true").replace('\n', " ")
+}
+
+/// How often.
+fn log_says(service: &Service, host: &Host, words: &str) -> usize {
+    run(host, service.log).text().matches(words).count()
+}
+
+fn until(what: &str, service: &Service, host: &Host, mut holds: impl FnMut() -> bool) {
+    let found = wait_until(&Real, Duration::from_secs(60), Duration::from_millis(100), || holds().then_some(()));
+    let log = || run(host, service.log).text();
+    assert!(found.is_some(), "waited in vain for {what} on {}\n{}\n{}", host.name(), diary(host), log());
+}
+
+fn deploy(stage: &Stage) {
+    let deployed = stage.operate(&["deploy"]);
+    assert_eq!(deployed.code, 0, "{deployed:?}");
+}
+
+fn link(name: &str, source: &str) -> LinkSource {
+    LinkSource { name: name.into(), source: source.into(), files: Vec::new() }
+}
