@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use super::catalog::{Catalog, CatalogError};
 use super::enroll::{EnrollError, Enrollment, enroll};
 use super::home::{DEFAULT_CONFIG, DEFAULT_STATE, Home, HomeError};
-use super::install_service::{ServiceError, ServiceOptions, install, uninstall};
+use super::install_service::{AgentOptions, ServiceError, ServiceOptions, install, uninstall};
 use super::log::{Log, LogOptions};
 use super::ready::Ready;
 use super::{serve, show};
@@ -78,10 +78,8 @@ enum Command {
     InstallService {
         #[command(flatten)]
         options: ServiceOptions,
-        /// A service of this host's roles that bears load, and is to start later than the agent; may be repeated. Usual
-        /// ones, such as nginx, are known.
-        #[arg(long, value_name = "SERVICE")]
-        before: Vec<String>,
+        #[command(flatten)]
+        agent: AgentOptions,
     },
     /// Stop the agent's service and remove all that `install-service` wrote.
     UninstallService(ServiceOptions),
@@ -141,8 +139,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             logged(&home, &log, |log| serve::forever(home.clone(), &catalog, &System::real(), log, ready))
         }
         Command::Once(log) => logged(&home, &log, |log| serve::once(home.clone(), &catalog, &System::real(), log)),
-        Command::InstallService { options, before } => {
-            print_done(&install(&home, &System::real(), &options, &before)?, "The service is installed already.")
+        Command::InstallService { options, agent } => {
+            print_done(&install(&home, &System::real(), &options, &agent)?, "The service is installed already.")
         }
         Command::UninstallService(options) => {
             print_done(&uninstall(&System::real(), &options)?, "No service is installed.")

@@ -12,6 +12,7 @@ use clap::Args;
 use self::detect::{Facts, Init, detect};
 use self::layout::{Act, Layout, MARK, Settings, Template, layout};
 use super::home::{Home, HomeError};
+use super::log::Format;
 use crate::system::files::Attributes;
 use crate::system::{Command, CommandError, FileError, System, files};
 
@@ -24,6 +25,18 @@ pub(super) struct ServiceOptions {
     /// Show what would be done, and do nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+/// How the agent runs as a service.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct AgentOptions {
+    /// A service of this host's roles that bears load, and is to start later than the agent; may be repeated. Usual ones,
+    /// such as nginx, are known.
+    #[arg(long, value_name = "SERVICE")]
+    before: Vec<String>,
+    /// How the lines of its log look.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: Format,
 }
 
 /// Why the service could not be installed or removed.
@@ -50,9 +63,9 @@ pub(super) fn install(
     home: &Home,
     system: &System,
     options: &ServiceOptions,
-    before: &[String],
+    agent: &AgentOptions,
 ) -> Result<Vec<String>, ServiceError> {
-    let layout = layout(init(system, options)?, &settings(home, system, before)?);
+    let layout = layout(init(system, options)?, &settings(home, system, agent)?);
     let mut work = Work { system, dry_run: options.dry_run, done: Vec::new() };
     let running = layout.install.last().is_some_and(|act| work.holds(&act.done));
     let news = layout.files.iter().map(|file| is_news(system, file)).collect::<Result<Vec<_>, _>>()?;
@@ -107,18 +120,21 @@ fn init(system: &System, options: &ServiceOptions) -> Result<Init, ServiceError>
     detect(&facts).ok_or(ServiceError::NoInit { first: facts.first })
 }
 
-fn settings(home: &Home, system: &System, before: &[String]) -> Result<Settings, ServiceError> {
+fn settings(home: &Home, system: &System, agent: &AgentOptions) -> Result<Settings, ServiceError> {
     let runner = home.read_config()?.runner.display().to_string();
     if system.stat(&runner)?.is_none() {
         return Err(ServiceError::NoRunner { path: runner });
     }
-    let (args, runit) = (home.args(), runit_directory(system)?);
-    for word in [&runner].into_iter().chain(&args).chain(before) {
+    let (mut args, before) = (home.args(), agent.before.clone());
+    if agent.log_format == Format::Json {
+        args.extend(["--log-format".to_owned(), "json".to_owned()]);
+    }
+    for word in [&runner].into_iter().chain(&args).chain(&before) {
         if !is_plain(word) {
             return Err(ServiceError::Word { word: word.clone() });
         }
     }
-    Ok(Settings { runner, args, before: before.to_vec(), runit })
+    Ok(Settings { runner, args, before, runit: runit_directory(system)? })
 }
 
 /// Shells and init systems each quote in their own way.
@@ -262,7 +278,7 @@ mod tests {
         /// Where everything that is asked for is so already, or not.
         fn install(&self, running: bool, options: &ServiceOptions) -> Result<Vec<String>, ServiceError> {
             let script = Script::new().answer("systemctl ", 0, "").answer("systemctl is-", i32::from(!running), "");
-            install(&self.home, &System::fake(self.dir.path(), script), options, &[])
+            install(&self.home, &System::fake(self.dir.path(), script), options, &AgentOptions::default())
         }
 
         fn uninstall(&self) -> Result<Vec<String>, ServiceError> {
@@ -284,6 +300,16 @@ mod tests {
         assert_eq!(machine.install(false, &ServiceOptions::default()).unwrap(), WRITTEN);
         assert!(files::read_text(machine.unit()).unwrap().contains("ExecStart=/opt/wb agent"));
         assert!(machine.install(true, &ServiceOptions::default()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_agent_gets_what_is_not_usual() {
+        let machine = machine();
+        let agent = AgentOptions { before: vec!["gitea".into()], log_format: Format::Json };
+        let settings = settings(&machine.home, &System::fake(machine.dir.path(), Script::new()), &agent).unwrap();
+        assert_eq!(settings.args[..1], ["--config"]);
+        assert_eq!(settings.args[4..], ["--log-format", "json"]);
+        assert_eq!((settings.before, settings.runner.as_str()), (vec!["gitea".to_owned()], "/opt/wb"));
     }
 
     #[test]
@@ -332,7 +358,8 @@ mod tests {
     fn what_no_file_can_hold_is_refused() {
         let machine = machine();
         let system = System::fake(machine.dir.path(), Script::new());
-        let refused = install(&machine.home, &system, &ServiceOptions::default(), &["a b".into()]).unwrap_err();
+        let agent = AgentOptions { before: vec!["a b".into()], ..AgentOptions::default() };
+        let refused = install(&machine.home, &system, &ServiceOptions::default(), &agent).unwrap_err();
         assert_eq!(refused.to_string(), "`a b` can't stand in the files of a service");
         files::remove(machine.dir.path().join("opt/wb")).unwrap();
         let refused = machine.install(false, &ServiceOptions::default()).unwrap_err();

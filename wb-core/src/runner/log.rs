@@ -31,7 +31,7 @@ pub(super) struct LogOptions {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For people.
     #[default]
     Human,
