@@ -192,7 +192,7 @@ fn stopped_while_it_works(service: &Service, host: &Host) {
     let took = stop(service, host);
     assert!((19..29).contains(&took.as_secs()), "{took:?}");
     assert_eq!(on(host, "pgrep -f '[/]srv/open' || true"), "", "its commands have ended too");
-    for words in ["ends what still runs after 20 s", "ends in the middle of its work: the next start goes on there"] {
+    for words in ["ends what still runs after 20 s", "ended in the middle of its work: the next start takes it up"] {
         assert_eq!(log_says(service, host, words), 1, "{words}\n{}", on(host, service.log));
     }
     assert_eq!(log_says(service, host, "failed "), 0, "an interruption is no failure");

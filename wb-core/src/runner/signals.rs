@@ -61,7 +61,10 @@ enum Act {
     Look,
     Finish,
     Cut,
-    End,
+    /// The next start goes on at a boundary, or in the middle of what was cut.
+    End {
+        at_boundary: bool,
+    },
 }
 
 fn next(state: State, event: Event) -> (State, Act) {
@@ -69,8 +72,10 @@ fn next(state: State, event: Event) -> (State, Act) {
         (State::Following, Event::HangUp) => (State::Following, Act::Look),
         (State::Following, Event::Terminate) => (State::Finishing, Act::Finish),
         (State::Finishing, Event::TooLong) => (State::Cutting, Act::Cut),
-        (State::Finishing, Event::AtRest | Event::Terminate)
-        | (State::Cutting, Event::AtRest | Event::TooLong | Event::Terminate) => (State::Over, Act::End),
+        (State::Finishing, Event::AtRest) => (State::Over, Act::End { at_boundary: true }),
+        (State::Finishing, Event::Terminate) | (State::Cutting, Event::AtRest | Event::TooLong | Event::Terminate) => {
+            (State::Over, Act::End { at_boundary: false })
+        }
         (state, _) => (state, Act::Nothing),
     }
 }
@@ -108,7 +113,8 @@ impl Conductor {
                 self.log.say(&format!("ends what still runs after {} s", FINISH.as_secs()));
                 ending().cut();
             }
-            Act::End => self.end(event),
+            Act::End { at_boundary: true } => self.end("ended: the next start goes on from here"),
+            Act::End { at_boundary: false } => self.end("ended in the middle of its work: the next start takes it up"),
         }
     }
 
@@ -123,20 +129,12 @@ impl Conductor {
             }
         };
         if std::thread::Builder::new().name("end".into()).spawn(watch).is_err() {
-            self.end_now();
+            self.end("ended at once: there is no thread to wait in");
         }
     }
 
-    fn end(&self, event: Event) {
-        let how = match event {
-            Event::AtRest => "ends in the middle of its work",
-            _ => "ends at once",
-        };
-        self.log.say(&format!("{how}: the next start goes on there"));
-        self.end_now();
-    }
-
-    fn end_now(&self) {
+    fn end(&self, words: &str) {
+        self.log.say(words);
         ending().kill();
         std::process::exit(0);
     }
@@ -160,10 +158,11 @@ mod tests {
             assert_eq!(next(state, Event::TooLong), too_long, "{state:?}");
         };
         use State::{Cutting, Finishing, Following, Over};
-        let (stays, over) = (|state| (state, Act::Nothing), (Over, Act::End));
+        let stays = |state| (state, Act::Nothing);
+        let [cut, over] = [false, true].map(|at_boundary| (Over, Act::End { at_boundary }));
         check(Following, [(Following, Act::Look), (Finishing, Act::Finish), stays(Following), stays(Following)]);
-        check(Finishing, [stays(Finishing), over, over, (Cutting, Act::Cut)]);
-        check(Cutting, [stays(Cutting), over, over, over]);
+        check(Finishing, [stays(Finishing), cut, over, (Cutting, Act::Cut)]);
+        check(Cutting, [stays(Cutting), cut, cut, cut]);
         check(Over, [stays(Over), stays(Over), stays(Over), stays(Over)]);
     }
 }
