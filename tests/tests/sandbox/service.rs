@@ -27,7 +27,31 @@ struct Service {
     log: &'static str,
     /// Whether the init starts again what was killed.
     supervised: bool,
+    /// Has a service that bears load start at each boot; nothing where the init has no order to start services in.
+    bearer: [&'static str; 2],
 }
+
+const SCRIPT: &str = "cat >/etc/init.d/varnish <<'END'
+#!/bin/sh
+### BEGIN INIT INFO
+# Provides: varnish
+# Required-Start: $remote_fs
+# Required-Stop:
+# Default-Start: 2 3 4 5
+# Default-Stop:
+### END INIT INFO
+[ \"$1\" != start ] || echo bears >>/srv/diary
+END
+chmod +x /etc/init.d/varnish";
+
+const UNIT: &str = "cat >/etc/systemd/system/varnish.service <<'END'
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'echo bears >>/srv/diary'
+[Install]
+WantedBy=multi-user.target
+END
+systemctl enable varnish";
 
 const SERVICES: [Service; 4] = [
     Service {
@@ -41,6 +65,7 @@ const SERVICES: [Service; 4] = [
         status: "service wildebeest status",
         log: "cat /var/log/wildebeest.log",
         supervised: false,
+        bearer: [SCRIPT, "update-rc.d varnish defaults"],
     },
     Service {
         host: "systemd",
@@ -57,6 +82,7 @@ const SERVICES: [Service; 4] = [
         status: "systemctl is-active wildebeest",
         log: "journalctl --unit wildebeest --output cat",
         supervised: true,
+        bearer: [UNIT, ""],
     },
     Service {
         host: "openrc",
@@ -69,6 +95,7 @@ const SERVICES: [Service; 4] = [
         status: "rc-service wildebeest status",
         log: "cat /var/log/wildebeest.log",
         supervised: true,
+        bearer: [SCRIPT, "rc-update add varnish default"],
     },
     Service {
         host: "runit",
@@ -83,6 +110,7 @@ const SERVICES: [Service; 4] = [
         status: "sv status wildebeest | grep ^run:",
         log: "cat /var/log/wildebeest/current",
         supervised: true,
+        bearer: ["", ""],
     },
 ];
 
@@ -113,6 +141,7 @@ fn the_agent_is_a_service() {
             deploy(stage);
             each(stage, stopped_while_it_works);
         });
+        stage.part("the power fails while it is out of load", |stage| each(stage, out_at_boot));
         stage.part("the host is rebooted", |stage| each(stage, rebooted));
         stage.part("the service is removed", |stage| each(stage, removed));
     });
@@ -198,8 +227,21 @@ fn stopped_while_it_works(service: &Service, host: &Host) {
     assert_eq!(log_says(service, host, "failed "), 0, "an interruption is no failure");
     on(host, service.start);
     until("the gate again", service, host, || diary(host) == "begin rejoin leave gate gate");
+}
+
+/// Whoever was out of load leaves it again before what bears it starts.
+fn out_at_boot(service: &Service, host: &Host) {
+    on(host, &service.bearer.join("\n"));
+    host.kill().unwrap();
+    host.start().unwrap();
+    let boot = if service.bearer[0].is_empty() { "leave" } else { "leave bears" };
+    let at_gate = format!("begin rejoin leave gate gate {boot} gate");
+    until("the boot in this order", service, host, || {
+        // Once it has left, the agent and what bears load are in no order.
+        diary(host) == at_gate || diary(host) == at_gate.replace("bears gate", "gate bears")
+    });
     on(host, "touch /srv/open");
-    until("the tip", service, host, || diary(host) == "begin rejoin leave gate gate through rejoin");
+    until("the tip", service, host, || diary(host).ends_with(" through rejoin"));
 }
 
 fn rebooted(service: &Service, host: &Host) {
