@@ -4,6 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use wb_core::system::clock::{Real, Stopwatch, wait_until};
 use wb_core::system::{Command, Output};
 use wb_tests::alone::{alone, fleets_of};
@@ -134,6 +135,7 @@ fn the_agent_is_a_service() {
         stage.part("four hosts join", all_join);
         stage.part("the service is installed", |stage| each(stage, installed));
         stage.part("it is told to look", |stage| each(stage, told_to_look));
+        stage.part("it logs for machines", |stage| each(stage, logged));
         stage.part("it is killed", |stage| each(stage, killed));
         stage.part("it is stopped while it waits", |stage| each(stage, stopped_while_it_waits));
         stage.part("it is stopped in the middle of a migration", |stage| {
@@ -193,6 +195,23 @@ fn told_to_look(service: &Service, host: &Host) {
     on(host, service.reload);
     until("the look", service, host, || log_says(service, host, "looks at once: it was told to") == 1);
     assert_eq!(pid(host), before);
+}
+
+const SECOND: &str = "cd /run/systemd/system
+    printf '[Service]\\nType=oneshot\\nExecStart=/usr/local/bin/wildebeest once\\n' >second.service
+    systemctl daemon-reload; systemctl start second";
+
+/// What a second agent says, which may not run beside the first.
+fn logged(service: &Service, host: &Host) {
+    assert_eq!(run(host, "wildebeest once --log-format json --log-file /root/log").code, 3);
+    let line: Value = serde_json::from_str(&on(host, "head -n 1 /root/log")).unwrap();
+    assert_eq!((&line["level"], &line["host"]), (&"error".into(), &host.name().into()), "{line}");
+    assert_eq!(line["message"], "error: another agent of this host is running");
+    if service.first == "systemd" {
+        run(host, SECOND);
+        let errors = on(host, "journalctl --priority err --output cat");
+        assert!(errors.lines().any(|line| line == "error: another agent of this host is running"), "{errors}");
+    }
 }
 
 fn killed(service: &Service, host: &Host) {

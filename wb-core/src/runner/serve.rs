@@ -30,7 +30,7 @@ pub(super) fn forever(
     let _lock = lock(&home)?;
     let mut agent = open(home, catalog, system, &say)?;
     say(&format!("{} follows {}", agent.config().name, agent.config().remote));
-    ready.once(|| leave_after_boot(&mut agent, &woken))?;
+    ready.once(|| leave_after_boot(&mut agent, &woken));
     let mut errors = 0;
     while !ending().is_asked() {
         let next = agent.tick();
@@ -59,18 +59,17 @@ fn wait(woken: &Receiver<Wake>, pause: Duration, say: &dyn Fn(&str)) {
 }
 
 /// Services that are started after this one come up only when a host that was out of load has left it again, or has
-/// tried for a while.
-fn leave_after_boot(agent: &mut Agent<'_>, woken: &Receiver<Wake>) -> Result<(), AgentError> {
-    for _ in 0..READY_TRIES {
-        let left = agent.leave_after_boot()?;
-        if left || woken.recv_timeout(Duration::from_secs(1)) == Ok(Wake::End) {
-            break;
+/// tried for a while. An error is no reason to wait: the first turn meets it too, and says it.
+fn leave_after_boot(agent: &mut Agent<'_>, woken: &Receiver<Wake>) {
+    for _ in 0..LEAVE_TRIES {
+        if !matches!(agent.leave_after_boot(), Ok(false)) || woken.recv_timeout(LEAVE_PAUSE) == Ok(Wake::End) {
+            return;
         }
     }
-    Ok(())
 }
 
-const READY_TRIES: u32 = 20;
+const LEAVE_TRIES: u32 = 20;
+const LEAVE_PAUSE: Duration = Duration::from_secs(1);
 
 fn complain(error: AgentError, pause: Duration, log: &dyn Fn(&str)) {
     log(&format!("error: {}; tries again in {} s", with_causes(&error), pause.as_secs()));
