@@ -1,4 +1,4 @@
-//! Control groups: systemd has its services in some, below one that its host gets from [`init.sh`](init.sh). They
+//! Control groups: systemd has its services in some, below one that its host gets from `init.sh`. They
 //! outlive the processes in them, and so are removed after the herd.
 
 use std::path::Path;
