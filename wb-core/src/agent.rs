@@ -20,7 +20,7 @@ use std::cell::{Cell, RefCell};
 
 pub use act::Rest;
 pub use run::run_link;
-pub use store::{How, LinkRecord, Record, Reports, Store, StoreError};
+pub use store::{FORMAT, How, LinkRecord, Record, Refused, Reports, Step, Store, StoreError, Trial};
 pub use upgrade::RUNNER_FILE;
 
 use crate::chain::{Digest, Sha1};

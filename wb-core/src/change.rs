@@ -43,6 +43,9 @@ pub struct Manifest {
     /// The admitted and the expected hosts by name.
     #[serde(default)]
     pub hosts: BTreeMap<String, HostManifest>,
+    /// The hosts that left the herd, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Retired>,
 }
 
 impl Manifest {
@@ -138,6 +141,12 @@ impl std::fmt::Display for Manifest {
             ChangeKind::Deploy => "deploy",
             ChangeKind::Admit => "admit",
             ChangeKind::Retry => "retry",
+            ChangeKind::Adopt => "adopt",
+            ChangeKind::Retire => "retire",
+            ChangeKind::Rename => "rename",
+            ChangeKind::Tag => "tag",
+            ChangeKind::Replace => "replace",
+            ChangeKind::Other => "change",
         };
         write!(f, "{} {kind}: {}", self.number, self.message.lines().next().unwrap_or_default())
     }
@@ -185,6 +194,19 @@ pub enum ChangeKind {
     Admit,
     /// Hosts are asked to try again what failed.
     Retry,
+    /// What failed on a host was done there by hand.
+    Adopt,
+    /// A host left the herd.
+    Retire,
+    /// A host got another name.
+    Rename,
+    /// A host got other roles.
+    Tag,
+    /// Another machine took a host's place.
+    Replace,
+    /// A kind that this runner does not know. It must still be read, or no newer runner could ever be taken over.
+    #[serde(other)]
+    Other,
 }
 
 /// How the hosts of a role take turns.
@@ -232,6 +254,29 @@ pub struct HostManifest {
     /// The number of the change that last asked this host to try again what failed; 0: none did.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retry: u64,
+    /// The link that was done by hand here, as the newest such change says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<Adoption>,
+}
+
+/// A link that somebody did by hand on one host. It counts for that host's next link only, and its specs must pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adoption {
+    /// The number of the change that says so; the host acts on it once.
+    pub change: u64,
+    /// Which link.
+    pub link: Sha1,
+}
+
+/// A host that left the herd. Its identity never comes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// Which machine.
+    pub uuid: Uuid,
+    /// What people called it.
+    pub name: String,
+    /// The number of the change.
+    pub change: u64,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -302,6 +347,13 @@ mod tests {
         manifest.full_runners.push(full);
         assert_eq!(Manifest::decode(&manifest.encode()).unwrap(), manifest);
         assert!(manifest.full_runner(Sha1::from_bytes([b'a'; 20]), "x86_64").is_some());
+    }
+
+    #[test]
+    fn a_kind_of_change_from_the_future_is_read() {
+        let text = manifest(1, &["a"]).encode().replace(r#""kind": "deploy""#, r#""kind": "rotate""#);
+        let read = Manifest::decode(&text).unwrap();
+        assert_eq!((read.kind, read.to_string()), (ChangeKind::Other, "1 change: m".to_owned()));
     }
 
     #[test]

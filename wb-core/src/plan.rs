@@ -71,7 +71,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
 /// change last asked it to try again.
 #[must_use]
 pub fn settings_digest(host: &HostManifest) -> Digest {
-    let HostManifest { roles, address, settings, retry, identity: _ } = host;
+    let HostManifest { roles, address, settings, retry, identity: _, adopt: _ } = host;
     let known = serde_json::json!({ "roles": roles, "address": address, "settings": settings, "retry": retry });
     Digest::of(known.to_string().as_bytes())
 }

@@ -37,6 +37,9 @@ pub struct Report {
     pub runner: Digest,
     /// Which machine, and which boot of it.
     pub incarnation: Incarnation,
+    /// Whether this machine saw another one report under its identity, and stopped. Both do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contested: bool,
     /// This report's nonce.
     pub nonce: Uuid,
     /// The nonces of the reports before it, newest first, bounded.
@@ -182,6 +185,7 @@ mod tests {
             accepted_commit: None,
             runner: Digest::of(b"runner"),
             incarnation: Incarnation::default(),
+            contested: false,
             nonce: Uuid::from_u128(2),
             last_nonces: vec![Uuid::from_u128(3)],
         }

@@ -190,6 +190,7 @@ mod tests {
             accepted_commit: None,
             runner: Digest::of(b""),
             incarnation: Incarnation::default(),
+            contested: false,
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
         }

@@ -89,6 +89,7 @@ impl Agent<'_> {
             accepted_commit: self.change.as_ref().map(|change| change.sha1),
             runner: self.runner,
             incarnation: incarnation::read(),
+            contested: false,
             nonce: Uuid::new_v4(),
             last_nonces: record.reports.nonces,
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::phase::{Event, IllegalEvent, Phase};
-use crate::chain::{Link, Sha1};
+use crate::chain::{Digest, Link, Sha1};
 use crate::context::{Debt, DebtError, Debts};
 use crate::report::LAST_NONCES;
 use crate::system::{FileError, files};
@@ -17,9 +17,15 @@ use crate::system::{FileError, files};
 /// What the disk says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Record {
+    /// Of the format; 0 in records from before it was counted. One that is newer than [`FORMAT`] is not touched.
+    #[serde(default)]
+    pub format: u32,
     /// Every link so far, oldest first.
     #[serde(default)]
     pub links: Vec<LinkRecord>,
+    /// Links that were done, and that lie after the state since the host gained a role: they are not run again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<LinkRecord>,
     /// The link that was started last.
     #[serde(default)]
     pub started: Option<Sha1>,
@@ -41,6 +47,61 @@ pub struct Record {
     /// The boot in which this was written.
     #[serde(default)]
     pub boot_id: String,
+    /// The finished steps of the link that was started last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+    /// The number of the newest change whose command to this host was acted on. It is written before the act.
+    #[serde(default)]
+    pub acted: u64,
+    /// The runner that was taken over and has not come to its first poll yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+    /// The runner that was put back. It is not tried again before the next change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
+    /// When this machine announced that it takes its identity over, after a restore: in seconds since 1970, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taking_over: Option<u64>,
+}
+
+/// The format that this runner writes.
+pub const FORMAT: u32 = 1;
+
+/// A finished step of a link, and what it gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Whose.
+    pub link: Sha1,
+    /// The link's digest when it ran.
+    pub digest: Digest,
+    /// Its name.
+    pub name: String,
+    /// Which one of that name, counted from 0.
+    pub occurrence: usize,
+    /// What it gave.
+    pub value: serde_json::Value,
+}
+
+/// A runner that has not proved itself yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Its sha256.
+    pub runner: Digest,
+    /// The number of the change that brought it.
+    pub change: u64,
+    /// How often it was started.
+    pub starts: u32,
+}
+
+/// A runner that was put back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Its sha256.
+    pub runner: Digest,
+    /// The number of the change that brought it.
+    pub change: u64,
+    /// What it did not do.
+    pub why: String,
 }
 
 /// A link that is behind the host.
@@ -64,6 +125,8 @@ pub enum How {
     Done,
     /// It is of another role, or a baseline stands for it, or it is a baseline that this host has no need of.
     PassedOver,
+    /// An operator said that it was done by hand, and its specs passed.
+    Adopted,
 }
 
 /// The reports of this host as it knows them.
@@ -102,7 +165,8 @@ impl Record {
     /// The links that were begun: done, or started at least.
     #[must_use]
     pub fn begun(&self) -> BTreeSet<Sha1> {
-        let done = self.links.iter().filter(|link| link.how == How::Done).map(|link| link.sha1);
+        let all = self.links.iter().chain(&self.ahead);
+        let done = all.filter(|link| link.how != How::PassedOver).map(|link| link.sha1);
         done.chain(self.started).collect()
     }
 
@@ -132,6 +196,14 @@ pub enum StoreError {
         /// Why.
         source: serde_json::Error,
     },
+    /// A newer runner wrote it.
+    #[error("the record of this host, {}, has the format {found}, and this runner knows {FORMAT}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
     /// The agent is wrong about where it is.
     #[error(transparent)]
     Illegal(#[from] IllegalEvent),
@@ -145,9 +217,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let record = match files::read_optional(path)? {
             None => Record::default(),
-            Some(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|source| StoreError::Syntax { path: path.to_owned(), source })?
-            }
+            Some(bytes) => parse(path, &bytes)?,
         };
         Ok(Self { path: path.to_owned(), record: RefCell::new(record) })
     }
@@ -218,6 +288,7 @@ impl Store {
     fn try_update(&self, change: impl FnOnce(&mut Record) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let mut record = self.record();
         change(&mut record)?;
+        record.format = FORMAT;
         if record != *self.record.borrow() {
             let text = serde_json::to_vec_pretty(&record)
                 .map_err(|source| StoreError::Syntax { path: self.path.clone(), source })?;
@@ -225,6 +296,21 @@ impl Store {
             self.record.replace(record);
         }
         Ok(())
+    }
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
+    #[derive(Deserialize)]
+    struct Head {
+        #[serde(default)]
+        format: u32,
+    }
+    let syntax = |source| StoreError::Syntax { path: path.to_owned(), source };
+    // What a newer format means by its fields nobody knows here.
+    let Head { format } = serde_json::from_slice(bytes).map_err(syntax)?;
+    match format > FORMAT {
+        true => Err(StoreError::Newer { path: path.to_owned(), found: format }),
+        false => serde_json::from_slice(bytes).map_err(syntax),
     }
 }
 
@@ -250,7 +336,6 @@ impl Debts for Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::Digest;
     use crate::context::DebtAction;
 
     fn link(n: u8) -> Link {
@@ -286,6 +371,15 @@ mod tests {
         let error = Store::open(&path).unwrap_err();
         assert_eq!(error.to_string(), format!("the record of this host, {}, can't be read or written", path.display()));
         assert_eq!(files::read(&path).unwrap(), b"{");
+    }
+
+    #[test]
+    fn a_record_of_a_newer_format_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record.json");
+        files::write(&path, r#"{"format": 2, "phase": "new"}"#, 0o600).unwrap();
+        let error = Store::open(&path).unwrap_err().to_string();
+        assert!(error.ends_with("record.json, has the format 2, and this runner knows 1"), "{error}");
     }
 
     #[test]

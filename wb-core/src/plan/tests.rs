@@ -132,6 +132,7 @@ fn report(name: &str, at: &str, n: u128) -> Report {
         accepted_commit: None,
         runner: Digest::of(b""),
         incarnation: Incarnation::default(),
+        contested: false,
         nonce: Uuid::nil(),
         last_nonces: Vec::new(),
     }

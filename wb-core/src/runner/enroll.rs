@@ -195,6 +195,7 @@ fn announce(
         accepted_commit: None,
         runner: Digest::of(&files::read_optional(&config.runner)?.unwrap_or_default()),
         incarnation: incarnation::read(),
+        contested: false,
         nonce: Uuid::new_v4(),
         last_nonces: Vec::new(),
     };

@@ -26,6 +26,7 @@ fn row(index: usize, link: &Link, done: &[LinkRecord]) -> String {
     let how = done.iter().find(|record| record.sha1 == link.sha1).map(|record| match record.how {
         How::Done => "done",
         How::PassedOver => "passed over",
+        How::Adopted => "done by hand",
     });
     let (baseline, gone) = (link.replaces.map(|_| "baseline"), link.gone.then_some("code gone"));
     let mark = [how, baseline, gone].into_iter().flatten().collect::<Vec<_>>().join(", ");

@@ -212,6 +212,7 @@ pub fn host(entry: &HostEntry, before: Option<&HostManifest>) -> HostManifest {
         settings: entry.settings.clone(),
         identity: before.and_then(|host| host.identity.clone()),
         retry: before.map_or(0, |host| host.retry),
+        adopt: before.and_then(|host| host.adopt.clone()),
     }
 }
 
