@@ -1,8 +1,10 @@
-//! What the chain costs, measured: the walk through git's history, and a rebuild after one more migration.
+//! What the tool itself costs, measured: the chain in a build (the walk through git's history, and a rebuild after one
+//! more migration), and an idle agent on a host.
 //!
 //! Machines differ, and so does one machine from minute to minute. So everything is a ratio of two things that are
 //! measured in turns in the same run, and of each the median counts.
 
+mod agent;
 mod rebuild;
 mod walk;
 
@@ -10,12 +12,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
+use wb_core::registry::{LogError, RegistryError, SignatureError};
+use wb_core::runner::HomeError;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::files::{self, FileError};
 use wb_core::system::{CommandError, environment};
 
 use crate::shell::Shell;
 
+pub use agent::{FETCH_TARGET, IDLE_TARGET, POLL_TARGET, Polled, measure as agent};
 pub use rebuild::Rebuild;
 pub use walk::Walked;
 
@@ -81,6 +86,21 @@ pub enum BenchError {
         /// What it said.
         source: CommandError,
     },
+    /// A key can't be made.
+    #[error("could not make a key")]
+    Key(#[source] SignatureError),
+    /// The herd that is measured.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// Its refs.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Its log of changes.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The runner says nonsense of its chain.
+    #[error("the runner's self-check is no chain")]
+    SelfCheck(#[from] serde_json::Error),
     /// What is measured must be right.
     #[error("the chain in {} is wrong: {what}", dir.display())]
     Wrong {

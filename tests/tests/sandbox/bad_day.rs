@@ -34,7 +34,9 @@ fn a_bad_day() {
         stage.part("a key that the server does not know", a_key_that_the_server_does_not_know);
         stage.part("a name that is taken", a_name_that_is_taken);
         stage.part("the herd comes up", the_herd_comes_up);
+        let login = stage.part("a connection that is kept", connection);
         let first = stage.part("a package that does not exist", a_package_that_does_not_exist);
+        assert_eq!(connection(&stage), login, "one login serves all polls");
         stage.part("a panic", |stage| a_panic(stage, &first));
         stage.part("an agent that is killed", |stage| an_agent_that_is_killed(stage, &first));
         stage.part("a cable that is pulled", |stage| a_cable_that_is_pulled(stage, &first));
@@ -76,6 +78,14 @@ fn the_herd_comes_up(stage: &Stage) {
     for host in HOSTS {
         assert_eq!(diary(stage, host), "begin rejoin", "{host}");
     }
+}
+
+/// The ssh connection of a host, as its master tells.
+fn connection(stage: &Stage) -> String {
+    let check = "cd /var/lib/wildebeest/ssh && ssh -O check -o ControlPath=$PWD/$(ls) git 2>&1";
+    let said = stage.on("web1", check);
+    assert!(said.starts_with("Master running (pid="), "{said}");
+    said
 }
 
 /// Gives the host that failed.

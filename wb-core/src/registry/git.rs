@@ -17,6 +17,9 @@ pub enum Access {
     Host {
         /// The private key.
         key: PathBuf,
+        /// The directory for the sockets of connections that are kept from one poll to the next: to make one is nearly
+        /// all that a poll costs. Who has none makes one each time.
+        connections: Option<PathBuf>,
     },
 }
 
@@ -80,14 +83,27 @@ impl Git {
             Access::Operator { ssh_command: None } => command,
             Access::Operator { ssh_command: Some(ssh) } => command.args(["-c", &format!("core.sshCommand={ssh}")]),
             // After a broken connection the outcome is read back, so that whatever it does may be cut short.
-            Access::Host { key } => command.env("GIT_SSH_COMMAND", host_ssh(key)).expendable(),
+            Access::Host { key, connections } => {
+                command.env("GIT_SSH_COMMAND", host_ssh(key, connections.as_deref())).expendable()
+            }
         }
     }
 }
 
-fn host_ssh(key: &Path) -> String {
+/// How long a connection outlives its last use: a few polls.
+const KEPT_SECONDS: u32 = 180;
+
+fn host_ssh(key: &Path, connections: Option<&Path>) -> String {
     let options = "-o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3";
-    format!("ssh {options} -i '{}'", key.display().to_string().replace('\'', r"'\''"))
+    let kept = connections.map(|dir| {
+        let path = in_quotes(&dir.join("%C"));
+        format!(" -o ControlMaster=auto -o ControlPersist={KEPT_SECONDS} -o ControlPath={path}")
+    });
+    format!("ssh {options}{} -i {}", kept.unwrap_or_default(), in_quotes(key))
+}
+
+fn in_quotes(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -96,8 +112,15 @@ mod tests {
 
     #[test]
     fn a_host_never_prompts_and_brings_its_key() {
-        let line = host_ssh(Path::new("/etc/wildebeest/host_key"));
+        let line = host_ssh(Path::new("/etc/wildebeest/host_key"), None);
         assert!(line.contains("BatchMode=yes") && line.ends_with("-i '/etc/wildebeest/host_key'"), "{line}");
+        assert!(!line.contains("Control"), "{line}");
+    }
+
+    #[test]
+    fn a_connection_is_kept_where_there_is_a_place_for_its_socket() {
+        let line = host_ssh(Path::new("/k"), Some(Path::new("/var/lib/wildebeest/ssh")));
+        assert!(line.contains(" -o ControlPath='/var/lib/wildebeest/ssh/%C' "), "{line}");
     }
 
     #[test]

@@ -180,6 +180,21 @@ impl Objects {
         self.repository.find_commit(oid(sha1)).is_ok()
     }
 
+    /// The local refs whose names start with `start`, and where they point. What is broken is left out.
+    pub(super) fn refs(&self, start: &str) -> Result<Vec<(String, Sha1)>, ObjectError> {
+        let listed = |source| ObjectError::Refs { source };
+        let found = self.repository.references_glob(&format!("{start}*")).map_err(listed)?;
+        Ok(found
+            .flatten()
+            .filter_map(|reference| Some((reference.name().ok()?.to_owned(), target(&reference)?)))
+            .collect())
+    }
+
+    /// Where one local ref points, where there is one that is not broken.
+    pub(super) fn reference(&self, name: &str) -> Option<Sha1> {
+        self.repository.find_reference(name).ok().and_then(|reference| target(&reference))
+    }
+
     /// Points a local ref to an object, or removes it.
     pub(super) fn point(&self, name: &str, object: Option<Sha1>) -> Result<(), ObjectError> {
         let pointed = match object {
@@ -221,6 +236,12 @@ pub enum ObjectError {
     Open {
         /// Where.
         path: PathBuf,
+        /// Why.
+        source: git2::Error,
+    },
+    /// The local refs could not be listed.
+    #[error("could not list the refs of the local repository")]
+    Refs {
         /// Why.
         source: git2::Error,
     },
@@ -274,6 +295,10 @@ pub enum ObjectError {
     /// The repository uses another hash than sha1.
     #[error("the repository does not use sha1")]
     NotSha1,
+}
+
+fn target(reference: &git2::Reference<'_>) -> Option<Sha1> {
+    reference.target().and_then(from_oid)
 }
 
 pub(super) fn oid(sha1: Sha1) -> Oid {

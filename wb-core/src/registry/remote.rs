@@ -89,11 +89,8 @@ impl Registry {
     /// # Errors
     /// When the local repository can't be read.
     pub fn refs(&self, start: &str) -> Result<BTreeMap<RefName, Sha1>, RegistryError> {
-        let format = "--format=%(objectname) %(refname)";
-        let command = self.git.local(&self.path).args(["for-each-ref", format, "refs/seen/"]);
-        let listed = command.read().map_err(|source| RegistryError::Refs { source })?;
-        let lines = listed.lines().filter_map(|line| line.split_once(' '));
-        Ok(lines.filter_map(|(sha1, name)| ref_of(sha1, name, start)).collect())
+        let found = self.objects.refs(&seen(start))?;
+        Ok(found.into_iter().filter_map(|(name, sha1)| Some((of_remote(&name).parse().ok()?, sha1))).collect())
     }
 
     /// Where one fetched ref points.
@@ -101,7 +98,7 @@ impl Registry {
     /// # Errors
     /// When the local repository can't be read.
     pub fn get(&self, name: &RefName) -> Result<Option<Sha1>, RegistryError> {
-        Ok(self.refs(&name.to_string())?.remove(name))
+        Ok(self.objects.reference(&seen(&name.to_string())))
     }
 
     /// Moves refs of the remote, all of them or none.
@@ -206,12 +203,6 @@ pub enum RegistryError {
         /// Why.
         source: CommandError,
     },
-    /// The local repository could not be read.
-    #[error("could not list the refs of the local repository")]
-    Refs {
-        /// Why.
-        source: CommandError,
-    },
     /// No answer, or no right to read.
     #[error("could not reach the remote {url}")]
     Unreachable {
@@ -261,10 +252,8 @@ fn seen(name: &str) -> String {
     name.replacen("refs/wildebeest/", "refs/seen/", 1)
 }
 
-fn ref_of(sha1: &str, name: &str, start: &str) -> Option<(RefName, Sha1)> {
-    let name = name.replacen("refs/seen/", "refs/wildebeest/", 1);
-    let wanted = name.starts_with(start);
-    wanted.then(|| Some((name.parse().ok()?, sha1.parse().ok()?))).flatten()
+fn of_remote(name: &str) -> String {
+    name.replacen("refs/seen/", "refs/wildebeest/", 1)
 }
 
 #[cfg(test)]

@@ -66,6 +66,9 @@ pub(super) const DEFAULT_CONFIG: &str = "/etc/wildebeest";
 /// Where hosts keep their record.
 pub(super) const DEFAULT_STATE: &str = "/var/lib/wildebeest";
 
+/// The path of a socket has at most 107 bytes, of which ssh takes 59 for the name that it gives one while it is made.
+const LONGEST_CONNECTIONS: usize = 107 - 59;
+
 impl Home {
     /// The home in these two directories.
     pub fn new(config: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
@@ -149,7 +152,9 @@ impl Home {
     /// When it can't be made or opened.
     pub fn registry(&self, remote: &str) -> Result<Registry, HomeError> {
         let path = self.state.join("herd.git");
-        let open = || Registry::open(&path, remote, Access::Host { key: self.key() });
+        let connections = self.connections()?;
+        let access = || Access::Host { key: self.key(), connections: connections.clone() };
+        let open = || Registry::open(&path, remote, access());
         match open() {
             Err(RegistryError::Object(_)) => {
                 files::remove_tree(&path)?;
@@ -157,6 +162,18 @@ impl Home {
             }
             opened => Ok(opened?),
         }
+    }
+
+    /// Where the sockets of kept ssh connections lie, if their paths are not too long for that.
+    fn connections(&self) -> Result<Option<PathBuf>, FileError> {
+        let path = self.state.join("ssh");
+        if path.as_os_str().len() > LONGEST_CONNECTIONS {
+            return Ok(None);
+        }
+        if !files::exists(&path) {
+            files::create_private_dir(&path)?;
+        }
+        Ok(Some(path))
     }
 
     /// The right to change this host's record, or nothing where another process has it.

@@ -1,10 +1,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use wb_core::system::files;
 
-use crate::bench::{self, COLD_TARGET, Options, Outcome, REBUILD_TARGET, WARM_TARGET};
+use super::judge;
+use crate::bench::{
+    self, COLD_TARGET, FETCH_TARGET, IDLE_TARGET, Options, Outcome, POLL_TARGET, Polled, REBUILD_TARGET, WARM_TARGET,
+};
+use crate::build;
 use crate::failure::Failure;
+use crate::fleet::Fleet;
 use crate::shell::Shell;
 use crate::table::Table;
 
@@ -18,6 +24,7 @@ pub(super) struct Bench {
 #[derive(Debug, Subcommand)]
 enum What {
     Chain(Chain),
+    Agent(Agent),
 }
 
 /// Measure what the chain costs in a build
@@ -46,10 +53,33 @@ struct Chain {
     no_rebuild: bool,
 }
 
+/// Measure what an agent costs a host that has nothing to do
+///
+/// A host is enrolled in a herd of a hundred that lives in a directory, with the fleet's own runner, and brought to
+/// rest. Then its agent polls, and in turns git fetches the same refs, with nothing around it. Of a poll counts all of
+/// the processor's time, that of git included; of several rounds the median. The remote is a directory, so that the
+/// server's share is in both.
+///
+/// The exit code is 0 whether or not the targets are met.
+#[derive(Debug, Args)]
+struct Agent {
+    /// Write the result to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How often polls and fetches take turns
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// How many polls a round has
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    polls: u32,
+}
+
 impl Bench {
     pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
-        let What::Chain(chain) = self.what;
-        chain.run(shell)
+        match self.what {
+            What::Chain(chain) => chain.run(shell),
+            What::Agent(agent) => agent.run(shell),
+        }
     }
 }
 
@@ -61,14 +91,41 @@ impl Chain {
         let failed = |error| Failure::environment("nothing could be measured").because(&error);
         let outcome = bench::chain(&options, shell).map_err(failed)?;
         shell.print_text(table(&outcome));
-        match self.json {
-            Some(path) => {
-                let text = serde_json::to_string_pretty(&outcome).unwrap_or_default();
-                Ok(files::write(path, text + "\n", 0o644)?)
-            }
-            None => Ok(()),
-        }
+        keep(self.json, &outcome)
     }
+}
+
+impl Agent {
+    fn run(self, shell: &Shell) -> Result<(), Failure> {
+        let runner = build::runner(&Fleet::current().map_err(judge::fleet)?, shell)?;
+        let failed = |error| Failure::environment("nothing could be measured").because(&error);
+        let polled = bench::agent(&runner.path, self.rounds, self.polls, shell).map_err(failed)?;
+        shell.print_text(polls(&polled));
+        keep(self.json, &polled)
+    }
+}
+
+fn keep(path: Option<PathBuf>, outcome: &impl Serialize) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let text = serde_json::to_string_pretty(outcome).unwrap_or_default();
+    Ok(files::write(path, text + "\n", 0o644)?)
+}
+
+fn polls(polled: &Polled) -> String {
+    let mut table = Table::new(&["of an idle agent", "at most", "measured", "met"]);
+    let all = [
+        ("memory, MiB", IDLE_TARGET, polled.idle_mib),
+        ("a poll, ms of the processor", POLL_TARGET, polled.poll_cpu_ms),
+        ("a poll by a bare git fetch", FETCH_TARGET, polled.ratio),
+    ];
+    for (what, most, measured) in all {
+        let met = if measured <= most { "yes" } else { "no" };
+        table.row([what.to_owned(), ratio(most), ratio(measured), met.to_owned()]);
+    }
+    let Polled { git_fetch_cpu_ms, bytes, polls, .. } = polled;
+    format!(
+        "{table}\nThe bare fetch costs {git_fetch_cpu_ms:.2} ms; a poll sends and receives {bytes} bytes; {polls} polls."
+    )
 }
 
 fn table(outcome: &Outcome) -> String {
@@ -135,5 +192,12 @@ mod tests {
             rebuild: Some(Rebuild { migrations: 1000, chain_seconds: 2.5, plain_seconds: 2.0 }),
         };
         insta::assert_snapshot!(table(&outcome));
+    }
+
+    #[test]
+    fn what_a_poll_costs_is_held_against_its_targets() {
+        let polled =
+            Polled { idle_mib: 3.5, poll_cpu_ms: 16.0, git_fetch_cpu_ms: 11.5, ratio: 1.4, bytes: 707, polls: 60 };
+        insta::assert_snapshot!(polls(&polled));
     }
 }
