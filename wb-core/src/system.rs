@@ -6,9 +6,11 @@
 
 pub mod clock;
 pub mod command;
+mod disk;
 pub mod ending;
 pub mod environment;
 pub mod fake;
+pub mod fault;
 pub mod files;
 pub mod socket;
 
@@ -31,7 +33,11 @@ impl System {
     /// The machine that this process runs on.
     #[must_use]
     pub fn real() -> Self {
-        Self::new("/", command::Real, clock::Real)
+        #[cfg(feature = "faults")]
+        let clock = fault::Jumping;
+        #[cfg(not(feature = "faults"))]
+        let clock = clock::Real;
+        Self::new("/", command::Real, clock)
     }
 
     /// A machine made of parts: `root` is prepended to every path.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::ending::{Ending, Loss, ending};
+use super::fault::{self, Kind};
 
 /// A program and how to run it. It never gets a terminal: standard input is empty unless [`Command::stdin`] says
 /// otherwise.
@@ -172,7 +173,8 @@ impl Command {
     /// When it can't be started, or its output can't be read.
     pub fn run_lines(&self, mut each: impl FnMut(&str)) -> Result<Output, CommandError> {
         let not_read = |source| CommandError::Start { line: self.line(), source };
-        let reader = self.expression().and_then(|expression| expression.stderr_capture().reader());
+        let reader = fault::pass(Kind::Spawn).and_then(|()| self.expression());
+        let reader = reader.and_then(|expression| expression.stderr_capture().reader());
         let reader = reader.map_err(|source| self.not_started(source))?;
         let mut lines = io::BufReader::new(&reader);
         let mut line = Vec::new();
@@ -190,7 +192,8 @@ impl Command {
     /// # Errors
     /// When it can't be started.
     pub fn start(&self, log: Option<&Path>) -> Result<Child, CommandError> {
-        let mut expression = self.expression().map_err(|source| self.not_started(source))?;
+        let expression = fault::pass(Kind::Spawn).and_then(|()| self.expression());
+        let mut expression = expression.map_err(|source| self.not_started(source))?;
         if let Some(log) = log {
             expression = expression.stderr_to_stdout().stdout_path(log);
         }
@@ -204,7 +207,8 @@ impl Command {
     /// # Errors
     /// When it can't be started.
     pub fn start_held(&self, log: &Path) -> Result<(Child, io::PipeWriter), CommandError> {
-        let (reader, writer) = io::pipe().map_err(|source| self.not_started(source))?;
+        let pipe = fault::pass(Kind::Spawn).and_then(|()| io::pipe());
+        let (reader, writer) = pipe.map_err(|source| self.not_started(source))?;
         let expression = self.prepared(&duct::cmd(&self.program, &self.args).stdin_file(reader));
         let expression = expression.stderr_to_stdout().stdout_path(log);
         let handle = expression.start().map_err(|source| self.not_started(source))?;
@@ -223,7 +227,10 @@ impl Command {
                 None => command.env_remove(name),
             };
         }
-        self.not_started(command.exec())
+        match fault::pass(Kind::Exec) {
+            Ok(()) => self.not_started(command.exec()),
+            Err(source) => self.not_started(source),
+        }
     }
 
     /// Runs it in this process's group: what it starts shares the terminal, and a timeout ends only itself.
@@ -255,18 +262,23 @@ impl Command {
     /// Starts it with its output going into files, not pipes: a daemon that it leaves behind keeps its streams open,
     /// and a pipe would then never come to its end.
     fn captured(&self, how: fn(duct::Expression) -> duct::Expression) -> io::Result<(duct::Handle, Streams)> {
+        fault::pass(Kind::Spawn)?;
         let streams = Streams { stdout: in_memory()?, stderr: in_memory()? };
         let expression = how(self.expression()?);
         let expression = expression.stdout_file(streams.stdout.try_clone()?).stderr_file(streams.stderr.try_clone()?);
-        Ok((expression.start()?, streams))
+        let handle = expression.start()?;
+        fault::pass(Kind::Spawned)?;
+        Ok((handle, streams))
     }
 
     /// Waits; false when it runs for too long.
     fn ended(&self, handle: &duct::Handle) -> io::Result<bool> {
-        match self.timeout {
+        let ended = match self.timeout {
             Some(timeout) => handle.wait_timeout(timeout).map(|ended| ended.is_some()),
             None => handle.wait().map(|_| true),
-        }
+        };
+        fault::pass(Kind::Ended)?;
+        ended
     }
 
     fn timed_out(&self) -> CommandError {

@@ -3,13 +3,13 @@
 #![expect(clippy::disallowed_methods, reason = "this is the seam that the rest must use")]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::System;
+use super::{System, disk};
 
 /// What failed, on which path, and why.
 #[derive(Debug, thiserror::Error)]
@@ -116,11 +116,12 @@ pub fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>, mode: u32) -> Re
 pub fn write_with(path: impl AsRef<Path>, content: impl AsRef<[u8]>, attributes: Attributes) -> Result<()> {
     let path = path.as_ref();
     let temporary = beside(path);
-    let written = fill(&temporary, content.as_ref(), attributes)
-        .and_then(|()| fs::rename(&temporary, path))
+    let written = disk::fill(&temporary, content.as_ref(), attributes)
+        .and_then(|file| disk::sync(&file))
+        .and_then(|()| disk::rename(&temporary, path))
         .and_then(|()| sync_parent(path));
     if written.is_err() {
-        drop(fs::remove_file(&temporary));
+        drop(disk::remove_file(&temporary));
     }
     written.map_err(failed("write", path))
 }
@@ -133,9 +134,10 @@ pub fn replace(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> 
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let path = path.as_ref();
     let temporary = beside(path).with_extension(format!("{}.new", COUNT.fetch_add(1, Ordering::Relaxed)));
-    let replaced = fs::write(&temporary, content.as_ref()).and_then(|()| fs::rename(&temporary, path));
+    let replaced =
+        disk::fill(&temporary, content.as_ref(), Attributes::mode(0o644)).and_then(|_| disk::rename(&temporary, path));
     if replaced.is_err() {
-        drop(fs::remove_file(&temporary));
+        drop(disk::remove_file(&temporary));
     }
     replaced.map_err(failed("write", path))
 }
@@ -146,7 +148,7 @@ pub fn replace(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> 
 /// When one of them can't be made.
 pub fn create_dir(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    fs::create_dir_all(path).map_err(failed("make the directory", path))
+    make_dirs(path).map_err(failed("make the directory", path))
 }
 
 /// Makes a new directory that only its owner can enter.
@@ -154,9 +156,8 @@ pub fn create_dir(path: impl AsRef<Path>) -> Result<()> {
 /// # Errors
 /// When there is something at `path`, or it can't be made.
 pub fn create_private_dir(path: impl AsRef<Path>) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
     let path = path.as_ref();
-    fs::DirBuilder::new().mode(0o700).create(path).map_err(failed("make the directory", path))
+    disk::make_dir(path, 0o700).and_then(|()| sync_parent(path)).map_err(failed("make the directory", path))
 }
 
 /// Removes a file or a link. True when there was one.
@@ -165,7 +166,7 @@ pub fn create_private_dir(path: impl AsRef<Path>) -> Result<()> {
 /// When it is there and can't be removed.
 pub fn remove(path: impl AsRef<Path>) -> Result<bool> {
     let path = path.as_ref();
-    absent_as_none(fs::remove_file(path).map_err(failed("remove", path))).map(|removed| removed.is_some())
+    removed(path, disk::remove_file)
 }
 
 /// Removes a directory that has nothing in it.
@@ -174,7 +175,7 @@ pub fn remove(path: impl AsRef<Path>) -> Result<bool> {
 /// When it is not there, or can't be removed.
 pub fn remove_empty_dir(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    fs::remove_dir(path).map_err(failed("remove", path))
+    disk::remove_dir(path).and_then(|()| sync_parent(path)).map_err(failed("remove", path))
 }
 
 /// Removes a directory with all that is in it. True when there was one.
@@ -183,7 +184,7 @@ pub fn remove_empty_dir(path: impl AsRef<Path>) -> Result<()> {
 /// When it is there and can't be removed.
 pub fn remove_tree(path: impl AsRef<Path>) -> Result<bool> {
     let path = path.as_ref();
-    absent_as_none(fs::remove_dir_all(path).map_err(failed("remove", path))).map(|removed| removed.is_some())
+    removed(path, disk::remove_tree)
 }
 
 /// Gives a file another name, replacing what has that name.
@@ -192,7 +193,10 @@ pub fn remove_tree(path: impl AsRef<Path>) -> Result<bool> {
 /// When it can't be renamed, across file systems for one.
 pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
     let to = to.as_ref();
-    fs::rename(from.as_ref(), to).and_then(|()| sync_parent(to)).map_err(failed("rename", from.as_ref()))
+    let from = from.as_ref();
+    let renamed = disk::rename(from, to).and_then(|()| sync_parent(to));
+    let elsewhere = from.parent() != to.parent();
+    renamed.and_then(|()| if elsewhere { sync_parent(from) } else { Ok(()) }).map_err(failed("rename", from))
 }
 
 /// What is in a directory, sorted by name.
@@ -239,7 +243,7 @@ pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
     let path = path.as_ref();
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let open = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
-    let set = open.and_then(|file| file.set_permissions(fs::Permissions::from_mode(mode)));
+    let set = open.and_then(|file| disk::set_mode(&file, path, mode).and_then(|()| disk::sync(&file)));
     set.map_err(failed("set the mode of", path))
 }
 
@@ -249,7 +253,7 @@ pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
 /// When they can't be set.
 pub fn set_owner(path: impl AsRef<Path>, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
     let path = path.as_ref();
-    std::os::unix::fs::lchown(path, uid, gid).map_err(failed("set the owner of", path))
+    disk::set_owner(path, uid, gid).and_then(|()| sync_attributes(path)).map_err(failed("set the owner of", path))
 }
 
 /// Makes a symbolic link at `path` that leads to `target`.
@@ -258,7 +262,8 @@ pub fn set_owner(path: impl AsRef<Path>, uid: Option<u32>, gid: Option<u32>) -> 
 /// When something is there already, or it can't be made.
 pub fn link(target: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    std::os::unix::fs::symlink(target, path).map_err(failed("link", path))
+    let linked = disk::link(target.as_ref(), path).and_then(|()| sync_parent(path));
+    linked.map_err(failed("link", path))
 }
 
 /// Where a symbolic link leads.
@@ -293,8 +298,8 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
 /// # Errors
 /// When something has that name already, or it lies on another file system.
 pub fn hard_link(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
-    let from = from.as_ref();
-    fs::hard_link(from, to.as_ref()).map_err(failed("link", from))
+    let (from, to) = (from.as_ref(), to.as_ref());
+    disk::hard_link(from, to).and_then(|()| sync_parent(to)).map_err(failed("link", from))
 }
 
 /// Opens a file for reading.
@@ -312,7 +317,25 @@ pub fn open(path: impl AsRef<Path>) -> Result<File> {
 /// When it can't be opened or made.
 pub fn open_to_append(path: impl AsRef<Path>, mode: u32) -> Result<File> {
     let path = path.as_ref();
-    OpenOptions::new().append(true).create(true).mode(mode).open(path).map_err(failed("open", path))
+    disk::open(path, OpenOptions::new().append(true), mode).map_err(failed("open", path))
+}
+
+/// Adds to the end of the file at `path`, which is open for that. When it reaches the disk is left to the system.
+///
+/// # Errors
+/// When not all of it can be written.
+pub fn append(file: &mut File, path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> {
+    disk::append(file, content.as_ref()).map_err(failed("write", path.as_ref()))
+}
+
+/// Brings to the disk what another library wrote at `path`, and its name.
+///
+/// # Errors
+/// When it is not there, or that fails.
+pub fn settle(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let settled = File::open(path).and_then(|file| disk::sync(&file)).and_then(|()| sync_parent(path));
+    settled.map_err(failed("bring to the disk", path))
 }
 
 /// Whether a path leads to a file that is open, and not to one that took its place.
@@ -332,7 +355,7 @@ pub struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
 /// When the file can't be made.
 pub fn try_lock(path: impl AsRef<Path>) -> Result<Option<Lock>> {
     let path = path.as_ref();
-    let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+    let open = disk::open(path, OpenOptions::new().truncate(false).write(true), 0o600);
     let file = open.map_err(failed("lock", path))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(Lock(file))),
@@ -385,20 +408,38 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.new", std::process::id()))
 }
 
-fn fill(path: &Path, content: &[u8], attributes: Attributes) -> io::Result<()> {
-    drop(fs::remove_file(path));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(content)?;
-    if attributes.uid.is_some() || attributes.gid.is_some() {
-        std::os::unix::fs::fchown(&file, attributes.uid, attributes.gid)?;
+/// Each new directory is safe before there is anything in it.
+fn make_dirs(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
     }
-    file.set_permissions(fs::Permissions::from_mode(attributes.mode))?;
-    file.sync_all()
+    path.parent().map_or(Ok(()), make_dirs)?;
+    match disk::make_dir(path, 0o777) {
+        Err(_) if path.is_dir() => Ok(()),
+        made => made.and_then(|()| sync_parent(path)),
+    }
+}
+
+fn removed(path: &Path, remove: fn(&Path) -> io::Result<()>) -> Result<bool> {
+    let removed = absent_as_none(remove(path).map_err(failed("remove", path)))?.is_some();
+    if removed {
+        sync_parent(path).map_err(failed("remove", path))?;
+    }
+    Ok(removed)
+}
+
+/// Links and what can't be opened have theirs beside their names, as good as any file system can.
+fn sync_attributes(path: &Path) -> io::Result<()> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+        Ok(file) => disk::sync(&file),
+        Err(_) => sync_parent(path),
+    }
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or_else(|| Path::new(".")))?.sync_all()
+    disk::sync_dir(parent.unwrap_or_else(|| Path::new(".")))
 }
 
 fn kind(file_type: fs::FileType) -> Kind {

@@ -1,7 +1,6 @@
 //! A log file that is kept small: when it is full, it gets a number, and what had one before gets the next.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::system::files;
@@ -31,7 +30,7 @@ impl Rotated {
     pub(super) fn append(&mut self, line: &str) {
         let bytes = if self.torn { format!("\n{line}\n") } else { format!("{line}\n") };
         let Some(mut file) = self.ready(bytes.len()) else { return };
-        self.torn = file.write_all(bytes.as_bytes()).is_err();
+        self.torn = files::append(&mut file, &self.path, bytes).is_err();
         self.open = Some(file);
     }
 

@@ -1,0 +1,139 @@
+//! The calls that change a disk. Each passes a point where it can be made to fail or to be the last one of this
+//! process, and what is not safe after it is known (see [`super::fault`]). Nothing else in this crate makes them.
+#![expect(clippy::disallowed_methods, reason = "this is the seam that the rest must use")]
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown, lchown, symlink};
+use std::path::Path;
+
+use super::fault::{self, Bug, Change, Kind};
+use super::files::Attributes;
+
+/// Makes a new file and writes it, in place of one that a dead process may have left.
+pub(super) fn fill(path: &Path, content: &[u8], attributes: Attributes) -> io::Result<File> {
+    let strike = fault::strike(Kind::Write);
+    drop(fs::remove_file(path));
+    let change = Change::of(&[path]);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    change.made();
+    fault::unsynced(&file, 0);
+    file.write_all(strike.part(content))?;
+    strike.fall()?;
+    if attributes.uid.is_some() || attributes.gid.is_some() {
+        fchown(&file, attributes.uid, attributes.gid)?;
+    }
+    file.set_permissions(Permissions::from_mode(attributes.mode))?;
+    Ok(file)
+}
+
+/// Adds to the end of a file.
+pub(super) fn append(file: &mut File, content: &[u8]) -> io::Result<()> {
+    let strike = fault::strike(Kind::Append);
+    fault::unsynced(file, file.metadata()?.len());
+    file.write_all(strike.part(content))?;
+    strike.fall()
+}
+
+/// Opens a file that is made, with `mode`, where there is none.
+pub(super) fn open(path: &Path, options: &mut OpenOptions, mode: u32) -> io::Result<File> {
+    let change = Change::of(&[path]);
+    fault::pass(Kind::Make)?;
+    let file = options.create(true).mode(mode).open(path)?;
+    change.made();
+    Ok(file)
+}
+
+/// Brings what a file has to the disk.
+pub(super) fn sync(file: &File) -> io::Result<()> {
+    fault::pass(Kind::Sync)?;
+    if fault::planted(Bug::MissingFsync) {
+        return Ok(());
+    }
+    brought(file)?;
+    fault::synced(file);
+    Ok(())
+}
+
+/// Brings the names in a directory to the disk.
+pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+    fault::pass(Kind::SyncDir)?;
+    if fault::planted(Bug::MissingDirSync) {
+        return Ok(());
+    }
+    brought(&File::open(path)?)?;
+    fault::synced_dir(path);
+    Ok(())
+}
+
+/// What lies on no disk, as control groups and devices do, can't be brought there.
+fn brought(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        brought => brought,
+    }
+}
+
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fault::pass(Kind::Rename)?;
+    let change = Change::of(&[from, to]);
+    fs::rename(from, to)?;
+    change.made();
+    Ok(())
+}
+
+pub(super) fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
+    fault::pass(Kind::Make)?;
+    let change = Change::of(&[path]);
+    DirBuilder::new().mode(mode).create(path)?;
+    change.made();
+    Ok(())
+}
+
+pub(super) fn remove_file(path: &Path) -> io::Result<()> {
+    removed(path, |path| fs::remove_file(path))
+}
+
+pub(super) fn remove_dir(path: &Path) -> io::Result<()> {
+    removed(path, |path| fs::remove_dir(path))
+}
+
+pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
+    removed(path, |path| fs::remove_dir_all(path))
+}
+
+fn removed(path: &Path, remove: fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    fault::pass(Kind::Remove)?;
+    let change = Change::of(&[path]);
+    remove(path)?;
+    change.made();
+    Ok(())
+}
+
+pub(super) fn link(target: &Path, path: &Path) -> io::Result<()> {
+    linked(path, || symlink(target, path))
+}
+
+pub(super) fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
+    linked(to, || fs::hard_link(from, to))
+}
+
+fn linked(path: &Path, link: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    fault::pass(Kind::Link)?;
+    let change = Change::of(&[path]);
+    link()?;
+    change.made();
+    Ok(())
+}
+
+pub(super) fn set_mode(file: &File, path: &Path, mode: u32) -> io::Result<()> {
+    fault::pass(Kind::Attributes)?;
+    fault::will_set_attributes(path);
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+pub(super) fn set_owner(path: &Path, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+    fault::pass(Kind::Attributes)?;
+    fault::will_set_attributes(path);
+    lchown(path, uid, gid)
+}
