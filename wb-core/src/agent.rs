@@ -5,6 +5,7 @@
 //! disk; the code here makes no choices of its own. Every step writes its intent before it acts.
 
 mod act;
+mod adopt;
 mod claim;
 pub mod incarnation;
 mod look;

@@ -84,6 +84,14 @@ pub fn still_failed(failure: &Failure, manifest: &Manifest, host: &HostManifest)
     link.is_none_or(|link| link.digest == failure.digest) && settings_digest(host) == failure.settings
 }
 
+/// The change that says of a host's next link that it was done by hand, if it was not acted on yet. `acted` is the number
+/// of the newest change that was; and who is asked to retry later than that, tries.
+#[must_use]
+pub fn adoption_due(host: &HostManifest, acted: u64, next: Sha1) -> Option<u64> {
+    let adoption = host.adopt.as_ref().filter(|adoption| adoption.link == next)?;
+    (adoption.change > acted && adoption.change > host.retry).then_some(adoption.change)
+}
+
 /// Not to run anything now; a plan too, and boxed since it is rare and large.
 type NotNow = Box<Plan>;
 

@@ -40,6 +40,9 @@ pub struct Report {
     /// Whether this machine saw another one report under its identity, and stopped. Both do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub contested: bool,
+    /// The links that were done by hand here, as an operator said, and whose specs passed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_hand: Vec<Sha1>,
     /// This report's nonce.
     pub nonce: Uuid,
     /// The nonces of the reports before it, newest first, bounded.
@@ -186,6 +189,7 @@ mod tests {
             runner: Digest::of(b"runner"),
             incarnation: Incarnation::default(),
             contested: false,
+            by_hand: Vec::new(),
             nonce: Uuid::from_u128(2),
             last_nonces: vec![Uuid::from_u128(3)],
         }

@@ -21,6 +21,10 @@ impl Run for OfHost {
         (self.0)(&host)?;
         Ok(owed::pay(host)?)
     }
+
+    fn pay(&self, context: &Context<'_>) -> Result<()> {
+        Ok(owed::pay(Host::new(context))?)
+    }
 }
 
 /// Runs a spec.

@@ -148,6 +148,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_owed_is_paid_without_the_migration() {
+        let machine = running("nginx");
+        machine.with(Mode::Apply, |context| glue::OfHost(change_and_fail).run(context)).unwrap_err();
+        machine.with(Mode::Apply, |context| glue::OfHost(|_| panic!("it ran")).pay(context)).unwrap();
+        assert!(machine.calls().contains(&"/etc/init.d/nginx restart".to_owned()));
+        assert_eq!(machine.debts.owed(), []);
+    }
+
+    #[test]
     fn a_payment_that_fails_stays_owed() {
         let machine = Machine::new().owing(DebtAction::Reload, "nginx");
         let error = machine.with(Mode::Apply, |context| glue::OfHost(|_| Ok(())).run(context)).unwrap_err();

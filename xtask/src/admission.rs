@@ -191,6 +191,7 @@ mod tests {
             runner: Digest::of(b""),
             incarnation: Incarnation::default(),
             contested: false,
+            by_hand: Vec::new(),
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
         }

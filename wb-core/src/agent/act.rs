@@ -47,7 +47,7 @@ impl Agent<'_> {
             && let Err(trouble) = self.each_role("leave", |role| role.leave)
         {
             self.journal.say_once(&format!("can't leave load after a boot: {trouble}"));
-            return Ok(Some(Doing::Leaving { trouble: Some(trouble) }));
+            return Ok(Some(kept_in(&record.phase, trouble)));
         }
         self.store.update(|record| record.boot_id = boot_id)?;
         Ok(None)
@@ -83,6 +83,9 @@ impl Agent<'_> {
         if let Some(held) = self.found_claim()? {
             self.journal.say("a pool lists this host as out: it rejoins, and gives its place back");
             self.store.happened(Event::ClaimFound(held))?;
+            return Ok(Step::Moved);
+        }
+        if self.adopts_in_load()? {
             return Ok(Step::Moved);
         }
         match self.plan()? {
@@ -221,6 +224,7 @@ impl Agent<'_> {
         }
         let link = chain.links()[here.map_or(0, |here| here + 1)].clone();
         match self.on_course(|course| course.runs(&link)).unwrap_or_default() {
+            true if self.adopts(link.sha1)? => {}
             true => {
                 self.store.happened(Event::LinkStarts(link.sha1))?;
                 self.publish_progress(&link);
@@ -264,10 +268,16 @@ impl Agent<'_> {
     }
 
     fn failed(&mut self, failure: Failure) -> Result<Step, AgentError> {
+        if let Some(why) = &self.distrust {
+            self.journal.say_once(&format!("stopped: {why}"));
+        }
+        if self.adopts(failure.link)? {
+            return Ok(Step::Moved);
+        }
         if self.may_try_again(&failure) {
             self.journal
                 .say(&format!("tries `{}` again: it or the settings changed, or somebody asked for it", failure.name));
-            self.store.happened(Event::TryAgain)?;
+            self.store.tried_again(self.host().map_or(0, |(_, host)| host.retry))?;
             return Ok(Step::Moved);
         }
         Step::until(Doing::Failed(failure))
@@ -282,11 +292,14 @@ impl Agent<'_> {
     /// What is tried again must be what the herd was told, or it would be the same failure once more.
     fn may_try_again(&self, failure: &Failure) -> bool {
         let Some((change, (_, host))) = self.change.as_ref().zip(self.host()) else { return false };
-        let told = change.manifest.chain.get(failure.link);
-        let compiled = self.catalog.chain().get(failure.link);
-        let current = told.zip(compiled).is_some_and(|(told, compiled)| told.digest == compiled.digest);
-        let is_here = self.catalog.code(failure.link).is_some();
-        current && is_here && self.distrust.is_none() && !still_failed(failure, &change.manifest, host)
+        self.has_as_told(failure.link).is_some() && !still_failed(failure, &change.manifest, host)
+    }
+
+    /// A link that this runner has the code of, as the newest change has it.
+    pub(super) fn has_as_told(&self, link: Sha1) -> Option<&Link> {
+        let told = self.change.as_ref()?.manifest.chain.get(link)?;
+        let compiled = self.catalog.chain().get(link).filter(|compiled| compiled.digest == told.digest)?;
+        (self.catalog.code(link).is_some() && self.distrust.is_none()).then_some(compiled)
     }
 
     /// The claim that a pool of this host's roles holds for it.
@@ -310,7 +323,7 @@ impl Agent<'_> {
     }
 
     /// This host in the newest accepted change.
-    fn host(&self) -> Option<(&str, &HostManifest)> {
+    pub(super) fn host(&self) -> Option<(&str, &HostManifest)> {
         self.change.as_ref().and_then(|change| change.manifest.host_of(self.config.uuid))
     }
 
@@ -333,5 +346,16 @@ impl Agent<'_> {
 
     pub(super) fn now(&self) -> u64 {
         self.system.clock().now().as_secs()
+    }
+}
+
+/// What a host is doing that can't leave load after a boot. Who failed is still the one that failed: others must know.
+fn kept_in(phase: &Phase, trouble: String) -> Doing {
+    match phase {
+        Phase::Failed { failure, .. } => {
+            let error = format!("{}; and since a boot it can't leave load: {trouble}", failure.error);
+            Doing::Failed(Failure { error, ..failure.clone() })
+        }
+        _ => Doing::Leaving { trouble: Some(trouble) },
     }
 }

@@ -5,7 +5,7 @@
 //! InLoad -> Claiming -> Leaving -> Out -> Running -> Out … -> Rejoining -> Returning -> InLoad
 //!               |                            |
 //!               v                            v
-//!            InLoad (lost)                Failed -> Out (tried again)
+//!            InLoad (lost)                Failed -> Out (tried again, or done by hand)
 //! ```
 //!
 //! A host never in service has nothing to leave: it goes from `InLoad` to `Out` at once, and back from `Out` to
@@ -104,6 +104,10 @@ pub enum Event {
     LinkFailed(Failure),
     /// What failed may be tried again.
     TryAgain,
+    /// What failed was done by hand, and its specs passed.
+    Adopted,
+    /// What failed was not done by hand after all, or nobody can tell yet: this is what is remembered of it now.
+    AdoptionRefused(Failure),
     /// All links of the leg are done.
     LegDone,
     /// The host is at the target and was never in service.
@@ -142,7 +146,8 @@ impl Phase {
             (Out { leg: Leg { held: None, .. } }, Event::LegDone) => Ok(InLoad),
             (Running { leg, .. }, Event::LinkDone) => Ok(Out { leg }),
             (Running { leg, .. }, Event::LinkFailed(failure)) => Ok(Failed { leg, failure }),
-            (Failed { leg, .. }, Event::TryAgain) => Ok(Out { leg }),
+            (Failed { leg, .. }, Event::TryAgain | Event::Adopted) => Ok(Out { leg }),
+            (Failed { leg, .. }, Event::AdoptionRefused(failure)) => Ok(Failed { leg, failure }),
             (Rejoining { held: Some(held) }, Event::Rejoined) => Ok(Returning { held }),
             (Rejoining { held: None }, Event::Rejoined) => Ok(InLoad),
             (Returning { .. }, Event::Returned) => Ok(InLoad),
@@ -236,6 +241,18 @@ mod tests {
         assert!(phase.next(Event::LegDone).is_err());
         assert!(phase.next(Event::Rejoined).is_err());
         assert_eq!(phase.next(TryAgain).unwrap(), Phase::Out { leg: leg(true) });
+    }
+
+    #[test]
+    fn what_was_done_by_hand_ends_a_failure_and_only_a_failure() {
+        let failed = Phase::Failed { leg: leg(true), failure: failure() };
+        assert_eq!(failed.next(Event::Adopted).unwrap(), Phase::Out { leg: leg(true) });
+        let refused = Failure { error: "a spec says no".into(), ..failure() };
+        let still = Phase::Failed { leg: leg(true), failure: refused.clone() };
+        assert_eq!(failed.next(Event::AdoptionRefused(refused)).unwrap(), still);
+        for phase in [Phase::InLoad, Phase::Out { leg: leg(true) }, Phase::Running { leg: leg(true), link: sha1(2) }] {
+            assert!(phase.next(Event::Adopted).is_err(), "{phase:?}");
+        }
     }
 
     #[test]

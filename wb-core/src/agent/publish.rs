@@ -90,6 +90,7 @@ impl Agent<'_> {
             runner: self.runner,
             incarnation: incarnation::read(),
             contested: false,
+            by_hand: record.by_hand(),
             nonce: Uuid::new_v4(),
             last_nonces: record.reports.nonces,
         }

@@ -29,6 +29,23 @@ pub fn run_link(catalog: &Catalog, link: &Link, system: &System, herd: &HerdView
     Run { operations: context.operations(), result }
 }
 
+/// Whether a link that was done by hand is as it should be: its specs say so. What is owed is paid before, where the host
+/// has `left`; in load, a service may not be restarted.
+pub(super) fn vouch_for(
+    catalog: &Catalog,
+    link: &Link,
+    system: &System,
+    herd: &HerdView,
+    debts: &dyn Debts,
+    left: bool,
+) -> Result<(), String> {
+    let context = Context::new(system, Mode::Apply, herd, debts);
+    if let Some(code) = catalog.code(link.sha1).filter(|_| left) {
+        guarded(&context, |context| code.pay(context))?;
+    }
+    specs(catalog, link, &context)
+}
+
 /// Runs a link in plan mode: it only looks.
 pub(super) fn preview_link(
     catalog: &Catalog,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::phase::{Event, IllegalEvent, Phase};
 use crate::chain::{Digest, Link, Sha1};
 use crate::context::{Debt, DebtError, Debts};
-use crate::report::LAST_NONCES;
+use crate::report::{Failure, LAST_NONCES};
 use crate::system::{FileError, files};
 
 /// What the disk says.
@@ -162,6 +162,13 @@ impl Record {
         self.links.last().map(|link| link.sha1)
     }
 
+    /// The links that were done by hand.
+    #[must_use]
+    pub fn by_hand(&self) -> Vec<Sha1> {
+        let all = self.links.iter().chain(&self.ahead);
+        all.filter(|link| link.how == How::Adopted).map(|link| link.sha1).collect()
+    }
+
     /// The links that were begun: done, or started at least.
     #[must_use]
     pub fn begun(&self) -> BTreeSet<Sha1> {
@@ -261,6 +268,48 @@ impl Store {
         self.try_update(|record| {
             record.phase = record.phase.next(Event::LinkDone)?;
             record.add(link, How::Done, time);
+            Ok(())
+        })
+    }
+
+    /// What failed is tried again, as the change of this number asks or because it differs; so no older change is acted on.
+    ///
+    /// # Errors
+    /// As [`Store::happened`].
+    pub fn tried_again(&self, change: u64) -> Result<(), StoreError> {
+        self.try_update(|record| {
+            record.phase = record.phase.next(Event::TryAgain)?;
+            record.acted = record.acted.max(change);
+            Ok(())
+        })
+    }
+
+    /// Before the specs of a link are asked whether it was done by hand, as the change of this number says. Of a link that
+    /// failed, `unknown` is remembered until they have answered.
+    ///
+    /// # Errors
+    /// As [`Store::happened`].
+    pub fn adopts(&self, change: u64, unknown: Option<Failure>) -> Result<(), StoreError> {
+        self.try_update(|record| {
+            if let Some(unknown) = unknown {
+                record.phase = record.phase.next(Event::AdoptionRefused(unknown))?;
+            }
+            record.acted = record.acted.max(change);
+            Ok(())
+        })
+    }
+
+    /// A link was done by hand, and its specs passed. What its steps gave is of no more use.
+    ///
+    /// # Errors
+    /// As [`Store::happened`].
+    pub fn adopted(&self, link: &Link, time: u64) -> Result<(), StoreError> {
+        self.try_update(|record| {
+            if matches!(record.phase, Phase::Failed { .. }) {
+                record.phase = record.phase.next(Event::Adopted)?;
+            }
+            record.steps.retain(|step| step.link != link.sha1);
+            record.add(link, How::Adopted, time);
             Ok(())
         })
     }
@@ -403,6 +452,48 @@ mod tests {
         }
         store.happened(Event::LinkStarts(sha1(4))).unwrap();
         assert_eq!(store.record().begun(), [sha1(2), sha1(3), sha1(4)].into());
+    }
+
+    /// A host that failed at its second link, half of whose steps are done.
+    fn failed(dir: &Path) -> (Store, Failure) {
+        let store = Store::open(&dir.join("record.json")).unwrap();
+        store.happened(Event::LegPlanned(super::super::phase::Leg { until: link(3).sha1, held: None })).unwrap();
+        store.happened(Event::LinkStarts(link(2).sha1)).unwrap();
+        let digest = Digest::of(b"");
+        let step = |n: u8| Step { link: link(n).sha1, digest, name: "s".into(), occurrence: 0, value: 1.into() };
+        store.update(|record| record.steps = vec![step(1), step(2)]).unwrap();
+        let failure =
+            Failure { link: link(2).sha1, name: "m2".into(), digest, settings: digest, error: "no luck".into() };
+        store.happened(Event::LinkFailed(failure.clone())).unwrap();
+        (store, failure)
+    }
+
+    #[test]
+    fn what_was_done_by_hand_is_behind_the_host_and_its_steps_are_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, failure) = failed(dir.path());
+        let unknown = Failure { error: "cut short".into(), ..failure };
+        store.adopts(7, Some(unknown.clone())).unwrap();
+        let record = store.record();
+        assert!(matches!(&record.phase, Phase::Failed { failure, .. } if *failure == unknown));
+        assert_eq!((record.acted, record.state()), (7, None));
+        store.adopted(&link(2), 9).unwrap();
+        let record = store.record();
+        assert!(matches!(record.phase, Phase::Out { .. }), "{:?}", record.phase);
+        assert_eq!((record.state(), record.by_hand()), (Some(link(2).sha1), vec![link(2).sha1]));
+        assert_eq!(record.steps.iter().map(|step| step.link).collect::<Vec<_>>(), [link(1).sha1]);
+        assert!(record.begun().contains(&link(2).sha1));
+    }
+
+    #[test]
+    fn no_change_is_acted_on_after_a_newer_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = failed(dir.path());
+        store.adopts(7, None).unwrap();
+        store.tried_again(5).unwrap();
+        assert_eq!(store.record().acted, 7);
+        assert!(store.tried_again(8).is_err(), "nothing failed any more");
+        assert_eq!(store.record().acted, 7);
     }
 
     #[test]

@@ -46,6 +46,17 @@ impl Code {
             Self::Wrapped(code) => code.run(context),
         }
     }
+
+    /// Pays what is owed, and does nothing else.
+    ///
+    /// # Errors
+    /// When something can't be paid; it stays owed.
+    pub fn pay(self, context: &Context<'_>) -> anyhow::Result<()> {
+        match self {
+            Self::Bare(_) => Ok(()),
+            Self::Wrapped(code) => code.pay(context),
+        }
+    }
 }
 
 /// A function, and how it is called in a context.
@@ -55,6 +66,12 @@ pub trait Run: std::fmt::Debug {
     /// # Errors
     /// Those of the function.
     fn run(&self, context: &Context<'_>) -> anyhow::Result<()>;
+
+    /// Pays what is owed, by it or by what was cut short before it, without calling it.
+    ///
+    /// # Errors
+    /// When something can't be paid; it stays owed.
+    fn pay(&self, context: &Context<'_>) -> anyhow::Result<()>;
 }
 
 /// The links of a chain, as `chain!()` registers them: all at once, since each registration costs the linker.

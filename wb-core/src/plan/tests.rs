@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::chain::{Range, Wait as LinkWait};
-use crate::change::{FullRunners, Identity, RolePolicy, Runner};
+use crate::change::{Adoption, FullRunners, Identity, RolePolicy, Runner};
 use crate::context::MaxOut;
 use crate::report::Incarnation;
 
@@ -133,6 +133,7 @@ fn report(name: &str, at: &str, n: u128) -> Report {
         runner: Digest::of(b""),
         incarnation: Incarnation::default(),
         contested: false,
+        by_hand: Vec::new(),
         nonce: Uuid::nil(),
         last_nonces: Vec::new(),
     }
@@ -253,6 +254,21 @@ fn who_is_asked_to_retry_tries_once_more() {
     assert!(!still_failed(&failure, &herd.manifest, &herd.manifest.hosts["web1"]));
     let again = herd.fail("web1", "w2", "w2");
     assert!(still_failed(&again, &herd.manifest, &herd.manifest.hosts["web1"]));
+}
+
+#[test]
+fn of_retry_and_adoption_the_newest_counts_once() {
+    let check = |adopt: u64, retry: u64, acted: u64, expect: Option<u64>| {
+        let adopt = Some(Adoption { change: adopt, link: sha1("w2") });
+        let host = HostManifest { retry, adopt, ..HostManifest::default() };
+        assert_eq!(adoption_due(&host, acted, sha1("w2")), expect, "{host:?}");
+        assert_eq!(adoption_due(&host, acted, sha1("w3")), None);
+    };
+    check(7, 0, 0, Some(7));
+    check(7, 6, 6, Some(7));
+    check(7, 0, 7, None);
+    check(7, 8, 0, None);
+    assert_eq!(adoption_due(&HostManifest::default(), 0, sha1("w2")), None);
 }
 
 #[test]

@@ -196,6 +196,7 @@ fn announce(
         runner: Digest::of(&files::read_optional(&config.runner)?.unwrap_or_default()),
         incarnation: incarnation::read(),
         contested: false,
+        by_hand: Vec::new(),
         nonce: Uuid::new_v4(),
         last_nonces: Vec::new(),
     };
