@@ -14,7 +14,8 @@ use wb_core::registry::{
 };
 use wb_core::report::Report;
 use wb_core::runner::{Catalog, EnrollError, Enrollment, Home, enroll};
-use wb_core::system::{Command, System, clock, command, files};
+use wb_core::system::command::{CommandError, Output, Processes, Real};
+use wb_core::system::{Command, System, clock, files};
 
 /// A remote, an operator, and hosts.
 pub struct TestHerd {
@@ -27,6 +28,25 @@ pub struct TestHerd {
 impl Default for TestHerd {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Real processes; but the machine of these tests is not rebooted.
+struct Spared {
+    asked: PathBuf,
+}
+
+impl Processes for Spared {
+    fn run(&self, command: &Command) -> Result<Output, CommandError> {
+        let line = command.line();
+        if !["shutdown", "reboot", "systemctl"].iter().any(|program| line.starts_with(program)) {
+            return Real.run(command);
+        }
+        let failed = |_| CommandError::TimedOut { line, timeout: Duration::ZERO };
+        let mut asked = files::read_optional(&self.asked).map_err(failed.clone())?.unwrap_or_default();
+        asked.push(b'r');
+        files::write(&self.asked, asked, 0o600).map_err(failed)?;
+        Ok(Output::default())
     }
 }
 
@@ -173,9 +193,35 @@ impl TestHerd {
     /// # Errors
     /// As [`Agent::tick`].
     pub fn tick_with(&self, host: &str, catalog: &Catalog, runner: Digest) -> Result<Next, AgentError> {
-        let system = System::new(self.root(host), command::Real, clock::Real);
+        let system = System::new(self.root(host), Spared { asked: self.asked(host) }, clock::Real);
         let quiet = |_: &str| {};
         Agent::open(self.home(host), catalog, &system, runner, &quiet)?.tick()
+    }
+
+    /// How often a host asked its machine to reboot.
+    ///
+    /// # Panics
+    /// When that can't be read.
+    #[must_use]
+    pub fn reboots(&self, host: &str) -> usize {
+        files::read_optional(self.asked(host)).expect("a file").unwrap_or_default().len()
+    }
+
+    /// Lets a host be in another boot than before, by its own record.
+    ///
+    /// # Panics
+    /// When that can't be written.
+    pub fn boot_again(&self, host: &str) {
+        let store = Store::open(&self.home(host).record()).expect("a record");
+        let booted = store.update(|record| {
+            let now = std::mem::replace(&mut record.boot_id, "the boot before".into());
+            record.steps.iter_mut().filter(|step| step.value == now).for_each(|step| step.value = "before".into());
+        });
+        booted.expect("a record");
+    }
+
+    fn asked(&self, host: &str) -> PathBuf {
+        self.dir.path().join(host).join("reboots")
     }
 
     /// Ticks hosts in turn until none of them has anything to do, at most `rounds` times.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use wb_core::agent::{Agent, How, Next, preview};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::{ChangeKind, Runner};
-use wb_core::context::{Code, Context, MaxOut, Migration, Role};
+use wb_core::context::{Code, Context, MaxOut, Migration, Role, Terms};
 use wb_core::registry::{NewCommit, RefName, RefUpdate};
 use wb_core::runner::{Catalog, platform};
 use wb_core::system::files::{self, Attributes};
@@ -24,7 +24,8 @@ const THREE: &str = "3333333333333333333333333333333333333333";
 type Act = fn(&Context<'_>) -> anyhow::Result<()>;
 
 const fn migration(name: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
-    Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(Code::Bare(run)) }
+    let run = Some(Code::Bare(run));
+    Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, replaces: None, terms: Terms::NONE, run }
 }
 
 /// Adds a word to the host's file `written`.

@@ -7,7 +7,7 @@ use wb_core::agent::phase::{Leg, Phase};
 use wb_core::agent::{AgentError, How, Next};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::{ChangeKind, Runner};
-use wb_core::context::{Code, Context, MaxOut, Migration, Role, Spec, StaticWait};
+use wb_core::context::{Code, Context, MaxOut, Migration, Role, Spec, StaticWait, Terms};
 use wb_core::registry::{AllowedSigners, ChangeLog, NewCommit, RefName, RefUpdate, generate};
 use wb_core::runner::{Catalog, platform};
 use wb_core::system::files::{self, Attributes};
@@ -19,7 +19,8 @@ const OTHER_DIGEST: &str = "ffb0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495
 type Act = fn(&Context<'_>) -> anyhow::Result<()>;
 
 const fn migration(name: &'static str, role: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
-    Migration { name, role, sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(Code::Bare(run)) }
+    let run = Some(Code::Bare(run));
+    Migration { name, role, sha1, digest: DIGEST, index, wait: None, replaces: None, terms: Terms::NONE, run }
 }
 
 /// Adds a word to the host's file `written`.

@@ -13,16 +13,20 @@ pub mod pace;
 pub mod phase;
 pub mod preview;
 mod publish;
+mod reboot;
 mod run;
 mod store;
 mod upgrade;
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 pub use act::Rest;
 pub use run::run_link;
-pub use store::{FORMAT, How, LinkRecord, Record, Refused, Reports, Step, Store, StoreError, Trial};
+pub use store::{FORMAT, How, LinkRecord, Record, Refused, Reports, Store, StoreError, Trial};
 pub use upgrade::RUNNER_FILE;
+
+use reboot::Asked;
 
 use crate::chain::{Digest, Sha1};
 use crate::plan::Stop;
@@ -37,7 +41,7 @@ pub struct Agent<'a> {
     config: HostConfig,
     catalog: &'a Catalog,
     system: &'a System,
-    store: Store,
+    store: Rc<Store>,
     registry: Registry,
     allowed: AllowedSigners,
     key: SigningKey,
@@ -50,6 +54,7 @@ pub struct Agent<'a> {
     mute: bool,
     journal: Journal<'a>,
     unrecorded: Option<Ran>,
+    reboot: Option<Asked>,
 }
 
 /// What the agent wants after a tick.
@@ -111,7 +116,7 @@ impl<'a> Agent<'a> {
         log: &'a dyn Fn(&str),
     ) -> Result<Self, AgentError> {
         let config = home.read_config()?;
-        let store = Store::open(&home.record())?;
+        let store = Rc::new(Store::open(&home.record())?);
         let registry = home.registry(&config.remote)?;
         let allowed = home.read_allowed_signers()?;
         let key = SigningKey::new(home.key());
@@ -134,6 +139,7 @@ impl<'a> Agent<'a> {
             mute: false,
             journal: Journal { log, tail: RefCell::default(), quiet: Cell::new(None) },
             unrecorded: None,
+            reboot: None,
         };
         agent.recall();
         Ok(agent)

@@ -3,16 +3,21 @@
 //! The standard library wraps a [`Context`] in its `Host`; this module has only what both sides must agree on. The
 //! macros register [`Migration`]s, [`Role`]s and [`Spec`]s here, with inventory.
 
+mod attempt;
 mod debt;
 mod definition;
+mod journal;
 mod operation;
 mod verdicts;
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
-pub use debt::{Debt, DebtAction, DebtError, Debts, MemoryDebts};
-pub use definition::{Code, Links, MaxOut, Migration, Role, Run, Spec, StaticWait};
+pub use attempt::{Attempt, Place, Requirement, StepError, awaits_reboot};
+pub use debt::{Debt, DebtAction, DebtError, Debts};
+pub use definition::{Code, Links, MaxOut, Migration, Role, Run, Spec, StaticWait, Terms};
 pub use inventory;
+pub use journal::{Journal, JournalError, MemoryJournal, Step};
 pub use operation::{Operation, Outcome};
 pub use verdicts::Verdicts;
 
@@ -50,15 +55,22 @@ pub struct Context<'a> {
     system: &'a System,
     mode: Mode,
     herd: &'a HerdView,
-    debts: &'a dyn Debts,
+    journal: Rc<dyn Journal>,
+    attempt: Option<Rc<Attempt>>,
     operations: RefCell<Vec<Operation>>,
 }
 
 impl<'a> Context<'a> {
     /// A context with nothing done yet.
     #[must_use]
-    pub fn new(system: &'a System, mode: Mode, herd: &'a HerdView, debts: &'a dyn Debts) -> Self {
-        Self { system, mode, herd, debts, operations: RefCell::new(Vec::new()) }
+    pub fn new(system: &'a System, mode: Mode, herd: &'a HerdView, journal: Rc<dyn Journal>) -> Self {
+        Self { system, mode, herd, journal, attempt: None, operations: RefCell::new(Vec::new()) }
+    }
+
+    /// This one, for a run of a link.
+    #[must_use]
+    pub fn of(self, attempt: Rc<Attempt>) -> Self {
+        Self { attempt: Some(attempt), ..self }
     }
 
     /// The machine.
@@ -81,15 +93,22 @@ impl<'a> Context<'a> {
 
     /// Actions that are owed, and where to write them down.
     #[must_use]
-    pub fn debts(&self) -> &'a dyn Debts {
-        self.debts
+    pub fn debts(&self) -> &dyn Debts {
+        self.journal.as_ref()
     }
 
-    /// Remembers what an operation did, or would do. Does not come back when this process is to end: between two
-    /// operations is where it may.
+    /// The run of a link that this is, where it is one.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&Rc<Attempt>> {
+        self.attempt.as_ref()
+    }
+
+    /// Remembers what an operation did, or would do. Does not come back when this process is to end, or the time of the
+    /// migration is over: between two operations is where it may.
     pub fn record(&self, operation: Operation) {
         self.operations.borrow_mut().push(operation);
         crate::system::ending::ending().boundary();
+        self.system.must_be_in_time();
     }
 
     /// What was done so far, in order.

@@ -83,6 +83,14 @@ pub enum Doing {
         /// Its name.
         link: String,
     },
+    /// A link asked for a reboot, and goes on after it.
+    Rebooting {
+        /// The link's name.
+        link: String,
+        /// Why the machine is still up, when that is known.
+        #[serde(default)]
+        trouble: Option<String>,
+    },
     /// It goes back into load.
     Rejoining {
         /// The last error, when it did not succeed yet.
@@ -125,6 +133,7 @@ impl Doing {
             Self::Failed(_)
                 | Self::Stopped { .. }
                 | Self::Leaving { trouble: Some(_) }
+                | Self::Rebooting { trouble: Some(_), .. }
                 | Self::Rejoining { trouble: Some(_) }
         )
     }
@@ -139,6 +148,8 @@ impl std::fmt::Display for Doing {
             Self::Leaving { trouble: None } => write!(f, "leaving load"),
             Self::Leaving { trouble: Some(trouble) } => write!(f, "can't leave load: {trouble}"),
             Self::Running { link } => write!(f, "running `{link}`"),
+            Self::Rebooting { link, trouble: None } => write!(f, "running `{link}`, rebooting"),
+            Self::Rebooting { link, trouble: Some(trouble) } => write!(f, "can't reboot for `{link}`: {trouble}"),
             Self::Rejoining { trouble: None } => write!(f, "rejoining"),
             Self::Rejoining { trouble: Some(trouble) } => write!(f, "can't rejoin: {trouble}"),
             Self::Failed(failure) => {

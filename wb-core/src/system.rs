@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod command;
+mod deadline;
 mod disk;
 pub mod ending;
 pub mod environment;
@@ -15,9 +16,13 @@ pub mod files;
 pub mod socket;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 pub use clock::Clock;
 pub use command::{Command, CommandError, Output, Processes, quoted};
+use deadline::Deadline;
+pub use deadline::OutOfTime;
 pub use fake::Script;
 pub use files::FileError;
 pub use socket::SocketError;
@@ -25,8 +30,9 @@ pub use socket::SocketError;
 /// A machine: where its files are, how its commands run, what time it is.
 pub struct System {
     root: PathBuf,
-    processes: Box<dyn Processes>,
-    clock: Box<dyn Clock>,
+    processes: Arc<dyn Processes>,
+    clock: Arc<dyn Clock>,
+    deadline: Option<Deadline>,
 }
 
 impl System {
@@ -42,12 +48,30 @@ impl System {
 
     /// A machine made of parts: `root` is prepended to every path.
     pub fn new(root: impl Into<PathBuf>, processes: impl Processes + 'static, clock: impl Clock + 'static) -> Self {
-        Self { root: root.into(), processes: Box::new(processes), clock: Box::new(clock) }
+        Self { root: root.into(), processes: Arc::new(processes), clock: Arc::new(clock), deadline: None }
     }
 
     /// A machine for tests: real files under `root`, commands answered by `script`, a clock that steps.
     pub fn fake(root: impl Into<PathBuf>, script: Script) -> Self {
         Self::new(root, script, clock::Stepping::default())
+    }
+
+    /// This machine, for work that may take so long as a whole: from now on its commands get no more than what is left.
+    #[must_use]
+    pub fn within(&self, limit: Option<Duration>) -> Self {
+        Self {
+            root: self.root.clone(),
+            processes: Arc::clone(&self.processes),
+            clock: Arc::clone(&self.clock),
+            deadline: limit.map(|limit| Deadline::new(self.clock.passed(), limit)),
+        }
+    }
+
+    /// Unwinds with [`OutOfTime`] when the time of the work on this machine is over.
+    pub fn must_be_in_time(&self) {
+        if let Some(Err(error)) = self.deadline.map(|deadline| deadline.left(self.clock.passed())) {
+            std::panic::resume_unwind(Box::new(error));
+        }
     }
 
     /// Where `path`, absolute on this machine, lies as seen from this process.
@@ -59,9 +83,15 @@ impl System {
     /// Runs `command` and judges nothing: a non-zero exit is an ordinary [`Output`].
     ///
     /// # Errors
-    /// When it can't be started, or does not end within its timeout.
+    /// When it can't be started, or does not end within its timeout, or within what is left of the work's time.
     pub fn run(&self, command: &Command) -> Result<Output, CommandError> {
-        self.processes.run(command)
+        let Some(deadline) = self.deadline else { return self.processes.run(command) };
+        let over = |source| CommandError::OutOfTime { line: command.line(), source };
+        let left = deadline.left(self.clock.passed()).map_err(over)?;
+        match self.processes.run(&command.clone().at_most(left)) {
+            Err(CommandError::TimedOut { timeout, .. }) if timeout == left => Err(over(deadline.out_of_time())),
+            result => result,
+        }
     }
 
     /// Runs `command` and expects exit code 0; gives its standard output without the last line break.

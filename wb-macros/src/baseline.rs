@@ -45,6 +45,7 @@ pub(crate) fn gone(link: &Link) -> TokenStream {
             role: #role,
             wait: #wait,
             replaces: ::core::option::Option::None,
+            terms: ::wb_stdlib::__private::Terms::NONE,
             run: ::core::option::Option::None,
             sha1: "",
             digest: "",

@@ -88,6 +88,7 @@ fn expand_function(args: Option<&MigrationArgs>, ident: &Ident, item: &TokenStre
         }
         None => quote!(::core::option::Option::None),
     };
+    let terms = args.map_or_else(|| quote!(::wb_stdlib::__private::Terms::NONE), terms);
     let run = if is_sound {
         quote!(::wb_stdlib::__private::Code::Wrapped(&::wb_stdlib::__private::OfHost(#ident)))
     } else {
@@ -106,6 +107,7 @@ fn expand_function(args: Option<&MigrationArgs>, ident: &Ident, item: &TokenStre
             role: #role,
             wait: #wait,
             replaces: ::core::option::Option::None,
+            terms: #terms,
             run: ::core::option::Option::Some(#run),
             sha1: "",
             digest: "",
@@ -114,6 +116,17 @@ fn expand_function(args: Option<&MigrationArgs>, ident: &Ident, item: &TokenStre
         #link_call
         #(#role_calls)*
     }
+}
+
+fn terms(args: &MigrationArgs) -> TokenStream {
+    let keeps = &args.keeps;
+    let timeout = match args.timeout.as_ref().map(|timeout| timeout.0.as_secs()) {
+        Some(seconds) => {
+            quote!(::core::option::Option::Some(::core::time::Duration::from_secs(#seconds)))
+        }
+        None => quote!(::core::option::Option::None),
+    };
+    quote!(::wb_stdlib::__private::Terms { keeps: &[#(#keeps),*], timeout: #timeout })
 }
 
 fn link_call(ident: &Ident, name: &str) -> TokenStream {

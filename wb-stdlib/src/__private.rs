@@ -1,7 +1,8 @@
 //! What the macros write calls to. Nothing here is for people.
 
 pub use wb_core::context::{
-    Code, Context, Links, MaxOut, Migration, Role as RoleDefinition, Spec, StaticWait, Verdicts, inventory,
+    Code, Context, Links, MaxOut, Migration, Requirement, Role as RoleDefinition, Spec, StaticWait, Terms, Verdicts,
+    inventory,
 };
 pub use wb_core::runner::main;
 

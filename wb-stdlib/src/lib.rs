@@ -52,6 +52,7 @@ pub mod prelude;
 mod requirement;
 mod role;
 pub mod service;
+mod step;
 mod template;
 
 pub use host::{Host, View};
@@ -60,4 +61,4 @@ pub use macros::{asset, baseline, chain, migration, reusable, role, runner, spec
 pub use requirement::Unmet;
 pub use role::Role;
 pub use template::Template;
-pub use wb_core::context::Outcome;
+pub use wb_core::context::{Outcome, StepError};

@@ -167,6 +167,6 @@ mod tests {
                 Ok(host.link("/etc/a").reloads(&nginx).to("/b")?)
             })
             .unwrap();
-        assert_eq!(machine.debts.owed().len(), 1);
+        assert_eq!(machine.journal.owed().len(), 1);
     }
 }

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
+use wb_core::chain::{Digest, Link, Sha1};
 use wb_core::change::Member;
-use wb_core::context::{Context, Debt, DebtAction, Debts as _, HerdView, MemoryDebts, Mode, Outcome};
+use wb_core::context::{
+    Attempt, Context, Debt, DebtAction, Debts as _, HerdView, Journal, MemoryJournal, Mode, Outcome,
+};
 use wb_core::system::command::{Command, CommandError, Output, Processes};
 use wb_core::system::{System, files};
 
@@ -42,7 +46,8 @@ pub(crate) struct Machine {
     answers: Answers,
     system: System,
     herd: HerdView,
-    pub(crate) debts: MemoryDebts,
+    pub(crate) journal: Rc<MemoryJournal>,
+    boot: String,
     said: Mutex<String>,
 }
 
@@ -52,7 +57,7 @@ impl Machine {
         let answers = Answers::default();
         let system = System::new(root.path(), answers.clone(), wb_core::system::clock::Stepping::default());
         let herd = HerdView { me: "web1".into(), members: Vec::new() };
-        Self { root, answers, system, herd, debts: MemoryDebts::default(), said: Mutex::default() }
+        Self { root, answers, system, herd, journal: Rc::default(), boot: "boot".into(), said: Mutex::default() }
     }
 
     /// A command whose line starts so gives this, each time.
@@ -97,7 +102,7 @@ impl Machine {
     }
 
     pub(crate) fn owing(self, action: DebtAction, service: &str) -> Self {
-        self.debts.owe(Debt { action, service: service.into() }).unwrap();
+        self.journal.owe(Debt { action, service: service.into() }).unwrap();
         self
     }
 
@@ -113,9 +118,44 @@ impl Machine {
         self.with(Mode::Apply, |context| look(&View::new(context)))
     }
 
+    /// Runs a migration.
+    pub(crate) fn run<T>(&self, act: impl FnOnce(&Host) -> Result<T>) -> Result<T> {
+        self.attempt(Mode::Apply, act)
+    }
+
+    /// Runs a migration in plan mode.
+    pub(crate) fn rehearse<T>(&self, act: impl FnOnce(&Host) -> Result<T>) -> Result<T> {
+        self.attempt(Mode::Plan, act)
+    }
+
+    /// This machine in another boot.
+    pub(crate) fn in_boot(self, boot: &str) -> Self {
+        Self { boot: boot.into(), ..self }
+    }
+
+    /// This machine in the next boot.
+    pub(crate) fn rebooted(self) -> Self {
+        let next = format!("{}, once more", self.boot);
+        self.in_boot(&next)
+    }
+
+    fn attempt<T>(&self, mode: Mode, act: impl FnOnce(&Host) -> Result<T>) -> Result<T> {
+        let link = Link::new("link", Sha1::from_bytes([1; 20]), "web", Digest::of(b"link"));
+        let attempt = Attempt::new(&link, self.boot.as_str(), Rc::clone(&self.journal) as Rc<dyn Journal>);
+        let context = self.context(mode).of(Rc::clone(&attempt));
+        self.listening(&context, |context| attempt.run(|| act(&Host::new(context))))
+    }
+
     pub(crate) fn with<T>(&self, mode: Mode, act: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
-        let context = Context::new(&self.system, mode, &self.herd, &self.debts);
-        let result = act(&context);
+        self.listening(&self.context(mode), act)
+    }
+
+    fn context(&self, mode: Mode) -> Context<'_> {
+        Context::new(&self.system, mode, &self.herd, Rc::clone(&self.journal) as Rc<dyn Journal>)
+    }
+
+    fn listening<'c, T>(&self, context: &'c Context<'c>, act: impl FnOnce(&'c Context<'c>) -> Result<T>) -> Result<T> {
+        let result = act(context);
         let lines: Vec<String> = context.operations().iter().map(ToString::to_string).collect();
         *self.said.lock().unwrap() = lines.join("\n");
         result

@@ -134,17 +134,17 @@ mod tests {
         machine.with(Mode::Apply, |context| glue::OfHost(change_twice).run(context)).unwrap();
         let acts: Vec<String> = machine.calls().into_iter().filter(|line| !line.ends_with("status")).collect();
         assert_eq!(acts, ["/etc/init.d/nginx restart"]);
-        assert_eq!(machine.debts.owed(), []);
+        assert_eq!(machine.journal.owed(), []);
     }
 
     #[test]
     fn what_a_migration_that_was_cut_short_owes_is_paid_by_the_next_run() {
         let machine = running("nginx");
         machine.with(Mode::Apply, |context| glue::OfHost(change_and_fail).run(context)).unwrap_err();
-        assert_eq!(machine.debts.owed().len(), 2);
+        assert_eq!(machine.journal.owed().len(), 2);
         machine.with(Mode::Apply, |context| glue::OfHost(|_| Ok(())).run(context)).unwrap();
         assert!(machine.calls().contains(&"/etc/init.d/nginx restart".to_owned()));
-        assert_eq!(machine.debts.owed(), []);
+        assert_eq!(machine.journal.owed(), []);
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
         machine.with(Mode::Apply, |context| glue::OfHost(change_and_fail).run(context)).unwrap_err();
         machine.with(Mode::Apply, |context| glue::OfHost(|_| panic!("it ran")).pay(context)).unwrap();
         assert!(machine.calls().contains(&"/etc/init.d/nginx restart".to_owned()));
-        assert_eq!(machine.debts.owed(), []);
+        assert_eq!(machine.journal.owed(), []);
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
         let machine = Machine::new().owing(DebtAction::Reload, "nginx");
         let error = machine.with(Mode::Apply, |context| glue::OfHost(|_| Ok(())).run(context)).unwrap_err();
         assert_eq!(error.to_string(), "could not reload the service `nginx`, which an earlier change made necessary");
-        assert_eq!(machine.debts.owed().len(), 1);
+        assert_eq!(machine.journal.owed().len(), 1);
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
             .answer("/etc/init.d/nginx start", 0, "")
             .owing(DebtAction::Reload, "nginx");
         machine.apply(|host| Ok(host.service("nginx").running()?)).unwrap();
-        assert_eq!(machine.debts.owed(), []);
+        assert_eq!(machine.journal.owed(), []);
     }
 
     #[test]

@@ -212,6 +212,7 @@ fn phase(admitted: bool, doing: Option<&Doing>) -> &'static str {
         Some(Doing::Waiting { .. }) => "waiting",
         Some(Doing::Leaving { .. }) => "leaving",
         Some(Doing::Running { .. }) => "running",
+        Some(Doing::Rebooting { .. }) => "rebooting",
         Some(Doing::Rejoining { .. }) => "rejoining",
         Some(Doing::Failed(_)) => FAILED,
         Some(Doing::Stopped { .. }) => "stopped",
@@ -224,7 +225,8 @@ fn detail(admitted: bool, doing: Option<&Doing>) -> String {
         None => "not admitted yet".to_owned(),
         Some(Doing::Waiting { why } | Doing::Stopped { why }) => why.clone(),
         Some(Doing::Leaving { trouble } | Doing::Rejoining { trouble }) => trouble.clone().unwrap_or_default(),
-        Some(Doing::Running { link }) => format!("`{link}`"),
+        Some(Doing::Running { link } | Doing::Rebooting { link, trouble: None }) => format!("`{link}`"),
+        Some(Doing::Rebooting { link, trouble: Some(trouble) }) => format!("`{link}`: {trouble}"),
         Some(Doing::Failed(failure)) => {
             format!("`{}` ({}): {}", failure.name, failure.link.short(), failure.error)
         }

@@ -1,6 +1,7 @@
 //! Acting: one step for each phase, until there is nothing to do but wait.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
@@ -22,14 +23,14 @@ pub enum Rest {
     Until(Doing),
 }
 
-enum Step {
+pub(super) enum Step {
     /// The phase or the state moved.
     Moved,
     Rest(Rest),
 }
 
 impl Step {
-    fn until(doing: Doing) -> Result<Self, AgentError> {
+    pub(super) fn until(doing: Doing) -> Result<Self, AgentError> {
         Ok(Self::Rest(Rest::Until(doing)))
     }
 }
@@ -202,7 +203,7 @@ impl Agent<'_> {
             None => herd.myself().map(|member| member.roles.iter().cloned().collect()).unwrap_or_default(),
         };
         for role in roles.iter().filter_map(|name| self.catalog.role(name)) {
-            let done = enter(self.system, &herd, &self.store, act(role));
+            let done = enter(self.system, &herd, Rc::clone(&self.store), act(role));
             done.map_err(|error| format!("{what} of role {}: {error}", role.name))?;
         }
         Ok(())
@@ -240,10 +241,17 @@ impl Agent<'_> {
             let why = format!("the link {} was started by another runner and is not in this one", sha1.short());
             return Step::until(Doing::Stopped { why });
         };
+        self.store.begin(&link, self.catalog.terms(sha1))?;
+        if self.awaits_reboot(sha1) {
+            return self.reboot(&link);
+        }
         let result = match self.unrecorded.take().filter(|ran| ran.link == sha1) {
             Some(ran) => ran.result,
             None => self.run_now(&link),
         };
+        if self.awaits_reboot(sha1) {
+            return self.reboot(&link);
+        }
         self.unrecorded = Some(Ran { link: sha1, result: result.clone() });
         match result {
             Ok(()) => {
@@ -261,7 +269,8 @@ impl Agent<'_> {
 
     fn run_now(&self, link: &Link) -> Result<(), String> {
         self.journal.say(&format!("runs {link}"));
-        let run = run_link(self.catalog, link, self.system, &self.view(), &self.store);
+        let boot_id = incarnation::read().boot_id;
+        let run = run_link(self.catalog, link, self.system, &self.view(), Rc::clone(&self.store) as Rc<_>, &boot_id);
         let changed = run.operations.iter().filter(|operation| operation.outcome.changed());
         changed.for_each(|operation| self.journal.say(&operation.to_string()));
         run.result

@@ -50,7 +50,7 @@ impl Agent<'_> {
         if self.catalog.specs_of(&link.name).next().is_none() && !matches!(phase, Phase::Failed { .. }) {
             return Err("it has no spec that could tell".to_owned());
         }
-        vouch_for(self.catalog, link, self.system, &self.view(), &self.store, phase != Phase::InLoad)
+        vouch_for(self.catalog, link, self.system, &self.view(), self.store.clone(), phase != Phase::InLoad)
     }
 
     /// What failed, under the settings of now: what was asked for before an adoption is used up by it.

@@ -35,6 +35,15 @@ pub fn after_error(every: Duration, errors: u32, chance: u64) -> Duration {
     Duration::from_millis(millis - chance % (millis / 2 + 1))
 }
 
+/// How long a machine may take to go down.
+const SHUTDOWN: Duration = Duration::from_secs(300);
+
+/// Whether to ask the machine for a reboot, so long after it was asked last.
+#[must_use]
+pub fn asks_for_reboot(before: Option<Duration>) -> bool {
+    before.is_none_or(|before| before >= SHUTDOWN)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

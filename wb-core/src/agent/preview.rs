@@ -50,8 +50,9 @@ pub fn links(agent: &Agent<'_>, catalog: &Catalog, system: &System) -> Vec<Previ
     let course = Course::along(chain, chain.tip().map(|tip| tip.sha1), &roles, &record.begun());
     let mine = chain.after(record.state()).unwrap_or_default().iter().filter(|link| course.runs(link));
     // What an interrupted run owes is paid by the first link.
-    let mut owed = record.debts;
-    mine.map(|link: &Link| preview_link(catalog, link, system, &herd, std::mem::take(&mut owed))).collect()
+    let without_debts = Record { debts: Vec::new(), ..record.clone() };
+    let records = std::iter::once(&record).chain(std::iter::repeat(&without_debts));
+    mine.zip(records).map(|(link, record): (&Link, _)| preview_link(catalog, link, system, &herd, record)).collect()
 }
 
 /// The roles of this host, as the newest accepted change has them.

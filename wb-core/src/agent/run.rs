@@ -2,12 +2,15 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use super::preview::Preview;
+use super::store::standing;
+use super::{Record, Store, incarnation};
 use crate::chain::Link;
-use crate::context::{Context, Debt, Debts, HerdView, MemoryDebts, Mode, Operation};
+use crate::context::{Attempt, Context, HerdView, Journal, MemoryJournal, Mode, Operation};
 use crate::runner::Catalog;
-use crate::system::System;
+use crate::system::{OutOfTime, System};
 
 /// What a link did.
 #[derive(Debug)]
@@ -18,13 +21,26 @@ pub struct Run {
     pub result: Result<(), String>,
 }
 
-/// Runs a link and then its specs.
+/// Runs a link in this boot and then its specs, which wait for a reboot that it asked for.
 #[must_use]
-pub fn run_link(catalog: &Catalog, link: &Link, system: &System, herd: &HerdView, debts: &dyn Debts) -> Run {
-    let context = Context::new(system, Mode::Apply, herd, debts);
+pub fn run_link(
+    catalog: &Catalog,
+    link: &Link,
+    system: &System,
+    herd: &HerdView,
+    journal: Rc<dyn Journal>,
+    boot_id: &str,
+) -> Run {
+    let system = system.within(catalog.terms(link.sha1).timeout);
+    let attempt = Attempt::new(link, boot_id, Rc::clone(&journal));
+    let context = Context::new(&system, Mode::Apply, herd, journal).of(Rc::clone(&attempt));
     let result = match catalog.code(link.sha1) {
         None => Err("it is not in this runner".to_owned()),
-        Some(code) => guarded(&context, |context| code.run(context)).and_then(|()| specs(catalog, link, &context)),
+        Some(code) => attempt.run(|| guarded(&context, |context| code.run(context))),
+    };
+    let result = match attempt.awaits_reboot() {
+        true => result,
+        false => result.and_then(|()| specs(catalog, link, &context)),
     };
     Run { operations: context.operations(), result }
 }
@@ -36,29 +52,31 @@ pub(super) fn vouch_for(
     link: &Link,
     system: &System,
     herd: &HerdView,
-    debts: &dyn Debts,
+    journal: Rc<dyn Journal>,
     left: bool,
 ) -> Result<(), String> {
-    let context = Context::new(system, Mode::Apply, herd, debts);
+    let context = Context::new(system, Mode::Apply, herd, journal);
     if let Some(code) = catalog.code(link.sha1).filter(|_| left) {
         guarded(&context, |context| code.pay(context))?;
     }
     specs(catalog, link, &context)
 }
 
-/// Runs a link in plan mode: it only looks.
+/// Runs a link in plan mode, on a host with this record: it only looks.
 pub(super) fn preview_link(
     catalog: &Catalog,
     link: &Link,
     system: &System,
     herd: &HerdView,
-    owed: Vec<Debt>,
+    record: &Record,
 ) -> Preview {
-    let debts = MemoryDebts::new(owed);
-    let context = Context::new(system, Mode::Plan, herd, &debts);
+    let steps = standing(&record.steps, link, catalog.terms(link.sha1));
+    let journal: Rc<dyn Journal> = Rc::new(MemoryJournal::new(record.debts.clone(), steps));
+    let attempt = Attempt::new(link, incarnation::read().boot_id, Rc::clone(&journal));
+    let context = Context::new(system, Mode::Plan, herd, journal).of(Rc::clone(&attempt));
     let ends = match catalog.code(link.sha1) {
         None => Some("it is not in this runner".to_owned()),
-        Some(code) => guarded(&context, |context| code.run(context)).err(),
+        Some(code) => attempt.run(|| guarded(&context, |context| code.run(context))).err(),
     };
     Preview { name: link.name.clone(), sha1: link.sha1, operations: context.operations(), ends }
 }
@@ -67,10 +85,10 @@ pub(super) fn preview_link(
 pub(super) fn enter(
     system: &System,
     herd: &HerdView,
-    debts: &dyn Debts,
+    journal: Rc<Store>,
     act: fn(&Context<'_>) -> anyhow::Result<()>,
 ) -> Result<(), String> {
-    guarded(&Context::new(system, Mode::Apply, herd, debts), act)
+    guarded(&Context::new(system, Mode::Apply, herd, journal), act)
 }
 
 fn specs(catalog: &Catalog, link: &Link, context: &Context<'_>) -> Result<(), String> {
@@ -83,7 +101,10 @@ fn specs(catalog: &Catalog, link: &Link, context: &Context<'_>) -> Result<(), St
 fn guarded(context: &Context<'_>, act: impl Fn(&Context<'_>) -> anyhow::Result<()>) -> Result<(), String> {
     match catch_unwind(AssertUnwindSafe(|| act(context))) {
         Ok(result) => result.map_err(|error| format!("{error:#}")),
-        Err(panic) => Err(format!("panicked: {}", panic_message(panic.as_ref()))),
+        Err(panic) => Err(match panic.downcast_ref::<OutOfTime>() {
+            Some(error) => error.to_string(),
+            None => format!("panicked: {}", panic_message(panic.as_ref())),
+        }),
     }
 }
 

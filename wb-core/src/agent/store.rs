@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::phase::{Event, IllegalEvent, Phase};
 use crate::chain::{Digest, Link, Sha1};
-use crate::context::{Debt, DebtError, Debts};
+use crate::context::{Debt, DebtError, Debts, Journal, JournalError, Step, Terms};
 use crate::report::{Failure, LAST_NONCES};
 use crate::system::{FileError, files};
 
@@ -66,21 +66,6 @@ pub struct Record {
 
 /// The format that this runner writes.
 pub const FORMAT: u32 = 1;
-
-/// A finished step of a link, and what it gave.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// Whose.
-    pub link: Sha1,
-    /// The link's digest when it ran.
-    pub digest: Digest,
-    /// Its name.
-    pub name: String,
-    /// Which one of that name, counted from 0.
-    pub occurrence: usize,
-    /// What it gave.
-    pub value: serde_json::Value,
-}
 
 /// A runner that has not proved itself yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,6 +163,7 @@ impl Record {
     }
 
     fn add(&mut self, link: &Link, how: How, time: u64) {
+        self.steps.retain(|step| step.link != link.sha1);
         self.links.push(LinkRecord { sha1: link.sha1, name: link.name.clone(), how, time });
     }
 }
@@ -252,12 +238,27 @@ impl Store {
     /// When it can't happen here, or can't be written; then nothing has changed.
     pub fn happened(&self, event: Event) -> Result<(), StoreError> {
         self.try_update(|record| {
-            if let Event::LinkStarts(link) = event {
-                record.started = Some(link);
+            match event {
+                Event::LinkStarts(link) => {
+                    record.started = Some(link);
+                    record.steps.retain(|step| step.link == link);
+                }
+                // Whoever tries it again starts it anew, and what it requires may hold no longer.
+                Event::LinkFailed(_) => record.steps.retain(|step| !step.is_requirement()),
+                _ => {}
             }
             record.phase = record.phase.next(event)?;
             Ok(())
         })
+    }
+
+    /// A link is about to be run, for the first time or again: of its steps, those that stand are taken to have run in
+    /// it as it is now.
+    ///
+    /// # Errors
+    /// When it can't be written; then nothing has changed.
+    pub fn begin(&self, link: &Link, terms: Terms) -> Result<(), StoreError> {
+        self.update(|record| record.steps = standing(&record.steps, link, terms))
     }
 
     /// A link was run, and its specs passed.
@@ -348,6 +349,14 @@ impl Store {
     }
 }
 
+/// The steps that stand in a link: those that ran under its digest, and those that it keeps from before it was amended.
+#[must_use]
+pub(super) fn standing(steps: &[Step], link: &Link, terms: Terms) -> Vec<Step> {
+    let mine = steps.iter().filter(|step| step.link == link.sha1);
+    let stands = |step: &&Step| step.digest == link.digest || terms.keeps.contains(&step.name.as_str());
+    mine.filter(stands).map(|step| Step { digest: link.digest, ..step.clone() }).collect()
+}
+
 fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
     #[derive(Deserialize)]
     struct Head {
@@ -379,6 +388,20 @@ impl Debts for Store {
 
     fn paid(&self, debt: &Debt) -> Result<(), DebtError> {
         self.update(|record| record.debts.retain(|other| other != debt)).map_err(|error| DebtError(Box::new(error)))
+    }
+}
+
+impl Journal for Store {
+    fn steps(&self) -> Vec<Step> {
+        self.record.borrow().steps.clone()
+    }
+
+    fn finish(&self, step: Step) -> Result<(), JournalError> {
+        let finished = self.update(|record| {
+            record.steps.retain(|other| !other.is_same(&step));
+            record.steps.push(step);
+        });
+        finished.map_err(|error| JournalError(Box::new(error)))
     }
 }
 

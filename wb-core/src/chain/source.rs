@@ -3,6 +3,7 @@
 //! The macros and the verdict read attributes by the same code, so that they can't disagree.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -203,15 +204,25 @@ fn is_named(attribute: &Attribute, name: &str) -> bool {
     attribute.path().segments.last().is_some_and(|segment| segment.ident == name)
 }
 
-/// The arguments of `#[migration(role = "…", wait = all("…"), amended = "…")]`.
+/// The arguments of `#[migration(role = "…", wait = all("…"), timeout = "…", amended = "…", keeps = ["…"])]`.
 pub struct MigrationArgs {
     /// Whose hosts run it.
     pub role: LitStr,
     /// What it waits for.
     pub wait: Option<WaitArg>,
+    /// How long one run of it may take.
+    pub timeout: Option<Timeout>,
     /// Why it was edited after it landed.
     pub amended: Option<Why>,
+    /// The finished steps that stand although it was edited.
+    pub keeps: Vec<LitStr>,
 }
+
+/// A time, as in `"10m"`.
+pub struct Timeout(pub Duration);
+
+/// The names of steps.
+struct Steps(Vec<LitStr>);
 
 /// A reason, in words.
 pub struct Why(pub LitStr);
@@ -240,22 +251,103 @@ impl WaitArg {
 
 impl Parse for MigrationArgs {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let (mut role, mut wait, mut amended) = (Slot::Missing, Slot::Missing, Slot::Missing);
-        let (end, mut errors) = (input.span(), Errors::default());
+        let (mut slots, end, mut errors) = (LinkSlots::default(), input.span(), Errors::default());
         for argument in arguments(input)? {
-            match argument.key.to_string().as_str() {
-                "role" => argument.set(&mut role, &mut errors),
-                "wait" => argument.set(&mut wait, &mut errors),
-                "amended" => argument.set(&mut amended, &mut errors),
-                _ => errors.add(argument.unknown(&["role", "wait", "amended"])),
+            if let Some(unknown) = slots.set(argument, &mut errors) {
+                errors.add(unknown.unknown(&LinkSlots::KNOWN));
             }
         }
-        if matches!(role, Slot::Missing) {
+        if matches!(slots.role, Slot::Missing) {
             errors.add(syn::Error::new(end, "a migration belongs to a role: `#[migration(role = \"…\")]`"));
         }
+        slots.check(&mut errors);
         errors.none()?;
-        let role = role.value().ok_or_else(|| syn::Error::new(end, "no role"))?;
-        Ok(Self { role, wait: wait.value(), amended: amended.value() })
+        slots.value().ok_or_else(|| syn::Error::new(end, "no role"))
+    }
+}
+
+/// The arguments that all links have in common.
+#[derive(Default)]
+struct LinkSlots {
+    role: Slot<LitStr>,
+    wait: Slot<WaitArg>,
+    timeout: Slot<Timeout>,
+    amended: Slot<Why>,
+    keeps: Slot<Steps>,
+}
+
+impl LinkSlots {
+    const KNOWN: [&'static str; 5] = ["role", "wait", "timeout", "amended", "keeps"];
+
+    /// Takes an argument, or gives back what is none of these.
+    fn set(&mut self, argument: Argument, errors: &mut Errors) -> Option<Argument> {
+        match argument.key.to_string().as_str() {
+            "role" => argument.set(&mut self.role, errors),
+            "wait" => argument.set(&mut self.wait, errors),
+            "timeout" => argument.set(&mut self.timeout, errors),
+            "amended" => argument.set(&mut self.amended, errors),
+            "keeps" => argument.set(&mut self.keeps, errors),
+            _ => return Some(argument),
+        }
+        None
+    }
+
+    fn check(&self, errors: &mut Errors) {
+        if let (Slot::Given(Steps(steps)), Slot::Missing) = (&self.keeps, &self.amended)
+            && let Some(first) = steps.first()
+        {
+            let what = "only an amended migration has steps to keep: `amended = \"why\", keeps = [\"step\"]`";
+            errors.add(syn::Error::new(first.span(), what));
+        }
+    }
+
+    fn value(self) -> Option<MigrationArgs> {
+        Some(MigrationArgs {
+            role: self.role.value()?,
+            wait: self.wait.value(),
+            timeout: self.timeout.value(),
+            amended: self.amended.value(),
+            keeps: self.keeps.value().map(|steps| steps.0).unwrap_or_default(),
+        })
+    }
+}
+
+impl Parse for Timeout {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let text: LitStr = input.parse()?;
+        let what = "how long may it take? `timeout = \"90s\"`, `\"10m\"`, or `\"2h\"`";
+        duration(&text.value()).map(Self).ok_or_else(|| syn::Error::new(text.span(), what))
+    }
+}
+
+/// A whole number of seconds, minutes or hours, more than none.
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = is_number.then(|| number.parse::<u32>().ok()).flatten().filter(|number| *number > 0)?;
+    Some(Duration::from_secs(u64::from(number) * seconds))
+}
+
+impl Parse for Steps {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let content;
+        syn::bracketed!(content in input);
+        let steps: Vec<LitStr> = content.parse_terminated(|input| input.parse(), Token![,])?.into_iter().collect();
+        let (mut errors, mut seen) = (Errors::default(), BTreeSet::new());
+        for step in &steps {
+            if step.value().is_empty() {
+                errors.add(syn::Error::new(step.span(), "a step has a name"));
+            } else if !seen.insert(step.value()) {
+                errors.add(syn::Error::new(step.span(), format!("`{}` is named twice", step.value())));
+            }
+        }
+        errors.none().map(|()| Self(steps))
     }
 }
 
@@ -271,31 +363,27 @@ impl Parse for Why {
 
 impl Parse for BaselineArgs {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let (mut role, mut wait, mut amended) = (Slot::Missing, Slot::Missing, Slot::Missing);
-        let mut replaces = Slot::<LitStr>::Missing;
+        let (mut slots, mut replaces) = (LinkSlots::default(), Slot::<LitStr>::Missing);
         let (end, mut errors) = (input.span(), Errors::default());
         for argument in arguments(input)? {
-            match argument.key.to_string().as_str() {
-                "role" => argument.set(&mut role, &mut errors),
-                "wait" => argument.set(&mut wait, &mut errors),
-                "replaces" => argument.set(&mut replaces, &mut errors),
-                "amended" => argument.set(&mut amended, &mut errors),
-                _ => errors.add(argument.unknown(&["role", "replaces", "wait", "amended"])),
+            match slots.set(argument, &mut errors) {
+                Some(argument) if argument.key == "replaces" => argument.set(&mut replaces, &mut errors),
+                Some(unknown) => errors.add(unknown.unknown(&[&LinkSlots::KNOWN[..], &["replaces"]].concat())),
+                None => {}
             }
         }
-        if matches!(role, Slot::Missing) || matches!(replaces, Slot::Missing) {
+        if matches!(slots.role, Slot::Missing) || matches!(replaces, Slot::Missing) {
             let what = "a baseline has a role, and says what it stands for: `#[baseline(role = \"…\", replaces = \"FROM..TO\")]`";
             errors.add(syn::Error::new(end, what));
         }
+        slots.check(&mut errors);
         let replaces = replaces
             .value()
             .map(|text| text.value().parse::<Replaces>().map_err(|error| syn::Error::new(text.span(), error)));
         let replaces = replaces.and_then(|replaces| errors.check(replaces));
         errors.none()?;
-        match (role.value(), replaces) {
-            (Some(role), Some(replaces)) => {
-                Ok(Self { link: MigrationArgs { role, wait: wait.value(), amended: amended.value() }, replaces })
-            }
+        match (slots.value(), replaces) {
+            (Some(link), Some(replaces)) => Ok(Self { link, replaces }),
             _ => Err(syn::Error::new(end, "no role, or nothing that it replaces")),
         }
     }
@@ -380,7 +468,9 @@ struct Argument {
 }
 
 /// A value that may be given once.
+#[derive(Default)]
 enum Slot<T> {
+    #[default]
     Missing,
     Wrong,
     Given(T),

@@ -1,7 +1,6 @@
 //! Owed actions. A change that makes a reload or restart necessary writes the debt down first, so that it is paid
 //! even when the host crashes between the change and the payment.
 
-use std::cell::RefCell;
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -50,35 +49,4 @@ pub trait Debts {
     /// # Errors
     /// When that can't be stored.
     fn paid(&self, debt: &Debt) -> Result<(), DebtError>;
-}
-
-/// Debts in memory: for plans and tests.
-#[derive(Debug, Default)]
-pub struct MemoryDebts(RefCell<Vec<Debt>>);
-
-impl MemoryDebts {
-    /// These debts, oldest first.
-    #[must_use]
-    pub fn new(owed: Vec<Debt>) -> Self {
-        Self(RefCell::new(owed))
-    }
-}
-
-impl Debts for MemoryDebts {
-    fn owe(&self, debt: Debt) -> Result<(), DebtError> {
-        let mut debts = self.0.borrow_mut();
-        if !debts.contains(&debt) {
-            debts.push(debt);
-        }
-        Ok(())
-    }
-
-    fn owed(&self) -> Vec<Debt> {
-        self.0.borrow().clone()
-    }
-
-    fn paid(&self, debt: &Debt) -> Result<(), DebtError> {
-        self.0.borrow_mut().retain(|other| other != debt);
-        Ok(())
-    }
 }

@@ -1,5 +1,7 @@
 //! What the macros register: migrations, roles, specs. All of it is `const`, since inventory collects it before `main`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Context;
@@ -21,8 +23,24 @@ pub struct Migration {
     pub wait: Option<StaticWait>,
     /// The first and the last link that it stands for, 40 hex digits each, where it is a baseline.
     pub replaces: Option<(&'static str, &'static str)>,
+    /// On what terms it runs.
+    pub terms: Terms,
     /// Runs it, and pays what it owes. Its code is gone where a baseline stands for it.
     pub run: Option<Code>,
+}
+
+/// On what terms a link runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// The finished steps that stand although the link was amended since.
+    pub keeps: &'static [&'static str],
+    /// How long one run of it may take.
+    pub timeout: Option<Duration>,
+}
+
+impl Terms {
+    /// No step is kept, and no time is too long.
+    pub const NONE: Self = Self { keeps: &[], timeout: None };
 }
 
 /// What a link runs.

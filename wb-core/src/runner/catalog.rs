@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::chain::{Chain, ChainError, Digest, Link, ParseIdError, Range, Sha1, Wait};
 use crate::change::RolePolicy;
-use crate::context::{Code, Links, Migration, Role, Spec, StaticWait, inventory};
+use crate::context::{Code, Links, Migration, Role, Spec, StaticWait, Terms, inventory};
 
 /// The compiled migrations in the order of the chain, the roles, and the specs.
 #[derive(Debug, Default)]
@@ -78,6 +78,12 @@ impl Catalog {
         self.chain.position(sha1).and_then(|index| self.migrations[index].run)
     }
 
+    /// The terms that a link runs on.
+    #[must_use]
+    pub fn terms(&self, sha1: Sha1) -> Terms {
+        self.chain.position(sha1).map_or(Terms::NONE, |index| self.migrations[index].terms)
+    }
+
     /// A role's code.
     #[must_use]
     pub fn role(&self, name: &str) -> Option<&'static Role> {
@@ -120,7 +126,17 @@ mod tests {
 
     const fn migration(name: &'static str, index: usize, sha1: &'static str) -> Migration {
         let run = Some(Code::Bare(|_| Ok(())));
-        Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, replaces: None, run }
+        Migration {
+            name,
+            role: "web",
+            sha1,
+            digest: DIGEST,
+            index,
+            wait: None,
+            replaces: None,
+            terms: Terms::NONE,
+            run,
+        }
     }
 
     static FIRST: Migration = migration("first", 0, "1111111111111111111111111111111111111111");

@@ -1,13 +1,15 @@
 //! Time: now, and waiting. Durations in code are [`Duration`]s; stored times are whole seconds since 1970, UTC.
 #![expect(clippy::disallowed_methods, reason = "this is the seam that the rest must use")]
 
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A clock that can also wait.
 pub trait Clock: Send + Sync {
     /// Time since 1970, UTC.
     fn now(&self) -> Duration;
+    /// Time since some moment. It never jumps, and counts for nobody else.
+    fn passed(&self) -> Duration;
     /// Lets `duration` pass.
     fn sleep(&self, duration: Duration);
 }
@@ -19,6 +21,11 @@ pub struct Real;
 impl Clock for Real {
     fn now(&self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    fn passed(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
     }
 
     fn sleep(&self, duration: Duration) {
@@ -40,6 +47,10 @@ impl Default for Stepping {
 impl Clock for Stepping {
     fn now(&self) -> Duration {
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn passed(&self) -> Duration {
+        self.now()
     }
 
     fn sleep(&self, duration: Duration) {
@@ -65,12 +76,12 @@ pub fn wait_until<T>(
     pause: Duration,
     mut ready: impl FnMut() -> Option<T>,
 ) -> Option<T> {
-    let end = clock.now() + bound;
+    let end = clock.passed() + bound;
     loop {
         if let Some(value) = ready() {
             return Some(value);
         }
-        if clock.now() >= end {
+        if clock.passed() >= end {
             return None;
         }
         clock.sleep(pause);

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::deadline::OutOfTime;
 use super::ending::{Ending, Loss, ending};
 use super::fault::{self, Kind};
 
@@ -108,6 +109,12 @@ impl Command {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Kills it after `left` at the latest.
+    pub(super) fn at_most(mut self, left: Duration) -> Self {
+        self.timeout = Some(self.timeout.map_or(left, |timeout| timeout.min(left)));
         self
     }
 
@@ -429,6 +436,14 @@ pub enum CommandError {
         line: String,
         /// How long it had.
         timeout: Duration,
+    },
+    /// The time of the work that it belongs to is over: it was killed, or not started at all.
+    #[error("`{line}` was cut short")]
+    OutOfTime {
+        /// The command line.
+        line: String,
+        /// How long the work may take.
+        source: OutOfTime,
     },
 }
 

@@ -59,7 +59,7 @@ fn the_debt_is_written_down_before_the_file_changes() {
         Ok(host.file("/etc/a").content("x").reloads(&nginx).validated_by(["false"]).present()?)
     });
     assert!(failed.is_err());
-    assert_eq!(machine.debts.owed().len(), 1);
+    assert_eq!(machine.journal.owed().len(), 1);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_file_that_is_as_wanted_owes_nothing() {
             Ok(host.file("/etc/a").content("x").restarts(&nginx).present()?)
         })
         .unwrap();
-    assert_eq!(machine.debts.owed(), []);
+    assert_eq!(machine.journal.owed(), []);
 }
 
 #[test]

@@ -14,6 +14,10 @@ impl Clock for Jumping {
         shifted(Real.now(), offset())
     }
 
+    fn passed(&self) -> Duration {
+        Real.passed()
+    }
+
     fn sleep(&self, duration: Duration) {
         Real.sleep(duration);
     }
