@@ -13,6 +13,7 @@ use crate::plan::{Course, Plan, Situation, plan, still_failed};
 use crate::pool::Pool;
 use crate::report::{Doing, Failure};
 use crate::system::ending::ending;
+use crate::system::fault::{self, Subject};
 
 /// What is left to do in this tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,6 +203,7 @@ impl Agent<'_> {
             Some(held) => held.roles.clone(),
             None => herd.myself().map(|member| member.roles.iter().cloned().collect()).unwrap_or_default(),
         };
+        let _during = fault::during(if what == "leave" { Subject::Leave } else { Subject::Rejoin });
         for role in roles.iter().filter_map(|name| self.catalog.role(name)) {
             let done = enter(self.system, &herd, Rc::clone(&self.store), act(role));
             done.map_err(|error| format!("{what} of role {}: {error}", role.name))?;

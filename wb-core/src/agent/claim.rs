@@ -8,6 +8,7 @@ use crate::chain::Sha1;
 use crate::pool::{Claim, Pool};
 use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::Doing;
+use crate::system::fault::{self, Subject};
 
 /// Each lost race is somebody else's progress; after so many, the next poll tries again.
 const TRIES: u32 = 10;
@@ -26,6 +27,7 @@ impl Agent<'_> {
             };
             updates.push(self.pool_update(role, expected, &new)?);
         }
+        let _during = fault::during(Subject::Claim);
         Ok(self.push_with(&Doing::Leaving { trouble: None }, updates)? == Pushed::Won)
     }
 
@@ -50,9 +52,11 @@ impl Agent<'_> {
                     updates.push(self.pool_update(role, expected, &pool.release(self.config.uuid, Uuid::new_v4()))?);
                 }
             }
+            let during = fault::during(Subject::Release);
             if self.push_with(&Doing::Waiting { why: "for the next look".into() }, updates)? == Pushed::Won {
                 return Ok(());
             }
+            drop(during);
             self.look()?;
         }
         Err(AgentError::Overtaken { tries: TRIES })

@@ -6,6 +6,7 @@ use super::{Agent, AgentError, incarnation};
 use crate::chain::Link;
 use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::{Doing, Report};
+use crate::system::fault::{self, Subject};
 
 /// A host that has nothing new to say says so again after this many seconds, so that people see it is alive.
 const HEARTBEAT: u64 = 600;
@@ -16,6 +17,11 @@ const PROGRESS: u64 = 3;
 impl Agent<'_> {
     /// Says what this host is doing, when that is news.
     pub(super) fn publish(&mut self, doing: &Doing) -> Result<(), AgentError> {
+        let _during = fault::during(Subject::Report);
+        self.say(doing)
+    }
+
+    fn say(&mut self, doing: &Doing) -> Result<(), AgentError> {
         let report = self.report(doing);
         if self.published.as_ref().is_some_and(|old| same(old, &report) && report.time < old.time + HEARTBEAT) {
             return Ok(());
@@ -35,9 +41,10 @@ impl Agent<'_> {
     /// Says which link runs, where that is easily said: nobody waits for it.
     pub(super) fn publish_progress(&mut self, link: &Link) {
         let recent = self.published.as_ref().is_some_and(|old| self.now() < old.time + PROGRESS);
+        let _during = fault::during(Subject::Progress);
         if !recent
             && !self.mute
-            && let Err(error) = self.publish(&Doing::Running { link: link.name.clone() })
+            && let Err(error) = self.say(&Doing::Running { link: link.name.clone() })
         {
             // A remote that is away must not hold up a host that is out of load at every link.
             self.mute = true;

@@ -10,6 +10,7 @@ use super::{Record, Store, incarnation};
 use crate::chain::Link;
 use crate::context::{Attempt, Context, HerdView, Journal, MemoryJournal, Mode, Operation};
 use crate::runner::Catalog;
+use crate::system::fault::{self, Subject};
 use crate::system::{OutOfTime, System};
 
 /// What a link did.
@@ -31,6 +32,7 @@ pub fn run_link(
     journal: Rc<dyn Journal>,
     boot_id: &str,
 ) -> Run {
+    let _during = fault::during(Subject::Migration);
     let system = system.within(catalog.terms(link.sha1).timeout);
     let attempt = Attempt::new(link, boot_id, Rc::clone(&journal));
     let context = Context::new(&system, Mode::Apply, herd, journal).of(Rc::clone(&attempt));
@@ -92,6 +94,7 @@ pub(super) fn enter(
 }
 
 fn specs(catalog: &Catalog, link: &Link, context: &Context<'_>) -> Result<(), String> {
+    let _during = fault::during(Subject::Spec);
     for spec in catalog.specs_of(&link.name) {
         guarded(context, spec.check).map_err(|error| format!("spec `{}`: {error}", spec.name))?;
     }

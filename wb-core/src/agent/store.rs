@@ -12,7 +12,12 @@ use super::phase::{Event, IllegalEvent, Phase};
 use crate::chain::{Digest, Link, Sha1};
 use crate::context::{Debt, DebtError, Debts, Journal, JournalError, Step, Terms};
 use crate::report::{Failure, LAST_NONCES};
+#[cfg(feature = "faults")]
+use crate::system::fault;
 use crate::system::{FileError, files};
+
+#[cfg(feature = "faults")]
+mod passage;
 
 /// What the disk says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -342,6 +347,8 @@ impl Store {
         if record != *self.record.borrow() {
             let text = serde_json::to_vec_pretty(&record)
                 .map_err(|source| StoreError::Syntax { path: self.path.clone(), source })?;
+            #[cfg(feature = "faults")]
+            let _during = fault::during(passage::subject(&self.record.borrow(), &record));
             files::write(&self.path, text, 0o600)?;
             self.record.replace(record);
         }

@@ -10,6 +10,7 @@ use crate::chain::{Chain, Digest, Sha1};
 use crate::change::{Manifest, Runner};
 use crate::plan::{Course, Wanted};
 use crate::runner::platform;
+use crate::system::fault::{self, Subject};
 use crate::system::{Command, files};
 
 /// The name of the binary in the commit that carries it.
@@ -81,15 +82,19 @@ impl Agent<'_> {
     fn install(&mut self, bytes: &[u8], manifest: &Manifest, wanted: Wanted<'_>) -> Result<bool, AgentError> {
         let path = self.config.runner.clone();
         let new = path.with_extension("new");
+        let during = fault::during(Subject::NewRunner);
         files::write(&new, bytes, 0o755)?;
         if let Err(why) = self.try_runner(&new, manifest, wanted) {
             files::remove(&new)?;
             self.distrust = Some(why);
             return Ok(false);
         }
+        drop(during);
         if files::exists(&path) {
+            let _previous = fault::during(Subject::PreviousRunner);
             files::copy(&path, self.home.previous_runner())?;
         }
+        let _runner = fault::during(Subject::Runner);
         files::rename(&new, &path)?;
         self.journal.say(&format!("takes over the runner {}", Digest::of(bytes).short()));
         Ok(true)

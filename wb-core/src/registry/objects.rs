@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use git2::{FileMode, ObjectType, Oid, Repository, Signature, Time};
+use git2::{ConfigLevel, FileMode, ObjectType, Oid, Repository, Signature, Time};
 
 use super::signature::{AllowedSigners, SignatureError, SigningKey};
 use crate::chain::Sha1;
+use crate::system::{FileError, files};
 
 /// The objects of one local repository.
 pub struct Objects {
@@ -85,6 +86,27 @@ impl Objects {
         let open = Repository::open(path);
         let repository = open.map_err(|source| ObjectError::Open { path: path.to_owned(), source })?;
         Ok(Self { repository })
+    }
+
+    /// The objects of the repository at `path`, of which nothing that is written here is lost when the power fails: no
+    /// object and no ref takes its name before its content is on the disk. The `git` command is told so with each call
+    /// (`core.fsync`); libgit2 knows the older name of that setting only, about which git complains, so that it stands
+    /// in a file that git does not read.
+    ///
+    /// # Errors
+    /// When there is no repository, or that file can't be written.
+    pub fn open_safe(path: &Path) -> Result<Self, ObjectError> {
+        let settings = path.join("libgit2.config");
+        if !files::exists(&settings) {
+            files::write(&settings, "[core]\n\tfsyncObjectFiles = true\n", 0o644)?;
+        }
+        let objects = Self::open(path)?;
+        let configured = objects.repository.config().and_then(|mut config| {
+            config.add_file(&settings, ConfigLevel::App, false)?;
+            objects.repository.set_config(&config)
+        });
+        configured.map_err(|source| ObjectError::Open { path: path.to_owned(), source })?;
+        Ok(objects)
     }
 
     /// Reads a commit.
@@ -245,6 +267,9 @@ pub enum ObjectError {
         /// Why.
         source: git2::Error,
     },
+    /// Its settings can't be written.
+    #[error(transparent)]
+    Settings(#[from] FileError),
     /// A commit is missing or broken.
     #[error("could not read the commit {}", commit.short())]
     Read {
@@ -308,4 +333,24 @@ pub(super) fn oid(sha1: Sha1) -> Oid {
 
 pub(super) fn from_oid(oid: Oid) -> Option<Sha1> {
     oid.as_bytes().try_into().ok().map(Sha1::from_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::git::{Access, Git};
+    use super::*;
+
+    #[test]
+    fn what_is_written_safely_is_so_by_a_setting_that_git_does_not_see() {
+        let dir = tempfile::tempdir().unwrap();
+        let git = Git::new(Access::Operator { ssh_command: None });
+        git.local(dir.path()).args(["init", "--quiet", "--bare"]).read().unwrap();
+        for _ in 0..2 {
+            let objects = Objects::open_safe(dir.path()).unwrap();
+            assert!(objects.repository.config().unwrap().get_bool("core.fsyncObjectFiles").unwrap());
+            objects.write(&NewCommit { author: ("a".into(), "a@b".into()), ..NewCommit::default() }, None).unwrap();
+        }
+        let listed = git.local(dir.path()).args(["count-objects"]).run().unwrap();
+        assert_eq!((listed.text().split(',').next(), listed.error_text()), (Some("2 objects"), String::new()));
+    }
 }

@@ -8,7 +8,8 @@ use super::objects::{ObjectError, Objects};
 use super::porcelain::{Verdict, parse_push};
 use super::refs::RefName;
 use crate::chain::Sha1;
-use crate::system::{CommandError, FileError, Output, files};
+use crate::system::fault::{self, Kind, Subject};
+use crate::system::{Command, CommandError, FileError, Output, files};
 
 /// What one herd's remote says, as far as it was fetched, and the way to tell it something.
 ///
@@ -47,14 +48,32 @@ impl Registry {
     /// # Errors
     /// When the directory can't be made or is no repository.
     pub fn open(path: &Path, url: &str, access: Access) -> Result<Self, RegistryError> {
+        let is_of_host = matches!(access, Access::Host { .. });
+        let _during = fault::during(Subject::Repository);
         let git = Git::new(access);
         if !files::exists(path.join("HEAD")) {
             files::create_dir(path)?;
             let init = git.local(path).args(["init", "--quiet", "--bare", "."]);
             init.read().map_err(|source| RegistryError::Init { path: path.to_owned(), source })?;
         }
-        let objects = Objects::open(path)?;
+        let objects = if is_of_host { Objects::open_safe(path)? } else { Objects::open(path)? };
         Ok(Self { git, path: path.to_owned(), url: url.to_owned(), objects })
+    }
+
+    /// Looks whether what was fetched is here: every ref can be read, and what it points to is there. Git would not
+    /// fetch any more into a repository with a ref that is torn.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check(&self) -> Result<(), RegistryError> {
+        let _during = fault::during(Subject::Repository);
+        let list = self.git.local(&self.path).args(["for-each-ref", "--format=%(objecttype)"]);
+        let listed = list.run().map_err(|source| RegistryError::Check { path: self.path.clone(), source })?;
+        let said = listed.error_text();
+        match listed.code == 0 && !said.contains("broken ref") {
+            true => Ok(()),
+            false => Err(RegistryError::Broken { path: self.path.clone(), said }),
+        }
     }
 
     /// The local objects.
@@ -75,6 +94,7 @@ impl Registry {
     /// # Errors
     /// When the remote can't be reached, or does not let us read.
     pub fn fetch(&self, starts: &[String]) -> Result<(), RegistryError> {
+        let _during = fault::during(Subject::Fetch);
         let fetch = ["fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-gc", "--"];
         let mut command = self.git.network(&self.path).args(fetch).arg(&self.url);
         for start in starts {
@@ -118,7 +138,7 @@ impl Registry {
         for RefUpdate { name, new, .. } in updates {
             command = command.arg(format!("{}:{name}", new.map(|sha1| sha1.to_string()).unwrap_or_default()));
         }
-        let output = command.run().map_err(|source| self.unreachable(source));
+        let output = published(&command).map_err(|source| self.unreachable(source));
         let verdicts: Vec<Verdict> = match &output {
             Ok(output) => parse_push(&output.text()).into_iter().map(|line| line.verdict).collect(),
             Err(_) => Vec::new(),
@@ -153,11 +173,14 @@ impl Registry {
         Err(RegistryError::Refused { url: self.url.clone(), why })
     }
 
-    /// Keeps an object from being pruned, under a name of this repository's own.
+    /// Keeps an object from being pruned, under a name of this repository's own, and off the list of what may be lost:
+    /// git brings objects to the disk, but not the names of their files.
     ///
     /// # Errors
     /// When it is not here, or the ref can't be written.
     pub fn keep(&self, name: &str, object: Sha1) -> Result<(), RegistryError> {
+        let _during = fault::during(Subject::Objects);
+        files::settle_dirs(self.path.join("objects"))?;
         Ok(self.objects.point(&format!("refs/kept/{name}"), Some(object))?)
     }
 
@@ -203,6 +226,22 @@ pub enum RegistryError {
         /// Why.
         source: CommandError,
     },
+    /// The local repository lacks what it had: power failed, or a disk.
+    #[error("the git repository {} is broken: {said}", path.display())]
+    Broken {
+        /// Where.
+        path: PathBuf,
+        /// What git says of it.
+        said: String,
+    },
+    /// The local repository could not be looked at.
+    #[error("could not look at the git repository {}", path.display())]
+    Check {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: CommandError,
+    },
     /// No answer, or no right to read.
     #[error("could not reach the remote {url}")]
     Unreachable {
@@ -225,6 +264,18 @@ pub enum RegistryError {
     /// A directory could not be made.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+/// Runs a push. Whoever falls right after it does not know what came of it.
+fn published(push: &Command) -> Result<Output, CommandError> {
+    let broken = |source| CommandError::Start { line: push.line(), source };
+    fault::pass(Kind::Publish).map_err(broken)?;
+    let output = {
+        let _during = fault::during(Subject::Push);
+        push.run()
+    };
+    fault::pass(Kind::Published).map_err(broken)?;
+    output
 }
 
 enum Judgement {

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::system::fault::{self, Subject};
 use crate::system::{Command, CommandError, FileError, environment, files};
 
 /// The namespace that git signs in.
@@ -29,6 +30,7 @@ impl SigningKey {
     /// # Errors
     /// When there is no such key, it is locked, or `ssh-keygen` is not installed.
     pub fn sign(&self, payload: &[u8]) -> Result<String, SignatureError> {
+        let _during = fault::during(Subject::Signature);
         let command = Command::new("ssh-keygen").args(["-q", "-Y", "sign", "-n", NAMESPACE, "-f"]).arg(&self.0);
         let signature = command.env_remove("SSH_ASKPASS").stdin(payload).read();
         signature.map_err(|source| SignatureError::Sign { key: self.0.clone(), source })
@@ -40,8 +42,13 @@ impl SigningKey {
 /// # Errors
 /// When there is one already, or it can't be written.
 pub fn generate(path: &Path, comment: &str) -> Result<SigningKey, SignatureError> {
+    let _during = fault::during(Subject::HostKey);
     let command = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"]).arg(path);
     command.read().map_err(|source| SignatureError::Generate { key: path.to_owned(), source })?;
+    // It does not bring them to the disk, and nobody knows a host without its key.
+    for half in [path.with_extension("pub"), path.to_owned()] {
+        files::settle(half)?;
+    }
     Ok(SigningKey::new(path))
 }
 
@@ -50,6 +57,7 @@ pub fn generate(path: &Path, comment: &str) -> Result<SigningKey, SignatureError
 /// # Errors
 /// When it can't be read.
 pub fn public_key(path: &Path) -> Result<String, SignatureError> {
+    let _during = fault::during(Subject::HostKey);
     let command = Command::new("ssh-keygen").args(["-y", "-P", "", "-f"]).arg(path);
     let line = command.read().map_err(|source| SignatureError::Public { key: path.to_owned(), source })?;
     Ok(line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
@@ -92,6 +100,7 @@ impl AllowedSigners {
     /// # Errors
     /// When the signature is broken, fits another payload, or is by nobody who is allowed.
     pub fn verify(&self, payload: &[u8], signature: &str) -> Result<String, SignatureError> {
+        let _during = fault::during(Subject::Signature);
         let scratch = Scratch::new(&self.text, signature)?;
         let principal = match &self.only {
             Some(only) => only.clone(),

@@ -15,6 +15,7 @@ use crate::registry::{
     SigningKey, generate, public_key,
 };
 use crate::report::{Doing, Report};
+use crate::system::fault::{self, Subject};
 use crate::system::{Clock, FileError, files};
 
 /// What a machine enrols with.
@@ -143,6 +144,7 @@ fn identity(home: &Home, wanted: &Enrollment) -> Result<HostConfig, EnrollError>
 fn write_identity(home: &Home, uuid: Uuid, wanted: &Enrollment) -> Result<HostConfig, EnrollError> {
     let Enrollment { name, remote, poll, runner, allowed_signers } = wanted.clone();
     let config = HostConfig { uuid, name, remote, poll, runner };
+    let _during = fault::during(Subject::AllowedSigners);
     files::write(home.allowed_signers(), allowed_signers, 0o644)?;
     home.write_config(&config)?;
     Ok(config)

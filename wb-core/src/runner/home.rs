@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::registry::{Access, AllowedSigners, Registry, RegistryError};
+use crate::registry::{Access, AllowedSigners, ObjectError, Registry, RegistryError};
 use crate::system::clock::{Real, wait_until};
+use crate::system::fault::{self, Subject};
 use crate::system::files::Lock;
 use crate::system::{FileError, files};
 
@@ -135,6 +136,7 @@ impl Home {
     /// When it can't be written.
     pub fn write_config(&self, config: &HostConfig) -> Result<(), HomeError> {
         let what = |error: toml::ser::Error| HomeError::Syntax { path: self.host_toml(), what: error.to_string() };
+        let _during = fault::during(Subject::HostToml);
         Ok(files::write(self.host_toml(), toml::to_string(config).map_err(what)?, 0o644)?)
     }
 
@@ -154,9 +156,12 @@ impl Home {
         let path = self.state.join("herd.git");
         let connections = self.connections()?;
         let access = || Access::Host { key: self.key(), connections: connections.clone() };
-        let open = || Registry::open(&path, remote, access());
+        let open = || {
+            let registry = Registry::open(&path, remote, access())?;
+            registry.check().map(|()| registry)
+        };
         match open() {
-            Err(RegistryError::Object(_)) => {
+            Err(RegistryError::Object(ObjectError::Open { .. }) | RegistryError::Broken { .. }) => {
                 files::remove_tree(&path)?;
                 Ok(open()?)
             }
@@ -182,6 +187,7 @@ impl Home {
     /// When the lock can't be made.
     pub fn lock(&self) -> Result<Option<Lock>, FileError> {
         // A process that is just being started holds copies of our files for a moment.
+        let _during = fault::during(Subject::AgentLock);
         let free = || files::try_lock(self.state.join("agent.lock")).transpose();
         wait_until(&Real, Duration::from_secs(2), Duration::from_millis(20), free).transpose()
     }
@@ -237,6 +243,20 @@ mod tests {
         let (_dir, home) = home(&format!("uuid = '{uuid}'\nname = 'a'\nremote = 'x'\nrunner = 'x'\npoll = 'soon'\n"));
         let error = home.read_config().unwrap_err().to_string();
         assert!(error.contains("line 5") && error.contains("`soon`"), "{error}");
+    }
+
+    #[test]
+    fn a_copy_of_the_refs_with_a_torn_ref_is_made_anew() {
+        let (dir, home) = home("");
+        home.registry("/srv/herd.git").unwrap();
+        let (kept, torn) = (dir.path().join("herd.git/kept"), dir.path().join("herd.git/refs/seen/changes"));
+        files::write(&kept, "", 0o644).unwrap();
+        home.registry("/srv/herd.git").unwrap();
+        assert!(files::exists(&kept));
+        files::create_dir(torn.parent().unwrap()).unwrap();
+        files::write(&torn, "", 0o644).unwrap();
+        home.registry("/srv/herd.git").unwrap();
+        assert_eq!((files::exists(&kept), files::exists(&torn)), (false, false));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::signals::{self, Wake};
 use crate::agent::{Agent, AgentError, Next, pace};
 use crate::chain::Digest;
 use crate::system::ending::ending;
+use crate::system::fault::{self, Subject};
 use crate::system::files::Lock;
 use crate::system::{Command, System, environment, files};
 
@@ -112,6 +113,7 @@ fn lock(home: &Home) -> Result<Lock, Failure> {
 
 /// The path is the installed one: after the rename this process's own ends in ` (deleted)`.
 fn exec(agent: &Agent<'_>) -> Failure {
+    let _during = fault::during(Subject::Runner);
     let args = environment::args().into_iter().skip(1);
     Failure::Agent(AgentError::Runner(Command::new(&agent.config().runner).args(args).exec()))
 }

@@ -66,6 +66,23 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Brings the names in a directory, and in all below it, to the disk.
+pub(super) fn sync_dirs(path: &Path) -> io::Result<()> {
+    fault::pass(Kind::SyncDir)?;
+    let mut left = vec![path.to_owned()];
+    while let Some(dir) = left.pop() {
+        for entry in fs::read_dir(&dir)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                left.push(entry.path());
+            }
+        }
+        brought(&File::open(&dir)?)?;
+        fault::synced_dir(&dir);
+    }
+    Ok(())
+}
+
 /// What lies on no disk, as control groups and devices do, can't be brought there.
 fn brought(file: &File) -> io::Result<()> {
     match file.sync_all() {

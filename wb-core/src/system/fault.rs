@@ -5,8 +5,8 @@
 //! rename, spawn, publish …) to what (the record of a link that starts, the new runner, a file of a migration …).
 //! [`POINTS`] is the table of them. What is done is known where it happens, in `system::disk`, `system::command` and
 //! `registry::remote`; to what is known further up, where a caller says so for as long as it is at it ([`during`]).
-//! A pair that the table does not have counts as the point of that kind for any other subject, so that nothing is ever
-//! passed that has no number.
+//! A pair that the table does not have counts as the first one of its kind, so that nothing is ever passed that has no
+//! number.
 //!
 //! A process that was armed with a [`Plan`] counts its passages, and at the chosen ones falls: by SIGKILL, or in that
 //! one operation. A kill alone forgives a missing fsync, because the kernel has the data still; so a power cut first

@@ -142,6 +142,15 @@ pub fn replace(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> 
     replaced.map_err(failed("write", path))
 }
 
+/// Brings the names in a directory, and in all below it, to the disk.
+///
+/// # Errors
+/// When they can't be listed, or that fails.
+pub fn settle_dirs(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    disk::sync_dirs(path).map_err(failed("bring to the disk", path))
+}
+
 /// Makes a directory and those above it. One that is there stays as it is.
 ///
 /// # Errors

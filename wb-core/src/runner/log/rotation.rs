@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::system::fault::{self, Subject};
 use crate::system::files;
 
 /// So large may one file be.
@@ -28,6 +29,7 @@ impl Rotated {
 
     /// Adds a line.
     pub(super) fn append(&mut self, line: &str) {
+        let _during = fault::during(Subject::Log);
         let bytes = if self.torn { format!("\n{line}\n") } else { format!("{line}\n") };
         let Some(mut file) = self.ready(bytes.len()) else { return };
         self.torn = files::append(&mut file, &self.path, bytes).is_err();

@@ -213,7 +213,7 @@ fn passages_are_traced_with_their_subject() {
         "record, link starts: fsync of the directory",
         "migration: remove",
         "migration: fsync of the directory",
-        "any other: remove",
+        "migration: remove",
     ];
     assert_eq!(names, expect);
     for line in lines.lines() {

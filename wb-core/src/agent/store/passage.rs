@@ -1,0 +1,89 @@
+//! What a change of the record is about: which of its points it passes. Read off the two records, so that nobody who
+//! changes one has to say so.
+
+use super::{Phase, Record};
+use crate::system::fault::Subject;
+
+pub(super) fn subject(old: &Record, new: &Record) -> Subject {
+    let about = [
+        (old.phase != new.phase, of_phases(&old.phase, &new.phase)),
+        (old.links.len() < new.links.len(), Subject::PassedOver),
+        (old.steps.len() < new.steps.len(), Subject::StepDone),
+        (old.debts.len() < new.debts.len(), Subject::Owed),
+        (old.debts.len() > new.debts.len(), Subject::Paid),
+        (old.acted != new.acted, Subject::Acted),
+        (old.refused.is_none() && new.refused.is_some(), Subject::PutBack),
+        (old.trial.is_some() && new.trial.is_none(), Subject::Proved),
+        (old.trial != new.trial, Subject::OnTrial),
+        (old.accepted != new.accepted, Subject::Accepted),
+        (old.reports.pending != new.reports.pending, Subject::ReportIntended),
+        (old.reports.written != new.reports.written, Subject::ReportWritten),
+        (old.boot_id != new.boot_id, Subject::Booted),
+    ];
+    about.into_iter().find(|(is, _)| *is).map_or(Subject::OtherRecord, |(_, subject)| subject)
+}
+
+fn of_phases(old: &Phase, new: &Phase) -> Subject {
+    use Phase::{Claiming, Failed, InLoad, Leaving, Out, Rejoining, Returning, Running};
+    match (old, new) {
+        (InLoad, Claiming { .. } | Out { .. }) => Subject::LegPlanned,
+        (InLoad, Rejoining { held: Some(_) }) => Subject::ClaimFound,
+        (InLoad, Rejoining { held: None }) => Subject::AtTarget,
+        (Claiming { .. }, Leaving { .. }) => Subject::ClaimWon,
+        (Claiming { .. }, InLoad) => Subject::ClaimLost,
+        (Leaving { .. }, Out { .. }) => Subject::Left,
+        (Out { .. }, Running { .. }) => Subject::LinkStarts,
+        (Running { .. }, Out { .. }) => Subject::LinkDone,
+        (_, Failed { .. }) => Subject::LinkFailed,
+        (Failed { .. }, _) => Subject::TriesAgain,
+        (Out { .. }, Rejoining { .. } | InLoad) => Subject::LegDone,
+        (Rejoining { .. }, _) => Subject::Rejoined,
+        (Returning { .. }, _) => Subject::Returned,
+        _ => Subject::OtherRecord,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::phase::{Event, Leg};
+    use super::*;
+    use crate::chain::Sha1;
+    use crate::context::{Debt, DebtAction};
+
+    fn check(old: &Record, change: impl FnOnce(&mut Record), expect: Subject) -> Record {
+        let mut new = old.clone();
+        change(&mut new);
+        assert_eq!(subject(old, &new), expect);
+        new
+    }
+
+    fn happens(event: Event) -> impl FnOnce(&mut Record) {
+        |record| record.phase = record.phase.next(event).unwrap()
+    }
+
+    #[test]
+    fn a_change_is_known_by_what_it_changes() {
+        let sha1 = Sha1::from_bytes([1; 20]);
+        let new = check(&Record::default(), |record| record.accepted = Some(sha1), Subject::Accepted);
+        let new = check(&new, |record| record.reports.intend(sha1, uuid::Uuid::nil()), Subject::ReportIntended);
+        let new = check(&new, |record| record.reports.written = Some(sha1), Subject::ReportWritten);
+        let debt = Debt { action: DebtAction::Reload, service: "nginx".into() };
+        let new = check(&new, |record| record.debts.push(debt), Subject::Owed);
+        let new = check(&new, |record| record.debts.clear(), Subject::Paid);
+        check(&new, |record| record.taking_over = Some(1), Subject::OtherRecord);
+    }
+
+    #[test]
+    fn a_phase_that_moves_comes_before_all_else() {
+        let sha1 = Sha1::from_bytes([1; 20]);
+        let planned = Event::LegPlanned(Leg { until: sha1, held: None });
+        let out = check(&Record::default(), happens(planned), Subject::LegPlanned);
+        let running = check(&out, happens(Event::LinkStarts(sha1)), Subject::LinkStarts);
+        let done = |record: &mut Record| {
+            happens(Event::LinkDone)(record);
+            record.accepted = Some(sha1);
+        };
+        let out = check(&running, done, Subject::LinkDone);
+        check(&out, happens(Event::LegDone), Subject::LegDone);
+    }
+}
