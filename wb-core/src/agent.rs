@@ -160,6 +160,11 @@ impl<'a> Agent<'a> {
             Err(error) => self.journal.say(&format!("going on without the remote: {error}")),
             Ok(()) => self.mute = false,
         }
+        if let Some(stop) = self.retirement() {
+            self.journal.say_once(&format!("stopped: {stop}"));
+            return Ok(Next::Poll);
+        }
+        self.follow_name()?;
         if self.upgrade()? {
             return Ok(Next::Exec);
         }
@@ -186,7 +191,7 @@ impl<'a> Agent<'a> {
     /// Whether the last tick left nothing that people must look at.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.published.as_ref().is_none_or(|report| report.doing.is_healthy())
+        self.retirement().is_none() && self.published.as_ref().is_none_or(|report| report.doing.is_healthy())
     }
 
     /// What to do next, from what was fetched last.
@@ -229,7 +234,7 @@ impl std::fmt::Debug for Agent<'_> {
 impl From<Stop> for Doing {
     fn from(stop: Stop) -> Self {
         match stop {
-            Stop::Diverged { .. } => Self::Stopped { why: stop.to_string() },
+            Stop::Diverged { .. } | Stop::Retired(_) => Self::Stopped { why: stop.to_string() },
         }
     }
 }

@@ -113,6 +113,12 @@ impl Manifest {
         self.hosts.iter().find(|(_, host)| is(host)).map(|(name, host)| (name.as_str(), host))
     }
 
+    /// How this machine left the herd, if it did.
+    #[must_use]
+    pub fn retirement(&self, uuid: Uuid) -> Option<&Retired> {
+        self.retired.iter().rfind(|retired| retired.uuid == uuid)
+    }
+
     /// How many hosts of `role` may be out of load at once.
     #[must_use]
     pub fn limit(&self, role: &str) -> usize {

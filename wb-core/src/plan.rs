@@ -5,11 +5,11 @@ mod course;
 mod tests;
 mod wait;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-pub use course::{Course, Wanted};
+pub use course::{Course, Onward, Past, Wanted};
 pub use wait::{Lag, Stop, Wait};
 
 use crate::chain::{Chain, Digest, Link, Sha1};
@@ -26,8 +26,8 @@ pub struct Situation<'a> {
     pub uuid: Uuid,
     /// The last link that it completed or passed over.
     pub state: Option<Sha1>,
-    /// The links that it has begun to run, most of them done. What it passed over is none of them.
-    pub begun: &'a BTreeSet<Sha1>,
+    /// What it has behind it.
+    pub past: &'a Past,
     /// Whether it has rejoined at least once.
     pub in_service: bool,
     /// The chain that is compiled into the runner.
@@ -45,6 +45,8 @@ pub enum Plan {
     UpToDate,
     /// Move the state over links of other roles, and over those that a baseline stands for.
     PassOver(Vec<Link>),
+    /// Go back to before this link, which the host passed over before it gained the link's role.
+    Regain(Link),
     /// Claim a place in the pools of these roles (none for a host never in service), leave, run all up to and with
     /// `until`, rejoin.
     Leg {
@@ -109,12 +111,15 @@ impl From<Stop> for NotNow {
 
 fn legs(situation: &Situation<'_>) -> Result<Plan, NotNow> {
     let manifest = situation.manifest.ok_or(Wait::NoChange)?;
-    let (name, host) = manifest.host_of(situation.uuid).ok_or(Wait::NotAdmitted)?;
+    let (name, host) = manifest.host_of(situation.uuid).ok_or_else(|| no_host(manifest, situation.uuid))?;
     let todo = todo(manifest, situation.state)?;
+    let course = Course::new(manifest, host, situation.past);
+    if let Some(link) = course.regained() {
+        return Ok(Plan::Regain(link.clone()));
+    }
     if todo.is_empty() {
         return Ok(if situation.in_service { Plan::UpToDate } else { Plan::EnterService });
     }
-    let course = Course::new(manifest, host, situation.begun);
     let passed: Vec<Link> = todo.iter().take_while(|link| !course.runs(link)).cloned().collect();
     if !passed.is_empty() {
         return Ok(Plan::PassOver(passed));
@@ -122,6 +127,10 @@ fn legs(situation: &Situation<'_>) -> Result<Plan, NotNow> {
     let until = last_of_leg(situation, manifest, name, &course, todo)?;
     let claim = if situation.in_service { claims(situation, manifest, host)? } else { Vec::new() };
     Ok(Plan::Leg { claim, until })
+}
+
+fn no_host(manifest: &Manifest, uuid: Uuid) -> NotNow {
+    manifest.retirement(uuid).map_or_else(|| Wait::NotAdmitted.into(), |retired| Stop::Retired(retired.clone()).into())
 }
 
 /// The links between the state and the target. A host past the target has nothing to do.
@@ -184,7 +193,7 @@ fn claims(situation: &Situation<'_>, manifest: &Manifest, host: &HostManifest) -
     for role in &host.roles {
         let mine = Claim { host: String::new(), uuid: situation.uuid, nonce: Uuid::nil(), since: 0 };
         let pool = situation.pools.get(role).unwrap_or(&empty);
-        let pool = pool.of_admitted(|uuid| manifest.host_of(uuid).is_some());
+        let pool = pool.of_admitted(|uuid| manifest.host_of(uuid).map(|(name, _)| name));
         let place = pool.claim(mine, manifest.limit(role), manifest.number, Uuid::nil());
         place.map_err(|no_place| Wait::Pool { role: role.clone(), no_place })?;
     }

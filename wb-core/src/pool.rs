@@ -66,11 +66,12 @@ impl Pool {
         Ok(Self { holders: others, change, nonce })
     }
 
-    /// The pool with only those who are `admitted`: a host that left the herd holds nobody up.
+    /// The pool with only those who are admitted, by the names that they bear now: a host that left the herd holds
+    /// nobody up.
     #[must_use]
-    pub fn of_admitted(&self, admitted: impl Fn(Uuid) -> bool) -> Self {
-        let holders = self.holders.iter().filter(|claim| admitted(claim.uuid)).cloned().collect();
-        Self { holders, ..self.clone() }
+    pub fn of_admitted<'n>(&self, name_of: impl Fn(Uuid) -> Option<&'n str>) -> Self {
+        let named = |claim: &Claim| Some(Claim { host: name_of(claim.uuid)?.to_owned(), ..claim.clone() });
+        Self { holders: self.holders.iter().filter_map(named).collect(), ..self.clone() }
     }
 
     /// The pool without this machine's claims. Nobody else's are touched.
@@ -145,8 +146,10 @@ mod tests {
 
     #[test]
     fn who_left_the_herd_holds_nobody_up() {
-        let left = pool(&[1, 2]).of_admitted(|uuid| uuid != Uuid::from_u128(1));
+        let left = pool(&[1, 2]).of_admitted(|uuid| (uuid != Uuid::from_u128(1)).then_some("web2"));
         assert_eq!(left, pool(&[2]));
+        let renamed = pool(&[2]).of_admitted(|_| Some("cache2"));
+        assert_eq!(renamed.message("web").lines().next(), Some("web: cache2 out"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Acting: one step for each phase, until there is nothing to do but wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::phase::{Event, Held, Leg, Phase};
@@ -9,7 +9,7 @@ use super::{Agent, AgentError, Ran, incarnation};
 use crate::chain::{Link, Sha1};
 use crate::change::HostManifest;
 use crate::context::{HerdView, Role};
-use crate::plan::{Course, Plan, Situation, plan, still_failed};
+use crate::plan::{Course, Onward, Plan, Situation, plan, still_failed};
 use crate::pool::Pool;
 use crate::report::{Doing, Failure};
 use crate::system::ending::ending;
@@ -105,6 +105,12 @@ impl Agent<'_> {
                 self.store.passed_over(&links, self.now())?;
                 Ok(Step::Moved)
             }
+            Plan::Regain(link) => {
+                self.store.regained(&link)?;
+                self.journal.say(&format!("has the role `{}` now, and goes back to before {link}", link.role));
+                // Who was idle has not asked for the reports and pools that it needs now.
+                Ok(Step::Rest(Rest::Again))
+            }
             Plan::EnterService => {
                 self.store.happened(Event::AtTarget)?;
                 Ok(Step::Moved)
@@ -126,7 +132,7 @@ impl Agent<'_> {
             manifest: self.change.as_ref().map(|change| &change.manifest),
             uuid: self.config.uuid,
             state: record.state(),
-            begun: &record.begun(),
+            past: &record.past(),
             in_service: record.in_service,
             compiled: self.catalog.chain(),
             reports: &reports,
@@ -180,7 +186,8 @@ impl Agent<'_> {
     }
 
     fn rejoin(&mut self) -> Result<Step, AgentError> {
-        match self.each_role("rejoin", |role| role.rejoin) {
+        let lost = self.lost_roles();
+        match self.each_role("rejoin", |role| if lost.contains(role.name) { |_| Ok(()) } else { role.rejoin }) {
             Ok(()) => {
                 self.store.rejoined()?;
                 self.journal.say("in load");
@@ -191,6 +198,14 @@ impl Agent<'_> {
                 Step::until(Doing::Rejoining { trouble: Some(trouble) })
             }
         }
+    }
+
+    /// The roles that the host left load with, and has no more: there is nothing to come back to.
+    fn lost_roles(&self) -> BTreeSet<String> {
+        let Some((_, host)) = self.host() else { return BTreeSet::new() };
+        let phase = self.store.record().phase;
+        let held = phase.held().map(|held| held.roles.clone()).unwrap_or_default();
+        held.into_iter().filter(|role| !host.roles.contains(role)).collect()
     }
 
     fn each_role(
@@ -221,18 +236,19 @@ impl Agent<'_> {
         if self.host().is_none() {
             return Step::until(Doing::Stopped { why: "this host left the herd in the middle of a leg".into() });
         }
-        if here >= end {
-            self.store.happened(Event::LegDone)?;
-            return Ok(if leg.held.is_some() { Step::Moved } else { Step::Rest(Rest::Again) });
-        }
-        let link = chain.links()[here.map_or(0, |here| here + 1)].clone();
-        match self.on_course(|course| course.runs(&link)).unwrap_or_default() {
-            true if self.adopts(link.sha1)? => {}
-            true => {
+        let next = chain.links().get(here.map_or(0, |here| here + 1)).filter(|_| here < end);
+        let claimed = leg.held.as_ref().map(|held| &held.roles[..]);
+        match self.on_course(|course| course.onward(next, claimed)).unwrap_or(Onward::End) {
+            Onward::End => {
+                self.store.happened(Event::LegDone)?;
+                return Ok(if leg.held.is_some() { Step::Moved } else { Step::Rest(Rest::Again) });
+            }
+            Onward::Run(link) if self.adopts(link.sha1)? => {}
+            Onward::Run(link) => {
                 self.store.happened(Event::LinkStarts(link.sha1))?;
                 self.publish_progress(&link);
             }
-            false => self.store.passed_over(std::slice::from_ref(&link), self.now())?,
+            Onward::PassOver(link) => self.store.passed_over(&[link], self.now())?,
         }
         Ok(Step::Moved)
     }
@@ -313,7 +329,7 @@ impl Agent<'_> {
         (self.catalog.code(link).is_some() && self.distrust.is_none()).then_some(compiled)
     }
 
-    /// The claim that a pool of this host's roles holds for it.
+    /// The claim that a pool holds for this host, be it of a role that it has no more.
     fn found_claim(&self) -> Result<Option<Held>, AgentError> {
         if !self.store.record().in_service {
             return Ok(None);
@@ -321,7 +337,7 @@ impl Agent<'_> {
         let mine =
             |pool: &Pool| pool.holders.iter().find(|claim| claim.uuid == self.config.uuid).map(|claim| claim.nonce);
         let found: Vec<(String, uuid::Uuid)> =
-            self.pools()?.iter().filter_map(|(role, pool)| Some((role.clone(), mine(pool)?))).collect();
+            self.registry.pools()?.iter().filter_map(|(role, pool)| Some((role.clone(), mine(pool)?))).collect();
         let nonce = found.first().map(|(_, nonce)| *nonce);
         Ok(nonce.map(|nonce| Held { nonce, roles: found.into_iter().map(|(role, _)| role).collect() }))
     }
@@ -352,7 +368,7 @@ impl Agent<'_> {
     /// What this host does with the links before it, where it is part of the herd.
     pub(super) fn on_course<T>(&self, ask: impl FnOnce(&Course<'_>) -> T) -> Option<T> {
         let (change, (_, host)) = self.change.as_ref().zip(self.host())?;
-        Some(ask(&Course::new(&change.manifest, host, &self.store.record().begun())))
+        Some(ask(&Course::new(&change.manifest, host, &self.store.record().past())))
     }
 
     pub(super) fn now(&self) -> u64 {

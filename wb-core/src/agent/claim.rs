@@ -21,7 +21,7 @@ impl Agent<'_> {
         for role in &held.roles {
             let (expected, pool) = self.pool(role)?;
             let limit = change.manifest.limit(role);
-            let pool = pool.of_admitted(|uuid| change.manifest.host_of(uuid).is_some());
+            let pool = pool.of_admitted(|uuid| change.manifest.host_of(uuid).map(|(name, _)| name));
             let Ok(new) = pool.claim(self.mine(held), limit, change.manifest.number, Uuid::new_v4()) else {
                 return Ok(false);
             };
@@ -58,6 +58,9 @@ impl Agent<'_> {
             }
             drop(during);
             self.look()?;
+            if self.retirement().is_some() {
+                return Ok(());
+            }
         }
         Err(AgentError::Overtaken { tries: TRIES })
     }

@@ -3,9 +3,10 @@
 use super::phase::Phase;
 use super::{Agent, AgentError, incarnation};
 use crate::chain::Sha1;
+use crate::plan::Stop;
 use crate::registry::{AllowedSigners, ChangeLog, LogError, ObjectError, RefName};
 use crate::report::Report;
-use crate::runner::with_causes;
+use crate::runner::{HostConfig, with_causes};
 
 impl Agent<'_> {
     /// The change that was accepted last, from the local objects. It was judged then; where the objects are lost, the
@@ -93,6 +94,26 @@ impl Agent<'_> {
             self.change = Some(change);
         }
         self.distrust = bad.map(|error| format!("{}; hint: {}", with_causes(&error), self.remedy(&error)));
+        Ok(())
+    }
+
+    /// Whether this machine left the herd. It then does nothing and says nothing: its refs would come back.
+    pub(super) fn retirement(&self) -> Option<Stop> {
+        let manifest = &self.change.as_ref()?.manifest;
+        let gone = manifest.host_of(self.config.uuid).is_none();
+        manifest.retirement(self.config.uuid).filter(|_| gone).cloned().map(Stop::Retired)
+    }
+
+    /// What the herd calls this machine is its name, whatever it enrolled as.
+    pub(super) fn follow_name(&mut self) -> Result<(), AgentError> {
+        let now = self.change.as_ref().and_then(|change| change.manifest.host_of(self.config.uuid));
+        let Some(name) = now.map(|(name, _)| name.to_owned()).filter(|name| *name != self.config.name) else {
+            return Ok(());
+        };
+        let config = HostConfig { name, ..self.config.clone() };
+        self.home.write_config(&config)?;
+        self.journal.say(&format!("`{}` is called `{}` from now on", self.config.name, config.name));
+        self.config = config;
         Ok(())
     }
 

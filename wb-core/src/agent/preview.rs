@@ -9,7 +9,7 @@ use super::run::preview_link;
 use super::{Agent, Record};
 use crate::chain::{Link, Sha1};
 use crate::context::Operation;
-use crate::plan::{Course, Plan};
+use crate::plan::{Course, Plan, Stop};
 use crate::report::Doing;
 use crate::runner::Catalog;
 use crate::system::System;
@@ -47,8 +47,9 @@ pub fn links(agent: &Agent<'_>, catalog: &Catalog, system: &System) -> Vec<Previ
     let herd = agent.view();
     let record = agent.record();
     let (chain, roles) = (catalog.chain(), roles(agent).into_iter().collect());
-    let course = Course::along(chain, chain.tip().map(|tip| tip.sha1), &roles, &record.begun());
-    let mine = chain.after(record.state()).unwrap_or_default().iter().filter(|link| course.runs(link));
+    let past = record.past();
+    let course = Course::along(chain, chain.tip().map(|tip| tip.sha1), &roles, &past);
+    let mine = course.run_from(record.state());
     // What an interrupted run owes is paid by the first link.
     let without_debts = Record { debts: Vec::new(), ..record.clone() };
     let records = std::iter::once(&record).chain(std::iter::repeat(&without_debts));
@@ -65,6 +66,9 @@ pub fn roles(agent: &Agent<'_>) -> Vec<String> {
 /// What a host with this record and plan is doing, in the words of its report.
 #[must_use]
 pub fn doing(record: &Record, next: &Plan, catalog: &Catalog) -> Doing {
+    if let Plan::Stop(stop @ Stop::Retired(_)) = next {
+        return stop.clone().into();
+    }
     let name = |link: Sha1| catalog.chain().get(link).map_or_else(|| link.short(), |link| link.name.clone());
     match &record.phase {
         Phase::InLoad => planned(next),
@@ -81,6 +85,8 @@ fn planned(next: &Plan) -> Doing {
         Plan::UpToDate => Doing::UpToDate,
         Plan::Wait(wait) => Doing::Waiting { why: wait.to_string() },
         Plan::Stop(stop) => stop.clone().into(),
-        Plan::PassOver(_) | Plan::EnterService | Plan::Leg { .. } => Doing::Waiting { why: "for its next poll".into() },
+        Plan::PassOver(_) | Plan::Regain(_) | Plan::EnterService | Plan::Leg { .. } => {
+            Doing::Waiting { why: "for its next poll".into() }
+        }
     }
 }

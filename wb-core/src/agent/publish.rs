@@ -15,8 +15,11 @@ const HEARTBEAT: u64 = 600;
 const PROGRESS: u64 = 3;
 
 impl Agent<'_> {
-    /// Says what this host is doing, when that is news.
+    /// Says what this host is doing, when that is news. A retired one says nothing any more.
     pub(super) fn publish(&mut self, doing: &Doing) -> Result<(), AgentError> {
+        if self.retirement().is_some() {
+            return Ok(());
+        }
         let _during = fault::during(Subject::Report);
         self.say(doing)
     }
@@ -32,6 +35,7 @@ impl Agent<'_> {
                 self.look()?;
                 match self.push_with(doing, Vec::new())? {
                     Pushed::Won => Ok(()),
+                    Pushed::Lost if self.retirement().is_some() => Ok(()),
                     Pushed::Lost => Err(AgentError::Overtaken { tries: 2 }),
                 }
             }
@@ -54,6 +58,9 @@ impl Agent<'_> {
 
     /// Pushes a new report together with `updates`: all of them or none.
     pub(super) fn push_with(&mut self, doing: &Doing, mut updates: Vec<RefUpdate>) -> Result<Pushed, AgentError> {
+        if self.retirement().is_some() {
+            return Ok(Pushed::Lost);
+        }
         let report = self.report(doing);
         let log = self.journal.tail.borrow().clone();
         let commit = self.registry.write_report(&report, &log, &self.key)?;

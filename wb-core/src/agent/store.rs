@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::phase::{Event, IllegalEvent, Phase};
 use crate::chain::{Digest, Link, Sha1};
 use crate::context::{Debt, DebtError, Debts, Journal, JournalError, Step, Terms};
+use crate::plan::Past;
 use crate::report::{Failure, LAST_NONCES};
 #[cfg(feature = "faults")]
 use crate::system::fault;
@@ -159,17 +160,41 @@ impl Record {
         all.filter(|link| link.how == How::Adopted).map(|link| link.sha1).collect()
     }
 
-    /// The links that were begun: done, or started at least.
+    /// What the host has behind it.
     #[must_use]
-    pub fn begun(&self) -> BTreeSet<Sha1> {
+    pub fn past(&self) -> Past {
+        let passed = self.links.iter().filter(|link| link.how == How::PassedOver).map(|link| link.sha1);
+        Past { begun: self.begun(), ahead: self.ahead.iter().map(|link| link.sha1).collect(), passed: passed.collect() }
+    }
+
+    /// The links that were begun: done, or started at least.
+    fn begun(&self) -> BTreeSet<Sha1> {
         let all = self.links.iter().chain(&self.ahead);
         let done = all.filter(|link| link.how != How::PassedOver).map(|link| link.sha1);
         done.chain(self.started).collect()
     }
 
-    fn add(&mut self, link: &Link, how: How, time: u64) {
+    pub(crate) fn add(&mut self, link: &Link, how: How, time: u64) {
         self.steps.retain(|step| step.link != link.sha1);
         self.links.push(LinkRecord { sha1: link.sha1, name: link.name.clone(), how, time });
+    }
+
+    /// What was done before the host gained a role counts as it was done.
+    pub(crate) fn pass_over(&mut self, link: &Link, time: u64) {
+        match self.ahead.iter().position(|ahead| ahead.sha1 == link.sha1) {
+            Some(place) => {
+                let done = self.ahead.remove(place);
+                self.links.push(done);
+            }
+            None => self.add(link, How::PassedOver, time),
+        }
+    }
+
+    /// What was passed over from `link` on is judged anew.
+    pub(crate) fn go_back(&mut self, link: &Link) {
+        let Some(place) = self.links.iter().position(|behind| behind.sha1 == link.sha1) else { return };
+        let done = self.links.split_off(place).into_iter().filter(|behind| behind.how != How::PassedOver);
+        self.ahead = done.chain(std::mem::take(&mut self.ahead)).collect();
     }
 }
 
@@ -320,12 +345,20 @@ impl Store {
         })
     }
 
-    /// Links were passed over.
+    /// Links were passed over, some of them perhaps since they were done before the host gained a role.
     ///
     /// # Errors
     /// When it can't be written; then nothing has changed.
     pub fn passed_over(&self, links: &[Link], time: u64) -> Result<(), StoreError> {
-        self.update(|record| links.iter().for_each(|link| record.add(link, How::PassedOver, time)))
+        self.update(|record| links.iter().for_each(|link| record.pass_over(link, time)))
+    }
+
+    /// The host gained the role of `link`, which it passed over: its state is what was before that.
+    ///
+    /// # Errors
+    /// When it can't be written; then nothing has changed.
+    pub fn regained(&self, link: &Link) -> Result<(), StoreError> {
+        self.update(|record| record.go_back(link))
     }
 
     /// The host has rejoined.
@@ -481,7 +514,7 @@ mod tests {
             store.done(&link(n), 6).unwrap();
         }
         store.happened(Event::LinkStarts(sha1(4))).unwrap();
-        assert_eq!(store.record().begun(), [sha1(2), sha1(3), sha1(4)].into());
+        assert_eq!(store.record().past().begun, [sha1(2), sha1(3), sha1(4)].into());
     }
 
     /// A host that failed at its second link, half of whose steps are done.

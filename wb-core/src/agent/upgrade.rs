@@ -37,7 +37,7 @@ impl Agent<'_> {
         let (record, platform) = (self.store.record(), platform());
         match manifest.host_of(self.config.uuid) {
             Some((_, host)) => {
-                Wanted::of(manifest, &platform, &Course::new(manifest, host, &record.begun()), record.state())
+                Wanted::of(manifest, &platform, &Course::new(manifest, host, &record.past()), record.state())
             }
             None => manifest.runners.get(&platform).map(Wanted::Newest),
         }

@@ -2,6 +2,10 @@
 //!
 //! It runs the links of its roles. Where a baseline stands for some of these, it runs either them or the baseline: them,
 //! once it has begun any of them, and else the baseline. So a host that was there before the baseline never notices.
+//!
+//! A host that gains a role has passed over links that it would run now. Nothing but its record and its present roles
+//! tells that, so nothing has to be remembered: it goes back to before the first such link, and what it had done after
+//! that stands ahead of it and is not run again.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -9,11 +13,35 @@ use std::ops::RangeInclusive;
 use crate::chain::{Chain, Link, Sha1};
 use crate::change::{HostManifest, Manifest, Runner};
 
+/// What a host has behind it, as its record says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    /// The links that it has begun to run, most of them done. What it passed over is none of them.
+    pub begun: BTreeSet<Sha1>,
+    /// Those of them that are done and lie after its state, since it gained a role.
+    pub ahead: BTreeSet<Sha1>,
+    /// The links up to its state that it passed over.
+    pub passed: BTreeSet<Sha1>,
+}
+
+impl Past {
+    /// What a host of these roles has begun, as far as its state tells: every link of its roles up to there.
+    #[must_use]
+    pub fn told_by(chain: &Chain, roles: &BTreeSet<String>, state: Option<Sha1>) -> Self {
+        let behind = state.and_then(|state| chain.position(state)).map_or(0, |place| place + 1);
+        let mine = chain.links()[..behind].iter().filter(|link| roles.contains(&link.role));
+        Self { begun: mine.map(|link| link.sha1).collect(), ..Self::default() }
+    }
+}
+
 /// What one host does with each link.
 #[derive(Debug, Clone)]
 pub struct Course<'a> {
     chain: &'a Chain,
     roles: &'a BTreeSet<String>,
+    ahead: BTreeSet<Sha1>,
+    passed: BTreeSet<Sha1>,
+    target: Option<usize>,
     /// What it passes over: baselines of its roles stand for it, and it has begun nothing of it.
     spared: Vec<(&'a str, RangeInclusive<usize>)>,
     /// The baselines that it has no need of: it has begun what they stand for, and so it ends that.
@@ -21,25 +49,30 @@ pub struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    /// The course of a host that has begun these links, as the herd is told. A baseline beyond the target is none yet.
+    /// The course of a host with this past, as the herd is told. A baseline beyond the target is none yet, unless the
+    /// host has begun it.
     #[must_use]
-    pub fn new(manifest: &'a Manifest, host: &'a HostManifest, begun: &BTreeSet<Sha1>) -> Self {
-        Self::along(&manifest.chain, manifest.target, &host.roles, begun)
+    pub fn new(manifest: &'a Manifest, host: &'a HostManifest, past: &Past) -> Self {
+        Self::along(&manifest.chain, manifest.target, &host.roles, past)
     }
 
-    /// The course of a host that has begun these links, if the herd were told to reach this target of this chain.
+    /// The course of a host with this past, if the herd were told to reach this target of this chain.
     #[must_use]
-    pub fn along(chain: &'a Chain, target: Option<Sha1>, roles: &'a BTreeSet<String>, begun: &BTreeSet<Sha1>) -> Self {
+    pub fn along(chain: &'a Chain, target: Option<Sha1>, roles: &'a BTreeSet<String>, past: &Past) -> Self {
         let target = target.and_then(|target| chain.position(target));
         let has_begun = |(link, span): &(&Link, RangeInclusive<usize>)| {
-            chain.links()[span.clone()].iter().any(|other| other.role == link.role && begun.contains(&other.sha1))
+            chain.links()[span.clone()].iter().any(|other| other.role == link.role && past.begun.contains(&other.sha1))
         };
         let mine = chain.baselines().filter(|(link, _)| roles.contains(&link.role));
         let (needless, needed): (Vec<_>, Vec<_>) = mine.partition(has_begun);
-        let told = needed.into_iter().filter(|(link, _)| chain.position(link.sha1) <= target);
+        let is_told = |link: &Link| chain.position(link.sha1) <= target || past.begun.contains(&link.sha1);
+        let told = needed.into_iter().filter(|(link, _)| is_told(link));
         Self {
             chain,
             roles,
+            ahead: past.ahead.clone(),
+            passed: past.passed.clone(),
+            target,
             spared: told.map(|(link, span)| (link.role.as_str(), span)).collect(),
             needless: needless.into_iter().map(|(link, _)| link.sha1).collect(),
         }
@@ -48,7 +81,20 @@ impl<'a> Course<'a> {
     /// Whether the host runs a link when it comes to it.
     #[must_use]
     pub fn runs(&self, link: &Link) -> bool {
-        self.roles.contains(&link.role) && !self.needless.contains(&link.sha1) && !self.is_spared(link)
+        let mine = self.roles.contains(&link.role) && !self.ahead.contains(&link.sha1);
+        mine && !self.needless.contains(&link.sha1) && !self.is_spared(link)
+    }
+
+    /// The first link up to the target that the host passed over, and that it runs now: it has gained a role since.
+    #[must_use]
+    pub fn regained(&self) -> Option<&'a Link> {
+        self.missed().next()
+    }
+
+    fn missed(&self) -> impl Iterator<Item = &'a Link> {
+        let told = self.target.map_or(0, |target| target + 1);
+        let passed = self.chain.links()[..told].iter().filter(|link| self.passed.contains(&link.sha1));
+        passed.filter(|link| self.runs(link))
     }
 
     /// A baseline stands for it.
@@ -58,11 +104,49 @@ impl<'a> Course<'a> {
         spared.any(|(_, span)| place.is_some_and(|place| span.contains(&place)))
     }
 
+    /// What comes next in a leg whose claim is for the pools of these roles (none: a host never in service), where
+    /// `link` is next. A role that was gained since counts after a leg with a claim; one without may end anywhere.
+    #[must_use]
+    pub fn onward(&self, link: Option<&Link>, claimed: Option<&[String]>) -> Onward {
+        match link {
+            None => Onward::End,
+            Some(_) if claimed.is_none() && self.regained().is_some() => Onward::End,
+            Some(link) => {
+                let counts = claimed.is_none_or(|roles| roles.contains(&link.role));
+                let in_order = !self.missed().any(|missed| missed.role == link.role);
+                if counts && in_order && self.runs(link) {
+                    Onward::Run(link.clone())
+                } else {
+                    Onward::PassOver(link.clone())
+                }
+            }
+        }
+    }
+
+    /// The links that the host runs, from its state on, or from where it goes back to.
+    pub fn run_from(&self, state: Option<Sha1>) -> impl Iterator<Item = &'a Link> {
+        let back = self.regained().and_then(|link| self.chain.position(link.sha1));
+        let links =
+            back.map_or_else(|| self.chain.after(state).unwrap_or_default(), |from| &self.chain.links()[from..]);
+        links.iter().filter(|link| self.runs(link))
+    }
+
     /// The next link that the host runs.
     #[must_use]
     pub fn next(&self, state: Option<Sha1>) -> Option<&'a Link> {
-        self.chain.after(state).unwrap_or_default().iter().find(|link| self.runs(link))
+        self.run_from(state).next()
     }
+}
+
+/// What a host does next in a leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Onward {
+    /// It ends the leg.
+    End,
+    /// It runs this link.
+    Run(Link),
+    /// It passes this link over.
+    PassOver(Link),
 }
 
 /// The runner that a host is to have.

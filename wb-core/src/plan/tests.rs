@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::agent::phase::{Event, Held, Leg, Phase};
+use crate::agent::{How, Record};
 use crate::chain::{Range, Wait as LinkWait};
 use crate::change::{Adoption, FullRunners, Identity, RolePolicy, Runner};
 use crate::context::MaxOut;
@@ -43,8 +45,8 @@ struct Herd {
     manifest: Manifest,
     reports: BTreeMap<String, Report>,
     pools: BTreeMap<String, Pool>,
-    /// The links that hosts have begun, by host.
-    begun: BTreeMap<String, BTreeSet<Sha1>>,
+    /// What hosts have behind them, by host.
+    past: BTreeMap<String, Past>,
 }
 
 impl Herd {
@@ -52,7 +54,7 @@ impl Herd {
     fn new(text: &str, hosts: &str) -> Self {
         let chain = chain(text);
         let manifest = Manifest { number: 5, target: chain.tip().map(|link| link.sha1), chain, ..Manifest::default() };
-        let mut herd = Self { manifest, reports: BTreeMap::new(), pools: BTreeMap::new(), begun: BTreeMap::new() };
+        let mut herd = Self { manifest, reports: BTreeMap::new(), pools: BTreeMap::new(), past: BTreeMap::new() };
         for (index, host) in hosts.split_whitespace().enumerate() {
             let (name, at) = host.split_once('@').unwrap();
             herd.add(name, at, index as u128 + 1);
@@ -70,7 +72,7 @@ impl Herd {
             Some(begun) => begun.split('+').map(sha1).collect(),
             None => self.behind(name, at),
         };
-        self.begun.insert(name.into(), begun);
+        self.past.insert(name.into(), Past { begun, ..Past::default() });
         if at != "?" {
             self.reports.insert(name.into(), report(name, at, n));
         }
@@ -108,7 +110,7 @@ impl Herd {
             manifest: Some(&self.manifest),
             uuid: self.manifest.hosts.get(name).map_or(Uuid::nil(), |_| self.uuid(name)),
             state: self.reports.get(name).and_then(|report| report.state),
-            begun: self.begun.get(name).unwrap_or(&BTreeSet::new()),
+            past: self.past.get(name).unwrap_or(&Past::default()),
             in_service,
             compiled: &self.manifest.chain,
             reports: &self.reports,
@@ -145,6 +147,7 @@ fn said(plan: &Plan) -> String {
         Plan::PassOver(links) => {
             format!("pass over {}", links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>().join(" "))
         }
+        Plan::Regain(link) => format!("go back to before {}", link.name),
         Plan::Leg { claim, until } => format!("leg to {} claiming {claim:?}", until.name),
         Plan::EnterService => "enter service".into(),
         Plan::Wait(wait) => format!("wait {wait}"),
@@ -296,7 +299,7 @@ fn a_leg_ends_before_what_is_not_compiled_in() {
             manifest: Some(&herd.manifest),
             uuid: herd.uuid("web1"),
             state: Some(sha1("w1")),
-            begun: &herd.begun["web1"],
+            past: &herd.past["web1"],
             in_service: true,
             compiled: &chain(compiled),
             reports: &herd.reports,
@@ -399,7 +402,7 @@ fn what_is_gone_needs_a_runner_that_has_it() {
         manifest: Some(&herd.manifest),
         uuid: herd.uuid("web1"),
         state: Some(sha1("w1")),
-        begun: &herd.begun["web1"],
+        past: &herd.past["web1"],
         in_service: true,
         compiled: &chain("w1 w2"),
         reports: &herd.reports,
@@ -417,7 +420,7 @@ fn wanted(host: &str, expect: &str) {
     let links = [sha1("w1"), sha1("w2")].into();
     herd.manifest.full_runners = vec![FullRunners { links, runners: of("old") }];
     let me = &herd.manifest.hosts["web1"];
-    let course = Course::new(&herd.manifest, me, &herd.begun["web1"]);
+    let course = Course::new(&herd.manifest, me, &herd.past["web1"]);
     let state = herd.reports.get("web1").and_then(|report| report.state);
     let found = Wanted::of(&herd.manifest, "x86_64", &course, state).unwrap();
     assert_eq!(found.runner().reference, expect, "{host}");
@@ -517,10 +520,10 @@ fn life(chain: &Chain, targets: &[usize]) -> Vec<Link> {
         herd.manifest.chain = chain.until(chain.links()[*target].sha1).unwrap();
         herd.manifest.target = herd.manifest.chain.tip().map(|link| link.sha1);
         while state != herd.manifest.target {
-            let begun = ran.iter().map(|link| link.sha1).collect();
+            let past = Past { begun: ran.iter().map(|link| link.sha1).collect(), ..Past::default() };
             let link = herd.manifest.chain.after(state).unwrap()[0].clone();
             state = Some(link.sha1);
-            if Course::new(&herd.manifest, &herd.manifest.hosts["web1"], &begun).runs(&link) {
+            if Course::new(&herd.manifest, &herd.manifest.hosts["web1"], &past).runs(&link) {
                 ran.push(link);
             }
         }
@@ -531,7 +534,7 @@ fn life(chain: &Chain, targets: &[usize]) -> Vec<Link> {
 /// What it comes to to run a link: itself, or all that it stands for and that stands for nothing itself.
 fn amounts_to(chain: &Chain, link: &Link) -> Vec<String> {
     let span = chain.baselines().find(|(baseline, _)| *baseline == link).map(|(_, span)| &chain.links()[span]);
-    let plain = span.unwrap_or(std::slice::from_ref(link)).iter().filter(|link| link.role == "web");
+    let plain = span.unwrap_or(std::slice::from_ref(link)).iter().filter(|other| other.role == link.role);
     plain.filter(|link| link.replaces.is_none()).map(|link| link.name.clone()).collect()
 }
 
@@ -566,5 +569,260 @@ proptest! {
         let new = life(&chain, &[tip]);
         prop_assert!(new.contains(baseline));
         prop_assert!(new.iter().all(|link| !span.contains(&chain.position(link.sha1).unwrap())));
+    }
+}
+
+/// A host of these roles, with the record that it has after it ran and passed over what its letters say, `W` being done
+/// and `w` passed over: `Wd` did the first link and passed the second over.
+fn changed(chain: &str, record: &str, roles: &str, expect: &str) {
+    let mut herd = Herd::new(chain, "web1@-");
+    let record = lived(&herd.manifest.chain, record);
+    herd.manifest.hosts.get_mut("web1").unwrap().roles = roles.chars().map(role).collect();
+    herd.past.insert("web1".into(), record.past());
+    herd.reports.get_mut("web1").unwrap().state = record.state();
+    assert_eq!(herd.plan("web1", false), expect, "{chain}, {roles}");
+}
+
+fn lived(chain: &Chain, record: &str) -> Record {
+    let mut lived = Record::default();
+    for (link, letter) in chain.links().iter().zip(record.chars()) {
+        lived.add(link, if letter.is_uppercase() { How::Done } else { How::PassedOver }, 0);
+    }
+    lived
+}
+
+#[test]
+fn who_gains_a_role_goes_back_to_its_first_link() {
+    changed("d1 w2 d3 w4", "dWdW", "w", "enter service");
+    changed("d1 w2 d3 w4", "dWdW", "wd", "go back to before d1");
+    changed("d1 w2 d3 w4", "DWdW", "wd", "go back to before d3");
+    changed("d1 w2 d3 w4", "dW", "wd", "go back to before d1");
+    changed("w1 w2 d3", "WW", "wd", "leg to d3 claiming []");
+    changed("w1 w2", "WW", "wl", "enter service");
+}
+
+#[test]
+fn who_loses_a_role_passes_its_links_over_from_then_on() {
+    changed("d1 w2 d3 w4", "DW", "w", "pass over d3");
+    changed("d1 w2 d3 w4", "DW", "", "pass over d3 w4");
+}
+
+#[test]
+fn what_a_baseline_stands_for_is_not_gone_back_to() {
+    changed("w1 w2 w3=w1..w2 w4", "wwW", "w", "leg to w4 claiming []");
+    changed("d1 w2 w3=w2..w2", "Dww", "dw", "go back to before w3");
+    changed("d1 w2 w3 w4=w2..w3", "DWww", "dw", "go back to before w3");
+    changed("d1 w2 w3 w4=w2..w3", "DWWw", "dw", "enter service");
+}
+
+#[test]
+fn a_baseline_that_a_host_has_begun_stands_even_beyond_the_target() {
+    let mut herd = Herd::new("w1 w2=w1..w1 w3", "web1@-");
+    herd.manifest.target = Some(sha1("w1"));
+    let check = |record: &str, expect: bool| {
+        let past = lived(&herd.manifest.chain, record).past();
+        let course = Course::new(&herd.manifest, &herd.manifest.hosts["web1"], &past);
+        assert_eq!(course.regained().is_some(), expect, "{record}");
+    };
+    check("wW", false);
+    check("w", true);
+}
+
+#[test]
+fn what_was_done_before_stands_as_it_was_done() {
+    let chain = chain("d1 w2 d3 w4");
+    let mut record = lived(&chain, "dWdW");
+    record.go_back(&chain.links()[0]);
+    assert_eq!(record.state(), None);
+    assert_eq!(record.ahead.iter().map(|link| link.name.as_str()).collect::<Vec<_>>(), ["w2", "w4"]);
+    record.add(&chain.links()[0], How::Done, 7);
+    record.pass_over(&chain.links()[1], 8);
+    assert_eq!(record.links.last().map(|link| (link.how, link.time)), Some((How::Done, 0)));
+    record.go_back(&chain.links()[2]);
+    assert_eq!(record.ahead.len(), 1, "a link that is not behind is none to go back to");
+}
+
+#[test]
+fn a_retired_host_stops_and_holds_nobody_up() {
+    let mut herd = Herd::new("w1 w2<w w3", "web1@w1 web2@- web3@w1");
+    assert_eq!(herd.plan("web1", true), "wait `w2` (7732000) waits for web2 at the start");
+    let uuid = herd.uuid("web2");
+    herd.hold("web2");
+    herd.fail("web2", "w2", "w2");
+    herd.manifest.hosts.remove("web2");
+    herd.manifest.retired.push(crate::change::Retired { uuid, name: "web2".into(), change: 12 });
+    herd.reports.remove("web2");
+    assert_eq!(herd.plan("web1", true), r#"leg to w3 claiming ["web"]"#);
+    let stopped = plan(&Situation {
+        manifest: Some(&herd.manifest),
+        uuid,
+        state: None,
+        past: &Past::default(),
+        in_service: true,
+        compiled: &herd.manifest.chain,
+        reports: &herd.reports,
+        pools: &herd.pools,
+    });
+    assert_eq!(
+        said(&stopped),
+        "stop this host was retired as `web2` by change 12: nothing is run here any more; hint: `wildebeest enroll` \
+         makes this machine a new host"
+    );
+}
+
+/// One host through years: it does one thing at a time, and forgets all but its record between any two.
+struct Life {
+    herd: Herd,
+    record: Record,
+    ran: Vec<Link>,
+}
+
+impl Life {
+    fn new(chain: Chain) -> Self {
+        let mut herd = Herd::new("", "web1@-");
+        herd.manifest.target = chain.links().first().map(|link| link.sha1);
+        herd.manifest.chain = chain;
+        Self { herd, record: Record::default(), ran: Vec::new() }
+    }
+
+    fn tag(&mut self, letter: char) {
+        let roles = &mut self.herd.manifest.hosts.get_mut("web1").unwrap().roles;
+        if !roles.remove(&role(letter)) {
+            roles.insert(role(letter));
+        }
+    }
+
+    fn deploy(&mut self, place: usize) {
+        let chain = &self.herd.manifest.chain;
+        let now = self.herd.manifest.target.and_then(|target| chain.position(target));
+        let place = now.unwrap_or(0).max(place).min(chain.links().len() - 1);
+        self.herd.manifest.target = Some(chain.links()[place].sha1);
+    }
+
+    fn happened(&mut self, event: Event) {
+        self.record.phase = self.record.phase.next(event).unwrap();
+    }
+
+    /// What the agent does in one step. False when there is nothing to do.
+    fn step(&mut self) -> bool {
+        self.record = serde_json::from_str(&serde_json::to_string(&self.record).unwrap()).unwrap();
+        match self.record.phase.clone() {
+            Phase::InLoad => return self.in_load(),
+            Phase::Claiming { .. } => self.happened(Event::ClaimWon),
+            Phase::Leaving { .. } => self.happened(Event::Left),
+            Phase::Out { leg } => self.out(&leg),
+            Phase::Running { link, .. } => {
+                let link = self.herd.manifest.chain.get(link).unwrap().clone();
+                self.happened(Event::LinkDone);
+                self.record.add(&link, How::Done, 0);
+                self.ran.push(link);
+            }
+            Phase::Rejoining { .. } => {
+                self.happened(Event::Rejoined);
+                self.record.in_service = true;
+            }
+            Phase::Returning { .. } => self.happened(Event::Returned),
+            Phase::Failed { .. } => unreachable!("nothing fails here"),
+        }
+        true
+    }
+
+    fn in_load(&mut self) -> bool {
+        let plan = plan(&Situation {
+            manifest: Some(&self.herd.manifest),
+            uuid: self.herd.uuid("web1"),
+            state: self.record.state(),
+            past: &self.record.past(),
+            in_service: self.record.in_service,
+            compiled: &self.herd.manifest.chain,
+            reports: &BTreeMap::new(),
+            pools: &BTreeMap::new(),
+        });
+        match plan {
+            Plan::UpToDate => return false,
+            Plan::PassOver(links) => links.iter().for_each(|link| self.record.pass_over(link, 0)),
+            Plan::Regain(link) => self.record.go_back(&link),
+            Plan::EnterService => self.happened(Event::AtTarget),
+            Plan::Leg { claim, until } => {
+                let held = (!claim.is_empty()).then(|| Held { nonce: Uuid::nil(), roles: claim });
+                self.happened(Event::LegPlanned(Leg { until: until.sha1, held }));
+            }
+            Plan::Wait(_) | Plan::Stop(_) => unreachable!("{}", said(&plan)),
+        }
+        true
+    }
+
+    fn out(&mut self, leg: &Leg) {
+        let manifest = self.herd.manifest.clone();
+        let (here, end) =
+            (self.record.state().and_then(|s| manifest.chain.position(s)), manifest.chain.position(leg.until));
+        let next = manifest.chain.links().get(here.map_or(0, |here| here + 1)).filter(|_| here < end);
+        let past = self.record.past();
+        let course = Course::new(&manifest, &manifest.hosts["web1"], &past);
+        match course.onward(next, leg.held.as_ref().map(|held| &held.roles[..])) {
+            Onward::End => self.happened(Event::LegDone),
+            Onward::Run(link) => {
+                self.record.started = Some(link.sha1);
+                self.happened(Event::LinkStarts(link.sha1));
+            }
+            Onward::PassOver(link) => self.record.pass_over(&link, 0),
+        }
+    }
+
+    /// The plain links of a role that were done, be it by baselines, and all that there are.
+    fn of_role(&self, letter: char) -> (Vec<String>, Vec<String>) {
+        let chain = &self.herd.manifest.chain;
+        let ran = self.ran.iter().filter(|link| link.role == role(letter));
+        let all = chain.links().iter().filter(|link| link.role == role(letter) && link.replaces.is_none());
+        (ran.flat_map(|link| amounts_to(chain, link)).collect(), all.map(|link| link.name.clone()).collect())
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Moment {
+    Steps(usize),
+    Tag(char),
+    Deploy(usize),
+}
+
+fn moments() -> impl Strategy<Value = Vec<Moment>> {
+    let steps = (1usize..9).prop_map(Moment::Steps);
+    let tag = prop::sample::select(vec!['w', 'd', 'l']).prop_map(Moment::Tag);
+    let deploy = (0usize..14).prop_map(Moment::Deploy);
+    prop::collection::vec(prop_oneof![4 => steps, 2 => tag, 1 => deploy], 0..24)
+}
+
+proptest! {
+    /// Invariants 1 and 2, whatever roles a host gains and loses, whenever it does, in a leg or between two.
+    #[test]
+    fn whatever_roles_come_and_go_each_link_runs_once_and_in_order(
+        words in prop::collection::vec(prop::sample::select(vec!["w", "w", "d", "d", "l", "b"]), 1..14),
+        starts in prop::collection::vec(0usize..14, 14),
+        moments in moments(),
+    ) {
+        let mut life = Life::new(with_baselines(&words, &starts));
+        let moments = moments.into_iter().chain([Moment::Deploy(words.len() - 1), Moment::Steps(400)]);
+        for moment in moments {
+            match moment {
+                Moment::Tag(letter) => life.tag(letter),
+                Moment::Deploy(place) => life.deploy(place),
+                Moment::Steps(steps) => for _ in 0..steps {
+                    if !life.step() {
+                        break;
+                    }
+                    for letter in ['w', 'd', 'l'] {
+                        let (ran, all) = life.of_role(letter);
+                        prop_assert!(all.starts_with(&ran), "{:?} of {:?}", ran, all);
+                    }
+                },
+            }
+        }
+        prop_assert!(!life.step(), "the host comes to an end");
+        prop_assert_eq!(life.record.state(), life.herd.manifest.target);
+        prop_assert!(life.record.ahead.is_empty());
+        for role in &life.herd.manifest.hosts["web1"].roles {
+            let (ran, all) = life.of_role(SHORT.iter().find(|(_, name)| name == role).unwrap().0);
+            prop_assert_eq!(ran, all);
+        }
     }
 }

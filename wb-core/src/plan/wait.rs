@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::chain::{self, Link, Sha1};
-use crate::change::Manifest;
+use crate::change::{Manifest, Retired};
 use crate::pool::NoPlace;
 use crate::report::Report;
 
@@ -62,6 +62,22 @@ pub enum Stop {
         /// The state.
         state: Sha1,
     },
+    /// It left the herd.
+    Retired(Retired),
+}
+
+impl Wait {
+    /// Whether this host alone could end it, or is among those who could.
+    #[must_use]
+    pub fn is_for(&self, name: &str) -> bool {
+        match self {
+            Self::NoChange | Self::NotAdmitted | Self::NothingDeployed | Self::Runner { .. } => false,
+            Self::Others { lagging, .. } => lagging.iter().any(|lag| lag.host == name),
+            Self::Pool { no_place: NoPlace::Full { holders, .. }, .. } => holders.iter().any(|holder| holder == name),
+            Self::Pool { no_place: NoPlace::Behind { .. }, .. } => false,
+            Self::FailedElsewhere { host, .. } => host == name,
+        }
+    }
 }
 
 /// Who is not yet where `link` wants them to be: at or past the link before it.
@@ -105,6 +121,10 @@ impl fmt::Display for Stop {
             Self::Diverged { state } => {
                 let hint = "hint: `wildebeest chain` shows what was done here; deploy a chain that has it";
                 write!(f, "the state {} is not in the chain; {hint}", state.short())
+            }
+            Self::Retired(Retired { name, change, uuid: _ }) => {
+                let hint = "hint: `wildebeest enroll` makes this machine a new host";
+                write!(f, "this host was retired as `{name}` by change {change}: nothing is run here any more; {hint}")
             }
         }
     }

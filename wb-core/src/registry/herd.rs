@@ -40,15 +40,17 @@ impl Registry {
         Ok(reports)
     }
 
-    /// The reports of machines that enrolled and are not admitted: each signed with the key that it names itself.
+    /// The reports of machines that enrolled and are not admitted: each signed with the key that it names itself. One
+    /// that was retired never comes back.
     ///
     /// # Errors
     /// When the local repository can't be read.
     pub fn newcomers(&self, manifest: Option<&Manifest>) -> Result<Vec<Report>, RegistryError> {
         let refs = self.refs("refs/wildebeest/report/")?;
-        let admitted = |uuid| manifest.is_some_and(|manifest| manifest.host_of(uuid).is_some());
+        let known =
+            |uuid| manifest.is_some_and(|known| known.host_of(uuid).is_some() || known.retirement(uuid).is_some());
         let new = refs.iter().filter_map(|(name, sha1)| match name {
-            RefName::Report(uuid) if !admitted(*uuid) => Some((*uuid, *sha1)),
+            RefName::Report(uuid) if !known(*uuid) => Some((*uuid, *sha1)),
             _ => None,
         });
         let read = |(uuid, sha1)| read_newcomer(self.objects(), sha1).filter(|r| r.uuid == uuid && is_name(&r.name));
@@ -64,6 +66,20 @@ impl Registry {
         let commit = self.objects().read(sha1)?;
         let wrong = |_| ObjectError::File { commit: sha1, name: "message".into(), what: "is no pool" };
         Ok((Some(sha1), Pool::decode(commit.body()).map_err(wrong)?))
+    }
+
+    /// The pools of all roles, as far as they were fetched and can be read.
+    ///
+    /// # Errors
+    /// When the local repository can't be read.
+    pub fn pools(&self) -> Result<BTreeMap<String, Pool>, RegistryError> {
+        let refs = self.refs("refs/wildebeest/out/")?;
+        let read = |sha1| Pool::decode(self.objects().read(sha1).ok()?.body()).ok();
+        let named = refs.into_iter().filter_map(|(name, sha1)| match name {
+            RefName::Out(role) => Some((role, read(sha1)?)),
+            _ => None,
+        });
+        Ok(named.collect())
     }
 
     /// Writes a report with the end of a log, and moves no ref.

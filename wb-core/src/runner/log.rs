@@ -51,7 +51,7 @@ enum Level {
 #[derive(Debug)]
 pub(super) struct Log {
     format: Format,
-    host: Option<String>,
+    host: Mutex<Option<String>>,
     sink: Sink,
 }
 
@@ -72,12 +72,18 @@ impl Log {
             None if stderr_is_journal() => Sink::Journal,
             None => Sink::Stream,
         };
-        Self { format: options.log_format, host, sink }
+        Self { format: options.log_format, host: Mutex::new(host), sink }
+    }
+
+    /// The host is called so from now on.
+    pub(super) fn call(&self, name: &str) {
+        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
     }
 
     /// Says something. Where that can't be written, the agent goes on without.
     pub(super) fn say(&self, message: &str) {
-        let entry = Entry::new(Real.now(), self.host.as_deref(), message);
+        let host = self.host.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let entry = Entry::new(Real.now(), host.as_deref(), message);
         match &self.sink {
             Sink::Stream => to_stderr(&entry.text(self.format, false)),
             Sink::Journal => to_stderr(&with_priority(entry.level, &entry.text(self.format, false))),

@@ -35,6 +35,7 @@ pub(super) fn forever(
     let mut errors = 0;
     while !ending().is_asked() {
         let next = agent.tick();
+        log.call(&agent.config().name);
         errors = if next.is_ok() { 0 } else { errors + 1 };
         let pause = match next {
             Ok(Next::Exec) if !ending().is_asked() => return Err(exec(&agent)),
