@@ -15,7 +15,9 @@ pub mod preview;
 mod publish;
 mod reboot;
 mod run;
+mod self_check;
 mod store;
+mod trial;
 mod upgrade;
 
 use std::cell::{Cell, RefCell};
@@ -24,16 +26,20 @@ use std::rc::Rc;
 pub use act::Rest;
 pub use run::run_link;
 pub use store::{FORMAT, How, LinkRecord, Record, Refused, Reports, Store, StoreError, Trial};
+pub use trial::{STARTS, starts};
 pub use upgrade::RUNNER_FILE;
 
 use reboot::Asked;
 
 use crate::chain::{Digest, Sha1};
 use crate::plan::Stop;
-use crate::registry::{AllowedSigners, RefName, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange};
+use crate::registry::{
+    AllowedSigners, LogError, RefName, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange,
+};
 use crate::report::{Doing, Report};
 use crate::runner::{Catalog, Home, HomeError, HostConfig};
 use crate::system::{CommandError, FileError, System};
+use upgrade::Unfit;
 
 /// One host.
 pub struct Agent<'a> {
@@ -47,6 +53,7 @@ pub struct Agent<'a> {
     key: SigningKey,
     public: String,
     runner: Digest,
+    unfit: Option<Unfit>,
     change: Option<VerifiedChange>,
     distrust: Option<String>,
     cache: ReportCache,
@@ -98,9 +105,17 @@ pub enum AgentError {
         /// The host's name.
         name: String,
     },
-    /// The new runner can't be started.
-    #[error("the new runner does not start")]
+    /// The installed runner can't be started.
+    #[error("the installed runner does not start")]
     Runner(#[source] CommandError),
+    /// The newest accepted change is here, and this runner can't read it.
+    #[error("the change {} that was accepted last can't be read", change.short())]
+    Unreadable {
+        /// The change.
+        change: Sha1,
+        /// Why.
+        source: Box<LogError>,
+    },
 }
 
 impl<'a> Agent<'a> {
@@ -132,6 +147,7 @@ impl<'a> Agent<'a> {
             registry,
             allowed,
             runner,
+            unfit: None,
             change: None,
             distrust: None,
             cache: ReportCache::default(),
@@ -152,26 +168,35 @@ impl<'a> Agent<'a> {
     /// the next tick goes on where this one stopped.
     pub fn tick(&mut self) -> Result<Next, AgentError> {
         if let Some(doing) = self.after_boot()? {
-            self.look()?;
+            self.poll()?;
             return self.publish(&doing).map(|()| Next::Poll);
         }
-        match self.look() {
-            Err(error) if self.store.record().phase.needs_remote() => return Err(error),
-            Err(error) => self.journal.say(&format!("going on without the remote: {error}")),
-            Ok(()) => self.mute = false,
-        }
+        let polled = self.poll();
         if let Some(stop) = self.retirement() {
             self.journal.say_once(&format!("stopped: {stop}"));
             return Ok(Next::Poll);
         }
-        self.follow_name()?;
-        if self.upgrade()? {
-            return Ok(Next::Exec);
+        match polled {
+            Err(error) if self.store.record().phase.needs_remote() => return Err(error),
+            Err(error) => self.journal.say(&format!("going on without the remote: {error}")),
+            Ok(()) => {
+                self.mute = false;
+                self.follow_name()?;
+                if self.upgrade()? {
+                    return Ok(Next::Exec);
+                }
+            }
         }
         match self.act()? {
             Rest::Again => Ok(Next::Again),
             Rest::Until(doing) => self.publish(&doing).map(|()| Next::Poll),
         }
+    }
+
+    fn poll(&mut self) -> Result<(), AgentError> {
+        let looked = self.look();
+        self.end_trial();
+        looked
     }
 
     /// Leaves load again where a boot may have brought this host back into it. False when it is still to be tried.

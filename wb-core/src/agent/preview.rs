@@ -63,15 +63,15 @@ pub fn roles(agent: &Agent<'_>) -> Vec<String> {
     view.myself().map(|member| member.roles.iter().cloned().collect()).unwrap_or_default()
 }
 
-/// What a host with this record and plan is doing, in the words of its report.
+/// What a host with this plan is doing, in the words of its report.
 #[must_use]
-pub fn doing(record: &Record, next: &Plan, catalog: &Catalog) -> Doing {
+pub fn doing(agent: &Agent<'_>, next: &Plan, catalog: &Catalog) -> Doing {
     if let Plan::Stop(stop @ Stop::Retired(_)) = next {
         return stop.clone().into();
     }
     let name = |link: Sha1| catalog.chain().get(link).map_or_else(|| link.short(), |link| link.name.clone());
-    match &record.phase {
-        Phase::InLoad => planned(next),
+    match &agent.record().phase {
+        Phase::InLoad => agent.refusal().map_or_else(|| planned(next), |why| Doing::Stopped { why }),
         Phase::Claiming { .. } | Phase::Leaving { .. } => Doing::Leaving { trouble: None },
         Phase::Out { .. } => Doing::Running { link: "the next link".into() },
         Phase::Running { link, .. } => Doing::Running { link: name(*link) },

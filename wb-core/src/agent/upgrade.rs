@@ -1,20 +1,42 @@
 //! Taking over a new runner, between legs only: fetched, its sha256 compared with the signed one, tried as a child,
-//! then put in place by an atomic rename. The old one is kept.
+//! then put in place by an atomic rename and run under the same process id. The one before is kept, and comes back where
+//! the new one comes to no first poll ([`super::trial`]).
 //!
 //! It is the newest one, as a rule. A host that is amid links whose code is gone ends these with the last runner that has
 //! it, and takes the newest one over then.
 
+use std::path::{Path, PathBuf};
+
 use super::phase::Phase;
-use super::{Agent, AgentError};
-use crate::chain::{Chain, Digest, Sha1};
+use super::store::Trial;
+use super::trial::named;
+use super::{Agent, AgentError, self_check};
+use crate::chain::{Digest, Sha1};
 use crate::change::{Manifest, Runner};
 use crate::plan::{Course, Wanted};
+use crate::registry::RefName;
 use crate::runner::platform;
 use crate::system::fault::{self, Subject};
-use crate::system::{Command, files};
+use crate::system::files;
 
 /// The name of the binary in the commit that carries it.
 pub const RUNNER_FILE: &str = "wildebeest";
+
+/// A runner that is not fit for this host.
+#[derive(Debug)]
+pub(super) struct Unfit {
+    trial: Trial,
+    why: String,
+    time: u64,
+}
+
+/// How long what failed its self-check is left alone, in seconds. It may have been the machine's fault.
+const PAUSE: u64 = 600;
+
+/// Where a runner lies until it is put in place at `path`: on the same file system.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    path.with_extension("new")
+}
 
 impl Agent<'_> {
     /// Installs the runner that the newest change names for this host. True when there is a new one to run.
@@ -23,17 +45,16 @@ impl Agent<'_> {
         let manifest = change.manifest.clone();
         let wanted = self.wanted_runner(&manifest).filter(|wanted| wanted.runner().sha256 != self.runner);
         let Some(wanted) = wanted.filter(|_| self.may_upgrade()) else { return Ok(false) };
-        match self.fetch_runner(wanted.runner())? {
-            Ok(bytes) => self.install(&bytes, &manifest, wanted),
-            Err(why) => {
-                self.distrust = Some(why);
-                Ok(false)
-            }
-        }
+        let trial = Trial { runner: wanted.runner().sha256, change: manifest.number, starts: 0 };
+        self.distrust = match self.refusal().or_else(|| self.known_as_unfit(&trial)) {
+            Some(why) => Some(why),
+            None => self.take(trial, &manifest, wanted)?.err(),
+        };
+        Ok(self.distrust.is_none())
     }
 
     /// A machine that is not part of the herd, or diverged, runs nothing: the newest runner says so.
-    fn wanted_runner<'m>(&self, manifest: &'m Manifest) -> Option<Wanted<'m>> {
+    pub(super) fn wanted_runner<'m>(&self, manifest: &'m Manifest) -> Option<Wanted<'m>> {
         let (record, platform) = (self.store.record(), platform());
         match manifest.host_of(self.config.uuid) {
             Some((_, host)) => {
@@ -48,6 +69,37 @@ impl Agent<'_> {
         let phase = self.store.record().phase;
         let foreign = matches!(&phase, Phase::Running { link, .. } if self.catalog.code(*link).is_none());
         self.distrust.is_none() && (phase.may_upgrade() || foreign)
+    }
+
+    fn known_as_unfit(&self, trial: &Trial) -> Option<String> {
+        let known = self.unfit.as_ref().filter(|unfit| unfit.trial == *trial)?;
+        (self.now().abs_diff(known.time) < PAUSE).then(|| known.why.clone())
+    }
+
+    fn take(
+        &mut self,
+        trial: Trial,
+        manifest: &Manifest,
+        wanted: Wanted<'_>,
+    ) -> Result<Result<(), String>, AgentError> {
+        let bytes = match self.fetch_runner(wanted.runner())? {
+            Ok(bytes) => bytes,
+            Err(why) => return Ok(Err(why)),
+        };
+        let new = beside(&self.config.runner);
+        let during = fault::during(Subject::NewRunner);
+        files::prepare(&new, &bytes, 0o755)?;
+        if let Err(what) = self.check(&new, &bytes, manifest, wanted) {
+            files::remove(&new)?;
+            // What could not be checked because the remote went away is no worse for that.
+            self.registry.fetch(&[RefName::Changes.to_string()])?;
+            let why = format!("{} {what}", named(trial.runner, trial.change));
+            self.unfit = Some(Unfit { trial, why: why.clone(), time: self.now() });
+            return Ok(Err(why));
+        }
+        drop(during);
+        self.install(&new, trial)?;
+        Ok(Ok(()))
     }
 
     fn fetch_runner(&self, wanted: &Runner) -> Result<Result<Vec<u8>, String>, AgentError> {
@@ -79,38 +131,41 @@ impl Agent<'_> {
         objects.file(&objects.read(commit).ok()?, RUNNER_FILE).ok()?
     }
 
-    fn install(&mut self, bytes: &[u8], manifest: &Manifest, wanted: Wanted<'_>) -> Result<bool, AgentError> {
-        let path = self.config.runner.clone();
-        let new = path.with_extension("new");
-        let during = fault::during(Subject::NewRunner);
-        files::write(&new, bytes, 0o755)?;
-        if let Err(why) = self.try_runner(&new, manifest, wanted) {
-            files::remove(&new)?;
-            self.distrust = Some(why);
-            return Ok(false);
+    /// The new runner must be for this machine, have the chain that it is wanted for, and come as far as its first poll.
+    fn check(&self, path: &Path, bytes: &[u8], manifest: &Manifest, wanted: Wanted<'_>) -> Result<(), String> {
+        if let Some(machine) = self_check::foreign(bytes, std::env::consts::ARCH) {
+            let here = platform();
+            return Err(format!("is for {machine}, and this is {here}; hint: `cargo xtask deploy` on {here}"));
         }
-        drop(during);
-        if files::exists(&path) {
-            let _previous = fault::during(Subject::PreviousRunner);
-            files::copy(&path, self.home.previous_runner())?;
-        }
-        let _runner = fault::during(Subject::Runner);
-        files::rename(&new, &path)?;
-        self.journal.say(&format!("takes over the runner {}", Digest::of(bytes).short()));
-        Ok(true)
-    }
-
-    /// The new runner must have the chain that it is wanted for, and understand this host's record.
-    fn try_runner(&self, path: &std::path::Path, manifest: &Manifest, wanted: Wanted<'_>) -> Result<(), String> {
-        let check = Command::new(path).arg("self-check").arg("--record").arg(self.home.record());
-        let timeout = std::time::Duration::from_secs(60);
-        let said =
-            check.timeout(timeout).read().map_err(|error| format!("the new runner fails its self-check: {error}"))?;
-        let chain: Chain =
-            serde_json::from_str(&said).map_err(|_| "the new runner's self-check says nonsense".to_owned())?;
+        let chain = self_check::ask(path, &self.home.args(), self_check::PATIENCE)?;
         match wanted.fits(manifest, &chain) {
             true => Ok(()),
-            false => Err("the new runner has another chain than its change".to_owned()),
+            false => Err(format!("has another chain than its change; {}", self_check::HINT)),
         }
+    }
+
+    /// The trial is on disk before the new runner can be started.
+    fn install(&self, new: &Path, trial: Trial) -> Result<(), AgentError> {
+        let name = trial.runner.short();
+        self.keep_this_runner()?;
+        self.store.update(|record| record.trial = Some(trial))?;
+        let _during = fault::during(Subject::Runner);
+        files::rename(new, &self.config.runner)?;
+        self.journal.say(&format!("takes over the runner {name}"));
+        Ok(())
+    }
+
+    /// What runs is kept, also where another file was put in its place meanwhile.
+    fn keep_this_runner(&self) -> Result<(), AgentError> {
+        let installed = files::read_optional(&self.config.runner)?;
+        let bytes = match installed.filter(|bytes| Digest::of(bytes) == self.runner) {
+            Some(bytes) => bytes,
+            None => files::read("/proc/self/exe")?,
+        };
+        let _during = fault::during(Subject::PreviousRunner);
+        let previous = self.home.previous_runner();
+        let new = previous.with_extension("new");
+        files::prepare(&new, bytes, 0o755)?;
+        Ok(files::rename(new, previous)?)
     }
 }

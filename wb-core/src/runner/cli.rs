@@ -15,7 +15,7 @@ use super::install_service::{AgentOptions, ServiceError, ServiceOptions, install
 use super::log::{Log, LogOptions};
 use super::ready::Ready;
 use super::{serve, show};
-use crate::agent::{AgentError, Store, StoreError};
+use crate::agent::{AgentError, StoreError};
 use crate::registry::RegistryError;
 use crate::system::{FileError, System, clock::Real, environment, files};
 
@@ -93,12 +93,9 @@ enum Command {
     Chain(Format),
     /// Show the version of this runner, its platform and the tip of its chain.
     Version(Format),
-    /// Show the compiled chain as the agent compares it, after reading the record.
+    /// Do what a first poll does, keep nothing of it, and show the compiled chain as the agent compares it.
     #[command(hide = true)]
-    SelfCheck {
-        #[arg(long)]
-        record: PathBuf,
-    },
+    SelfCheck,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -153,10 +150,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Chain(format) => print(&show::chain(&home, &catalog, format.json)?),
         Command::Version(format) => print(&show::version(&catalog, format.json)),
-        Command::SelfCheck { record } => {
-            Store::open(&record)?;
-            print(&serde_json::to_string(catalog.chain()).unwrap_or_default())
-        }
+        Command::SelfCheck => print(&serve::self_check(home, &catalog, &System::real())?),
     }
 }
 

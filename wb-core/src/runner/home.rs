@@ -77,7 +77,7 @@ impl Home {
     }
 
     /// The arguments that name these directories, where they are not the ones that everybody expects.
-    pub(super) fn args(&self) -> Vec<String> {
+    pub(crate) fn args(&self) -> Vec<String> {
         let given = [("--config", &self.config, DEFAULT_CONFIG), ("--state", &self.state, DEFAULT_STATE)];
         let unusual = given.into_iter().filter(|(_, path, usual)| *path != Path::new(usual));
         unusual.flat_map(|(option, path, _)| [option.to_owned(), path.display().to_string()]).collect()
@@ -181,14 +181,19 @@ impl Home {
         Ok(Some(path))
     }
 
-    /// The right to change this host's record, or nothing where another process has it.
+    /// The right to change this host's record, or nothing where another process has it. A runner that was taken over has
+    /// it from the one before.
     ///
     /// # Errors
     /// When the lock can't be made.
     pub fn lock(&self) -> Result<Option<Lock>, FileError> {
+        let path = self.state.join("agent.lock");
+        if let Some(lock) = Lock::inherited(&path) {
+            return Ok(Some(lock));
+        }
         // A process that is just being started holds copies of our files for a moment.
         let _during = fault::during(Subject::AgentLock);
-        let free = || files::try_lock(self.state.join("agent.lock")).transpose();
+        let free = || files::try_lock(&path).transpose();
         wait_until(&Real, Duration::from_secs(2), Duration::from_millis(20), free).transpose()
     }
 }

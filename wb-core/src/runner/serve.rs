@@ -1,5 +1,6 @@
 //! The loop of a host, and one turn of it.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -16,7 +17,7 @@ use crate::chain::Digest;
 use crate::system::ending::ending;
 use crate::system::fault::{self, Subject};
 use crate::system::files::Lock;
-use crate::system::{Command, System, environment, files};
+use crate::system::{Command, CommandError, System, environment, files};
 
 /// Follows the herd until a signal says to end.
 pub(super) fn forever(
@@ -28,8 +29,8 @@ pub(super) fn forever(
 ) -> Result<ExitCode, Failure> {
     let say = |line: &str| log.say(line);
     let woken = signals::listen(Arc::clone(log)).map_err(Failure::Signals)?;
-    let _lock = lock(&home)?;
-    let mut agent = open(home, catalog, system, &say)?;
+    let lock = lock(&home)?;
+    let mut agent = start(home, catalog, system, &lock, &say)?;
     say(&format!("{} follows {}", agent.config().name, agent.config().remote));
     ready.once(|| leave_after_boot(&mut agent, &woken));
     let mut errors = 0;
@@ -38,7 +39,7 @@ pub(super) fn forever(
         log.call(&agent.config().name);
         errors = if next.is_ok() { 0 } else { errors + 1 };
         let pause = match next {
-            Ok(Next::Exec) if !ending().is_asked() => return Err(exec(&agent)),
+            Ok(Next::Exec) if !ending().is_asked() => return Err(take_over(&agent, &lock)),
             Ok(Next::Exec | Next::Again) => Duration::ZERO,
             Ok(Next::Poll) => pace::until_poll(agent.config().uuid, agent.config().poll, system.clock().now()),
             Err(error) => {
@@ -84,12 +85,12 @@ fn complain(error: AgentError, pause: Duration, log: &dyn Fn(&str)) {
 pub(super) fn once(home: Home, catalog: &Catalog, system: &System, log: &Arc<Log>) -> Result<ExitCode, Failure> {
     let say = |line: &str| log.say(line);
     let _woken = signals::listen(Arc::clone(log)).map_err(Failure::Signals)?;
-    let _lock = lock(&home)?;
-    let mut agent = open(home, catalog, system, &say)?;
+    let lock = lock(&home)?;
+    let mut agent = start(home, catalog, system, &lock, &say)?;
     while !ending().is_asked() {
         match agent.tick()? {
             Next::Again => {}
-            Next::Exec => return Err(exec(&agent)),
+            Next::Exec => return Err(take_over(&agent, &lock)),
             Next::Poll => return Ok(ExitCode::from(u8::from(!agent.is_healthy()))),
         }
     }
@@ -103,8 +104,33 @@ pub(super) fn open<'a>(
     system: &'a System,
     log: &'a dyn Fn(&str),
 ) -> Result<Agent<'a>, Failure> {
-    let runner = Digest::of(&files::read("/proc/self/exe")?);
-    Ok(Agent::open(home, catalog, system, runner, log)?)
+    Ok(Agent::open(home, catalog, system, own_sha256()?, log)?)
+}
+
+/// The agent of a runner that is to follow the herd, or, where it had all its starts, the previous runner in its place.
+fn start<'a>(
+    home: Home,
+    catalog: &'a Catalog,
+    system: &'a System,
+    lock: &Lock,
+    log: &'a dyn Fn(&str),
+) -> Result<Agent<'a>, Failure> {
+    let runner = own_sha256()?;
+    match crate::agent::starts(&home, runner, log) {
+        Some(previous) => Err(exec(&previous, lock).into()),
+        None => Ok(Agent::open(home, catalog, system, runner, log)?),
+    }
+}
+
+fn own_sha256() -> Result<Digest, Failure> {
+    Ok(Digest::of(&files::read("/proc/self/exe")?))
+}
+
+/// The chain of this runner, after all that it does up to and with its first poll.
+pub(super) fn self_check(home: Home, catalog: &Catalog, system: &System) -> Result<String, Failure> {
+    let quiet = |_: &str| {};
+    open(home, catalog, system, &quiet)?.rehearse()?;
+    Ok(serde_json::to_string(catalog.chain()).unwrap_or_default())
 }
 
 fn lock(home: &Home) -> Result<Lock, Failure> {
@@ -112,11 +138,28 @@ fn lock(home: &Home) -> Result<Lock, Failure> {
     home.lock()?.ok_or(Failure::Running)
 }
 
+/// Runs the new runner in place of this one. Where that fails, this one is put back, and starts anew.
+fn take_over(agent: &Agent<'_>, lock: &Lock) -> Failure {
+    let path = &agent.config().runner;
+    let error = exec(path, lock);
+    match agent.put_back(&error) {
+        Ok(true) => exec(path, lock).into(),
+        Ok(false) => error.into(),
+        Err(worse) => worse.into(),
+    }
+}
+
 /// The path is the installed one: after the rename this process's own ends in ` (deleted)`.
-fn exec(agent: &Agent<'_>) -> Failure {
+fn exec(runner: &Path, lock: &Lock) -> CommandError {
     let _during = fault::during(Subject::Runner);
     let args = environment::args().into_iter().skip(1);
-    Failure::Agent(AgentError::Runner(Command::new(&agent.config().runner).args(args).exec()))
+    Command::new(runner).args(args).exec_with(lock)
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        Self::Agent(AgentError::Runner(error))
+    }
 }
 
 fn chance() -> u64 {

@@ -51,7 +51,7 @@ pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bo
     let quiet = |_: &str| {};
     let mut agent = serve::open(home, catalog, system, &quiet)?;
     let (record, next) = (agent.record(), agent.upcoming()?);
-    let doing = preview::doing(&record, &next, catalog);
+    let doing = preview::doing(&agent, &next, catalog);
     let healthy = doing.is_healthy();
     let state = record.links.last();
     if as_json {
@@ -87,8 +87,7 @@ pub(super) fn plan(home: Home, catalog: &Catalog, system: &System, as_json: bool
     let next = agent.upcoming()?;
     let previews = preview::links(&agent, catalog, system);
     if as_json {
-        return Ok(json!({ "next": preview::doing(&agent.record(), &next, catalog).to_string(), "links": previews })
-            .to_string());
+        return Ok(json!({ "next": preview::doing(&agent, &next, catalog).to_string(), "links": previews }).to_string());
     }
     let mut lines: Vec<String> = previews.iter().map(ToString::to_string).collect();
     match agent.has_news() {
@@ -99,7 +98,7 @@ pub(super) fn plan(home: Home, catalog: &Catalog, system: &System, as_json: bool
         Err(error) => lines.push(format!("Whether there are newer changes is not known: {}.", with_causes(&error))),
     }
     lines.push(match previews.is_empty() {
-        true => format!("Nothing to run here: {}.", preview::doing(&agent.record(), &next, catalog)),
+        true => format!("Nothing to run here: {}.", preview::doing(&agent, &next, catalog)),
         false => "+ would change, = no change, ? cannot know until it runs. Nothing was changed.".to_owned(),
     });
     Ok(lines.join("\n"))

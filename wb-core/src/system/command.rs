@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::deadline::OutOfTime;
 use super::ending::{Ending, Loss, ending};
 use super::fault::{self, Kind};
+use super::files::Lock;
 
 /// A program and how to run it. It never gets a terminal: standard input is empty unless [`Command::stdin`] says
 /// otherwise.
@@ -225,7 +226,26 @@ impl Command {
     /// Replaces this process by the command, keeping its pid. Comes back only when that failed.
     #[must_use]
     pub fn exec(&self) -> CommandError {
-        use std::os::unix::process::CommandExt as _;
+        self.becomes(|command| command.exec())
+    }
+
+    /// [`Command::exec`], which hands over `lock` on standard input ([`Lock::inherited`]): nobody can take it meanwhile.
+    #[must_use]
+    pub fn exec_with(&self, lock: &Lock) -> CommandError {
+        match lock.handle() {
+            Ok(lock) => self.becomes(|command| command.stdin(lock).exec()),
+            Err(source) => self.not_started(source),
+        }
+    }
+
+    fn becomes(&self, exec: impl FnOnce(&mut std::process::Command) -> io::Error) -> CommandError {
+        match fault::pass(Kind::Exec) {
+            Ok(()) => self.not_started(exec(&mut self.successor())),
+            Err(source) => self.not_started(source),
+        }
+    }
+
+    fn successor(&self) -> std::process::Command {
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.args);
         for (name, value) in &self.env {
@@ -234,10 +254,7 @@ impl Command {
                 None => command.env_remove(name),
             };
         }
-        match fault::pass(Kind::Exec) {
-            Ok(()) => self.not_started(command.exec()),
-            Err(source) => self.not_started(source),
-        }
+        command
     }
 
     /// Runs it in this process's group: what it starts shares the terminal, and a timeout ends only itself.
@@ -501,7 +518,6 @@ fn written(stream: &mut File) -> io::Result<Vec<u8>> {
 }
 
 fn own_group(command: &mut std::process::Command) -> io::Result<()> {
-    use std::os::unix::process::CommandExt as _;
     command.process_group(0);
     Ok(())
 }

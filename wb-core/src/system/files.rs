@@ -4,6 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -122,6 +123,19 @@ pub fn write_with(path: impl AsRef<Path>, content: impl AsRef<[u8]>, attributes:
         .and_then(|()| sync_parent(path));
     if written.is_err() {
         drop(disk::remove_file(&temporary));
+    }
+    written.map_err(failed("write", path))
+}
+
+/// Writes a file that nobody reads yet, until [`rename`] gives it its place: after a crash any part of it may be there.
+///
+/// # Errors
+/// When any part fails; nothing is left then.
+pub fn prepare(path: impl AsRef<Path>, content: impl AsRef<[u8]>, mode: u32) -> Result<()> {
+    let path = path.as_ref();
+    let written = disk::fill(path, content.as_ref(), Attributes::mode(mode)).and_then(|file| disk::sync(&file));
+    if written.is_err() {
+        drop(disk::remove_file(path));
     }
     written.map_err(failed("write", path))
 }
@@ -356,7 +370,27 @@ pub fn leads_to(path: impl AsRef<Path>, open: &File) -> bool {
 
 /// A lock on a file, held until it is dropped or the process ends.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
+pub struct Lock(File);
+
+impl Lock {
+    /// The lock again, for the standard input of the program that takes this one's place.
+    pub(super) fn handle(&self) -> io::Result<File> {
+        self.0.try_clone()
+    }
+
+    /// The lock of `path` that the program before this one held, and left on standard input. Nothing that is started
+    /// from now on gets it there.
+    #[must_use]
+    pub fn inherited(path: impl AsRef<Path>) -> Option<Self> {
+        let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+        if !leads_to(path, &file) {
+            return None;
+        }
+        let nothing = File::open("/dev/null").ok()?;
+        rustix::stdio::dup2_stdin(nothing).ok()?;
+        file.try_lock().is_ok().then_some(Self(file))
+    }
+}
 
 /// Takes the lock of `path`, or gives nothing when somebody else holds it.
 ///
