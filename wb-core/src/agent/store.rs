@@ -70,7 +70,8 @@ pub struct Record {
     pub taking_over: Option<u64>,
 }
 
-/// The format that this runner writes.
+/// The format that this runner writes. A newer one must wait for the end of a [`Trial`]: until then the runner before this
+/// one may have to read the record.
 pub const FORMAT: u32 = 1;
 
 /// A runner that has not proved itself yet.
