@@ -1,6 +1,7 @@
 //! One runner takes the place of another, with real processes: a runner without migrations, and the same with another
 //! line at its end, which is another runner that does the same. Where one must fail in its first poll, git, as the hosts
 //! here have it, kills who calls it.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
