@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is one of the few places that open repositories")]
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use git2::{ConfigLevel, FileMode, ObjectType, Oid, Repository, Signature, Time};
 
 use super::signature::{AllowedSigners, SignatureError, SigningKey};
 use crate::chain::Sha1;
+use crate::system::fault::{self, Kind, Subject};
 use crate::system::{FileError, files};
 
 /// The objects of one local repository.
@@ -176,6 +178,8 @@ impl Objects {
     /// # Errors
     /// When an object can't be written, or the key does not sign.
     pub fn write(&self, new: &NewCommit, key: Option<&SigningKey>) -> Result<Sha1, ObjectError> {
+        let _during = fault::during(Subject::Objects);
+        fault::pass(Kind::Write).map_err(|error| not_written(&error))?;
         let text = self.commit_text(new).map_err(|source| ObjectError::Write { source })?;
         let oid = match key {
             None => self.repository.odb().and_then(|odb| odb.write(ObjectType::Commit, text.as_bytes())),
@@ -219,6 +223,8 @@ impl Objects {
 
     /// Points a local ref to an object, or removes it.
     pub(super) fn point(&self, name: &str, object: Option<Sha1>) -> Result<(), ObjectError> {
+        let _during = fault::during(Subject::Refs);
+        fault::pass(Kind::Write).map_err(|error| not_written(&error))?;
         let pointed = match object {
             Some(object) => self.repository.reference(name, oid(object), true, "seen").map(drop),
             None => match self.repository.find_reference(name) {
@@ -324,6 +330,10 @@ pub enum ObjectError {
 
 fn target(reference: &git2::Reference<'_>) -> Option<Sha1> {
     reference.target().and_then(from_oid)
+}
+
+fn not_written(error: &io::Error) -> ObjectError {
+    ObjectError::Write { source: git2::Error::from_str(&error.to_string()) }
 }
 
 pub(super) fn oid(sha1: Sha1) -> Oid {

@@ -35,13 +35,28 @@ pub(super) fn append(file: &mut File, content: &[u8]) -> io::Result<()> {
     strike.fall()
 }
 
-/// Opens a file that is made, with `mode`, where there is none.
-pub(super) fn open(path: &Path, options: &mut OpenOptions, mode: u32) -> io::Result<File> {
-    let change = Change::of(&[path]);
+/// Opens a file for adding to its end. It is made, with `mode`, where there is none.
+pub(super) fn open_to_append(path: &Path, mode: u32) -> io::Result<File> {
+    opened(path, OpenOptions::new().append(true).mode(mode))
+}
+
+/// Opens a file for its lock. It is made, for its owner alone, where there is none.
+pub(super) fn open_to_lock(path: &Path) -> io::Result<File> {
+    opened(path, OpenOptions::new().truncate(false).write(true).mode(0o600))
+}
+
+fn opened(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     fault::pass(Kind::Make)?;
-    let file = options.create(true).mode(mode).open(path)?;
+    let change = Change::of(&[path]);
+    let file = options.create(true).open(path)?;
     change.made();
     Ok(file)
+}
+
+/// Opens what is at `path`, for its attributes. A link is refused.
+pub(super) fn open_itself(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
 /// Brings what a file has to the disk.
@@ -87,7 +102,7 @@ pub(super) fn sync_dirs(path: &Path) -> io::Result<()> {
 fn brought(file: &File) -> io::Result<()> {
     match file.sync_all() {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        brought => brought,
+        result => result,
     }
 }
 

@@ -2,10 +2,10 @@
 //! (the file and its directory are fsynced): after a crash there is the old content or the new one, nothing between.
 #![expect(clippy::disallowed_methods, reason = "this is the seam that the rest must use")]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -264,9 +264,8 @@ pub fn exists(path: impl AsRef<Path>) -> bool {
 /// When it is a link, or they can't be set.
 pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
     let path = path.as_ref();
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let open = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
-    let set = open.and_then(|file| disk::set_mode(&file, path, mode).and_then(|()| disk::sync(&file)));
+    let set =
+        disk::open_itself(path).and_then(|file| disk::set_mode(&file, path, mode).and_then(|()| disk::sync(&file)));
     set.map_err(failed("set the mode of", path))
 }
 
@@ -340,7 +339,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<File> {
 /// When it can't be opened or made.
 pub fn open_to_append(path: impl AsRef<Path>, mode: u32) -> Result<File> {
     let path = path.as_ref();
-    disk::open(path, OpenOptions::new().append(true), mode).map_err(failed("open", path))
+    disk::open_to_append(path, mode).map_err(failed("open", path))
 }
 
 /// Adds to the end of the file at `path`, which is open for that. When it reaches the disk is left to the system.
@@ -398,7 +397,7 @@ impl Lock {
 /// When the file can't be made.
 pub fn try_lock(path: impl AsRef<Path>) -> Result<Option<Lock>> {
     let path = path.as_ref();
-    let open = disk::open(path, OpenOptions::new().truncate(false).write(true), 0o600);
+    let open = disk::open_to_lock(path);
     let file = open.map_err(failed("lock", path))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(Lock(file))),
@@ -473,8 +472,7 @@ fn removed(path: &Path, remove: fn(&Path) -> io::Result<()>) -> Result<bool> {
 
 /// Links and what can't be opened have theirs beside their names, as good as any file system can.
 fn sync_attributes(path: &Path) -> io::Result<()> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+    match disk::open_itself(path) {
         Ok(file) => disk::sync(&file),
         Err(_) => sync_parent(path),
     }

@@ -100,7 +100,8 @@ points! {
     Fetch "fetch": Spawn Spawned Ended;
     Push "push": Spawn Spawned Ended;
     Repository "repository": Make Write Sync Rename SyncDir Spawn Spawned Ended;
-    Objects "objects": SyncDir;
+    Refs "refs": Write;
+    Objects "objects": Write SyncDir;
     Signature "signature": Make Write Sync Rename SyncDir Remove Spawn Spawned Ended;
 
     Claim "claim": Publish Published;
