@@ -180,8 +180,8 @@ impl Scratch {
         let dir = environment::temp_dir().join(format!("wildebeest-{}", uuid::Uuid::new_v4()));
         files::create_private_dir(&dir)?;
         let scratch = Self { allowed: dir.join("allowed"), signature: dir.join("signature"), dir };
-        files::write(&scratch.allowed, allowed, 0o600)?;
-        files::write(&scratch.signature, signature, 0o600)?;
+        files::replace(&scratch.allowed, allowed)?;
+        files::replace(&scratch.signature, signature)?;
         Ok(scratch)
     }
 }
@@ -196,7 +196,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        drop(files::remove_tree(&self.dir));
+        drop(files::discard_tree(&self.dir));
     }
 }
 

@@ -174,13 +174,13 @@ pub fn create_dir(path: impl AsRef<Path>) -> Result<()> {
     make_dirs(path).map_err(failed("make the directory", path))
 }
 
-/// Makes a new directory that only its owner can enter.
+/// Makes a new directory that only its owner can enter, for what may be lost.
 ///
 /// # Errors
 /// When there is something at `path`, or it can't be made.
 pub fn create_private_dir(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    disk::make_dir(path, 0o700).and_then(|()| sync_parent(path)).map_err(failed("make the directory", path))
+    disk::make_dir(path, 0o700).map_err(failed("make the directory", path))
 }
 
 /// Removes a file or a link. True when there was one.
@@ -208,6 +208,15 @@ pub fn remove_empty_dir(path: impl AsRef<Path>) -> Result<()> {
 pub fn remove_tree(path: impl AsRef<Path>) -> Result<bool> {
     let path = path.as_ref();
     removed(path, disk::remove_tree)
+}
+
+/// Removes a directory of what may be lost. When that reaches the disk is left to the system.
+///
+/// # Errors
+/// When it is not there, or can't be removed.
+pub fn discard_tree(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    disk::remove_tree(path).map_err(failed("remove", path))
 }
 
 /// Gives a file another name, replacing what has that name.

@@ -102,7 +102,7 @@ points! {
     Repository "repository": Make Write Sync Rename SyncDir Spawn Spawned Ended;
     Refs "refs": Write;
     Objects "objects": Write SyncDir;
-    Signature "signature": Make Write Sync Rename SyncDir Remove Spawn Spawned Ended;
+    Signature "signature": Make Write Rename Remove Spawn Spawned Ended;
 
     Claim "claim": Publish Published;
     Release "release": Publish Published;
