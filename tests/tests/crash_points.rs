@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
-use wb_core::system::files;
+use wb_core::system::fault::{self, Fault, Injected, POINTS, Plan, When};
+use wb_core::system::{Command, environment, files};
 
 /// Functions that change a disk or start a program, by the end of their path.
 const FUNCTIONS: [&str; 33] = [
@@ -205,4 +206,57 @@ fn a_call_without_a_point_is_found() {
     );
     check("fn a(e: duct::Expression) { e.start() }", &["a"]);
     check("#[cfg(test)] mod tests { fn a(p: &Path) { fs::remove_file(p) } }", &[]);
+}
+
+/// What the process does that the tests below arm and start; in any other process, nothing.
+#[test]
+fn act_under_a_plan() {
+    let (Some(plan), Some(dir)) = (environment::var("CRASH_PLAN"), environment::var("CRASH_DIR")) else { return };
+    fault::arm(serde_json::from_str(&plan).unwrap());
+    let dir = Path::new(&dir);
+    files::replace(dir.join("unsynced"), "new").unwrap();
+    files::write(dir.join("synced"), "new", 0o644).unwrap();
+    let line = format!("echo $$ >{0}/pid.new; mv {0}/pid.new {0}/pid; exec sleep 600", dir.display());
+    drop(Command::shell(line).run());
+}
+
+/// Runs it, until it dies at `at` by `fault`: of that it can't come back.
+fn die(fault: Fault, at: When, seed: u64) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    files::write(dir.path().join("unsynced"), "old", 0o644).unwrap();
+    let plan = Plan { seed, faults: vec![Injected { fault, at }], ..Plan::default() };
+    let this = Command::new(environment::current_exe().unwrap()).args(["--exact", "act_under_a_plan"]);
+    let this = this.env("CRASH_PLAN", serde_json::to_string(&plan).unwrap()).env("CRASH_DIR", dir.path());
+    assert_eq!(this.run().unwrap().code, 128 + 9);
+    dir
+}
+
+fn point(name: &str, nth: u64) -> When {
+    When::Point { point: POINTS.iter().position(|point| point.name == name).unwrap(), nth }
+}
+
+#[test]
+fn a_process_is_killed_at_the_point_of_its_plan() {
+    let dir = die(Fault::Kill, point("migration: rename", 1), 0);
+    let check = |name: &str, expect: Option<&str>| {
+        let found = files::read_optional(dir.path().join(name)).unwrap();
+        assert_eq!(found.as_deref(), expect.map(str::as_bytes), "{name}");
+    };
+    check("unsynced", Some("new"));
+    check("synced", None);
+}
+
+#[test]
+fn a_power_cut_takes_what_is_not_safe_and_ends_the_commands_too() {
+    let mut left = BTreeSet::new();
+    for seed in 0..12 {
+        let dir = die(Fault::PowerCut, point("any other: runs", 0), seed);
+        assert_eq!(files::read_text(dir.path().join("synced")).unwrap(), "new");
+        left.insert(files::read_text(dir.path().join("unsynced")).unwrap());
+        let runs =
+            |pid: &str| files::read_text(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("sleep"));
+        let pid = files::read_optional(dir.path().join("pid")).unwrap().unwrap_or_default();
+        assert!(!runs(String::from_utf8_lossy(&pid).trim()));
+    }
+    assert!(left.len() > 1 && left.contains("new"), "{left:?}");
 }
