@@ -222,17 +222,17 @@ fn act_under_a_plan() {
 
 /// Runs it, until it dies at `at` by `fault`: of that it can't come back.
 fn die(fault: Fault, at: When, seed: u64) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    files::write(dir.path().join("unsynced"), "old", 0o644).unwrap();
+    let dir = tempfile::tempdir().expect("a child");
+    files::write(dir.path().join("unsynced"), "old", 0o644).expect("a child");
     let plan = Plan { seed, faults: vec![Injected { fault, at }], ..Plan::default() };
-    let this = Command::new(environment::current_exe().unwrap()).args(["--exact", "act_under_a_plan"]);
-    let this = this.env("CRASH_PLAN", serde_json::to_string(&plan).unwrap()).env("CRASH_DIR", dir.path());
-    assert_eq!(this.run().unwrap().code, 128 + 9);
+    let this = Command::new(environment::current_exe().expect("a child")).args(["--exact", "act_under_a_plan"]);
+    let this = this.env("CRASH_PLAN", serde_json::to_string(&plan).expect("a child")).env("CRASH_DIR", dir.path());
+    assert_eq!(this.run().expect("a child").code, 128 + 9);
     dir
 }
 
 fn point(name: &str, nth: u64) -> When {
-    When::Point { point: POINTS.iter().position(|point| point.name == name).unwrap(), nth }
+    When::Point { point: POINTS.iter().position(|point| point.name == name).expect("a child"), nth }
 }
 
 #[test]
