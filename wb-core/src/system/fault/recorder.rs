@@ -19,6 +19,8 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::chance::Chance;
 
 /// All that is not safe, oldest first.
@@ -261,17 +263,37 @@ fn clear(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Ends whatever this process started, as the end of the machine would.
+/// Ends whatever this process started, as the end of the machine would: when this comes back, none of it writes any more.
+/// All are stopped first, so that none starts another meanwhile.
 #[cfg_attr(test, expect(dead_code, reason = "tests end a thread, not the machine"))]
 pub(super) fn kill_children() {
-    let mut found = children(std::process::id());
-    while let Some(pid) = found.pop() {
-        found.extend(children(pid));
-        if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
-            // It may have ended meanwhile.
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+    let mut found: Vec<u32> = Vec::new();
+    loop {
+        let all = std::iter::once(std::process::id()).chain(found.iter().copied());
+        let new: Vec<u32> = all.flat_map(children).filter(|pid| !found.contains(pid)).collect();
+        if new.is_empty() {
+            break;
         }
+        new.iter().for_each(|pid| signal(*pid, Signal::STOP));
+        found.extend(new);
     }
+    found.iter().for_each(|pid| signal(*pid, Signal::KILL));
+    while found.iter().any(|pid| is_alive(*pid)) {
+        std::thread::yield_now();
+    }
+}
+
+/// A process that has ended meanwhile is no error.
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        kill_process(pid, signal).ok();
+    }
+}
+
+/// Neither gone nor a zombie, whose parent has not asked for it yet.
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 fn children(pid: u32) -> Vec<u32> {
