@@ -121,6 +121,12 @@ impl TestHerd {
         enroll(&self.home(machine), &wanted, &clock::Real)
     }
 
+    /// The list of whose changes count.
+    #[must_use]
+    pub fn allowed(&self) -> String {
+        self.allowed.clone()
+    }
+
     /// Enrols hosts and admits them with one change each.
     ///
     /// # Panics

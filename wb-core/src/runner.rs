@@ -1,5 +1,6 @@
 //! What is compiled into a runner, and a host's command line.
 
+mod anew;
 mod catalog;
 mod cli;
 mod enroll;

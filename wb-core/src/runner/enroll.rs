@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::anew;
 use super::home::{Home, HomeError, HostConfig};
 use crate::agent::{self, incarnation};
 use crate::chain::Digest;
@@ -88,7 +89,8 @@ pub enum EnrollError {
     Store(#[from] agent::StoreError),
 }
 
-/// Enrols this machine; running it again after an error goes on where it stopped. Gives the public key that the report
+/// Enrols this machine; running it again after an error goes on where it stopped. One that was retired becomes a new
+/// host, and keeps the record of what it has done. Gives the public key that the report
 /// is signed with, by which an operator recognises the machine.
 ///
 /// # Errors
@@ -103,6 +105,7 @@ pub fn enroll(home: &Home, wanted: &Enrollment, clock: &dyn Clock) -> Result<Str
     }
     files::create_dir(home.state())?;
     let _lock = home.lock()?.ok_or(EnrollError::Running)?;
+    anew::forget_retired(home)?;
     let config = identity(home, wanted)?;
     let public = public_key(&home.key())?;
     let registry = home.registry(&config.remote)?;

@@ -12,7 +12,8 @@ use crate::system::System;
 
 /// The compiled chain, and what this host did of it.
 pub(super) fn chain(home: &Home, catalog: &Catalog, as_json: bool) -> Result<String, Failure> {
-    let done = Store::open(&home.record())?.record().links;
+    let record = Store::open(&home.record())?.record();
+    let done: Vec<LinkRecord> = record.links.into_iter().chain(record.ahead).collect();
     let links = catalog.chain().links();
     if as_json {
         let value = json!({ "platform": platform(), "chain": links, "roles": catalog.policies(), "done": done });

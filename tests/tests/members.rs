@@ -1,0 +1,289 @@
+//! Herds whose members change: hosts that are retired, that get another name, that gain and lose roles.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use std::time::Duration;
+
+use wb_core::agent::phase::{Event, Held, Leg};
+use wb_core::agent::{How, Store};
+use wb_core::change::{ChangeKind, Identity, Retired};
+use wb_core::context::{Code, Context, MaxOut, Migration, Role, StaticWait};
+use wb_core::pool::Claim;
+use wb_core::registry::{Pushed, RefName, RefUpdate};
+use wb_core::runner::Catalog;
+use wb_core::system::files::{self, Attributes};
+use wb_tests::herd::TestHerd;
+
+const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+type Act = fn(&Context<'_>) -> anyhow::Result<()>;
+
+const fn migration(name: &'static str, role: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
+    Migration { name, role, sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(Code::Bare(run)) }
+}
+
+/// Adds a word to the host's file `written`.
+fn write(context: &Context<'_>, word: &str) -> anyhow::Result<()> {
+    let mut text = context.system().read_file("/written")?.unwrap_or_default();
+    text.extend(format!("{word} ").bytes());
+    Ok(context.system().write_file("/written", text, Attributes::mode(0o644))?)
+}
+
+static SCHEMA: Migration =
+    migration("schema", "database", 0, "1111111111111111111111111111111111111111", |context| write(context, "schema"));
+static PAGE: Migration =
+    migration("page", "web", 1, "2222222222222222222222222222222222222222", |context| write(context, "page"));
+static TUNING: Migration =
+    migration("tuning", "database", 2, "3333333333333333333333333333333333333333", |context| write(context, "tuning"));
+static THEME: Migration = Migration {
+    wait: Some(StaticWait::All("database")),
+    ..migration("theme", "web", 3, "4444444444444444444444444444444444444444", |context| write(context, "theme"))
+};
+static INDEXES: Migration =
+    migration("indexes", "database", 4, "5555555555555555555555555555555555555555", |c| write(c, "indexes"));
+static BROKEN: Migration =
+    migration("broken", "web", 4, "6666666666666666666666666666666666666666", |_| anyhow::bail!("the page is missing"));
+
+static WEB: Role = Role {
+    name: "web",
+    max_out: MaxOut::Hosts(1),
+    leave: |context| write(context, "leave"),
+    rejoin: |context| write(context, "rejoin"),
+};
+static DATABASE: Role = Role {
+    name: "database",
+    max_out: MaxOut::Hosts(1),
+    leave: |context| write(context, "stop"),
+    rejoin: |context| write(context, "start"),
+};
+
+fn catalog(migrations: &[&'static Migration]) -> Catalog {
+    Catalog::new(migrations.iter().copied(), [&WEB, &DATABASE], []).unwrap()
+}
+
+fn base() -> Catalog {
+    catalog(&[&SCHEMA, &PAGE, &TUNING, &THEME])
+}
+
+fn longer() -> Catalog {
+    catalog(&[&SCHEMA, &PAGE, &TUNING, &THEME, &INDEXES])
+}
+
+const ALL: [&str; 3] = ["db1", "web1", "web2"];
+
+/// A database and two web servers in service at the tip of [`base`].
+fn herd() -> TestHerd {
+    let herd = TestHerd::new();
+    herd.add(&[("db1", &["database"]), ("web1", &["web"]), ("web2", &["web"])]);
+    herd.deploy(&base());
+    herd.settle(&ALL, &base(), 20);
+    herd
+}
+
+/// The change that `cargo xtask host retire` makes, with the refs that it removes.
+fn retire(herd: &TestHerd, host: &str) {
+    let uuid = herd.home(host).read_config().unwrap().uuid;
+    herd.change(ChangeKind::Retire, |manifest| {
+        manifest.hosts.remove(host);
+        manifest.retired.push(Retired { uuid, name: host.to_owned(), change: manifest.number });
+    });
+    let _ = herd.newest();
+    let there = [RefName::Report(uuid), RefName::State(uuid)].map(|name| (herd.operator().get(&name).unwrap(), name));
+    let gone = there.map(|(expected, name)| RefUpdate { name, expected, new: None });
+    assert_eq!(herd.operator().push(&gone).unwrap(), Pushed::Won);
+}
+
+fn tag(herd: &TestHerd, host: &str, roles: &[&str]) {
+    herd.change(ChangeKind::Tag, |manifest| {
+        manifest.hosts.get_mut(host).unwrap().roles = roles.iter().map(|role| (*role).to_owned()).collect();
+    });
+}
+
+fn refs(herd: &TestHerd, host: &str) -> usize {
+    let uuid = herd.home(host).read_config().unwrap().uuid;
+    let _ = herd.newest();
+    let there = |name: RefName| herd.operator().get(&name).unwrap().is_some();
+    [RefName::Report(uuid), RefName::State(uuid)].into_iter().filter(|name| there(name.clone())).count()
+}
+
+#[test]
+fn retiring_a_dead_host_frees_who_waited_for_it_and_for_its_place() {
+    let herd = herd();
+    herd.add(&[("db2", &["database"]), ("web3", &["web"])]);
+    herd.deploy(&catalog(&[&SCHEMA, &PAGE, &TUNING, &THEME, &BROKEN]));
+    let broken = catalog(&[&SCHEMA, &PAGE, &TUNING, &THEME, &BROKEN]);
+    herd.settle(&["db1", "web1", "web2", "web3"], &broken, 30);
+    let waits = "web3 waits: `theme` (4444444) waits for db2 at the start";
+    assert_eq!(herd.said(&["web3"]), [waits], "db2 never came");
+    assert_eq!(herd.out("web"), ["web1"], "web1 failed, and keeps its place");
+    assert_eq!(herd.said(&["web2"]), ["web2 waits: `broken` (6666666) failed on web1"]);
+    retire(&herd, "db2");
+    herd.settle(&["web3"], &broken, 9);
+    assert!(herd.written("web3").starts_with("page theme"), "{}", herd.written("web3"));
+    retire(&herd, "web1");
+    for _ in 0..4 {
+        herd.tick("web2", &broken).unwrap();
+    }
+    assert_eq!(herd.out("web"), ["web2"], "the place of web1 is free, and so is the link that it failed at");
+}
+
+#[test]
+fn a_retired_host_does_nothing_and_its_refs_stay_away() {
+    let herd = herd();
+    retire(&herd, "web2");
+    herd.deploy(&longer());
+    let before = (herd.written("web2"), herd.record("web2").links);
+    for _ in 0..3 {
+        herd.tick("web2", &longer()).unwrap();
+    }
+    assert_eq!((herd.written("web2"), herd.record("web2").links), before);
+    assert_eq!(refs(&herd, "web2"), 0);
+    let manifest = herd.newest().unwrap().manifest;
+    assert!(herd.operator().newcomers(Some(&manifest)).unwrap().is_empty());
+}
+
+#[test]
+fn a_host_that_is_retired_in_a_leg_stops_where_it_is() {
+    let herd = herd();
+    let uuid = herd.home("db1").read_config().unwrap().uuid;
+    herd.deploy(&longer());
+    herd.tick("db1", &longer()).unwrap();
+    let store = Store::open(&herd.home("db1").record()).unwrap();
+    assert!(store.record().phase.held().is_none());
+    let leg = Leg {
+        until: longer().chain().tip().unwrap().sha1,
+        held: Some(Held { nonce: uuid, roles: vec!["database".into()] }),
+    };
+    for event in [Event::LegPlanned(leg), Event::ClaimWon, Event::Left] {
+        store.happened(event).unwrap();
+    }
+    let before = (herd.written("db1"), store.record().phase);
+    retire(&herd, "db1");
+    herd.tick("db1", &longer()).unwrap();
+    assert_eq!((herd.written("db1"), herd.record("db1").phase), before);
+    assert_eq!(refs(&herd, "db1"), 0);
+}
+
+#[test]
+fn a_retired_machine_enrolls_anew_and_runs_nothing_twice() {
+    let herd = herd();
+    let old = herd.home("web2").read_config().unwrap().uuid;
+    let key = files::read_text(herd.home("web2").key()).unwrap();
+    retire(&herd, "web2");
+    herd.tick("web2", &base()).unwrap();
+    let public = herd.enroll_as("web2", "web9", &herd.allowed()).unwrap();
+    let config = herd.home("web2").read_config().unwrap();
+    assert_ne!((config.uuid, files::read_text(herd.home("web2").key()).unwrap()), (old, key));
+    let newcomers = herd.operator().newcomers(Some(&herd.newest().unwrap().manifest)).unwrap();
+    assert_eq!(newcomers.iter().map(|report| report.name.as_str()).collect::<Vec<_>>(), ["web9"]);
+    herd.change(ChangeKind::Admit, |manifest| {
+        let mut host = manifest.hosts["web1"].clone();
+        host.identity = Some(Identity { uuid: config.uuid, key: public });
+        manifest.hosts.insert("web9".into(), host);
+    });
+    herd.settle(&["web2"], &base(), 9);
+    assert_eq!(herd.written("web2"), "page theme rejoin rejoin");
+    assert_eq!(herd.said(&["web9"]), ["web9 up to date"]);
+}
+
+#[test]
+fn a_renamed_host_goes_on_under_its_new_name() {
+    let herd = herd();
+    herd.change(ChangeKind::Rename, |manifest| {
+        let host = manifest.hosts.remove("web2").unwrap();
+        manifest.hosts.insert("shop1".into(), host);
+    });
+    assert_eq!(herd.reports().keys().collect::<Vec<_>>(), ["db1", "shop1", "web1"], "its report is known at once");
+    herd.settle(&ALL, &base(), 9);
+    assert_eq!(herd.home("web2").read_config().unwrap().name, "shop1");
+    assert_eq!(herd.reports()["shop1"].name, "shop1");
+    assert_eq!(herd.said(&["shop1"]), ["shop1 up to date"]);
+    assert_eq!(herd.written("web2"), "page theme rejoin", "a name is no reason to run anything");
+}
+
+/// Sets who is out of a role's pool, as if that host had claimed.
+fn set_out(herd: &TestHerd, role: &str, host: Option<&str>) {
+    let _ = herd.newest();
+    let (expected, mut pool) = herd.operator().pool(role).unwrap();
+    let claim = |host: &str| {
+        let uuid = herd.home(host).read_config().unwrap().uuid;
+        Claim { host: host.to_owned(), uuid, nonce: uuid, since: 0 }
+    };
+    pool.holders = host.map(claim).into_iter().collect();
+    let commit =
+        herd.operator().write_pool(role, &pool, "somebody", Duration::from_secs(u64::from(host.is_some()))).unwrap();
+    let update = RefUpdate { name: RefName::Out(role.to_owned()), expected, new: Some(commit) };
+    assert_eq!(herd.operator().push(&[update]).unwrap(), Pushed::Won);
+}
+
+#[test]
+fn a_host_that_gains_a_role_catches_up_out_of_load_and_runs_nothing_twice() {
+    let herd = herd();
+    set_out(&herd, "database", Some("db1"));
+    tag(&herd, "web1", &["database", "web"]);
+    herd.add(&[("web3", &["web"])]);
+    herd.settle(&["web1", "web3"], &base(), 9);
+    assert_eq!((herd.record("web1").state(), herd.record("web1").ahead.len()), (None, 2), "it went back");
+    let waiting = [
+        "web1 waits: for a place in the pool of database: 1 of 1 out already: db1",
+        "web2 up to date",
+        "web3 waits: `theme` (4444444) waits for web1 at the start",
+    ];
+    assert_eq!(herd.said(&["web1", "web2", "web3"]), waiting);
+    set_out(&herd, "database", None);
+    herd.settle(&["web1", "web3"], &base(), 12);
+    assert_eq!(herd.written("web1"), "page theme rejoin stop leave schema tuning start rejoin");
+    let record = herd.record("web1");
+    assert_eq!(record.links.iter().map(|link| link.how).collect::<Vec<_>>(), [How::Done; 4]);
+    assert!(record.ahead.is_empty());
+    assert_eq!(herd.said(&["web1", "web3"]), ["web1 up to date", "web3 up to date"]);
+    assert_eq!((herd.out("web"), herd.out("database")), (vec![], vec![]));
+}
+
+#[test]
+fn a_host_never_in_service_gains_a_role_without_claims() {
+    let herd = TestHerd::new();
+    herd.add(&[("db1", &["database"]), ("web1", &["web"])]);
+    herd.deploy(&base());
+    herd.settle(&["web1"], &base(), 9);
+    assert_eq!(herd.written("web1"), "page", "it waits for db1");
+    tag(&herd, "web1", &["database", "web"]);
+    for _ in 0..20 {
+        herd.tick("web1", &base()).unwrap();
+        herd.tick("db1", &base()).unwrap();
+        assert!(herd.out("web").is_empty() && herd.out("database").is_empty());
+    }
+    assert_eq!(herd.written("web1"), "page schema tuning theme start rejoin");
+}
+
+#[test]
+fn a_host_that_loses_a_role_passes_its_links_over() {
+    let herd = herd();
+    tag(&herd, "db1", &[]);
+    herd.deploy(&longer());
+    herd.settle(&ALL, &longer(), 12);
+    assert_eq!(herd.written("db1"), "schema tuning start");
+    assert_eq!(herd.record("db1").links.last().unwrap().how, How::PassedOver);
+    tag(&herd, "db1", &["database"]);
+    herd.settle(&ALL, &longer(), 12);
+    assert_eq!(herd.written("db1"), "schema tuning start stop indexes start");
+}
+
+#[test]
+fn a_role_that_is_lost_in_a_leg_is_given_back_and_not_rejoined() {
+    let herd = herd();
+    tag(&herd, "web1", &["database", "web"]);
+    herd.settle(&ALL, &base(), 12);
+    herd.deploy(&longer());
+    // It has claimed and left, and dies.
+    let store = Store::open(&herd.home("web1").record()).unwrap();
+    let held =
+        Held { nonce: herd.home("web1").read_config().unwrap().uuid, roles: vec!["database".into(), "web".into()] };
+    let leg = Leg { until: longer().chain().tip().unwrap().sha1, held: Some(held) };
+    for event in [Event::LegPlanned(leg), Event::ClaimWon, Event::Left] {
+        store.happened(event).unwrap();
+    }
+    tag(&herd, "web1", &["web"]);
+    herd.settle(&["web1"], &longer(), 12);
+    assert_eq!(herd.written("web1"), "page theme rejoin stop leave schema tuning start rejoin rejoin");
+    assert_eq!((herd.out("web"), herd.out("database")), (vec![], vec![]));
+}
