@@ -220,6 +220,7 @@ fn a_host_that_gains_a_role_catches_up_out_of_load_and_runs_nothing_twice() {
     let herd = herd();
     set_out(&herd, "database", Some("db1"));
     tag(&herd, "web1", &["database", "web"]);
+    herd.settle(&["web1"], &base(), 9);
     herd.add(&[("web3", &["web"])]);
     herd.settle(&["web1", "web3"], &base(), 9);
     assert_eq!((herd.record("web1").state(), herd.record("web1").ahead.len()), (None, 2), "it went back");

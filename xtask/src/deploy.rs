@@ -22,6 +22,7 @@ use wb_core::system::{Command, CommandError, FileError, files};
 use crate::build::{self, BuildError};
 use crate::fleet::{Fleet, FleetError};
 use crate::git::GitError;
+use crate::members;
 use crate::operator::{Appended, Operator, OperatorError};
 use crate::shell::Shell;
 use crate::signing_key::{self, KeyError};
@@ -133,14 +134,14 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     let key = signer(&operator, request)?;
     let newest = fetch(&operator, shell)?;
     let before = newest.as_ref().map(|change| &change.manifest);
-    let said = Said { remove: &request.remove, states: &states(&operator, before)? };
     // Refusing costs a moment, building minutes: the whole plan is made with what the source says first.
-    plan::plan(before, &source.proposal(&source.chain, &source.roles, &said)).map_err(DeployError::Refused)?;
+    plan::plan(before, &source.proposal(&source.chain, &source.roles, &request.remove))
+        .map_err(DeployError::Refused)?;
     let built = Carried::read(&build::runner(fleet, shell)?.path)?;
     if built.says.chain != source.chain {
         return Err(DeployError::RunnerDiffers { tip: built.says.chain.tip().cloned().map(Box::new) });
     }
-    let proposal = source.proposal(&built.says.chain, &built.says.roles, &said);
+    let proposal = source.proposal(&built.says.chain, &built.says.roles, &request.remove);
     let (mut manifest, difference) = plan::plan(before, &proposal).map_err(DeployError::Refused)?;
     let known = before.filter(|before| difference.is_empty() && built.is_in(before)).map(|before| before.number);
     let end = match (known, key) {
@@ -152,18 +153,6 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
         }
     };
     Ok(Deployed { difference, end })
-}
-
-/// What others than the fleet say: the operator of hosts, and hosts of themselves.
-struct Said<'a> {
-    remove: &'a BTreeSet<String>,
-    states: &'a BTreeMap<String, Sha1>,
-}
-
-/// Where the hosts are that have begun.
-fn states(operator: &Operator, before: Option<&Manifest>) -> Result<BTreeMap<String, Sha1>, OperatorError> {
-    let reports = before.map(|before| operator.reports(before)).transpose()?.unwrap_or_default();
-    Ok(reports.into_iter().filter_map(|(name, report)| Some((name, report.state?))).collect())
 }
 
 /// What the fleet says, all of it committed.
@@ -202,11 +191,10 @@ impl Source {
         &'a self,
         chain: &'a Chain,
         roles: &'a BTreeMap<String, RolePolicy>,
-        said: &Said<'a>,
+        remove: &'a BTreeSet<String>,
     ) -> Proposal<'a> {
         let Self { commit: source, amended, herd, herd_text, .. } = self;
-        let Said { remove, states } = said;
-        Proposal { source: *source, chain, roles, herd, herd_text, remove, amended, states }
+        Proposal { source: *source, chain, roles, herd, herd_text, remove, amended }
     }
 }
 
@@ -251,7 +239,7 @@ fn tell(
     built: &Carried,
     key: &SigningKey,
 ) -> Result<End, DeployError> {
-    let mut others = Vec::new();
+    let mut others = newest.map_or(Ok(Vec::new()), |newest| members::traces(operator, &newest.manifest, &manifest))?;
     if !built.is_in(&manifest) {
         let (runner, update) = built.store(operator, &manifest)?;
         let others_fit = newest.is_some_and(|newest| newest.manifest.chain == manifest.chain);

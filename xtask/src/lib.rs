@@ -21,6 +21,7 @@ pub mod failure;
 pub mod fleet;
 pub mod git;
 pub mod herd_file;
+pub mod members;
 pub mod operator;
 pub mod rechain;
 pub mod retry;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
-use wb_core::chain::{Chain, Link, Sha1};
-use wb_core::change::Manifest;
+use wb_core::chain::Sha1;
+use wb_core::change::{HostManifest, Manifest};
 use wb_core::herd::is_name;
+use wb_core::plan::{Course, Past};
 use wb_core::report::{Doing, Report};
 use wb_core::system::clock::{Clock as _, Real};
 
@@ -29,6 +30,8 @@ pub struct HerdStatus {
     pub settled: bool,
     /// The hosts, by name.
     pub hosts: Vec<HostStatus>,
+    /// The names of the hosts that left the herd, the last one last.
+    pub retired: Vec<String>,
     /// The machines that enrolled and wait to be admitted, by name.
     pub newcomers: BTreeSet<String>,
     /// When this was, in seconds since 1970, UTC.
@@ -48,8 +51,10 @@ pub struct HostStatus {
     pub state: Option<Sha1>,
     /// That link's name.
     pub migration: Option<String>,
-    /// How many links it has before it; nothing when its state is not in the chain, or nobody knows of it.
+    /// How many links it has yet to run, as far as its state tells; nothing when its state is not in the chain, or nobody knows of it.
     pub behind: Option<usize>,
+    /// Whether it is at the target, or past it.
+    pub at_target: bool,
     /// What it is doing, in a word.
     pub phase: &'static str,
     /// What it waits for, or what is wrong.
@@ -100,7 +105,7 @@ impl HerdStatus {
         let none = Manifest::default();
         let known = manifest.unwrap_or(&none);
         let target = known.target_link();
-        let host = |(name, host): (&String, &_)| HostStatus::of(name, host, &known.chain, target, reports.get(name));
+        let host = |(name, host): (&String, &_)| HostStatus::of(name, host, known, reports.get(name));
         let hosts: Vec<HostStatus> = known.hosts.iter().map(host).collect();
         Self {
             change: manifest.map(|manifest| manifest.number),
@@ -108,6 +113,7 @@ impl HerdStatus {
             migration: target.map(|link| link.name.clone()),
             settled: target.is_some() && hosts.iter().all(HostStatus::is_settled),
             hosts,
+            retired: known.retired.iter().map(|retired| retired.name.clone()).collect(),
             newcomers,
             time: now.as_secs(),
         }
@@ -149,13 +155,7 @@ impl HerdStatus {
 }
 
 impl HostStatus {
-    fn of(
-        name: &str,
-        host: &wb_core::change::HostManifest,
-        chain: &Chain,
-        target: Option<&Link>,
-        report: Option<&Report>,
-    ) -> Self {
+    fn of(name: &str, host: &HostManifest, known: &Manifest, report: Option<&Report>) -> Self {
         let doing = report.map(|report| &report.doing);
         let state = report.and_then(|report| report.state);
         let admitted = host.identity.is_some();
@@ -165,7 +165,8 @@ impl HostStatus {
             admitted,
             state,
             migration: report.and_then(|report| report.link.clone()),
-            behind: report.and_then(|_| behind(chain, state, target)),
+            behind: report.and_then(|_| behind(known, host, state)),
+            at_target: report.is_some() && is_there(known, state),
             phase: phase(admitted, doing),
             detail: detail(admitted, doing),
             healthy: doing.is_some_and(Doing::is_healthy),
@@ -178,7 +179,7 @@ impl HostStatus {
     /// Whether it is where it should be, and nothing is wrong.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.behind == Some(0) && self.phase == UP_TO_DATE
+        self.at_target && self.phase == UP_TO_DATE
     }
 
     fn at(&self) -> String {
@@ -193,14 +194,22 @@ impl HostStatus {
 const UP_TO_DATE: &str = "up to date";
 const FAILED: &str = "failed";
 
-fn behind(chain: &Chain, state: Option<Sha1>, target: Option<&Link>) -> Option<usize> {
-    let until = |sha1: Sha1| chain.position(sha1).map(|position| position + 1);
-    let done = match state {
-        Some(state) => until(state)?,
-        None => 0,
-    };
-    let wanted = target.and_then(|link| until(link.sha1)).unwrap_or(0);
-    Some(wanted.saturating_sub(done))
+/// At the target, or past it.
+fn is_there(known: &Manifest, state: Option<Sha1>) -> bool {
+    let place = |sha1: Option<Sha1>| sha1.and_then(|sha1| known.chain.position(sha1));
+    place(state).is_some_and(|state| Some(state) >= place(known.target))
+}
+
+/// Links of other roles, and those that a baseline stands for, are passed over in a moment.
+fn behind(known: &Manifest, host: &HostManifest, state: Option<Sha1>) -> Option<usize> {
+    let after = |sha1: Sha1| known.chain.position(sha1).map(|place| place + 1);
+    if let Some(state) = state {
+        after(state)?;
+    }
+    let past = Past::told_by(&known.chain, &host.roles, state);
+    let told = known.target.and_then(after).unwrap_or(0);
+    let is_told = |sha1: Sha1| after(sha1).is_some_and(|place| place <= told);
+    Some(Course::new(known, host, &past).run_from(state).filter(|link| is_told(link.sha1)).count())
 }
 
 fn phase(admitted: bool, doing: Option<&Doing>) -> &'static str {
@@ -237,8 +246,8 @@ fn detail(admitted: bool, doing: Option<&Doing>) -> String {
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
-    use wb_core::chain::Digest;
-    use wb_core::change::{HostManifest, Identity};
+    use wb_core::chain::{Chain, Digest, Link};
+    use wb_core::change::{Identity, Retired};
     use wb_core::report::{Failure, Incarnation};
 
     use super::*;
@@ -325,6 +334,23 @@ mod tests {
         check(Some(3), Doing::Stopped { why: String::new() }, false);
         check(Some(9), Doing::UpToDate, false);
         assert!(!seen(vec![("web1", report(Some(3), Doing::UpToDate))], &["web1", "web7"]).settled, "one is silent");
+    }
+
+    #[test]
+    fn only_links_that_the_host_will_run_are_before_it() {
+        let check = |state, roles: &[&str], expect| {
+            let mut known = manifest(&["web1"]);
+            known.hosts.get_mut("web1").unwrap().roles = roles.iter().map(|role| (*role).to_owned()).collect();
+            known.retired.push(Retired { uuid: Uuid::from_u128(3), name: "web3".into(), change: 3 });
+            let reports = [("web1".to_owned(), report(state, Doing::UpToDate))].into();
+            let status = HerdStatus::of(Some(&known), &reports, BTreeSet::new(), Duration::ZERO);
+            assert_eq!((status.hosts[0].behind, status.hosts.len()), (expect, 1), "{roles:?}");
+            assert_eq!(status.retired, ["web3"]);
+        };
+        check(Some(1), &["web"], Some(2));
+        check(Some(1), &["database"], Some(0));
+        check(None, &["database", "web"], Some(3));
+        check(Some(9), &["database"], None);
     }
 
     #[test]

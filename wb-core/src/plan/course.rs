@@ -25,12 +25,15 @@ pub struct Past {
 }
 
 impl Past {
-    /// What a host of these roles has begun, as far as its state tells: every link of its roles up to there.
+    /// What a host of these roles has behind it, as far as its state tells: it ran every link of its roles up to there,
+    /// and passed the others over.
     #[must_use]
     pub fn told_by(chain: &Chain, roles: &BTreeSet<String>, state: Option<Sha1>) -> Self {
         let behind = state.and_then(|state| chain.position(state)).map_or(0, |place| place + 1);
-        let mine = chain.links()[..behind].iter().filter(|link| roles.contains(&link.role));
-        Self { begun: mine.map(|link| link.sha1).collect(), ..Self::default() }
+        let (mine, others): (Vec<&Link>, Vec<&Link>) =
+            chain.links()[..behind].iter().partition(|link| roles.contains(&link.role));
+        let all = |links: Vec<&Link>| links.into_iter().map(|link| link.sha1).collect();
+        Self { begun: all(mine), passed: all(others), ..Self::default() }
     }
 }
 

@@ -88,12 +88,22 @@ fn replaced(chain: &Chain, link: &Link) -> Option<(Link, Link)> {
 fn hosts(before: &Manifest, after: &Manifest) -> Vec<String> {
     let names: BTreeSet<&String> = before.hosts.keys().chain(after.hosts.keys()).collect();
     let lines = names.into_iter().filter_map(|name| match (before.hosts.get(name), after.hosts.get(name)) {
+        (None, Some(new)) if renamed(new, before).is_some() => None,
         (None, Some(new)) => Some(format!("+ host `{name}`: {}", listed(&new.roles))),
-        (Some(_), None) => Some(format!("- host `{name}`")),
+        (Some(old), None) => Some(match renamed(old, after) {
+            Some(new) => format!("~ host `{name}`: called `{new}`"),
+            None => format!("- host `{name}`"),
+        }),
         (Some(old), Some(new)) if old != new => Some(format!("~ host `{name}`: {}", changes(old, new).join(", "))),
         _ => None,
     });
     lines.collect()
+}
+
+/// What the machine of a host is called in another manifest.
+fn renamed<'m>(host: &HostManifest, other: &'m Manifest) -> Option<&'m str> {
+    let identity = host.identity.as_ref()?;
+    other.host_of(identity.uuid).map(|(name, _)| name)
 }
 
 fn changes(old: &HostManifest, new: &HostManifest) -> Vec<String> {

@@ -8,6 +8,7 @@ use wb_core::herd::{Herd, HostEntry};
 
 use super::difference::Difference;
 use crate::herd_file::place_of_role;
+use crate::members;
 
 /// What the fleet says now.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +27,6 @@ pub struct Proposal<'a> {
     pub remove: &'a BTreeSet<String>,
     /// The links whose author amended them, as the lock says.
     pub amended: &'a BTreeSet<Sha1>,
-    /// Where the admitted hosts that have begun are, by name: the last link that each completed or passed over.
-    pub states: &'a BTreeMap<String, Sha1>,
 }
 
 /// Why a deploy is refused.
@@ -72,18 +71,6 @@ pub enum Refusal {
         link: Box<Link>,
         /// The baseline that stands for it.
         baseline: Box<Link>,
-    },
-    /// A host gets a further role, and has passed over links of it.
-    #[error(
-        "the host `{host}` gets the role `{role}`, and has passed over its migration {link}: this is not supported yet; add a new host with all roles instead"
-    )]
-    LateRole {
-        /// The host.
-        host: String,
-        /// The further role.
-        role: String,
-        /// The first link of the role.
-        link: Box<Link>,
     },
     /// A host has a role that no code is written for.
     #[error("herd.toml, line {line}, column {column}: the host `{host}` has the role `{role}`, and there is none of that name{} src/roles.rs has {}", did_you_mean_or(meant.as_deref(), ";"), known.join(", "))]
@@ -133,9 +120,8 @@ impl Refusal {
             Self::Diverged { .. } => "git pull --rebase && cargo xtask chain".into(),
             Self::Altered { link, .. } => format!("git log -p -- '*src/chain/{}.rs'", link.name),
             Self::NeverDeployed { link, .. } => format!("git log --diff-filter=D -- '*src/chain/{}.rs'", link.name),
-            Self::LateRole { role, .. } => format!("cargo xtask host add NEW_NAME --role {role}"),
             Self::UnknownRole { line, .. } => format!("vi +{line} herd.toml"),
-            Self::Gone { host } => format!("cargo xtask deploy --remove {host}"),
+            Self::Gone { host } => format!("cargo xtask host retire {host}"),
             Self::StillThere { .. } => "cargo xtask host list".into(),
             Self::NeverThere { .. } => "cargo xtask status".into(),
         }
@@ -154,7 +140,6 @@ pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manif
         .chain(diverged(&before.chain, proposal.chain))
         .chain(altered(&before.chain, proposal.chain, proposal.amended))
         .chain(never_deployed(&before.chain, proposal.chain))
-        .chain(late_roles(before, proposal))
         .chain(unknown_roles(proposal.herd, proposal.herd_text, &proposal.roles.keys().cloned().collect()))
         .chain(removals(before, proposal))
         .collect();
@@ -170,6 +155,7 @@ pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manif
         roles: proposal.roles.clone(),
         full_runners: full_runners(before, proposal.chain),
         hosts: hosts(before, proposal.herd),
+        retired: members::retired(before, proposal.remove, before.number + 1),
         ..before.clone()
     };
     let difference = Difference::between(before, &manifest);
@@ -291,22 +277,6 @@ fn never_deployed(deployed: &Chain, now: &Chain) -> Vec<Refusal> {
     refused.collect()
 }
 
-/// Roles that hosts get after they have passed over links of theirs: those would never run.
-fn late_roles(before: &Manifest, proposal: &Proposal<'_>) -> Vec<Refusal> {
-    let hosts = before.hosts.iter().filter(|(_, host)| host.identity.is_some());
-    let late = hosts.filter_map(|(name, host)| {
-        let (now, state) = (proposal.herd.hosts.get(name)?, proposal.states.get(name)?);
-        let passed = proposal.chain.position(*state).map_or(0, |place| place + 1);
-        let links = &proposal.chain.links()[..passed];
-        let further = now.roles.difference(&host.roles).filter_map(move |role| {
-            let link = links.iter().find(|link| link.role == *role)?;
-            Some(Refusal::LateRole { host: name.clone(), role: role.clone(), link: Box::new(link.clone()) })
-        });
-        Some(further)
-    });
-    late.flatten().collect()
-}
-
 fn removals(before: &Manifest, proposal: &Proposal<'_>) -> Vec<Refusal> {
     let now = &proposal.herd.hosts;
     let gone = before.hosts.keys().filter(|host| !now.contains_key(*host) && !proposal.remove.contains(*host));
@@ -367,7 +337,6 @@ mod tests {
             herd_text: herd,
             remove: &remove.iter().map(|name| (*name).to_owned()).collect(),
             amended: &[Sha1::from_bytes([b'b'; 20])].into(),
-            states: &[("web1".to_owned(), Sha1::from_bytes([b'b'; 20]))].into(),
         };
         plan(before, &proposal)
     }
@@ -518,18 +487,6 @@ mod tests {
     }
 
     #[test]
-    fn a_role_whose_links_a_host_has_passed_over_is_refused() {
-        let herd = "[hosts.web1]\nroles = [\"web\", \"database\"]\n[hosts.db1]\nroles = [\"database\"]\n";
-        check(&chain(&["a", "b"]), herd, &[], &[]);
-        let mut before = first();
-        before.chain = with(|link| link.role = "database".into());
-        let refusals = planned(Some(&before), &before.chain, herd, &[]).unwrap_err();
-        let late = "the host `web1` gets the role `database`, and has passed over its migration `a` (6161616): this is \
-                    not supported yet; add a new host with all roles instead";
-        assert_eq!(refusals.iter().map(ToString::to_string).collect::<Vec<_>>(), [late]);
-    }
-
-    #[test]
     fn a_role_that_there_is_not_is_named_with_its_place() {
         let herd = "[hosts.web1]\nroles = [\"web\", \"wep\"]\n[hosts.db1]\nroles = [\"cache\"]\n";
         let cache = "herd.toml, line 4, column 10: the host `db1` has the role `cache`, and there is none of that name; \
@@ -545,6 +502,8 @@ mod tests {
         let chain = chain(&["a", "b"]);
         check(&chain, herd, &[], &["the host `db1` is no longer in herd.toml"]);
         check(&chain, herd, &["db1"], &[]);
+        let web1 = planned(Some(&first()), &chain, "", &["db1", "web1"]).unwrap().0.retired;
+        assert_eq!(web1.iter().map(|retired| (&*retired.name, retired.change)).collect::<Vec<_>>(), [("web1", 2)]);
         check(&chain, HERD, &["db1"], &["the host `db1` is to be removed, and still stands in herd.toml"]);
         let never = "the host `web2` is to be removed, and the herd has none of that name, did you mean `web1`?";
         check(&chain, HERD, &["web2"], &[never]);
