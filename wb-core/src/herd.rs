@@ -88,6 +88,25 @@ pub fn is_name(text: &str) -> bool {
     text.len() <= 63 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(allowed)
 }
 
+/// Whether `text` can be where a host is reached: an IP address, or a host name as in RFC 1123.
+///
+/// ```
+/// use wb_core::herd::is_address;
+/// assert!(is_address("192.0.2.11") && is_address("2001:db8::11") && is_address("web1.example.org"));
+/// assert!(!is_address("192.0.2.300") && !is_address("web1:80") && !is_address("-web1") && !is_address(""));
+/// ```
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let is_label = |label: &str| {
+        let allowed = label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        allowed && (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    // Four numbers are an IP address, or a mistake.
+    let numeric = name.rsplit('.').next().is_some_and(|last| last.chars().all(|c| c.is_ascii_digit()));
+    text.parse::<std::net::IpAddr>().is_ok() || (!numeric && name.len() <= 253 && name.split('.').all(is_label))
+}
+
 /// What is wrong in a `herd.toml`, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {what}")]

@@ -1,11 +1,13 @@
 //! Editing `herd.toml` as its users wrote it: comments, order and spaces stay.
 
-use toml_edit::{Array, DocumentMut, Item, Table, TomlError, value};
-use wb_core::herd::{Herd, HerdError, is_name};
+use std::collections::BTreeSet;
 
-/// Why a host was not added.
+use toml_edit::{Array, DocumentMut, Item, Table, TableLike, TomlError, value};
+use wb_core::herd::{Herd, HerdError, is_address, is_name};
+
+/// Why the hosts of the file were not changed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum AddError {
+pub enum EditError {
     /// The file has a mistake already.
     #[error("{0}")]
     Herd(#[from] HerdError),
@@ -18,6 +20,9 @@ pub enum AddError {
     /// There is such a host.
     #[error("the name `{0}` is taken")]
     Taken(String),
+    /// Other hosts could not reach it there.
+    #[error("`{0}` is no address: write an IP address or a host name, without a port")]
+    Address(String),
 }
 
 /// A host to add.
@@ -34,13 +39,11 @@ pub struct NewHost<'a> {
 /// The text of a `herd.toml` with one more host, at its end.
 ///
 /// # Errors
-/// When the name is taken or no host name, or the text has a mistake.
-pub fn with_host(text: &str, host: &NewHost<'_>) -> Result<String, AddError> {
-    if !is_name(host.name) {
-        return Err(AddError::Name(host.name.to_owned()));
-    }
-    if Herd::parse(text)?.hosts.contains_key(host.name) {
-        return Err(AddError::Taken(host.name.to_owned()));
+/// When the name is taken or no host name, the address is none, or the text has a mistake.
+pub fn with_host(text: &str, host: &NewHost<'_>) -> Result<String, EditError> {
+    free(text, host.name)?;
+    if let Some(address) = host.address.filter(|address| !is_address(address)) {
+        return Err(EditError::Address(address.to_owned()));
     }
     let mut document: DocumentMut = text.parse()?;
     let end = document.trailing().as_str().unwrap_or_default().to_owned();
@@ -53,6 +56,61 @@ pub fn with_host(text: &str, host: &NewHost<'_>) -> Result<String, AddError> {
         hosts.insert(host.name, Item::Table(host_table(host, "")));
     }
     Ok(document.to_string())
+}
+
+/// The text without a host, or as it is where there is none of that name.
+///
+/// # Errors
+/// When the text has a mistake.
+pub fn without_host(text: &str, name: &str) -> Result<String, EditError> {
+    edited(text, |hosts| {
+        hosts.remove(name);
+    })
+}
+
+/// The text with another name for a host, which stays in its place; as it is where there is none of that name.
+///
+/// # Errors
+/// When the new name is taken or no host name, or the text has a mistake.
+pub fn with_name(text: &str, old: &str, new: &str) -> Result<String, EditError> {
+    free(text, new)?;
+    edited(text, |hosts| {
+        let Some(host) = hosts.remove(old) else { return };
+        hosts.insert(new, host);
+    })
+}
+
+/// The text with these roles for a host, the ones that it had in their places; as it is where there is none of that name.
+///
+/// # Errors
+/// When the text has a mistake.
+pub fn with_roles(text: &str, name: &str, roles: &BTreeSet<String>) -> Result<String, EditError> {
+    edited(text, |hosts| {
+        let list = hosts.get_mut(name).and_then(|host| host.get_mut("roles")).and_then(Item::as_array_mut);
+        let Some(list) = list else { return };
+        list.retain(|role| role.as_str().is_some_and(|role| roles.contains(role)));
+        let had: BTreeSet<String> = list.iter().filter_map(|role| role.as_str().map(str::to_owned)).collect();
+        list.extend(roles.difference(&had).map(String::as_str));
+    })
+}
+
+fn edited(text: &str, edit: impl FnOnce(&mut dyn TableLike)) -> Result<String, EditError> {
+    Herd::parse(text)?;
+    let mut document: DocumentMut = text.parse()?;
+    if let Some(hosts) = document.get_mut("hosts").and_then(Item::as_table_like_mut) {
+        edit(hosts);
+    }
+    Ok(document.to_string())
+}
+
+fn free(text: &str, name: &str) -> Result<(), EditError> {
+    if !is_name(name) {
+        return Err(EditError::Name(name.to_owned()));
+    }
+    match Herd::parse(text)?.hosts.contains_key(name) {
+        true => Err(EditError::Taken(name.to_owned())),
+        false => Ok(()),
+    }
 }
 
 /// Where `role` stands among the roles of a host, as line and column counted from 1.
@@ -120,6 +178,53 @@ mod tests {
             "web1",
             "line 2, column 1: unknown field `role`, expected one of `roles`, `address`, `settings`",
         );
+    }
+
+    #[test]
+    fn an_address_is_one_of_a_machine() {
+        let check = |address, expect: &str| {
+            let host = NewHost { name: "web1", roles: &[], address: Some(address) };
+            let said = with_host("", &host).map_or_else(|error| error.to_string(), |_| String::new());
+            assert_eq!(said, expect);
+        };
+        check("web1.example.org", "");
+        check("2001:db8::1", "");
+        check("192.0.2.1:80", "`192.0.2.1:80` is no address: write an IP address or a host name, without a port");
+    }
+
+    const HERD: &str = "# ours\n[hosts.lb1]\nroles = [ \"load_balancer\", 'web' ] # both\n\n# the shop\n[hosts.web1]\n\
+                        roles = [\"web\"]\n[hosts.web1.settings.network]\nhostname = \"a\"\n\n[hosts.web2] # new\n\
+                        roles = [\"web\"]\n# end\n";
+
+    #[test]
+    fn a_host_goes_with_what_is_said_of_it() {
+        let expect = "# ours\n[hosts.lb1]\nroles = [ \"load_balancer\", 'web' ] # both\n\n[hosts.web2] # new\n\
+                      roles = [\"web\"]\n# end\n";
+        assert_eq!(without_host(HERD, "web1").unwrap(), expect);
+        assert_eq!(without_host(HERD, "web9").unwrap(), HERD);
+        let inline = "hosts = { a = { roles = [] }, b = { roles = [] } }\n";
+        assert_eq!(without_host(inline, "b").unwrap(), "hosts = { a = { roles = [] } }\n");
+    }
+
+    #[test]
+    fn a_renamed_host_stays_in_its_place() {
+        let expect = HERD.replace("web1", "shop1");
+        assert_eq!(with_name(HERD, "web1", "shop1").unwrap(), expect);
+        assert_eq!(with_name(HERD, "web1", "lb1").unwrap_err(), EditError::Taken("lb1".into()));
+        assert_eq!(with_name(HERD, "web1", "a b").unwrap_err(), EditError::Name("a b".into()));
+    }
+
+    #[test]
+    fn roles_come_last_and_go_where_they_stand() {
+        let roles = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        let check = |names: &str, expect: &str| {
+            let edited = with_roles(HERD, "lb1", &roles(names)).unwrap();
+            assert_eq!(edited, HERD.replace("[ \"load_balancer\", 'web' ]", expect));
+        };
+        check("load_balancer web", "[ \"load_balancer\", 'web' ]");
+        check("load_balancer web cache", "[ \"load_balancer\", 'web' , \"cache\"]");
+        check("load_balancer", "[ \"load_balancer\" ]");
+        check("", "[]");
     }
 
     #[test]

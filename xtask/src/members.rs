@@ -58,18 +58,20 @@ impl Known {
     }
 }
 
-/// Tells the herd what `next` makes of what it was told last, signed with `key`. Gives nothing where that is the same.
+/// Tells the herd what `next` makes of what it was told last, signed with `key`. Gives nothing where that is nothing. What
+/// goes wrong on the way is an error by `wrong`.
 ///
 /// # Errors
 /// When `next` refuses, or the change can't be appended.
-pub fn tell<E: From<MembersError>>(
+pub fn tell<E>(
     operator: &Operator,
     key: &SigningKey,
     shell: &Shell,
     next: &dyn Fn(&Known) -> Result<Option<Manifest>, E>,
+    wrong: &dyn Fn(MembersError) -> E,
 ) -> Result<Option<Box<VerifiedChange>>, E> {
     const TRIES: u32 = 5;
-    let failed = |error: OperatorError| E::from(MembersError::from(error));
+    let failed = |error: OperatorError| wrong(error.into());
     operator.refuse_stranger(key).map_err(failed)?;
     for _ in 0..TRIES {
         let known = Known::ask(operator, shell).map_err(failed)?;
@@ -82,7 +84,7 @@ pub fn tell<E: From<MembersError>>(
             return Ok(Some(change));
         }
     }
-    Err(MembersError::Overtaken { tries: TRIES }.into())
+    Err(wrong(MembersError::Overtaken { tries: TRIES }))
 }
 
 /// The refs that newly retired hosts have written, to be removed with the change that retires them. Such a host writes

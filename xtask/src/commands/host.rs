@@ -1,3 +1,8 @@
+mod change;
+mod rename;
+mod retire;
+mod tag;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -11,13 +16,13 @@ use crate::admission::{self, AdmitError, Admitted};
 use crate::chain_file::ChainFileError;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, HERD_FILE};
-use crate::herd_file::{self, AddError, NewHost};
+use crate::herd_file::{self, EditError, NewHost};
 use crate::operator::{Operator, OperatorError, SIGNERS_FILE};
 use crate::shell::Shell;
 use crate::signing_key;
 use crate::table::Table;
 
-/// Add hosts to the herd, admit machines, list both
+/// Add hosts to the herd, admit machines, retire, rename and tag them, list all
 #[derive(Debug, Args)]
 pub(super) struct Host {
     #[command(subcommand)]
@@ -28,6 +33,9 @@ pub(super) struct Host {
 enum HostCommand {
     Add(Add),
     Admit(Admit),
+    Retire(retire::Retire),
+    Rename(rename::Rename),
+    Tag(tag::Tag),
     List(List),
 }
 
@@ -75,6 +83,9 @@ impl Host {
         match self.command {
             HostCommand::Add(command) => command.run(shell),
             HostCommand::Admit(command) => command.run(shell),
+            HostCommand::Retire(command) => command.run(shell),
+            HostCommand::Rename(command) => command.run(shell),
+            HostCommand::Tag(command) => command.run(shell),
             HostCommand::List(command) => command.run(shell),
         }
     }
@@ -83,10 +94,10 @@ impl Host {
 impl Add {
     fn run(self, shell: &Shell) -> Result<(), Failure> {
         let fleet = Fleet::current().map_err(judge::fleet)?;
-        check_roles(&fleet, &self.name, &self.roles)?;
+        check_roles(&fleet, &self.roles, |role| format!("cargo xtask host add {} --role {role}", self.name))?;
         let path = fleet.herd_path();
         let host = NewHost { name: &self.name, roles: &self.roles, address: self.address.as_deref() };
-        let text = herd_file::with_host(&files::read_text(&path)?, &host).map_err(|error| not_added(error, &path))?;
+        let text = herd_file::with_host(&files::read_text(&path)?, &host).map_err(|error| not_edited(error, &path))?;
         files::write(&path, text, 0o644)?;
         shell.done("added", format_args!("`{}` to {}", self.name, path.display()));
         let remote = Operator::of(&fleet).map_or_else(|_| "URL".to_owned(), |o| o.registry().url().to_owned());
@@ -100,21 +111,29 @@ impl Add {
 }
 
 /// A source file that does not parse is no reason to refuse: `check` says what is wrong there.
-fn check_roles<'a>(fleet: &Fleet, host: &str, roles: impl IntoIterator<Item = &'a String>) -> Result<(), Failure> {
+fn check_roles<'a>(
+    fleet: &Fleet,
+    roles: impl IntoIterator<Item = &'a String>,
+    instead: impl Fn(&str) -> String,
+) -> Result<(), Failure> {
     let Some(known) = resolve(&fleet.crate_dir)?.written.roles else { return Ok(()) };
     let Some(role) = roles.into_iter().find(|role| !known.contains(*role)) else { return Ok(()) };
     let unknown = ChainFileError::UnknownRole { role: role.clone(), known: known.clone() };
     let meant = nearest(role, known.iter().map(String::as_str));
-    let instead = meant.map(|meant| format!("cargo xtask host add {host} --role {meant}"));
-    Err(Failure::usage(&unknown).hint(instead.unwrap_or_else(|| judge::edit_roles(fleet))))
+    Err(Failure::usage(&unknown).hint(meant.map(instead).unwrap_or_else(|| judge::edit_roles(fleet))))
 }
 
-fn not_added(error: AddError, path: &std::path::Path) -> Failure {
+fn not_edited(error: EditError, path: &std::path::Path) -> Failure {
     match error {
-        AddError::Taken(_) => Failure::usage(error).hint("cargo xtask host list"),
-        AddError::Name(_) => Failure::usage(error),
-        AddError::Herd(_) | AddError::Toml(_) => Failure::refused(format_args!("{}, {error}", path.display())),
+        EditError::Taken(_) => Failure::usage(error).hint("cargo xtask host list"),
+        EditError::Name(_) | EditError::Address(_) => Failure::usage(error),
+        EditError::Herd(_) | EditError::Toml(_) => Failure::refused(format_args!("{}, {error}", path.display())),
     }
+}
+
+fn no_host(name: &str, meant: Option<&str>) -> String {
+    let meant = meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default();
+    format!("the herd has no host `{name}`{meant}")
 }
 
 impl Admit {
@@ -123,7 +142,7 @@ impl Admit {
         let herd = fleet.herd().map_err(judge::fleet)?;
         let missing = || not_admitted(AdmitError::NotInHerd { name: self.name.clone() }, None);
         let entry = herd.hosts.get(&self.name).ok_or_else(missing)?;
-        check_roles(&fleet, &self.name, &entry.roles)?;
+        check_roles(&fleet, &entry.roles, |role| format!("cargo xtask host add {} --role {role}", self.name))?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
         let key = SigningKey::new(signing_key::find(self.key, operator.tree()).map_err(judge::key)?);
         let admitted = admission::admit(&operator, &self.name, entry, self.fingerprint.as_deref(), &key, shell);

@@ -1,60 +1,13 @@
 //! Operators and one herd, over a real bare repository: admission, lost races, and changes that do not count.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use crate::support::{Scratch, said};
+use crate::office::Office;
+use crate::support::Scratch;
 use wb_core::change::Manifest;
-use wb_core::registry::SigningKey;
-use wb_core::runner::{Enrollment, Home, enroll};
-use wb_core::system::clock::Real;
 use wb_core::system::files;
-use wb_xtask::fleet::Fleet;
-use wb_xtask::operator::{Appended, Operator, OperatorError};
-
-/// A fleet with a remote and a key that counts.
-struct Office {
-    scratch: Scratch,
-    fleet: PathBuf,
-    key: SigningKey,
-}
-
-impl Office {
-    fn new() -> Self {
-        let scratch = Scratch::new();
-        let fleet = scratch.fleet();
-        let key = scratch.allowed_key(&fleet);
-        let remote = scratch.path("herd.git").display().to_string();
-        scratch.git(&fleet, &["init", "--quiet", "--bare", &remote]);
-        scratch.git(&fleet, &["remote", "add", "origin", &remote]);
-        Self { scratch, fleet, key }
-    }
-
-    fn operator(&self) -> Operator {
-        Operator::of(&Fleet::around(&self.fleet).unwrap()).unwrap()
-    }
-
-    fn xtask(&self, args: &[&str]) -> String {
-        said(&self.scratch, &self.scratch.xtask(&self.fleet, args))
-    }
-
-    fn admit(&self, name: &str) -> String {
-        self.xtask(&["host", "admit", name, "--key", &self.key.path().display().to_string()])
-    }
-
-    fn enroll(&self, name: &str) {
-        let machine = self.scratch.path(&format!("machine-{name}"));
-        let wanted = Enrollment {
-            name: name.into(),
-            remote: self.scratch.path("herd.git").display().to_string(),
-            allowed_signers: files::read_text(self.fleet.join("migrations/allowed_signers")).unwrap(),
-            poll: Duration::from_secs(30),
-            runner: machine.join("wildebeest"),
-        };
-        enroll(&Home::new(machine.join("etc"), machine.join("var")), &wanted, &Real).unwrap();
-    }
-}
+use wb_xtask::operator::{Appended, OperatorError};
 
 fn change(number: u64, message: &str) -> Manifest {
     Manifest { number, message: message.into(), author: "Ana <ana@localhost>".into(), ..Manifest::default() }

@@ -7,6 +7,8 @@ mod baseline;
 mod book;
 mod fleet;
 mod herd;
+mod members;
+mod office;
 mod page;
 mod rechain;
 mod support;

@@ -1,0 +1,68 @@
+//! An operator's office: a fleet, a remote, and machines that enrol.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::support::{Scratch, said};
+use wb_core::change::Manifest;
+use wb_core::registry::SigningKey;
+use wb_core::runner::{Enrollment, Home, enroll};
+use wb_core::system::clock::Real;
+use wb_core::system::files;
+use wb_xtask::fleet::Fleet;
+use wb_xtask::operator::Operator;
+
+/// A fleet with a remote and a key that counts.
+pub(crate) struct Office {
+    pub(crate) scratch: Scratch,
+    pub(crate) fleet: PathBuf,
+    pub(crate) key: SigningKey,
+}
+
+impl Office {
+    pub(crate) fn new() -> Self {
+        let scratch = Scratch::new();
+        let fleet = scratch.fleet();
+        let key = scratch.allowed_key(&fleet);
+        let remote = scratch.path("herd.git").display().to_string();
+        scratch.git(&fleet, &["init", "--quiet", "--bare", &remote]);
+        scratch.git(&fleet, &["remote", "add", "origin", &remote]);
+        Self { scratch, fleet, key }
+    }
+
+    pub(crate) fn operator(&self) -> Operator {
+        Operator::of(&Fleet::around(&self.fleet).unwrap()).unwrap()
+    }
+
+    pub(crate) fn xtask(&self, args: &[&str]) -> String {
+        said(&self.scratch, &self.scratch.xtask(&self.fleet, args))
+    }
+
+    pub(crate) fn admit(&self, name: &str) -> String {
+        self.xtask(&["host", "admit", name, "--key", &self.key.path().display().to_string()])
+    }
+
+    /// A command that signs.
+    pub(crate) fn signed(&self, args: &[&str]) -> String {
+        self.xtask(&[args, &["--key", &self.key.path().display().to_string()]].concat())
+    }
+
+    /// What the herd was told last.
+    pub(crate) fn newest(&self) -> Manifest {
+        let operator = self.operator();
+        operator.fetch().unwrap();
+        operator.newest().unwrap().unwrap().manifest
+    }
+
+    pub(crate) fn enroll(&self, name: &str) {
+        let machine = self.scratch.path(&format!("machine-{name}"));
+        let wanted = Enrollment {
+            name: name.into(),
+            remote: self.scratch.path("herd.git").display().to_string(),
+            allowed_signers: files::read_text(self.fleet.join("migrations/allowed_signers")).unwrap(),
+            poll: Duration::from_secs(30),
+            runner: machine.join("wildebeest"),
+        };
+        enroll(&Home::new(machine.join("etc"), machine.join("var")), &wanted, &Real).unwrap();
+    }
+}
