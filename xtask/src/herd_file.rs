@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(without_host(HERD, "web1").unwrap(), expect);
         assert_eq!(without_host(HERD, "web9").unwrap(), HERD);
         let inline = "hosts = { a = { roles = [] }, b = { roles = [] } }\n";
-        assert_eq!(without_host(inline, "b").unwrap(), "hosts = { a = { roles = [] } }\n");
+        assert_eq!(without_host(inline, "b").unwrap(), "hosts = { a = { roles = [] }}\n");
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
         };
         check("load_balancer web", "[ \"load_balancer\", 'web' ]");
         check("load_balancer web cache", "[ \"load_balancer\", 'web' , \"cache\"]");
-        check("load_balancer", "[ \"load_balancer\" ]");
+        check("load_balancer", "[ \"load_balancer\"]");
         check("", "[]");
     }
 
