@@ -31,7 +31,7 @@ pub enum MembersError {
 }
 
 /// What the herd was told last, and what its hosts say.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Known {
     newest: Option<VerifiedChange>,
     /// What it was told.

@@ -161,6 +161,17 @@ fn a_host_gets_and_loses_roles() {
 }
 
 #[test]
+fn a_herd_without_a_remote_is_edited_too() {
+    let office = Office::new();
+    office.scratch.git(&office.fleet, &["remote", "remove", "origin"]);
+    office.xtask(&["host", "add", "web1", "--role", "server"]);
+    assert!(office.xtask(&["host", "rename", "web1", "web2"]).ends_with("exit code 0"));
+    assert_eq!(herd_toml(&office), "[hosts.web2]\nroles = [\"server\"]\n");
+    assert!(office.xtask(&["host", "retire", "web2"]).ends_with("exit code 0"));
+    assert_eq!(herd_toml(&office), "");
+}
+
+#[test]
 fn an_address_is_looked_at() {
     let office = Office::new();
     let args = ["host", "add", "web1", "--role", "server", "--address", "web1:80"];

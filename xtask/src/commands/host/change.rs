@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::herd_file::EditError;
 use crate::members::{self, Known, MembersError};
-use crate::operator::Operator;
+use crate::operator::{Operator, OperatorError};
 use crate::shell::Shell;
 use crate::signing_key;
 
@@ -67,6 +67,15 @@ struct Outcome {
     herd_toml: bool,
 }
 
+/// A herd without a remote has a herd.toml too.
+fn reached(fleet: &Fleet) -> Result<Option<Operator>, Failure> {
+    match Operator::of(fleet) {
+        Ok(operator) => Ok(Some(operator)),
+        Err(OperatorError::NoRemote) => Ok(None),
+        Err(error) => Err(judge::operator(error)),
+    }
+}
+
 fn failed(error: MembersError) -> Failure {
     match error {
         MembersError::Operator(error) => judge::operator(error),
@@ -81,14 +90,15 @@ impl Options {
         let path = fleet.herd_path();
         let text = files::read_text(&path)?;
         let edited = (wish.edit)(&text).map_err(|error| not_edited(error, &path))?;
-        let operator = Operator::of(fleet).map_err(judge::operator)?;
-        let known = Known::ask(&operator, shell).map_err(judge::operator)?;
+        let operator = reached(fleet)?;
+        let known = operator.as_ref().map(|operator| Known::ask(operator, shell).map_err(judge::operator));
+        let known = known.transpose()?.unwrap_or_default();
         let mut outcome = self.outcome(&known, wish, edited != text)?;
         if !self.json {
             outcome.difference.iter().chain(&outcome.meaning).for_each(|line| shell.print(line));
         }
         if !self.dry_run {
-            if !outcome.difference.is_empty() {
+            if let Some(operator) = operator.filter(|_| !outcome.difference.is_empty()) {
                 outcome.change = self.tell(&operator, wish, shell)?;
             }
             if edited != text {
