@@ -501,6 +501,7 @@ mod tests {
         let herd = "[hosts.web1]\nroles = [\"web\"]\n";
         let chain = chain(&["a", "b"]);
         check(&chain, herd, &[], &["the host `db1` is no longer in herd.toml"]);
+        assert_eq!(Refusal::Gone { host: "db1".into() }.hint(), "cargo xtask host retire db1");
         check(&chain, herd, &["db1"], &[]);
         let web1 = planned(Some(&first()), &chain, "", &["db1", "web1"]).unwrap().0.retired;
         assert_eq!(web1.iter().map(|retired| (&*retired.name, retired.change)).collect::<Vec<_>>(), [("web1", 2)]);
