@@ -78,6 +78,24 @@ impl TestHerd {
         self.dir.path().join("remote.git")
     }
 
+    /// The operator's key.
+    #[must_use]
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// Whose changes count.
+    #[must_use]
+    pub fn allowed_signers(&self) -> &str {
+        &self.allowed
+    }
+
+    /// A directory for what belongs to the herd and is no host.
+    #[must_use]
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// The operator's view of the remote.
     #[must_use]
     pub fn operator(&self) -> &Registry {

@@ -4,6 +4,7 @@
 pub mod alone;
 #[cfg(doctest)]
 mod book;
+pub mod desk;
 pub mod drawing;
 pub mod editor;
 pub mod fleet;

@@ -18,7 +18,7 @@ const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
 type Act = fn(&Context<'_>) -> anyhow::Result<()>;
 
 const fn migration(name: &'static str, role: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
-    Migration { name, role, sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(Code::Bare(run)) }
+    Migration { name, role, sha1, digest: DIGEST, index, wait: None, replaces: None, terms: Terms::default(), run: Some(Code::Bare(run)) }
 }
 
 /// Adds a word to the host's file `written`.

@@ -38,6 +38,9 @@ pub struct Listed {
     pub date: Option<String>,
     /// How many hosts are at or past it, where anybody knows.
     pub hosts: Option<Reached>,
+    /// The hosts on which it was done by hand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_hand: Vec<String>,
     #[serde(skip)]
     day: Option<String>,
 }
@@ -86,6 +89,7 @@ pub fn list(resolved: &Resolved, bylines: &BTreeMap<Sha1, Byline>, herd: Option<
             author: byline.map(|byline| byline.author.clone()),
             date: byline.map(|byline| moment(byline.time)),
             hosts: herd.filter(|_| !link.is_draft()).map(|herd| herd.reached(link)),
+            by_hand: herd.map(|herd| herd.by_hand(link)).unwrap_or_default(),
             day: byline.map(|byline| day(byline.time)),
         }
     });
@@ -106,10 +110,18 @@ pub fn table(links: &[Listed]) -> Table {
             known(link.author.clone()),
             known(link.day.clone()),
             known(link.hosts.as_ref().map(|hosts| format!("{}/{}", hosts.at_or_past, hosts.of))),
-            format!("{}{}", link.state, if link.replaces.is_some() { ", baseline" } else { "" }),
+            what(link),
         ]);
     }
     table
+}
+
+fn what(link: &Listed) -> String {
+    let baseline = if link.replaces.is_some() { ", baseline" } else { "" };
+    match link.by_hand.as_slice() {
+        [] => format!("{}{baseline}", link.state),
+        hosts => format!("{}{baseline}, done by hand on {}", link.state, hosts.join(", ")),
+    }
 }
 
 fn state(link: &Link, pin: Option<&Pin>) -> &'static str {
@@ -124,6 +136,11 @@ fn state(link: &Link, pin: Option<&Pin>) -> &'static str {
 }
 
 impl Herd {
+    fn by_hand(&self, link: &Link) -> Vec<String> {
+        let reports = self.reports.iter().filter(|(_, report)| report.by_hand.contains(&link.sha1));
+        reports.map(|(name, _)| name.clone()).collect()
+    }
+
     fn reached(&self, link: &Link) -> Reached {
         let chain = &self.manifest.chain;
         let place = chain.position(link.sha1);
@@ -220,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_table_says_what_is_known() {
-        let herd = herd(&[
+        let mut herd = herd(&[
             ("db1", "database", Some(1)),
             ("web1", "web", Some(2)),
             ("web2", "web", Some(3)),
@@ -228,6 +245,7 @@ mod tests {
             ("lost", "web", Some(9)),
             ("new", "web", None),
         ]);
+        herd.reports.get_mut("web2").unwrap().by_hand = vec![Sha1::from_bytes([2; 20])];
         insta::assert_snapshot!("known", table(&list(&resolved(), &bylines(), Some(&herd))));
         insta::assert_snapshot!("unknown", table(&list(&resolved(), &BTreeMap::new(), None)));
     }

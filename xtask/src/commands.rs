@@ -1,5 +1,6 @@
 //! The command line: one file for each command.
 
+mod adopt;
 mod amend;
 mod apply;
 mod baseline;
@@ -51,6 +52,7 @@ enum Command {
     Deploy(deploy::Deploy),
     Status(status::Status),
     Retry(retry::Retry),
+    Adopt(adopt::Adopt),
     Bench(bench::Bench),
 }
 
@@ -67,6 +69,7 @@ impl Command {
             Self::Chain(command) => done(command.run(shell)),
             Self::Host(command) => done(command.run(shell)),
             Self::Retry(command) => done(command.run(shell)),
+            Self::Adopt(command) => done(command.run(shell)),
             Self::Book(command) => done(command.run(shell)),
             Self::Bench(command) => done(command.run(shell)),
             Self::Ci(command) => command.run(shell),

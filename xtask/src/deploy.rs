@@ -16,6 +16,7 @@ use wb_core::herd::Herd;
 use wb_core::registry::{
     NewCommit, ObjectError, RefName, RefUpdate, Resolved, SigningKey, VerifiedChange, resolve_strictly,
 };
+use wb_core::report::Report;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError, FileError, files};
 
@@ -28,7 +29,7 @@ use crate::shell::Shell;
 use crate::signing_key::{self, KeyError};
 
 use difference::Difference;
-use plan::{Proposal, Refusal};
+use plan::{Proposal, Refusal, Stuck};
 
 /// What an operator says about a deploy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct Request {
 pub struct Deployed {
     /// What is told, or would be.
     pub difference: Difference,
+    /// The hosts that failed at a link that is as it was, and stay failed.
+    pub stuck: Vec<Stuck>,
     /// How it ended.
     pub end: End,
 }
@@ -134,6 +137,7 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     let key = signer(&operator, request)?;
     let newest = fetch(&operator, shell)?;
     let before = newest.as_ref().map(|change| &change.manifest);
+    let reports = before.map(|before| operator.reports(before)).transpose()?.unwrap_or_default();
     // Refusing costs a moment, building minutes: the whole plan is made with what the source says first.
     plan::plan(before, &source.proposal(&source.chain, &source.roles, &request.remove))
         .map_err(DeployError::Refused)?;
@@ -143,6 +147,7 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     }
     let proposal = source.proposal(&built.says.chain, &built.says.roles, &request.remove);
     let (mut manifest, difference) = plan::plan(before, &proposal).map_err(DeployError::Refused)?;
+    let stuck = plan::stuck(&manifest, &reports);
     let known = before.filter(|before| difference.is_empty() && built.is_in(before)).map(|before| before.number);
     let end = match (known, key) {
         (Some(number), _) => End::KnownSince(number),
@@ -152,7 +157,7 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
             tell(&operator, newest.as_ref(), manifest, &built, &key)?
         }
     };
-    Ok(Deployed { difference, end })
+    Ok(Deployed { difference, stuck, end })
 }
 
 /// What the fleet says, all of it committed.

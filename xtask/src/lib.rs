@@ -3,6 +3,7 @@
 //! A command lives in the file of its name under `commands/`. What commands share lies beside it, a noun each.
 
 pub mod admission;
+pub mod adopt;
 pub mod amendment;
 pub mod baseline;
 pub mod bench;

@@ -93,6 +93,12 @@ pub enum OperatorError {
         /// How the list would name whoever has the key.
         principal: String,
     },
+    /// Others were faster, again and again.
+    #[error("others told the herd something first, {tries} times in a row; nothing was changed")]
+    Overtaken {
+        /// How often it was tried.
+        tries: u32,
+    },
     /// The remote has lost changes that hosts have accepted.
     #[error("the remote has lost change {number}, which {witness}: the log of changes was rewound")]
     Rewound {
@@ -271,6 +277,33 @@ impl Operator {
             }
             Pushed::Lost => Ok(Appended::Lost),
         }
+    }
+
+    /// Appends what `next` makes of the newest change, in this operator's name. Where somebody else was faster, it is made
+    /// of theirs.
+    ///
+    /// # Errors
+    /// When `next` refuses, the change can't be appended, or others are faster again and again.
+    pub fn tell<E: From<OperatorError>>(
+        &self,
+        key: &SigningKey,
+        shell: &Shell,
+        next: impl Fn(Option<&Manifest>) -> Result<Manifest, E>,
+    ) -> Result<Box<VerifiedChange>, E> {
+        const TRIES: u32 = 5;
+        self.refuse_stranger(key)?;
+        for _ in 0..TRIES {
+            self.fetch()?;
+            let newest = self.newest()?;
+            self.refuse_rewound(newest.as_ref(), shell)?;
+            let mut manifest = next(newest.as_ref().map(|change| &change.manifest))?;
+            manifest.author = self.tree().identity().to_string();
+            manifest.time = Real.now().as_secs();
+            if let Appended::Won(change) = self.append(newest.as_ref(), &manifest, key, Vec::new())? {
+                return Ok(change);
+            }
+        }
+        Err(OperatorError::Overtaken { tries: TRIES }.into())
     }
 
     fn log(&self) -> ChangeLog<'_> {

@@ -1,11 +1,13 @@
 //! Asking hosts to try again what failed: an operator's signed word, good for one more try.
 
+use std::collections::BTreeMap;
+
 use wb_core::chain::nearest;
 use wb_core::change::{ChangeKind, Manifest};
 use wb_core::registry::{SigningKey, VerifiedChange};
-use wb_core::system::clock::{Clock as _, Real};
+use wb_core::report::{Doing, Report};
 
-use crate::operator::{Appended, Operator, OperatorError};
+use crate::operator::{Operator, OperatorError};
 use crate::shell::Shell;
 
 /// Why nobody is asked.
@@ -19,11 +21,13 @@ pub enum RetryError {
         /// The host that was perhaps meant.
         meant: Option<String>,
     },
-    /// Others were faster, again and again.
-    #[error("others told the herd something first, {tries} times in a row; nothing was changed")]
-    Overtaken {
-        /// How often it was tried.
-        tries: u32,
+    /// Nothing failed there.
+    #[error("nothing failed on `{host}`, so there is nothing to try again{}", it_says(says.as_deref()))]
+    NotFailed {
+        /// The host.
+        host: String,
+        /// What it says it does; nothing where no report of it counts.
+        says: Option<String>,
     },
     /// The remote, the log or the key.
     #[error(transparent)]
@@ -33,71 +37,106 @@ pub enum RetryError {
 /// Tells the herd that `hosts` shall try again what failed, and gives the change that says so.
 ///
 /// # Errors
-/// When one of them is unknown, or the change can't be appended.
+/// When one of them is unknown or did not fail, or the change can't be appended.
 pub fn retry(
     operator: &Operator,
     hosts: &[String],
     key: &SigningKey,
     shell: &Shell,
 ) -> Result<Box<VerifiedChange>, RetryError> {
-    const TRIES: u32 = 5;
-    operator.refuse_stranger(key)?;
-    for _ in 0..TRIES {
-        operator.fetch()?;
-        let newest = operator.newest()?;
-        operator.refuse_rewound(newest.as_ref(), shell)?;
-        let mut manifest = retrying(newest.as_ref().map(|change| &change.manifest), hosts)?;
-        manifest.author = operator.tree().identity().to_string();
-        manifest.time = Real.now().as_secs();
-        if let Appended::Won(change) = operator.append(newest.as_ref(), &manifest, key, Vec::new())? {
-            return Ok(change);
-        }
-    }
-    Err(RetryError::Overtaken { tries: TRIES })
+    operator.tell(key, shell, |before| {
+        let reports = before.map(|before| operator.reports(before)).transpose()?.unwrap_or_default();
+        retrying(before, &reports, hosts)
+    })
 }
 
 /// The manifest that asks these hosts, and changes nothing else.
-fn retrying(before: Option<&Manifest>, hosts: &[String]) -> Result<Manifest, RetryError> {
+fn retrying(
+    before: Option<&Manifest>,
+    reports: &BTreeMap<String, Report>,
+    hosts: &[String],
+) -> Result<Manifest, RetryError> {
     let mut manifest = before.cloned().unwrap_or_default();
     manifest.number += 1;
     manifest.kind = ChangeKind::Retry;
     manifest.message = hosts.join(", ");
     for host in hosts {
-        if !manifest.hosts.contains_key(host) {
+        let Some(entry) = manifest.hosts.get_mut(host) else {
             let meant = nearest(host, manifest.hosts.keys().map(String::as_str)).map(str::to_owned);
             return Err(RetryError::Unknown { host: host.clone(), meant });
+        };
+        match reports.get(host).map(|report| &report.doing) {
+            Some(Doing::Failed(_)) => entry.retry = manifest.number,
+            other => {
+                return Err(RetryError::NotFailed { host: host.clone(), says: other.map(ToString::to_string) });
+            }
         }
-        manifest.hosts.entry(host.clone()).and_modify(|entry| entry.retry = manifest.number);
     }
     Ok(manifest)
 }
 
-fn did_you_mean(meant: Option<&str>) -> String {
+pub(crate) fn did_you_mean(meant: Option<&str>) -> String {
     meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default()
 }
 
+fn it_says(doing: Option<&str>) -> String {
+    doing.map_or_else(|| ": no report of it counts".to_owned(), |doing| format!("; it says: {doing}"))
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use uuid::Uuid;
+    use wb_core::chain::{Digest, Sha1};
     use wb_core::change::HostManifest;
     use wb_core::plan::settings_digest;
+    use wb_core::report::{Failure, Incarnation};
 
     use super::*;
 
+    pub(crate) fn report(state: Option<Sha1>, doing: Doing) -> Report {
+        Report {
+            name: String::new(),
+            uuid: Uuid::nil(),
+            key: String::new(),
+            time: 0,
+            state,
+            link: None,
+            in_service: true,
+            doing,
+            accepted: None,
+            accepted_commit: None,
+            runner: Digest::of(b""),
+            incarnation: Incarnation::default(),
+            contested: false,
+            by_hand: Vec::new(),
+            nonce: Uuid::nil(),
+            last_nonces: Vec::new(),
+        }
+    }
+
+    pub(crate) fn failed_at(name: &str, link: Sha1) -> Doing {
+        let digest = Digest::of(b"");
+        Doing::Failed(Failure { link, name: name.into(), digest, settings: digest, error: "no luck".into() })
+    }
+
     fn herd() -> Manifest {
-        let hosts = ["db1", "web1", "web2"].map(|name| (name.to_owned(), HostManifest::default()));
+        let hosts = ["db1", "web1", "web2", "web3"].map(|name| (name.to_owned(), HostManifest::default()));
         Manifest { number: 4, hosts: hosts.into(), ..Manifest::default() }
     }
 
     fn retried(hosts: &[&str]) -> Result<Manifest, String> {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        retrying(Some(&herd()), &hosts).map_err(|error| error.to_string())
+        let failed = || report(None, failed_at("page", Sha1::ZERO));
+        let reports = [("db1", failed()), ("web1", failed()), ("web2", report(None, Doing::UpToDate))];
+        let reports = reports.map(|(name, report)| (name.to_owned(), report)).into();
+        retrying(Some(&herd()), &reports, &hosts).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_named_hosts_are_asked_by_the_number_of_the_change() {
         let manifest = retried(&["web1", "db1"]).unwrap();
         assert_eq!(manifest.to_string(), "5 retry: web1, db1");
-        assert_eq!(manifest.hosts.values().map(|host| host.retry).collect::<Vec<_>>(), [5, 5, 0]);
+        assert_eq!(manifest.hosts.values().map(|host| host.retry).collect::<Vec<_>>(), [5, 5, 0, 0]);
         assert!(manifest.follows(Some(&herd())).is_ok());
         let key = |manifest: &Manifest, host: &str| settings_digest(&manifest.hosts[host]);
         assert_ne!(key(&manifest, "web1"), key(&herd(), "web1"), "it is tried again");
@@ -108,5 +147,12 @@ mod tests {
     fn a_host_that_there_is_not_is_refused() {
         assert_eq!(retried(&["web1", "wbe2"]).unwrap_err(), "the herd has no host `wbe2`, did you mean `web2`?");
         assert_eq!(retried(&["balancer"]).unwrap_err(), "the herd has no host `balancer`");
+    }
+
+    #[test]
+    fn a_host_on_which_nothing_failed_is_refused() {
+        let nothing = |host: &str| format!("nothing failed on `{host}`, so there is nothing to try again");
+        assert_eq!(retried(&["web1", "web2"]).unwrap_err(), format!("{}; it says: up to date", nothing("web2")));
+        assert_eq!(retried(&["web3"]).unwrap_err(), format!("{}: no report of it counts", nothing("web3")));
     }
 }

@@ -65,6 +65,12 @@ pub struct HostStatus {
     pub in_service: bool,
     /// The newest change that it accepted.
     pub change: Option<u64>,
+    /// The link that failed on it, and is not tried again by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<String>,
+    /// The links that were done on it by hand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_hand: Vec<Sha1>,
     /// When it reported last, in seconds since 1970, UTC.
     pub reported: Option<u64>,
 }
@@ -137,9 +143,9 @@ impl HerdStatus {
         table
     }
 
-    /// The names of the hosts on which something failed.
-    pub fn failed(&self) -> impl Iterator<Item = &str> {
-        self.hosts.iter().filter(|host| host.phase == FAILED).map(|host| host.name.as_str())
+    /// The names of the hosts on which something failed, each with that link's name.
+    pub fn failed(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.hosts.iter().filter_map(|host| Some((host.name.as_str(), host.failed_at.as_deref()?)))
     }
 
     /// All of it in a line.
@@ -171,6 +177,8 @@ impl HostStatus {
             detail: detail(admitted, doing),
             healthy: doing.is_some_and(Doing::is_healthy),
             in_service: report.is_some_and(|report| report.in_service),
+            failed_at: doing.and_then(|doing| failed_at(chain, doing)),
+            by_hand: report.map(|report| report.by_hand.clone()).unwrap_or_default(),
             change: report.and_then(|report| report.accepted),
             reported: report.map(|report| report.time),
         }
@@ -183,8 +191,9 @@ impl HostStatus {
     }
 
     fn at(&self) -> String {
+        let by_hand = if self.state.is_some_and(|state| self.by_hand.contains(&state)) { ", done by hand" } else { "" };
         match (self.state, &self.migration) {
-            (Some(state), Some(name)) => format!("{} {name}", state.short()),
+            (Some(state), Some(name)) => format!("{} {name}{by_hand}", state.short()),
             (Some(state), None) => state.short(),
             (None, _) => "none".to_owned(),
         }
@@ -192,7 +201,6 @@ impl HostStatus {
 }
 
 const UP_TO_DATE: &str = "up to date";
-const FAILED: &str = "failed";
 
 /// At the target, or past it.
 fn is_there(known: &Manifest, state: Option<Sha1>) -> bool {
@@ -223,9 +231,27 @@ fn phase(admitted: bool, doing: Option<&Doing>) -> &'static str {
         Some(Doing::Running { .. }) => "running",
         Some(Doing::Rebooting { .. }) => "rebooting",
         Some(Doing::Rejoining { .. }) => "rejoining",
-        Some(Doing::Failed(_)) => FAILED,
+        Some(Doing::Failed(_)) => "failed",
         Some(Doing::Stopped { .. }) => "stopped",
     }
+}
+
+/// By the name that the change has for it: it stands in commands to paste, and a host may say anything.
+fn failed_at(chain: &Chain, doing: &Doing) -> Option<String> {
+    match doing {
+        Doing::Failed(failure) => Some(chain.get(failure.link)?.name.clone()),
+        _ => None,
+    }
+}
+
+/// What ends a failure: the commands, in the order in which to think of them.
+#[must_use]
+pub fn ways_out(host: &str, migration: &str) -> [String; 3] {
+    [
+        format!("mend the cause on {host}, then cargo xtask retry {host}"),
+        format!("or mend the migration, then cargo xtask amend {migration} --why '…', and cargo xtask deploy"),
+        format!("or do by hand what it does, then cargo xtask adopt {host} --message '…'"),
+    ]
 }
 
 fn detail(admitted: bool, doing: Option<&Doing>) -> String {
@@ -309,7 +335,7 @@ mod tests {
         };
         let status = seen(
             vec![
-                ("web1", report(Some(3), Doing::UpToDate)),
+                ("web1", Report { by_hand: vec![link(3).sha1], ..report(Some(3), Doing::UpToDate) }),
                 ("web2", report(Some(2), Doing::Running { link: "second_page".into() })),
                 ("web3", report(Some(2), Doing::Waiting { why: "1 of 1 out already: web2".into() })),
                 ("web4", report(Some(2), Doing::Failed(failure))),
@@ -319,7 +345,7 @@ mod tests {
             &["web1", "web2", "web3", "web4", "web5", "web6", "web7", "web9"],
         );
         insta::assert_snapshot!(format!("{}{}", status.table(), status.summary()));
-        assert_eq!(status.failed().collect::<Vec<_>>(), ["web4"]);
+        assert_eq!(status.failed().collect::<Vec<_>>(), [("web4", "second_page")]);
     }
 
     #[test]

@@ -4,10 +4,12 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::judge;
+use crate::deploy::plan::Stuck;
 use crate::deploy::{self, DeployError, Deployed, End, Request};
 use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
 use crate::shell::Shell;
+use crate::status::ways_out;
 
 /// Build the runner, and tell the herd what to do
 ///
@@ -40,8 +42,9 @@ impl Deploy {
     }
 }
 
-fn show(Deployed { difference, end }: &Deployed, shell: &Shell) -> ExitCode {
+fn show(Deployed { difference, stuck, end }: &Deployed, shell: &Shell) -> ExitCode {
     shell.print_text(difference);
+    stuck.iter().for_each(|stuck| offer(stuck, shell));
     match end {
         End::Told(change) => {
             shell.print(format_args!("change {}, signed by {}", change.manifest, change.signer));
@@ -60,6 +63,12 @@ fn show(Deployed { difference, end }: &Deployed, shell: &Shell) -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// What failed stays failed, unless somebody says what to do.
+fn offer(Stuck { host, link }: &Stuck, shell: &Shell) {
+    shell.warn(format_args!("`{host}` failed at {link}, which stays as it was: it is not tried again by itself"));
+    ways_out(host, &link.name).iter().for_each(|way| shell.print(format_args!("hint: {way}")));
 }
 
 fn judged(error: DeployError) -> Failure {

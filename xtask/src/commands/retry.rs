@@ -6,7 +6,7 @@ use wb_core::registry::SigningKey;
 use super::judge;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
-use crate::operator::Operator;
+use crate::operator::{Operator, OperatorError};
 use crate::retry::{self, RetryError};
 use crate::shell::Shell;
 use crate::signing_key;
@@ -14,7 +14,7 @@ use crate::signing_key;
 /// Ask hosts to try again what failed
 ///
 /// One signed change that alters nothing else. What failed is tried once more; when it fails again, the host stops as
-/// before. Mend the cause first.
+/// before. Mend the cause first. A host on which nothing failed is refused.
 #[derive(Debug, Args)]
 pub(super) struct Retry {
     /// The hosts to ask
@@ -40,7 +40,8 @@ impl Retry {
 fn judged(error: RetryError, hosts: &[String]) -> Failure {
     match error {
         RetryError::Unknown { .. } => Failure::usage(error).hint("cargo xtask status"),
-        RetryError::Overtaken { .. } => {
+        RetryError::NotFailed { .. } => Failure::refused(error).hint("cargo xtask status"),
+        RetryError::Operator(OperatorError::Overtaken { .. }) => {
             Failure::refused(error).hint(format_args!("cargo xtask retry {}", hosts.join(" ")))
         }
         RetryError::Operator(error) => judge::operator(error),

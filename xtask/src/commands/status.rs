@@ -6,7 +6,7 @@ use super::judge;
 use crate::failure::{Ended, NO};
 use crate::fleet::Fleet;
 use crate::shell::Shell;
-use crate::status::{self, HerdStatus};
+use crate::status::{self, HerdStatus, ways_out};
 
 /// Show how far the herd is
 ///
@@ -34,8 +34,8 @@ impl Status {
 fn show(status: &HerdStatus, shell: &Shell) {
     shell.print_text(status.table());
     shell.print(status.summary());
-    for name in status.failed() {
-        shell.print(format_args!("hint: mend the cause, then cargo xtask retry {name}"));
+    for (host, migration) in status.failed() {
+        ways_out(host, migration).iter().for_each(|way| shell.print(format_args!("hint: {way}")));
     }
     for name in &status.newcomers {
         shell.print(format_args!("`{name}` enrolled and waits; next: cargo xtask host admit {name}"));

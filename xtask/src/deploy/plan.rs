@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use wb_core::chain::{Chain, Link, Sha1, Wait, nearest};
 use wb_core::change::{ChangeKind, FullRunners, HostManifest, Manifest, RolePolicy, Runner};
 use wb_core::herd::{Herd, HostEntry};
+use wb_core::plan::still_failed;
+use wb_core::report::{Doing, Report};
 
 use super::difference::Difference;
 use crate::herd_file::place_of_role;
@@ -202,6 +204,27 @@ pub fn host(entry: &HostEntry, before: Option<&HostManifest>) -> HostManifest {
     }
 }
 
+/// A host that failed at a link that a change leaves as it was: it does not try again by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    /// The host.
+    pub host: String,
+    /// The link.
+    pub link: Link,
+}
+
+/// The hosts whose failure a change does not touch: neither the link nor the host's settings differ.
+#[must_use]
+pub fn stuck(manifest: &Manifest, reports: &BTreeMap<String, Report>) -> Vec<Stuck> {
+    let stuck = reports.iter().filter_map(|(name, report)| {
+        let Doing::Failed(failure) = &report.doing else { return None };
+        let host = manifest.hosts.get(name).filter(|host| still_failed(failure, manifest, host));
+        let link = host.and_then(|_| manifest.chain.get(failure.link))?;
+        Some(Stuck { host: name.clone(), link: link.clone() })
+    });
+    stuck.collect()
+}
+
 /// The roles of hosts that there are not, each with its place in `text`, the text of the herd.
 #[must_use]
 pub fn unknown_roles(herd: &Herd, text: &str, known: &BTreeSet<String>) -> Vec<Refusal> {
@@ -309,8 +332,11 @@ mod tests {
     use wb_core::chain::{Digest, Range};
     use wb_core::change::Identity;
     use wb_core::context::MaxOut;
+    use wb_core::plan::settings_digest;
+    use wb_core::report::Failure;
 
     use super::*;
+    use crate::retry::tests::report;
 
     const HERD: &str = "[hosts.web1]\nroles = [\"web\"]\n[hosts.db1]\nroles = [\"database\"]\n";
 
@@ -508,6 +534,27 @@ mod tests {
         check(&chain, HERD, &["db1"], &["the host `db1` is to be removed, and still stands in herd.toml"]);
         let never = "the host `web2` is to be removed, and the herd has none of that name, did you mean `web1`?";
         check(&chain, HERD, &["web2"], &[never]);
+    }
+
+    #[test]
+    fn who_failed_at_a_link_that_stays_as_it_was_is_stuck() {
+        let before = first();
+        let link = before.chain.links()[1].clone();
+        let settings = settings_digest(&before.hosts["web1"]);
+        let failure =
+            |digest| Failure { link: link.sha1, name: link.name.clone(), digest, settings, error: "no".into() };
+        let check = |after: &Manifest, digest: Digest, expect: &[&str]| {
+            let reports = [("web1".to_owned(), report(None, Doing::Failed(failure(digest))))].into();
+            let stuck = stuck(after, &reports);
+            assert_eq!(stuck.iter().map(|stuck| stuck.host.as_str()).collect::<Vec<_>>(), expect);
+        };
+        let mut after = planned(Some(&before), &chain(&["a", "b", "c"]), HERD, &[]).unwrap().0;
+        check(&after, link.digest, &["web1"]);
+        check(&after, Digest::of(b"what it said before"), &[]);
+        after.hosts.get_mut("web1").unwrap().address = Some("192.0.2.1".into());
+        check(&after, link.digest, &[]);
+        after.hosts.remove("web1");
+        check(&after, link.digest, &[]);
     }
 
     #[test]

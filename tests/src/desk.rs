@@ -1,0 +1,112 @@
+//! An operator's desk beside a herd in one process: what `cargo xtask retry`, `adopt`, `deploy` and `status` call, on a
+//! fleet that names the herd's remote.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+
+use wb_core::chain::Sha1;
+use wb_core::herd::{Herd, HostEntry};
+use wb_core::runner::Catalog;
+use wb_core::system::{Command, files};
+use wb_xtask::adopt::{self, Word};
+use wb_xtask::deploy::plan::{Proposal, Refusal, plan, stuck};
+use wb_xtask::fleet::{Fleet, HERD_FILE};
+use wb_xtask::operator::{Operator, SIGNERS_FILE};
+use wb_xtask::retry;
+use wb_xtask::shell::Shell;
+use wb_xtask::status::{self, HerdStatus};
+
+use crate::herd::TestHerd;
+
+/// A desk. What it gives are the words that an operator would read.
+pub struct Desk<'a> {
+    herd: &'a TestHerd,
+    operator: Operator,
+    shell: Shell,
+}
+
+impl<'a> Desk<'a> {
+    /// A fleet of its own for the operator of `herd`.
+    ///
+    /// # Panics
+    /// When it can't be made.
+    #[must_use]
+    pub fn of(herd: &'a TestHerd) -> Self {
+        let crate_dir = herd.place("fleet");
+        files::create_dir(&crate_dir).expect("a directory");
+        Command::new("git").args(["init", "--quiet"]).dir(&crate_dir).read().expect("git init");
+        let text = format!("[herd]\nremote = {:?}\n", herd.remote().display().to_string());
+        files::write(crate_dir.join(HERD_FILE), text, 0o644).expect("a herd");
+        files::write(crate_dir.join(SIGNERS_FILE), herd.allowed_signers(), 0o644).expect("signers");
+        let fleet = Fleet { crate_dir, package: "migrations".into(), binary: "wildebeest".into() };
+        Self { herd, operator: Operator::of(&fleet).expect("an operator"), shell: Shell::captured().0 }
+    }
+
+    /// Asks hosts to try again.
+    ///
+    /// # Errors
+    /// When that is refused, in words.
+    pub fn retry(&self, hosts: &[&str]) -> Result<String, String> {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let told = retry::retry(&self.operator, &hosts, self.herd.key(), &self.shell);
+        told.map(|change| change.manifest.to_string()).map_err(|error| error.to_string())
+    }
+
+    /// Says that a host's next link was done by hand.
+    ///
+    /// # Errors
+    /// When that is refused, in words.
+    pub fn adopt(&self, host: &str, link: Option<&str>) -> Result<String, String> {
+        let word = Word { host: host.into(), link: link.map(str::to_owned), why: "done by hand".into() };
+        let told = adopt::adopt(&self.operator, &word, self.herd.key(), &self.shell);
+        told.map(|change| change.manifest.to_string()).map_err(|error| error.to_string())
+    }
+
+    /// Deploys all of a catalog, after a change of `herd.toml`, and gives the names of the hosts that stay failed.
+    ///
+    /// # Errors
+    /// When that is refused, in words.
+    pub fn deploy(
+        &self,
+        catalog: &Catalog,
+        amended: &[Sha1],
+        edit: impl Fn(&mut BTreeMap<String, HostEntry>),
+    ) -> Result<Vec<String>, Box<dyn Error>> {
+        let amended: BTreeSet<Sha1> = amended.iter().copied().collect();
+        let (roles, reports) = (catalog.policies(), self.herd.reports());
+        let states = reports.iter().filter_map(|(name, report)| Some((name.clone(), report.state?))).collect();
+        let told = self.operator.tell::<Box<dyn Error>>(self.herd.key(), &self.shell, |before| {
+            let hosts = before.map(|before| before.hosts.clone()).unwrap_or_default();
+            let mut herd = Herd::default();
+            herd.hosts.extend(hosts.into_iter().map(|(name, host)| {
+                (name, HostEntry { roles: host.roles, address: host.address, settings: host.settings })
+            }));
+            edit(&mut herd.hosts);
+            let proposal = Proposal {
+                source: Sha1::ZERO,
+                chain: catalog.chain(),
+                roles: &roles,
+                herd: &herd,
+                herd_text: "",
+                remove: &BTreeSet::new(),
+                amended: &amended,
+                states: &states,
+            };
+            Ok(plan(before, &proposal).map_err(|refusals| said(&refusals))?.0)
+        })?;
+        Ok(stuck(&told.manifest, &reports).into_iter().map(|stuck| stuck.host).collect())
+    }
+
+    /// How far the herd is.
+    ///
+    /// # Panics
+    /// When nobody can tell.
+    #[must_use]
+    pub fn status(&self) -> HerdStatus {
+        status::of(&self.operator).expect("a status")
+    }
+}
+
+fn said(refusals: &[Refusal]) -> String {
+    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

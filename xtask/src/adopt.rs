@@ -1,0 +1,279 @@
+//! Adopting: an operator's signed word that a host's next link was done there by hand. Who, when and why stand in the
+//! change; the host counts the link as completed only when its specs pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use wb_core::chain::{Link, Sha1, nearest};
+use wb_core::change::{Adoption, ChangeKind, HostManifest, Manifest};
+use wb_core::plan::Course;
+use wb_core::registry::{SigningKey, VerifiedChange};
+use wb_core::report::{Doing, Report};
+
+use crate::operator::{Operator, OperatorError};
+use crate::retry::did_you_mean;
+use crate::shell::Shell;
+
+/// What an operator says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// On which host.
+    pub host: String,
+    /// Which link, by its name; else the host's next one.
+    pub link: Option<String>,
+    /// What was done, and why.
+    pub why: String,
+}
+
+/// What comes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Intent {
+    /// The host.
+    pub host: String,
+    /// The link's name.
+    pub migration: String,
+    /// The link.
+    pub sha1: Sha1,
+    /// What the host says it is doing.
+    pub now: String,
+    /// Whether it failed at that link.
+    pub failed: bool,
+    /// What was done, and why.
+    pub why: String,
+}
+
+/// Why nothing is adopted.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// The herd has no such host.
+    #[error("the herd has no host `{host}`{}", did_you_mean(meant.as_deref()))]
+    Unknown {
+        /// The name.
+        host: String,
+        /// The host that was perhaps meant.
+        meant: Option<String>,
+    },
+    /// Nobody knows where the host is.
+    #[error("no report of `{host}` counts, so nobody knows what its next migration is")]
+    Silent {
+        /// The host.
+        host: String,
+    },
+    /// No such link was deployed.
+    #[error("no migration `{name}` is deployed{}", did_you_mean(meant.as_deref()))]
+    NoSuchLink {
+        /// The name.
+        name: String,
+        /// The link that was perhaps meant.
+        meant: Option<String>,
+    },
+    /// The host has nothing before it.
+    #[error("`{host}` has no migration before it; it says: {says}")]
+    NothingNext {
+        /// The host.
+        host: String,
+        /// What it says.
+        says: String,
+    },
+    /// It is not the next link.
+    #[error("{link} is not the next migration of `{host}`: that is {}", listed(next))]
+    NotNext {
+        /// The host.
+        host: String,
+        /// The link.
+        link: Box<Link>,
+        /// Those that may be.
+        next: Vec<Link>,
+    },
+    /// Only the host knows which one is next.
+    #[error("the next migration of `{host}` is {}: only the host knows", listed(next))]
+    Several {
+        /// The host.
+        host: String,
+        /// Those that may be.
+        next: Vec<Link>,
+    },
+    /// The remote, the log or the key.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+}
+
+/// What the word would come to, as far as was fetched.
+///
+/// # Errors
+/// When it can't be said of that host.
+pub fn look(operator: &Operator, word: &Word, shell: &Shell) -> Result<Intent, AdoptError> {
+    operator.fetch()?;
+    let newest = operator.newest()?;
+    operator.refuse_rewound(newest.as_ref(), shell)?;
+    let manifest = newest.map(|change| change.manifest).unwrap_or_default();
+    Ok(intent(&manifest, &operator.reports(&manifest)?, word)?.0)
+}
+
+/// Tells the herd that a link was done by hand, and gives the change that says so.
+///
+/// # Errors
+/// When the link is not the next one of the host, or the change can't be appended.
+pub fn adopt(
+    operator: &Operator,
+    word: &Word,
+    key: &SigningKey,
+    shell: &Shell,
+) -> Result<Box<VerifiedChange>, AdoptError> {
+    operator.tell(key, shell, |before| {
+        let before = before.cloned().unwrap_or_default();
+        let (intent, link) = intent(&before, &operator.reports(&before)?, word)?;
+        Ok(adopting(before, &intent, &link))
+    })
+}
+
+fn intent(manifest: &Manifest, reports: &BTreeMap<String, Report>, word: &Word) -> Result<(Intent, Link), AdoptError> {
+    let host = word.host.clone();
+    let Some(entry) = manifest.hosts.get(&host) else {
+        let meant = nearest(&host, manifest.hosts.keys().map(String::as_str)).map(str::to_owned);
+        return Err(AdoptError::Unknown { host, meant });
+    };
+    let named = word.link.as_ref().map(|name| named(manifest, name)).transpose()?;
+    let Some(report) = reports.get(&host) else { return Err(AdoptError::Silent { host }) };
+    let next = next(manifest, entry, report);
+    let link = match (named, next.as_slice()) {
+        (_, []) => return Err(AdoptError::NothingNext { host, says: report.doing.to_string() }),
+        (Some(named), next) if next.contains(named) => named.clone(),
+        (Some(link), _) => return Err(AdoptError::NotNext { host, link: Box::new(link.clone()), next }),
+        (None, [link]) => link.clone(),
+        (None, _) => return Err(AdoptError::Several { host, next }),
+    };
+    let failed = matches!(&report.doing, Doing::Failed(failure) if failure.link == link.sha1);
+    let (now, why) = (report.doing.to_string(), word.why.clone());
+    Ok((Intent { host, migration: link.name.clone(), sha1: link.sha1, now, failed, why }, link))
+}
+
+fn named<'a>(manifest: &'a Manifest, name: &str) -> Result<&'a Link, AdoptError> {
+    let links = manifest.chain.links();
+    links.iter().find(|link| link.name == name).ok_or_else(|| {
+        let meant = nearest(name, links.iter().map(|link| link.name.as_str())).map(str::to_owned);
+        AdoptError::NoSuchLink { name: name.to_owned(), meant }
+    })
+}
+
+/// The link that comes next on a host, as its report says. Where it failed, that is certain; else it may depend on whether
+/// it ran what a baseline stands for, and no report says that.
+fn next(manifest: &Manifest, host: &HostManifest, report: &Report) -> Vec<Link> {
+    let chain = &manifest.chain;
+    if let Doing::Failed(failure) = &report.doing {
+        return chain.get(failure.link).cloned().into_iter().collect();
+    }
+    let behind = report.state.and_then(|state| chain.position(state)).map_or(0, |place| place + 1);
+    let behind: BTreeSet<Sha1> = chain.links()[..behind].iter().map(|link| link.sha1).collect();
+    let mut found: Vec<Link> = Vec::new();
+    for begun in [&behind, &BTreeSet::new()] {
+        let next = Course::new(manifest, host, begun).next(report.state).cloned();
+        let wanted = manifest.target.and_then(|target| chain.position(target));
+        found.extend(next.filter(|next| chain.position(next.sha1) <= wanted && !found.contains(next)));
+    }
+    found
+}
+
+/// The manifest that says it, and changes nothing else.
+fn adopting(mut manifest: Manifest, intent: &Intent, link: &Link) -> Manifest {
+    manifest.number += 1;
+    manifest.kind = ChangeKind::Adopt;
+    manifest.message = format!("{}, {link}: {}", intent.host, intent.why);
+    let adoption = Adoption { change: manifest.number, link: link.sha1 };
+    manifest.hosts.entry(intent.host.clone()).and_modify(|host| host.adopt = Some(adoption));
+    manifest
+}
+
+fn listed(links: &[Link]) -> String {
+    links.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use wb_core::chain::{Chain, Digest, Range};
+
+    use super::*;
+    use crate::retry::tests::{failed_at, report};
+
+    fn sha1(name: &str) -> Sha1 {
+        Sha1::from_bytes([name.as_bytes()[0]; 20])
+    }
+
+    /// The links `a`, `b` (of another role), `c`, and `z`, a baseline for the former where one is wanted.
+    fn herd(baseline: bool) -> Manifest {
+        let link = |name: &str| {
+            let role = if name == "b" { "database" } else { "web" };
+            Link::new(name, sha1(name), role, Digest::of(name.as_bytes()))
+        };
+        let replaces = baseline.then(|| Range { from: sha1("a"), to: sha1("c") });
+        let links = vec![link("a"), link("b"), link("c"), Link { replaces, ..link("z") }];
+        let host = HostManifest { roles: ["web".to_owned()].into(), ..HostManifest::default() };
+        let hosts = ["web1", "web2"].map(|name| (name.to_owned(), host.clone())).into();
+        Manifest { number: 4, chain: Chain::new(links).unwrap(), target: Some(sha1("z")), hosts, ..Manifest::default() }
+    }
+
+    fn said(state: Option<&str>, doing: Doing, link: Option<&str>, baseline: bool) -> Result<Manifest, String> {
+        let word = Word { host: "web1".into(), link: link.map(str::to_owned), why: "the disk was full".into() };
+        let reports = [("web1".to_owned(), report(state.map(sha1), doing))].into();
+        let said = intent(&herd(baseline), &reports, &word);
+        said.map(|(intent, link)| adopting(herd(baseline), &intent, &link)).map_err(|error| error.to_string())
+    }
+
+    fn check(state: Option<&str>, doing: Doing, link: Option<&str>, expect: Result<&str, &str>) {
+        let said = said(state, doing, link, false).map(|manifest| manifest.to_string());
+        assert_eq!(said, expect.map(str::to_owned).map_err(str::to_owned));
+    }
+
+    #[test]
+    fn the_link_that_failed_is_adopted_and_the_change_says_why() {
+        let failed = || failed_at("c", sha1("c"));
+        let manifest = said(Some("a"), failed(), None, false).unwrap();
+        assert_eq!(manifest.hosts["web1"].adopt, Some(Adoption { change: 5, link: sha1("c") }));
+        assert_eq!(manifest.hosts["web2"].adopt, None);
+        assert!(manifest.follows(Some(&herd(false))).is_ok());
+        check(Some("a"), failed(), Some("c"), Ok("5 adopt: web1, `c` (6363636): the disk was full"));
+        let not_next = "`z` (7a7a7a7) is not the next migration of `web1`: that is `c` (6363636)";
+        check(Some("a"), failed(), Some("z"), Err(not_next));
+    }
+
+    #[test]
+    fn who_did_not_fail_may_adopt_its_next_link_only() {
+        let waits = || Doing::Waiting { why: "for its turn".into() };
+        check(Some("a"), waits(), None, Ok("5 adopt: web1, `c` (6363636): the disk was full"));
+        check(None, waits(), None, Ok("5 adopt: web1, `a` (6161616): the disk was full"));
+        check(
+            Some("c"),
+            waits(),
+            Some("a"),
+            Err("`a` (6161616) is not the next migration of `web1`: that is `z` (7a7a7a7)"),
+        );
+        check(
+            Some("a"),
+            waits(),
+            Some("b"),
+            Err("`b` (6262626) is not the next migration of `web1`: that is `c` (6363636)"),
+        );
+        check(Some("z"), Doing::UpToDate, None, Err("`web1` has no migration before it; it says: up to date"));
+        check(Some("a"), waits(), Some("y"), Err("no migration `y` is deployed"));
+    }
+
+    #[test]
+    fn where_only_the_host_knows_its_next_link_it_must_be_named() {
+        let waits = || Doing::Waiting { why: "for its turn".into() };
+        let several = "the next migration of `web1` is `c` (6363636) or `z` (7a7a7a7): only the host knows";
+        assert_eq!(said(Some("a"), waits(), None, true).unwrap_err(), several);
+        assert!(said(Some("a"), waits(), Some("z"), true).is_ok());
+        let failed = said(Some("a"), failed_at("c", sha1("c")), None, true).unwrap();
+        assert_eq!(failed.hosts["web1"].adopt, Some(Adoption { change: 5, link: sha1("c") }));
+    }
+
+    #[test]
+    fn a_host_of_which_nobody_knows_is_refused() {
+        let refused = |host: &str| {
+            let word = Word { host: host.into(), link: None, why: "why".into() };
+            intent(&herd(false), &BTreeMap::new(), &word).unwrap_err().to_string()
+        };
+        assert_eq!(refused("wbe1"), "the herd has no host `wbe1`, did you mean `web1`?");
+        assert_eq!(refused("web1"), "no report of `web1` counts, so nobody knows what its next migration is");
+    }
+}
