@@ -5,8 +5,14 @@ use std::path::Path;
 
 use crate::office::Office;
 use crate::support::Scratch;
+use anyhow::Context as _;
+use wb_core::agent::{Agent, Next};
+use wb_core::chain::Digest;
 use wb_core::change::Manifest;
-use wb_core::system::files;
+use wb_core::context::{Code, MaxOut, Migration, Role, Spec, Terms};
+use wb_core::runner::{Catalog, Home};
+use wb_core::system::clock::Real;
+use wb_core::system::{System, command, files};
 use wb_xtask::operator::{Appended, OperatorError};
 
 fn change(number: u64, message: &str) -> Manifest {
@@ -31,27 +37,126 @@ fn a_machine_is_admitted_once_it_enrolled() {
     assert!(listed.contains("web1  server           admitted  SHA256:"), "{listed}");
 }
 
-#[test]
-fn a_host_is_asked_to_try_again() {
-    let office = Office::new();
+static PAGE: Migration = Migration {
+    name: "page",
+    role: "server",
+    sha1: "3333333333333333333333333333333333333333",
+    digest: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    index: 0,
+    wait: None,
+    replaces: None,
+    terms: Terms::NONE,
+    run: Some(Code::Bare(|_| anyhow::bail!("nginx -t says no"))),
+};
+static PAGE_SPEC: Spec = Spec {
+    module: "fleet::chain::page",
+    name: "is_there",
+    check: |context| {
+        context.system().read_file("/page")?.context("expected a page, found none")?;
+        Ok(())
+    },
+};
+static SERVER: Role = Role { name: "server", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()) };
+
+/// Tells a herd of the one host `web1`, of which nobody knows more than that it enrolled, to run a migration that fails.
+fn told_to_fail(office: &Office) -> Catalog {
     office.scratch.xtask(&office.fleet, &["host", "add", "web1", "--role", "server"]);
     office.enroll("web1");
     office.admit("web1");
+    let catalog = Catalog::new([&PAGE], [&SERVER], [&PAGE_SPEC]).unwrap();
+    let operator = office.operator();
+    operator.fetch().unwrap();
+    let newest = operator.newest().unwrap().unwrap();
+    let mut manifest = Manifest { number: 2, chain: catalog.chain().clone(), ..newest.manifest.clone() };
+    (manifest.target, manifest.roles) = (Some(catalog.chain().links()[0].sha1), catalog.policies());
+    let told = operator.append(Some(&newest), &manifest, &office.key, Vec::new()).unwrap();
+    assert!(matches!(told, Appended::Won(_)));
+    catalog
+}
+
+/// Does what there is to do on `web1` now, in a root of its own.
+fn follow(office: &Office, catalog: &Catalog) {
+    let machine = office.scratch.path("machine-web1");
+    files::create_dir(machine.join("root")).unwrap();
+    let system = System::new(machine.join("root"), command::Real, Real);
+    let home = Home::new(machine.join("etc"), machine.join("var"));
+    let mut agent = Agent::open(home, catalog, &system, Digest::of(b""), &|_| {}).unwrap();
+    while agent.tick().unwrap() == Next::Again {}
+}
+
+#[test]
+fn what_failed_is_retried_or_adopted_and_nothing_else_is() {
+    let office = Office::new();
+    let catalog = told_to_fail(&office);
     let key = office.key.path().display().to_string();
-    let retry = |host: &str| office.xtask(&["retry", host, "--key", &key]);
-    insta::assert_snapshot!(retry("wbe1"), @"
+    let with_key = |args: &[&str]| office.xtask(&[args, &["--key", &key]].concat());
+    insta::assert_snapshot!(with_key(&["retry", "wbe1"]), @"
     error: the herd has no host `wbe1`, did you mean `web1`?
     hint: cargo xtask status
     exit code 2
     ");
-    insta::assert_snapshot!(retry("web1"), @"
-    change 2 retry: web1, signed by ana@localhost
+    insta::assert_snapshot!(with_key(&["retry", "web1"]), @"
+    error: nothing failed on `web1`, so there is nothing to try again; it says: waits to be admitted
+    hint: cargo xtask status
+    exit code 1
+    ");
+    follow(&office, &catalog);
+    let status = office.xtask(&["status"]);
+    insta::assert_snapshot!(&status[status.find("hint").unwrap()..], @"
+    hint: mend the cause on web1, then cargo xtask retry web1
+    hint: or mend the migration, then cargo xtask amend page --why '…', and cargo xtask deploy
+    hint: or do by hand what it does, then cargo xtask adopt web1 --message '…'
+    asking SCRATCH/herd.git …
+    exit code 1
+    ");
+    insta::assert_snapshot!(with_key(&["retry", "web1"]), @"
+    change 3 retry: web1, signed by ana@localhost
     next: cargo xtask status
     exit code 0
     ");
-    let operator = office.operator();
-    operator.fetch().unwrap();
-    assert_eq!(operator.newest().unwrap().unwrap().manifest.hosts["web1"].retry, 2);
+    follow(&office, &catalog);
+    insta::assert_snapshot!(with_key(&["adopt", "web1", "-m", "by hand", "--link", "pgae"]), @"
+    error: no migration `pgae` is deployed, did you mean `page`?
+    hint: cargo xtask adopt web1 --link page --message 'by hand'
+    exit code 2
+    ");
+    insta::assert_snapshot!(with_key(&["adopt", "web1", "-m", "by hand", "--dry-run"]), @"
+    host  migration     now                                           then
+    web1  0000000 page  failed at `page` (0000000): nginx -t says no  asks its specs; goes on after it, or stays failed
+    nothing was told; next: cargo xtask adopt web1 --message 'by hand'
+    exit code 0
+    ");
+    insta::assert_snapshot!(with_key(&["adopt", "web1", "-m", "by hand"]), @"
+    host  migration     now                                           then
+    web1  0000000 page  failed at `page` (0000000): nginx -t says no  asks its specs; goes on after it, or stays failed
+    change 4 adopt: web1, `page` (0000000): by hand, signed by ana@localhost
+    next: cargo xtask status
+    exit code 0
+    ");
+    follow(&office, &catalog);
+    assert!(office.xtask(&["status"]).contains("adopting it, as change 4 says, was refused: spec `is_there`: "));
+    files::write(office.scratch.path("machine-web1/root/page"), "", 0o644).unwrap();
+    insta::assert_snapshot!(with_key(&["adopt", "web1", "-m", "the page is there now", "--json"]), @r#"
+    {
+      "host": "web1",
+      "migration": "page",
+      "sha1": "0000000000000000000000000000000000000000",
+      "now": "failed at `page` (0000000): adopting it, as change 4 says, was refused: spec `is_there`: expected a page, found none",
+      "failed": true,
+      "why": "the page is there now",
+      "change": 5,
+      "signer": "ana@localhost"
+    }
+    exit code 0
+    "#);
+    follow(&office, &catalog);
+    let status = office.xtask(&["status"]);
+    assert!(status.contains("page, done by hand  0       up to date"), "{status}");
+    insta::assert_snapshot!(with_key(&["adopt", "web1", "-m", "again"]), @"
+    error: `web1` has no migration before it; it says: up to date
+    hint: cargo xtask status
+    exit code 1
+    ");
 }
 
 #[test]
