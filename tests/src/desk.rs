@@ -74,7 +74,6 @@ impl<'a> Desk<'a> {
     ) -> Result<Vec<String>, Box<dyn Error>> {
         let amended: BTreeSet<Sha1> = amended.iter().copied().collect();
         let (roles, reports) = (catalog.policies(), self.herd.reports());
-        let states = reports.iter().filter_map(|(name, report)| Some((name.clone(), report.state?))).collect();
         let told = self.operator.tell::<Box<dyn Error>>(self.herd.key(), &self.shell, |before| {
             let hosts = before.map(|before| before.hosts.clone()).unwrap_or_default();
             let mut herd = Herd::default();
@@ -90,7 +89,6 @@ impl<'a> Desk<'a> {
                 herd_text: "",
                 remove: &BTreeSet::new(),
                 amended: &amended,
-                states: &states,
             };
             Ok(plan(before, &proposal).map_err(|refusals| said(&refusals))?.0)
         })?;

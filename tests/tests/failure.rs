@@ -6,7 +6,9 @@ use wb_core::agent::phase::Phase;
 use wb_core::agent::{How, Store};
 use wb_core::chain::Sha1;
 use wb_core::change::{Adoption, ChangeKind};
-use wb_core::context::{Code, Context, Debt, DebtAction, Debts as _, MaxOut, Migration, Role, Run, Spec, StaticWait};
+use wb_core::context::{
+    Code, Context, Debt, DebtAction, Debts as _, MaxOut, Migration, Role, Run, Spec, StaticWait, Terms,
+};
 use wb_core::runner::Catalog;
 use wb_core::system::files::{self, Attributes};
 use wb_tests::desk::Desk;
@@ -19,7 +21,17 @@ const PAGE_SHA1: &str = "3333333333333333333333333333333333333333";
 type Act = fn(&Context<'_>) -> anyhow::Result<()>;
 
 const fn migration(name: &'static str, role: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
-    Migration { name, role, sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(Code::Bare(run)) }
+    Migration {
+        name,
+        role,
+        sha1,
+        digest: DIGEST,
+        index,
+        wait: None,
+        replaces: None,
+        terms: Terms::NONE,
+        run: Some(Code::Bare(run)),
+    }
 }
 
 /// Adds a word to the host's file `written`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use wb_core::agent::phase::{Event, Held, Leg};
 use wb_core::agent::{How, Store};
 use wb_core::change::{ChangeKind, Identity, Retired};
-use wb_core::context::{Code, Context, MaxOut, Migration, Role, StaticWait};
+use wb_core::context::{Code, Context, MaxOut, Migration, Role, StaticWait, Terms};
 use wb_core::pool::Claim;
 use wb_core::registry::{Pushed, RefName, RefUpdate};
 use wb_core::runner::Catalog;
@@ -18,7 +18,17 @@ const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
 type Act = fn(&Context<'_>) -> anyhow::Result<()>;
 
 const fn migration(name: &'static str, role: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
-    Migration { name, role, sha1, digest: DIGEST, index, wait: None, replaces: None, terms: Terms::default(), run: Some(Code::Bare(run)) }
+    Migration {
+        name,
+        role,
+        sha1,
+        digest: DIGEST,
+        index,
+        wait: None,
+        replaces: None,
+        terms: Terms::NONE,
+        run: Some(Code::Bare(run)),
+    }
 }
 
 /// Adds a word to the host's file `written`.

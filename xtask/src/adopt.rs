@@ -1,12 +1,12 @@
 //! Adopting: an operator's signed word that a host's next link was done there by hand. Who, when and why stand in the
 //! change; the host counts the link as completed only when its specs pass.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use wb_core::chain::{Link, Sha1, nearest};
 use wb_core::change::{Adoption, ChangeKind, HostManifest, Manifest};
-use wb_core::plan::Course;
+use wb_core::plan::{Course, Past};
 use wb_core::registry::{SigningKey, VerifiedChange};
 use wb_core::report::{Doing, Report};
 
@@ -163,11 +163,9 @@ fn next(manifest: &Manifest, host: &HostManifest, report: &Report) -> Vec<Link> 
     if let Doing::Failed(failure) = &report.doing {
         return chain.get(failure.link).cloned().into_iter().collect();
     }
-    let behind = report.state.and_then(|state| chain.position(state)).map_or(0, |place| place + 1);
-    let behind: BTreeSet<Sha1> = chain.links()[..behind].iter().map(|link| link.sha1).collect();
     let mut found: Vec<Link> = Vec::new();
-    for begun in [&behind, &BTreeSet::new()] {
-        let next = Course::new(manifest, host, begun).next(report.state).cloned();
+    for past in [Past::told_by(chain, &host.roles, report.state), Past::default()] {
+        let next = Course::new(manifest, host, &past).next(report.state).cloned();
         let wanted = manifest.target.and_then(|target| chain.position(target));
         found.extend(next.filter(|next| chain.position(next.sha1) <= wanted && !found.contains(next)));
     }

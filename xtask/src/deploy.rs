@@ -16,7 +16,6 @@ use wb_core::herd::Herd;
 use wb_core::registry::{
     NewCommit, ObjectError, RefName, RefUpdate, Resolved, SigningKey, VerifiedChange, resolve_strictly,
 };
-use wb_core::report::Report;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError, FileError, files};
 

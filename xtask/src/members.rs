@@ -269,6 +269,7 @@ mod tests {
             contested: false,
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
+            by_hand: Vec::new(),
         }
     }
 

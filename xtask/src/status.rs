@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
-use wb_core::chain::Sha1;
+use wb_core::chain::{Chain, Sha1};
 use wb_core::change::{HostManifest, Manifest};
 use wb_core::herd::is_name;
 use wb_core::plan::{Course, Past};
@@ -177,7 +177,7 @@ impl HostStatus {
             detail: detail(admitted, doing),
             healthy: doing.is_some_and(Doing::is_healthy),
             in_service: report.is_some_and(|report| report.in_service),
-            failed_at: doing.and_then(|doing| failed_at(chain, doing)),
+            failed_at: doing.and_then(|doing| failed_at(&known.chain, doing)),
             by_hand: report.map(|report| report.by_hand.clone()).unwrap_or_default(),
             change: report.and_then(|report| report.accepted),
             reported: report.map(|report| report.time),
@@ -272,7 +272,7 @@ fn detail(admitted: bool, doing: Option<&Doing>) -> String {
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
-    use wb_core::chain::{Chain, Digest, Link};
+    use wb_core::chain::{Digest, Link};
     use wb_core::change::{Identity, Retired};
     use wb_core::report::{Failure, Incarnation};
 
