@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use wb_core::agent::{Agent, AgentError, Next, Record, Store};
 use wb_core::chain::Digest;
-use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest};
+use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest, Runner};
 use wb_core::registry::{
-    Access, AllowedSigners, ChangeLog, Pushed, RefName, RefUpdate, Registry, ReportCache, SigningKey, VerifiedChange,
-    generate, public_key,
+    Access, AllowedSigners, ChangeLog, NewCommit, Pushed, RefName, RefUpdate, Registry, ReportCache, SigningKey,
+    VerifiedChange, generate, public_key,
 };
 use wb_core::report::Report;
-use wb_core::runner::{Catalog, EnrollError, Enrollment, Home, enroll};
+use wb_core::runner::{Catalog, EnrollError, Enrollment, Home, enroll, platform};
 use wb_core::system::command::{CommandError, Output, Processes, Real};
 use wb_core::system::{Command, System, clock, files};
 
@@ -31,22 +31,25 @@ impl Default for TestHerd {
     }
 }
 
-/// Real processes; but the machine of these tests is not rebooted.
+/// Real processes; but the init of the machine that the tests run on is left alone. Services can't be started where there
+/// is a file `broken`.
 struct Spared {
-    asked: PathBuf,
+    dir: PathBuf,
 }
 
 impl Processes for Spared {
     fn run(&self, command: &Command) -> Result<Output, CommandError> {
         let line = command.line();
-        if !["shutdown", "reboot", "systemctl"].iter().any(|program| line.starts_with(program)) {
+        if !["shutdown", "reboot", "systemctl", "/etc/init.d/"].iter().any(|start| line.starts_with(start)) {
             return Real.run(command);
         }
-        let failed = |_| CommandError::TimedOut { line, timeout: Duration::ZERO };
-        let mut asked = files::read_optional(&self.asked).map_err(failed.clone())?.unwrap_or_default();
-        asked.push(b'r');
-        files::write(&self.asked, asked, 0o600).map_err(failed)?;
-        Ok(Output::default())
+        if line.ends_with(" status") {
+            return Ok(Output::default());
+        }
+        let mut asked = files::read_optional(self.dir.join("asked")).expect("a file").unwrap_or_default();
+        asked.extend(format!("{line}\n").bytes());
+        files::write(self.dir.join("asked"), asked, 0o600).expect("a file");
+        Ok(Output { code: i32::from(files::exists(self.dir.join("broken"))), ..Output::default() })
     }
 }
 
@@ -217,18 +220,45 @@ impl TestHerd {
     /// # Errors
     /// As [`Agent::tick`].
     pub fn tick_with(&self, host: &str, catalog: &Catalog, runner: Digest) -> Result<Next, AgentError> {
-        let system = System::new(self.root(host), Spared { asked: self.asked(host) }, clock::Real);
-        let quiet = |_: &str| {};
-        Agent::open(self.home(host), catalog, &system, runner, &quiet)?.tick()
+        tick_at(self.dir.path(), host, catalog, runner)
     }
 
-    /// How often a host asked its machine to reboot.
+    /// Where all of it lies.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Pushes a runner whose self-check says what a real one's would.
+    ///
+    /// # Panics
+    /// When that fails.
+    #[must_use]
+    pub fn publish(&self, catalog: &Catalog) -> Runner {
+        let says = serde_json::to_string(catalog.chain()).expect("a chain");
+        let script = format!("#!/bin/sh\ncat <<'END'\n{says}\nEND\n").into_bytes();
+        let sha256 = Digest::of(&script);
+        let new = NewCommit {
+            message: "runner".into(),
+            files: [("wildebeest".to_owned(), script)].into(),
+            author: ("m".into(), "m@x".into()),
+            ..NewCommit::default()
+        };
+        let commit = self.operator.objects().write(&new, None).expect("a commit");
+        let name = RefName::Runner { platform: platform(), id: commit.to_string() };
+        let reference = name.to_string();
+        self.operator.push(&[RefUpdate { name, expected: None, new: Some(commit) }]).expect("a push");
+        Runner { sha256, commit, reference }
+    }
+
+    /// What a host asked of its machine's init: for reboots, and of services, but how these are.
     ///
     /// # Panics
     /// When that can't be read.
     #[must_use]
-    pub fn reboots(&self, host: &str) -> usize {
-        files::read_optional(self.asked(host)).expect("a file").unwrap_or_default().len()
+    pub fn asked(&self, host: &str) -> Vec<String> {
+        let asked = files::read_optional(self.dir.path().join(host).join("asked")).expect("a file").unwrap_or_default();
+        String::from_utf8_lossy(&asked).lines().map(str::to_owned).collect()
     }
 
     /// Lets a host be in another boot than before, by its own record.
@@ -242,10 +272,6 @@ impl TestHerd {
             record.steps.iter_mut().filter(|step| step.value == now).for_each(|step| step.value = "before".into());
         });
         booted.expect("a record");
-    }
-
-    fn asked(&self, host: &str) -> PathBuf {
-        self.dir.path().join(host).join("reboots")
     }
 
     /// Ticks hosts in turn until none of them has anything to do, at most `rounds` times.
@@ -306,6 +332,17 @@ impl TestHerd {
     pub fn written(&self, host: &str) -> String {
         files::read_text(self.root(host).join("written")).unwrap_or_default().trim().to_owned()
     }
+}
+
+/// One tick of the agent of a host whose herd lies in `dir`, started anew: see [`TestHerd::tick_with`].
+///
+/// # Errors
+/// As [`Agent::tick`].
+pub fn tick_at(dir: &Path, host: &str, catalog: &Catalog, runner: Digest) -> Result<Next, AgentError> {
+    let dir = dir.join(host);
+    let system = System::new(dir.join("root"), Spared { dir: dir.clone() }, clock::Real);
+    let quiet = |_: &str| {};
+    Agent::open(Home::new(dir.join("etc"), dir.join("var")), catalog, &system, runner, &quiet)?.tick()
 }
 
 /// A local copy of the remote's refs in `dir`.

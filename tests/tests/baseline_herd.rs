@@ -7,9 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wb_core::agent::{Agent, How, Next, preview};
 use wb_core::chain::{Digest, Sha1};
-use wb_core::change::{ChangeKind, Runner};
+use wb_core::change::ChangeKind;
 use wb_core::context::{Code, Context, MaxOut, Migration, Role, Terms};
-use wb_core::registry::{NewCommit, RefName, RefUpdate};
 use wb_core::runner::{Catalog, platform};
 use wb_core::system::files::{self, Attributes};
 use wb_core::system::{System, clock, command};
@@ -91,7 +90,7 @@ impl Fleet {
 
     /// Deploys a catalog with a runner of its own, as `cargo xtask deploy` does.
     fn deploy(&mut self, catalog: Catalog) {
-        let runner = self.publish(&catalog);
+        let runner = self.herd.publish(&catalog);
         let sha256 = runner.sha256;
         self.herd.change(ChangeKind::Deploy, |manifest| {
             manifest.full_runners = full_runners(manifest, catalog.chain());
@@ -101,24 +100,6 @@ impl Fleet {
             manifest.runners = [(platform(), runner)].into();
         });
         self.runners.insert(sha256, catalog);
-    }
-
-    /// Pushes a runner whose self-check says what a real one's would.
-    fn publish(&self, catalog: &Catalog) -> Runner {
-        let says = serde_json::to_string(catalog.chain()).unwrap();
-        let script = format!("#!/bin/sh\ncat <<'END'\n{says}\nEND\n").into_bytes();
-        let sha256 = Digest::of(&script);
-        let new = NewCommit {
-            message: "runner".into(),
-            files: [("wildebeest".to_owned(), script)].into(),
-            author: ("m".into(), "m@x".into()),
-            ..NewCommit::default()
-        };
-        let commit = self.herd.operator().objects().write(&new, None).unwrap();
-        let name = RefName::Runner { platform: platform(), id: commit.to_string() };
-        let reference = name.to_string();
-        self.herd.operator().push(&[RefUpdate { name, expected: None, new: Some(commit) }]).unwrap();
-        Runner { sha256, commit, reference }
     }
 
     /// Follows the herd on a host until there is nothing to do, and says how long the chains of the runners were that it
@@ -241,7 +222,7 @@ fn a_full_runner_that_has_not_what_it_is_named_for_is_refused() {
     fleet.follow("web1");
     fleet.deploy(replaced());
     fleet.deploy(gone());
-    let wrong = fleet.publish(&catalog(&[&FIRST, &SECOND_GONE]));
+    let wrong = fleet.herd.publish(&catalog(&[&FIRST, &SECOND_GONE]));
     fleet.herd.change(ChangeKind::Deploy, |manifest| {
         manifest.full_runners[0].runners = [(platform(), wrong)].into();
     });

@@ -137,7 +137,8 @@ impl<A: Look> Command<A> {
         self
     }
 
-    /// Kills it after so long; otherwise after [`TIMEOUT`].
+    /// Kills it after so long, with all that it started; otherwise after [`TIMEOUT`]. It never gets more than what is left
+    /// of the migration's own `timeout`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

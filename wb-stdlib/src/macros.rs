@@ -4,7 +4,10 @@
 /// commit of its own. The function has the name of its file.
 ///
 /// `role` names whose hosts run it. With `wait = all("database")` a host waits, in load, until all hosts of that role
-/// are at or past the link before it. rust-analyzer jumps from the name of a role to the role, and finds a name that no
+/// are at or past the link before it. With `timeout = "10m"` one run of it may take ten minutes, in `s`, `m` or `h`: then
+/// its command is killed with all that this started, and it has failed; otherwise only each command has a bound. An edit
+/// after it landed says `amended = "why"`, and perhaps `keeps = ["initdb"]`: which finished [steps](crate::Host::step)
+/// stand on hosts that are in the middle of it. rust-analyzer jumps from the name of a role to the role, and finds a name that no
 /// role has.
 ///
 /// ```

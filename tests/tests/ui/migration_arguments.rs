@@ -27,4 +27,49 @@ mod no_string {
     }
 }
 
+mod no_time {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", timeout = "soon")]
+    fn no_time(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
+mod keeps_unamended {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", timeout = "0s", keeps = ["initdb"])]
+    fn keeps_unamended(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
+mod keeps_twice {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", amended = "why", keeps = ["initdb", "", "initdb"])]
+    fn keeps_twice(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
+mod keeps_no_list {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", amended = "why", keeps = "initdb")]
+    fn keeps_no_list(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
+mod sound {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", timeout = "10m", amended = "why", keeps = ["initdb", "password"])]
+    fn sound(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
 fn main() {}

@@ -245,7 +245,7 @@ impl Agent<'_> {
             }
             Onward::Run(link) if self.adopts(link.sha1)? => {}
             Onward::Run(link) => {
-                self.store.happened(Event::LinkStarts(link.sha1))?;
+                self.store.starts(link.sha1, self.host().map_or(0, |(_, host)| host.retry))?;
                 self.publish_progress(&link);
             }
             Onward::PassOver(link) => self.store.passed_over(&[link], self.now())?,

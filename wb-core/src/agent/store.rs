@@ -35,6 +35,9 @@ pub struct Record {
     /// The link that was started last.
     #[serde(default)]
     pub started: Option<Sha1>,
+    /// The newest change that had asked this host to try again what failed, when that link was started.
+    #[serde(default)]
+    pub retry: u64,
     /// Whether the host has rejoined at least once.
     #[serde(default)]
     pub in_service: bool,
@@ -175,6 +178,20 @@ impl Record {
         done.chain(self.started).collect()
     }
 
+    fn happened(&mut self, event: Event) -> Result<(), StoreError> {
+        match event {
+            Event::LinkStarts(link) => {
+                self.started = Some(link);
+                self.steps.retain(|step| step.link == link);
+            }
+            // Whoever tries it again starts it anew, and what it requires may hold no longer.
+            Event::LinkFailed(_) => self.steps.retain(|step| !step.is_requirement()),
+            _ => {}
+        }
+        self.phase = self.phase.next(event)?;
+        Ok(())
+    }
+
     pub(crate) fn add(&mut self, link: &Link, how: How, time: u64) {
         self.steps.retain(|step| step.link != link.sha1);
         self.links.push(LinkRecord { sha1: link.sha1, name: link.name.clone(), how, time });
@@ -268,18 +285,17 @@ impl Store {
     /// # Errors
     /// When it can't happen here, or can't be written; then nothing has changed.
     pub fn happened(&self, event: Event) -> Result<(), StoreError> {
+        self.try_update(|record| record.happened(event))
+    }
+
+    /// A link starts, in a host that was asked by that change to try again what failed, or by none.
+    ///
+    /// # Errors
+    /// As [`Store::happened`].
+    pub fn starts(&self, link: Sha1, retry: u64) -> Result<(), StoreError> {
         self.try_update(|record| {
-            match event {
-                Event::LinkStarts(link) => {
-                    record.started = Some(link);
-                    record.steps.retain(|step| step.link == link);
-                }
-                // Whoever tries it again starts it anew, and what it requires may hold no longer.
-                Event::LinkFailed(_) => record.steps.retain(|step| !step.is_requirement()),
-                _ => {}
-            }
-            record.phase = record.phase.next(event)?;
-            Ok(())
+            record.retry = retry;
+            record.happened(Event::LinkStarts(link))
         })
     }
 

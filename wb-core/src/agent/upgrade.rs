@@ -1,6 +1,6 @@
-//! Taking over a new runner, between legs only: fetched, its sha256 compared with the signed one, tried as a child,
-//! then put in place by an atomic rename and run under the same process id. The one before is kept, and comes back where
-//! the new one comes to no first poll ([`super::trial`]).
+//! Taking over a new runner, between legs, and amid a link only where that is to go on with another one: fetched, its
+//! sha256 compared with the signed one, tried as a child, then put in place by an atomic rename and run under the same
+//! process id. The one before is kept, and comes back where the new one comes to no first poll ([`super::trial`]).
 //!
 //! It is the newest one, as a rule. A host that is amid links whose code is gone ends these with the last runner that has
 //! it, and takes the newest one over then.
@@ -11,7 +11,7 @@ use super::phase::Phase;
 use super::store::Trial;
 use super::trial::named;
 use super::{Agent, AgentError, self_check};
-use crate::chain::{Digest, Sha1};
+use crate::chain::{Chain, Digest, Sha1};
 use crate::change::{Manifest, Runner};
 use crate::plan::{Course, Wanted};
 use crate::registry::RefName;
@@ -64,11 +64,20 @@ impl Agent<'_> {
         }
     }
 
-    /// A link whose code this runner has not was started by another one, and only another one can end it.
     fn may_upgrade(&self) -> bool {
         let phase = self.store.record().phase;
-        let foreign = matches!(&phase, Phase::Running { link, .. } if self.catalog.code(*link).is_none());
-        self.distrust.is_none() && (phase.may_upgrade() || foreign)
+        let moves = matches!(&phase, Phase::Running { link, .. } if self.goes_on_elsewhere(*link));
+        self.distrust.is_none() && (phase.may_upgrade() || moves)
+    }
+
+    /// A started link goes on with the runner that started it, unless this one has not its code, or the link was amended
+    /// since, or somebody asked for another try.
+    fn goes_on_elsewhere(&self, link: Sha1) -> bool {
+        let digest = |chain: &Chain| chain.get(link).map(|link| link.digest);
+        let told = self.change.as_ref().and_then(|change| digest(&change.manifest.chain));
+        let is_amended = told.is_some() && told != digest(self.catalog.chain());
+        let is_retried = self.host().is_some_and(|(_, host)| host.retry > self.store.record().retry);
+        self.catalog.code(link).is_none() || is_amended || is_retried
     }
 
     fn known_as_unfit(&self, trial: &Trial) -> Option<String> {
