@@ -32,6 +32,7 @@ pub(crate) fn declare(
     mut errors: Errors,
     item: TokenStream,
 ) -> TokenStream {
+    args.and_then(|args| errors.check(args.check()));
     let Some(head) = errors.check(syn::parse2::<Head>(without_body(item.clone()))) else {
         return beside(errors, item);
     };

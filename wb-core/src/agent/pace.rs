@@ -62,6 +62,15 @@ mod tests {
         check(1_000, 600);
     }
 
+    #[test]
+    fn a_machine_is_asked_to_reboot_and_again_after_five_minutes() {
+        let check = |before: Option<u64>, expect| assert_eq!(asks_for_reboot(before.map(Duration::from_secs)), expect);
+        check(None, true);
+        check(Some(0), false);
+        check(Some(299), false);
+        check(Some(300), true);
+    }
+
     proptest! {
         #[test]
         fn a_poll_is_never_further_than_the_interval(host: u128, every in 1u64..600, now in 0u64..10_000_000) {

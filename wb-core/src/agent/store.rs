@@ -576,6 +576,68 @@ mod tests {
         assert_eq!(store.record().acted, 7);
     }
 
+    fn step(link: &Link, name: &str) -> Step {
+        let value = serde_json::Value::Null;
+        Step { link: link.sha1, digest: link.digest, name: name.into(), occurrence: 0, value }
+    }
+
+    fn names(steps: &[Step]) -> Vec<&str> {
+        steps.iter().map(|step| step.name.as_str()).collect()
+    }
+
+    #[test]
+    fn the_steps_of_a_link_stand_until_it_changes_and_then_those_that_it_keeps() {
+        let before = link(1);
+        let after = Link { digest: Digest::of(b"amended"), ..before.clone() };
+        let steps = [step(&before, "initdb"), step(&before, "password"), step(&link(2), "initdb")];
+        let check = |link: &Link, keeps: &'static [&'static str], expect: &[&str]| {
+            let stand = standing(&steps, link, Terms { keeps, timeout: None });
+            assert_eq!(names(&stand), expect);
+            assert!(stand.iter().all(|step| step.digest == link.digest));
+        };
+        check(&before, &[], &["initdb", "password"]);
+        check(&after, &[], &[]);
+        check(&after, &["password", "unknown"], &["password"]);
+    }
+
+    /// A store whose link 1 runs and has finished these steps.
+    fn running(dir: &Path, steps: &[&str]) -> Store {
+        let store = Store::open(&dir.join("record.json")).unwrap();
+        let leg = super::super::phase::Leg { until: link(1).sha1, held: None };
+        store.happened(Event::LegPlanned(leg)).unwrap();
+        store.starts(link(1).sha1, 0).unwrap();
+        steps.iter().for_each(|name| store.finish(step(&link(1), name)).unwrap());
+        store
+    }
+
+    #[test]
+    fn steps_are_on_disk_until_their_link_is_done() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = running(dir.path(), &["initdb", "password", "initdb"]);
+        let read = || Store::open(&dir.path().join("record.json")).unwrap().record().steps;
+        assert_eq!(names(&read()), ["password", "initdb"]);
+        store.done(&link(1), 5).unwrap();
+        assert_eq!(read(), []);
+    }
+
+    #[test]
+    fn a_link_that_failed_keeps_its_steps_and_forgets_what_it_required() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = running(dir.path(), &["require!(memory)", "initdb", "reboot"]);
+        let digest = Digest::of(b"");
+        let failure = crate::report::Failure {
+            link: link(1).sha1,
+            name: "m1".into(),
+            digest,
+            settings: digest,
+            error: "no luck".into(),
+        };
+        store.happened(Event::LinkFailed(failure)).unwrap();
+        store.happened(Event::TryAgain).unwrap();
+        store.starts(link(1).sha1, 7).unwrap();
+        assert_eq!((names(&store.record().steps), store.record().retry), (vec!["initdb", "reboot"], 7));
+    }
+
     #[test]
     fn a_pending_report_counts_as_mine() {
         let mut reports = Reports { written: Some(Sha1::from_bytes([1; 20])), ..Reports::default() };

@@ -218,6 +218,22 @@ pub struct MigrationArgs {
     pub keeps: Vec<LitStr>,
 }
 
+impl MigrationArgs {
+    /// What is wrong with arguments that can be read. Who is about to amend a migration may say first what it keeps.
+    ///
+    /// # Errors
+    /// When it keeps steps and is not amended.
+    pub fn check(&self) -> syn::Result<()> {
+        match (self.keeps.first(), &self.amended) {
+            (Some(first), None) => {
+                let what = "only an amended migration has steps to keep: `amended = \"why\", keeps = [\"step\"]`";
+                Err(syn::Error::new(first.span(), what))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A time, as in `"10m"`.
 pub struct Timeout(pub Duration);
 
@@ -260,7 +276,6 @@ impl Parse for MigrationArgs {
         if matches!(slots.role, Slot::Missing) {
             errors.add(syn::Error::new(end, "a migration belongs to a role: `#[migration(role = \"…\")]`"));
         }
-        slots.check(&mut errors);
         errors.none()?;
         slots.value().ok_or_else(|| syn::Error::new(end, "no role"))
     }
@@ -290,15 +305,6 @@ impl LinkSlots {
             _ => return Some(argument),
         }
         None
-    }
-
-    fn check(&self, errors: &mut Errors) {
-        if let (Slot::Given(Steps(steps)), Slot::Missing) = (&self.keeps, &self.amended)
-            && let Some(first) = steps.first()
-        {
-            let what = "only an amended migration has steps to keep: `amended = \"why\", keeps = [\"step\"]`";
-            errors.add(syn::Error::new(first.span(), what));
-        }
     }
 
     fn value(self) -> Option<MigrationArgs> {
@@ -376,7 +382,6 @@ impl Parse for BaselineArgs {
             let what = "a baseline has a role, and says what it stands for: `#[baseline(role = \"…\", replaces = \"FROM..TO\")]`";
             errors.add(syn::Error::new(end, what));
         }
-        slots.check(&mut errors);
         let replaces = replaces
             .value()
             .map(|text| text.value().parse::<Replaces>().map_err(|error| syn::Error::new(text.span(), error)));
@@ -527,4 +532,20 @@ impl Argument {
 
 fn comma(input: ParseStream<'_>) -> syn::Result<()> {
     if input.is_empty() { Ok(()) } else { input.parse::<Token![,]>().map(drop) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_number_and_a_unit() {
+        let check = |text, seconds: Option<u64>| assert_eq!(duration(text), seconds.map(Duration::from_secs), "{text}");
+        check("90s", Some(90));
+        check("10m", Some(600));
+        check("2h", Some(7200));
+        for wrong in ["", "m", "0s", "10", "10 m", "-1s", "+1s", "1.5h", "10µ", "99999999999s"] {
+            check(wrong, None);
+        }
+    }
 }

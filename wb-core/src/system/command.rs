@@ -619,6 +619,23 @@ mod tests {
     }
 
     #[test]
+    fn a_timeout_kills_what_a_command_started_and_what_is_deaf() {
+        let dir = tempfile::tempdir().unwrap();
+        let deaf = "trap '' TERM; echo $$ >pid; while :; do sleep 0.02; done";
+        let command = Command::shell(format!("sh -c \"{}\" & wait", deaf.replace('$', "\\$"))).dir(dir.path());
+        let error = System::real().run(&command.timeout(Duration::from_millis(300))).unwrap_err();
+        assert!(matches!(error, CommandError::TimedOut { .. }), "{error}");
+        let pid = std::fs::read_to_string(dir.path().join("pid")).unwrap();
+        let gone = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            (stat.is_empty() || stat.contains(") Z ")).then_some(())
+        };
+        let clock = super::super::clock::Real;
+        let gone = super::super::clock::wait_until(&clock, Duration::from_secs(9), Duration::from_millis(5), gone);
+        assert!(gone.is_some());
+    }
+
+    #[test]
     fn what_ignores_the_request_to_end_is_killed() {
         let command = Command::shell("trap '' TERM; sleep 60 & exec sleep 0.2").timeout(Duration::from_millis(10));
         let error = System::real().run(&command).unwrap_err();
