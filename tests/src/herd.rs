@@ -31,8 +31,8 @@ impl Default for TestHerd {
     }
 }
 
-/// Real processes; but the init of the machine that the tests run on is left alone. Services can't be started where there
-/// is a file `broken`.
+/// Real processes; but the init of the machine that the tests run on is left alone. It does nothing where there is a file
+/// `broken`, and who asks it for something dies where there is a file `kills`.
 struct Spared {
     dir: PathBuf,
 }
@@ -49,6 +49,9 @@ impl Processes for Spared {
         let mut asked = files::read_optional(self.dir.join("asked")).expect("a file").unwrap_or_default();
         asked.extend(format!("{line}\n").bytes());
         files::write(self.dir.join("asked"), asked, 0o600).expect("a file");
+        if files::exists(self.dir.join("kills")) {
+            Command::shell("kill -KILL $PPID").run()?;
+        }
         Ok(Output { code: i32::from(files::exists(self.dir.join("broken"))), ..Output::default() })
     }
 }

@@ -7,12 +7,12 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use wb_core::agent::phase::Phase;
-use wb_core::agent::{Next, Store};
+use wb_core::agent::{Agent, Next, Store};
 use wb_core::chain::Digest;
 use wb_core::change::ChangeKind;
 use wb_core::context::{Code, DebtAction, Debts as _, MaxOut, Migration, Role, Terms};
 use wb_core::runner::{Catalog, platform};
-use wb_core::system::{Command, environment, files};
+use wb_core::system::{Command, Script, System, environment, files};
 use wb_stdlib::__private::OfHost;
 use wb_stdlib::prelude::*;
 use wb_tests::herd::{TestHerd, runner, tick_at};
@@ -164,10 +164,14 @@ impl Play {
     /// Ticks in a process that is killed at this place.
     fn killed(self, place: &str) -> Self {
         let play = self.with(&format!("dies-{place}"));
-        let this = Command::new(environment::current_exe().unwrap()).env(KILLED, play.herd.dir());
+        play.is_killed();
+        play.without(&format!("dies-{place}"))
+    }
+
+    fn is_killed(&self) {
+        let this = Command::new(environment::current_exe().unwrap()).env(KILLED, self.herd.dir());
         let output = this.args(["--exact", "the_process_that_is_killed"]).run().unwrap();
         assert_eq!(output.code, 128 + 9, "{output:?}");
-        play.without(&format!("dies-{place}"))
     }
 
     fn check(&self, written: &str, asked: &[&str], said: &str) {
@@ -232,6 +236,26 @@ fn a_host_that_does_not_go_down_is_asked_again_and_nothing_else_is_done() {
     play.follow(&[&INSTALL]);
     play.check("asked password initdb", &[REBOOT, REBOOT], "running `install`, rebooting");
     assert!(matches!(play.store().record().phase, Phase::Running { .. }));
+}
+
+#[test]
+fn a_machine_that_stays_up_is_asked_again_after_five_minutes() {
+    static REBOOTS: Migration = migration("install", 0, ONE, &OfHost(|host| Ok(host.reboot()?)));
+    let play = Play::new(&[&REBOOTS]);
+    let script = Script::new().answer("shutdown", 0, "");
+    let (system, quiet) = (System::fake(play.herd.root("web1"), script.clone()), |_: &str| {});
+    let catalog = catalog(&[&REBOOTS]);
+    let mut agent = Agent::open(play.herd.home("web1"), &catalog, &system, runner(), &quiet).unwrap();
+    let mut check = |asked: usize, said: &str| {
+        while agent.tick().unwrap() == Next::Again {}
+        assert_eq!(script.calls(), vec![REBOOT; asked]);
+        play.check("", &[], said);
+        system.clock().sleep(Duration::from_secs(150));
+    };
+    check(1, "running `install`, rebooting");
+    check(1, "running `install`, rebooting");
+    check(2, "can't reboot for `install`: was asked to 300 s ago, and is still up");
+    check(2, "running `install`, rebooting");
 }
 
 #[test]
@@ -312,6 +336,15 @@ fn a_started_link_that_was_amended_goes_on_with_the_new_runner_and_what_it_keeps
     let amended = catalog(&[&AMENDED, &LATER]);
     while play.herd.tick_with("web1", &amended, sha256).unwrap() == Next::Again {}
     play.check("asked password anew 42 later", &[RESTART], "up to date");
+}
+
+#[test]
+fn a_link_that_failed_and_is_amended_goes_on_with_what_it_keeps() {
+    let play = Play::new(&[&INSTALL]).with("fails");
+    play.follow(&[&INSTALL]);
+    play.herd.deploy(&catalog(&[&AMENDED]));
+    play.follow(&[&AMENDED]);
+    play.check("asked password initdb anew 42", &[RESTART], "up to date");
 }
 
 #[test]
@@ -399,6 +432,19 @@ fn what_could_not_be_paid_fails_the_link_and_is_paid_when_it_is_tried_again() {
     play.retry();
     play.follow(&[&OWING]);
     play.check("", &[RESTART], "up to date");
+    assert_eq!(play.store().owed(), []);
+}
+
+#[test]
+fn a_payment_that_is_cut_short_is_made_again() {
+    let play = Play::new(&[&INSTALL]);
+    play.follow(&[&INSTALL]);
+    play.herd.boot_again("web1");
+    files::write(play.herd.dir().join("web1/kills"), "", 0o644).unwrap();
+    play.is_killed();
+    files::remove(play.herd.dir().join("web1/kills")).unwrap();
+    play.follow(&[&INSTALL]);
+    play.check("asked password initdb end end", &[REBOOT, RESTART, RESTART], "up to date");
     assert_eq!(play.store().owed(), []);
 }
 

@@ -8,7 +8,7 @@ use super::phase::Phase;
 use super::run::preview_link;
 use super::{Agent, Record};
 use crate::chain::{Link, Sha1};
-use crate::context::Operation;
+use crate::context::{Operation, awaits_reboot};
 use crate::plan::{Course, Plan, Stop};
 use crate::report::Doing;
 use crate::runner::Catalog;
@@ -70,10 +70,14 @@ pub fn doing(agent: &Agent<'_>, next: &Plan, catalog: &Catalog) -> Doing {
         return stop.clone().into();
     }
     let name = |link: Sha1| catalog.chain().get(link).map_or_else(|| link.short(), |link| link.name.clone());
-    match &agent.record().phase {
+    let record = agent.record();
+    match &record.phase {
         Phase::InLoad => agent.refusal().map_or_else(|| planned(next), |why| Doing::Stopped { why }),
         Phase::Claiming { .. } | Phase::Leaving { .. } => Doing::Leaving { trouble: None },
         Phase::Out { .. } => Doing::Running { link: "the next link".into() },
+        Phase::Running { link, .. } if awaits_reboot(&record.steps, *link, &record.boot_id) => {
+            Doing::Rebooting { link: name(*link), trouble: None }
+        }
         Phase::Running { link, .. } => Doing::Running { link: name(*link) },
         Phase::Rejoining { .. } | Phase::Returning { .. } => Doing::Rejoining { trouble: None },
         Phase::Failed { failure, .. } => Doing::Failed(failure.clone()),
