@@ -233,5 +233,7 @@ mod tests {
         assert!(Doing::Leaving { trouble: None }.is_healthy());
         assert!(!Doing::Leaving { trouble: Some("no answer".into()) }.is_healthy());
         assert!(!Doing::Stopped { why: "x".into() }.is_healthy());
+        assert!(Doing::Rebooting { link: "page".into(), trouble: None }.is_healthy());
+        assert!(!Doing::Rebooting { link: "page".into(), trouble: Some("still up".into()) }.is_healthy());
     }
 }

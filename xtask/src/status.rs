@@ -380,6 +380,16 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_reboots_names_its_link() {
+        let check = |trouble: Option<&str>, expect: &str| {
+            let doing = Doing::Rebooting { link: "page".into(), trouble: trouble.map(Into::into) };
+            assert_eq!((phase(true, Some(&doing)), detail(true, Some(&doing)).as_str()), ("rebooting", expect));
+        };
+        check(None, "`page`");
+        check(Some("still up"), "`page`: still up");
+    }
+
+    #[test]
     fn a_herd_that_was_told_nothing_is_not_settled() {
         let status = HerdStatus::of(None, &BTreeMap::new(), BTreeSet::new(), Duration::ZERO);
         assert_eq!((status.settled, status.summary().as_str()), (false, "the herd was told nothing yet"));

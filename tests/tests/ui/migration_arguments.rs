@@ -30,7 +30,7 @@ mod no_string {
 mod no_time {
     use wb_stdlib::prelude::*;
 
-    #[migration(role = "web", timeout = "soon")]
+    #[migration(role = "web", timeout = "0s")]
     fn no_time(_host: &Host) -> Result<()> {
         Ok(())
     }
@@ -39,7 +39,7 @@ mod no_time {
 mod keeps_unamended {
     use wb_stdlib::prelude::*;
 
-    #[migration(role = "web", timeout = "0s", keeps = ["initdb"])]
+    #[migration(role = "web", timeout = "10m", keeps = ["initdb"])]
     fn keeps_unamended(_host: &Host) -> Result<()> {
         Ok(())
     }
