@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wb_core::agent::{Agent, AgentError, Next, Record, Store};
+use wb_core::agent::{Agent, AgentError, Next, Notices, Record, Store};
 use wb_core::chain::Digest;
 use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest, Runner};
 use wb_core::registry::{
@@ -285,7 +285,7 @@ impl TestHerd {
         for _ in 0..rounds {
             let before = self.said(hosts);
             let nexts: Vec<Next> = hosts.iter().map(|host| self.tick(host, catalog).expect("a tick")).collect();
-            if nexts.iter().all(|next| *next == Next::Poll) && self.said(hosts) == before {
+            if nexts.iter().all(|next| matches!(next, Next::Poll | Next::Retry)) && self.said(hosts) == before {
                 return;
             }
         }
@@ -299,6 +299,18 @@ impl TestHerd {
     #[must_use]
     pub fn record(&self, host: &str) -> Record {
         Store::open(&self.home(host).record()).expect("a record").record()
+    }
+
+    /// What keeps a host from going on.
+    ///
+    /// # Panics
+    /// When its files can't be read.
+    #[must_use]
+    pub fn notices(&self, host: &str, catalog: &Catalog) -> Notices {
+        let system = System::new(self.root(host), command::Real, clock::Real);
+        let quiet = |_: &str| {};
+        let agent = Agent::open(self.home(host), catalog, &system, runner(), &quiet).expect("an agent");
+        agent.notices().clone()
     }
 
     /// The signed reports of admitted hosts.

@@ -110,8 +110,8 @@ impl Fleet {
             let (sha256, catalog) = self.installed(host);
             match self.herd.tick_with(host, catalog, sha256).unwrap() {
                 Next::Exec => taken.push(self.installed(host).1.chain().links().len()),
-                Next::Again => {}
-                Next::Poll => return taken,
+                Next::Again | Next::Overtaken => {}
+                Next::Poll | Next::Retry => return taken,
             }
         }
         panic!("{host} is still busy: {:?}", self.herd.said(&[host]));

@@ -4,13 +4,14 @@
 use std::path::Path;
 
 use wb_core::agent::phase::{Leg, Phase};
-use wb_core::agent::{AgentError, How, Next};
+use wb_core::agent::{Agent, AgentError, How, Next};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::{ChangeKind, Runner};
 use wb_core::context::{Code, Context, MaxOut, Migration, Role, Spec, StaticWait, Terms};
 use wb_core::registry::{AllowedSigners, ChangeLog, NewCommit, RefName, RefUpdate, generate};
 use wb_core::runner::{Catalog, platform};
 use wb_core::system::files::{self, Attributes};
+use wb_core::system::{System, clock, command};
 use wb_tests::herd::TestHerd;
 
 const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -424,11 +425,144 @@ fn who_finds_its_report_moved_does_nothing() {
     assert!(matches!(error, AgentError::TakenOver { .. }), "{error}");
 }
 
+/// Moves the remote away, or back.
+fn move_remote(herd: &TestHerd, away: bool) {
+    let (here, there) = (herd.remote(), herd.remote().with_extension("away"));
+    if away { files::rename(here, there).unwrap() } else { files::rename(there, here).unwrap() }
+}
+
+/// The log that goes along with a host's newest report.
+fn log_of(herd: &TestHerd, host: &str) -> String {
+    herd.operator().fetch(&["refs/wildebeest/".into()]).unwrap();
+    let uuid = herd.home(host).read_config().unwrap().uuid;
+    let report = herd.operator().get(&RefName::Report(uuid)).unwrap().unwrap();
+    let objects = herd.operator().objects();
+    let log = objects.file(&objects.read(report).unwrap(), "log").unwrap().unwrap_or_default();
+    String::from_utf8(log).unwrap()
+}
+
+/// A link in the middle of which the remote goes away.
+static CUT_OFF: Migration = migration("cut_off", "web", 3, "7777777777777777777777777777777777777777", |context| {
+    let remote = context.system().path("/").join("../../remote.git");
+    files::rename(&remote, remote.with_extension("away"))?;
+    write(context, "cut_off")
+});
+static AFTER_IT: Migration =
+    migration("after_it", "web", 4, "8888888888888888888888888888888888888888", |context| write(context, "after_it"));
+
+/// A herd whose first host is cut off in the middle of a leg.
+fn cut_off() -> (TestHerd, Catalog) {
+    let herd = herd();
+    let next = catalog(&[&DATABASE, &FIRST, &SECOND, &CUT_OFF, &AFTER_IT]);
+    herd.deploy(&next);
+    let error = herd.tick("web1", &next).unwrap_err();
+    assert!(matches!(error, AgentError::Registry(_)), "{error}");
+    (herd, next)
+}
+
+#[test]
+fn who_is_cut_off_in_a_leg_finishes_it_and_keeps_its_place_until_the_remote_is_back() {
+    let (herd, next) = cut_off();
+    assert_eq!(herd.written("web1"), "first second rejoin leave cut_off after_it rejoin");
+    assert_eq!(herd.record("web1").phase.name(), "Returning");
+    herd.tick("web1", &next).unwrap_err();
+    move_remote(&herd, false);
+    assert_eq!(herd.out("web"), ["web1"]);
+    herd.tick("web1", &next).unwrap();
+    assert_eq!(herd.out("web"), Vec::<String>::new());
+    assert_eq!(herd.written("web1"), "first second rejoin leave cut_off after_it rejoin");
+    assert_eq!(herd.record("web1").state().unwrap().to_string(), "8".repeat(40));
+}
+
+#[test]
+fn since_when_the_remote_is_away_is_kept_and_told_when_it_is_back() {
+    let (herd, next) = cut_off();
+    let first = herd.notices("web1", &next).away.unwrap();
+    assert!(first.error.starts_with("could not reach the remote "), "{}", first.error);
+    herd.tick("web1", &next).unwrap_err();
+    assert_eq!(herd.notices("web1", &next).away.unwrap().since, first.since);
+    move_remote(&herd, false);
+    while herd.tick("web1", &next).unwrap() != Next::Poll {}
+    assert_eq!(herd.notices("web1", &next), wb_core::agent::Notices::default());
+    assert!(!files::exists(herd.home("web1").notices()));
+    herd.settle(&["web1"], &next, 9);
+    assert!(herd.said(&["web1"])[0].ends_with("web1 up to date"));
+}
+
+#[test]
+fn a_host_that_was_cut_off_says_so_in_its_report() {
+    let (herd, next) = cut_off();
+    move_remote(&herd, false);
+    herd.tick("web1", &next).unwrap();
+    let log = log_of(&herd, "web1");
+    assert!(log.contains("the remote is back after "), "{log}");
+}
+
+#[test]
+fn who_is_cut_off_in_load_takes_no_place() {
+    let herd = herd();
+    let next = catalog(&[&DATABASE, &FIRST, &SECOND, &THIRD]);
+    herd.deploy(&next);
+    move_remote(&herd, true);
+    herd.tick("web1", &next).unwrap_err();
+    assert_eq!(herd.record("web1").phase, Phase::InLoad);
+    assert!(herd.notices("web1", &next).away.is_some());
+}
+
+static STUCK: Role = Role {
+    rejoin: |context| match context.system().read_file("/well")? {
+        Some(_) => write(context, "rejoin"),
+        None => anyhow::bail!("no answer"),
+    },
+    ..WEB
+};
+
+#[test]
+fn who_can_not_rejoin_tries_soon_again_with_the_remote_or_without() {
+    let (herd, file) = (herd(), Attributes::mode(0o644));
+    let stuck = Catalog::new([&DATABASE, &FIRST, &SECOND, &THIRD], [&STUCK, &DATABASE_ROLE], []).unwrap();
+    herd.deploy(&stuck);
+    assert_eq!(herd.tick("web1", &stuck).unwrap(), Next::Retry);
+    let trouble = "rejoin of role web: no answer";
+    assert_eq!(herd.said(&["web1"]), [format!("web1 can't rejoin: {trouble}")]);
+    assert_eq!(herd.notices("web1", &stuck).trouble.as_deref(), Some(trouble));
+    move_remote(&herd, true);
+    herd.tick("web1", &stuck).unwrap_err();
+    assert_eq!(herd.record("web1").phase.name(), "Rejoining");
+    files::write_with(herd.root("web1").join("well"), "", file).unwrap();
+    herd.tick("web1", &stuck).unwrap_err();
+    assert_eq!(herd.record("web1").phase.name(), "Returning");
+    move_remote(&herd, false);
+    herd.settle(&["web1"], &stuck, 9);
+    assert_eq!(herd.notices("web1", &stuck), wb_core::agent::Notices::default());
+    assert_eq!(herd.written("web1"), "first second rejoin leave third rejoin");
+}
+
+#[test]
+fn a_poll_that_finds_nothing_writes_nothing() {
+    let herd = herd();
+    let system = System::new(herd.root("web1"), command::Real, clock::Real);
+    let (catalog, quiet) = (base(), |_: &str| {});
+    let mut agent = Agent::open(herd.home("web1"), &catalog, &system, wb_tests::herd::runner(), &quiet).unwrap();
+    agent.tick().unwrap();
+    let state = herd.home("web1").state().to_owned();
+    let before = modified(&state);
+    agent.tick().unwrap();
+    assert_eq!(modified(&state), before);
+}
+
+/// When the files of a directory, and it itself, were changed, git's own apart.
+fn modified(dir: &Path) -> Vec<(std::path::PathBuf, Option<(u64, std::time::Duration)>)> {
+    let files = files::list(dir).unwrap().into_iter().filter(|path| !path.ends_with("herd.git"));
+    let stat = |path: &Path| files::stat(path).unwrap().map(|stat| (stat.size, stat.modified));
+    files.chain([dir.to_owned()]).map(|path| (path.clone(), stat(&path))).collect()
+}
+
 #[test]
 fn without_the_remote_an_idle_host_waits() {
     let herd = herd();
-    files::rename(herd.remote(), herd.remote().with_extension("away")).unwrap();
+    move_remote(&herd, true);
     assert!(matches!(herd.tick("web1", &base()).unwrap_err(), AgentError::Registry(_)));
-    files::rename(herd.remote().with_extension("away"), herd.remote()).unwrap();
+    move_remote(&herd, false);
     assert_eq!(herd.tick("web1", &base()).unwrap(), Next::Poll);
 }

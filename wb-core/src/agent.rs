@@ -9,6 +9,7 @@ mod adopt;
 mod claim;
 pub mod incarnation;
 mod look;
+mod notices;
 pub mod pace;
 pub mod phase;
 pub mod preview;
@@ -24,6 +25,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 pub use act::Rest;
+use notices::Board;
+pub use notices::{Away, Notices};
 pub use run::run_link;
 pub use store::{FORMAT, How, LinkRecord, Record, Refused, Reports, Store, StoreError, Trial};
 pub use trial::{STARTS, starts};
@@ -37,7 +40,7 @@ use crate::registry::{
     AllowedSigners, LogError, RefName, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange,
 };
 use crate::report::{Doing, Report};
-use crate::runner::{Catalog, Home, HomeError, HostConfig};
+use crate::runner::{Catalog, Home, HomeError, HostConfig, with_causes};
 use crate::system::{CommandError, FileError, System};
 use upgrade::Unfit;
 
@@ -60,6 +63,7 @@ pub struct Agent<'a> {
     published: Option<Report>,
     mute: bool,
     journal: Journal<'a>,
+    board: Board,
     unrecorded: Option<Ran>,
     reboot: Option<Asked>,
 }
@@ -71,6 +75,10 @@ pub enum Next {
     Poll,
     /// Look again at once.
     Again,
+    /// Somebody else was faster: look again in a moment.
+    Overtaken,
+    /// A role could not leave or rejoin: try it again, sooner than at the next poll.
+    Retry,
     /// The new runner is installed: run it in place of this one.
     Exec,
 }
@@ -136,6 +144,7 @@ impl<'a> Agent<'a> {
         let allowed = home.read_allowed_signers()?;
         let key = SigningKey::new(home.key());
         let public = crate::registry::public_key(&home.key())?;
+        let board = Board::open(&home.notices());
         let mut agent = Self {
             key,
             public,
@@ -154,6 +163,7 @@ impl<'a> Agent<'a> {
             published: None,
             mute: false,
             journal: Journal { log, tail: RefCell::default(), quiet: Cell::new(None) },
+            board,
             unrecorded: None,
             reboot: None,
         };
@@ -167,29 +177,46 @@ impl<'a> Agent<'a> {
     /// When the remote or the disk is out of reach, or another machine reports under this identity. Nothing is lost:
     /// the next tick goes on where this one stopped.
     pub fn tick(&mut self) -> Result<Next, AgentError> {
+        let turn = self.turn();
+        if let Err(error) = &turn {
+            self.missed(error);
+        }
+        turn
+    }
+
+    fn turn(&mut self) -> Result<Next, AgentError> {
         if let Some(doing) = self.after_boot()? {
             self.poll()?;
-            return self.publish(&doing).map(|()| Next::Poll);
+            return self.rest(&doing);
         }
         let polled = self.poll();
         if let Some(stop) = self.retirement() {
             self.journal.say_once(&format!("stopped: {stop}"));
             return Ok(Next::Poll);
         }
-        match polled {
+        let away = match polled {
             Err(error) if self.store.record().phase.needs_remote() => return Err(error),
-            Err(error) => self.journal.say(&format!("going on without the remote: {error}")),
+            Err(error) => {
+                self.go_on_without(&error);
+                Some(error)
+            }
             Ok(()) => {
-                self.mute = false;
+                self.reached();
                 self.follow_name()?;
                 if self.upgrade()? {
                     return Ok(Next::Exec);
                 }
+                None
             }
-        }
-        match self.act()? {
-            Rest::Again => Ok(Next::Again),
-            Rest::Until(doing) => self.publish(&doing).map(|()| Next::Poll),
+        };
+        match (self.act()?, away) {
+            (Rest::Again, _) => Ok(Next::Again),
+            (Rest::Overtaken, _) => Ok(Next::Overtaken),
+            (Rest::Until(doing), None) => self.rest(&doing),
+            (Rest::Until(doing), Some(error)) => {
+                self.note_trouble(&doing);
+                Err(error)
+            }
         }
     }
 
@@ -205,6 +232,12 @@ impl<'a> Agent<'a> {
     /// When the disk is out of reach.
     pub fn leave_after_boot(&mut self) -> Result<bool, AgentError> {
         self.after_boot().map(|trouble| trouble.is_none())
+    }
+
+    /// What keeps this host from going on, as far as its last turn met it.
+    #[must_use]
+    pub fn notices(&self) -> &Notices {
+        self.board.notices()
     }
 
     /// Who this host is.
@@ -243,10 +276,54 @@ impl<'a> Agent<'a> {
         self.store.record()
     }
 
+    /// When this host polls.
+    #[must_use]
+    pub fn polls(&self) -> pace::Polls {
+        pace::Polls { host: self.config.uuid, every: self.config.poll }
+    }
+
     /// The newest accepted change.
     #[must_use]
     pub fn change(&self) -> Option<&VerifiedChange> {
         self.change.as_ref()
+    }
+}
+
+impl Agent<'_> {
+    /// Nothing is left to do but to say so.
+    fn rest(&mut self, doing: &Doing) -> Result<Next, AgentError> {
+        let trouble = self.note_trouble(doing);
+        self.publish(doing)?;
+        Ok(if trouble { Next::Retry } else { Next::Poll })
+    }
+
+    fn note_trouble(&mut self, doing: &Doing) -> bool {
+        let trouble = doing.trouble().map(str::to_owned);
+        let troubled = trouble.is_some();
+        self.board.keep(self.board.notices().troubled(trouble));
+        troubled
+    }
+
+    /// The remote may be away; what this host waits for is said once, here and by `wildebeest status`.
+    fn missed(&mut self, error: &AgentError) {
+        if let AgentError::Registry(RegistryError::Unreachable { .. } | RegistryError::Refused { .. }) = error {
+            self.board.keep(self.board.notices().lost(self.now(), &with_causes(error)));
+        }
+    }
+
+    fn go_on_without(&mut self, error: &AgentError) {
+        self.missed(error);
+        self.journal.say_once(&format!("going on without the remote: {}", with_causes(error)));
+    }
+
+    /// The remote is there. Whether it was away is said once more, for the log that goes along with the next report.
+    fn reached(&mut self) {
+        self.mute = false;
+        if let Some(away) = &self.board.notices().away {
+            let (lasted, error) = (away.lasted(self.now()), &away.error);
+            self.journal.say(&format!("the remote is back after {lasted}: {error}"));
+            self.board.keep(self.board.notices().reached());
+        }
     }
 }
 

@@ -125,6 +125,15 @@ pub struct Failure {
 pub const LAST_NONCES: usize = 8;
 
 impl Doing {
+    /// Why the roles did not leave or rejoin yet.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Leaving { trouble } | Self::Rejoining { trouble } => trouble.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_healthy(&self) -> bool {

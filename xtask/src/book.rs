@@ -3,6 +3,7 @@
 //! mdBook takes a link to a page or a heading that is not there without a word, so the links between pages are followed
 //! before it runs, and what it says about anything else is a failure too.
 
+mod generated;
 mod links;
 mod mdbook;
 
@@ -14,6 +15,7 @@ use wb_core::system::{Command, CommandError, environment};
 use crate::fleet::{self, FleetError};
 use crate::shell::Shell;
 
+pub use generated::Stale;
 pub use links::Broken;
 pub use mdbook::{MdbookError, VERSION};
 
@@ -44,6 +46,9 @@ pub enum BookError {
         /// All of them.
         broken: Vec<Broken>,
     },
+    /// A page does not say what the code says.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// mdBook could not be had.
     #[error(transparent)]
     Mdbook(#[from] MdbookError),
@@ -86,6 +91,7 @@ impl Book {
     /// # Errors
     /// When a link leads nowhere, mdBook can't be installed, or it says anything.
     pub fn build(&self, shell: &Shell) -> Result<PathBuf, BookError> {
+        self.compare()?;
         self.follow_links()?;
         let mdbook = mdbook::program(&self.target.join("tools"), shell)?;
         let pages = self.target.join("book");
@@ -95,6 +101,29 @@ impl Book {
             said if output.code != 0 || !said.is_empty() => Err(BookError::Said { said }),
             _ => Ok(pages.join("index.html")),
         }
+    }
+
+    /// Writes anew what pages have from the code.
+    ///
+    /// # Errors
+    /// When a page has no place for it, or can't be read or written.
+    pub fn generate(&self) -> Result<(), BookError> {
+        let path = self.dir.join("src").join(generated::PAGE);
+        let text = files::read_text(&path)?;
+        let new = generated::page(&text)?;
+        if new != text {
+            files::write(&path, new, 0o644)?;
+        }
+        Ok(())
+    }
+
+    /// Whether pages say what the code says.
+    ///
+    /// # Errors
+    /// When one does not, or can't be read.
+    pub fn compare(&self) -> Result<(), BookError> {
+        let text = files::read_text(self.dir.join("src").join(generated::PAGE))?;
+        Ok(generated::compare(&text)?)
     }
 
     /// Follows every link between the pages.

@@ -20,6 +20,8 @@ use crate::system::fault::{self, Subject};
 pub enum Rest {
     /// Look again at once.
     Again,
+    /// Somebody else was faster: look again in a moment.
+    Overtaken,
     /// Nothing until the next poll; this is what the host is doing meanwhile.
     Until(Doing),
 }
@@ -161,7 +163,7 @@ impl Agent<'_> {
                 self.journal.say(&format!("out of load, to run up to {until}"));
                 Ok(Step::Moved)
             }
-            false => Ok(Step::Rest(Rest::Again)),
+            false => Ok(Step::Rest(Rest::Overtaken)),
         }
     }
 

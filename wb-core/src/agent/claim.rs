@@ -3,15 +3,12 @@
 use uuid::Uuid;
 
 use super::phase::{Held, Leg};
-use super::{Agent, AgentError};
+use super::{Agent, AgentError, pace};
 use crate::chain::Sha1;
 use crate::pool::{Claim, Pool};
 use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::Doing;
 use crate::system::fault::{self, Subject};
-
-/// Each lost race is somebody else's progress; after so many, the next poll tries again.
-const TRIES: u32 = 10;
 
 impl Agent<'_> {
     /// Claims; false when somebody else was faster or there is no place any more.
@@ -44,7 +41,8 @@ impl Agent<'_> {
 
     /// Gives the claim back, together with the new state. Others may be at it at the same moment: then again.
     pub(super) fn release(&mut self, held: &Held) -> Result<(), AgentError> {
-        for _ in 0..TRIES {
+        let tries = pace::races(&self.store.record().phase);
+        for _ in 0..tries {
             let mut updates = Vec::new();
             for role in &held.roles {
                 let (expected, pool) = self.pool(role)?;
@@ -62,7 +60,7 @@ impl Agent<'_> {
                 return Ok(());
             }
         }
-        Err(AgentError::Overtaken { tries: TRIES })
+        Err(AgentError::Overtaken { tries })
     }
 
     fn mine(&self, held: &Held) -> Claim {

@@ -127,10 +127,3 @@ impl Agent<'_> {
         }
     }
 }
-
-impl Phase {
-    /// Whether nothing useful can be done here without the remote. Who is in a leg may finish it and rejoin.
-    pub(super) fn needs_remote(&self) -> bool {
-        matches!(self, Self::InLoad | Self::Claiming { .. } | Self::Returning { .. })
-    }
-}

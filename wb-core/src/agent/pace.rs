@@ -1,38 +1,170 @@
-//! When to look again: pure functions of the host, the time and the number of errors in a row.
+//! When to try again: pure functions of the phase, of what came of the last turn, and of the number of failures in a
+//! row.
+//!
+//! A host in load that can't reach the remote harms nobody, and is patient. One that is out of load, or that holds a place
+//! which others wait for, is not: it tries again sooner, and more often.
 
 use std::time::Duration;
 
 use uuid::Uuid;
 
-/// The longest pause after errors.
-const LONGEST: Duration = Duration::from_secs(600);
+use super::Next;
+use super::phase::Phase;
 
-/// How long to wait for the next poll: polls of one host are `every` apart, at a phase that is fixed for that host, so
-/// that a herd never asks all at once.
+/// What came of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is more to do at once.
+    More,
+    /// There is nothing to do before the next poll.
+    Rest,
+    /// Another host was faster.
+    Overtaken,
+    /// Something did not succeed.
+    Failed,
+}
+
+/// When a host looks at the remote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Polls {
+    /// Who it is.
+    pub host: Uuid,
+    /// How far its polls are apart.
+    pub every: Duration,
+}
+
+/// How what failed is tried again: the pause doubles from `first` to `longest`, and stays there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// The pause after the first failure.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
+}
+
+/// How often something is tried in a row, and with which pause between, before the agent goes on to other things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// How often.
+    pub tries: u32,
+    /// The pause between.
+    pub pause: Duration,
+}
+
+/// How long to wait after a turn that ended in `phase` at `now`; `failures` in a row, this one included. `chance` is any
+/// number: it spreads hosts that failed, or lost a race, at the same moment.
 ///
 /// ```
 /// use std::time::Duration;
 /// use uuid::Uuid;
-/// use wb_core::agent::pace::until_poll;
-/// let (every, host) = (Duration::from_secs(30), Uuid::from_u128(7));
-/// let wait = until_poll(host, every, Duration::from_secs(1_000));
-/// assert_eq!(until_poll(host, every, Duration::from_secs(1_000) + wait), every);
+/// use wb_core::agent::pace::{Outcome, Polls, after};
+/// use wb_core::agent::phase::Phase;
+/// let polls = Polls { host: Uuid::from_u128(7), every: Duration::from_secs(30) };
+/// let wait = |phase| after(&phase, Outcome::Failed, 1, polls, Duration::ZERO, 0);
+/// assert_eq!(wait(Phase::InLoad), Duration::from_secs(30));
+/// assert_eq!(wait(Phase::Rejoining { held: None }), Duration::from_secs(1));
 /// ```
 #[must_use]
-pub fn until_poll(host: Uuid, every: Duration, now: Duration) -> Duration {
-    let period = every.as_millis().max(1);
-    let phase = host.as_u128() % period;
-    let into = (now.as_millis() + period - phase) % period;
-    Duration::from_millis(u64::try_from(period - into).unwrap_or(u64::MAX))
+pub fn after(phase: &Phase, outcome: Outcome, failures: u32, polls: Polls, now: Duration, chance: u64) -> Duration {
+    match outcome {
+        Outcome::More => Duration::ZERO,
+        Outcome::Rest => until_poll(polls, now),
+        Outcome::Overtaken => less(polls.every.min(SHORTEST), chance, 1),
+        Outcome::Failed => retry(phase, polls.every).pause(failures, chance),
+    }
 }
 
-/// How long to wait after the `errors`-th error in a row: twice as long each time, up to ten minutes, less up to a half
-/// so that hosts which failed together come back apart. `chance` is any number.
+/// How what failed in a phase is tried again.
 #[must_use]
-pub fn after_error(every: Duration, errors: u32, chance: u64) -> Duration {
-    let doubled = every.saturating_mul(2_u32.saturating_pow(errors.min(16).saturating_sub(1))).min(LONGEST);
-    let millis = u64::try_from(doubled.as_millis()).unwrap_or(u64::MAX);
-    Duration::from_millis(millis - chance % (millis / 2 + 1))
+pub fn retry(phase: &Phase, every: Duration) -> Retry {
+    let eager = |longest: Duration| Retry { first: every.min(SHORTEST), longest: longest.max(every.min(SHORTEST)) };
+    match phase {
+        Phase::InLoad => Retry { first: every, longest: every.max(Duration::from_secs(600)) },
+        // Others may wait for this host's place, and the remote is what it takes to give it back.
+        Phase::Claiming { .. } | Phase::Returning { .. } => eager(Duration::from_secs(60)),
+        Phase::Leaving { .. } | Phase::Out { .. } | Phase::Running { .. } | Phase::Rejoining { .. } => {
+            eager(every.min(Duration::from_secs(15)))
+        }
+        // What mends it comes from people.
+        Phase::Failed { .. } => Retry { first: every, longest: every.max(Duration::from_secs(60)) },
+    }
+}
+
+/// How often a push that lost a race is tried in one turn. Each lost race is somebody else's progress.
+#[must_use]
+pub fn races(phase: &Phase) -> u32 {
+    match phase {
+        Phase::Returning { .. } => 10,
+        _ => 2,
+    }
+}
+
+/// How often a host that was out of load at its last boot tries to leave again before services that bear load may start.
+#[must_use]
+pub fn leave_after_boot() -> Budget {
+    Budget { tries: 20, pause: Duration::from_secs(1) }
+}
+
+/// Whether something is due that is done `every` so many seconds and was done `last`. A clock that was set back tells
+/// nothing about how long ago that was, so that it is due too.
+#[must_use]
+pub fn is_due(last: u64, every: u64, now: u64) -> bool {
+    now.checked_sub(last).is_none_or(|ago| ago >= every)
+}
+
+/// Failures in a row. Another phase begins anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Streak {
+    /// How many.
+    pub failures: u32,
+    phase: &'static str,
+}
+
+impl Streak {
+    /// With one more turn.
+    #[must_use]
+    pub fn and(self, phase: &Phase, outcome: Outcome) -> Self {
+        let before = if self.phase == phase.name() { self.failures } else { 0 };
+        let failures = if outcome == Outcome::Failed { before.saturating_add(1) } else { 0 };
+        Self { failures, phase: phase.name() }
+    }
+}
+
+impl<E> From<&Result<Next, E>> for Outcome {
+    fn from(turn: &Result<Next, E>) -> Self {
+        match turn {
+            Ok(Next::Again | Next::Exec) => Self::More,
+            Ok(Next::Poll) => Self::Rest,
+            Ok(Next::Overtaken) => Self::Overtaken,
+            Ok(Next::Retry) | Err(_) => Self::Failed,
+        }
+    }
+}
+
+impl Retry {
+    /// The pause after the `failures`-th failure in a row, less up to a half.
+    #[must_use]
+    pub fn pause(self, failures: u32, chance: u64) -> Duration {
+        let doublings = failures.saturating_sub(1).min(20);
+        less(self.first.saturating_mul(1 << doublings).min(self.longest), chance, 2)
+    }
+}
+
+/// The first pause of whoever is in a hurry.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// A time less up to the `part`-th part of it.
+fn less(full: Duration, chance: u64, part: u64) -> Duration {
+    let millis = u64::try_from(full.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(millis - chance % (millis / part).saturating_add(1))
+}
+
+/// Polls of one host are at a phase that is fixed for that host, so that a herd never asks all at once.
+fn until_poll(polls: Polls, now: Duration) -> Duration {
+    let period = polls.every.as_millis().max(1);
+    let phase = polls.host.as_u128() % period;
+    let into = (now.as_millis() + period - phase) % period;
+    Duration::from_millis(u64::try_from(period - into).unwrap_or(u64::MAX))
 }
 
 /// How long a machine may take to go down.
@@ -48,18 +180,64 @@ pub fn asks_for_reboot(before: Option<Duration>) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::phase::drawing::phases;
     use super::*;
 
+    fn polls(host: u128, every: Duration) -> Polls {
+        Polls { host: Uuid::from_u128(host), every }
+    }
+
+    fn phase(name: &str) -> Phase {
+        phases().into_iter().find(|phase| phase.name() == name).unwrap()
+    }
+
     #[test]
-    fn errors_double_the_pause() {
-        let check = |errors, seconds| {
-            assert_eq!(after_error(Duration::from_secs(30), errors, 0), Duration::from_secs(seconds), "{errors}");
+    fn failures_double_the_pause_up_to_a_bound_of_the_phase() {
+        let check = |name, expect: [u64; 7]| {
+            let every = Duration::from_secs(30);
+            let pause = |failures| retry(&phase(name), every).pause(failures, 0).as_secs();
+            assert_eq!([1, 2, 3, 4, 5, 6, 1_000].map(pause), expect, "{name}");
         };
-        check(1, 30);
-        check(2, 60);
-        check(3, 120);
-        check(6, 600);
-        check(1_000, 600);
+        check("InLoad", [30, 60, 120, 240, 480, 600, 600]);
+        check("Claiming", [1, 2, 4, 8, 16, 32, 60]);
+        check("Leaving", [1, 2, 4, 8, 15, 15, 15]);
+        check("Out", [1, 2, 4, 8, 15, 15, 15]);
+        check("Running", [1, 2, 4, 8, 15, 15, 15]);
+        check("Rejoining", [1, 2, 4, 8, 15, 15, 15]);
+        check("Returning", [1, 2, 4, 8, 16, 32, 60]);
+        check("Failed", [30, 60, 60, 60, 60, 60, 60]);
+    }
+
+    #[test]
+    fn what_came_of_a_turn_says_when_the_next_one_is() {
+        let check = |outcome, chance, expect| {
+            let polls = polls(7_000, Duration::from_secs(30));
+            let wait = after(&Phase::InLoad, outcome, 1, polls, Duration::from_secs(60), chance);
+            assert_eq!(wait, Duration::from_millis(expect), "{outcome:?}");
+        };
+        check(Outcome::More, 5, 0);
+        check(Outcome::Rest, 5, 7_000);
+        check(Outcome::Overtaken, 400, 600);
+        check(Outcome::Failed, 5_000, 25_000);
+    }
+
+    #[test]
+    fn another_phase_and_a_success_begin_anew() {
+        let (rejoining, returning) = (phase("Rejoining"), phase("Returning"));
+        let twice = Streak::default().and(&rejoining, Outcome::Failed).and(&rejoining, Outcome::Failed);
+        assert_eq!(twice.failures, 2);
+        assert_eq!(twice.and(&returning, Outcome::Failed).failures, 1);
+        assert_eq!(twice.and(&rejoining, Outcome::Rest).failures, 0);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_holds_nothing_up() {
+        let check = |last, now, expect| assert_eq!(is_due(last, 600, now), expect, "{last} {now}");
+        check(1_000, 1_599, false);
+        check(1_000, 1_600, true);
+        check(1_000, 999, true);
+        check(1_000, 0, true);
+        check(1_000, u64::MAX, true);
     }
 
     #[test]
@@ -74,16 +252,32 @@ mod tests {
     proptest! {
         #[test]
         fn a_poll_is_never_further_than_the_interval(host: u128, every in 1u64..600, now in 0u64..10_000_000) {
-            let every = Duration::from_secs(every);
-            let wait = until_poll(Uuid::from_u128(host), every, Duration::from_millis(now));
-            prop_assert!(wait > Duration::ZERO && wait <= every);
+            let polls = polls(host, Duration::from_secs(every));
+            let wait = until_poll(polls, Duration::from_millis(now));
+            prop_assert!(wait > Duration::ZERO && wait <= polls.every);
+            prop_assert_eq!(until_poll(polls, Duration::from_millis(now) + wait), polls.every);
         }
 
         #[test]
-        fn a_pause_keeps_at_least_half(errors in 1u32..40, chance: u64) {
-            let full = after_error(Duration::from_secs(30), errors, 0);
-            let wait = after_error(Duration::from_secs(30), errors, chance);
-            prop_assert!(wait <= full && wait >= full / 2);
+        fn a_pause_keeps_at_least_half(kind in 0usize..8, every in 1u64..600, failures in 1u32..40, chance: u64) {
+            let retry = retry(&phases()[kind], Duration::from_secs(every));
+            let (full, wait) = (retry.pause(failures, 0), retry.pause(failures, chance));
+            prop_assert!(wait <= full && wait >= full / 2 && full <= retry.longest);
+            prop_assert!(full <= retry.pause(failures + 1, 0));
+        }
+
+        #[test]
+        fn nobody_is_more_patient_than_who_is_in_load(kind in 0usize..8, every in 1u64..600, failures in 1u32..40) {
+            let every = Duration::from_secs(every);
+            let pause = |phase: &Phase| retry(phase, every).pause(failures, 0);
+            prop_assert!(pause(&phases()[kind]) <= pause(&Phase::InLoad));
+        }
+
+        #[test]
+        fn who_lost_a_race_comes_back_soon(every in 1u64..600, chance: u64) {
+            let polls = polls(0, Duration::from_secs(every));
+            let wait = after(&Phase::InLoad, Outcome::Overtaken, 0, polls, Duration::ZERO, chance);
+            prop_assert!(wait <= Duration::from_secs(1));
         }
     }
 }

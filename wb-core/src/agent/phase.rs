@@ -1,15 +1,10 @@
 //! Where a host is in a leg. The phase is on disk before the act that it names begins, so that after a crash the
-//! agent knows what it may have half done.
-//!
-//! ```text
-//! InLoad -> Claiming -> Leaving -> Out -> Running -> Out … -> Rejoining -> Returning -> InLoad
-//!               |                            |
-//!               v                            v
-//!            InLoad (lost)                Failed -> Out (tried again, or done by hand)
-//! ```
+//! agent knows what it may have half done. The drawing of all this in the book is made by [`drawing`].
 //!
 //! A host never in service has nothing to leave: it goes from `InLoad` to `Out` at once, and back from `Out` to
 //! `InLoad` until it enters service.
+
+pub mod drawing;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -118,6 +113,52 @@ pub enum Event {
     Returned,
 }
 
+impl Event {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::LegPlanned(_) => "LegPlanned",
+            Self::ClaimFound(_) => "ClaimFound",
+            Self::ClaimWon => "ClaimWon",
+            Self::ClaimLost => "ClaimLost",
+            Self::Left => "Left",
+            Self::LinkStarts(_) => "LinkStarts",
+            Self::LinkDone => "LinkDone",
+            Self::LinkFailed(_) => "LinkFailed",
+            Self::TryAgain => "TryAgain",
+            Self::Adopted => "Adopted",
+            Self::AdoptionRefused(_) => "AdoptionRefused",
+            Self::LegDone => "LegDone",
+            Self::AtTarget => "AtTarget",
+            Self::Rejoined => "Rejoined",
+            Self::Returned => "Returned",
+        }
+    }
+
+    /// What happened, in a sentence.
+    #[must_use]
+    pub fn sentence(&self) -> &'static str {
+        match self {
+            Self::LegPlanned(_) => "A leg was planned.",
+            Self::ClaimFound(_) => "A pool lists this host as out, though it is in load.",
+            Self::ClaimWon => "The push of the claim won.",
+            Self::ClaimLost => "The claim was not won: there is no place, or another host was faster.",
+            Self::Left => "All roles have left.",
+            Self::LinkStarts(_) => "A link is about to run.",
+            Self::LinkDone => "The link was run, and its specs passed.",
+            Self::LinkFailed(_) => "The link or one of its specs failed.",
+            Self::TryAgain => "What failed changed, or somebody asked for another try.",
+            Self::Adopted => "What failed was done by hand, and its specs passed.",
+            Self::AdoptionRefused(_) => "It was said to be done by hand, and a spec failed, or nobody can tell yet.",
+            Self::LegDone => "All links of the leg are done.",
+            Self::AtTarget => "The host is at the target and was never in service.",
+            Self::Rejoined => "All roles have rejoined.",
+            Self::Returned => "The place in the pool was given back, together with the new state.",
+        }
+    }
+}
+
 /// An event that can't happen in a phase.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the event {event:?} can't happen in the phase {phase:?}")]
@@ -153,6 +194,42 @@ impl Phase {
             (Returning { .. }, Event::Returned) => Ok(InLoad),
             (phase, event) => Err(IllegalEvent { phase: Box::new(phase), event: Box::new(event) }),
         }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::InLoad => "InLoad",
+            Self::Claiming { .. } => "Claiming",
+            Self::Leaving { .. } => "Leaving",
+            Self::Out { .. } => "Out",
+            Self::Running { .. } => "Running",
+            Self::Rejoining { .. } => "Rejoining",
+            Self::Returning { .. } => "Returning",
+            Self::Failed { .. } => "Failed",
+        }
+    }
+
+    /// What the host does in it, again after a crash.
+    #[must_use]
+    pub fn act(&self) -> &'static str {
+        match self {
+            Self::InLoad => "looks for changes, and plans",
+            Self::Claiming { .. } => "looks whether it holds the claim that it pushed",
+            Self::Leaving { .. } => "leaves load, role by role",
+            Self::Out { .. } => "goes on to the next link of the leg, and after the last one rejoins",
+            Self::Running { .. } => "runs the link, and then its specs",
+            Self::Rejoining { .. } => "rejoins, role by role",
+            Self::Returning { .. } => "gives its place in the pool back",
+            Self::Failed { .. } => "waits until the link or its settings change, or somebody asks for another try",
+        }
+    }
+
+    /// Whether nothing useful can be done here without the remote. Who is in a leg may finish it and rejoin.
+    #[must_use]
+    pub fn needs_remote(&self) -> bool {
+        matches!(self, Self::InLoad | Self::Claiming { .. } | Self::Returning { .. })
     }
 
     /// Whether the roles' `leave` has run, or may have.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::phase::Phase;
 use super::run::preview_link;
-use super::{Agent, Record};
+use super::{Agent, Notices, Record};
 use crate::chain::{Link, Sha1};
 use crate::context::{Operation, awaits_reboot};
 use crate::plan::{Course, Plan, Stop};
@@ -69,18 +69,30 @@ pub fn doing(agent: &Agent<'_>, next: &Plan, catalog: &Catalog) -> Doing {
     if let Plan::Stop(stop @ Stop::Retired(_)) = next {
         return stop.clone().into();
     }
+    let trouble = agent.notices().trouble.clone();
     let name = |link: Sha1| catalog.chain().get(link).map_or_else(|| link.short(), |link| link.name.clone());
     let record = agent.record();
     match &record.phase {
         Phase::InLoad => agent.refusal().map_or_else(|| planned(next), |why| Doing::Stopped { why }),
-        Phase::Claiming { .. } | Phase::Leaving { .. } => Doing::Leaving { trouble: None },
+        Phase::Claiming { .. } => Doing::Leaving { trouble: None },
+        Phase::Leaving { .. } => Doing::Leaving { trouble },
         Phase::Out { .. } => Doing::Running { link: "the next link".into() },
         Phase::Running { link, .. } if awaits_reboot(&record.steps, *link, &record.boot_id) => {
             Doing::Rebooting { link: name(*link), trouble: None }
         }
         Phase::Running { link, .. } => Doing::Running { link: name(*link) },
-        Phase::Rejoining { .. } | Phase::Returning { .. } => Doing::Rejoining { trouble: None },
+        Phase::Rejoining { .. } => Doing::Rejoining { trouble },
+        Phase::Returning { .. } => Doing::Rejoining { trouble: None },
         Phase::Failed { failure, .. } => Doing::Failed(failure.clone()),
+    }
+}
+
+/// What a host in this phase would do next, and what it waits for.
+#[must_use]
+pub fn outlook(phase: &Phase, notices: &Notices) -> String {
+    match &notices.away {
+        Some(_) if phase.needs_remote() => format!("waits for the remote, then {}", phase.act()),
+        _ => phase.act().to_owned(),
     }
 }
 
@@ -92,5 +104,28 @@ fn planned(next: &Plan) -> Doing {
         Plan::PassOver(_) | Plan::Regain(_) | Plan::EnterService | Plan::Leg { .. } => {
             Doing::Waiting { why: "for its next poll".into() }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::phase::drawing::phases;
+    use super::*;
+
+    #[test]
+    fn who_needs_the_remote_waits_for_it() {
+        let away = Notices::default().lost(100, "no route");
+        let said = phases().into_iter().map(|phase| format!("{}: {}", phase.name(), outlook(&phase, &away)));
+        insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @r"
+        InLoad: waits for the remote, then looks for changes, and plans
+        Claiming: waits for the remote, then looks whether it holds the claim that it pushed
+        Leaving: leaves load, role by role
+        Out: goes on to the next link of the leg, and after the last one rejoins
+        Running: runs the link, and then its specs
+        Failed: waits until the link or its settings change, or somebody asks for another try
+        Rejoining: rejoins, role by role
+        Returning: waits for the remote, then gives its place in the pool back
+        ");
+        assert_eq!(outlook(&Phase::InLoad, &Notices::default()), "looks for changes, and plans");
     }
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Agent, AgentError, incarnation};
+use super::{Agent, AgentError, incarnation, pace};
 use crate::chain::Link;
 use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::{Doing, Report};
@@ -26,25 +26,23 @@ impl Agent<'_> {
 
     fn say(&mut self, doing: &Doing) -> Result<(), AgentError> {
         let report = self.report(doing);
-        if self.published.as_ref().is_some_and(|old| same(old, &report) && report.time < old.time + HEARTBEAT) {
+        if self.published.as_ref().is_some_and(|old| !is_news(old, &report)) {
             return Ok(());
         }
-        match self.push_with(doing, Vec::new())? {
-            Pushed::Won => Ok(()),
-            Pushed::Lost => {
-                self.look()?;
-                match self.push_with(doing, Vec::new())? {
-                    Pushed::Won => Ok(()),
-                    Pushed::Lost if self.retirement().is_some() => Ok(()),
-                    Pushed::Lost => Err(AgentError::Overtaken { tries: 2 }),
-                }
+        let tries = pace::races(&self.store.record().phase);
+        for _ in 0..tries {
+            match self.push_with(doing, Vec::new())? {
+                Pushed::Won => return Ok(()),
+                Pushed::Lost if self.retirement().is_some() => return Ok(()),
+                Pushed::Lost => self.look()?,
             }
         }
+        Err(AgentError::Overtaken { tries })
     }
 
     /// Says which link runs, where that is easily said: nobody waits for it.
     pub(super) fn publish_progress(&mut self, link: &Link) {
-        let recent = self.published.as_ref().is_some_and(|old| self.now() < old.time + PROGRESS);
+        let recent = self.published.as_ref().is_some_and(|old| !pace::is_due(old.time, PROGRESS, self.now()));
         let _during = fault::during(Subject::Progress);
         if !recent
             && !self.mute
@@ -109,6 +107,11 @@ impl Agent<'_> {
             last_nonces: record.reports.nonces,
         }
     }
+}
+
+/// Whether a report says something that the one before it did not, if only that the host is alive.
+fn is_news(old: &Report, new: &Report) -> bool {
+    !same(old, new) || pace::is_due(old.time, HEARTBEAT, new.time)
 }
 
 /// Whether two reports say the same, apart from when.

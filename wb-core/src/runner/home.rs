@@ -107,6 +107,12 @@ impl Home {
         self.state.join("record.json")
     }
 
+    /// What keeps this host from going on: for `wildebeest status`.
+    #[must_use]
+    pub fn notices(&self) -> PathBuf {
+        self.state.join("notices.json")
+    }
+
     /// The directory for everything that changes.
     #[must_use]
     pub fn state(&self) -> &Path {

@@ -12,6 +12,7 @@ use super::home::Home;
 use super::log::Log;
 use super::ready::Ready;
 use super::signals::{self, Wake};
+use crate::agent::pace::{Outcome, Streak};
 use crate::agent::{Agent, AgentError, Next, pace};
 use crate::chain::Digest;
 use crate::system::ending::ending;
@@ -33,21 +34,18 @@ pub(super) fn forever(
     let mut agent = start(home, catalog, system, &lock, &say)?;
     say(&format!("{} follows {}", agent.config().name, agent.config().remote));
     ready.once(|| leave_after_boot(&mut agent, &woken));
-    let mut errors = 0;
+    let mut voice = Voice::default();
+    let mut streak = Streak::default();
     while !ending().is_asked() {
-        let next = agent.tick();
+        let turn = agent.tick();
         log.call(&agent.config().name);
-        errors = if next.is_ok() { 0 } else { errors + 1 };
-        let pause = match next {
-            Ok(Next::Exec) if !ending().is_asked() => return Err(take_over(&agent, &lock)),
-            Ok(Next::Exec | Next::Again) => Duration::ZERO,
-            Ok(Next::Poll) => pace::until_poll(agent.config().uuid, agent.config().poll, system.clock().now()),
-            Err(error) => {
-                let pause = pace::after_error(agent.config().poll, errors, chance());
-                complain(error, pause, &say);
-                pause
-            }
-        };
+        if matches!(turn, Ok(Next::Exec)) && !ending().is_asked() {
+            return Err(take_over(&agent, &lock));
+        }
+        let (phase, outcome) = (agent.record().phase, Outcome::from(&turn));
+        streak = streak.and(&phase, outcome);
+        let pause = pace::after(&phase, outcome, streak.failures, agent.polls(), system.clock().now(), chance());
+        voice.judge(turn.err(), pause, &say);
         wait(&woken, pause, &say);
     }
     say("ended");
@@ -64,34 +62,48 @@ fn wait(woken: &Receiver<Wake>, pause: Duration, say: &dyn Fn(&str)) {
 /// Services that are started after this one come up only when a host that was out of load has left it again, or has
 /// tried for a while. An error is no reason to wait: the first turn meets it too, and says it.
 fn leave_after_boot(agent: &mut Agent<'_>, woken: &Receiver<Wake>) {
-    for _ in 0..LEAVE_TRIES {
-        if !matches!(agent.leave_after_boot(), Ok(false)) || woken.recv_timeout(LEAVE_PAUSE) == Ok(Wake::End) {
+    let budget = pace::leave_after_boot();
+    for _ in 0..budget.tries {
+        if !matches!(agent.leave_after_boot(), Ok(false)) || woken.recv_timeout(budget.pause) == Ok(Wake::End) {
             return;
         }
     }
 }
 
-const LEAVE_TRIES: u32 = 20;
-const LEAVE_PAUSE: Duration = Duration::from_secs(1);
+/// What the loop says of its errors: each once, with what is done about it, until another one comes or all is well.
+#[derive(Default)]
+struct Voice {
+    said: Option<String>,
+}
 
-fn complain(error: AgentError, pause: Duration, log: &dyn Fn(&str)) {
-    log(&format!("error: {}; tries again in {} s", with_causes(&error), pause.as_secs()));
-    if let Some(hint) = hint(&Failure::Agent(error)) {
-        log(&format!("hint: {hint}"));
+impl Voice {
+    fn judge(&mut self, error: Option<AgentError>, pause: Duration, log: &dyn Fn(&str)) {
+        let text = error.as_ref().map(|error| with_causes(error));
+        if let (Some(error), Some(text)) = (error, text.as_ref().filter(|text| self.said.as_ref() != Some(text))) {
+            log(&format!("error: {text}; tries again in {} s", pause.as_secs()));
+            if let Some(hint) = hint(&Failure::Agent(error)) {
+                log(&format!("hint: {hint}"));
+            }
+        }
+        self.said = text;
     }
 }
 
 /// Does what there is to do now.
 pub(super) fn once(home: Home, catalog: &Catalog, system: &System, log: &Arc<Log>) -> Result<ExitCode, Failure> {
     let say = |line: &str| log.say(line);
-    let _woken = signals::listen(Arc::clone(log)).map_err(Failure::Signals)?;
+    let woken = signals::listen(Arc::clone(log)).map_err(Failure::Signals)?;
     let lock = lock(&home)?;
     let mut agent = start(home, catalog, system, &lock, &say)?;
     while !ending().is_asked() {
         match agent.tick()? {
             Next::Again => {}
+            Next::Overtaken => {
+                let (phase, now) = (agent.record().phase, system.clock().now());
+                wait(&woken, pace::after(&phase, Outcome::Overtaken, 0, agent.polls(), now, chance()), &say);
+            }
             Next::Exec => return Err(take_over(&agent, &lock)),
-            Next::Poll => return Ok(ExitCode::from(u8::from(!agent.is_healthy()))),
+            Next::Poll | Next::Retry => return Ok(ExitCode::from(u8::from(!agent.is_healthy()))),
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -52,7 +52,9 @@ pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bo
     let quiet = |_: &str| {};
     let mut agent = serve::open(home, catalog, system, &quiet)?;
     let (record, next) = (agent.record(), agent.upcoming()?);
+    let notices = agent.notices();
     let doing = preview::doing(&agent, &next, catalog);
+    let outlook = preview::outlook(&record.phase, notices);
     let healthy = doing.is_healthy();
     let state = record.links.last();
     if as_json {
@@ -64,22 +66,39 @@ pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bo
             "migration": state.map(|link| &link.name),
             "in_service": record.in_service,
             "change": change,
+            "phase": record.phase.name(),
             "doing": doing,
+            "next": outlook,
+            "remote": { "url": agent.config().remote, "away": notices.away },
         });
         return Ok((value.to_string(), healthy));
     }
     let at =
         state.map_or_else(|| "the start of the chain".to_owned(), |l| format!("`{}` ({})", l.name, l.sha1.short()));
-    let lines = [
+    let mut lines = vec![
         format!("host     {}", agent.config().name),
         format!("roles    {}", preview::roles(&agent).join(", ")),
         format!("state    {at}"),
         format!("service  {}", if record.in_service { "in service" } else { "never in service yet" }),
         format!("change   {}", agent.change().map_or_else(|| "none".to_owned(), |change| change.manifest.to_string())),
+        format!("phase    {}", record.phase.name()),
         format!("now      {doing}"),
+        format!("next     {outlook}"),
     ];
+    if let Some(away) = &notices.away {
+        let (lasted, since) = (away.lasted(system.clock().now().as_secs()), moment(away.since));
+        lines.push(format!("remote   not reached for {lasted}, since {since}: {}", away.error));
+    }
     Ok((lines.join("\n"), healthy))
 }
+
+fn moment(seconds: u64) -> String {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds.min(LAST_MOMENT));
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+/// The end of the year 9999: later ones have no usual form.
+const LAST_MOMENT: u64 = 253_402_300_799;
 
 /// What the next links would change here.
 pub(super) fn plan(home: Home, catalog: &Catalog, system: &System, as_json: bool) -> Result<String, Failure> {

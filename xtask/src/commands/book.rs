@@ -7,13 +7,21 @@ use crate::shell::Shell;
 /// Build the book out of docs/
 ///
 /// Its pages go to target/book. Where there is no mdBook 0.5, one is installed below target/tools, once. A link between
-/// pages that leads nowhere is an error.
+/// pages that leads nowhere is an error, and so is a page that shows other phases of the agent than the code has.
 #[derive(Debug, Args)]
-pub(super) struct BuildBook {}
+pub(super) struct BuildBook {
+    /// First write anew what pages have from the code.
+    #[arg(long)]
+    generate: bool,
+}
 
 impl BuildBook {
     pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
-        let first = Book::current().and_then(|book| book.build(shell)).map_err(judged)?;
+        let book = Book::current().map_err(judged)?;
+        if self.generate {
+            book.generate().map_err(judged)?;
+        }
+        let first = book.build(shell).map_err(judged)?;
         shell.print(format_args!("the book begins at {}", first.display()));
         Ok(())
     }
@@ -28,6 +36,7 @@ fn judged(error: BookError) -> Failure {
         BookError::Broken { broken } => Failure::all(
             broken.iter().map(|broken| Failure::refused(format_args!("{broken} leads nowhere in the book"))),
         ),
+        BookError::Stale(_) => Failure::refused(error).hint("cargo xtask book --generate"),
         BookError::Said { .. } => Failure::refused(error),
         BookError::Mdbook(_) => {
             Failure::from(error).hint(format_args!("cargo install mdbook --version {} --locked", book::VERSION))

@@ -43,6 +43,13 @@ fn every_link_leads_somewhere() {
 }
 
 #[test]
+fn the_phases_are_those_of_the_code() {
+    let book = Book { dir: docs(), target: PathBuf::new() };
+    let stale = book.compare().map_err(|error| format!("{error}; hint: cargo xtask book --generate"));
+    assert_eq!(stale, Ok(()));
+}
+
+#[test]
 fn every_chapter_is_in_the_summary() {
     let summary = files::read_text(docs().join("src/SUMMARY.md")).unwrap();
     for page in files::list(docs().join("src")).unwrap() {

@@ -1,0 +1,134 @@
+//! What keeps this host from going on, for whoever asks it: a remote that is away, a role that can't leave or rejoin.
+//!
+//! The file is there only while there is something to tell, and is written only when that changes: a poll that finds
+//! nothing writes nothing. Nothing depends on it, so it may be lost.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::system::files;
+
+/// What there is to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Notices {
+    /// The remote is away.
+    #[serde(default)]
+    pub away: Option<Away>,
+    /// Why the roles could not leave or rejoin when that was tried last.
+    #[serde(default)]
+    pub trouble: Option<String>,
+}
+
+/// A remote that can't be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Away {
+    /// When that was noticed first, in seconds since 1970, UTC.
+    pub since: u64,
+    /// The last error, with its causes.
+    pub error: String,
+}
+
+impl Away {
+    /// How long it has been away.
+    #[must_use]
+    pub fn lasted(&self, now: u64) -> String {
+        humantime::format_duration(Duration::from_secs(now.saturating_sub(self.since))).to_string()
+    }
+}
+
+impl Notices {
+    /// The remote can't be reached.
+    #[must_use]
+    pub fn lost(&self, now: u64, error: &str) -> Self {
+        let since = self.away.as_ref().map_or(now, |away| away.since);
+        Self { away: Some(Away { since, error: error.to_owned() }), ..self.clone() }
+    }
+
+    /// The remote was reached.
+    #[must_use]
+    pub fn reached(&self) -> Self {
+        Self { away: None, ..self.clone() }
+    }
+
+    /// The roles could not leave or rejoin, or could.
+    #[must_use]
+    pub fn troubled(&self, trouble: Option<String>) -> Self {
+        Self { trouble, ..self.clone() }
+    }
+}
+
+/// The notices and their file.
+#[derive(Debug)]
+pub(super) struct Board {
+    path: PathBuf,
+    notices: Notices,
+}
+
+impl Board {
+    /// The notices at `path`. What can't be read tells nothing.
+    pub(super) fn open(path: &Path) -> Self {
+        let kept = files::read_optional(path).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Self { path: path.to_owned(), notices: kept.unwrap_or_default() }
+    }
+
+    pub(super) fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    /// Keeps other notices. A disk that is full, or worse, is told about by what must be written.
+    pub(super) fn keep(&mut self, notices: Notices) {
+        if notices == self.notices {
+            return;
+        }
+        match notices == Notices::default() {
+            true => drop(files::remove(&self.path)),
+            false => drop(files::replace(&self.path, serde_json::to_vec(&notices).unwrap_or_default())),
+        }
+        self.notices = notices;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_remote_is_away_since_it_was_first_missed() {
+        let first = Notices::default().lost(100, "no route");
+        let second = first.lost(160, "timed out");
+        assert_eq!(second.away, Some(Away { since: 100, error: "timed out".into() }));
+        assert_eq!(second.away.as_ref().unwrap().lasted(190), "1m 30s");
+        assert_eq!(second.away.as_ref().unwrap().lasted(50), "0s", "a clock that was set back");
+        assert_eq!(second.reached(), Notices::default());
+    }
+
+    #[test]
+    fn trouble_is_told_beside_it() {
+        let notices = Notices::default().lost(100, "no route").troubled(Some("nginx is down".into()));
+        assert_eq!(notices.reached().trouble.as_deref(), Some("nginx is down"));
+        assert_eq!(notices.reached().troubled(None), Notices::default());
+    }
+
+    #[test]
+    fn notices_are_read_back_and_gone_when_there_is_nothing_to_tell() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notices.json");
+        let mut board = Board::open(&path);
+        board.keep(Notices::default());
+        assert!(!files::exists(&path));
+        board.keep(board.notices().lost(100, "no route"));
+        assert_eq!(Board::open(&path).notices(), board.notices());
+        board.keep(board.notices().reached());
+        assert!(!files::exists(&path));
+    }
+
+    #[test]
+    fn a_broken_file_tells_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notices.json");
+        files::write(&path, "{", 0o600).unwrap();
+        assert_eq!(Board::open(&path).notices(), &Notices::default());
+    }
+}
