@@ -307,7 +307,7 @@ impl TestHerd {
     /// When its files can't be read.
     #[must_use]
     pub fn notices(&self, host: &str, catalog: &Catalog) -> Notices {
-        let system = System::new(self.root(host), command::Real, clock::Real);
+        let system = System::new(self.root(host), Real, clock::Real);
         let quiet = |_: &str| {};
         let agent = Agent::open(self.home(host), catalog, &system, runner(), &quiet).expect("an agent");
         agent.notices().clone()

@@ -1,4 +1,4 @@
-//! A runner without migrations, for tests of how one runner takes the place of another.
+//! A runner with no links: for tests of what every runner does.
 
 use std::process::ExitCode;
 

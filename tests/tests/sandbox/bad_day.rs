@@ -148,7 +148,7 @@ fn a_full_disk(stage: &Stage, first: &str) -> String {
         let log = stage.on(&host, "cat /var/log/wildebeest.log");
         log.contains("the record of this host is not safe on disk").then_some(log)
     });
-    assert!(log.contains("No space left on device") && log.contains("hint: is the disk full?"), "{log}");
+    assert!(log.contains("No space left on device") && log.contains("hint: the disk is full"), "{log}");
     assert_eq!(record(stage, &host), before, "nothing is lost, and nothing is half written");
     assert_eq!(stage.pool(), format!("web: {host} out"));
     stage.on(&host, "rm /var/lib/wildebeest/filler");

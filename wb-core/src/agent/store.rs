@@ -2,7 +2,7 @@
 //! holds: a change that could not be written did not happen.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -421,6 +421,8 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
         format: u32,
     }
     let syntax = |source| StoreError::Syntax { path: path.to_owned(), source };
+    // An empty list would pass for a record with nothing in it.
+    serde_json::from_slice::<BTreeMap<String, serde::de::IgnoredAny>>(bytes).map_err(syntax)?;
     // What a newer format means by its fields nobody knows here.
     let Head { format } = serde_json::from_slice(bytes).map_err(syntax)?;
     match format > FORMAT {
@@ -496,10 +498,13 @@ mod tests {
     fn a_broken_record_is_named_and_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("record.json");
-        files::write(&path, "{", 0o600).unwrap();
-        let error = Store::open(&path).unwrap_err();
-        assert_eq!(error.to_string(), format!("the record of this host, {}, can't be read or written", path.display()));
-        assert_eq!(files::read(&path).unwrap(), b"{");
+        for broken in ["", "{", "[]", "0", "\0\0", r#"{"phase": {"phase": "dancing"}}"#, r#"{"links": [{}]}"#] {
+            files::write(&path, broken, 0o600).unwrap();
+            let error = Store::open(&path).unwrap_err();
+            let expect = format!("the record of this host, {}, can't be read or written", path.display());
+            assert_eq!(error.to_string(), expect, "{broken}");
+            assert_eq!(files::read(&path).unwrap(), broken.as_bytes());
+        }
     }
 
     #[test]

@@ -10,14 +10,14 @@ use clap::{Args, Parser, Subcommand};
 
 use super::catalog::{Catalog, CatalogError};
 use super::enroll::{EnrollError, Enrollment, enroll};
-use super::home::{DEFAULT_CONFIG, DEFAULT_STATE, Home, HomeError};
+use super::home::{DEFAULT_CONFIG, DEFAULT_STATE, Home, HomeError, KEYS, PREVIOUS_RUNNER};
 use super::install_service::{AgentOptions, ServiceError, ServiceOptions, install, uninstall};
 use super::log::{Log, LogOptions};
 use super::ready::Ready;
 use super::{serve, show};
 use crate::agent::{AgentError, StoreError};
-use crate::registry::RegistryError;
-use crate::system::{FileError, System, clock::Real, environment, files};
+use crate::registry::{RegistryError, SignatureError};
+use crate::system::{CommandError, FileError, System, clock::Real, environment, files};
 
 const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 the host needs attention (a link failed, it is stopped, it can't \
     leave or rejoin); 2 the command line is wrong; 3 something that is needed is out of reach (the disk, the remote, \
@@ -225,23 +225,80 @@ pub(super) enum Failure {
     Exe(#[source] io::Error),
     #[error("signals can't be received")]
     Signals(#[source] io::Error),
-    #[error("another agent of this host is running")]
-    Running,
+    #[error("another agent of this host is running{}", pid.map(|pid| format!(", as process {pid}")).unwrap_or_default())]
+    Running { pid: Option<u32> },
 }
 
 pub(super) fn hint(failure: &Failure) -> Option<String> {
     match failure {
         Failure::Enroll(error) => enroll_hint(error),
-        Failure::Agent(AgentError::Home(error)) | Failure::Home(error) => home_hint(error),
-        Failure::Agent(AgentError::Registry(error)) => registry_hint(error),
-        Failure::Agent(AgentError::TakenOver { .. }) => {
+        Failure::Agent(error) => agent_hint(error),
+        Failure::Home(error) => home_hint(error),
+        Failure::Store(error) => store_hint(error),
+        Failure::File(error) => file_hint(error),
+        Failure::Service(error) => service_hint(error),
+        Failure::Running { pid } => Some(running_hint(*pid)),
+        Failure::Catalog(_) | Failure::Exe(_) | Failure::Signals(_) => None,
+    }
+}
+
+fn agent_hint(error: &AgentError) -> Option<String> {
+    match error {
+        AgentError::Home(error) => home_hint(error),
+        AgentError::Store(error) => store_hint(error),
+        AgentError::File(error) => file_hint(error),
+        AgentError::Registry(error) => registry_hint(error),
+        AgentError::TakenOver { .. } => {
             Some("is this a copy of another machine? stop one of them, then see `cargo xtask status`".into())
         }
-        Failure::Agent(AgentError::Store(StoreError::File(_))) => Some("is the disk full? see `df -h /var/lib`".into()),
-        Failure::Service(error) => service_hint(error),
-        Failure::Running => Some("see `ps -C wildebeest`".into()),
+        AgentError::Runner(CommandError::Foreign { .. }) => {
+            Some("build the runner for this machine, and deploy it: `cargo xtask deploy --help`".into())
+        }
+        AgentError::Key(SignatureError::Public { key, .. } | SignatureError::Sign { key, .. }) => Some(format!(
+            "the herd knows this host by its key: restore {} from a backup of this machine",
+            key.display()
+        )),
+        AgentError::Unreadable { .. } => Some("a newer runner may read it: `cargo xtask deploy`".into()),
+        AgentError::Key(_) | AgentError::Overtaken { .. } | AgentError::Runner(_) => None,
+    }
+}
+
+/// There is no second copy of the record: an older one would have links run twice.
+fn store_hint(error: &StoreError) -> Option<String> {
+    match error {
+        StoreError::File(error) => file_hint(error),
+        StoreError::Syntax { path, .. } => Some(format!(
+            "nothing was touched; restore {} from a backup of this machine; where there is none, nobody knows what ran \
+             here: see `wildebeest replace --help`",
+            path.display()
+        )),
+        StoreError::Newer { path, .. } => Some(format!(
+            "a newer runner wrote it, and nothing was touched; put that one back: if the runner before this one is it, \
+             `install -m 755 {} /usr/local/bin/wildebeest`",
+            path.with_file_name(PREVIOUS_RUNNER).display()
+        )),
+        StoreError::Illegal(_) => None,
+    }
+}
+
+/// What is to be done about a file is in the system's error.
+fn file_hint(error: &FileError) -> Option<String> {
+    let place = error.path.parent().unwrap_or(&error.path).display();
+    match error.source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some(format!("the disk is full: see `df -h {place}` and `df -i {place}`"))
+        }
+        io::ErrorKind::PermissionDenied => Some(format!("run it as root, or as who owns it: see `ls -ld {place}`")),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            Some(format!("the file system is read-only: see `findmnt -T {place}` and `dmesg`"))
+        }
         _ => None,
     }
+}
+
+fn running_hint(pid: Option<u32>) -> String {
+    let Some(pid) = pid else { return "see `ps -C wildebeest`".into() };
+    format!("`wildebeest status` says what it does, and `kill -HUP {pid}` lets it look at once")
 }
 
 fn enroll_hint(error: &EnrollError) -> Option<String> {
@@ -251,6 +308,7 @@ fn enroll_hint(error: &EnrollError) -> Option<String> {
         EnrollError::Taken { .. } => {
             Some("see who has it with `cargo xtask host list`, and take another `--name`".into())
         }
+        EnrollError::File(error) => file_hint(error),
         EnrollError::Running => Some("stop it first: `service wildebeest stop`, or as your init does that".into()),
         EnrollError::NoSigners => Some("give the `allowed_signers` of your fleet's repository".into()),
         EnrollError::Log(_) => Some("compare `--allowed-signers` with the file in your fleet's repository".into()),
@@ -265,7 +323,7 @@ fn service_hint(error: &ServiceError) -> Option<String> {
         ServiceError::Word { .. } => Some("use letters, digits and `/._+-` only".into()),
         ServiceError::NoRunner { path } => Some(format!("put it there: `install -m 755 wildebeest {path}`")),
         ServiceError::Home(error) => home_hint(error),
-        ServiceError::File(_) => Some("only root can do this".into()),
+        ServiceError::File(error) => file_hint(error).or_else(|| Some("only root can do this".into())),
         ServiceError::Command(_) => None,
     }
 }
@@ -274,17 +332,26 @@ fn home_hint(error: &HomeError) -> Option<String> {
     match error {
         HomeError::NotEnrolled { .. } => Some("wildebeest enroll --help".into()),
         HomeError::Registry(error) => registry_hint(error),
-        _ => None,
+        HomeError::File(error) => file_hint(error),
+        HomeError::Syntax { .. } => Some(format!("its keys are `{}`", KEYS.join("`, `"))),
+        HomeError::Foreign { path, me, .. } => {
+            Some(format!("look whose it is, then `chown -R {me} {0}`; or remove it, it is only a copy", path.display()))
+        }
     }
 }
 
 fn registry_hint(error: &RegistryError) -> Option<String> {
     match error {
+        RegistryError::Unreachable { source: CommandError::NotFound { .. }, .. } => Some("apt-get install git".into()),
         RegistryError::Unreachable { url, .. } => Some(format!(
             "let the git server accept host_key.pub (it lies beside host.toml), know its host key (`ssh-keyscan`), then try `git ls-remote {url}`"
         )),
         RegistryError::Refused { .. } => Some("give this host's key write access to refs/wildebeest/*".into()),
-        _ => None,
+        RegistryError::File(error) => file_hint(error),
+        RegistryError::Init { .. }
+        | RegistryError::Check { .. }
+        | RegistryError::Broken { .. }
+        | RegistryError::Object(_) => None,
     }
 }
 
@@ -311,6 +378,39 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    fn file_error(kind: io::ErrorKind) -> FileError {
+        FileError { action: "write", path: "/var/lib/wildebeest/record.json".into(), source: kind.into() }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_has_its_remedy() {
+        let check = |kind, expect: Option<&str>| {
+            let failures =
+                [Failure::File(file_error(kind)), Failure::Agent(AgentError::Store(file_error(kind).into()))];
+            let hints = failures.map(|failure| hint(&failure));
+            assert_eq!(hints, [expect.map(str::to_owned), expect.map(str::to_owned)]);
+        };
+        let full = "the disk is full: see `df -h /var/lib/wildebeest` and `df -i /var/lib/wildebeest`";
+        check(io::ErrorKind::StorageFull, Some(full));
+        check(io::ErrorKind::QuotaExceeded, Some(full));
+        let denied = "run it as root, or as who owns it: see `ls -ld /var/lib/wildebeest`";
+        check(io::ErrorKind::PermissionDenied, Some(denied));
+        let read_only = "the file system is read-only: see `findmnt -T /var/lib/wildebeest` and `dmesg`";
+        check(io::ErrorKind::ReadOnlyFilesystem, Some(read_only));
+        check(io::ErrorKind::NotFound, None);
+    }
+
+    #[test]
+    fn a_runner_that_was_put_in_place_for_another_machine_is_named() {
+        let foreign = CommandError::Foreign { program: "/usr/local/bin/wildebeest".into(), machine: Some("s390x") };
+        let failure = Failure::Agent(AgentError::Runner(foreign));
+        let said = with_causes(&failure);
+        let start =
+            "the new runner does not start: `/usr/local/bin/wildebeest` can't be started: it is compiled for s390x";
+        assert!(said.starts_with(start), "{said}");
+        assert!(hint(&failure).unwrap().contains("cargo xtask deploy"));
     }
 
     #[test]

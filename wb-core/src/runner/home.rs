@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::chain::nearest;
 use crate::registry::{Access, AllowedSigners, ObjectError, Registry, RegistryError};
 use crate::system::clock::{Real, wait_until};
 use crate::system::fault::{self, Subject};
 use crate::system::files::Lock;
-use crate::system::{FileError, files};
+use crate::system::{CommandError, FileError, environment, files};
 
 /// The directories of one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +54,16 @@ pub enum HomeError {
         /// What is wrong, and where.
         what: String,
     },
+    /// Git and we do not touch what somebody else may have put there.
+    #[error("the repository {} belongs to the user {owner}, and this is the user {me}", path.display())]
+    Foreign {
+        /// The repository.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who runs this.
+        me: u32,
+    },
     /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -69,6 +80,8 @@ pub(super) const DEFAULT_STATE: &str = "/var/lib/wildebeest";
 
 /// The path of a socket has at most 107 bytes, of which ssh takes 59 for the name that it gives one while it is made.
 const LONGEST_CONNECTIONS: usize = 107 - 59;
+/// The name of the runner before this one, beside the record.
+pub(super) const PREVIOUS_RUNNER: &str = "runner.previous";
 
 impl Home {
     /// The home in these two directories.
@@ -122,7 +135,7 @@ impl Home {
     /// The runner before the present one.
     #[must_use]
     pub fn previous_runner(&self) -> PathBuf {
-        self.state.join("runner.previous")
+        self.state.join(PREVIOUS_RUNNER)
     }
 
     /// The configuration.
@@ -133,7 +146,7 @@ impl Home {
         let path = self.host_toml();
         let bytes = files::read_optional(&path)?.ok_or_else(|| HomeError::NotEnrolled { path: path.clone() })?;
         let text = String::from_utf8_lossy(&bytes);
-        toml::from_str(&text).map_err(|error| HomeError::Syntax { path, what: error.to_string().trim().to_owned() })
+        toml::from_str(&text).map_err(|error| HomeError::Syntax { path, what: mistake(&text, &error) })
     }
 
     /// Writes the configuration.
@@ -157,9 +170,13 @@ impl Home {
     /// The copy of the herd's refs. One that is broken is made anew: all of it is on the remote.
     ///
     /// # Errors
-    /// When it can't be made or opened.
+    /// When it can't be made or opened, or belongs to another user.
     pub fn registry(&self, remote: &str) -> Result<Registry, HomeError> {
         let path = self.state.join("herd.git");
+        let (owner, me) = (files::stat(&path)?.map(|stat| stat.uid), environment::user());
+        if let Some(owner) = owner.filter(|owner| *owner != me) {
+            return Err(HomeError::Foreign { path, owner, me });
+        }
         let connections = self.connections()?;
         let access = || Access::Host { key: self.key(), connections: connections.clone() };
         let open = || {
@@ -167,7 +184,11 @@ impl Home {
             registry.check().map(|()| registry)
         };
         match open() {
-            Err(RegistryError::Object(ObjectError::Open { .. }) | RegistryError::Broken { .. }) => {
+            Err(
+                RegistryError::Object(ObjectError::Open { .. })
+                | RegistryError::Broken { .. }
+                | RegistryError::Init { source: CommandError::Failed { .. }, .. },
+            ) => {
                 files::remove_tree(&path)?;
                 Ok(open()?)
             }
@@ -188,19 +209,49 @@ impl Home {
     }
 
     /// The right to change this host's record, or nothing where another process has it. A runner that was taken over has
-    /// it from the one before.
+    /// it from the one before. It ends with the process that has it, however that ends.
     ///
     /// # Errors
     /// When the lock can't be made.
     pub fn lock(&self) -> Result<Option<Lock>, FileError> {
-        let path = self.state.join("agent.lock");
+        let path = self.lock_file();
         if let Some(lock) = Lock::inherited(&path) {
             return Ok(Some(lock));
         }
         // A process that is just being started holds copies of our files for a moment.
         let _during = fault::during(Subject::AgentLock);
         let free = || files::try_lock(&path).transpose();
-        wait_until(&Real, Duration::from_secs(2), Duration::from_millis(20), free).transpose()
+        let lock = wait_until(&Real, Duration::from_secs(2), Duration::from_millis(20), free).transpose()?;
+        Ok(lock.inspect(|lock| lock.sign(&format!("{}\n", std::process::id()))))
+    }
+
+    /// Which process took the lock last.
+    #[must_use]
+    pub fn holder(&self) -> Option<u32> {
+        files::read_text(self.lock_file()).ok()?.trim().parse().ok()
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.state.join("agent.lock")
+    }
+}
+
+/// The keys of `host.toml`.
+pub(super) const KEYS: [&str; 5] = ["uuid", "name", "remote", "poll", "runner"];
+
+/// What is wrong with a configuration, and where.
+fn mistake(text: &str, error: &toml::de::Error) -> String {
+    let span = error.span().unwrap_or_default();
+    let before = text.get(..span.start).unwrap_or(text);
+    let (line, column) =
+        (before.matches('\n').count() + 1, before.chars().rev().take_while(|c| *c != '\n').count() + 1);
+    let written = text.get(span).unwrap_or_default();
+    let said = error.message().lines().collect::<Vec<_>>().join(": ");
+    match nearest(written, KEYS) {
+        Some(near) if near != written && said.starts_with("unknown field") => {
+            format!("line {line}, column {column}: there is no key `{written}`; did you mean `{near}`?")
+        }
+        _ => format!("line {line}, column {column}: {said}"),
     }
 }
 
@@ -268,6 +319,27 @@ mod tests {
         files::write(&torn, "", 0o644).unwrap();
         home.registry("/srv/herd.git").unwrap();
         assert_eq!((files::exists(&kept), files::exists(&torn)), (false, false));
+    }
+
+    #[test]
+    fn a_misspelt_key_is_named_with_the_one_that_was_meant() {
+        let check = |text: &str, expect: &str| {
+            let (_dir, home) = home(text);
+            let error = home.read_config().unwrap_err().to_string();
+            assert_eq!(error.split_once("host.toml: ").unwrap().1, expect, "{text}");
+        };
+        let uuid = format!("uuid = '{}'\n", Uuid::nil());
+        check(&format!("{uuid}nmae = 'a'\n"), "line 2, column 1: there is no key `nmae`; did you mean `name`?");
+        check(
+            &format!("{uuid}  remotes = 'a'\n"),
+            "line 2, column 3: there is no key `remotes`; did you mean `remote`?",
+        );
+        check(
+            &format!("{uuid}zzzzzz = 'a'\n"),
+            "line 2, column 1: unknown field `zzzzzz`, expected one of `uuid`, `name`, `remote`, `poll`, `runner`",
+        );
+        check("uuid = 'a'\n", "line 1, column 8: UUID parsing failed: invalid length: found 1");
+        check(&format!("{uuid}name = 'a'\n"), "line 1, column 1: missing field `remote`");
     }
 
     #[test]

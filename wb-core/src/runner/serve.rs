@@ -147,7 +147,7 @@ pub(super) fn self_check(home: Home, catalog: &Catalog, system: &System) -> Resu
 
 fn lock(home: &Home) -> Result<Lock, Failure> {
     files::create_dir(home.state())?;
-    home.lock()?.ok_or(Failure::Running)
+    home.lock()?.ok_or_else(|| Failure::Running { pid: home.holder() })
 }
 
 /// Runs the new runner in place of this one. Where that fails, this one is put back, and starts anew.

@@ -239,6 +239,11 @@ impl Command {
     }
 
     fn becomes(&self, exec: impl FnOnce(&mut std::process::Command) -> io::Error) -> CommandError {
+        // The C library would give a program that this machine can't start to /bin/sh.
+        if let Some(machine) = self.machine().filter(|machine| *machine != std::env::consts::ARCH) {
+            let program = self.program.to_string_lossy().into_owned();
+            return CommandError::Foreign { program, machine: Some(machine) };
+        }
         match fault::pass(Kind::Exec) {
             Ok(()) => self.not_started(exec(&mut self.successor())),
             Err(source) => self.not_started(source),
@@ -337,6 +342,12 @@ impl Command {
     }
 
     fn not_started(&self, source: io::Error) -> CommandError {
+        if source.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) {
+            return CommandError::Foreign {
+                program: self.program.to_string_lossy().into_owned(),
+                machine: self.machine(),
+            };
+        }
         match source.kind() {
             io::ErrorKind::NotFound => {
                 CommandError::NotFound { program: self.program.to_string_lossy().into_owned(), source }
@@ -344,6 +355,36 @@ impl Command {
             _ => CommandError::Start { line: self.line(), source },
         }
     }
+}
+
+impl Command {
+    /// What the program is compiled for, where it is a file that says so.
+    fn machine(&self) -> Option<&'static str> {
+        let mut header = [0; 20];
+        File::open(&self.program).and_then(|mut file| file.read_exact(&mut header)).ok()?;
+        machine_of(header)
+    }
+}
+
+/// What an ELF header says that the program is for, as [`std::env::consts::ARCH`] has it.
+fn machine_of(header: [u8; 20]) -> Option<&'static str> {
+    let number = match header {
+        [0x7f, b'E', b'L', b'F', _, 1, .., low, high] => u16::from_le_bytes([low, high]),
+        [0x7f, b'E', b'L', b'F', _, 2, .., high, low] => u16::from_be_bytes([high, low]),
+        _ => return None,
+    };
+    Some(match (number, header[4]) {
+        (3, _) => "x86",
+        (62, _) => "x86_64",
+        (40, _) => "arm",
+        (183, _) => "aarch64",
+        (243, 1) => "riscv32",
+        (243, _) => "riscv64",
+        (21, _) => "powerpc64",
+        (22, _) => "s390x",
+        (258, _) => "loongarch64",
+        _ => "another kind of machine",
+    })
 }
 
 /// A command that runs beside this process.
@@ -428,6 +469,14 @@ pub enum CommandError {
         /// The system's error.
         source: io::Error,
     },
+    /// It is no program for this machine.
+    #[error("`{program}` can't be started: {}", foreign(*machine))]
+    Foreign {
+        /// Its file.
+        program: String,
+        /// What it is compiled for, where it says so.
+        machine: Option<&'static str>,
+    },
     /// It did not start.
     #[error("`{line}` could not be started")]
     Start {
@@ -462,6 +511,14 @@ pub enum CommandError {
         /// How long the work may take.
         source: OutOfTime,
     },
+}
+
+fn foreign(machine: Option<&'static str>) -> String {
+    let here = std::env::consts::ARCH;
+    match machine {
+        Some(machine) => format!("it is compiled for {machine}, and this machine is {here}"),
+        None => format!("it is neither a program for {here} nor a script with a first line of `#!`"),
+    }
 }
 
 /// A way to run commands.
@@ -598,6 +655,56 @@ mod tests {
     fn a_missing_program_is_named() {
         let error = Command::new("no-such-program").run().unwrap_err();
         assert_eq!(error.to_string(), "the program `no-such-program` is not installed");
+    }
+
+    /// The start of a program for another kind of machine, whatever this one is.
+    fn foreign_program(dir: &Path) -> (PathBuf, &'static str) {
+        let (number, name) = if cfg!(target_arch = "aarch64") { (62, "x86_64") } else { (183, "aarch64") };
+        let mut elf = vec![0; 64];
+        elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        elf[18] = number;
+        let path = dir.join("program");
+        crate::system::files::write(&path, elf, 0o755).unwrap();
+        (path, name)
+    }
+
+    #[test]
+    fn a_program_for_another_machine_is_named_as_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, name) = foreign_program(dir.path());
+        let here = std::env::consts::ARCH;
+        let expect =
+            format!("`{}` can't be started: it is compiled for {name}, and this machine is {here}", path.display());
+        let command = Command::new(&path).arg("self-check");
+        assert_eq!(command.read().unwrap_err().to_string(), expect);
+        assert_eq!(System::real().run(&command).unwrap_err().to_string(), expect);
+        assert_eq!(command.exec().to_string(), expect);
+    }
+
+    #[test]
+    fn what_is_no_program_at_all_is_named_as_such() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("program");
+        crate::system::files::write(&path, "echo hello", 0o755).unwrap();
+        let error = Command::new(&path).read().unwrap_err().to_string();
+        assert!(error.ends_with("nor a script with a first line of `#!`"), "{error}");
+    }
+
+    #[test]
+    fn headers_say_what_programs_are_for() {
+        let check = |class, order, number: [u8; 2], expect| {
+            let mut header = [0; 20];
+            header[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', class, order]);
+            header[18..].copy_from_slice(&number);
+            assert_eq!(machine_of(header), expect);
+        };
+        check(2, 1, [62, 0], Some("x86_64"));
+        check(2, 1, [183, 0], Some("aarch64"));
+        check(2, 2, [0, 22], Some("s390x"));
+        check(2, 1, [2, 1], Some("loongarch64"));
+        check(1, 1, [243, 0], Some("riscv32"));
+        check(2, 1, [9, 9], Some("another kind of machine"));
+        check(2, 9, [62, 0], None);
     }
 
     #[test]

@@ -4,7 +4,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown, lchown, symlink};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown, lchown, symlink,
+};
 use std::path::Path;
 
 use super::fault::{self, Bug, Change, Kind};
@@ -33,6 +35,14 @@ pub(super) fn append(file: &mut File, content: &[u8]) -> io::Result<()> {
     fault::unsynced(file, file.metadata()?.len());
     file.write_all(strike.part(content))?;
     strike.fall()
+}
+
+/// Gives an open file another content.
+pub(super) fn fill_anew(file: &File, content: &[u8]) -> io::Result<()> {
+    fault::pass(Kind::Write)?;
+    fault::unsynced(file, 0);
+    file.set_len(0)?;
+    file.write_all_at(content, 0)
 }
 
 /// Opens a file for adding to its end. It is made, with `mode`, where there is none.

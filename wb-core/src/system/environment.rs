@@ -38,3 +38,9 @@ pub fn current_exe() -> io::Result<PathBuf> {
 pub fn temp_dir() -> PathBuf {
     std::env::temp_dir()
 }
+
+/// The number of the user that this process acts as.
+#[must_use]
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}

@@ -90,7 +90,7 @@ points! {
     HostToml "host.toml": Write Sync Rename SyncDir;
     AllowedSigners "allowed_signers": Write Sync Rename SyncDir;
     HostKey "host_key": Spawn Spawned Ended Sync SyncDir;
-    AgentLock "agent lock": Make SyncDir;
+    AgentLock "agent lock": Make Write SyncDir;
     Log "log": Make Append;
 
     NewRunner "new runner": Write Sync Rename SyncDir Spawn Spawned Ended Remove;
