@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,7 +33,7 @@ impl Host {
     fn command(&self, args: &[&str]) -> Command {
         let (etc, var) = (self.etc(""), self.var(""));
         let command = Command::new(env!("CARGO_BIN_EXE_wb-runner")).args(args);
-        let command = command.arg("--config").arg(etc).arg("--state").arg(var);
+        let command = command.arg("--config").arg(etc).arg("--state").arg(var).timeout(Duration::from_secs(120));
         command
             .env("HOME", self.herd.root("web1"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
@@ -108,18 +107,13 @@ impl Drop for Running {
 
 #[test]
 fn a_record_that_is_broken() {
-    for broken in
-        ["", "{", "{\"phase\": {\"phase\": \"in_load\"}", "[]", "{\"phase\": {\"phase\": \"dancing\"}}", "\0\0\0"]
-    {
-        let host = Host::new();
+    let host = Host::new();
+    for broken in ["", "[]", "{\"phase\": {\"phase\": \"dancing\"}}", "\0\0\0"] {
         files::write(host.var("record.json"), broken, 0o600).unwrap();
         let said = host.refuses();
-        let (start, end) =
-            ("error: the record of this host, DIR/web1/var/record.json, can't be read or written: ", "exit code 3");
-        assert!(
-            said.starts_with(start) && said.contains("\nhint: nothing was touched; ") && said.ends_with(end),
-            "{said}"
-        );
+        let start = "error: the record of this host, DIR/web1/var/record.json, can't be read or written: ";
+        let hint = "\nhint: nothing was touched; restore ";
+        assert!(said.starts_with(start) && said.contains(hint) && said.ends_with("exit code 3"), "{said}");
     }
 }
 

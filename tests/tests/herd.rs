@@ -348,20 +348,36 @@ fn a_log_that_is_gone_is_noticed() {
     assert!(host_report(&herd, "web1").contains("the log of changes is gone"));
 }
 
-#[test]
-fn a_runner_with_another_sha256_is_refused() {
-    let herd = herd();
-    let file = [("wildebeest".to_owned(), b"something else".to_vec())].into();
+/// Names a runner that has another sha256 than these tests believe to run.
+fn deploy_runner(herd: &TestHerd, bytes: &[u8], sha256: Digest) {
+    let file = [("wildebeest".to_owned(), bytes.to_vec())].into();
     let author = ("m".to_owned(), "m@x".to_owned());
     let new = NewCommit { message: "runner".into(), files: file, author, ..NewCommit::default() };
     let commit = herd.operator().objects().write(&new, None).unwrap();
     let name = RefName::Runner { platform: platform(), id: "bad".into() };
     herd.operator().push(&[RefUpdate { name: name.clone(), expected: None, new: Some(commit) }]).unwrap();
     herd.change(ChangeKind::Deploy, |manifest| {
-        let runner = Runner { sha256: Digest::of(b"what was signed"), commit, reference: name.to_string() };
-        manifest.runners.insert(platform(), runner);
+        manifest.runners.insert(platform(), Runner { sha256, commit, reference: name.to_string() });
     });
+}
+
+#[test]
+fn a_runner_with_another_sha256_is_refused() {
+    let herd = herd();
+    deploy_runner(&herd, b"something else", Digest::of(b"what was signed"));
     stopped(&herd, "web1", "the runner has sha256");
+}
+
+#[test]
+fn a_runner_for_another_machine_is_refused() {
+    let herd = herd();
+    let mut program = vec![0; 64];
+    program[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    program[18] = if cfg!(target_arch = "aarch64") { 62 } else { 183 };
+    deploy_runner(&herd, &program, Digest::of(&program));
+    let installed = herd.home("web1").read_config().unwrap().runner;
+    stopped(&herd, "web1", "can't be started: it is compiled for ");
+    assert!(!files::exists(installed.with_extension("new")) && !files::exists(installed), "nothing was installed");
 }
 
 #[test]
