@@ -292,6 +292,9 @@ fn file_hint(error: &FileError) -> Option<String> {
         io::ErrorKind::ReadOnlyFilesystem => {
             Some(format!("the file system is read-only: see `findmnt -T {place}` and `dmesg`"))
         }
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+            Some(format!("something else is in its place: see `ls -la {place}`"))
+        }
         _ => None,
     }
 }
