@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use wb_core::Uuid;
 use wb_core::agent::{Agent, AgentError, Next, Notices, Record, Store};
 use wb_core::chain::Digest;
 use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest, Runner};
@@ -121,6 +122,12 @@ impl TestHerd {
         self.dir.path().join(host).join("root")
     }
 
+    /// A host's files, and this machine's programs.
+    #[must_use]
+    pub fn system(&self, host: &str) -> System {
+        system(&self.dir.path().join(host))
+    }
+
     /// Enrols a machine.
     ///
     /// # Errors
@@ -135,6 +142,9 @@ impl TestHerd {
     /// As [`enroll`].
     pub fn enroll_as(&self, machine: &str, host: &str, allowed_signers: &str) -> Result<String, EnrollError> {
         files::create_dir(self.root(machine))?;
+        if !files::exists(self.root(machine).join("proc/sys/kernel/random/boot_id")) {
+            self.boot_again(machine);
+        }
         let wanted = Enrollment {
             name: host.into(),
             remote: self.remote().display().to_string(),
@@ -142,7 +152,7 @@ impl TestHerd {
             poll: Duration::from_secs(1),
             runner: self.dir.path().join(machine).join("wildebeest"),
         };
-        enroll(&self.home(machine), &wanted, &clock::Real)
+        enroll(&self.home(machine), &wanted, &self.system(machine))
     }
 
     /// The list of whose changes count.
@@ -264,17 +274,14 @@ impl TestHerd {
         String::from_utf8_lossy(&asked).lines().map(str::to_owned).collect()
     }
 
-    /// Lets a host be in another boot than before, by its own record.
+    /// Lets a host be in another boot than before.
     ///
     /// # Panics
     /// When that can't be written.
     pub fn boot_again(&self, host: &str) {
-        let store = Store::open(&self.home(host).record()).expect("a record");
-        let booted = store.update(|record| {
-            let now = std::mem::replace(&mut record.boot_id, "the boot before".into());
-            record.steps.iter_mut().filter(|step| step.value == now).for_each(|step| step.value = "before".into());
-        });
-        booted.expect("a record");
+        let path = self.root(host).join("proc/sys/kernel/random/boot_id");
+        files::create_dir(path.parent().expect("a parent")).expect("a directory");
+        files::write(path, Uuid::new_v4().to_string(), 0o644).expect("a boot id");
     }
 
     /// Ticks hosts in turn until none of them has anything to do, at most `rounds` times.
@@ -307,7 +314,7 @@ impl TestHerd {
     /// When its files can't be read.
     #[must_use]
     pub fn notices(&self, host: &str, catalog: &Catalog) -> Notices {
-        let system = System::new(self.root(host), Real, clock::Real);
+        let system = self.system(host);
         let quiet = |_: &str| {};
         let agent = Agent::open(self.home(host), catalog, &system, runner(), &quiet).expect("an agent");
         agent.notices().clone()
@@ -349,13 +356,17 @@ impl TestHerd {
     }
 }
 
+fn system(dir: &Path) -> System {
+    System::new(dir.join("root"), Spared { dir: dir.to_owned() }, clock::Real)
+}
+
 /// One tick of the agent of a host whose herd lies in `dir`, started anew: see [`TestHerd::tick_with`].
 ///
 /// # Errors
 /// As [`Agent::tick`].
 pub fn tick_at(dir: &Path, host: &str, catalog: &Catalog, runner: Digest) -> Result<Next, AgentError> {
     let dir = dir.join(host);
-    let system = System::new(dir.join("root"), Spared { dir: dir.clone() }, clock::Real);
+    let system = system(&dir);
     let quiet = |_: &str| {};
     Agent::open(Home::new(dir.join("etc"), dir.join("var")), catalog, &system, runner, &quiet)?.tick()
 }

@@ -7,6 +7,8 @@
 mod act;
 mod adopt;
 mod claim;
+mod dispute;
+pub mod identity;
 pub mod incarnation;
 mod look;
 mod notices;
@@ -32,6 +34,7 @@ pub use store::{FORMAT, How, LinkRecord, Record, Refused, Reports, Store, StoreE
 pub use trial::{STARTS, starts};
 pub use upgrade::RUNNER_FILE;
 
+use self::identity::Foreign;
 use reboot::Asked;
 
 use crate::chain::{Digest, Sha1};
@@ -108,10 +111,20 @@ pub enum AgentError {
         tries: u32,
     },
     /// Somebody else reports under this host's identity.
-    #[error("another machine reports as `{name}`: this one does nothing until that is settled")]
+    #[error("this machine has no right to act as `{name}`: {why}")]
     TakenOver {
         /// The host's name.
         name: String,
+        /// Why.
+        why: Foreign,
+    },
+    /// This host's identity left the herd.
+    #[error("`{name}` left the herd by change {change}, or another machine took its place")]
+    Retired {
+        /// The host's name.
+        name: String,
+        /// The number of the change.
+        change: u64,
     },
     /// The installed runner can't be started.
     #[error("the installed runner does not start")]
@@ -124,6 +137,14 @@ pub enum AgentError {
         /// Why.
         source: Box<LogError>,
     },
+}
+
+impl AgentError {
+    /// Whether only people can end this: whatever is under way stops too.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::TakenOver { .. } | Self::Retired { .. })
+    }
 }
 
 impl<'a> Agent<'a> {
@@ -189,14 +210,10 @@ impl<'a> Agent<'a> {
             self.poll()?;
             return self.rest(&doing);
         }
-        let polled = self.poll();
-        if let Some(stop) = self.retirement() {
-            self.journal.say_once(&format!("stopped: {stop}"));
-            return Ok(Next::Poll);
-        }
-        let away = match polled {
-            Err(error) if self.store.record().phase.needs_remote() => return Err(error),
+        let away = match self.poll() {
+            Err(error) if error.is_final() || self.needs_remote() => return Err(error),
             Err(error) => {
+                self.refuse_retired()?;
                 self.go_on_without(&error);
                 Some(error)
             }

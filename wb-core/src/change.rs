@@ -119,6 +119,12 @@ impl Manifest {
         self.retired.iter().rfind(|retired| retired.uuid == uuid)
     }
 
+    /// Whether this identity is, or was, part of the herd.
+    #[must_use]
+    pub fn knows(&self, uuid: Uuid) -> bool {
+        self.host_of(uuid).is_some() || self.retirement(uuid).is_some()
+    }
+
     /// How many hosts of `role` may be out of load at once.
     #[must_use]
     pub fn limit(&self, role: &str) -> usize {

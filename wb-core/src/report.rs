@@ -48,6 +48,24 @@ pub struct Report {
     /// The nonces of the reports before it, newest first, bounded.
     #[serde(default)]
     pub last_nonces: Vec<Uuid>,
+    /// Its place among all reports of this identity: the line that it is in, then the lines before that, each up to where
+    /// it was left. Bounded.
+    #[serde(default)]
+    pub lines: Vec<Line>,
+    /// How often this host looks at the remote, in seconds; 0 in reports from before it was said.
+    #[serde(default)]
+    pub poll: u64,
+}
+
+/// A place in a row of reports that one machine wrote, each after the one before. A line begins when a machine enrols,
+/// and whenever one goes on from a report that is not its own: so, of two copies of a disk, each has lines that the other
+/// has not. However old a backup is, its place in its line tells whether a report comes after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Which line: a nonce of whoever began it.
+    pub id: Uuid,
+    /// How many reports there are in it so far.
+    pub count: u64,
 }
 
 /// What tells one machine from another that has the same disk.
@@ -123,6 +141,9 @@ pub struct Failure {
 
 /// How many nonces of older reports a report names.
 pub const LAST_NONCES: usize = 8;
+
+/// How many lines a report names. One comes with each restore.
+pub const LINES: usize = 64;
 
 impl Doing {
     /// Why the roles did not leave or rejoin yet.
@@ -212,6 +233,8 @@ mod tests {
             by_hand: Vec::new(),
             nonce: Uuid::from_u128(2),
             last_nonces: vec![Uuid::from_u128(3)],
+            lines: vec![Line { id: Uuid::from_u128(4), count: 9 }],
+            poll: 30,
         }
     }
 

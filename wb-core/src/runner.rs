@@ -8,6 +8,7 @@ mod home;
 mod install_service;
 mod log;
 mod ready;
+mod rekey;
 mod serve;
 mod show;
 mod signals;
@@ -16,6 +17,7 @@ pub use catalog::{Catalog, CatalogError};
 pub use cli::{main, with_causes};
 pub use enroll::{EnrollError, Enrollment, enroll};
 pub use home::{Home, HomeError, HostConfig};
+pub use rekey::{rekey, replace};
 
 /// What a runner runs on, as changes and refs name it: `x86_64-linux`.
 #[must_use]

@@ -194,6 +194,8 @@ mod tests {
             by_hand: Vec::new(),
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
+            lines: Vec::new(),
+            poll: 0,
         }
     }
 

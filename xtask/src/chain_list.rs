@@ -224,6 +224,8 @@ mod tests {
             by_hand: Vec::new(),
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
+            lines: Vec::new(),
+            poll: 0,
         }
     }
 

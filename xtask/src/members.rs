@@ -270,6 +270,8 @@ mod tests {
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
             by_hand: Vec::new(),
+            lines: Vec::new(),
+            poll: 30,
         }
     }
 

@@ -109,6 +109,8 @@ pub(crate) mod tests {
             incarnation: Incarnation::default(),
             contested: false,
             by_hand: Vec::new(),
+            lines: Vec::new(),
+            poll: 30,
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
-use super::{Agent, AgentError, Ran, incarnation};
+use super::{Agent, AgentError, Ran};
 use crate::chain::{Link, Sha1};
 use crate::change::HostManifest;
 use crate::context::{HerdView, Role};
@@ -42,7 +42,7 @@ impl Agent<'_> {
     /// After a boot, whoever was out of load leaves again before anything else, the network included: whatever took it
     /// out may have forgotten that. Gives what the host is doing when it can't.
     pub(super) fn after_boot(&mut self) -> Result<Option<Doing>, AgentError> {
-        let boot_id = incarnation::read().boot_id;
+        let boot_id = self.here().boot_id;
         let record = self.store.record();
         if record.boot_id == boot_id {
             return Ok(None);
@@ -58,6 +58,9 @@ impl Agent<'_> {
     }
 
     pub(super) fn act(&mut self) -> Result<Rest, AgentError> {
+        if let Some(doing) = self.settle_takeover()? {
+            return Ok(Rest::Until(doing));
+        }
         while !ending().is_asked() {
             if let Step::Rest(rest) = self.step()? {
                 return Ok(rest);
@@ -248,7 +251,7 @@ impl Agent<'_> {
             Onward::Run(link) if self.adopts(link.sha1)? => {}
             Onward::Run(link) => {
                 self.store.starts(link.sha1, self.host().map_or(0, |(_, host)| host.retry))?;
-                self.publish_progress(&link);
+                self.publish_progress(&link)?;
             }
             Onward::PassOver(link) => self.store.passed_over(&[link], self.now())?,
         }
@@ -289,7 +292,7 @@ impl Agent<'_> {
 
     fn run_now(&self, link: &Link) -> Result<(), String> {
         self.journal.say(&format!("runs {link}"));
-        let boot_id = incarnation::read().boot_id;
+        let boot_id = self.here().boot_id;
         let run = run_link(self.catalog, link, self.system, &self.view(), Rc::clone(&self.store) as Rc<_>, &boot_id);
         let changed = run.operations.iter().filter(|operation| operation.outcome.changed());
         changed.for_each(|operation| self.journal.say(&operation.to_string()));

@@ -1,11 +1,10 @@
 //! Looking: what the remote says, and which of it counts.
 
 use super::phase::Phase;
-use super::{Agent, AgentError, incarnation};
+use super::{Agent, AgentError};
 use crate::chain::Sha1;
 use crate::plan::Stop;
-use crate::registry::{AllowedSigners, ChangeLog, LogError, ObjectError, RefName};
-use crate::report::Report;
+use crate::registry::{ChangeLog, LogError, ObjectError, RefName, ReportCache};
 use crate::runner::{HostConfig, with_causes};
 
 impl Agent<'_> {
@@ -21,15 +20,23 @@ impl Agent<'_> {
         let busy = self.is_busy();
         self.registry.fetch(&self.wanted(busy))?;
         self.check_identity()?;
+        let busy = self.look_further(busy)?;
         self.accept()?;
-        if !busy && self.is_busy() {
+        self.refuse_retired()?;
+        self.look_further(busy).map(drop)
+    }
+
+    /// Fetches everybody's refs too, where that was not done, and turned out to be needed.
+    fn look_further(&self, busy: bool) -> Result<bool, AgentError> {
+        let further = !busy && self.is_busy();
+        if further {
             self.registry.fetch(&self.wanted(true))?;
         }
-        Ok(())
+        Ok(busy || further)
     }
 
     /// An idle host asks for the log and its own refs; one with work to do, for everybody's.
-    fn wanted(&self, busy: bool) -> Vec<String> {
+    pub(super) fn wanted(&self, busy: bool) -> Vec<String> {
         let mut wanted = vec![RefName::Changes.to_string()];
         match busy {
             true => wanted.extend(["report/", "state/", "out/"].map(|part| format!("refs/wildebeest/{part}"))),
@@ -44,28 +51,8 @@ impl Agent<'_> {
     fn is_busy(&self) -> bool {
         let record = self.store.record();
         let target = self.change.as_ref().and_then(|change| change.manifest.target);
-        record.phase != Phase::InLoad || !record.in_service || (target.is_some() && record.state() != target)
-    }
-
-    fn check_identity(&self) -> Result<(), AgentError> {
-        let Some(found) = self.registry.get(&RefName::Report(self.config.uuid))? else { return Ok(()) };
-        let reports = self.store.record().reports;
-        if !reports.is_mine(found) && !self.wrote(found) {
-            return Err(AgentError::TakenOver { name: self.config.name.clone() });
-        }
-        if reports.written != Some(found) {
-            self.store.update(|record| record.reports.written = Some(found))?;
-        }
-        Ok(())
-    }
-
-    /// A push whose end nobody saw may arrive late: it has this machine's signature, incarnation and one of its nonces.
-    fn wrote(&self, found: Sha1) -> bool {
-        let Ok(commit) = self.registry.objects().read(found) else { return false };
-        let signed = commit.verify(&AllowedSigners::one("host", &self.public)).is_ok();
-        let nonces = self.store.record().reports.nonces;
-        let mine = |report: Report| nonces.contains(&report.nonce) && report.incarnation == incarnation::read();
-        signed && Report::decode(commit.body()).is_ok_and(mine)
+        let unsettled = record.phase != Phase::InLoad || record.taking_over.is_some();
+        unsettled || !record.in_service || (target.is_some() && record.state() != target)
     }
 
     /// Walks and verifies every change since the last accepted one. One that does not count stops the walk: this host
@@ -78,6 +65,10 @@ impl Agent<'_> {
         }
         if self.change.is_none() && accepted.is_some() {
             self.distrust = Some("the change that was accepted last is not on the remote".to_owned());
+            return Ok(());
+        }
+        if let Some(why) = self.forgotten(tip)? {
+            self.distrust = Some(why);
             return Ok(());
         }
         let Some(tip) = tip.filter(|tip| Some(*tip) != accepted) else {
@@ -115,6 +106,37 @@ impl Agent<'_> {
         self.journal.say(&format!("`{}` is called `{}` from now on", self.config.name, config.name));
         self.config = config;
         Ok(())
+    }
+
+    /// Who was restored has forgotten what it accepted, and the remote may have been rolled back too. The others remember,
+    /// and so does the report that this machine wrote before.
+    fn forgotten(&self, tip: Option<Sha1>) -> Result<Option<String>, AgentError> {
+        let Some(taking_over) = self.store.record().taking_over else { return Ok(None) };
+        let log = ChangeLog::new(self.registry.objects(), &self.allowed);
+        let newest = tip.and_then(|tip| log.read(tip).ok()).map(|change| change.manifest);
+        let others =
+            newest.as_ref().map(|newest| self.registry.reports(newest, &mut ReportCache::default())).transpose()?;
+        let others = others
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(name, report)| Some((format!("`{name}`"), report.accepted?, report.accepted_commit?)));
+        let own = taking_over.accepted.map(|own| ("this host".to_owned(), own.number, own.commit));
+        let objects = self.registry.objects();
+        let kept =
+            |commit| tip.is_some_and(|tip| objects.contains(commit) && objects.descends(tip, commit).unwrap_or(false));
+        let lost = own.into_iter().chain(others).find(|(_, _, commit)| !kept(*commit));
+        Ok(lost.map(|(host, number, _)| {
+            let lost = format!("the log of changes has lost change {number}, which {host} had accepted");
+            format!("{lost}; hint: a machine that has the lost changes must push them back")
+        }))
+    }
+
+    /// An identity that left the herd never comes back, and its report is not to come back either.
+    pub(super) fn refuse_retired(&self) -> Result<(), AgentError> {
+        match self.retirement() {
+            Some(Stop::Retired(retired)) => Err(AgentError::Retired { name: retired.name, change: retired.change }),
+            _ => Ok(()),
+        }
     }
 
     fn remedy(&self, error: &LogError) -> String {

@@ -79,7 +79,7 @@ pub fn after(phase: &Phase, outcome: Outcome, failures: u32, polls: Polls, now: 
 pub fn retry(phase: &Phase, every: Duration) -> Retry {
     let eager = |longest: Duration| Retry { first: every.min(SHORTEST), longest: longest.max(every.min(SHORTEST)) };
     match phase {
-        Phase::InLoad => Retry { first: every, longest: every.max(Duration::from_secs(600)) },
+        Phase::InLoad => Retry { first: every, longest: every.max(LONGEST) },
         // Others may wait for this host's place, and the remote is what it takes to give it back.
         Phase::Claiming { .. } | Phase::Returning { .. } => eager(Duration::from_secs(60)),
         Phase::Leaving { .. } | Phase::Out { .. } | Phase::Running { .. } | Phase::Rejoining { .. } => {
@@ -149,6 +149,9 @@ impl Retry {
         less(self.first.saturating_mul(1 << doublings).min(self.longest), chance, 2)
     }
 }
+
+/// The longest pause after errors in load, where a host does not poll more seldom.
+pub const LONGEST: Duration = Duration::from_secs(600);
 
 /// The first pause of whoever is in a hurry.
 const SHORTEST: Duration = Duration::from_secs(1);

@@ -251,6 +251,17 @@ impl Phase {
         }
     }
 
+    /// The leg that is under way out of load.
+    #[must_use]
+    pub fn leg(&self) -> Option<&Leg> {
+        match self {
+            Self::Leaving { leg } | Self::Out { leg } | Self::Running { leg, .. } | Self::Failed { leg, .. } => {
+                Some(leg)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether another runner may take over: not while a link is under way, nor between the links of one leg. Who can't
     /// leave or rejoin may need another runner for just that.
     #[must_use]

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Agent, AgentError, incarnation, pace};
-use crate::chain::Link;
+use super::{Agent, AgentError, identity, pace};
+use crate::chain::{Link, Sha1};
 use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::{Doing, Report};
 use crate::system::fault::{self, Subject};
@@ -41,34 +41,56 @@ impl Agent<'_> {
     }
 
     /// Says which link runs, where that is easily said: nobody waits for it.
-    pub(super) fn publish_progress(&mut self, link: &Link) {
+    ///
+    /// # Errors
+    /// When this machine may do nothing any more.
+    pub(super) fn publish_progress(&mut self, link: &Link) -> Result<(), AgentError> {
         let recent = self.published.as_ref().is_some_and(|old| !pace::is_due(old.time, PROGRESS, self.now()));
         let _during = fault::during(Subject::Progress);
         if !recent
             && !self.mute
             && let Err(error) = self.say(&Doing::Running { link: link.name.clone() })
         {
+            if error.is_final() {
+                return Err(error);
+            }
             // A remote that is away must not hold up a host that is out of load at every link.
             self.mute = true;
             self.journal.say(&format!("could not tell the herd about {link}: {error}"));
         }
+        Ok(())
     }
 
-    /// Pushes a new report together with `updates`: all of them or none.
-    pub(super) fn push_with(&mut self, doing: &Doing, mut updates: Vec<RefUpdate>) -> Result<Pushed, AgentError> {
+    /// Pushes a new report together with `updates`: all of them or none. A report that is not this machine's own is lost
+    /// to whoever wrote it.
+    pub(super) fn push_with(&mut self, doing: &Doing, updates: Vec<RefUpdate>) -> Result<Pushed, AgentError> {
         if self.retirement().is_some() {
             return Ok(Pushed::Lost);
         }
-        let report = self.report(doing);
+        let found = self.registry.get(&RefName::Report(self.config.uuid))?;
+        match found.is_none_or(|found| self.store.record().reports.is_mine(found)) {
+            true => self.push_report(self.report(doing), found, updates),
+            false => Ok(Pushed::Lost),
+        }
+    }
+
+    /// Pushes this report over the one that was found.
+    pub(super) fn push_report(
+        &mut self,
+        report: Report,
+        expected: Option<Sha1>,
+        mut updates: Vec<RefUpdate>,
+    ) -> Result<Pushed, AgentError> {
         let log = self.journal.tail.borrow().clone();
         let commit = self.registry.write_report(&report, &log, &self.key)?;
         let name = RefName::Report(self.config.uuid);
-        updates.push(RefUpdate { expected: self.registry.get(&name)?, name, new: Some(commit) });
+        updates.push(RefUpdate { expected, name, new: Some(commit) });
         updates.extend(self.picture(&report)?);
         self.store.update(|record| record.reports.intend(commit, report.nonce))?;
         let pushed = self.registry.push(&updates)?;
         if pushed == Pushed::Won {
-            self.store.update(|record| record.reports.written = Some(commit))?;
+            let boot_id = &report.incarnation.boot_id;
+            self.store.update(|record| record.reports.stands(commit, &report.lines, boot_id))?;
             self.published = Some(report);
         }
         Ok(pushed)
@@ -86,7 +108,7 @@ impl Agent<'_> {
         Ok((expected != Some(commit)).then_some(RefUpdate { name, expected, new: Some(commit) }))
     }
 
-    fn report(&self, doing: &Doing) -> Report {
+    pub(super) fn report(&self, doing: &Doing) -> Report {
         let record = self.store.record();
         Report {
             name: self.config.name.clone(),
@@ -100,11 +122,13 @@ impl Agent<'_> {
             accepted: self.change.as_ref().map(|change| change.manifest.number),
             accepted_commit: self.change.as_ref().map(|change| change.sha1),
             runner: self.runner,
-            incarnation: incarnation::read(),
+            incarnation: self.here(),
             contested: false,
             by_hand: record.by_hand(),
             nonce: Uuid::new_v4(),
             last_nonces: record.reports.nonces,
+            lines: identity::next(&record.reports.lines),
+            poll: self.config.poll.as_secs().max(1),
         }
     }
 }
@@ -116,6 +140,12 @@ fn is_news(old: &Report, new: &Report) -> bool {
 
 /// Whether two reports say the same, apart from when.
 fn same(old: &Report, new: &Report) -> bool {
-    let timeless = |report: &Report| Report { time: 0, nonce: Uuid::nil(), last_nonces: Vec::new(), ..report.clone() };
+    let timeless = |report: &Report| Report {
+        time: 0,
+        nonce: Uuid::nil(),
+        last_nonces: Vec::new(),
+        lines: Vec::new(),
+        ..report.clone()
+    };
     timeless(old) == timeless(new)
 }

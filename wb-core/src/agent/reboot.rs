@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::act::Step;
-use super::{Agent, AgentError, incarnation, pace};
+use super::{Agent, AgentError, pace};
 use crate::chain::{Link, Sha1};
 use crate::context::awaits_reboot;
 use crate::report::Doing;
@@ -17,7 +17,7 @@ pub(super) struct Asked(Duration);
 impl Agent<'_> {
     /// Whether a link wants a reboot that has not come.
     pub(super) fn awaits_reboot(&self, link: Sha1) -> bool {
-        awaits_reboot(&self.store.record().steps, link, &incarnation::read().boot_id)
+        awaits_reboot(&self.store.record().steps, link, &self.here().boot_id)
     }
 
     /// Asks the machine to reboot, and again when it does not.

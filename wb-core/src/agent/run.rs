@@ -74,7 +74,7 @@ pub(super) fn preview_link(
 ) -> Preview {
     let steps = standing(&record.steps, link, catalog.terms(link.sha1));
     let journal: Rc<dyn Journal> = Rc::new(MemoryJournal::new(record.debts.clone(), steps));
-    let attempt = Attempt::new(link, incarnation::read().boot_id, Rc::clone(&journal));
+    let attempt = Attempt::new(link, incarnation::read(system).boot_id, Rc::clone(&journal));
     let context = Context::new(system, Mode::Plan, herd, journal).of(Rc::clone(&attempt));
     let ends = match catalog.code(link.sha1) {
         None => Some("it is not in this runner".to_owned()),

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::identity::{self, Contest, TakingOver};
 use super::phase::{Event, IllegalEvent, Phase};
 use crate::chain::{Digest, Link, Sha1};
 use crate::context::{Debt, DebtError, Debts, Journal, JournalError, Step, Terms};
 use crate::plan::Past;
-use crate::report::{Failure, LAST_NONCES};
+use crate::report::{Failure, LAST_NONCES, Line};
 #[cfg(feature = "faults")]
 use crate::system::fault;
 use crate::system::{FileError, files};
@@ -68,9 +69,12 @@ pub struct Record {
     /// The runner that was put back. It is not tried again before the next change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
-    /// When this machine announced that it takes its identity over, after a restore: in seconds since 1970, UTC.
+    /// What is still to be done since this machine took its identity over, after a restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub taking_over: Option<u64>,
+    pub taking_over: Option<TakingOver>,
+    /// That another machine has the same identity. This one does nothing until people choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contested: Option<Contest>,
 }
 
 /// The format that this runner writes. A newer one must wait for the end of a [`Trial`]: until then the runner before this
@@ -133,6 +137,12 @@ pub struct Reports {
     pub pending: Option<Sha1>,
     /// Their nonces, newest first.
     pub nonces: Vec<Uuid>,
+    /// The place of the one that was written last.
+    #[serde(default)]
+    pub lines: Vec<Line>,
+    /// The boot in which this machine last knew the report on the remote to be its own.
+    #[serde(default)]
+    pub boot_id: String,
 }
 
 impl Reports {
@@ -147,6 +157,16 @@ impl Reports {
         self.pending = Some(report);
         self.nonces.insert(0, nonce);
         self.nonces.truncate(LAST_NONCES);
+    }
+
+    /// The report stands on the remote. An older one, which a remote has that lost the newer ones, is no place to go on
+    /// from: these may be on a backup.
+    pub fn stands(&mut self, report: Sha1, lines: &[Line], boot_id: &str) {
+        self.written = Some(report);
+        boot_id.clone_into(&mut self.boot_id);
+        if self.lines.first().is_none_or(|place| identity::has(lines, place)) {
+            self.lines = lines.to_vec();
+        }
     }
 }
 

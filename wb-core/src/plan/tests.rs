@@ -138,6 +138,8 @@ fn report(name: &str, at: &str, n: u128) -> Report {
         by_hand: Vec::new(),
         nonce: Uuid::nil(),
         last_nonces: Vec::new(),
+        lines: Vec::new(),
+        poll: 0,
     }
 }
 

@@ -40,15 +40,20 @@ impl Registry {
         Ok(reports)
     }
 
-    /// The reports of machines that enrolled and are not admitted: each signed with the key that it names itself. One
-    /// that was retired never comes back.
+    /// One report, where `key` signed it.
+    #[must_use]
+    pub fn report(&self, sha1: Sha1, key: &str) -> Option<Report> {
+        read_report(self.objects(), sha1, key)
+    }
+
+    /// The reports of machines that enrolled and are not admitted: each signed with the key that it names itself. Those
+    /// that left the herd are none.
     ///
     /// # Errors
     /// When the local repository can't be read.
     pub fn newcomers(&self, manifest: Option<&Manifest>) -> Result<Vec<Report>, RegistryError> {
         let refs = self.refs("refs/wildebeest/report/")?;
-        let known =
-            |uuid| manifest.is_some_and(|known| known.host_of(uuid).is_some() || known.retirement(uuid).is_some());
+        let known = |uuid| manifest.is_some_and(|manifest| manifest.knows(uuid));
         let new = refs.iter().filter_map(|(name, sha1)| match name {
             RefName::Report(uuid) if !known(*uuid) => Some((*uuid, *sha1)),
             _ => None,

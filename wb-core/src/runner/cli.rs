@@ -14,10 +14,11 @@ use super::home::{DEFAULT_CONFIG, DEFAULT_STATE, Home, HomeError, KEYS, PREVIOUS
 use super::install_service::{AgentOptions, ServiceError, ServiceOptions, install, uninstall};
 use super::log::{Log, LogOptions};
 use super::ready::Ready;
+use super::rekey::{rekey, replace};
 use super::{serve, show};
 use crate::agent::{AgentError, StoreError};
 use crate::registry::{RegistryError, SignatureError};
-use crate::system::{CommandError, FileError, System, clock::Real, environment, files};
+use crate::system::{CommandError, FileError, System, environment, files};
 
 const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 the host needs attention (a link failed, it is stopped, it can't \
     leave or rejoin); 2 the command line is wrong; 3 something that is needed is out of reach (the disk, the remote, \
@@ -45,23 +46,22 @@ struct Directories {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Give this machine an identity and announce it to the herd; an operator then admits it.
-    Enroll {
-        /// What people call this machine.
+    Enroll(Machine),
+    /// Let this machine, starting with nothing, take the place of a host that was lost; an operator then accepts it with
+    /// `cargo xtask host admit --replace`. What it was before counts no more.
+    Replace(Machine),
+    /// Give this machine, a clone of another one, an identity of its own; an operator then admits it. The links that its
+    /// disk has stay done.
+    Rekey {
+        /// What people will call it.
         #[arg(long)]
         name: String,
-        /// The git repository that the herd lives in.
-        #[arg(long, value_name = "URL")]
-        remote: String,
-        /// The file that says whose changes count here (see ssh-keygen(1), ALLOWED SIGNERS).
-        #[arg(long, value_name = "FILE")]
-        allowed_signers: PathBuf,
-        /// How often to look for changes.
-        #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
-        poll: Duration,
-        /// Where the runner is installed; this program is copied there when it lies elsewhere.
-        #[arg(long, value_name = "FILE", default_value = "/usr/local/bin/wildebeest")]
-        runner: PathBuf,
+        #[command(flatten)]
+        format: Format,
     },
+    /// Say that this machine is the true one, where several have its identity, or where its hardware was changed. Stop its
+    /// agent before.
+    Keep,
     /// Follow the herd until told to end. `install-service` makes this a service.
     ///
     /// SIGHUP looks for changes at once. SIGTERM ends after the present operation, or after 20 s by ending its commands
@@ -98,6 +98,26 @@ enum Command {
     SelfCheck,
 }
 
+/// What a machine joins the herd with.
+#[derive(Debug, Args)]
+struct Machine {
+    /// What people call this machine.
+    #[arg(long)]
+    name: String,
+    /// The git repository that the herd lives in.
+    #[arg(long, value_name = "URL")]
+    remote: String,
+    /// The file that says whose changes count here (see ssh-keygen(1), ALLOWED SIGNERS).
+    #[arg(long, value_name = "FILE")]
+    allowed_signers: PathBuf,
+    /// How often to look for changes.
+    #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
+    poll: Duration,
+    /// Where the runner is installed; this program is copied there when it lies elsewhere.
+    #[arg(long, value_name = "FILE", default_value = "/usr/local/bin/wildebeest")]
+    runner: PathBuf,
+}
+
 #[derive(Debug, Clone, Copy, Args)]
 struct Format {
     /// Print JSON.
@@ -119,7 +139,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             complain(&error, &say);
-            ExitCode::from(3)
+            error.code()
         }
     }
 }
@@ -128,10 +148,10 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let catalog = Catalog::compiled()?;
     let home = Home::new(cli.directories.config, cli.directories.state);
     match cli.command {
-        Command::Enroll { name, remote, allowed_signers, poll, runner } => {
-            let allowed_signers = files::read_text(allowed_signers)?;
-            enroll_here(&home, &Enrollment { name, remote, allowed_signers, poll, runner })
-        }
+        Command::Enroll(machine) => join(&home, machine, enroll, ""),
+        Command::Replace(machine) => join(&home, machine, replace, " --replace"),
+        Command::Rekey { name, format } => rekey_here(&home, &name, format),
+        Command::Keep => keep(home, &catalog, &System::real()),
         Command::Agent { log, ready } => {
             logged(&home, &log, |log| serve::forever(home.clone(), &catalog, &System::real(), log, ready))
         }
@@ -163,7 +183,7 @@ fn logged(
     let log = Arc::new(Log::new(options, home.read_config().ok().map(|config| config.name)));
     act(&log).or_else(|error| {
         complain(&error, &|line| log.say(line));
-        Ok(ExitCode::from(3))
+        Ok(error.code())
     })
 }
 
@@ -174,18 +194,47 @@ fn complain(error: &Failure, say: &dyn Fn(&str)) {
     }
 }
 
-fn enroll_here(home: &Home, wanted: &Enrollment) -> Result<ExitCode, Failure> {
-    if !files::exists(&wanted.runner) {
-        if let Some(parent) = wanted.runner.parent() {
+fn join(
+    home: &Home,
+    machine: Machine,
+    act: fn(&Home, &Enrollment, &System) -> Result<String, EnrollError>,
+    accept: &str,
+) -> Result<ExitCode, Failure> {
+    let Machine { name, remote, allowed_signers, poll, runner } = machine;
+    let allowed_signers = files::read_text(allowed_signers)?;
+    if !files::exists(&runner) {
+        if let Some(parent) = runner.parent() {
             files::create_dir(parent)?;
         }
-        files::copy(environment::current_exe().map_err(Failure::Exe)?, &wanted.runner)?;
+        files::copy(environment::current_exe().map_err(Failure::Exe)?, &runner)?;
     }
-    let key = enroll(home, wanted, &Real)?;
+    let wanted = Enrollment { name, remote, allowed_signers, poll, runner };
+    let key = act(home, &wanted, &System::real())?;
     let name = &wanted.name;
     print(&format!(
-        "{name} is enrolled with the key\n  {key}\nNext: `cargo xtask host admit {name}`, then `wildebeest install-service` here."
+        "{name} is enrolled with the key\n  {key}\nNext: `cargo xtask host admit {name}{accept}`, then `wildebeest install-service` here."
     ))
+}
+
+fn rekey_here(home: &Home, name: &str, format: Format) -> Result<ExitCode, Failure> {
+    let key = rekey(home, name, &System::real())?;
+    if format.json {
+        return print(&serde_json::json!({ "name": name, "key": key }).to_string());
+    }
+    print(&format!(
+        "{name} is enrolled with the key\n  {key}\nIt keeps the state of the machine that it is a clone of. Next: `cargo xtask host admit {name}`, then start its agent."
+    ))
+}
+
+fn keep(home: Home, catalog: &Catalog, system: &System) -> Result<ExitCode, Failure> {
+    let _lock = serve::lock(&home)?;
+    let quiet = |_: &str| {};
+    let mut agent = serve::open(home, catalog, system, &quiet)?;
+    let name = agent.config().name.clone();
+    print(&match agent.keep()? {
+        true => format!("This machine is `{name}`. Next: start its agent; any other machine with this identity stops."),
+        false => format!("This machine is `{name}`, and no other one says so: nothing to settle."),
+    })
 }
 
 /// An error and its causes, in one line.
@@ -229,6 +278,15 @@ pub(super) enum Failure {
     Running { pid: Option<u32> },
 }
 
+impl Failure {
+    fn code(&self) -> ExitCode {
+        match self {
+            Self::Agent(error) if error.is_final() => ExitCode::from(1),
+            _ => ExitCode::from(3),
+        }
+    }
+}
+
 pub(super) fn hint(failure: &Failure) -> Option<String> {
     match failure {
         Failure::Enroll(error) => enroll_hint(error),
@@ -248,9 +306,11 @@ fn agent_hint(error: &AgentError) -> Option<String> {
         AgentError::Store(error) => store_hint(error),
         AgentError::File(error) => file_hint(error),
         AgentError::Registry(error) => registry_hint(error),
-        AgentError::TakenOver { .. } => {
-            Some("is this a copy of another machine? stop one of them, then see `cargo xtask status`".into())
-        }
+        AgentError::TakenOver { name, .. } => Some(identity_hint(name)),
+        AgentError::Retired { name, .. } => Some(format!(
+            "let it join as another host: `wildebeest rekey --name NEW_NAME`, or, starting with nothing, `wildebeest \
+             replace --name {name} …`"
+        )),
         AgentError::Runner(CommandError::Foreign { .. }) => {
             Some("build the runner for this machine, and deploy it: `cargo xtask deploy --help`".into())
         }
@@ -304,12 +364,22 @@ fn running_hint(pid: Option<u32>) -> String {
     format!("`wildebeest status` says what it does, and `kill -HUP {pid}` lets it look at once")
 }
 
+fn identity_hint(name: &str) -> String {
+    format!(
+        "a clone gets a name of its own by `wildebeest rekey --name NEW_NAME`; if this is the true `{name}`, restored or with other hardware, `wildebeest keep`; if it takes the place of a lost one, starting with nothing, `wildebeest replace --name {name} …`"
+    )
+}
+
 fn enroll_hint(error: &EnrollError) -> Option<String> {
     match error {
         EnrollError::Home(error) => home_hint(error),
         EnrollError::Registry(error) => registry_hint(error),
         EnrollError::Taken { .. } => {
-            Some("see who has it with `cargo xtask host list`, and take another `--name`".into())
+            Some("see who has it with `cargo xtask host list`, and take another `--name`; a machine that takes the place of a lost one comes by `wildebeest replace`".into())
+        }
+        EnrollError::Forgotten { name } => Some(identity_hint(name)),
+        EnrollError::NewKey { key, .. } => {
+            Some(format!("let the git server accept {}.pub, then run this again", key.display()))
         }
         EnrollError::File(error) => file_hint(error),
         EnrollError::Running => Some("stop it first: `service wildebeest stop`, or as your init does that".into()),
@@ -334,6 +404,9 @@ fn service_hint(error: &ServiceError) -> Option<String> {
 fn home_hint(error: &HomeError) -> Option<String> {
     match error {
         HomeError::NotEnrolled { .. } => Some("wildebeest enroll --help".into()),
+        HomeError::Unfinished { .. } => {
+            Some("run `wildebeest rekey --name NAME`, or `wildebeest replace`, again".into())
+        }
         HomeError::Registry(error) => registry_hint(error),
         HomeError::File(error) => file_hint(error),
         HomeError::Syntax { .. } => Some(format!("its keys are `{}`", KEYS.join("`, `"))),

@@ -8,16 +8,18 @@ use uuid::Uuid;
 
 use super::anew;
 use super::home::{Home, HomeError, HostConfig};
+use crate::agent::identity::{self, Verdict};
 use crate::agent::{self, incarnation};
 use crate::chain::Digest;
+use crate::change::Manifest;
 use crate::herd::is_name;
 use crate::registry::{
     AllowedSigners, ChangeLog, LogError, Pushed, RefName, RefUpdate, Registry, RegistryError, SignatureError,
-    SigningKey, generate, public_key,
+    SigningKey, VerifiedChange, generate, public_key,
 };
 use crate::report::{Doing, Report};
 use crate::system::fault::{self, Subject};
-use crate::system::{Clock, FileError, files};
+use crate::system::{FileError, System, files};
 
 /// What a machine enrols with.
 #[derive(Debug, Clone)]
@@ -63,11 +65,25 @@ pub enum EnrollError {
     /// Nobody's changes would count.
     #[error("the list of allowed signers is empty")]
     NoSigners,
+    /// The herd knows this machine's identity, and this machine's disk does not: it was put back to before it enrolled.
+    #[error("this machine's identity, `{name}`, has reported before, and its disk knows nothing of it")]
+    Forgotten {
+        /// Its name.
+        name: String,
+    },
     /// Another machine wrote at the same moment.
     #[error("the announcement of `{name}` was overtaken")]
     Overtaken {
         /// The name.
         name: String,
+    },
+    /// The remote does not let the new key in.
+    #[error("the new key of this machine, {}, does not reach the remote", key.display())]
+    NewKey {
+        /// The private key.
+        key: PathBuf,
+        /// Why.
+        source: RegistryError,
     },
     /// No key could be made.
     #[error(transparent)]
@@ -95,30 +111,48 @@ pub enum EnrollError {
 ///
 /// # Errors
 /// When the name is taken, the remote can't be reached or does not let this machine write, or a file can't be written.
-pub fn enroll(home: &Home, wanted: &Enrollment, clock: &dyn Clock) -> Result<String, EnrollError> {
+pub fn enroll(home: &Home, wanted: &Enrollment, system: &System) -> Result<String, EnrollError> {
+    refuse_wrong(wanted)?;
+    files::create_dir(home.state())?;
+    let _lock = home.lock()?.ok_or(EnrollError::Running)?;
+    anew::forget_retired(home)?;
+    join(home, wanted, system, refuse_taken)
+}
+
+pub(super) fn refuse_wrong(wanted: &Enrollment) -> Result<(), EnrollError> {
     if !is_name(&wanted.name) {
         return Err(EnrollError::Name { name: wanted.name.clone() });
     }
     let signers = wanted.allowed_signers.lines().map(str::trim);
-    if signers.filter(|line| !line.is_empty() && !line.starts_with('#')).count() == 0 {
-        return Err(EnrollError::NoSigners);
+    match signers.filter(|line| !line.is_empty() && !line.starts_with('#')).count() {
+        0 => Err(EnrollError::NoSigners),
+        _ => Ok(()),
     }
-    files::create_dir(home.state())?;
-    let _lock = home.lock()?.ok_or(EnrollError::Running)?;
-    anew::forget_retired(home)?;
+}
+
+/// Gives this machine an identity, if it has none, and announces it, if `judge` lets its name pass.
+pub(super) fn join(
+    home: &Home,
+    wanted: &Enrollment,
+    system: &System,
+    judge: fn(&Registry, &HostConfig, Option<&Manifest>) -> Result<(), EnrollError>,
+) -> Result<String, EnrollError> {
     let config = identity(home, wanted)?;
-    let public = public_key(&home.key())?;
     let registry = home.registry(&config.remote)?;
-    registry.fetch(&["refs/wildebeest/changes".into(), "refs/wildebeest/report/".into()])?;
-    let newest = newest_change(home, &registry)?;
-    refuse_taken(&registry, &config, newest.as_ref().map(|change| &change.manifest))?;
+    let newest = ask(home, &registry)?;
+    judge(&registry, &config, newest.as_ref().map(|change| &change.manifest))?;
     let store = agent::Store::open(&home.record())?;
     if let Some(newest) = &newest {
         registry.keep("accepted", newest.sha1)?;
         store.update(|record| record.accepted = record.accepted.or(Some(newest.sha1)))?;
     }
-    announce(&registry, &store, &config, &public, &home.key(), clock)?;
-    Ok(public)
+    announce(&registry, &store, &config, home, system)
+}
+
+/// Fetches what tells who is who, and gives the newest change.
+pub(super) fn ask(home: &Home, registry: &Registry) -> Result<Option<VerifiedChange>, EnrollError> {
+    registry.fetch(&["refs/wildebeest/changes".into(), "refs/wildebeest/report/".into()])?;
+    newest_change(home, registry)
 }
 
 /// Key first, then `host.toml`: a machine that has the second has the first. What nobody was told yet may still change:
@@ -154,16 +188,16 @@ fn write_identity(home: &Home, uuid: Uuid, wanted: &Enrollment) -> Result<HostCo
 }
 
 /// The newest change there is now is the least that this host will ever accept.
-fn newest_change(home: &Home, registry: &Registry) -> Result<Option<crate::registry::VerifiedChange>, EnrollError> {
+fn newest_change(home: &Home, registry: &Registry) -> Result<Option<VerifiedChange>, EnrollError> {
     let allowed: AllowedSigners = home.read_allowed_signers()?;
     let Some(tip) = registry.get(&RefName::Changes)? else { return Ok(None) };
     Ok(Some(ChangeLog::new(registry.objects(), &allowed).read(tip)?))
 }
 
-fn refuse_taken(
+pub(super) fn refuse_taken(
     registry: &Registry,
     config: &HostConfig,
-    manifest: Option<&crate::change::Manifest>,
+    manifest: Option<&Manifest>,
 ) -> Result<(), EnrollError> {
     let admitted =
         manifest.and_then(|manifest| manifest.hosts.get(&config.name)).and_then(|host| host.identity.as_ref());
@@ -174,41 +208,51 @@ fn refuse_taken(
     if taken { Err(EnrollError::Taken { name: config.name.clone() }) } else { Ok(()) }
 }
 
-fn announce(
+/// Tells the herd of this machine, once. Gives its public key.
+pub(super) fn announce(
     registry: &Registry,
     store: &agent::Store,
     config: &HostConfig,
-    public: &str,
-    key: &std::path::Path,
-    clock: &dyn Clock,
-) -> Result<(), EnrollError> {
-    let name = RefName::Report(config.uuid);
+    home: &Home,
+    system: &System,
+) -> Result<String, EnrollError> {
+    let (name, public) = (RefName::Report(config.uuid), public_key(&home.key())?);
     let found = registry.get(&name)?;
-    if found.is_some_and(|found| store.record().reports.is_mine(found)) {
-        return Ok(());
+    let (record, here) = (store.record(), incarnation::read(system));
+    if let Some(found) = found {
+        return match identity::judge(found, registry.report(found, &public).as_ref(), &record, &here) {
+            Verdict::Mine => Ok(public),
+            _ => Err(EnrollError::Forgotten { name: config.name.clone() }),
+        };
     }
     let report = Report {
         name: config.name.clone(),
         uuid: config.uuid,
-        key: public.to_owned(),
-        time: clock.now().as_secs(),
-        state: None,
-        link: None,
+        key: public.clone(),
+        time: system.clock().now().as_secs(),
+        state: record.state(),
+        link: record.links.last().map(|link| link.name.clone()),
         in_service: false,
         doing: Doing::Enrolled,
         accepted: None,
         accepted_commit: None,
         runner: Digest::of(&files::read_optional(&config.runner)?.unwrap_or_default()),
-        incarnation: incarnation::read(),
+        incarnation: here,
         contested: false,
         by_hand: Vec::new(),
         nonce: Uuid::new_v4(),
         last_nonces: Vec::new(),
+        lines: identity::next(&[]),
+        poll: config.poll.as_secs().max(1),
     };
-    let commit = registry.write_report(&report, "", &SigningKey::new(key))?;
+    let commit = registry.write_report(&report, "", &SigningKey::new(home.key()))?;
     store.update(|record| record.reports.intend(commit, report.nonce))?;
     match registry.push(&[RefUpdate { name, expected: found, new: Some(commit) }])? {
-        Pushed::Won => Ok(store.update(|record| record.reports.written = Some(commit))?),
+        Pushed::Won => {
+            let boot_id = &report.incarnation.boot_id;
+            store.update(|record| record.reports.stands(commit, &report.lines, boot_id))?;
+            Ok(public)
+        }
         Pushed::Lost => Err(EnrollError::Overtaken { name: config.name.clone() }),
     }
 }

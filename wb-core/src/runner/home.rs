@@ -46,6 +46,12 @@ pub enum HomeError {
         /// The missing file.
         path: PathBuf,
     },
+    /// It was being given another identity.
+    #[error("this machine was being given another identity, and that did not end: there is {}", path.display())]
+    Unfinished {
+        /// What the new identity says of itself.
+        path: PathBuf,
+    },
     /// The configuration can't be understood.
     #[error("{}: {what}", path.display())]
     Syntax {
@@ -70,6 +76,16 @@ pub enum HomeError {
     /// The copy of the refs can't be opened.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+}
+
+/// An identity that is prepared beside the present one. It counts from when its `host.toml` is written: whatever happens
+/// then, it is put in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Next {
+    /// Its files.
+    pub(super) home: Home,
+    /// Where they go when all of them are in place.
+    pub(super) done: PathBuf,
 }
 
 /// Where hosts have their configuration.
@@ -108,6 +124,15 @@ impl Home {
         self.config.join("host_key")
     }
 
+    /// The identity that this machine is about to get.
+    #[must_use]
+    pub(super) fn next(&self) -> Next {
+        Next {
+            home: Self::new(self.config.join("next"), self.config.join("next")),
+            done: self.config.join("next.done"),
+        }
+    }
+
     /// Whose changes count.
     #[must_use]
     pub fn allowed_signers(&self) -> PathBuf {
@@ -143,7 +168,10 @@ impl Home {
     /// # Errors
     /// When the machine is not enrolled, or the file can't be understood.
     pub fn read_config(&self) -> Result<HostConfig, HomeError> {
-        let path = self.host_toml();
+        let (path, next) = (self.host_toml(), self.next().home.host_toml());
+        if files::exists(&next) {
+            return Err(HomeError::Unfinished { path: next });
+        }
         let bytes = files::read_optional(&path)?.ok_or_else(|| HomeError::NotEnrolled { path: path.clone() })?;
         let text = String::from_utf8_lossy(&bytes);
         toml::from_str(&text).map_err(|error| HomeError::Syntax { path, what: mistake(&text, &error) })
@@ -172,13 +200,21 @@ impl Home {
     /// # Errors
     /// When it can't be made or opened, or belongs to another user.
     pub fn registry(&self, remote: &str) -> Result<Registry, HomeError> {
+        self.registry_as(remote, self.key())
+    }
+
+    /// The copy of the herd's refs, for whoever has this private key.
+    ///
+    /// # Errors
+    /// As [`Home::registry`].
+    pub(super) fn registry_as(&self, remote: &str, key: PathBuf) -> Result<Registry, HomeError> {
         let path = self.state.join("herd.git");
         let (owner, me) = (files::stat(&path)?.map(|stat| stat.uid), environment::user());
         if let Some(owner) = owner.filter(|owner| *owner != me) {
             return Err(HomeError::Foreign { path, owner, me });
         }
         let connections = self.connections()?;
-        let access = || Access::Host { key: self.key(), connections: connections.clone() };
+        let access = || Access::Host { key: key.clone(), connections: connections.clone() };
         let open = || {
             let registry = Registry::open(&path, remote, access())?;
             registry.check().map(|()| registry)

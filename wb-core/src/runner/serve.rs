@@ -145,7 +145,7 @@ pub(super) fn self_check(home: Home, catalog: &Catalog, system: &System) -> Resu
     Ok(serde_json::to_string(catalog.chain()).unwrap_or_default())
 }
 
-fn lock(home: &Home) -> Result<Lock, Failure> {
+pub(super) fn lock(home: &Home) -> Result<Lock, Failure> {
     files::create_dir(home.state())?;
     home.lock()?.ok_or_else(|| Failure::Running { pid: home.holder() })
 }

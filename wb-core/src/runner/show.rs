@@ -53,7 +53,8 @@ pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bo
     let mut agent = serve::open(home, catalog, system, &quiet)?;
     let (record, next) = (agent.record(), agent.upcoming()?);
     let notices = agent.notices();
-    let doing = preview::doing(&agent, &next, catalog);
+    let disputed = agent.dispute().map_err(Failure::Agent)?;
+    let doing = disputed.unwrap_or_else(|| preview::doing(&agent, &next, catalog));
     let outlook = preview::outlook(&record.phase, notices);
     let healthy = doing.is_healthy();
     let state = record.links.last();

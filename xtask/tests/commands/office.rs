@@ -7,8 +7,7 @@ use crate::support::{Scratch, said};
 use wb_core::change::Manifest;
 use wb_core::registry::SigningKey;
 use wb_core::runner::{Enrollment, Home, enroll};
-use wb_core::system::clock::Real;
-use wb_core::system::files;
+use wb_core::system::{System, files};
 use wb_xtask::fleet::Fleet;
 use wb_xtask::operator::Operator;
 
@@ -63,6 +62,6 @@ impl Office {
             poll: Duration::from_secs(30),
             runner: machine.join("wildebeest"),
         };
-        enroll(&Home::new(machine.join("etc"), machine.join("var")), &wanted, &Real).unwrap();
+        enroll(&Home::new(machine.join("etc"), machine.join("var")), &wanted, &System::real()).unwrap();
     }
 }

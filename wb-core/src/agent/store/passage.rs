@@ -70,7 +70,7 @@ mod tests {
         let debt = Debt { action: DebtAction::Reload, service: "nginx".into() };
         let new = check(&new, |record| record.debts.push(debt), Subject::Owed);
         let new = check(&new, |record| record.debts.clear(), Subject::Paid);
-        check(&new, |record| record.taking_over = Some(1), Subject::OtherRecord);
+        check(&new, |record| record.retry = 1, Subject::OtherRecord);
     }
 
     #[test]

@@ -1,0 +1,193 @@
+//! What a machine does about a report that is not its own: it takes it over, objects to it, or stands back.
+
+use super::identity::{self, Contest, Foreign, Grace, Moment, TakingOver, Verdict};
+use super::{Agent, AgentError, incarnation};
+use crate::chain::Sha1;
+use crate::registry::{Pushed, RefName};
+use crate::report::{Doing, Incarnation, Report};
+
+impl Agent<'_> {
+    /// Which machine this is.
+    pub(super) fn here(&self) -> Incarnation {
+        incarnation::read(self.system)
+    }
+
+    /// Whether nothing useful can be done here without the remote. After a boot nobody knows whether this machine is
+    /// still the one that began what its disk says.
+    pub(super) fn needs_remote(&self) -> bool {
+        let record = self.store.record();
+        let proved = record.reports.boot_id == self.here().boot_id && record.taking_over.is_none();
+        !proved || record.contested.is_some() || record.phase.needs_remote()
+    }
+
+    /// What keeps this machine from acting, as far as was fetched: another one has its identity.
+    ///
+    /// # Errors
+    /// When the local copy of the refs can't be read.
+    pub fn dispute(&self) -> Result<Option<Doing>, AgentError> {
+        let record = self.store.record();
+        if let Some(contest) = record.contested {
+            return Ok(Some(Doing::Stopped { why: contest.why }));
+        }
+        let Some(found) = self.registry.get(&RefName::Report(self.config.uuid))? else { return Ok(None) };
+        Ok(match identity::judge(found, self.signed(found).as_ref(), &record, &self.here()) {
+            Verdict::Foreign(why) => Some(Doing::Stopped { why: why.to_string() }),
+            Verdict::Mine | Verdict::TakeOver | Verdict::Contest => None,
+        })
+    }
+
+    /// Checks that nobody else reports in this host's name.
+    pub(super) fn check_identity(&mut self) -> Result<(), AgentError> {
+        let Some(found) = self.registry.get(&RefName::Report(self.config.uuid))? else { return Ok(()) };
+        let (report, record, here) = (self.signed(found), self.store.record(), self.here());
+        match (identity::judge(found, report.as_ref(), &record, &here), report) {
+            (Verdict::Mine, report) => self.stands(found, report.as_ref(), &here),
+            (Verdict::TakeOver, Some(report)) => self.take_over(found, &report),
+            (Verdict::Contest, Some(report)) => {
+                let contest = Contest::with(&self.config.name, &report.incarnation, &here);
+                self.journal.say(&contest.why);
+                self.store.update(|record| record.contested = Some(contest))?;
+                self.object(found, &report)?;
+                self.refused(Foreign::Contested)
+            }
+            (Verdict::Foreign(Foreign::Contested), Some(report)) => {
+                self.heed(found, &report)?;
+                self.refused(Foreign::Contested)
+            }
+            (Verdict::Foreign(why), _) => self.refused(why),
+            (_, None) => self.refused(Foreign::OtherKey),
+        }
+    }
+
+    fn refused(&self, why: Foreign) -> Result<(), AgentError> {
+        Err(AgentError::TakenOver { name: self.config.name.clone(), why })
+    }
+
+    /// The report, where this host's own key signed it.
+    fn signed(&self, found: Sha1) -> Option<Report> {
+        self.registry.report(found, &self.public).filter(|report| report.uuid == self.config.uuid)
+    }
+
+    fn stands(&self, found: Sha1, report: Option<&Report>, here: &Incarnation) -> Result<(), AgentError> {
+        let lines = report.map(|report| report.lines.clone()).unwrap_or_default();
+        Ok(self.store.update(|record| record.reports.stands(found, &lines, &here.boot_id))?)
+    }
+
+    /// Announces that this machine, which was restored, goes on with the older state.
+    fn take_over(&mut self, found: Sha1, before: &Report) -> Result<(), AgentError> {
+        let taking_over = TakingOver::from(before);
+        let doing = objections(&taking_over);
+        self.journal.say(&format!("takes its identity over, after a restore; it {doing}"));
+        self.store.update(|record| record.taking_over = Some(taking_over))?;
+        let report = Report { lines: identity::branch(&before.lines), ..self.report(&doing) };
+        match self.push_report(report, Some(found), Vec::new())? {
+            Pushed::Won => Ok(()),
+            Pushed::Lost => Err(AgentError::Overtaken { tries: 1 }),
+        }
+    }
+
+    /// Tells the herd, and the other machine, that two have one identity.
+    fn object(&mut self, found: Sha1, other: &Report) -> Result<(), AgentError> {
+        let why = self.store.record().contested.map(|contest| contest.why).unwrap_or_default();
+        let lines = identity::branch(&other.lines);
+        let report = Report { contested: true, lines, ..self.report(&Doing::Stopped { why }) };
+        match self.push_report(report, Some(found), Vec::new())? {
+            Pushed::Won => self.announced(),
+            // Whoever wrote meanwhile is met at the next look.
+            Pushed::Lost => Ok(()),
+        }
+    }
+
+    /// What another machine objected to is remembered; an objection of this one that did not arrive is made once more.
+    fn heed(&mut self, found: Sha1, report: &Report) -> Result<(), AgentError> {
+        match (self.store.record().contested, report.contested) {
+            (None, _) => {
+                let contest = Contest::heard(&self.config.name, &report.incarnation);
+                self.journal.say(&contest.why);
+                Ok(self.store.update(|record| record.contested = Some(contest))?)
+            }
+            (Some(contest), false) if !contest.announced => self.object(found, report),
+            (Some(contest), true) if !contest.announced => self.announced(),
+            (Some(_), _) => Ok(()),
+        }
+    }
+
+    fn announced(&self) -> Result<(), AgentError> {
+        Ok(self.store.update(|record| {
+            if let Some(contest) = &mut record.contested {
+                contest.announced = true;
+            }
+        })?)
+    }
+
+    /// What a machine that took its identity over does before anything else: it waits for objections, and, where its disk
+    /// is amid a leg, sees to the claim. Nothing, when all of it is done.
+    pub(super) fn settle_takeover(&mut self) -> Result<Option<Doing>, AgentError> {
+        let Some(taking_over) = self.store.record().taking_over else { return Ok(None) };
+        let now = Moment { boot_id: self.here().boot_id, uptime: incarnation::uptime(self.system) };
+        match taking_over.at(&now) {
+            Grace::Begins => {
+                let begun = TakingOver { since: Some(now), ..taking_over.clone() };
+                self.store.update(|record| record.taking_over = Some(begun))?;
+                Ok(Some(objections(&taking_over)))
+            }
+            Grace::Runs => Ok(Some(objections(&taking_over))),
+            Grace::Over => self.resume(),
+        }
+    }
+
+    /// A leg goes on only under a claim that is held: it may have been given back since the backup was made.
+    fn resume(&mut self) -> Result<Option<Doing>, AgentError> {
+        if let Some(why) = self.distrust.clone() {
+            return Ok(Some(Doing::Stopped { why }));
+        }
+        if let Some(leg) = self.store.record().phase.leg().cloned()
+            && leg.held.is_some()
+            && !self.holds(&leg)?
+            && !self.claim(&leg)?
+        {
+            let why = "for a place in the pools of its roles: it was restored amid a leg, and is out of load".into();
+            return Ok(Some(Doing::Waiting { why }));
+        }
+        self.journal.say("goes on with the state that it was restored to");
+        self.store.update(|record| record.taking_over = None)?;
+        Ok(None)
+    }
+
+    /// This machine is the one: it takes the report over from whoever has it. False when nobody else has.
+    ///
+    /// # Errors
+    /// When the remote can't be reached, the identity left the herd, or somebody wrote at the same moment.
+    pub fn keep(&mut self) -> Result<bool, AgentError> {
+        self.registry.fetch(&self.wanted(true))?;
+        self.refuse_retired()?;
+        let found = self.registry.get(&RefName::Report(self.config.uuid))?;
+        let (report, record) = (found.and_then(|found| self.signed(found)), self.store.record());
+        let verdict = found.map(|found| identity::judge(found, report.as_ref(), &record, &self.here()));
+        if verdict.is_none_or(|verdict| verdict == Verdict::Mine)
+            && record.taking_over.is_none_or(|taking| taking.grace == 0)
+        {
+            return Ok(false);
+        }
+        let before = report.as_ref().map_or(&record.reports.lines, |report| &report.lines);
+        let doing = Doing::Waiting { why: "for its next look".into() };
+        let new = Report { lines: identity::branch(before), ..self.report(&doing) };
+        let accepted = report.as_ref().and_then(|report| TakingOver::from(report).accepted);
+        match self.push_report(new, found, Vec::new())? {
+            Pushed::Lost => Err(AgentError::Overtaken { tries: 1 }),
+            Pushed::Won => {
+                self.store.update(|record| {
+                    record.contested = None;
+                    record.taking_over = Some(TakingOver { grace: 0, since: None, accepted });
+                })?;
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// What a host says while it waits for objections.
+fn objections(taking_over: &TakingOver) -> Doing {
+    let why = format!("{} s for another machine with its identity to object: it was restored", taking_over.grace);
+    Doing::Waiting { why }
+}
