@@ -122,6 +122,48 @@ impl TestHerd {
         self.dir.path().join(host).join("root")
     }
 
+    /// Copies a machine's disk, as a backup or a clone of it, over whatever is in its place.
+    ///
+    /// # Panics
+    /// When it can't be copied.
+    pub fn copy(&self, machine: &str, to: &str) {
+        let (from, to) = (self.dir.path().join(machine), self.dir.path().join(to));
+        files::remove_tree(&to).expect("an empty place");
+        Command::new("cp").arg("--archive").args([from, to]).read().expect("a copy");
+    }
+
+    /// Says which hardware a machine has, which boot this is, and for how many seconds it lasts.
+    ///
+    /// # Panics
+    /// When the files can't be written.
+    pub fn hardware(&self, machine: &str, id: &str, boot: &str, uptime: u64) {
+        for (path, text) in [
+            ("etc/machine-id", id.to_owned()),
+            ("proc/sys/kernel/random/boot_id", boot.to_owned()),
+            ("proc/uptime", format!("{uptime}.00 0.00")),
+        ] {
+            let path = self.root(machine).join(path);
+            files::create_dir(path.parent().expect("a parent")).expect("a directory");
+            files::write(path, text, 0o644).expect("a file");
+        }
+    }
+
+    /// The list of whose changes count.
+    #[must_use]
+    pub fn allowed_signers(&self) -> &str {
+        &self.allowed
+    }
+
+    /// An agent of a host, started anew, for `act`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn with_agent<T>(&self, host: &str, catalog: &Catalog, act: impl FnOnce(&mut Agent<'_>) -> T) -> T {
+        let system = self.system(host);
+        let quiet = |_: &str| {};
+        act(&mut Agent::open(self.home(host), catalog, &system, runner(), &quiet).expect("an agent"))
+    }
+
     /// A host's files, and this machine's programs.
     #[must_use]
     pub fn system(&self, host: &str) -> System {

@@ -1,8 +1,8 @@
 //! Admitting a machine: an operator's signed word that this key bears that name.
 
-use wb_core::change::{ChangeKind, Identity, Manifest};
+use wb_core::change::{ChangeKind, Identity, Manifest, Retired};
 use wb_core::herd::HostEntry;
-use wb_core::registry::{SigningKey, VerifiedChange};
+use wb_core::registry::{RefName, RefUpdate, SigningKey, VerifiedChange};
 use wb_core::report::Report;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError};
@@ -78,7 +78,16 @@ pub enum Admitted {
     },
 }
 
-/// Admits the machine that enrolled as `name`. `fingerprint` says which, when several did.
+/// Which of the machines that enrolled under a name is meant.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// The one whose key has this fingerprint.
+    pub fingerprint: Option<&'a str>,
+    /// One that takes the place of the machine that has the name now.
+    pub replaces: bool,
+}
+
+/// Admits the machine that enrolled as `name`.
 ///
 /// # Errors
 /// When there is none or more than one, or the change can't be appended.
@@ -86,7 +95,7 @@ pub fn admit(
     operator: &Operator,
     name: &str,
     entry: &HostEntry,
-    fingerprint: Option<&str>,
+    wanted: Wanted<'_>,
     key: &SigningKey,
     shell: &Shell,
 ) -> Result<Admitted, AdmitError> {
@@ -98,14 +107,15 @@ pub fn admit(
         operator.refuse_rewound(newest.as_ref(), shell)?;
         let before = newest.as_ref().map(|change| &change.manifest);
         let machines = operator.registry().newcomers(before).map_err(OperatorError::from)?;
-        let machine = match chosen(name, before, &machines, fingerprint)? {
+        let machine = match chosen(name, before, &machines, wanted)? {
             Chosen::Newcomer(machine) => machine,
             Chosen::Admitted(fingerprint) => return Ok(Admitted::Before { fingerprint }),
         };
         let mut manifest = admitting(before, name, entry, machine);
         manifest.author = operator.tree().identity().to_string();
         manifest.time = Real.now().as_secs();
-        if let Appended::Won(change) = operator.append(newest.as_ref(), &manifest, key, Vec::new())? {
+        let gone = refs_of_retired(operator, before, &manifest)?;
+        if let Appended::Won(change) = operator.append(newest.as_ref(), &manifest, key, gone)? {
             return Ok(Admitted::Now { change, fingerprint: fingerprint_of(name, &machine.key)? });
         }
     }
@@ -131,37 +141,60 @@ fn chosen<'a>(
     name: &str,
     before: Option<&Manifest>,
     machines: &'a [Report],
-    wanted: Option<&str>,
+    wanted: Wanted<'_>,
 ) -> Result<Chosen<'a>, AdmitError> {
     let named = machines.iter().filter(|machine| machine.name == name);
     let keyed = named.map(|machine| Ok((fingerprint_of(name, &machine.key)?, machine)));
     let found = keyed.collect::<Result<Vec<_>, AdmitError>>()?;
-    let found: Vec<_> = found.into_iter().filter(|(print, _)| wanted.is_none_or(|wanted| wanted == print)).collect();
+    let is_wanted = |print: &String| wanted.fingerprint.is_none_or(|wanted| wanted == print);
+    let found: Vec<_> = found.into_iter().filter(|(print, _)| is_wanted(print)).collect();
     let identity = before.and_then(|manifest| manifest.hosts.get(name)).and_then(|host| host.identity.as_ref());
     match (identity, &found[..]) {
         (Some(identity), []) => Ok(Chosen::Admitted(fingerprint_of(name, &identity.key)?)),
-        (Some(identity), _) => {
+        (Some(identity), _) if !wanted.replaces => {
             Err(AdmitError::Taken { name: name.to_owned(), fingerprint: fingerprint_of(name, &identity.key)? })
         }
-        (None, []) => Err(AdmitError::NotEnrolled { name: name.to_owned() }),
-        (None, [(_, machine)]) => Ok(Chosen::Newcomer(machine)),
-        (None, several) => {
+        (_, []) => Err(AdmitError::NotEnrolled { name: name.to_owned() }),
+        (_, [(_, machine)]) => Ok(Chosen::Newcomer(machine)),
+        (_, several) => {
             let fingerprints = several.iter().map(|(print, _)| print.clone()).collect();
             Err(AdmitError::Several { name: name.to_owned(), fingerprints })
         }
     }
 }
 
-/// The manifest with one more admitted host. Of `herd.toml` it takes this host's entry only.
+/// The manifest with one more admitted host, or with another machine in its place. Of `herd.toml` it takes this host's
+/// entry only.
 fn admitting(before: Option<&Manifest>, name: &str, entry: &HostEntry, machine: &Report) -> Manifest {
     let mut manifest = before.cloned().unwrap_or_default();
     let mut host = plan::host(entry, None);
     host.identity = Some(Identity { uuid: machine.uuid, key: machine.key.clone() });
-    manifest.hosts.insert(name.to_owned(), host);
     manifest.number += 1;
     manifest.kind = ChangeKind::Admit;
+    if let Some(lost) = manifest.hosts.insert(name.to_owned(), host).and_then(|host| host.identity) {
+        manifest.kind = ChangeKind::Replace;
+        manifest.retired.push(Retired { uuid: lost.uuid, name: name.to_owned(), change: manifest.number });
+    }
     manifest.message = name.to_owned();
     manifest
+}
+
+/// A machine that left the herd has no report and no state any more.
+fn refs_of_retired(
+    operator: &Operator,
+    before: Option<&Manifest>,
+    after: &Manifest,
+) -> Result<Vec<RefUpdate>, OperatorError> {
+    let known = before.map_or(0, |before| before.retired.len());
+    let gone =
+        after.retired.iter().skip(known).flat_map(|gone| [RefName::Report(gone.uuid), RefName::State(gone.uuid)]);
+    let mut updates = Vec::new();
+    for name in gone {
+        operator.registry().fetch(&[name.to_string()])?;
+        let expected = operator.registry().get(&name)?;
+        updates.extend(expected.map(|expected| RefUpdate { name, expected: Some(expected), new: None }));
+    }
+    Ok(updates)
 }
 
 #[cfg(test)]
@@ -200,6 +233,7 @@ mod tests {
     }
 
     fn check(before: Option<&Manifest>, machines: &[Report], wanted: Option<&str>, expect: &str) {
+        let wanted = Wanted { fingerprint: wanted, replaces: false };
         let said = match chosen("web1", before, machines, wanted) {
             Ok(Chosen::Newcomer(machine)) => format!("newcomer {}", machine.uuid.as_u128()),
             Ok(Chosen::Admitted(_)) => "admitted".to_owned(),
@@ -229,6 +263,19 @@ mod tests {
     fn a_name_is_admitted_once() {
         check(Some(&admitted()), &[], None, "admitted");
         check(Some(&admitted()), &[machine("web1", 2, BEN)], None, "`web1` is another machine, admitted before");
+    }
+
+    #[test]
+    fn another_machine_takes_a_name_only_when_that_is_wanted() {
+        let (before, machines) = (admitted(), [machine("web1", 2, BEN)]);
+        let wanted = Wanted { fingerprint: None, replaces: true };
+        let Ok(Chosen::Newcomer(new)) = chosen("web1", Some(&before), &machines, wanted) else { panic!("not chosen") };
+        let after = admitting(Some(&before), "web1", &HostEntry::default(), new);
+        assert_eq!((after.kind, after.hosts.len(), after.number), (ChangeKind::Replace, 1, 2));
+        assert_eq!(after.host_of(Uuid::from_u128(2)).unwrap().0, "web1");
+        assert_eq!(after.retired, [Retired { uuid: Uuid::from_u128(7), name: "web1".into(), change: 2 }]);
+        assert!(matches!(chosen("web1", Some(&before), &[], wanted), Ok(Chosen::Admitted(_))));
+        assert!(matches!(chosen("web2", Some(&before), &[], wanted), Err(AdmitError::NotEnrolled { .. })));
     }
 
     #[test]

@@ -173,7 +173,7 @@ impl HostStatus {
             migration: report.and_then(|report| report.link.clone()),
             behind: report.and_then(|_| behind(known, host, state)),
             at_target: report.is_some() && is_there(known, state),
-            phase: phase(admitted, doing),
+            phase: if report.is_some_and(|report| report.contested) { CONTESTED } else { phase(admitted, doing) },
             detail: detail(admitted, doing),
             healthy: doing.is_some_and(Doing::is_healthy),
             in_service: report.is_some_and(|report| report.in_service),
@@ -201,6 +201,7 @@ impl HostStatus {
 }
 
 const UP_TO_DATE: &str = "up to date";
+const CONTESTED: &str = "contested";
 
 /// At the target, or past it.
 fn is_there(known: &Manifest, state: Option<Sha1>) -> bool {
@@ -343,8 +344,9 @@ mod tests {
                 ("web4", report(Some(2), Doing::Failed(failure))),
                 ("web5", report(Some(9), Doing::Stopped { why: "the state 0909090 is not in the chain".into() })),
                 ("web6", report(None, Doing::Rejoining { trouble: Some("no answer".into()) })),
+                ("web8", Report { contested: true, ..report(Some(3), Doing::Stopped { why: "two machines".into() }) }),
             ],
-            &["web1", "web2", "web3", "web4", "web5", "web6", "web7", "web9"],
+            &["web1", "web2", "web3", "web4", "web5", "web6", "web7", "web8", "web9"],
         );
         insta::assert_snapshot!(format!("{}{}", status.table(), status.summary()));
         assert_eq!(status.failed().collect::<Vec<_>>(), [("web4", "second_page")]);

@@ -12,7 +12,7 @@ use wb_core::registry::{SigningKey, resolve};
 use wb_core::system::files;
 
 use super::judge;
-use crate::admission::{self, AdmitError, Admitted};
+use crate::admission::{self, AdmitError, Admitted, Wanted};
 use crate::chain_file::ChainFileError;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, HERD_FILE};
@@ -65,6 +65,9 @@ struct Admit {
     /// The fingerprint of its key, where several machines enrolled under that name
     #[arg(long, value_name = "SHA256:…")]
     fingerprint: Option<String>,
+    /// Let it take the place of the machine that has the name now, and is lost
+    #[arg(long)]
+    replace: bool,
     /// The SSH key to sign with; else git's user.signingkey (with gpg.format=ssh), else one of ~/.ssh
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -145,7 +148,8 @@ impl Admit {
         check_roles(&fleet, &entry.roles, |role| format!("cargo xtask host add {} --role {role}", self.name))?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
         let key = SigningKey::new(signing_key::find(self.key, operator.tree()).map_err(judge::key)?);
-        let admitted = admission::admit(&operator, &self.name, entry, self.fingerprint.as_deref(), &key, shell);
+        let wanted = Wanted { fingerprint: self.fingerprint.as_deref(), replaces: self.replace };
+        let admitted = admission::admit(&operator, &self.name, entry, wanted, &key, shell);
         match admitted.map_err(|error| not_admitted(error, Some(operator.registry().url())))? {
             Admitted::Now { change, fingerprint } => {
                 shell.print(format_args!("admitted `{}`, whose key is {fingerprint}", self.name));
@@ -175,7 +179,10 @@ fn not_admitted(error: AdmitError, remote: Option<&str>) -> Failure {
             let hint = format!("cargo xtask host admit {name} --fingerprint SHA256:…");
             Failure::refused(error).hint(hint)
         }
-        AdmitError::Taken { .. } => Failure::refused(error).hint("cargo xtask host list"),
+        AdmitError::Taken { name, .. } => {
+            let hint = format!("if that one is lost: cargo xtask host admit {name} --replace");
+            Failure::refused(error).hint(hint)
+        }
         AdmitError::Overtaken { .. } => Failure::refused(error).hint("cargo xtask host admit NAME"),
         AdmitError::Operator(_) | AdmitError::Fingerprint { .. } => match error {
             AdmitError::Operator(error) => judge::operator(error),

@@ -38,6 +38,11 @@ fn show(status: &HerdStatus, shell: &Shell) {
         ways_out(host, migration).iter().for_each(|way| shell.print(format_args!("hint: {way}")));
     }
     for name in &status.newcomers {
-        shell.print(format_args!("`{name}` enrolled and waits; next: cargo xtask host admit {name}"));
+        match status.hosts.iter().any(|host| host.admitted && host.name == *name) {
+            true => shell.print(format_args!(
+                "another machine enrolled as `{name}`; if that takes the place of a lost one: cargo xtask host admit {name} --replace"
+            )),
+            false => shell.print(format_args!("`{name}` enrolled and waits; next: cargo xtask host admit {name}")),
+        }
     }
 }

@@ -345,7 +345,7 @@ fn admit(fleet: &Fleet, key: &Path, shell: &Shell) -> Result<(), DemoError> {
     let herd: HerdFile = fleet.herd()?;
     let key = SigningKey::new(key);
     for (name, entry) in &herd.hosts {
-        let admitted = admission::admit(&operator, name, entry, None, &key, shell);
+        let admitted = admission::admit(&operator, name, entry, admission::Wanted::default(), &key, shell);
         admitted.map_err(|source| DemoError::Admit { host: name.clone(), source: Box::new(source) })?;
         shell.done("admitted", name);
     }
