@@ -148,12 +148,6 @@ impl TestHerd {
         }
     }
 
-    /// The list of whose changes count.
-    #[must_use]
-    pub fn allowed_signers(&self) -> &str {
-        &self.allowed
-    }
-
     /// An agent of a host, started anew, for `act`.
     ///
     /// # Panics

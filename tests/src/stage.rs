@@ -124,8 +124,16 @@ impl Stage {
     /// # Panics
     /// When it has none.
     pub fn authorise(&self, host: &str) {
+        self.authorise_key(host, "/etc/wildebeest/host_key.pub");
+    }
+
+    /// Lets whoever has the private half of this file on a host read and write on the git server.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn authorise_key(&self, host: &str, path: &str) {
         let mut keys = self.authorised.borrow_mut();
-        keys.push(self.on(host, "cat /etc/wildebeest/host_key.pub"));
+        keys.push(self.on(host, &format!("cat {path}")));
         self.server.authorise(keys.iter()).expect("authorised keys");
     }
 

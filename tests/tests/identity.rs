@@ -297,13 +297,23 @@ fn a_restored_host_does_not_go_on_without_the_remote() {
     let broken = catalog(&[&FIRST, &BROKEN]);
     herd.deploy(&broken);
     herd.tick("web1", &broken).unwrap();
+    herd.copy("web1", "backup");
+    herd.change(ChangeKind::Deploy, |_| {});
+    herd.tick("web1", &broken).unwrap();
+    herd.copy("backup", "web1");
     let store = Store::open(&herd.home("web1").record()).unwrap();
     let leg = store.record().phase.leg().cloned().unwrap();
     store.update(|record| record.phase = Phase::Out { leg }).unwrap();
     herd.hardware("web1", "a", "a2", 1);
-    files::rename(herd.remote(), herd.remote().with_extension("away")).unwrap();
+    herd.tick("web1", &second()).unwrap();
+    let (remote, away) = (herd.remote(), herd.remote().with_extension("away"));
+    files::rename(&remote, &away).unwrap();
+    herd.hardware("web1", "a", "a2", 50);
     assert!(matches!(herd.tick("web1", &second()).unwrap_err(), AgentError::Registry(_)));
     assert_eq!(herd.written("web1"), "first rejoin leave broken leave");
+    files::rename(&away, &remote).unwrap();
+    catch_up(&herd, "web1", "a", "a2");
+    assert_eq!(herd.written("web1"), "first rejoin leave broken leave second rejoin");
 }
 
 #[test]

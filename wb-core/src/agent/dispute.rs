@@ -12,12 +12,10 @@ impl Agent<'_> {
         incarnation::read(self.system)
     }
 
-    /// Whether nothing useful can be done here without the remote. After a boot nobody knows whether this machine is
-    /// still the one that began what its disk says.
+    /// Whether nothing useful can be done here without the remote. Who was restored can't know what became of its leg.
     pub(super) fn needs_remote(&self) -> bool {
         let record = self.store.record();
-        let proved = record.reports.boot_id == self.here().boot_id && record.taking_over.is_none();
-        !proved || record.contested.is_some() || record.phase.needs_remote()
+        record.taking_over.is_some() || record.contested.is_some() || record.phase.needs_remote()
     }
 
     /// What keeps this machine from acting, as far as was fetched: another one has its identity.

@@ -141,6 +141,34 @@ impl Host {
         self.wait_until_booted(Some(boot_id))
     }
 
+    /// Copies its disk as it is now: a backup, or, as the disk of another host, a clone. It has that name among the disks
+    /// of the herd.
+    ///
+    /// # Errors
+    /// When it can't be copied.
+    pub fn keep_disk(&self, name: &str) -> Result<(), SandboxError> {
+        self.copy_disk(&self.name, name)
+    }
+
+    /// Puts a disk that was kept in the place of its own. It must be switched off. On other hardware it finds out at its
+    /// next boot that it is another machine.
+    ///
+    /// # Errors
+    /// When it can't be copied.
+    pub fn put_disk(&self, name: &str, other_hardware: bool) -> Result<(), SandboxError> {
+        self.copy_disk(name, &self.name)?;
+        let id = self.router.disk(&self.name).join("upper/etc/machine-id");
+        let command = if other_hardware { self.router.command(["rm", "-f"]).arg(id) } else { return Ok(()) };
+        command.read().map(drop).map_err(while_doing(format!("give host {} other hardware", self.name)))
+    }
+
+    fn copy_disk(&self, from: &str, to: &str) -> Result<(), SandboxError> {
+        const COPY: &str = r#"rm -rf "$2"; mkdir -p "$2"; cp -a "$1/upper" "$2/""#;
+        let command = self.router.command(["sh", "-ec", COPY, "copy"]);
+        let command = command.args([self.router.disk(from), self.router.disk(to)]);
+        command.read().map(drop).map_err(while_doing(format!("copy the disk {from} to {to}")))
+    }
+
     /// Pulls its network cable, or plugs it in again.
     ///
     /// # Errors
