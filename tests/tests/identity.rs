@@ -384,6 +384,8 @@ fn a_clone_made_amid_a_leg_runs_the_link_again_as_a_new_host() {
     herd.tick("web1", &broken).unwrap();
     herd.copy("web1", "clone");
     herd.hardware("clone", "b", "b1", 5);
+    herd.tick("clone", &broken).unwrap_err();
+    assert_eq!(herd.written("clone"), "first rejoin leave broken", "it does not leave in the original's name");
     rekey(&herd.home("clone"), "web4", &herd.system("clone")).unwrap();
     let record = herd.record("clone");
     assert_eq!((record.phase, record.in_service), (Phase::InLoad, false));

@@ -40,11 +40,12 @@ impl Step {
 
 impl Agent<'_> {
     /// After a boot, whoever was out of load leaves again before anything else, the network included: whatever took it
-    /// out may have forgotten that. Gives what the host is doing when it can't.
+    /// out may have forgotten that. Gives what the host is doing when it can't. A clone, where it is known to be one, does
+    /// not leave in the name of its original.
     pub(super) fn after_boot(&mut self) -> Result<Option<Doing>, AgentError> {
         let boot_id = self.here().boot_id;
         let record = self.store.record();
-        if record.boot_id == boot_id {
+        if record.boot_id == boot_id || (record.phase.is_out() && self.dispute()?.is_some()) {
             return Ok(None);
         }
         if record.phase.is_out()

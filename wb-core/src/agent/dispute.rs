@@ -37,7 +37,11 @@ impl Agent<'_> {
     /// Checks that nobody else reports in this host's name.
     pub(super) fn check_identity(&mut self) -> Result<(), AgentError> {
         let Some(found) = self.registry.get(&RefName::Report(self.config.uuid))? else { return Ok(()) };
-        let (report, record, here) = (self.signed(found), self.store.record(), self.here());
+        let (record, here) = (self.store.record(), self.here());
+        if identity::is_settled(found, &record, &here) {
+            return Ok(());
+        }
+        let report = self.signed(found);
         match (identity::judge(found, report.as_ref(), &record, &here), report) {
             (Verdict::Mine, report) => self.stands(found, report.as_ref(), &here),
             (Verdict::TakeOver, Some(report)) => self.take_over(found, &report),

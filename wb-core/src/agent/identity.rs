@@ -48,6 +48,13 @@ pub enum Foreign {
     OtherKey,
 }
 
+/// Whether the report `found` needs no judgement: it is the one that this machine wrote last, in this boot.
+#[must_use]
+pub fn is_settled(found: Sha1, record: &Record, here: &Incarnation) -> bool {
+    let Record { reports, contested, .. } = record;
+    contested.is_none() && reports.written == Some(found) && reports.boot_id == here.boot_id
+}
+
 /// Judges the report `found`, which is `report` where this host's own key signed it, for a machine whose disk says
 /// `record` and which is `here`.
 #[must_use]
@@ -304,6 +311,18 @@ mod tests {
             check(found, Some(&last), &record(), &here("web", "second"), "mine");
             check(found, None, &record(), &here("web", "second"), "mine");
         }
+    }
+
+    #[test]
+    fn only_the_last_report_of_this_boot_needs_no_judgement() {
+        let check = |found, boot, expect| {
+            assert_eq!(is_settled(sha1(found), &record(), &here("web", boot)), expect, "{found} {boot}");
+        };
+        check(10, "first", true);
+        check(11, "first", false);
+        check(10, "second", false);
+        let contested = Record { contested: Some(Contest { why: String::new(), announced: true }), ..record() };
+        assert!(!is_settled(sha1(10), &contested, &here("web", "first")));
     }
 
     #[test]

@@ -36,6 +36,10 @@ impl Agent<'_> {
                 Pushed::Lost if self.retirement().is_some() => return Ok(()),
                 Pushed::Lost => self.look()?,
             }
+            // Who had to take its identity over just now has other things to do.
+            if self.store.record().taking_over.is_some() {
+                break;
+            }
         }
         Err(AgentError::Overtaken { tries })
     }
