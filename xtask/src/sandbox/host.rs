@@ -157,9 +157,12 @@ impl Host {
     /// When it can't be copied.
     pub fn put_disk(&self, name: &str, other_hardware: bool) -> Result<(), SandboxError> {
         self.copy_disk(name, &self.name)?;
-        let id = self.router.disk(&self.name).join("upper/etc/machine-id");
-        let command = if other_hardware { self.router.command(["rm", "-f"]).arg(id) } else { return Ok(()) };
-        command.read().map(drop).map_err(while_doing(format!("give host {} other hardware", self.name)))
+        if !other_hardware {
+            return Ok(());
+        }
+        const FORGET: &str = r#"cd "$1/upper/etc"; rm -f machine-id ssh/ssh_host_ed25519_key*"#;
+        let forget = self.router.command(["sh", "-ec", FORGET, "forget"]).arg(self.router.disk(&self.name));
+        forget.read().map(drop).map_err(while_doing(format!("give host {} other hardware", self.name)))
     }
 
     fn copy_disk(&self, from: &str, to: &str) -> Result<(), SandboxError> {
