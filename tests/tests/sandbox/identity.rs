@@ -87,7 +87,7 @@ fn two_with_one_identity(stage: &Stage) {
     says(&run(stage, "web1", "wildebeest keep"), 0, &["This machine is `web1`"]);
     stage.on("web1", "service wildebeest start");
     up_to_date(stage, &["web1", "web2"]);
-    says(&run(stage, "web3", "wildebeest status"), 1, &["two machines report as `web1`"]);
+    says(&run(stage, "web3", "wildebeest status"), 1, &["another machine reports as `web1` too"]);
     up_to_date(stage, &["web1", "web2"]);
 }
 

@@ -166,9 +166,8 @@ impl Agent<'_> {
         let found = self.registry.get(&RefName::Report(self.config.uuid))?;
         let (report, record) = (found.and_then(|found| self.signed(found)), self.store.record());
         let verdict = found.map(|found| identity::judge(found, report.as_ref(), &record, &self.here()));
-        if verdict.is_none_or(|verdict| verdict == Verdict::Mine)
-            && record.taking_over.is_none_or(|taking| taking.grace == 0)
-        {
+        let waits = record.taking_over.is_some_and(|taking_over| taking_over.grace > 0);
+        if record.contested.is_none() && !waits && verdict.is_none_or(|verdict| verdict == Verdict::Mine) {
             return Ok(false);
         }
         let before = report.as_ref().map_or(&record.reports.lines, |report| &report.lines);

@@ -83,7 +83,7 @@ pub enum EnrollError {
         /// The private key.
         key: PathBuf,
         /// Why.
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     /// No key could be made.
     #[error(transparent)]

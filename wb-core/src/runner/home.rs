@@ -200,21 +200,22 @@ impl Home {
     /// # Errors
     /// When it can't be made or opened, or belongs to another user.
     pub fn registry(&self, remote: &str) -> Result<Registry, HomeError> {
-        self.registry_as(remote, self.key())
+        self.registry_as(remote, &self.key())
     }
 
     /// The copy of the herd's refs, for whoever has this private key.
     ///
     /// # Errors
     /// As [`Home::registry`].
-    pub(super) fn registry_as(&self, remote: &str, key: PathBuf) -> Result<Registry, HomeError> {
+    pub(super) fn registry_as(&self, remote: &str, key: &Path) -> Result<Registry, HomeError> {
         let path = self.state.join("herd.git");
         let (owner, me) = (files::stat(&path)?.map(|stat| stat.uid), environment::user());
         if let Some(owner) = owner.filter(|owner| *owner != me) {
             return Err(HomeError::Foreign { path, owner, me });
         }
-        let connections = self.connections()?;
-        let access = || Access::Host { key: key.clone(), connections: connections.clone() };
+        // A connection was opened with a key, and is good for no other.
+        let connections = if *key == *self.key() { self.connections()? } else { None };
+        let access = || Access::Host { key: key.to_owned(), connections: connections.clone() };
         let open = || {
             let registry = Registry::open(&path, remote, access())?;
             registry.check().map(|()| registry)

@@ -109,7 +109,7 @@ fn prepare(
         files::remove(new.key())?;
         generate(&new.key(), &next.name)?;
     }
-    let registry = home.registry_as(&next.remote, new.key())?;
+    let registry = home.registry_as(&next.remote, &new.key())?;
     let newest = ask(home, &registry).map_err(|error| of_key(error, new.key()))?;
     judge(&registry, next, newest.as_ref().map(|change| &change.manifest))?;
     Store::open(&new.record())?.update(|old| old.clone_from(record))?;
@@ -118,7 +118,9 @@ fn prepare(
 
 fn of_key(error: EnrollError, key: PathBuf) -> EnrollError {
     match error {
-        EnrollError::Registry(source @ RegistryError::Unreachable { .. }) => EnrollError::NewKey { key, source },
+        EnrollError::Registry(source @ RegistryError::Unreachable { .. }) => {
+            EnrollError::NewKey { key, source: Box::new(source) }
+        }
         error => error,
     }
 }
