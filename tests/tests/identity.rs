@@ -7,7 +7,7 @@ use std::time::Duration;
 use wb_core::agent::phase::Phase;
 use wb_core::agent::{AgentError, Next, Store};
 use wb_core::change::{ChangeKind, HostManifest, Identity, Retired};
-use wb_core::context::{Code, Context, MaxOut, Migration, Role};
+use wb_core::context::{Code, Context, MaxOut, Migration, Role, Terms};
 use wb_core::registry::{Pushed, RefName, RefUpdate, public_key};
 use wb_core::report::Report;
 use wb_core::runner::{Catalog, Enrollment, rekey, replace};
@@ -17,7 +17,17 @@ use wb_tests::herd::TestHerd;
 const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 const fn migration(name: &'static str, index: usize, sha1: &'static str, run: fn(&Context<'_>) -> Done) -> Migration {
-    Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, replaces: None, run: Some(Code::Bare(run)) }
+    Migration {
+        name,
+        role: "web",
+        sha1,
+        digest: DIGEST,
+        index,
+        wait: None,
+        replaces: None,
+        terms: Terms::NONE,
+        run: Some(Code::Bare(run)),
+    }
 }
 
 type Done = anyhow::Result<()>;

@@ -94,6 +94,9 @@ pub(super) const DEFAULT_CONFIG: &str = "/etc/wildebeest";
 /// Where hosts keep their record.
 pub(super) const DEFAULT_STATE: &str = "/var/lib/wildebeest";
 
+/// The directory of the sockets of kept connections.
+const CONNECTIONS: &str = "ssh";
+
 /// The path of a socket has at most 107 bytes, of which ssh takes 59 for the name that it gives one while it is made.
 const LONGEST_CONNECTIONS: usize = 107 - 59;
 /// The name of the runner before this one, beside the record.
@@ -233,9 +236,17 @@ impl Home {
         }
     }
 
+    /// Lets the next connection be a new one: those that are open were opened with another key.
+    ///
+    /// # Errors
+    /// When their sockets can't be removed.
+    pub(super) fn forget_connections(&self) -> Result<(), FileError> {
+        files::remove_tree(self.state.join(CONNECTIONS)).map(drop)
+    }
+
     /// Where the sockets of kept ssh connections lie, if their paths are not too long for that.
     fn connections(&self) -> Result<Option<PathBuf>, FileError> {
-        let path = self.state.join("ssh");
+        let path = self.state.join(CONNECTIONS);
         if path.as_os_str().len() > LONGEST_CONNECTIONS {
             return Ok(None);
         }

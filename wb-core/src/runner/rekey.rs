@@ -139,6 +139,7 @@ fn put_in_place(home: &Home) -> Result<(), FileError> {
         ] {
             files::write(to, files::read(from)?, mode)?;
         }
+        home.forget_connections()?;
         files::remove_tree(&next.done)?;
         files::rename(new.state(), &next.done)?;
     }

@@ -10,7 +10,7 @@ use wb_core::agent::{Agent, Next};
 use wb_core::chain::Digest;
 use wb_core::change::Manifest;
 use wb_core::context::{Code, MaxOut, Migration, Role, Spec, Terms};
-use wb_core::runner::{Catalog, Home};
+use wb_core::runner::{Catalog, Home, replace};
 use wb_core::system::clock::Real;
 use wb_core::system::{System, command, files};
 use wb_xtask::operator::{Appended, OperatorError};
@@ -35,6 +35,32 @@ fn a_machine_is_admitted_once_it_enrolled() {
     assert!(chain.contains("  0/1    landed\nnote: hosts as of "), "{chain}");
     let listed = office.xtask(&["host", "list"]);
     assert!(listed.contains("web1  server           admitted  SHA256:"), "{listed}");
+}
+
+#[test]
+fn another_machine_takes_the_place_of_a_lost_one_when_that_is_said() {
+    let office = Office::new();
+    office.scratch.xtask(&office.fleet, &["host", "add", "web1", "--role", "server"]);
+    office.enroll("web1");
+    office.admit("web1");
+    let (home, wanted) = office.machine("another", "web1");
+    replace(&home, &wanted, &System::real()).unwrap();
+    let said = "another machine enrolled as `web1`; if that takes the place of a lost one: cargo xtask host admit web1 --replace";
+    assert!(office.xtask(&["status"]).contains(said));
+    let refused = office.admit("web1");
+    assert!(
+        refused.starts_with("error: `web1` is another machine, admitted before, with the key SHA256:"),
+        "{refused}"
+    );
+    assert!(refused.contains("hint: if that one is lost: cargo xtask host admit web1 --replace"), "{refused}");
+    let key = office.key.path().display().to_string();
+    let replaced = office.xtask(&["host", "admit", "web1", "--replace", "--key", &key]);
+    assert!(replaced.contains("\nchange 2 replace: web1, signed by ana@localhost\n"), "{replaced}");
+    let again = office.xtask(&["host", "admit", "web1", "--replace", "--key", &key]);
+    assert!(again.starts_with("`web1` is admitted already"), "{again}");
+    let remote = office.scratch.path("herd.git");
+    let reports = office.scratch.git(&remote, &["for-each-ref", "--format=%(refname)", "refs/wildebeest/report"]);
+    assert_eq!(reports, format!("refs/wildebeest/report/{}", home.read_config().unwrap().uuid));
 }
 
 static PAGE: Migration = Migration {

@@ -54,7 +54,13 @@ impl Office {
     }
 
     pub(crate) fn enroll(&self, name: &str) {
-        let machine = self.scratch.path(&format!("machine-{name}"));
+        let (home, wanted) = self.machine(&format!("machine-{name}"), name);
+        enroll(&home, &wanted, &System::real()).unwrap();
+    }
+
+    /// A machine, and what it joins the herd with as `name`.
+    pub(crate) fn machine(&self, machine: &str, name: &str) -> (Home, Enrollment) {
+        let machine = self.scratch.path(machine);
         let wanted = Enrollment {
             name: name.into(),
             remote: self.scratch.path("herd.git").display().to_string(),
@@ -62,6 +68,6 @@ impl Office {
             poll: Duration::from_secs(30),
             runner: machine.join("wildebeest"),
         };
-        enroll(&Home::new(machine.join("etc"), machine.join("var")), &wanted, &System::real()).unwrap();
+        (Home::new(machine.join("etc"), machine.join("var")), wanted)
     }
 }
