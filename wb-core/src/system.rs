@@ -13,6 +13,7 @@ pub mod environment;
 pub mod fake;
 pub mod fault;
 pub mod files;
+pub mod machine;
 pub mod socket;
 
 use std::path::{Path, PathBuf};

@@ -24,32 +24,6 @@ pub(super) fn ask(path: &Path, directories: &[String], patience: Duration) -> Re
     serde_json::from_str(&said).map_err(|_| format!("says nonsense in its self-check; {HINT}"))
 }
 
-/// For which machines a program is, where it is plainly not for those with the architecture `here`.
-pub(super) fn foreign(program: &[u8], here: &str) -> Option<String> {
-    let header = program.get(..20).filter(|header| header.starts_with(b"\x7fELF"))?;
-    let number = match header[5] {
-        2 => u16::from_be_bytes([header[18], header[19]]),
-        _ => u16::from_le_bytes([header[18], header[19]]),
-    };
-    match MACHINES.iter().find(|(known, _)| *known == number) {
-        Some((_, name)) => (*name != here).then(|| (*name).to_owned()),
-        None => MACHINES.iter().any(|(_, name)| *name == here).then(|| format!("machines of number {number}")),
-    }
-}
-
-/// As ELF numbers them, and as Rust names them.
-const MACHINES: [(u16, &str); 9] = [
-    (3, "x86"),
-    (8, "mips"),
-    (20, "powerpc"),
-    (21, "powerpc64"),
-    (22, "s390x"),
-    (40, "arm"),
-    (62, "x86_64"),
-    (183, "aarch64"),
-    (243, "riscv64"),
-];
-
 impl Agent<'_> {
     /// Does what a first poll does, and leaves the record as it is.
     ///
@@ -73,24 +47,6 @@ impl Agent<'_> {
 mod tests {
     use super::*;
 
-    fn elf(order: u8, machine: [u8; 2]) -> Vec<u8> {
-        [b"\x7fELF\x02".as_slice(), &[order], &[0; 12], &machine, &[0; 44]].concat()
-    }
-
-    #[test]
-    fn a_program_for_another_machine_is_known_by_its_header() {
-        let check = |program: &[u8], here, expect: Option<&str>| assert_eq!(foreign(program, here).as_deref(), expect);
-        check(&elf(1, [62, 0]), "x86_64", None);
-        check(&elf(1, [183, 0]), "x86_64", Some("aarch64"));
-        check(&elf(1, [62, 0]), "aarch64", Some("x86_64"));
-        check(&elf(2, [0, 22]), "x86_64", Some("s390x"));
-        check(&elf(1, [1, 2]), "x86_64", Some("machines of number 513"));
-        check(&elf(1, [1, 2]), "brand_new", None);
-        check(b"#!/bin/sh\nexit 0\n", "x86_64", None);
-        check(b"\x7fELF", "x86_64", None);
-        check(b"", "x86_64", None);
-    }
-
     fn asked(program: &str, patience: Duration) -> String {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new");
@@ -112,7 +68,11 @@ mod tests {
         check("#!/bin/sh\necho hello\n", "says nonsense in its self-check");
         check(
             "no program",
-            "fails its self-check: `NEW self-check` could not be started: Exec format error (os error 8)",
+            &format!(
+                "fails its self-check: `NEW` can't be started: it is neither a program for {} nor a script with a first \
+                 line of `#!`",
+                std::env::consts::ARCH
+            ),
         );
         check(
             "#!/no/such/loader\n",

@@ -17,7 +17,7 @@ use crate::plan::{Course, Wanted};
 use crate::registry::RefName;
 use crate::runner::platform;
 use crate::system::fault::{self, Subject};
-use crate::system::files;
+use crate::system::{files, machine};
 
 /// The name of the binary in the commit that carries it.
 pub const RUNNER_FILE: &str = "wildebeest";
@@ -142,7 +142,7 @@ impl Agent<'_> {
 
     /// The new runner must be for this machine, have the chain that it is wanted for, and come as far as its first poll.
     fn check(&self, path: &Path, bytes: &[u8], manifest: &Manifest, wanted: Wanted<'_>) -> Result<(), String> {
-        if let Some(machine) = self_check::foreign(bytes, std::env::consts::ARCH) {
+        if let Some(machine) = machine::foreign(bytes, std::env::consts::ARCH) {
             let here = platform();
             return Err(format!("is for {machine}, and this is {here}; hint: `cargo xtask deploy` on {here}"));
         }

@@ -480,11 +480,11 @@ mod tests {
 
     #[test]
     fn a_runner_that_was_put_in_place_for_another_machine_is_named() {
-        let foreign = CommandError::Foreign { program: "/usr/local/bin/wildebeest".into(), machine: Some("s390x") };
+        let foreign =
+            CommandError::Foreign { program: "/usr/local/bin/wildebeest".into(), machine: Some("s390x".into()) };
         let failure = Failure::Agent(AgentError::Runner(foreign));
         let said = with_causes(&failure);
-        let start =
-            "the new runner does not start: `/usr/local/bin/wildebeest` can't be started: it is compiled for s390x";
+        let start = "the installed runner does not start: `/usr/local/bin/wildebeest` can't be started: it is compiled for s390x";
         assert!(said.starts_with(start), "{said}");
         assert!(hint(&failure).unwrap().contains("cargo xtask deploy"));
     }

@@ -15,6 +15,7 @@ use super::deadline::OutOfTime;
 use super::ending::{Ending, Loss, ending};
 use super::fault::{self, Kind};
 use super::files::Lock;
+use super::machine;
 
 /// A program and how to run it. It never gets a terminal: standard input is empty unless [`Command::stdin`] says
 /// otherwise.
@@ -240,7 +241,7 @@ impl Command {
 
     fn becomes(&self, exec: impl FnOnce(&mut std::process::Command) -> io::Error) -> CommandError {
         // The C library would give a program that this machine can't start to /bin/sh.
-        if let Some(machine) = self.machine().filter(|machine| *machine != std::env::consts::ARCH) {
+        if let Some(machine) = self.foreign() {
             let program = self.program.to_string_lossy().into_owned();
             return CommandError::Foreign { program, machine: Some(machine) };
         }
@@ -345,7 +346,7 @@ impl Command {
         if source.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) {
             return CommandError::Foreign {
                 program: self.program.to_string_lossy().into_owned(),
-                machine: self.machine(),
+                machine: self.foreign(),
             };
         }
         match source.kind() {
@@ -358,33 +359,12 @@ impl Command {
 }
 
 impl Command {
-    /// What the program is compiled for, where it is a file that says so.
-    fn machine(&self) -> Option<&'static str> {
+    /// What the program is compiled for, where it is a file that says so, and that is not this machine.
+    fn foreign(&self) -> Option<String> {
         let mut header = [0; 20];
         File::open(&self.program).and_then(|mut file| file.read_exact(&mut header)).ok()?;
-        machine_of(header)
+        machine::foreign(&header, std::env::consts::ARCH)
     }
-}
-
-/// What an ELF header says that the program is for, as [`std::env::consts::ARCH`] has it.
-fn machine_of(header: [u8; 20]) -> Option<&'static str> {
-    let number = match header {
-        [0x7f, b'E', b'L', b'F', _, 1, .., low, high] => u16::from_le_bytes([low, high]),
-        [0x7f, b'E', b'L', b'F', _, 2, .., high, low] => u16::from_be_bytes([high, low]),
-        _ => return None,
-    };
-    Some(match (number, header[4]) {
-        (3, _) => "x86",
-        (62, _) => "x86_64",
-        (40, _) => "arm",
-        (183, _) => "aarch64",
-        (243, 1) => "riscv32",
-        (243, _) => "riscv64",
-        (21, _) => "powerpc64",
-        (22, _) => "s390x",
-        (258, _) => "loongarch64",
-        _ => "another kind of machine",
-    })
 }
 
 /// A command that runs beside this process.
@@ -470,12 +450,12 @@ pub enum CommandError {
         source: io::Error,
     },
     /// It is no program for this machine.
-    #[error("`{program}` can't be started: {}", foreign(*machine))]
+    #[error("`{program}` can't be started: {}", foreign(machine.as_deref()))]
     Foreign {
         /// Its file.
         program: String,
         /// What it is compiled for, where it says so.
-        machine: Option<&'static str>,
+        machine: Option<String>,
     },
     /// It did not start.
     #[error("`{line}` could not be started")]
@@ -513,7 +493,7 @@ pub enum CommandError {
     },
 }
 
-fn foreign(machine: Option<&'static str>) -> String {
+fn foreign(machine: Option<&str>) -> String {
     let here = std::env::consts::ARCH;
     match machine {
         Some(machine) => format!("it is compiled for {machine}, and this machine is {here}"),
@@ -688,23 +668,6 @@ mod tests {
         crate::system::files::write(&path, "echo hello", 0o755).unwrap();
         let error = Command::new(&path).read().unwrap_err().to_string();
         assert!(error.ends_with("nor a script with a first line of `#!`"), "{error}");
-    }
-
-    #[test]
-    fn headers_say_what_programs_are_for() {
-        let check = |class, order, number: [u8; 2], expect| {
-            let mut header = [0; 20];
-            header[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', class, order]);
-            header[18..].copy_from_slice(&number);
-            assert_eq!(machine_of(header), expect);
-        };
-        check(2, 1, [62, 0], Some("x86_64"));
-        check(2, 1, [183, 0], Some("aarch64"));
-        check(2, 2, [0, 22], Some("s390x"));
-        check(2, 1, [2, 1], Some("loongarch64"));
-        check(1, 1, [243, 0], Some("riscv32"));
-        check(2, 1, [9, 9], Some("another kind of machine"));
-        check(2, 9, [62, 0], None);
     }
 
     #[test]
