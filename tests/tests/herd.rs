@@ -2,12 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::Path;
+use std::time::Duration;
 
+use wb_core::Uuid;
 use wb_core::agent::phase::{Leg, Phase};
 use wb_core::agent::{Agent, AgentError, How, Next};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::{ChangeKind, Runner};
 use wb_core::context::{Code, Context, MaxOut, Migration, Role, Spec, StaticWait, Terms};
+use wb_core::pool::{Claim, Pool};
 use wb_core::registry::{AllowedSigners, ChangeLog, NewCommit, RefName, RefUpdate, generate};
 use wb_core::runner::{Catalog, platform};
 use wb_core::system::files::{self, Attributes};
@@ -376,7 +379,7 @@ fn a_runner_for_another_machine_is_refused() {
     program[18] = if cfg!(target_arch = "aarch64") { 62 } else { 183 };
     deploy_runner(&herd, &program, Digest::of(&program));
     let installed = herd.home("web1").read_config().unwrap().runner;
-    stopped(&herd, "web1", "can't be started: it is compiled for ");
+    stopped(&herd, "web1", " is for ");
     assert!(!files::exists(installed.with_extension("new")) && !files::exists(installed), "nothing was installed");
 }
 
@@ -575,4 +578,40 @@ fn without_the_remote_an_idle_host_waits() {
     assert!(matches!(herd.tick("web1", &base()).unwrap_err(), AgentError::Registry(_)));
     move_remote(&herd, false);
     assert_eq!(herd.tick("web1", &base()).unwrap(), Next::Poll);
+}
+
+#[test]
+fn an_idle_host_that_a_pool_lists_as_out_gives_its_place_back() {
+    let herd = herd();
+    let uuid = herd.home("web1").read_config().unwrap().uuid;
+    let claim = Claim { host: "web1".into(), uuid, nonce: Uuid::new_v4(), since: 0 };
+    let pool = Pool { holders: vec![claim], nonce: Uuid::new_v4(), ..Pool::default() };
+    assert_eq!(herd.out("web"), Vec::<String>::new());
+    let expected = herd.operator().get(&RefName::Out("web".into())).unwrap();
+    let new = Some(herd.operator().write_pool("web", &pool, "web1", Duration::ZERO).unwrap());
+    herd.operator().push(&[RefUpdate { name: RefName::Out("web".into()), expected, new }]).unwrap();
+    assert_eq!(herd.out("web"), ["web1"]);
+    herd.settle(&["web1"], &base(), 5);
+    assert_eq!(herd.out("web"), Vec::<String>::new());
+    assert_eq!(herd.written("web1"), "first second rejoin rejoin");
+}
+
+#[test]
+fn an_own_report_of_an_earlier_boot_is_no_other_machine_s() {
+    let herd = herd();
+    let name = RefName::Report(herd.home("web1").read_config().unwrap().uuid);
+    let report = || {
+        herd.operator().fetch(&["refs/wildebeest/".into()]).unwrap();
+        herd.operator().get(&name).unwrap()
+    };
+    let before = report();
+    let boot_id = herd.root("web1").join("proc/sys/kernel/random/boot_id");
+    files::create_dir(boot_id.parent().unwrap()).unwrap();
+    files::write(boot_id, "the next boot", 0o644).unwrap();
+    herd.tick("web1", &base()).unwrap();
+    let expected = report();
+    assert_ne!(expected, before);
+    herd.operator().push(&[RefUpdate { name: name.clone(), expected, new: before }]).unwrap();
+    herd.tick("web1", &base()).unwrap();
+    assert_eq!(herd.said(&["web1"]), ["web1 up to date"]);
 }

@@ -171,3 +171,61 @@ fn after_a_broken_connection_the_outcome_is_read_back() {
     assert_eq!(push(&a, None, first), Pushed::Won);
     assert_eq!(a.get(&pool()).unwrap(), Some(first));
 }
+
+mod a_host_s_copy {
+    use wb_core::registry::{Access, Registry};
+    use wb_core::system::files;
+
+    use super::{Remote, pool, push, value};
+
+    /// A host's copy of a remote with a pool, and what was done to it.
+    fn damaged(damage: impl Fn(&std::path::Path)) -> (Remote, Registry, std::path::PathBuf) {
+        let remote = Remote::new();
+        let client = remote.client("a");
+        push(&client, None, value(&client));
+        let path = remote.dir.path().join("host/herd.git");
+        let access = Access::Host { key: remote.dir.path().join("host_key"), connections: None };
+        let host = Registry::open(&path, &remote.path().display().to_string(), access).unwrap();
+        host.fetch(&[pool().to_string()]).unwrap();
+        let next = value(&client);
+        push(&client, client.get(&pool()).unwrap(), next);
+        damage(&path);
+        (remote, host, path)
+    }
+
+    fn check(damage: impl Fn(&std::path::Path)) {
+        let (remote, host, path) = damaged(damage);
+        host.fetch(&[pool().to_string()]).unwrap();
+        let client = remote.client("b");
+        client.fetch(&[pool().to_string()]).unwrap();
+        assert_eq!(host.get(&pool()).unwrap(), client.get(&pool()).unwrap());
+        assert!(host.objects().contains(host.get(&pool()).unwrap().unwrap()));
+        assert!(files::exists(path.with_extension("broken")) && !files::exists(path.with_extension("new")));
+    }
+
+    #[test]
+    fn is_made_anew_when_a_lock_was_left_behind() {
+        check(|path| files::write(path.join("refs/seen/out/web.lock"), "", 0o644).unwrap());
+    }
+
+    #[test]
+    fn is_made_anew_when_its_packed_refs_are_torn() {
+        check(|path| files::write(path.join("packed-refs"), "# pack-refs with: peeled\n0123", 0o644).unwrap());
+    }
+
+    #[test]
+    fn stays_when_the_remote_does_not_give_all_of_it() {
+        let (remote, host, path) = damaged(|path| files::write(path.join("packed-refs"), "0123", 0o644).unwrap());
+        files::remove_tree(remote.path().join("objects")).unwrap();
+        host.fetch(&[pool().to_string()]).unwrap_err();
+        assert!(!files::exists(path.with_extension("broken")));
+    }
+
+    #[test]
+    fn stays_when_the_remote_is_away() {
+        let (remote, host, path) = damaged(|_| {});
+        files::remove_tree(remote.path()).unwrap();
+        host.fetch(&[pool().to_string()]).unwrap_err();
+        assert!(!files::exists(path.with_extension("broken")) && !files::exists(path.with_extension("new")));
+    }
+}

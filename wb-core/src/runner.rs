@@ -7,6 +7,7 @@ mod enroll;
 mod home;
 mod install_service;
 mod log;
+mod program;
 mod ready;
 mod rekey;
 mod serve;
@@ -14,9 +15,10 @@ mod show;
 mod signals;
 
 pub use catalog::{Catalog, CatalogError};
-pub use cli::{main, with_causes};
+pub use cli::{main, main_of, with_causes};
 pub use enroll::{EnrollError, Enrollment, enroll};
 pub use home::{Home, HomeError, HostConfig};
+pub use program::Program;
 pub use rekey::{rekey, replace};
 
 /// What a runner runs on, as changes and refs name it: `x86_64-linux`.

@@ -18,6 +18,7 @@ mod new;
 mod rechain;
 mod retry;
 mod status;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,7 @@ enum Command {
     Retry(retry::Retry),
     Adopt(adopt::Adopt),
     Bench(bench::Bench),
+    Torture(torture::Torture),
 }
 
 impl Command {
@@ -76,6 +78,7 @@ impl Command {
             Self::Demo(command) => command.run(shell),
             Self::Deploy(command) => command.run(shell),
             Self::Status(command) => command.run(shell),
+            Self::Torture(command) => command.run(shell),
         }
     }
 }

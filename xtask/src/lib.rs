@@ -34,6 +34,7 @@ pub mod signers;
 pub mod signing_key;
 pub mod status;
 pub mod table;
+pub mod torture;
 
 use std::process::ExitCode;
 

@@ -13,7 +13,7 @@ use crate::plan::{Course, Onward, Plan, Situation, plan, still_failed};
 use crate::pool::Pool;
 use crate::report::{Doing, Failure};
 use crate::system::ending::ending;
-use crate::system::fault::{self, Subject};
+use crate::system::fault::{self, Bug, Subject};
 
 /// What is left to do in this tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -269,6 +269,11 @@ impl Agent<'_> {
         if self.awaits_reboot(sha1) {
             return self.reboot(&link);
         }
+        if fault::planted(Bug::StateBeforeAct) {
+            self.store.done(&link, self.now())?;
+            drop(self.run_now(&link));
+            return Ok(Step::Moved);
+        }
         let result = match self.unrecorded.take().filter(|ran| ran.link == sha1) {
             Some(ran) => ran.result,
             None => self.run_now(&link),
@@ -312,6 +317,9 @@ impl Agent<'_> {
                 .say(&format!("tries `{}` again: it or the settings changed, or somebody asked for it", failure.name));
             self.store.tried_again(self.host().map_or(0, |(_, host)| host.retry))?;
             return Ok(Step::Moved);
+        }
+        if fault::planted(Bug::RejoinAfterFailure) {
+            drop(self.each_role("rejoin", |role| role.rejoin));
         }
         Step::until(Doing::Failed(failure))
     }

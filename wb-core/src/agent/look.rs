@@ -35,7 +35,7 @@ impl Agent<'_> {
         Ok(busy || further)
     }
 
-    /// An idle host asks for the log and its own refs; one with work to do, for everybody's.
+    /// An idle host asks for the log, its own refs and the pools of its roles; one with work to do, for everybody's.
     pub(super) fn wanted(&self, busy: bool) -> Vec<String> {
         let mut wanted = vec![RefName::Changes.to_string()];
         match busy {
@@ -43,6 +43,9 @@ impl Agent<'_> {
             false => {
                 let uuid = self.config.uuid;
                 wanted.extend([RefName::Report(uuid), RefName::State(uuid)].map(|name| name.to_string()));
+                // A remote that was put back and forward again may list this host as out, and keep others in.
+                let roles = self.host().map(|(_, host)| host.roles.clone()).unwrap_or_default();
+                wanted.extend(roles.into_iter().map(|role| RefName::Out(role).to_string()));
             }
         }
         wanted

@@ -6,7 +6,7 @@ use super::{Agent, AgentError, identity, pace};
 use crate::chain::{Link, Sha1};
 use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::{Doing, Report};
-use crate::system::fault::{self, Subject};
+use crate::system::fault::{self, Bug, Subject};
 
 /// A host that has nothing new to say says so again after this many seconds, so that people see it is alive.
 const HEARTBEAT: u64 = 600;
@@ -90,8 +90,14 @@ impl Agent<'_> {
         let name = RefName::Report(self.config.uuid);
         updates.push(RefUpdate { expected, name, new: Some(commit) });
         updates.extend(self.picture(&report)?);
-        self.store.update(|record| record.reports.intend(commit, report.nonce))?;
+        let intend = || self.store.update(|record| record.reports.intend(commit, report.nonce));
+        if !fault::planted(Bug::ReportBeforeRecord) {
+            intend()?;
+        }
         let pushed = self.registry.push(&updates)?;
+        if fault::planted(Bug::ReportBeforeRecord) {
+            intend()?;
+        }
         if pushed == Pushed::Won {
             let boot_id = &report.incarnation.boot_id;
             self.store.update(|record| record.reports.stands(commit, &report.lines, boot_id))?;

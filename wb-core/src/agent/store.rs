@@ -14,8 +14,7 @@ use crate::chain::{Digest, Link, Sha1};
 use crate::context::{Debt, DebtError, Debts, Journal, JournalError, Step, Terms};
 use crate::plan::Past;
 use crate::report::{Failure, LAST_NONCES, Line};
-#[cfg(feature = "faults")]
-use crate::system::fault;
+use crate::system::fault::{self, Bug};
 use crate::system::{FileError, files};
 
 #[cfg(feature = "faults")]
@@ -333,6 +332,10 @@ impl Store {
     /// # Errors
     /// As [`Store::happened`].
     pub fn done(&self, link: &Link, time: u64) -> Result<(), StoreError> {
+        if fault::planted(Bug::TwoWrites) {
+            self.update(|record| record.add(link, How::Done, time))?;
+            return self.happened(Event::LinkDone);
+        }
         self.try_update(|record| {
             record.phase = record.phase.next(Event::LinkDone)?;
             record.add(link, How::Done, time);

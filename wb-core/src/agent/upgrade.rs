@@ -16,7 +16,7 @@ use crate::change::{Manifest, Runner};
 use crate::plan::{Course, Wanted};
 use crate::registry::RefName;
 use crate::runner::platform;
-use crate::system::fault::{self, Subject};
+use crate::system::fault::{self, Bug, Subject};
 use crate::system::{files, machine};
 
 /// The name of the binary in the commit that carries it.
@@ -126,7 +126,7 @@ impl Agent<'_> {
             return Ok(Err(format!("{missing}; hint: cargo xtask deploy")));
         };
         let found = Digest::of(&bytes);
-        Ok(match found == wanted.sha256 {
+        Ok(match found == wanted.sha256 || fault::planted(Bug::UnverifiedRunner) {
             true => Ok(bytes),
             false => {
                 let differs = format!("the runner has sha256 {found}, but the change says {}", wanted.sha256);

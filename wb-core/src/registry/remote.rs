@@ -52,9 +52,7 @@ impl Registry {
         let _during = fault::during(Subject::Repository);
         let git = Git::new(access);
         if !files::exists(path.join("HEAD")) {
-            files::create_dir(path)?;
-            let init = git.local(path).args(["init", "--quiet", "--bare", "."]);
-            init.read().map_err(|source| RegistryError::Init { path: path.to_owned(), source })?;
+            make(&git, path)?;
         }
         let objects = if is_of_host { Objects::open_safe(path)? } else { Objects::open(path)? };
         Ok(Self { git, path: path.to_owned(), url: url.to_owned(), objects })
@@ -91,17 +89,37 @@ impl Registry {
     /// Brings what the remote has under these names; a name may stand for all that start with it. What the remote has
     /// no longer is forgotten.
     ///
+    /// A host's repository that git can't fetch into (a lock that a crash left behind, packed refs that are torn) is made
+    /// anew, where the remote gives all of it; the broken one is kept beside it.
+    ///
     /// # Errors
     /// When the remote can't be reached, or does not let us read.
     pub fn fetch(&self, starts: &[String]) -> Result<(), RegistryError> {
         let _during = fault::during(Subject::Fetch);
+        match self.fetch_into(&self.path, starts) {
+            Err(error) if self.git.is_of_host() && !is_away(&error) => self.renew(starts).map_err(|_| error),
+            fetched => fetched,
+        }
+    }
+
+    fn fetch_into(&self, path: &Path, starts: &[String]) -> Result<(), RegistryError> {
         let fetch = ["fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-gc", "--"];
-        let mut command = self.git.network(&self.path).args(fetch).arg(&self.url);
+        let mut command = self.git.network(path).args(fetch).arg(&self.url);
         for start in starts {
             command = command.arg(format!("+{start}*:{}*", seen(start)));
         }
-        command.read().map_err(|source| self.unreachable(source))?;
-        Ok(())
+        command.read().map(drop).map_err(|source| self.unreachable(source))
+    }
+
+    fn renew(&self, starts: &[String]) -> Result<(), RegistryError> {
+        let beside = |end: &str| self.path.with_extension(end);
+        let (fresh, broken) = (beside("new"), beside("broken"));
+        files::remove_tree(&fresh)?;
+        make(&self.git, &fresh)?;
+        self.fetch_into(&fresh, starts)?;
+        files::remove_tree(&broken)?;
+        files::rename(&self.path, &broken)?;
+        Ok(files::rename(&fresh, &self.path)?)
     }
 
     /// What was fetched under `start`: full names as the remote has them, and where they point.
@@ -264,6 +282,22 @@ pub enum RegistryError {
     /// A directory could not be made.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+fn make(git: &Git, path: &Path) -> Result<(), RegistryError> {
+    files::create_dir(path)?;
+    let init = git.local(path).args(["init", "--quiet", "--bare", "."]);
+    init.read().map(drop).map_err(|source| RegistryError::Init { path: path.to_owned(), source })
+}
+
+/// Whether it is the remote that gives no answer, as far as git tells.
+fn is_away(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::Unreachable { source: CommandError::Failed { said, .. }, .. } => {
+            ["Could not read from remote repository", "unable to access"].iter().any(|words| said.contains(words))
+        }
+        _ => true,
+    }
 }
 
 /// Runs a push. Whoever falls right after it does not know what came of it.

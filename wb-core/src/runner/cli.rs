@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::catalog::{Catalog, CatalogError};
+use super::catalog::CatalogError;
 use super::enroll::{EnrollError, Enrollment, enroll};
 use super::home::{DEFAULT_CONFIG, DEFAULT_STATE, Home, HomeError, KEYS, PREVIOUS_RUNNER};
 use super::install_service::{AgentOptions, ServiceError, ServiceOptions, install, uninstall};
 use super::log::{Log, LogOptions};
+use super::program::Program;
 use super::ready::Ready;
 use super::rekey::{rekey, replace};
 use super::{serve, show};
@@ -128,49 +129,54 @@ struct Format {
 /// Runs the command line of this process: the `main` of every runner.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(environment::args()) {
+    match Program::compiled() {
+        Ok(program) => main_of(&program),
+        Err(error) => fail(&error.into()),
+    }
+}
+
+/// Runs the command line of a program.
+#[must_use]
+pub fn main_of(program: &Program) -> ExitCode {
+    let cli = match Cli::try_parse_from(&program.args) {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    match run(cli) {
-        Ok(code) => code,
-        Err(error) => {
-            complain(&error, &say);
-            error.code()
-        }
-    }
+    run(cli, program).unwrap_or_else(|error| fail(&error))
 }
 
-fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    let catalog = Catalog::compiled()?;
+fn fail(error: &Failure) -> ExitCode {
+    complain(error, &say);
+    error.code()
+}
+
+fn run(cli: Cli, program: &Program) -> Result<ExitCode, Failure> {
     let home = Home::new(cli.directories.config, cli.directories.state);
     match cli.command {
-        Command::Enroll(machine) => join(&home, machine, enroll, ""),
-        Command::Replace(machine) => join(&home, machine, replace, " --replace"),
-        Command::Rekey { name, format } => rekey_here(&home, &name, format),
-        Command::Keep => keep(home, &catalog, &System::real()),
-        Command::Agent { log, ready } => {
-            logged(&home, &log, |log| serve::forever(home.clone(), &catalog, &System::real(), log, ready))
-        }
-        Command::Once(log) => logged(&home, &log, |log| serve::once(home.clone(), &catalog, &System::real(), log)),
+        Command::Enroll(machine) => join(program, &home, machine, enroll, ""),
+        Command::Replace(machine) => join(program, &home, machine, replace, " --replace"),
+        Command::Rekey { name, format } => rekey_here(program, &home, &name, format),
+        Command::Keep => keep(program, home),
+        Command::Agent { log, ready } => logged(&home, &log, |log| serve::forever(home.clone(), program, log, ready)),
+        Command::Once(log) => logged(&home, &log, |log| serve::once(home.clone(), program, log)),
         Command::InstallService { options, agent } => {
-            print_done(&install(&home, &System::real(), &options, &agent)?, "The service is installed already.")
+            print_done(&install(&home, &program.system, &options, &agent)?, "The service is installed already.")
         }
         Command::UninstallService(options) => {
-            print_done(&uninstall(&System::real(), &options)?, "No service is installed.")
+            print_done(&uninstall(&program.system, &options)?, "No service is installed.")
         }
-        Command::Plan(format) => print(&show::plan(home, &catalog, &System::real(), format.json)?),
+        Command::Plan(format) => print(&show::plan(home, program, format.json)?),
         Command::Status(format) => {
-            let (text, healthy) = show::status(home, &catalog, &System::real(), format.json)?;
+            let (text, healthy) = show::status(home, program, format.json)?;
             print(&text)?;
             Ok(ExitCode::from(u8::from(!healthy)))
         }
-        Command::Chain(format) => print(&show::chain(&home, &catalog, format.json)?),
-        Command::Version(format) => print(&show::version(&catalog, format.json)),
-        Command::SelfCheck => print(&serve::self_check(home, &catalog, &System::real())?),
+        Command::Chain(format) => print(&show::chain(&home, &program.catalog, format.json)?),
+        Command::Version(format) => print(&show::version(&program.catalog, format.json)),
+        Command::SelfCheck => print(&serve::self_check(home, program)?),
     }
 }
 
@@ -195,6 +201,7 @@ fn complain(error: &Failure, say: &dyn Fn(&str)) {
 }
 
 fn join(
+    program: &Program,
     home: &Home,
     machine: Machine,
     act: fn(&Home, &Enrollment, &System) -> Result<String, EnrollError>,
@@ -209,15 +216,15 @@ fn join(
         files::copy(environment::current_exe().map_err(Failure::Exe)?, &runner)?;
     }
     let wanted = Enrollment { name, remote, allowed_signers, poll, runner };
-    let key = act(home, &wanted, &System::real())?;
+    let key = act(home, &wanted, &program.system)?;
     let name = &wanted.name;
     print(&format!(
         "{name} is enrolled with the key\n  {key}\nNext: `cargo xtask host admit {name}{accept}`, then `wildebeest install-service` here."
     ))
 }
 
-fn rekey_here(home: &Home, name: &str, format: Format) -> Result<ExitCode, Failure> {
-    let key = rekey(home, name, &System::real())?;
+fn rekey_here(program: &Program, home: &Home, name: &str, format: Format) -> Result<ExitCode, Failure> {
+    let key = rekey(home, name, &program.system)?;
     if format.json {
         return print(&serde_json::json!({ "name": name, "key": key }).to_string());
     }
@@ -226,10 +233,10 @@ fn rekey_here(home: &Home, name: &str, format: Format) -> Result<ExitCode, Failu
     ))
 }
 
-fn keep(home: Home, catalog: &Catalog, system: &System) -> Result<ExitCode, Failure> {
+fn keep(program: &Program, home: Home) -> Result<ExitCode, Failure> {
     let _lock = serve::lock(&home)?;
     let quiet = |_: &str| {};
-    let mut agent = serve::open(home, catalog, system, &quiet)?;
+    let mut agent = serve::open(home, program, &quiet)?;
     let name = agent.config().name.clone();
     print(&match agent.keep()? {
         true => format!("This machine is `{name}`. Next: start its agent; any other machine with this identity stops."),

@@ -6,32 +6,25 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use super::catalog::Catalog;
 use super::cli::{Failure, hint, with_causes};
 use super::home::Home;
 use super::log::Log;
+use super::program::Program;
 use super::ready::Ready;
 use super::signals::{self, Wake};
 use crate::agent::pace::{Outcome, Streak};
 use crate::agent::{Agent, AgentError, Next, pace};
-use crate::chain::Digest;
 use crate::system::ending::ending;
 use crate::system::fault::{self, Subject};
 use crate::system::files::Lock;
-use crate::system::{Command, CommandError, System, environment, files};
+use crate::system::{Command, CommandError, files};
 
 /// Follows the herd until a signal says to end.
-pub(super) fn forever(
-    home: Home,
-    catalog: &Catalog,
-    system: &System,
-    log: &Arc<Log>,
-    ready: Ready,
-) -> Result<ExitCode, Failure> {
+pub(super) fn forever(home: Home, program: &Program, log: &Arc<Log>, ready: Ready) -> Result<ExitCode, Failure> {
     let say = |line: &str| log.say(line);
     let woken = signals::listen(Arc::clone(log)).map_err(Failure::Signals)?;
     let lock = lock(&home)?;
-    let mut agent = start(home, catalog, system, &lock, &say)?;
+    let mut agent = start(home, program, &lock, &say)?;
     say(&format!("{} follows {}", agent.config().name, agent.config().remote));
     ready.once(|| leave_after_boot(&mut agent, &woken));
     let mut voice = Voice::default();
@@ -40,11 +33,12 @@ pub(super) fn forever(
         let turn = agent.tick();
         log.call(&agent.config().name);
         if matches!(turn, Ok(Next::Exec)) && !ending().is_asked() {
-            return Err(take_over(&agent, &lock));
+            return Err(take_over(program, &agent, &lock));
         }
         let (phase, outcome) = (agent.record().phase, Outcome::from(&turn));
         streak = streak.and(&phase, outcome);
-        let pause = pace::after(&phase, outcome, streak.failures, agent.polls(), system.clock().now(), chance());
+        let pause =
+            pace::after(&phase, outcome, streak.failures, agent.polls(), program.system.clock().now(), chance());
         voice.judge(turn.err(), pause, &say);
         wait(&woken, pause, &say);
     }
@@ -90,59 +84,43 @@ impl Voice {
 }
 
 /// Does what there is to do now.
-pub(super) fn once(home: Home, catalog: &Catalog, system: &System, log: &Arc<Log>) -> Result<ExitCode, Failure> {
+pub(super) fn once(home: Home, program: &Program, log: &Arc<Log>) -> Result<ExitCode, Failure> {
     let say = |line: &str| log.say(line);
     let woken = signals::listen(Arc::clone(log)).map_err(Failure::Signals)?;
     let lock = lock(&home)?;
-    let mut agent = start(home, catalog, system, &lock, &say)?;
+    let mut agent = start(home, program, &lock, &say)?;
     while !ending().is_asked() {
         match agent.tick()? {
             Next::Again => {}
             Next::Overtaken => {
-                let (phase, now) = (agent.record().phase, system.clock().now());
+                let (phase, now) = (agent.record().phase, program.system.clock().now());
                 wait(&woken, pace::after(&phase, Outcome::Overtaken, 0, agent.polls(), now, chance()), &say);
             }
-            Next::Exec => return Err(take_over(&agent, &lock)),
+            Next::Exec => return Err(take_over(program, &agent, &lock)),
             Next::Poll | Next::Retry => return Ok(ExitCode::from(u8::from(!agent.is_healthy()))),
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The agent, with the sha256 of the program that runs.
-pub(super) fn open<'a>(
-    home: Home,
-    catalog: &'a Catalog,
-    system: &'a System,
-    log: &'a dyn Fn(&str),
-) -> Result<Agent<'a>, Failure> {
-    Ok(Agent::open(home, catalog, system, own_sha256()?, log)?)
+/// The agent that a program is.
+pub(super) fn open<'a>(home: Home, program: &'a Program, log: &'a dyn Fn(&str)) -> Result<Agent<'a>, Failure> {
+    Ok(Agent::open(home, &program.catalog, &program.system, program.sha256()?, log)?)
 }
 
 /// The agent of a runner that is to follow the herd, or, where it had all its starts, the previous runner in its place.
-fn start<'a>(
-    home: Home,
-    catalog: &'a Catalog,
-    system: &'a System,
-    lock: &Lock,
-    log: &'a dyn Fn(&str),
-) -> Result<Agent<'a>, Failure> {
-    let runner = own_sha256()?;
-    match crate::agent::starts(&home, runner, log) {
-        Some(previous) => Err(exec(&previous, lock).into()),
-        None => Ok(Agent::open(home, catalog, system, runner, log)?),
+fn start<'a>(home: Home, program: &'a Program, lock: &Lock, log: &'a dyn Fn(&str)) -> Result<Agent<'a>, Failure> {
+    match crate::agent::starts(&home, program.sha256()?, log) {
+        Some(previous) => Err(exec(program, &previous, lock).into()),
+        None => open(home, program, log),
     }
 }
 
-fn own_sha256() -> Result<Digest, Failure> {
-    Ok(Digest::of(&files::read("/proc/self/exe")?))
-}
-
 /// The chain of this runner, after all that it does up to and with its first poll.
-pub(super) fn self_check(home: Home, catalog: &Catalog, system: &System) -> Result<String, Failure> {
+pub(super) fn self_check(home: Home, program: &Program) -> Result<String, Failure> {
     let quiet = |_: &str| {};
-    open(home, catalog, system, &quiet)?.rehearse()?;
-    Ok(serde_json::to_string(catalog.chain()).unwrap_or_default())
+    open(home, program, &quiet)?.rehearse()?;
+    Ok(serde_json::to_string(program.catalog.chain()).unwrap_or_default())
 }
 
 pub(super) fn lock(home: &Home) -> Result<Lock, Failure> {
@@ -151,20 +129,20 @@ pub(super) fn lock(home: &Home) -> Result<Lock, Failure> {
 }
 
 /// Runs the new runner in place of this one. Where that fails, this one is put back, and starts anew.
-fn take_over(agent: &Agent<'_>, lock: &Lock) -> Failure {
+fn take_over(program: &Program, agent: &Agent<'_>, lock: &Lock) -> Failure {
     let path = &agent.config().runner;
-    let error = exec(path, lock);
+    let error = exec(program, path, lock);
     match agent.put_back(&error) {
-        Ok(true) => exec(path, lock).into(),
+        Ok(true) => exec(program, path, lock).into(),
         Ok(false) => error.into(),
         Err(worse) => worse.into(),
     }
 }
 
 /// The path is the installed one: after the rename this process's own ends in ` (deleted)`.
-fn exec(runner: &Path, lock: &Lock) -> CommandError {
+fn exec(program: &Program, runner: &Path, lock: &Lock) -> CommandError {
     let _during = fault::during(Subject::Runner);
-    let args = environment::args().into_iter().skip(1);
+    let args = program.args.iter().skip(1);
     Command::new(runner).args(args).exec_with(lock)
 }
 

@@ -5,10 +5,10 @@ use serde_json::json;
 use super::catalog::Catalog;
 use super::cli::{Failure, with_causes};
 use super::home::Home;
+use super::program::Program;
 use super::{platform, serve};
 use crate::agent::{Agent, How, LinkRecord, Store, preview};
 use crate::chain::Link;
-use crate::system::System;
 
 /// The compiled chain, and what this host did of it.
 pub(super) fn chain(home: &Home, catalog: &Catalog, as_json: bool) -> Result<String, Failure> {
@@ -48,9 +48,9 @@ pub(super) fn version(catalog: &Catalog, as_json: bool) -> String {
 }
 
 /// Where this host is, and whether nothing is wrong.
-pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bool) -> Result<(String, bool), Failure> {
-    let quiet = |_: &str| {};
-    let mut agent = serve::open(home, catalog, system, &quiet)?;
+pub(super) fn status(home: Home, program: &Program, as_json: bool) -> Result<(String, bool), Failure> {
+    let (quiet, catalog) = (|_: &str| {}, &program.catalog);
+    let mut agent = serve::open(home, program, &quiet)?;
     let (record, next) = (agent.record(), agent.upcoming()?);
     let notices = agent.notices();
     let disputed = agent.dispute().map_err(Failure::Agent)?;
@@ -87,7 +87,7 @@ pub(super) fn status(home: Home, catalog: &Catalog, system: &System, as_json: bo
         format!("next     {outlook}"),
     ];
     if let Some(away) = &notices.away {
-        let (lasted, since) = (away.lasted(system.clock().now().as_secs()), moment(away.since));
+        let (lasted, since) = (away.lasted(program.system.clock().now().as_secs()), moment(away.since));
         lines.push(format!("remote   not reached for {lasted}, since {since}: {}", away.error));
     }
     Ok((lines.join("\n"), healthy))
@@ -102,11 +102,11 @@ fn moment(seconds: u64) -> String {
 const LAST_MOMENT: u64 = 253_402_300_799;
 
 /// What the next links would change here.
-pub(super) fn plan(home: Home, catalog: &Catalog, system: &System, as_json: bool) -> Result<String, Failure> {
-    let quiet = |_: &str| {};
-    let mut agent: Agent<'_> = serve::open(home, catalog, system, &quiet)?;
+pub(super) fn plan(home: Home, program: &Program, as_json: bool) -> Result<String, Failure> {
+    let (quiet, catalog) = (|_: &str| {}, &program.catalog);
+    let mut agent: Agent<'_> = serve::open(home, program, &quiet)?;
     let next = agent.upcoming()?;
-    let previews = preview::links(&agent, catalog, system);
+    let previews = preview::links(&agent, catalog, &program.system);
     if as_json {
         return Ok(json!({ "next": preview::doing(&agent, &next, catalog).to_string(), "links": previews }).to_string());
     }

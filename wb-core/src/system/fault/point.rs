@@ -118,6 +118,16 @@ pub enum Bug {
     MissingFsync,
     /// Names in directories are not brought to the disk.
     MissingDirSync,
+    /// A link is done by the record before it runs.
+    StateBeforeAct,
+    /// That a link is done, and that it runs no more, is written in two writes.
+    TwoWrites,
+    /// A report is on the remote before the disk knows of it.
+    ReportBeforeRecord,
+    /// A runner is installed that has another sha256 than the signed one.
+    UnverifiedRunner,
+    /// A host rejoins although a link failed.
+    RejoinAfterFailure,
 }
 
 /// The number of the point at which `kind` is done to `subject`.

@@ -1,0 +1,131 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use wb_core::system::fault::Bug;
+use wb_core::system::{environment, files};
+
+use crate::failure::{Ended, Failure, NO};
+use crate::shell::Shell;
+use crate::torture::{self, Options, Outcome, runner};
+
+/// Show what a host survives, on hosts of its own
+#[derive(Debug, Args)]
+pub(super) struct Torture {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Host(Host),
+    /// Print what is done to a host and what it promises, as the table in the book
+    Table,
+    /// A host's runner, in a round
+    #[command(hide = true)]
+    Runner(Runner),
+}
+
+/// Kill a host at every write, fsync, rename, spawn and publish, and see that it comes to its target
+///
+/// In each round a host in a directory of its own, with a remote of its own, has links to run: with owed reloads,
+/// files of many kinds, and some that fail. Meanwhile it is killed, loses its power with all that was not synced, meets
+/// a full or a broken disk, torn and stale files, a clock that jumps, and a remote that is away, slow, read-only, cut
+/// short or rolled back. After each run the invariants must hold, and in the end the host must be where it was told to
+/// be. Nothing of this machine's own is touched.
+///
+/// The same seed gives the same rounds; each round has the seed of the first plus its number, and `--seed S --rounds 1`
+/// repeats it alone. The exit code is 0 where no rule was broken, and 1 where one was.
+#[derive(Debug, Args)]
+struct Host {
+    /// The seed of the first round
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// How many rounds
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    rounds: usize,
+    /// How many rounds at once [default: as many as there are processors]
+    #[arg(long, value_name = "J")]
+    jobs: Option<usize>,
+    /// Write the result to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Leave the directories of rounds in which a rule was broken
+    #[arg(long)]
+    keep: bool,
+    /// Let the host make a mistake, and end where it is found
+    #[arg(long, value_name = "NAME", hide = true, value_parser = bug)]
+    bug: Option<Bug>,
+}
+
+/// Both are given by the round that starts it.
+#[derive(Debug, Args)]
+struct Runner {
+    generation: String,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+fn bug(name: &str) -> Result<Bug, String> {
+    serde_json::from_value(name.into()).map_err(|_| format!("there is no mistake `{name}`"))
+}
+
+impl Torture {
+    pub(super) fn run(self, shell: &Shell) -> Ended {
+        let failed = |error| Failure::environment("no round could be played").because(&error);
+        match self.what {
+            What::Host(host) => host.run(shell),
+            What::Table => {
+                shell.print_text(torture::matrix::table());
+                Ok(ExitCode::SUCCESS)
+            }
+            What::Runner(Runner { generation, args }) => runner::run(&generation, args).map_err(failed),
+        }
+    }
+}
+
+impl Host {
+    fn run(self, shell: &Shell) -> Ended {
+        let failed = |error| Failure::environment("no round could be played").because(&error);
+        let exe = environment::current_exe()
+            .map_err(|error| Failure::environment("no round could be played").because(&error))?;
+        let options = Options {
+            seed: self.seed,
+            rounds: self.rounds,
+            jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            keep: self.keep,
+            bug: self.bug,
+            exe,
+        };
+        let outcome = torture::torture(&options, shell).map_err(failed)?;
+        shell.print_text(summary(&outcome));
+        if !outcome.missed.is_empty() && outcome.missed.len() < 20 {
+            shell.note(format_args!("not hit: {}", outcome.missed.join("; ")));
+        }
+        if !outcome.unpassed.is_empty() {
+            shell.note(format_args!("never passed: {}", outcome.unpassed.join("; ")));
+        }
+        if let Some(path) = self.json {
+            let text = serde_json::to_string_pretty(&outcome).unwrap_or_default();
+            files::write(path, text + "\n", 0o644)?;
+        }
+        Ok(ExitCode::from(if outcome.ok { 0 } else { NO }))
+    }
+}
+
+fn summary(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    if let Some(found) = outcome.violations.first() {
+        text += &format!("repeat it with `cargo xtask torture host --seed {} --rounds 1`\n", found.seed);
+    }
+    for (name, times) in &outcome.faults {
+        text += &format!("{times:>6}  {}\n", name.replace('_', " "));
+    }
+    let Outcome { rounds, crash_points, crash_points_hit, .. } = outcome;
+    let broken = match outcome.violations.len() {
+        0 => "no rule was broken".to_owned(),
+        many => format!("rules were broken {many} times"),
+    };
+    text + &format!("{rounds} rounds, {crash_points_hit} of {crash_points} crash points hit, {broken}\n")
+}
