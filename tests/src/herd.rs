@@ -24,6 +24,7 @@ pub struct TestHerd {
     operator: Registry,
     key: SigningKey,
     allowed: String,
+    here: bool,
 }
 
 impl Default for TestHerd {
@@ -76,7 +77,16 @@ impl TestHerd {
         let key = generate(&dir.path().join("operator"), "ada@example.org").expect("a key");
         let public = public_key(key.path()).expect("a public key");
         let operator = registry(dir.path(), "operator.git");
-        Self { operator, key, allowed: format!("ada@example.org {public}\n"), dir }
+        Self { operator, key, allowed: format!("ada@example.org {public}\n"), dir, here: false }
+    }
+
+    /// As [`TestHerd::new`], with hosts that are this very machine, as runners in processes of their own take them for.
+    ///
+    /// # Panics
+    /// When git or ssh-keygen do not work here.
+    #[must_use]
+    pub fn on_this_machine() -> Self {
+        Self { here: true, ..Self::new() }
     }
 
     /// Where the remote is.
@@ -188,13 +198,8 @@ impl TestHerd {
             poll: Duration::from_secs(1),
             runner: self.dir.path().join(machine).join("wildebeest"),
         };
-        enroll(&self.home(machine), &wanted, &self.system(machine))
-    }
-
-    /// The list of whose changes count.
-    #[must_use]
-    pub fn allowed(&self) -> String {
-        self.allowed.clone()
+        let system = if self.here { System::real() } else { self.system(machine) };
+        enroll(&self.home(machine), &wanted, &system)
     }
 
     /// Enrols hosts and admits them with one change each.

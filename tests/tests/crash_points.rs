@@ -129,6 +129,7 @@ impl<'ast> Visit<'ast> for Reader {
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
         let (name, starts) = (call.method.to_string(), self.starts);
         let calls = self.calls();
+        calls.all.insert(name.clone());
         if METHODS.contains(&name.as_str()) || (starts && call.args.is_empty() && STARTS.contains(&name.as_str())) {
             calls.changes.insert(name);
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use wb_core::agent::phase::{Event, Held, Leg};
-use wb_core::agent::{How, Store};
+use wb_core::agent::{AgentError, How, Store};
 use wb_core::change::{ChangeKind, Identity, Retired};
 use wb_core::context::{Code, Context, MaxOut, Migration, Role, StaticWait, Terms};
 use wb_core::pool::Claim;
@@ -143,7 +143,7 @@ fn a_retired_host_does_nothing_and_its_refs_stay_away() {
     herd.deploy(&longer());
     let before = (herd.written("web2"), herd.record("web2").links);
     for _ in 0..3 {
-        herd.tick("web2", &longer()).unwrap();
+        assert!(matches!(herd.tick("web2", &longer()), Err(AgentError::Retired { .. })));
     }
     assert_eq!((herd.written("web2"), herd.record("web2").links), before);
     assert_eq!(refs(&herd, "web2"), 0);
@@ -168,7 +168,7 @@ fn a_host_that_is_retired_in_a_leg_stops_where_it_is() {
     }
     let before = (herd.written("db1"), store.record().phase);
     retire(&herd, "db1");
-    herd.tick("db1", &longer()).unwrap();
+    assert!(matches!(herd.tick("db1", &longer()), Err(AgentError::Retired { .. })));
     assert_eq!((herd.written("db1"), herd.record("db1").phase), before);
     assert_eq!(refs(&herd, "db1"), 0);
 }
@@ -179,8 +179,8 @@ fn a_retired_machine_enrolls_anew_and_runs_nothing_twice() {
     let old = herd.home("web2").read_config().unwrap().uuid;
     let key = files::read_text(herd.home("web2").key()).unwrap();
     retire(&herd, "web2");
-    herd.tick("web2", &base()).unwrap();
-    let public = herd.enroll_as("web2", "web9", &herd.allowed()).unwrap();
+    assert!(matches!(herd.tick("web2", &base()), Err(AgentError::Retired { .. })));
+    let public = herd.enroll_as("web2", "web9", herd.allowed_signers()).unwrap();
     let config = herd.home("web2").read_config().unwrap();
     assert_ne!((config.uuid, files::read_text(herd.home("web2").key()).unwrap()), (old, key));
     let newcomers = herd.operator().newcomers(Some(&herd.newest().unwrap().manifest)).unwrap();

@@ -45,7 +45,7 @@ struct Stage {
 impl Stage {
     /// A host that runs the runner `first`.
     fn new() -> Self {
-        let stage = Self { herd: TestHerd::new(), tools: tempfile::tempdir().unwrap() };
+        let stage = Self { herd: TestHerd::on_this_machine(), tools: tempfile::tempdir().unwrap() };
         stage.herd.add(&[("web1", &[])]);
         put(&stage.installed(), &runner("first"));
         put(&stage.tools.path().join("git"), GIT.as_bytes());
