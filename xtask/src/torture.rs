@@ -2,7 +2,7 @@
 //! every point that it passes, and must come to its target without ever breaking an invariant.
 //!
 //! A *round* is one host, one or two deploys, and what happens meanwhile. All of it follows from the round's seed
-//! ([`round`]); [`play`] plays it with real processes, real git and real files; [`history`] is what was seen, and the
+//! ([`round`]); [`mod@play`] plays it with real processes, real git and real files; [`history`] is what was seen, and the
 //! rules that it is held to. Which points there are to fall at, [`calibrate`] finds out in rounds where nothing falls.
 
 mod chance;
