@@ -11,6 +11,7 @@ use super::store::{Record, Refused, Store, Trial};
 use super::{Agent, AgentError, self_check};
 use crate::chain::Digest;
 use crate::runner::{Home, with_causes};
+use crate::system::fault::{self, Subject};
 use crate::system::{CommandError, files};
 
 /// How often a runner is started that does not come to its first poll.
@@ -90,8 +91,12 @@ fn put_back(home: &Home, store: &Store, path: &std::path::Path, refused: &Refuse
     let previous = files::read_optional(home.previous_runner())?;
     let Some(previous) = previous.filter(|bytes| Digest::of(bytes) != refused.runner) else { return Ok(false) };
     let new = super::upgrade::beside(path);
+    let during = fault::during(Subject::NewRunner);
     files::prepare(&new, previous, 0o755)?;
+    drop(during);
+    let during = fault::during(Subject::Runner);
     files::rename(&new, path)?;
+    drop(during);
     store.update(|record| record.refuse(refused.clone()))?;
     Ok(true)
 }

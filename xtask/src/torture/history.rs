@@ -157,6 +157,13 @@ impl History {
                 all.push(broken(Rule::Invariant(1), format!("`{}` is done by the record, and never ran", link.name)));
             }
         }
+        let entries = &self.entries[..look.entries];
+        for link in look.record.links.iter().filter(|link| link.how == How::Adopted) {
+            let told = [Entry::ByHand(link.name.clone()), Entry::Vouched(link.name.clone())];
+            if !told.iter().all(|entry| entries.contains(entry)) {
+                all.push(broken(Rule::Invariant(1), format!("`{}` is done by hand, and nobody vouched", link.name)));
+            }
+        }
         let gone = look.missing.iter();
         all.extend(
             gone.map(|link| broken(Rule::Invariant(1), format!("`{link}` is done, and its work is not on the disk"))),
@@ -267,7 +274,7 @@ impl History {
     fn order(&self) -> Vec<Violation> {
         let mut all = Vec::new();
         let (mut open, mut out, mut stuck): (Option<&str>, bool, Option<&str>) = (None, self.is_new, None);
-        let mut in_service = !self.is_new;
+        let (mut in_service, mut by_hand): (bool, Option<&str>) = (!self.is_new, None);
         let mut looks = self.looks.iter().peekable();
         for (at, entry) in self.entries.iter().enumerate() {
             while let Some(look) = looks.next_if(|look| look.entries <= at) {
@@ -295,6 +302,11 @@ impl History {
                 Entry::Leave => out = true,
                 Entry::Boot => out &= !in_service,
                 Entry::Mended => stuck = None,
+                Entry::ByHand(link) => by_hand = Some(link),
+                Entry::Vouched(link) if by_hand == Some(link) => {
+                    stuck = stuck.filter(|failed| failed != link);
+                    open = open.filter(|begun| begun != link);
+                }
                 Entry::Rejoin => {
                     (in_service, out) = (true, false);
                     if let Some(link) = open {
@@ -306,6 +318,7 @@ impl History {
                 | Entry::Failed(_)
                 | Entry::Required(_)
                 | Entry::Service(_)
+                | Entry::Vouched(_)
                 | Entry::Reboot => {}
             }
         }

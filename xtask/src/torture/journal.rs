@@ -39,6 +39,10 @@ pub enum Entry {
     Boot,
     /// People mended what was wrong, and said so.
     Mended,
+    /// People did a link by hand, and said so.
+    ByHand(String),
+    /// A link's spec passed.
+    Vouched(String),
 }
 
 impl fmt::Display for Entry {
@@ -56,6 +60,8 @@ impl fmt::Display for Entry {
             Self::Reboot => write!(f, "reboot"),
             Self::Boot => write!(f, "boot"),
             Self::Mended => write!(f, "mended"),
+            Self::ByHand(link) => write!(f, "by-hand {link}"),
+            Self::Vouched(link) => write!(f, "vouched {link}"),
         }
     }
 }
@@ -79,6 +85,8 @@ impl FromStr for Entry {
             "reboot" => Self::Reboot,
             "boot" => Self::Boot,
             "mended" => Self::Mended,
+            "by-hand" => Self::ByHand(of),
+            "vouched" => Self::Vouched(of),
             _ => return Err(()),
         })
     }

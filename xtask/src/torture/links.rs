@@ -58,7 +58,7 @@ impl Generation {
             Self::Second => &[&BASE, &SCHEMA, &CONFIG, &TABLES, &FLAKY, &KERNEL, &SITE, &LAST],
             Self::Third => &[&BASE, &SCHEMA, &CONFIG, &TABLES, &FLAKY_AMENDED, &KERNEL, &SITE, &LAST, &EXTRA],
         };
-        Catalog::new(links.iter().copied(), [&WEB], [&ANSWERS])
+        Catalog::new(links.iter().copied(), [&WEB], [&ANSWERS, &PAGE])
     }
 }
 
@@ -126,7 +126,23 @@ static WEB: Role = Role {
     },
 };
 
-static ANSWERS: Spec = Spec { module: "torture::chain::config", name: "answers", check: asks_the_service };
+static ANSWERS: Spec = Spec { module: "torture::chain::config", name: "answers", check: answers };
+static PAGE: Spec = Spec { module: "torture::chain::flaky", name: "page", check: page };
+
+fn answers(context: &Context<'_>) -> Result<()> {
+    asks_the_service(context)?;
+    note(&Entry::Vouched("config".into()));
+    Ok(())
+}
+
+fn page(context: &Context<'_>) -> Result<()> {
+    let (path, content) = leaves("flaky")[0];
+    if context.system().read_file(path)?.as_deref() != Some(content.as_bytes()) {
+        bail!("the page is missing");
+    }
+    note(&Entry::Vouched("flaky".into()));
+    Ok(())
+}
 
 fn asks_the_service(context: &Context<'_>) -> Result<()> {
     context.system().read_command(&Command::new("/etc/init.d/app").arg("status"))?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wb_core::Uuid;
 use wb_core::chain::{Digest, Sha1};
-use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest, Runner};
+use wb_core::change::{Adoption, ChangeKind, HostManifest, Identity, Manifest, Runner};
 use wb_core::pool::{Claim, Pool};
 use wb_core::registry::{Access, AllowedSigners, ChangeLog, Git, NewCommit, Objects, RefName, SigningKey};
 use wb_core::runner::platform;
@@ -22,8 +22,11 @@ pub struct Operator {
     allowed: AllowedSigners,
 }
 
-/// The name of a runner that does not start.
+/// The name of a runner that fails its self-check.
 pub const BAD: &str = "bad";
+
+/// The name of a runner that passes its self-check, and dies before its first poll.
+pub const CRASHING: &str = "crashing";
 
 /// The commits that hold the runners, in the order of [`Generation::ALL`].
 pub type Runners = [Sha1; 3];
@@ -135,12 +138,12 @@ impl Operator {
         self.deploy_as(generation, Runner { sha256: Digest::of(content.as_bytes()), commit, reference })
     }
 
-    /// Deploys a runner that does not start.
+    /// Deploys another runner for a generation's chain: [`BAD`] or [`CRASHING`].
     ///
     /// # Errors
     /// When the change can't be written.
-    pub fn deploy_bad(&self, generation: Generation) -> Result<Sha1, TortureError> {
-        let (content, reference) = (script(BAD), format!("{}-{BAD}", reference(generation)));
+    pub fn deploy_bad(&self, generation: Generation, name: &str) -> Result<Sha1, TortureError> {
+        let (content, reference) = (script(name), format!("{}-{name}", reference(generation)));
         let commit = self.upload_file(&content, &reference)?;
         self.deploy_as(generation, Runner { sha256: Digest::of(content.as_bytes()), commit, reference })
     }
@@ -198,6 +201,19 @@ impl Operator {
             let number = manifest.number;
             if let Some(host) = manifest.hosts.get_mut(HOST) {
                 host.retry = number;
+            }
+        })
+    }
+
+    /// Says that the host's next link was done by hand.
+    ///
+    /// # Errors
+    /// When the change can't be written.
+    pub fn adopt(&self, link: Sha1) -> Result<Sha1, TortureError> {
+        self.append(ChangeKind::Adopt, |manifest| {
+            let adoption = Adoption { change: manifest.number, link };
+            if let Some(host) = manifest.hosts.get_mut(HOST) {
+                host.adopt = Some(adoption);
             }
         })
     }

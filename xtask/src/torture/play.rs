@@ -12,14 +12,17 @@ use super::TortureError;
 use super::chance::Chance;
 use super::history::{History, Look, Rule, Violation};
 use super::journal::{self, Entry};
-use super::links::{BROKEN, Generation, missing};
+use super::links::{BROKEN, Generation, leaves, missing};
 use super::mischief::{Mischief, Undo, keep_older};
-use super::operator::BAD;
+use super::operator::{BAD, CRASHING};
 use super::round::{Blow, Round, Scenario};
 use super::stage::{Place, Stage, script};
 
 /// A host that needs more runs than this after all that can happen in a round never comes to its target.
 const MOST_RUNS: usize = 20;
+
+/// By this run a runner that dies at each start is put back, whatever else falls.
+const LAST_PUT_BACK: usize = 8;
 
 /// What came of a round.
 #[derive(Debug, Clone, Default)]
@@ -114,7 +117,7 @@ impl<'a> Game<'a> {
         let chain = Generation::Third.catalog()?.chain().clone();
         let is_new = round.scenario == Scenario::NewHost;
         let history = History { chain, is_new, ..History::default() };
-        let fails = matches!(round.scenario, Scenario::Retried | Scenario::Amended);
+        let fails = matches!(round.scenario, Scenario::Retried | Scenario::Amended | Scenario::Adopted);
         if fails {
             files::write(place.root().join(BROKEN.trim_start_matches('/')), "", 0o644)?;
         }
@@ -127,7 +130,7 @@ impl<'a> Game<'a> {
             history,
             newest: Generation::First,
             fails,
-            second_due: matches!(round.scenario, Scenario::Overtaken | Scenario::BadRunner),
+            second_due: matches!(round.scenario, Scenario::Overtaken | Scenario::BadRunner | Scenario::CrashingRunner),
             boots: 0,
             last_mischief,
             played: Played::default(),
@@ -161,16 +164,31 @@ impl<'a> Game<'a> {
         match self.round.scenario {
             Scenario::FoundClaim => operator.list_as_out(self.place.identity()?.uuid)?,
             Scenario::LostClaim => operator.race()?,
-            Scenario::BadRunner => {
-                let commit = operator.deploy_bad(Generation::Second)?;
-                let sha256 = Digest::of(script(BAD).as_bytes());
-                self.history.changes.push((commit, BAD.to_owned(), sha256));
-                self.newest = Generation::Second;
-                return Ok(());
-            }
+            Scenario::BadRunner => return self.deploy_bad(BAD),
+            Scenario::CrashingRunner => return self.deploy_bad(CRASHING),
             _ => {}
         }
-        self.deploy(Generation::Second)
+        self.deploy(Generation::Second)?;
+        if self.round.scenario == Scenario::ByHand { self.do_by_hand("config") } else { Ok(()) }
+    }
+
+    fn deploy_bad(&mut self, name: &str) -> Result<(), TortureError> {
+        self.newest = Generation::Second;
+        let commit = self.stage.operator(self.place).deploy_bad(self.newest, name)?;
+        self.history.changes.push((commit, name.to_owned(), Digest::of(script(name).as_bytes())));
+        Ok(())
+    }
+
+    /// The operator leaves on the disk what a link would, and says so.
+    fn do_by_hand(&mut self, name: &str) -> Result<(), TortureError> {
+        for (path, content) in leaves(name) {
+            files::write(self.place.root().join(path.trim_start_matches('/')), content, 0o644)?;
+        }
+        journal::add(&self.place.dir, &Entry::ByHand(name.to_owned()));
+        let link = self.history.chain.links().iter().find(|link| link.name == name).ok_or(TortureError::NoRound)?;
+        let commit = self.stage.operator(self.place).adopt(link.sha1)?;
+        self.counts(commit);
+        Ok(())
     }
 
     fn deploy(&mut self, generation: Generation) -> Result<(), TortureError> {
@@ -185,7 +203,7 @@ impl<'a> Game<'a> {
     }
 
     fn run(&mut self, run: usize) -> Result<(), TortureError> {
-        if run == 1 && std::mem::take(&mut self.second_due) {
+        if self.is_second_due(run) && std::mem::take(&mut self.second_due) {
             self.deploy(if self.round.scenario == Scenario::Overtaken { Generation::Third } else { self.newest })?;
         }
         let kinds: Vec<Mischief> =
@@ -211,6 +229,12 @@ impl<'a> Game<'a> {
         self.played.runs = run + 1;
         self.react()?;
         self.place.set_clock(self.place.now() + 60)
+    }
+
+    /// The operator waits until a runner that dies at each start is put back, as long as that can take.
+    fn is_second_due(&self, run: usize) -> bool {
+        let refused = self.history.looks.last().is_some_and(|look| look.record.refused.is_some());
+        if self.round.scenario == Scenario::CrashingRunner { refused || run == LAST_PUT_BACK } else { run == 1 }
     }
 
     fn take_back(&mut self, undo: Undo) -> Result<(), TortureError> {
@@ -293,19 +317,24 @@ impl<'a> Game<'a> {
             self.place.boot(self.boots)?;
             journal::add(&self.place.dir, &Entry::Boot);
         }
-        let failed = self.history.looks.last().is_some_and(|look| matches!(look.record.phase, Phase::Failed { .. }));
-        if failed {
-            self.mend()?;
+        match self.history.looks.last().map(|look| look.record.phase.clone()) {
+            Some(Phase::Failed { failure, .. }) => self.mend(&failure.name),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    fn mend(&mut self) -> Result<(), TortureError> {
+    fn mend(&mut self, failed: &str) -> Result<(), TortureError> {
+        let is_meant_to = failed == "flaky" && std::mem::take(&mut self.fails);
+        if is_meant_to && self.round.scenario == Scenario::Adopted {
+            return self.do_by_hand(failed);
+        }
         journal::add(&self.place.dir, &Entry::Mended);
-        if std::mem::take(&mut self.fails) && self.round.scenario == Scenario::Amended {
+        if is_meant_to && self.round.scenario == Scenario::Amended {
             return self.deploy(Generation::Third);
         }
-        files::remove(self.place.root().join(BROKEN.trim_start_matches('/')))?;
+        if failed == "flaky" {
+            files::remove(self.place.root().join(BROKEN.trim_start_matches('/')))?;
+        }
         let commit = self.stage.operator(self.place).retry()?;
         self.counts(commit);
         Ok(())

@@ -29,11 +29,17 @@ pub enum Scenario {
     LostClaim,
     /// Deploys a runner that fails its self-check, and then one that does not.
     BadRunner,
+    /// Deploys a runner that passes its self-check and dies at each start, and then one that does not.
+    CrashingRunner,
+    /// Deploys a link that fails, does it by hand, and says so.
+    Adopted,
+    /// Deploys a link that was done by hand already, and says so.
+    ByHand,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Deploy,
         Self::Retried,
         Self::Amended,
@@ -42,6 +48,9 @@ impl Scenario {
         Self::FoundClaim,
         Self::LostClaim,
         Self::BadRunner,
+        Self::CrashingRunner,
+        Self::Adopted,
+        Self::ByHand,
     ];
 
     /// Its name.
@@ -56,6 +65,9 @@ impl Scenario {
             Self::FoundClaim => "found claim",
             Self::LostClaim => "lost claim",
             Self::BadRunner => "bad runner",
+            Self::CrashingRunner => "crashing runner",
+            Self::Adopted => "adopted",
+            Self::ByHand => "by hand",
         }
     }
 }
@@ -89,8 +101,8 @@ pub struct Round {
 /// The points that each process of a round passes when nothing happens, in order.
 pub type Passages = BTreeMap<Scenario, Vec<Vec<usize>>>;
 
-/// In every fifth turn each point is the only thing that happens, so that it is passed for certain.
-const ALONE: usize = 5;
+/// In every fourth turn each point is the only thing that happens, so that it is passed for certain.
+const ALONE: usize = 4;
 
 /// How many runs mischief is spread over.
 const RUNS: usize = 3;

@@ -11,11 +11,13 @@ use std::time::Duration;
 use wb_core::chain::Digest;
 use wb_core::runner::{Program, main_of};
 use wb_core::system::command::Processes;
+use wb_core::system::fault::{Fault, Injected, Kind, POINTS, Point, Subject, When};
 use wb_core::system::{Clock, Command, CommandError, Output, System, environment, fault, files};
 
 use super::TortureError;
 use super::journal::DIR;
 use super::links::Generation;
+use super::operator::CRASHING;
 use super::play::{Plans, trace};
 use super::stage::script;
 
@@ -25,8 +27,10 @@ use super::stage::script;
 /// When it is started by anything else than a round.
 pub fn run(generation: &str, args: Vec<OsString>) -> Result<ExitCode, TortureError> {
     let dir = environment::var(DIR).map(PathBuf::from).ok_or(TortureError::NoRound)?;
-    arm(&dir, &args);
-    let links = Generation::named(generation).ok_or(TortureError::NoRound)?;
+    let dies = generation == CRASHING;
+    let links = if dies { Some(Generation::Second) } else { Generation::named(generation) };
+    let links = links.ok_or(TortureError::NoRound)?;
+    arm(&dir, &args, dies);
     let machine = Machine { dir: dir.clone(), root: dir.join("host/root") };
     let system = System::new(machine.root.clone(), machine, Standing::read(&dir));
     let digest = Some(Digest::of(script(generation).as_bytes()));
@@ -35,7 +39,7 @@ pub fn run(generation: &str, args: Vec<OsString>) -> Result<ExitCode, TortureErr
 }
 
 /// Takes the plan of this process out of the round's. A self-check is no start: it changes nothing.
-fn arm(dir: &Path, args: &[OsString]) {
+fn arm(dir: &Path, args: &[OsString], dies: bool) {
     let Some(all) = files::read_optional(Plans::file(dir)).ok().flatten() else { return };
     let all: Plans = serde_json::from_slice(&all).unwrap_or_default();
     if args.iter().any(|arg| arg == "self-check") {
@@ -45,7 +49,15 @@ fn arm(dir: &Path, args: &[OsString]) {
     let trace = Some(trace(dir, start));
     let calm = fault::Plan { seed: all.seed, trace, ..fault::Plan::default() };
     let plan = all.plans.into_iter().nth(start).unwrap_or(calm);
-    fault::arm(fault::Plan { bugs: all.bug.into_iter().collect(), ..plan });
+    let faults = dies.then(before_the_first_poll).into_iter().chain(plan.faults).collect();
+    fault::arm(fault::Plan { bugs: all.bug.into_iter().collect(), faults, ..plan });
+}
+
+/// Death where the agent would look at the remote.
+fn before_the_first_poll() -> Injected {
+    let is_fetch = |point: &Point| point.subject == Subject::Fetch && point.kind == Kind::Spawn;
+    let point = POINTS.iter().position(is_fetch).unwrap_or_default();
+    Injected { fault: Fault::Kill, at: When::Point { point, nth: 0 } }
 }
 
 /// How often this was called before for a file, which is that long.

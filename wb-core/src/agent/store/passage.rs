@@ -1,11 +1,13 @@
 //! What a change of the record is about: which of its points it passes. Read off the two records, so that nobody who
 //! changes one has to say so.
 
-use super::{Phase, Record};
+use super::{How, Phase, Record};
 use crate::system::fault::Subject;
 
 pub(super) fn subject(old: &Record, new: &Record) -> Subject {
+    let adopted = new.links.last().is_some_and(|link| link.how == How::Adopted);
     let about = [
+        (adopted && old.links.len() < new.links.len(), Subject::Adopted),
         (old.phase != new.phase, of_phases(&old.phase, &new.phase)),
         (old.links.len() < new.links.len(), Subject::PassedOver),
         (old.steps.len() < new.steps.len(), Subject::StepDone),
@@ -34,6 +36,7 @@ fn of_phases(old: &Phase, new: &Phase) -> Subject {
         (Leaving { .. }, Out { .. }) => Subject::Left,
         (Out { .. }, Running { .. }) => Subject::LinkStarts,
         (Running { .. }, Out { .. }) => Subject::LinkDone,
+        (Failed { .. }, Failed { .. }) => Subject::Acted,
         (_, Failed { .. }) => Subject::LinkFailed,
         (Failed { .. }, _) => Subject::TriesAgain,
         (Out { .. }, Rejoining { .. } | InLoad) => Subject::LegDone,
@@ -47,8 +50,10 @@ fn of_phases(old: &Phase, new: &Phase) -> Subject {
 mod tests {
     use super::super::super::phase::{Event, Leg};
     use super::*;
-    use crate::chain::Sha1;
+    use crate::agent::LinkRecord;
+    use crate::chain::{Digest, Sha1};
     use crate::context::{Debt, DebtAction};
+    use crate::report::Failure;
 
     fn check(old: &Record, change: impl FnOnce(&mut Record), expect: Subject) -> Record {
         let mut new = old.clone();
@@ -85,5 +90,23 @@ mod tests {
         };
         let out = check(&running, done, Subject::LinkDone);
         check(&out, happens(Event::LegDone), Subject::LegDone);
+    }
+
+    #[test]
+    fn an_adoption_is_told_from_another_try() {
+        let sha1 = Sha1::from_bytes([1; 20]);
+        let digest = Digest::of(b"");
+        let failure = Failure { link: sha1, name: "page".into(), digest, settings: digest, error: "no".into() };
+        let leg = Leg { until: sha1, held: None };
+        let failed = Record { phase: Phase::Failed { leg, failure: failure.clone() }, ..Record::default() };
+        check(&failed, happens(Event::TryAgain), Subject::TriesAgain);
+        let cut_short = Failure { error: "cut short".into(), ..failure };
+        let acted = check(&failed, happens(Event::AdoptionRefused(cut_short)), Subject::Acted);
+        let adopted = |record: &mut Record| {
+            happens(Event::Adopted)(record);
+            record.links.push(LinkRecord { sha1, name: "page".into(), how: How::Adopted, time: 0 });
+        };
+        check(&acted, adopted, Subject::Adopted);
+        check(&Record::default(), |record| record.acted = 7, Subject::Acted);
     }
 }

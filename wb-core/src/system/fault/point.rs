@@ -82,6 +82,7 @@ points! {
     StepDone "record, step done": Write Sync Rename SyncDir;
     Booted "record, booted": Write Sync Rename SyncDir;
     Acted "record, command acted on": Write Sync Rename SyncDir;
+    Adopted "record, link adopted": Write Sync Rename SyncDir;
     OnTrial "record, runner on trial": Write Sync Rename SyncDir;
     Proved "record, runner proved": Write Sync Rename SyncDir;
     PutBack "record, runner put back": Write Sync Rename SyncDir;
@@ -90,10 +91,10 @@ points! {
     HostToml "host.toml": Write Sync Rename SyncDir;
     AllowedSigners "allowed_signers": Write Sync Rename SyncDir;
     HostKey "host_key": Spawn Spawned Ended Sync SyncDir;
-    AgentLock "agent lock": Make Write SyncDir;
+    AgentLock "agent lock": Make Write;
     Log "log": Make Append;
 
-    NewRunner "new runner": Write Sync Rename SyncDir Spawn Spawned Ended Remove;
+    NewRunner "new runner": Write Sync SyncDir Spawn Spawned Ended Remove;
     PreviousRunner "previous runner": Write Sync Rename SyncDir;
     Runner "runner": Rename SyncDir Exec;
 
