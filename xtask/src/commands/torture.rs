@@ -8,7 +8,8 @@ use wb_core::system::{environment, files};
 
 use crate::failure::{Ended, Failure, NO};
 use crate::shell::Shell;
-use crate::torture::{self, Options, Outcome, runner};
+use crate::torture::outcome::Outcome;
+use crate::torture::{self, Options, runner};
 
 /// Show what a host survives, on hosts of its own
 #[derive(Debug, Args)]
@@ -96,9 +97,8 @@ impl Host {
             jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
             keep: self.keep,
             bug: self.bug,
-            exe,
         };
-        let outcome = torture::torture(&options, shell).map_err(failed)?;
+        let outcome = torture::torture(&exe, &options, shell).map_err(failed)?;
         shell.print_text(summary(&outcome));
         if !outcome.missed.is_empty() && outcome.missed.len() < 20 {
             shell.note(format_args!("not hit: {}", outcome.missed.join("; ")));

@@ -38,6 +38,10 @@ fn row(mischief: Mischief) -> String {
             format!("goes on as far as it can, then waits and says {}", says(words)),
             "put it right; the host then goes on",
         ),
+        Promise::Refuses(words) => (
+            format!("keeps the runner that it has, and says {} with a hint", says(words)),
+            "deploy a right one; the host then goes on",
+        ),
         Promise::Stops(words) => (
             format!("stops, changes nothing, and says {} with a hint", says(words)),
             "put it right; the host then goes on",

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use wb_core::system::files::{self, Lock};
-use wb_core::system::{Command, Output};
+use wb_core::system::{Command, Output, environment};
 
 use super::TortureError;
 use super::chance::Chance;
@@ -30,6 +30,8 @@ pub enum Mischief {
     ForgedChange,
     /// The runner of a signed change is another file than the one that was signed.
     SwappedRunner,
+    /// The runner of a signed change is for another machine.
+    ForeignRunner,
     /// A ref in the host's copy is empty.
     TornRef,
     /// The packed refs of the copy are cut short.
@@ -44,6 +46,8 @@ pub enum Mischief {
     StaleLock,
     /// The copy is as it was before the round.
     StaleCopy,
+    /// The copy belongs to another user. Only root can do that.
+    ForeignCopy,
     /// A half-written file lies beside the record.
     Leftover,
     /// The record is cut short.
@@ -67,13 +71,15 @@ pub enum Promise {
     GoesOn,
     /// It goes on as far as it can without, says what it misses, and comes to its target once that is back.
     Waits(&'static [&'static str]),
+    /// It keeps the runner that it has, says this, and comes to its target once people have deployed another one.
+    Refuses(&'static [&'static str]),
     /// It stops, changes nothing, says this, and comes to its target once people have put things right.
     Stops(&'static [&'static str]),
 }
 
 impl Mischief {
     /// All of it.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::RemoteAway,
         Self::RemoteSlow,
         Self::RemoteReadOnly,
@@ -81,6 +87,7 @@ impl Mischief {
         Self::RemoteRolledBack,
         Self::ForgedChange,
         Self::SwappedRunner,
+        Self::ForeignRunner,
         Self::TornRef,
         Self::TornPackedRefs,
         Self::TornConfig,
@@ -88,6 +95,7 @@ impl Mischief {
         Self::TornPack,
         Self::StaleLock,
         Self::StaleCopy,
+        Self::ForeignCopy,
         Self::Leftover,
         Self::TornRecord,
         Self::NewerRecord,
@@ -109,85 +117,103 @@ impl Mischief {
         self.described().1
     }
 
+    fn described(self) -> (&'static str, &'static str) {
+        match self {
+            Self::RemoteAway => ("remote_away", "the remote can't be reached"),
+            Self::RemoteSlow => ("remote_slow", "the remote answers late"),
+            Self::RemoteReadOnly => ("remote_read_only", "the remote refuses every push"),
+            Self::RemoteTruncated => ("remote_truncated", "the remote's objects are cut short"),
+            Self::RemoteRolledBack => ("remote_rolled_back", "the remote is put back to an older copy of itself"),
+            Self::ForgedChange => ("forged_change", "a change that nobody allowed has signed is on the remote"),
+            Self::SwappedRunner => {
+                ("swapped_runner", "the runner on the remote is another file than the one that was signed")
+            }
+            Self::ForeignRunner => ("foreign_runner", "the runner that was deployed is for another machine"),
+            Self::TornRef => ("torn_ref", "a ref of the host's copy of the herd is empty"),
+            Self::TornPackedRefs => ("torn_packed_refs", "the copy's packed refs are cut short"),
+            Self::TornConfig => ("torn_git_config", "the copy's configuration is cut short"),
+            Self::NoHead => ("no_head", "the copy's `HEAD` is gone"),
+            Self::TornPack => ("torn_pack", "a pack of the copy is cut short"),
+            Self::StaleLock => ("stale_git_lock", "a lock of git was left behind in the copy"),
+            Self::StaleCopy => ("stale_copy", "the copy is put back to an older one"),
+            Self::ForeignCopy => ("foreign_copy", "the copy belongs to another user"),
+            Self::Leftover => ("leftover_file", "a half-written file lies beside the record"),
+            Self::TornRecord => ("torn_record", "the record is cut short"),
+            Self::NewerRecord => ("newer_record", "the record is of a newer runner"),
+            Self::TornConfiguration => ("torn_host_toml", "`host.toml` is cut short"),
+            Self::HeldLock => ("held_lock", "another agent of the host is at work"),
+            Self::ClockForward => ("clock_forward", "the clock goes forward by a day"),
+            Self::ClockBack => ("clock_back", "the clock goes back by a day"),
+        }
+    }
+
     /// What the host does then.
     #[must_use]
     pub fn promise(self) -> Promise {
-        self.described().2
-    }
-
-    fn described(self) -> (&'static str, &'static str, Promise) {
-        use Promise::{GoesOn, Stops, Waits};
+        use Promise::{GoesOn, Refuses, Stops, Waits};
         match self {
-            Self::RemoteAway => ("remote_away", "the remote can't be reached", Waits(&["could not reach the remote"])),
-            Self::RemoteSlow => ("remote_slow", "the remote answers late", GoesOn),
-            Self::RemoteReadOnly => {
-                ("remote_read_only", "the remote refuses every push", Waits(&["refuses", "could not reach the remote"]))
+            Self::RemoteAway => Waits(&["could not reach the remote"]),
+            Self::RemoteReadOnly => Waits(&["refuses", "could not reach the remote"]),
+            Self::RemoteTruncated => Waits(&["could not reach the remote", "refuses"]),
+            Self::RemoteRolledBack => {
+                Waits(&["does not contain", "the log of changes is gone", "is not on the remote", "refuses"])
             }
-            Self::RemoteTruncated => (
-                "remote_truncated",
-                "the remote's objects are cut short",
-                Waits(&["could not reach the remote", "refuses"]),
-            ),
-            Self::RemoteRolledBack => (
-                "remote_rolled_back",
-                "the remote is put back to an older copy of itself",
-                Waits(&["does not contain", "the log of changes is gone", "is not on the remote", "refuses"]),
-            ),
-            Self::ForgedChange => (
-                "forged_change",
-                "a change that nobody allowed has signed is on the remote",
-                Waits(&["the signature is by nobody in `allowed_signers`"]),
-            ),
-            Self::SwappedRunner => (
-                "swapped_runner",
-                "the runner on the remote is another file than the one that was signed",
-                Waits(&["but the change says"]),
-            ),
-            Self::TornRef => ("torn_ref", "a ref of the host's copy of the herd is empty", GoesOn),
-            Self::TornPackedRefs => ("torn_packed_refs", "the copy's packed refs are cut short", GoesOn),
-            Self::TornConfig => ("torn_git_config", "the copy's configuration is cut short", GoesOn),
-            Self::NoHead => ("no_head", "the copy's `HEAD` is gone", GoesOn),
-            Self::TornPack => ("torn_pack", "a pack of the copy is cut short", GoesOn),
-            Self::StaleLock => ("stale_git_lock", "a lock of git was left behind in the copy", GoesOn),
-            Self::StaleCopy => ("stale_copy", "the copy is put back to an older one", GoesOn),
-            Self::Leftover => ("leftover_file", "a half-written file lies beside the record", GoesOn),
-            Self::TornRecord => {
-                ("torn_record", "the record is cut short", Stops(&["record.json, can't be read or written"]))
-            }
-            Self::NewerRecord => {
-                ("newer_record", "the record is of a newer runner", Stops(&["has the format", "and this runner knows"]))
-            }
-            Self::TornConfiguration => ("torn_host_toml", "`host.toml` is cut short", Stops(&["host.toml"])),
-            Self::HeldLock => {
-                ("held_lock", "another agent of the host is at work", Stops(&["another agent of this host is running"]))
-            }
-            Self::ClockForward => ("clock_forward", "the clock goes forward by a day", GoesOn),
-            Self::ClockBack => ("clock_back", "the clock goes back by a day", GoesOn),
+            Self::ForgedChange => Waits(&["the signature is by nobody in `allowed_signers`"]),
+            Self::SwappedRunner => Refuses(&["but the change says"]),
+            Self::ForeignRunner => Refuses(&["is for s390x, and this is"]),
+            Self::ForeignCopy => Stops(&["belongs to"]),
+            Self::TornRecord => Stops(&["record.json, can't be read or written"]),
+            Self::NewerRecord => Stops(&["has the format", "and this runner knows"]),
+            Self::TornConfiguration => Stops(&["host.toml"]),
+            Self::HeldLock => Stops(&["another agent of this host is running"]),
+            Self::RemoteSlow
+            | Self::TornRef
+            | Self::TornPackedRefs
+            | Self::TornConfig
+            | Self::NoHead
+            | Self::TornPack
+            | Self::StaleLock
+            | Self::StaleCopy
+            | Self::Leftover
+            | Self::ClockForward
+            | Self::ClockBack => GoesOn,
         }
     }
 
     /// Whether it means something before the first run only.
     #[must_use]
     pub fn is_early(self) -> bool {
-        self == Self::SwappedRunner
+        matches!(self, Self::SwappedRunner | Self::ForeignRunner)
+    }
+
+    /// Whether who tortures may do it.
+    #[must_use]
+    pub fn is_allowed(self) -> bool {
+        self != Self::ForeignCopy || environment::user() == 0
     }
 
     /// Whether an output is what was promised while this lasts.
     #[must_use]
     pub fn is_kept(self, output: &Output) -> bool {
         let said = format!("{}{}", output.error_text(), output.text());
+        let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
         match self.promise() {
             Promise::GoesOn => output.code != UNREACHABLE,
-            Promise::Waits(words) => output.code != UNREACHABLE || words.iter().any(|word| said.contains(word)),
-            Promise::Stops(words) => {
-                output.code == UNREACHABLE && words.iter().any(|word| said.contains(word)) && said.contains("hint: ")
-            }
+            Promise::Waits(words) => output.code != UNREACHABLE || says(words),
+            Promise::Refuses(words) => output.code == UNHEALTHY && says(words) && said.contains("hint: "),
+            Promise::Stops(words) => output.code == UNREACHABLE && says(words) && said.contains("hint: "),
         }
     }
 }
 
 /// The exit code of a runner that misses something.
 pub const UNREACHABLE: i32 = 3;
+
+/// The exit code of a runner that people should look at.
+const UNHEALTHY: i32 = 1;
+
+/// The number of a user who is nobody here.
+const NOBODY: u32 = 65_534;
 
 const DAY: u64 = 86_400;
 
@@ -204,6 +230,8 @@ pub enum Undo {
     Write(PathBuf, Vec<u8>),
     /// The newest change is this one again.
     Change(wb_core::chain::Sha1),
+    /// A path belongs to this user again.
+    Own(PathBuf),
     /// The generation is deployed as it should have been.
     Deploy(Generation),
     /// The lock is given back.
@@ -222,7 +250,7 @@ impl Mischief {
         newest: Generation,
         chance: &mut Chance,
     ) -> Result<Undo, TortureError> {
-        let (remote, copy, home) = (place.remote(), place.copy(), place.home());
+        let remote = place.remote();
         match self {
             Self::RemoteAway => moved(&remote, &place.dir.join("away.git")),
             Self::RemoteSlow => hook(&remote, "sleep 0.2"),
@@ -231,17 +259,20 @@ impl Mischief {
             Self::RemoteRolledBack => roll_back(&remote, &place.dir.join("ahead.git"), &place.dir.join("older.git")),
             Self::ForgedChange => forge(stage, place),
             Self::SwappedRunner => stage.operator(place).deploy_another(newest).map(|_| Undo::Deploy(newest)),
-            Self::TornRef => cut(&copy.join("refs/seen/changes"), chance).map(|_| Undo::Nothing),
-            Self::TornPackedRefs => cut(&copy.join("packed-refs"), chance).map(|_| Undo::Nothing),
-            Self::TornConfig => cut(&copy.join("config"), chance).map(|_| Undo::Nothing),
-            Self::NoHead => Ok(files::remove(copy.join("HEAD")).map(|_| Undo::Nothing)?),
-            Self::TornPack => cut_largest(&copy, chance).map(|_| Undo::Nothing),
-            Self::StaleLock => {
-                let locks = ["packed-refs.lock", "refs/seen/changes.lock", "config.lock", "HEAD.lock", "shallow.lock"];
-                let lock = copy.join(chance.of(&locks).unwrap_or(locks[0]));
-                Ok(files::write(lock, "", 0o644).map(|()| Undo::Nothing)?)
+            Self::ForeignRunner => stage.operator(place).deploy_foreign(newest).map(|_| Undo::Deploy(newest)),
+            Self::ClockForward => place.set_clock(place.now() + DAY).map(|()| Undo::Nothing),
+            Self::ClockBack => place.set_clock(place.now() - DAY).map(|()| Undo::Nothing),
+            Self::Leftover | Self::TornRecord | Self::NewerRecord | Self::TornConfiguration | Self::HeldLock => {
+                self.done_to_home(place, chance)
             }
-            Self::StaleCopy => stale(&copy, &place.dir.join("older-copy.git")),
+            _ => self.done_to_copy(place, chance),
+        }
+    }
+
+    /// To the host's own files.
+    fn done_to_home(self, place: &Place, chance: &mut Chance) -> Result<Undo, TortureError> {
+        let home = place.home();
+        match self {
             Self::Leftover => {
                 let name = format!(".record.json.{}.new", 1 + chance.below(30_000));
                 Ok(files::write(home.state().join(name), "{\"format\":", 0o600).map(|()| Undo::Nothing)?)
@@ -255,13 +286,34 @@ impl Mischief {
                 Ok(Undo::Write(path, content))
             }
             Self::TornConfiguration => cut(&place.dir.join("host/etc/host.toml"), chance),
-            Self::HeldLock => {
+            _ => {
                 let lock = files::try_lock(home.state().join("agent.lock"))?;
                 Ok(lock.map_or(Undo::Nothing, Undo::Release))
             }
-            Self::ClockForward => place.set_clock(place.now() + DAY).map(|()| Undo::Nothing),
-            Self::ClockBack => place.set_clock(place.now() - DAY).map(|()| Undo::Nothing),
         }
+    }
+
+    /// To the host's copy of the herd's refs, which it makes anew, unless it is not its own.
+    fn done_to_copy(self, place: &Place, chance: &mut Chance) -> Result<Undo, TortureError> {
+        let copy = place.copy();
+        match self {
+            Self::ForeignCopy => {
+                own(&copy, NOBODY)?;
+                return Ok(Undo::Own(copy));
+            }
+            Self::StaleCopy => stale(&copy, &place.dir.join("older-copy.git"))?,
+            Self::TornRef => drop(cut(&copy.join("refs/seen/changes"), chance)?),
+            Self::TornPackedRefs => drop(cut(&copy.join("packed-refs"), chance)?),
+            Self::TornConfig => drop(cut(&copy.join("config"), chance)?),
+            Self::NoHead => drop(files::remove(copy.join("HEAD"))?),
+            Self::TornPack => drop(cut_largest(&copy, chance)?),
+            _ => {
+                let locks = ["packed-refs.lock", "refs/seen/changes.lock", "config.lock", "HEAD.lock", "shallow.lock"];
+                let lock = copy.join(chance.of(&locks).unwrap_or(locks[0]));
+                files::write(lock, "", 0o644)?;
+            }
+        }
+        Ok(Undo::Nothing)
     }
 }
 
@@ -282,6 +334,7 @@ impl Undo {
                 let mode = files::stat(&path)?.map_or(0o600, |stat| stat.mode);
                 files::write(path, content, mode)?;
             }
+            Self::Own(path) => own(&path, environment::user())?,
             Self::Change(commit) => stage.operator(place).point("refs/wildebeest/changes", commit)?,
             Self::Deploy(generation) => {
                 stage.operator(place).deploy(generation, stage.runner(generation))?;
@@ -328,12 +381,18 @@ fn roll_back(remote: &Path, ahead: &Path, older: &Path) -> Result<Undo, TortureE
     Ok(Undo::Rename(ahead.to_owned(), remote.to_owned()))
 }
 
-fn stale(copy: &Path, older: &Path) -> Result<Undo, TortureError> {
+fn stale(copy: &Path, older: &Path) -> Result<(), TortureError> {
     if files::exists(older) {
         files::remove_tree(copy)?;
         files::rename(older, copy)?;
     }
-    Ok(Undo::Nothing)
+    Ok(())
+}
+
+/// Only what lies at the path itself: who owns it is asked before anything in it is.
+fn own(path: &Path, user: u32) -> Result<(), TortureError> {
+    let chown = Command::new("chown").arg(user.to_string()).arg(path);
+    chown.read().map(drop).map_err(TortureError::Command)
 }
 
 fn forge(stage: &Stage, place: &Place) -> Result<Undo, TortureError> {

@@ -127,6 +127,16 @@ impl Operator {
         self.deploy_as(generation, Runner { sha256, commit, reference })
     }
 
+    /// Deploys a generation with a runner that is for another machine.
+    ///
+    /// # Errors
+    /// When the change can't be written.
+    pub fn deploy_foreign(&self, generation: Generation) -> Result<Sha1, TortureError> {
+        let (content, reference) = (program_for_s390x(), format!("{}-foreign", reference(generation)));
+        let commit = self.upload_file(&content, &reference)?;
+        self.deploy_as(generation, Runner { sha256: Digest::of(content.as_bytes()), commit, reference })
+    }
+
     /// Deploys a runner that no change which counts has named.
     ///
     /// # Errors
@@ -263,6 +273,12 @@ impl Operator {
     fn git(&self) -> wb_core::system::Command {
         Git::new(Access::Operator { ssh_command: None }).local(&self.remote)
     }
+}
+
+/// The first bytes of a program, as ELF has them.
+fn program_for_s390x() -> String {
+    let header = [0x7f, b'E', b'L', b'F', 2, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 22];
+    header.into_iter().map(char::from).collect()
 }
 
 /// The ref of a generation's runner.

@@ -10,12 +10,13 @@ use wb_core::system::{Output, files};
 
 use super::TortureError;
 use super::chance::Chance;
-use super::history::{History, Look, Rule, Violation};
+use super::history::{History, Look};
 use super::journal::{self, Entry};
 use super::links::{BROKEN, Generation, leaves, missing};
 use super::mischief::{Mischief, Undo, keep_older};
 use super::operator::{BAD, CRASHING};
 use super::round::{Blow, Round, Scenario};
+use super::rule::{Rule, Violation};
 use super::stage::{Place, Stage, script};
 
 /// A host that needs more runs than this after all that can happen in a round never comes to its target.
@@ -206,8 +207,8 @@ impl<'a> Game<'a> {
         if self.is_second_due(run) && std::mem::take(&mut self.second_due) {
             self.deploy(if self.round.scenario == Scenario::Overtaken { Generation::Third } else { self.newest })?;
         }
-        let kinds: Vec<Mischief> =
-            self.round.mischief.iter().filter(|(when, _)| *when == run).map(|(_, kind)| *kind).collect();
+        let now = self.round.mischief.iter().filter(|(when, kind)| *when == run && kind.is_allowed());
+        let kinds: Vec<Mischief> = now.map(|(_, kind)| *kind).collect();
         let mut undo = Vec::new();
         for kind in &kinds {
             undo.push(kind.done(self.stage, self.place, self.newest, &mut self.chance)?);
