@@ -30,11 +30,11 @@ fn a_share_of_rounds_breaks_no_rule_and_the_report_says_so() {
 const FOUND: [(Bug, u64); 7] = [
     (Bug::StateBeforeAct, 1),
     (Bug::TwoWrites, 48),
-    (Bug::MissingDirSync, 156),
-    (Bug::MissingFsync, 196),
-    (Bug::ReportBeforeRecord, 170),
-    (Bug::UnverifiedRunner, 195),
-    (Bug::RejoinAfterFailure, 1),
+    (Bug::MissingDirSync, 3),
+    (Bug::MissingFsync, 3),
+    (Bug::ReportBeforeRecord, 26),
+    (Bug::UnverifiedRunner, 2),
+    (Bug::RejoinAfterFailure, 3),
 ];
 
 #[test]

@@ -16,6 +16,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -37,7 +38,7 @@ impl Recorder {
     }
 
     pub(super) fn wrote(&mut self, file: &File, from: u64) {
-        let (Ok(id), Ok(file)) = (id(file), file.try_clone()) else { return };
+        let (Ok(id), Ok(file)) = (id(file), File::open(way_to(file))) else { return };
         if !self.data.iter().any(|data| data.id == id) {
             self.data.push(Data { id, file, from });
         }
@@ -96,11 +97,17 @@ impl Recorder {
 
 type Id = (u64, u64);
 
+/// Where an open file can be opened once more, whatever it is called now.
+fn way_to(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
 fn id(file: &File) -> io::Result<Id> {
     file.metadata().map(|found| (found.dev(), found.ino()))
 }
 
-/// A file whose data is new from some length on.
+/// A file whose data is new from some length on. It is held open for reading only: a program that is open for writing
+/// can't be started.
 #[derive(Debug)]
 struct Data {
     id: Id,
@@ -112,16 +119,13 @@ impl Data {
     fn tear(&self, chance: &mut Chance) -> io::Result<()> {
         let length = self.file.metadata()?.len();
         let kept = self.from.min(length) + chance.end_or_between(length.saturating_sub(self.from));
+        let file = File::options().write(true).open(way_to(&self.file))?;
+        file.set_len(kept)?;
         match chance.up_to(2) {
-            0 => self.zero(kept, length),
-            _ => self.file.set_len(kept),
+            // The new length reached the disk, and the data did not.
+            0 => file.set_len(length),
+            _ => Ok(()),
         }
-    }
-
-    /// The new length reached the disk, and the data did not.
-    fn zero(&self, from: u64, to: u64) -> io::Result<()> {
-        self.file.set_len(from)?;
-        self.file.set_len(to)
     }
 }
 
