@@ -2,9 +2,11 @@
 //! original runs and while it does not.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use wb_core::agent::phase::Phase;
+use wb_core::agent::phase::{Leg, Phase};
 use wb_core::agent::{AgentError, Next, Store};
 use wb_core::change::{ChangeKind, HostManifest, Identity, Retired};
 use wb_core::context::{Code, Context, MaxOut, Migration, Role, Terms};
@@ -115,6 +117,17 @@ fn admit(herd: &TestHerd, machine: &str, kind: ChangeKind) {
         let retired = lost.map(|lost| Retired { uuid: lost.uuid, name: config.name, change: manifest.number });
         manifest.retired.extend(retired);
     });
+}
+
+/// The host `web1` amid a leg whose next link is `second`, and why it is not done is forgotten.
+fn amid_a_leg(herd: &TestHerd, phase: impl FnOnce(Leg) -> Phase) {
+    let broken = catalog(&[&FIRST, &BROKEN]);
+    herd.deploy(&broken);
+    herd.tick("web1", &broken).unwrap();
+    assert_eq!(herd.written("web1"), "first rejoin leave broken");
+    let store = Store::open(&herd.home("web1").record()).unwrap();
+    let leg = store.record().phase.leg().cloned().unwrap();
+    store.update(|record| record.phase = phase(leg)).unwrap();
 }
 
 #[test]
@@ -322,6 +335,61 @@ fn a_restored_host_does_not_go_on_without_the_remote() {
     assert!(matches!(herd.tick("web1", &second()).unwrap_err(), AgentError::Registry(_)));
     assert_eq!(herd.written("web1"), "first rejoin leave broken leave");
     files::rename(&away, &remote).unwrap();
+    catch_up(&herd, "web1", "a", "a2");
+    assert_eq!(herd.written("web1"), "first rejoin leave broken leave second rejoin");
+}
+
+#[test]
+fn a_clone_amid_a_leg_does_not_go_on_without_the_remote_either() {
+    for looked_before in [false, true] {
+        let herd = herd();
+        amid_a_leg(&herd, |leg| Phase::Out { leg });
+        herd.copy("web1", "clone");
+        herd.hardware("clone", "b", "b1", 5);
+        let expect = format!("and this one has {}", fingerprint(&herd, "clone"));
+        if looked_before {
+            refused(&herd, "clone", &expect);
+        }
+        files::rename(herd.remote(), herd.remote().with_extension("away")).unwrap();
+        refused(&herd, "clone", &expect);
+        assert_eq!(herd.written("clone"), "first rejoin leave broken");
+        assert_eq!(herd.record("clone").phase.name(), "Out");
+    }
+}
+
+/// The remote while it is away, and where it comes back to.
+static AWAY: Mutex<Option<(PathBuf, PathBuf)>> = Mutex::new(None);
+
+/// When it leaves, the remote comes back.
+static RECONNECTING: Role = Role {
+    leave: |context| {
+        if let Some((away, remote)) = AWAY.lock().unwrap().take() {
+            files::rename(away, remote)?;
+        }
+        write(context, "leave")
+    },
+    ..WEB
+};
+
+#[test]
+fn a_host_that_learns_amid_its_leg_that_it_was_restored_stops_there() {
+    let herd = herd();
+    amid_a_leg(&herd, |leg| Phase::Leaving { leg });
+    herd.copy("web1", "backup");
+    herd.change(ChangeKind::Retry, |manifest| manifest.hosts.get_mut("web1").unwrap().retry = 9);
+    herd.tick("web1", &catalog(&[&FIRST, &BROKEN])).unwrap();
+    herd.copy("backup", "web1");
+    herd.hardware("web1", "a", "a2", 1);
+    // It has left since the boot.
+    Store::open(&herd.home("web1").record()).unwrap().update(|record| record.boot_id = "a2".into()).unwrap();
+    let (remote, away) = (herd.remote(), herd.remote().with_extension("away"));
+    files::rename(&remote, &away).unwrap();
+    *AWAY.lock().unwrap() = Some((away, remote));
+    let good = Catalog::new([&FIRST, &SECOND], [&RECONNECTING], []).unwrap();
+    let error = herd.tick("web1", &good).unwrap_err();
+    assert!(matches!(error, AgentError::Overtaken { .. }), "{error}");
+    assert_eq!(herd.written("web1"), "first rejoin leave broken leave", "neither the link nor `rejoin`");
+    assert!(herd.record("web1").taking_over.is_some());
     catch_up(&herd, "web1", "a", "a2");
     assert_eq!(herd.written("web1"), "first rejoin leave broken leave second rejoin");
 }

@@ -145,6 +145,11 @@ impl AgentError {
     pub fn is_final(&self) -> bool {
         matches!(self, Self::TakenOver { .. } | Self::Retired { .. })
     }
+
+    /// Whether it is only that the remote gave no answer.
+    fn is_of_the_network(&self) -> bool {
+        matches!(self, Self::Registry(RegistryError::Unreachable { .. }))
+    }
 }
 
 impl<'a> Agent<'a> {
@@ -211,7 +216,7 @@ impl<'a> Agent<'a> {
             return self.rest(&doing);
         }
         let away = match self.poll() {
-            Err(error) if error.is_final() || self.needs_remote() => return Err(error),
+            Err(error) if !error.is_of_the_network() || self.needs_remote() || !self.is_itself()? => return Err(error),
             Err(error) => {
                 self.refuse_retired()?;
                 self.go_on_without(&error);

@@ -27,11 +27,29 @@ impl Agent<'_> {
         if let Some(contest) = record.contested {
             return Ok(Some(Doing::Stopped { why: contest.why }));
         }
-        let Some(found) = self.registry.get(&RefName::Report(self.config.uuid))? else { return Ok(None) };
-        Ok(match identity::judge(found, self.signed(found).as_ref(), &record, &self.here()) {
+        Ok(match self.judged()? {
             Verdict::Foreign(why) => Some(Doing::Stopped { why: why.to_string() }),
             Verdict::Mine | Verdict::TakeOver | Verdict::Contest => None,
         })
+    }
+
+    /// Whether the report that was fetched last is this machine's own: only then it goes on without the remote.
+    ///
+    /// # Errors
+    /// When it is another machine's.
+    pub(super) fn is_itself(&self) -> Result<bool, AgentError> {
+        match self.judged()? {
+            Verdict::Mine => Ok(true),
+            Verdict::TakeOver | Verdict::Contest => Ok(false),
+            Verdict::Foreign(why) => self.refused(why).map(|()| false),
+        }
+    }
+
+    /// Whose the report is that was fetched last.
+    fn judged(&self) -> Result<Verdict, AgentError> {
+        let found = self.registry.get(&RefName::Report(self.config.uuid))?;
+        let judge = |found| identity::judge(found, self.signed(found).as_ref(), &self.store.record(), &self.here());
+        Ok(found.map_or(Verdict::Mine, judge))
     }
 
     /// Checks that nobody else reports in this host's name.

@@ -47,7 +47,7 @@ impl Agent<'_> {
     /// Says which link runs, where that is easily said: nobody waits for it.
     ///
     /// # Errors
-    /// When this machine may do nothing any more.
+    /// When this machine may do nothing any more, or has just found out that it was restored.
     pub(super) fn publish_progress(&mut self, link: &Link) -> Result<(), AgentError> {
         let recent = self.published.as_ref().is_some_and(|old| !pace::is_due(old.time, PROGRESS, self.now()));
         let _during = fault::during(Subject::Progress);
@@ -55,7 +55,7 @@ impl Agent<'_> {
             && !self.mute
             && let Err(error) = self.say(&Doing::Running { link: link.name.clone() })
         {
-            if error.is_final() {
+            if error.is_final() || self.store.record().taking_over.is_some() {
                 return Err(error);
             }
             // A remote that is away must not hold up a host that is out of load at every link.
