@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use wb_core::agent::identity::Contest;
 use wb_core::agent::phase::{Event, Held, Leg};
-use wb_core::agent::{AgentError, How, Store};
-use wb_core::change::{ChangeKind, Identity, Retired};
+use wb_core::agent::{AgentError, How, Reports, Store};
+use wb_core::change::{ChangeKind, HostManifest, Identity, Retired};
 use wb_core::context::{Code, Context, MaxOut, Migration, Role, StaticWait, Terms};
 use wb_core::pool::Claim;
 use wb_core::registry::{Pushed, RefName, RefUpdate};
@@ -193,6 +194,38 @@ fn a_retired_machine_enrolls_anew_and_runs_nothing_twice() {
     herd.settle(&["web2"], &base(), 9);
     assert_eq!(herd.written("web2"), "page theme rejoin rejoin");
     assert_eq!(herd.said(&["web9"]), ["web9 up to date"]);
+}
+
+/// Lets the retired `web2` enrol as `web9`, and join.
+fn enrolls_anew(herd: &TestHerd) {
+    let old = herd.home("web2").read_config().unwrap().uuid;
+    let key = herd.enroll_as("web2", "web9", herd.allowed_signers()).unwrap();
+    let uuid = herd.home("web2").read_config().unwrap().uuid;
+    assert_ne!(uuid, old);
+    herd.change(ChangeKind::Admit, |manifest| {
+        let host = HostManifest { identity: Some(Identity { uuid, key }), ..manifest.hosts["web1"].clone() };
+        manifest.hosts.insert("web9".into(), host);
+    });
+    herd.settle(&["web2"], &base(), 9);
+    assert_eq!(herd.said(&["web9"]), ["web9 up to date"]);
+}
+
+#[test]
+fn what_was_contested_of_a_retired_machine_is_not_what_it_enrolls_as() {
+    let herd = herd();
+    let contest = Contest { why: "two machines claim it".into(), announced: true };
+    Store::open(&herd.home("web2").record()).unwrap().update(|record| record.contested = Some(contest)).unwrap();
+    retire(&herd, "web2");
+    enrolls_anew(&herd);
+}
+
+#[test]
+fn a_retired_machine_whose_reports_were_forgotten_enrolls_anew() {
+    let herd = herd();
+    retire(&herd, "web2");
+    let store = Store::open(&herd.home("web2").record()).unwrap();
+    store.update(|record| record.reports = Reports::default()).unwrap();
+    enrolls_anew(&herd);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! What is compiled into a runner, and a host's command line.
 
-mod anew;
 mod catalog;
 mod cli;
 mod enroll;

@@ -412,7 +412,7 @@ fn home_hint(error: &HomeError) -> Option<String> {
     match error {
         HomeError::NotEnrolled { .. } => Some("wildebeest enroll --help".into()),
         HomeError::Unfinished { .. } => {
-            Some("run `wildebeest rekey --name NAME`, or `wildebeest replace`, again".into())
+            Some("run `wildebeest rekey --name NAME`, `wildebeest replace` or `wildebeest enroll` again".into())
         }
         HomeError::Registry(error) => registry_hint(error),
         HomeError::File(error) => file_hint(error),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::anew;
 use super::home::{Home, HomeError, HostConfig};
+use super::rekey;
 use crate::agent::identity::{self, Verdict};
 use crate::agent::{self, incarnation};
 use crate::chain::Digest;
@@ -115,7 +115,7 @@ pub fn enroll(home: &Home, wanted: &Enrollment, system: &System) -> Result<Strin
     refuse_wrong(wanted)?;
     files::create_dir(home.state())?;
     let _lock = home.lock()?.ok_or(EnrollError::Running)?;
-    anew::forget_retired(home)?;
+    rekey::leave_retired(home, wanted)?;
     join(home, wanted, system, refuse_taken)
 }
 

@@ -1,5 +1,5 @@
-//! Another identity for a machine that has one: a clone that becomes a host of its own (`rekey`), and a machine that
-//! takes the place of a lost one (`replace`).
+//! Another identity for a machine that has one: a clone that becomes a host of its own (`rekey`), a machine that takes
+//! the place of a lost one (`replace`), and one that was retired and enrols once more.
 //!
 //! The new key, record and `host.toml` are made in a directory beside the old ones, `host.toml` last: from then on
 //! the change is decided. Then each of them is put in place, which may be done any number of times, and the directory
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use super::enroll::{EnrollError, Enrollment, announce, ask, join, refuse_taken, refuse_wrong};
-use super::home::{Home, HostConfig};
+use super::home::{Home, HomeError, HostConfig};
 use crate::agent::phase::Phase;
 use crate::agent::{Record, Reports, Store};
 use crate::change::Manifest;
@@ -57,15 +57,45 @@ pub fn replace(home: &Home, wanted: &Enrollment, system: &System) -> Result<Stri
     if announced && files::exists(home.host_toml()) {
         let config = home.read_config()?;
         if config.name != wanted.name || !is_new(home, &config)? {
-            files::write(home.allowed_signers(), &wanted.allowed_signers, 0o644)?;
-            let Enrollment { name, remote, poll, runner, .. } = wanted.clone();
-            let next = HostConfig { uuid: Uuid::new_v4(), name, remote, poll, runner };
-            prepare(home, &next, &Record::default(), whoever)?;
-            put_in_place(home)?;
+            begin_as(home, wanted, &Record::default(), whoever)?;
         }
     }
     join(home, wanted, system, whoever)
 }
+
+/// Gives a machine that the herd has retired an identity of its own, under which it enrols. What it has done stays done.
+pub(super) fn leave_retired(home: &Home, wanted: &Enrollment) -> Result<(), EnrollError> {
+    put_in_place(home)?;
+    if is_retired(home)? {
+        begin_as(home, wanted, &cloned(Store::open(&home.record())?.record()), refuse_taken)?;
+    }
+    Ok(())
+}
+
+fn begin_as(home: &Home, wanted: &Enrollment, record: &Record, judge: Judge) -> Result<(), EnrollError> {
+    files::write(home.allowed_signers(), &wanted.allowed_signers, 0o644)?;
+    let Enrollment { name, remote, poll, runner, .. } = wanted.clone();
+    let next = HostConfig { uuid: Uuid::new_v4(), name, remote, poll, runner };
+    prepare(home, &next, record, judge)?;
+    Ok(put_in_place(home)?)
+}
+
+/// Who never had to do with a herd is not retired, and may have mistaken the remote.
+fn is_retired(home: &Home) -> Result<bool, EnrollError> {
+    let config = match home.read_config() {
+        Err(HomeError::NotEnrolled { .. }) => return Ok(false),
+        config => config?,
+    };
+    let record = Store::open(&home.record())?.record();
+    if record.reports.pending.is_none() && record.accepted.is_none() {
+        return Ok(false);
+    }
+    let newest = ask(home, &home.registry(&config.remote)?)?;
+    Ok(newest.is_some_and(|newest| newest.manifest.retirement(config.uuid).is_some()))
+}
+
+/// Who may have the name.
+type Judge = fn(&Registry, &HostConfig, Option<&Manifest>) -> Result<(), EnrollError>;
 
 fn whoever(_: &Registry, _: &HostConfig, _: Option<&Manifest>) -> Result<(), EnrollError> {
     Ok(())
@@ -81,7 +111,7 @@ fn is_new(home: &Home, config: &HostConfig) -> Result<bool, EnrollError> {
     Ok(newest.is_none_or(|newest| !newest.manifest.knows(config.uuid)))
 }
 
-/// What a clone's disk says of it: the links are done and what is owed is owed, and no claim is its own. It was never in
+/// What the disk of a clone, or of a retired host, says of it: the links are done and what is owed is owed, and no claim is its own. It was never in
 /// load under its new name; what it was amid, it begins again.
 fn cloned(record: Record) -> Record {
     Record {
@@ -95,12 +125,7 @@ fn cloned(record: Record) -> Record {
 }
 
 /// Makes the new identity beside the old one. The remote must know its key before it counts.
-fn prepare(
-    home: &Home,
-    next: &HostConfig,
-    record: &Record,
-    judge: fn(&Registry, &HostConfig, Option<&Manifest>) -> Result<(), EnrollError>,
-) -> Result<(), EnrollError> {
+fn prepare(home: &Home, next: &HostConfig, record: &Record, judge: Judge) -> Result<(), EnrollError> {
     let new = home.next().home;
     if !files::exists(new.state()) {
         files::create_private_dir(new.state())?;
