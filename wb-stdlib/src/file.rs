@@ -198,8 +198,15 @@ impl File<Host<'_>> {
             (Some(stat), Some(wanted)) if !self.has_content(stat)? => self.content_difference(stat, wanted)?,
             (Some(_), _) => None,
         };
+        let content = if self.is_private(found) { content.map(|_| difference::WITHHELD.to_owned()) } else { content };
         let lines: Vec<String> = content.into_iter().chain(resolved.diff(found)).collect();
         Ok(if lines.is_empty() { Difference::None } else { Difference::Some(Some(lines.join("\n"))) })
+    }
+
+    /// Whether nobody but its owner may read it: what it has must not stand in logs and reports either.
+    fn is_private(&self, found: Option<Stat>) -> bool {
+        let mode = self.wanted.mode.or(found.map(|stat| stat.mode));
+        mode.is_some_and(|mode| mode & 0o077 == 0)
     }
 
     /// Whether the content is as wanted. It is read only when its length leaves that open.

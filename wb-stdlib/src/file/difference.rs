@@ -9,6 +9,9 @@ pub(super) const LONGEST: u64 = 256 * 1024;
 /// The longest difference that is shown, in lines.
 const SHOWN: usize = 200;
 
+/// What stands for the content of a private file.
+pub(super) const WITHHELD: &str = "content differs; it is private, and not shown";
+
 /// How `new` differs from `old`: a unified diff, or a line where that would not help. Nothing when they are the same.
 pub(super) fn content(old: Option<&[u8]>, new: &[u8], path: &Path) -> Option<String> {
     if old == Some(new) {

@@ -27,10 +27,22 @@ fn the_second_time_changes_nothing() {
 fn a_plan_shows_the_change_and_touches_nothing() {
     let machine = Machine::new().file("/etc/motd", "old\n");
     let before = machine.snapshot();
-    let outcome = machine.plan(|host| Ok(host.file("/etc/motd").content("new\n").mode(0o600).present()?)).unwrap();
-    let diff = "--- /etc/motd\n+++ /etc/motd\n@@ -1 +1 @@\n-old\n+new\nmode 0644 -> 0600";
+    let outcome = machine.plan(|host| Ok(host.file("/etc/motd").content("new\n").mode(0o640).present()?)).unwrap();
+    let diff = "--- /etc/motd\n+++ /etc/motd\n@@ -1 +1 @@\n-old\n+new\nmode 0644 -> 0640";
     assert_eq!(outcome, changed(diff));
     assert_eq!(machine.snapshot(), before);
+}
+
+#[test]
+fn what_only_the_owner_may_read_is_not_shown() {
+    let machine = Machine::new().dir("/etc");
+    let secret = |host: &crate::Host| Ok(host.file("/etc/secret").content("swordfish").mode(0o600).present()?);
+    machine.plan(secret).unwrap();
+    assert!(!machine.said().contains("swordfish"), "{}", machine.said());
+    machine.apply(secret).unwrap();
+    assert!(!machine.said().contains("swordfish") && machine.said().contains("private"), "{}", machine.said());
+    machine.apply(|host| Ok(host.file("/etc/secret").content("sailfish").present()?)).unwrap();
+    assert!(!machine.said().contains("fish"), "{}", machine.said());
 }
 
 #[test]
