@@ -3,13 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use wb_core::agent::phase::Phase;
-use wb_core::agent::{How, Store};
+use wb_core::agent::{How, Next, Store};
 use wb_core::chain::Sha1;
 use wb_core::change::{Adoption, ChangeKind};
 use wb_core::context::{
     Code, Context, Debt, DebtAction, Debts as _, MaxOut, Migration, Role, Run, Spec, StaticWait, Terms,
 };
-use wb_core::runner::Catalog;
+use wb_core::runner::{Catalog, platform};
 use wb_core::system::files::{self, Attributes};
 use wb_tests::desk::Desk;
 use wb_tests::herd::TestHerd;
@@ -265,8 +265,28 @@ fn who_can_not_leave_load_after_a_boot_is_still_the_one_that_failed() {
     put(&herd, "web1", "stuck");
     store(&herd, "web1").update(|record| record.boot_id = "another boot".into()).unwrap();
     settle(&herd, &next());
-    let why = "and since a boot it can't leave load: leave of role web: no answer";
+    let why = "and now: can't leave load: leave of role web: no answer";
     assert_eq!(herd.said(&["web1"]), [format!("{FAILED}; {why}")]);
+}
+
+#[test]
+fn who_can_not_leave_load_after_a_boot_takes_over_the_runner_that_mends_it() {
+    let herd = alone();
+    put(&herd, "web1", "stuck");
+    store(&herd, "web1").update(|record| record.boot_id = "another boot".into()).unwrap();
+    let (away, trouble) = (herd.remote().with_extension("away"), "leave of role web: no answer");
+    files::rename(herd.remote(), &away).unwrap();
+    herd.tick("web1", &next()).unwrap_err();
+    let notices = herd.notices("web1", &next());
+    assert!(notices.away.is_some(), "{notices:?}");
+    assert_eq!(notices.trouble.as_deref(), Some(trouble));
+    files::rename(&away, herd.remote()).unwrap();
+    assert_eq!(herd.tick("web1", &next()).unwrap(), Next::Retry);
+    let notices = herd.notices("web1", &next());
+    assert_eq!((notices.away, notices.trouble.as_deref()), (None, Some(trouble)));
+    let mended = herd.publish(&next());
+    herd.change(ChangeKind::Deploy, |manifest| manifest.runners = [(platform(), mended)].into());
+    assert_eq!(herd.tick("web1", &next()).unwrap(), Next::Exec);
 }
 
 #[test]

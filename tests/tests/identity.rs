@@ -293,7 +293,7 @@ fn a_leg_goes_on_only_under_a_claim_that_is_held() {
     catch_up(&herd, "web1", "a", "a2");
     let said = herd.said(&["web1"]).remove(0);
     assert!(
-        said.starts_with("web1 waits: for a place in the pools of its roles: it was restored amid a leg"),
+        said.contains("; and now: waits: for a place in the pools of its roles: it was restored amid a leg"),
         "{said}"
     );
     assert_eq!(herd.written("web1"), "first rejoin leave broken leave");
@@ -392,6 +392,64 @@ fn a_host_that_learns_amid_its_leg_that_it_was_restored_stops_there() {
     assert!(herd.record("web1").taking_over.is_some());
     catch_up(&herd, "web1", "a", "a2");
     assert_eq!(herd.written("web1"), "first rejoin leave broken leave second rejoin");
+}
+
+/// A pool of two places, and hosts in it of which `web1` failed at `second`.
+fn failed_of_two() -> (TestHerd, Catalog) {
+    static WIDE: Role = Role { max_out: MaxOut::Hosts(2), ..WEB };
+    let catalog = |migrations: &[&'static Migration]| Catalog::new(migrations.iter().copied(), [&WIDE], []).unwrap();
+    let (herd, base, broken) = (TestHerd::new(), catalog(&[&FIRST]), catalog(&[&FIRST, &BROKEN]));
+    herd.hardware("web1", "a", "a1", 100);
+    herd.hardware("web2", "w", "w1", 100);
+    herd.add(&[("web1", &["web"]), ("web2", &["web"])]);
+    herd.deploy(&base);
+    herd.settle(&["web1", "web2"], &base, 9);
+    herd.deploy(&broken);
+    herd.tick("web1", &broken).unwrap();
+    (herd, broken)
+}
+
+/// Others see that `web1` failed, and why it does nothing else, and start no leg with that link.
+fn still_failed(herd: &TestHerd, broken: &Catalog, besides: &str) {
+    let said = herd.said(&["web1"]).remove(0);
+    assert!(said.starts_with("web1 failed at `second` (2222222): no luck; "), "{said}");
+    assert!(said.contains(besides), "{said}");
+    herd.tick("web2", broken).unwrap();
+    assert_eq!(herd.written("web2"), "first rejoin");
+}
+
+#[test]
+fn who_failed_is_still_the_one_that_failed_while_it_takes_its_identity_over() {
+    let (herd, broken) = failed_of_two();
+    herd.copy("web1", "backup");
+    herd.change(ChangeKind::Deploy, |_| {});
+    herd.tick("web1", &broken).unwrap();
+    herd.copy("backup", "web1");
+    herd.hardware("web1", "a", "a2", 1);
+    herd.tick("web1", &broken).unwrap();
+    still_failed(&herd, &broken, "waits: 2 s for another machine");
+}
+
+#[test]
+fn who_failed_is_still_the_one_that_failed_while_two_claim_its_identity() {
+    let (herd, broken) = failed_of_two();
+    herd.copy("web1", "backup");
+    herd.change(ChangeKind::Deploy, |_| {});
+    herd.tick("web1", &broken).unwrap();
+    herd.copy("backup", "restored");
+    herd.hardware("restored", "a", "a2", 1);
+    herd.tick("restored", &broken).unwrap();
+    refused(&herd, "web1", CONTESTED);
+    still_failed(&herd, &broken, "stopped: two machines report as `web1`");
+}
+
+#[test]
+fn who_failed_is_still_the_one_that_failed_when_people_keep_it() {
+    let (herd, broken) = failed_of_two();
+    herd.hardware("web1", "new board", "a2", 1);
+    herd.tick("web1", &broken).unwrap_err();
+    assert!(herd.with_agent("web1", &broken, |agent| agent.keep()).unwrap());
+    still_failed(&herd, &broken, "waits: for its next look");
 }
 
 #[test]

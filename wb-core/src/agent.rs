@@ -211,12 +211,9 @@ impl<'a> Agent<'a> {
     }
 
     fn turn(&mut self) -> Result<Next, AgentError> {
-        if let Some(doing) = self.after_boot()? {
-            self.poll()?;
-            return self.rest(&doing);
-        }
+        let kept_in = self.after_boot()?;
         let away = match self.poll() {
-            Err(error) if !error.is_of_the_network() || self.needs_remote() || !self.is_itself()? => return Err(error),
+            Err(error) if kept_in.is_some() || self.stops_at(&error)? => return Err(error),
             Err(error) => {
                 self.refuse_retired()?;
                 self.go_on_without(&error);
@@ -231,6 +228,10 @@ impl<'a> Agent<'a> {
                 None
             }
         };
+        if let Some(doing) = kept_in {
+            self.publish(&self.besides(doing))?;
+            return Ok(Next::Retry);
+        }
         match (self.act()?, away) {
             (Rest::Again, _) => Ok(Next::Again),
             (Rest::Overtaken, _) => Ok(Next::Overtaken),
@@ -240,6 +241,11 @@ impl<'a> Agent<'a> {
                 Err(error)
             }
         }
+    }
+
+    /// Whether nothing is to be done after a look that ended so. A host in a leg goes on without the remote.
+    fn stops_at(&self, error: &AgentError) -> Result<bool, AgentError> {
+        Ok(!error.is_of_the_network() || self.needs_remote() || !self.is_itself()?)
     }
 
     fn poll(&mut self) -> Result<(), AgentError> {

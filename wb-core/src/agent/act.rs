@@ -52,7 +52,9 @@ impl Agent<'_> {
             && let Err(trouble) = self.each_role("leave", |role| role.leave)
         {
             self.journal.say_once(&format!("can't leave load after a boot: {trouble}"));
-            return Ok(Some(kept_in(&record.phase, trouble)));
+            let doing = Doing::Leaving { trouble: Some(trouble) };
+            self.note_trouble(&doing);
+            return Ok(Some(doing));
         }
         self.store.update(|record| record.boot_id = boot_id)?;
         Ok(None)
@@ -385,18 +387,18 @@ impl Agent<'_> {
         Some(ask(&Course::new(&change.manifest, host, &self.store.record().past())))
     }
 
+    /// What a host is doing that is not what its phase says. Who failed is still the one that failed: others must know.
+    pub(super) fn besides(&self, doing: Doing) -> Doing {
+        match self.store.record().phase {
+            Phase::Failed { failure, .. } => {
+                let error = format!("{}; and now: {doing}", failure.error);
+                Doing::Failed(Failure { error, ..failure })
+            }
+            _ => doing,
+        }
+    }
+
     pub(super) fn now(&self) -> u64 {
         self.system.clock().now().as_secs()
-    }
-}
-
-/// What a host is doing that can't leave load after a boot. Who failed is still the one that failed: others must know.
-fn kept_in(phase: &Phase, trouble: String) -> Doing {
-    match phase {
-        Phase::Failed { failure, .. } => {
-            let error = format!("{}; and since a boot it can't leave load: {trouble}", failure.error);
-            Doing::Failed(Failure { error, ..failure.clone() })
-        }
-        _ => Doing::Leaving { trouble: Some(trouble) },
     }
 }

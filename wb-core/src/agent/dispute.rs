@@ -23,9 +23,8 @@ impl Agent<'_> {
     /// # Errors
     /// When the local copy of the refs can't be read.
     pub fn dispute(&self) -> Result<Option<Doing>, AgentError> {
-        let record = self.store.record();
-        if let Some(contest) = record.contested {
-            return Ok(Some(Doing::Stopped { why: contest.why }));
+        if let Some(contest) = self.store.record().contested {
+            return Ok(Some(self.besides(Doing::Stopped { why: contest.why })));
         }
         Ok(match self.judged()? {
             Verdict::Foreign(why) => Some(Doing::Stopped { why: why.to_string() }),
@@ -99,7 +98,7 @@ impl Agent<'_> {
         let doing = objections(&taking_over);
         self.journal.say(&format!("takes its identity over, after a restore; it {doing}"));
         self.store.update(|record| record.taking_over = Some(taking_over))?;
-        let report = Report { lines: identity::branch(&before.lines), ..self.report(&doing) };
+        let report = Report { lines: identity::branch(&before.lines), ..self.report(&self.besides(doing)) };
         match self.push_report(report, Some(found), Vec::new())? {
             Pushed::Won => Ok(()),
             Pushed::Lost => Err(AgentError::Overtaken { tries: 1 }),
@@ -110,7 +109,7 @@ impl Agent<'_> {
     fn object(&mut self, found: Sha1, other: &Report) -> Result<(), AgentError> {
         let why = self.store.record().contested.map(|contest| contest.why).unwrap_or_default();
         let lines = identity::branch(&other.lines);
-        let report = Report { contested: true, lines, ..self.report(&Doing::Stopped { why }) };
+        let report = Report { contested: true, lines, ..self.report(&self.besides(Doing::Stopped { why })) };
         match self.push_report(report, Some(found), Vec::new())? {
             Pushed::Won => self.announced(),
             // Whoever wrote meanwhile is met at the next look.
@@ -143,6 +142,11 @@ impl Agent<'_> {
     /// What a machine that took its identity over does before anything else: it waits for objections, and, where its disk
     /// is amid a leg, sees to the claim. Nothing, when all of it is done.
     pub(super) fn settle_takeover(&mut self) -> Result<Option<Doing>, AgentError> {
+        let doing = self.waits_or_resumes()?;
+        Ok(doing.map(|doing| self.besides(doing)))
+    }
+
+    fn waits_or_resumes(&mut self) -> Result<Option<Doing>, AgentError> {
         let Some(taking_over) = self.store.record().taking_over else { return Ok(None) };
         let now = Moment { boot_id: self.here().boot_id, uptime: incarnation::uptime(self.system) };
         match taking_over.at(&now) {
@@ -190,7 +194,7 @@ impl Agent<'_> {
         }
         let before = report.as_ref().map_or(&record.reports.lines, |report| &report.lines);
         let doing = Doing::Waiting { why: "for its next look".into() };
-        let new = Report { lines: identity::branch(before), ..self.report(&doing) };
+        let new = Report { lines: identity::branch(before), ..self.report(&self.besides(doing)) };
         let accepted = report.as_ref().and_then(|report| TakingOver::from(report).accepted);
         match self.push_report(new, found, Vec::new())? {
             Pushed::Lost => Err(AgentError::Overtaken { tries: 1 }),
