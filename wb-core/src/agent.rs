@@ -153,7 +153,7 @@ impl AgentError {
 }
 
 impl<'a> Agent<'a> {
-    /// The agent of the host whose files are in `home`.
+    /// The agent of the host whose files are in `home`, for who has its lock.
     ///
     /// # Errors
     /// When the machine is not enrolled, or its files can't be read.
@@ -165,8 +165,33 @@ impl<'a> Agent<'a> {
         log: &'a dyn Fn(&str),
     ) -> Result<Self, AgentError> {
         let config = home.read_config()?;
-        let store = Rc::new(Store::open(&home.record())?);
         let registry = home.registry(&config.remote)?;
+        Self::with(home, config, registry, (catalog, system, runner, log))
+    }
+
+    /// The agent of the host whose files are in `home`, for who only looks: another one may be at work.
+    ///
+    /// # Errors
+    /// As [`Agent::open`], and when the copy of the refs is broken.
+    pub fn open_beside(
+        home: Home,
+        catalog: &'a Catalog,
+        system: &'a System,
+        runner: Digest,
+        log: &'a dyn Fn(&str),
+    ) -> Result<Self, AgentError> {
+        let config = home.read_config()?;
+        let registry = home.registry_beside(&config.remote)?;
+        Self::with(home, config, registry, (catalog, system, runner, log))
+    }
+
+    fn with(
+        home: Home,
+        config: HostConfig,
+        registry: Registry,
+        (catalog, system, runner, log): (&'a Catalog, &'a System, Digest, &'a dyn Fn(&str)),
+    ) -> Result<Self, AgentError> {
+        let store = Rc::new(Store::open(&home.record())?);
         let allowed = home.read_allowed_signers()?;
         let key = SigningKey::new(home.key());
         let public = crate::registry::public_key(&home.key())?;

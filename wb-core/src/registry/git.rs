@@ -62,12 +62,6 @@ impl Git {
         Self { access }
     }
 
-    /// Whether it is a host's.
-    #[must_use]
-    pub fn is_of_host(&self) -> bool {
-        matches!(self.access, Access::Host { .. })
-    }
-
     /// `git -C dir …`, for what stays on this machine.
     #[must_use]
     pub fn local(&self, dir: &Path) -> Command {

@@ -20,6 +20,7 @@ pub struct Registry {
     path: PathBuf,
     url: String,
     objects: Objects,
+    mends: bool,
 }
 
 /// A wish to move a ref of the remote from a value to another. It is granted only if the ref still has that value.
@@ -55,7 +56,21 @@ impl Registry {
             make(&git, path)?;
         }
         let objects = if is_of_host { Objects::open_safe(path)? } else { Objects::open(path)? };
-        Ok(Self { git, path: path.to_owned(), url: url.to_owned(), objects })
+        Ok(Self { git, path: path.to_owned(), url: url.to_owned(), objects, mends: false })
+    }
+
+    /// Lets this process, which alone has the repository, mend it: a lock that a crash left on what is kept goes at once,
+    /// and what git can't fetch into is made anew.
+    ///
+    /// # Errors
+    /// When such a lock can't be removed.
+    pub fn mending(self) -> Result<Self, RegistryError> {
+        let kept = self.path.join(KEPT);
+        let there = if files::exists(&kept) { files::list(&kept)? } else { Vec::new() };
+        for lock in there.into_iter().filter(|path| path.extension().is_some_and(|end| end == "lock")) {
+            files::remove(lock)?;
+        }
+        Ok(Self { mends: true, ..self })
     }
 
     /// Looks whether what was fetched is here: every ref can be read, and what it points to is there. Git would not
@@ -89,15 +104,15 @@ impl Registry {
     /// Brings what the remote has under these names; a name may stand for all that start with it. What the remote has
     /// no longer is forgotten.
     ///
-    /// A host's repository that git can't fetch into (a lock that a crash left behind, packed refs that are torn) is made
-    /// anew, where the remote gives all of it; the broken one is kept beside it.
+    /// A repository that git can't fetch into (a lock that a crash left behind, packed refs that are torn) is made anew by
+    /// who [mends](Self::mending) it, where the remote gives all of it; the broken one is kept beside it.
     ///
     /// # Errors
-    /// When the remote can't be reached, or does not let us read.
+    /// When the remote can't be reached, or does not let us read, or the local repository does not take it.
     pub fn fetch(&self, starts: &[String]) -> Result<(), RegistryError> {
         let _during = fault::during(Subject::Fetch);
         match self.fetch_into(&self.path, starts) {
-            Err(error) if self.git.is_of_host() && !is_away(&error) => self.renew(starts).map_err(|_| error),
+            Err(error @ RegistryError::Local { .. }) if self.mends => self.renew(starts).map_err(|_| error),
             fetched => fetched,
         }
     }
@@ -108,7 +123,10 @@ impl Registry {
         for start in starts {
             command = command.arg(format!("+{start}*:{}*", seen(start)));
         }
-        command.read().map(drop).map_err(|source| self.unreachable(source))
+        command.read().map(drop).map_err(|source| match is_local(&source) {
+            true => RegistryError::Local { path: path.to_owned(), source },
+            false => self.unreachable(source),
+        })
     }
 
     fn renew(&self, starts: &[String]) -> Result<(), RegistryError> {
@@ -199,7 +217,7 @@ impl Registry {
     pub fn keep(&self, name: &str, object: Sha1) -> Result<(), RegistryError> {
         let _during = fault::during(Subject::Objects);
         files::settle_dirs(self.path.join("objects"))?;
-        Ok(self.objects.point(&format!("refs/kept/{name}"), Some(object))?)
+        Ok(self.objects.point(&format!("{KEPT}/{name}"), Some(object))?)
     }
 
     /// What was pushed need not be fetched to be known.
@@ -260,6 +278,14 @@ pub enum RegistryError {
         /// Why.
         source: CommandError,
     },
+    /// The local repository does not take what the remote gives.
+    #[error("could not fetch into the local git repository {}", path.display())]
+    Local {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: CommandError,
+    },
     /// No answer, or no right to read.
     #[error("could not reach the remote {url}")]
     Unreachable {
@@ -290,14 +316,37 @@ fn make(git: &Git, path: &Path) -> Result<(), RegistryError> {
     init.read().map(drop).map_err(|source| RegistryError::Init { path: path.to_owned(), source })
 }
 
-/// Whether it is the remote that gives no answer, as far as git tells.
-fn is_away(error: &RegistryError) -> bool {
-    match error {
-        RegistryError::Unreachable { source: CommandError::Failed { said, .. }, .. } => {
-            ["Could not read from remote repository", "unable to access"].iter().any(|words| said.contains(words))
-        }
-        _ => true,
-    }
+/// Where what is kept has its names.
+const KEPT: &str = "refs/kept";
+
+/// What git says of the repository that it fetches into, or of its disk.
+const LOCAL: [&str; 11] = [
+    "cannot lock ref",
+    "could not delete reference",
+    "Unable to create",
+    "unable to create",
+    "unable to write",
+    "packed-refs",
+    "bad object refs/seen/",
+    "bad config",
+    "not a git repository",
+    "No space left on device",
+    "Read-only file system",
+];
+
+/// What it says too when the repository that it speaks of may be the remote one.
+const OF_REMOTE: [&str; 4] =
+    ["Could not read from remote repository", "unable to access", "the remote end hung up", "remote error:"];
+
+/// Whether it is the local repository that a fetch failed at, as far as git tells. A remote that is away and a transfer
+/// that is cut short are no reason to give it up.
+fn is_local(error: &CommandError) -> bool {
+    let CommandError::Failed { said, .. } = error else { return false };
+    let says = |words: &[&str]| {
+        let own = said.lines().filter(|line| !line.starts_with("remote:"));
+        own.into_iter().any(|line| words.iter().any(|words| line.contains(words)))
+    };
+    says(&LOCAL) && !says(&OF_REMOTE)
 }
 
 /// Runs a push. Whoever falls right after it does not know what came of it.
@@ -363,5 +412,24 @@ mod tests {
         check(&[Stale, Refused("hook".into())], "refused");
         check(&[Written], "unknown");
         check(&[], "unknown");
+    }
+    #[test]
+    fn only_what_names_the_local_repository_is_local() {
+        let check = |said: &str, expect| {
+            let error = CommandError::Failed { line: "git fetch".into(), code: 128, said: said.into() };
+            assert_eq!(is_local(&error), expect, "{said}");
+        };
+        check("error: cannot lock ref 'refs/seen/changes': Unable to create 'herd.git/refs/seen/changes.lock'", true);
+        check("error: could not delete reference refs/seen/x: Unable to create 'herd.git/packed-refs.lock'", true);
+        check("fatal: unexpected line in ./packed-refs: xx", true);
+        check("fatal: bad object refs/seen/changes\nerror: r.git did not send all necessary objects", true);
+        check("fatal: write error: No space left on device\nfatal: index-pack failed", true);
+        check("fatal: bad config line 1 in file ./config", true);
+        check("fatal: unexpected line in ./packed-refs: xx\nfatal: Could not read from remote repository.", false);
+        check("fatal: early EOF\nfatal: index-pack failed", false);
+        check("fetch-pack: unexpected disconnect while reading sideband packet", false);
+        check("fatal: loose object 0a (stored in ./objects/0a) is corrupt\nfatal: the remote end hung up", false);
+        check("remote: fatal: unable to create thread: No space left on device\nfatal: early EOF", false);
+        check("ssh: connect to host git port 22: No route to host", false);
     }
 }

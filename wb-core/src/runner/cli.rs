@@ -18,7 +18,7 @@ use super::ready::Ready;
 use super::rekey::{rekey, replace};
 use super::{serve, show};
 use crate::agent::{AgentError, StoreError};
-use crate::registry::{RegistryError, SignatureError};
+use crate::registry::{ObjectError, RegistryError, SignatureError};
 use crate::system::{CommandError, FileError, System, environment, files};
 
 const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 the host needs attention (a link failed, it is stopped, it can't \
@@ -431,10 +431,14 @@ fn registry_hint(error: &RegistryError) -> Option<String> {
         )),
         RegistryError::Refused { .. } => Some("give this host's key write access to refs/wildebeest/*".into()),
         RegistryError::File(error) => file_hint(error),
-        RegistryError::Init { .. }
-        | RegistryError::Check { .. }
-        | RegistryError::Broken { .. }
-        | RegistryError::Object(_) => None,
+        RegistryError::Local { path, .. } => Some(format!(
+            "the remote answers, and this machine's own disk does not take it: see `df -h {0}` and `ls -la {0}`",
+            path.display()
+        )),
+        RegistryError::Init { .. } | RegistryError::Broken { .. } | RegistryError::Object(ObjectError::Open { .. }) => {
+            Some("it is only a copy, which the agent makes anew when it starts: `wildebeest once`".into())
+        }
+        RegistryError::Check { .. } | RegistryError::Object(_) => None,
     }
 }
 

@@ -198,7 +198,8 @@ impl Home {
         Ok(AllowedSigners::new(files::read_text(self.allowed_signers())?))
     }
 
-    /// The copy of the herd's refs. One that is broken is made anew: all of it is on the remote.
+    /// The copy of the herd's refs, for who has the [lock](Self::lock): one that is broken is made anew, since all of it is
+    /// on the remote.
     ///
     /// # Errors
     /// When it can't be made or opened, or belongs to another user.
@@ -206,34 +207,48 @@ impl Home {
         self.registry_as(remote, &self.key())
     }
 
-    /// The copy of the herd's refs, for whoever has this private key.
+    /// The copy of the herd's refs, for whoever has the lock and this private key.
     ///
     /// # Errors
     /// As [`Home::registry`].
     pub(super) fn registry_as(&self, remote: &str, key: &Path) -> Result<Registry, HomeError> {
-        let path = self.state.join("herd.git");
+        let opened = match self.open_registry(remote, key) {
+            Err(HomeError::Registry(
+                RegistryError::Object(ObjectError::Open { .. })
+                | RegistryError::Broken { .. }
+                | RegistryError::Init { source: CommandError::Failed { .. }, .. },
+            )) => {
+                files::remove_tree(self.refs())?;
+                self.open_registry(remote, key)
+            }
+            opened => opened,
+        };
+        Ok(opened?.mending()?)
+    }
+
+    /// The copy of the herd's refs, for who only looks, while an agent may be at work in it.
+    ///
+    /// # Errors
+    /// When it is broken, can't be opened, or belongs to another user.
+    pub fn registry_beside(&self, remote: &str) -> Result<Registry, HomeError> {
+        self.open_registry(remote, &self.key())
+    }
+
+    fn open_registry(&self, remote: &str, key: &Path) -> Result<Registry, HomeError> {
+        let path = self.refs();
         let (owner, me) = (files::stat(&path)?.map(|stat| stat.uid), environment::user());
         if let Some(owner) = owner.filter(|owner| *owner != me) {
             return Err(HomeError::Foreign { path, owner, me });
         }
         // A connection was opened with a key, and is good for no other.
         let connections = if *key == *self.key() { self.connections()? } else { None };
-        let access = || Access::Host { key: key.to_owned(), connections: connections.clone() };
-        let open = || {
-            let registry = Registry::open(&path, remote, access())?;
-            registry.check().map(|()| registry)
-        };
-        match open() {
-            Err(
-                RegistryError::Object(ObjectError::Open { .. })
-                | RegistryError::Broken { .. }
-                | RegistryError::Init { source: CommandError::Failed { .. }, .. },
-            ) => {
-                files::remove_tree(&path)?;
-                Ok(open()?)
-            }
-            opened => Ok(opened?),
-        }
+        let registry = Registry::open(&path, remote, Access::Host { key: key.to_owned(), connections })?;
+        registry.check()?;
+        Ok(registry)
+    }
+
+    fn refs(&self) -> PathBuf {
+        self.state.join("herd.git")
     }
 
     /// Lets the next connection be a new one: those that are open were opened with another key.
@@ -365,6 +380,8 @@ mod tests {
         assert!(files::exists(&kept));
         files::create_dir(torn.parent().unwrap()).unwrap();
         files::write(&torn, "", 0o644).unwrap();
+        let error = home.registry_beside("/srv/herd.git").unwrap_err().to_string();
+        assert!(error.contains(" is broken: ") && files::exists(&kept), "who only looks mends nothing: {error}");
         home.registry("/srv/herd.git").unwrap();
         assert_eq!((files::exists(&kept), files::exists(&torn)), (false, false));
     }

@@ -103,9 +103,14 @@ pub(super) fn once(home: Home, program: &Program, log: &Arc<Log>) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// The agent that a program is.
+/// The agent that a program is, which has the lock.
 pub(super) fn open<'a>(home: Home, program: &'a Program, log: &'a dyn Fn(&str)) -> Result<Agent<'a>, Failure> {
     Ok(Agent::open(home, &program.catalog, &program.system, program.sha256()?, log)?)
+}
+
+/// The agent that a program would be, for a look at this host while another one may be at work.
+pub(super) fn look<'a>(home: Home, program: &'a Program, log: &'a dyn Fn(&str)) -> Result<Agent<'a>, Failure> {
+    Ok(Agent::open_beside(home, &program.catalog, &program.system, program.sha256()?, log)?)
 }
 
 /// The agent of a runner that is to follow the herd, or, where it had all its starts, the previous runner in its place.
@@ -119,7 +124,7 @@ fn start<'a>(home: Home, program: &'a Program, lock: &Lock, log: &'a dyn Fn(&str
 /// The chain of this runner, after all that it does up to and with its first poll.
 pub(super) fn self_check(home: Home, program: &Program) -> Result<String, Failure> {
     let quiet = |_: &str| {};
-    open(home, program, &quiet)?.rehearse()?;
+    look(home, program, &quiet)?.rehearse()?;
     Ok(serde_json::to_string(program.catalog.chain()).unwrap_or_default())
 }
 

@@ -50,7 +50,7 @@ pub(super) fn version(catalog: &Catalog, as_json: bool) -> String {
 /// Where this host is, and whether nothing is wrong.
 pub(super) fn status(home: Home, program: &Program, as_json: bool) -> Result<(String, bool), Failure> {
     let (quiet, catalog) = (|_: &str| {}, &program.catalog);
-    let mut agent = serve::open(home, program, &quiet)?;
+    let mut agent = serve::look(home, program, &quiet)?;
     let (record, next) = (agent.record(), agent.upcoming()?);
     let notices = agent.notices();
     let disputed = agent.dispute().map_err(Failure::Agent)?;
@@ -104,7 +104,7 @@ const LAST_MOMENT: u64 = 253_402_300_799;
 /// What the next links would change here.
 pub(super) fn plan(home: Home, program: &Program, as_json: bool) -> Result<String, Failure> {
     let (quiet, catalog) = (|_: &str| {}, &program.catalog);
-    let mut agent: Agent<'_> = serve::open(home, program, &quiet)?;
+    let mut agent: Agent<'_> = serve::look(home, program, &quiet)?;
     let next = agent.upcoming()?;
     let previews = preview::links(&agent, catalog, &program.system);
     if as_json {
