@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use wb_core::agent::identity::Contest;
 use wb_core::agent::phase::{Event, Held, Leg};
-use wb_core::agent::{AgentError, How, Reports, Store};
+use wb_core::agent::{AgentError, How, Next, Reports, Store};
 use wb_core::change::{ChangeKind, HostManifest, Identity, Retired};
 use wb_core::context::{Code, Context, MaxOut, Migration, Role, StaticWait, Terms};
 use wb_core::pool::Claim;
 use wb_core::registry::{Pushed, RefName, RefUpdate};
 use wb_core::runner::Catalog;
+use wb_core::system::Command;
 use wb_core::system::files::{self, Attributes};
 use wb_tests::herd::TestHerd;
 
@@ -241,6 +242,27 @@ fn a_renamed_host_goes_on_under_its_new_name() {
     assert_eq!(herd.reports()["shop1"].name, "shop1");
     assert_eq!(herd.said(&["shop1"]), ["shop1 up to date"]);
     assert_eq!(herd.written("web2"), "page theme rejoin", "a name is no reason to run anything");
+}
+
+#[test]
+fn a_host_whose_files_can_not_be_written_goes_on_under_its_new_name() {
+    let herd = herd();
+    herd.change(ChangeKind::Rename, |manifest| {
+        let host = manifest.hosts.remove("web2").unwrap();
+        manifest.hosts.insert("shop1".into(), host);
+    });
+    let etc = herd.home("web2").host_toml().parent().unwrap().display().to_string();
+    if Command::new("mount").args(["--bind", &etc, &etc]).read().is_err() {
+        return eprintln!("skipped: only root can mount");
+    }
+    Command::new("mount").args(["-o", "remount,ro,bind", &etc]).read().unwrap();
+    let turn = herd.tick("web2", &base());
+    Command::new("umount").arg(&etc).read().unwrap();
+    assert_eq!(turn.unwrap(), Next::Poll);
+    assert_eq!(herd.said(&["shop1"]), ["shop1 up to date"]);
+    assert_eq!(herd.home("web2").read_config().unwrap().name, "web2");
+    herd.tick("web2", &base()).unwrap();
+    assert_eq!(herd.home("web2").read_config().unwrap().name, "shop1");
 }
 
 /// Sets who is out of a role's pool, as if that host had claimed.

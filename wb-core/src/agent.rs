@@ -246,7 +246,7 @@ impl<'a> Agent<'a> {
             }
             Ok(()) => {
                 self.reached();
-                self.follow_name()?;
+                self.follow_name();
                 if self.upgrade()? {
                     return Ok(Next::Exec);
                 }

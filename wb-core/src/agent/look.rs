@@ -98,17 +98,15 @@ impl Agent<'_> {
         manifest.retirement(self.config.uuid).filter(|_| gone).cloned().map(Stop::Retired)
     }
 
-    /// What the herd calls this machine is its name, whatever it enrolled as.
-    pub(super) fn follow_name(&mut self) -> Result<(), AgentError> {
+    /// What the herd calls this machine is its name, whatever it enrolled as. That its own file says so too is for people.
+    pub(super) fn follow_name(&mut self) {
         let now = self.change.as_ref().and_then(|change| change.manifest.host_of(self.config.uuid));
-        let Some(name) = now.map(|(name, _)| name.to_owned()).filter(|name| *name != self.config.name) else {
-            return Ok(());
-        };
-        let config = HostConfig { name, ..self.config.clone() };
-        self.home.write_config(&config)?;
-        self.journal.say(&format!("`{}` is called `{}` from now on", self.config.name, config.name));
-        self.config = config;
-        Ok(())
+        let Some(name) = now.map(|(name, _)| name.to_owned()).filter(|name| *name != self.config.name) else { return };
+        self.journal.say(&format!("`{}` is called `{name}` from now on", self.config.name));
+        self.config = HostConfig { name, ..self.config.clone() };
+        if let Err(error) = self.home.write_config(&self.config) {
+            self.journal.say(&format!("the new name does not stand in host.toml yet: {}", with_causes(&error)));
+        }
     }
 
     /// Who was restored has forgotten what it accepted, and the remote may have been rolled back too. The others remember,
