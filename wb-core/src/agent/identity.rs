@@ -173,14 +173,17 @@ impl TakingOver {
     }
 }
 
-/// Two looks of the machine that had the identity last. One that was amid a leg does not look while a link runs, and may
-/// have lost the remote: it gets as long as a host ever waits between two looks, twice.
+/// Two looks of the machine that had the identity last. One that was amid a leg does not look while a link runs or the
+/// machine reboots, and may have lost the remote: it gets as long as a host ever waits between two looks, twice.
 fn grace(found: &Report) -> u64 {
     const UNSAID: u64 = 30;
     match found.doing {
-        Doing::Leaving { .. } | Doing::Running { .. } | Doing::Rejoining { .. } => 2 * LONGEST.as_secs(),
-        _ if found.poll == 0 => 2 * UNSAID,
-        _ => 2 * found.poll,
+        Doing::Leaving { .. } | Doing::Running { .. } | Doing::Rebooting { .. } | Doing::Rejoining { .. } => {
+            2 * LONGEST.as_secs()
+        }
+        Doing::Enrolled | Doing::UpToDate | Doing::Waiting { .. } | Doing::Failed(_) | Doing::Stopped { .. } => {
+            2 * if found.poll == 0 { UNSAID } else { found.poll }
+        }
     }
 }
 
@@ -395,6 +398,8 @@ mod tests {
         check(Doing::UpToDate, 5, 10);
         check(Doing::UpToDate, 0, 60);
         check(Doing::Running { link: "page".into() }, 5, 1200);
+        check(Doing::Rebooting { link: "page".into(), trouble: None }, 5, 1200);
+        check(Doing::Enrolled, 5, 10);
     }
 
     #[test]
