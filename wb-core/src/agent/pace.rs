@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Next;
 use super::phase::Phase;
+use super::{AgentError, Next};
 
 /// What came of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,12 @@ pub enum Outcome {
     Rest,
     /// Another host was faster.
     Overtaken,
+    /// A role could not leave or rejoin.
+    Kept,
     /// Something did not succeed.
     Failed,
+    /// Only people can end it.
+    Stuck,
 }
 
 /// When a host looks at the remote.
@@ -70,24 +74,34 @@ pub fn after(phase: &Phase, outcome: Outcome, failures: u32, polls: Polls, now: 
         Outcome::More => Duration::ZERO,
         Outcome::Rest => until_poll(polls, now),
         Outcome::Overtaken => less(polls.every.min(SHORTEST), chance, 1),
+        Outcome::Kept => in_a_hurry(polls.every).pause(failures, chance),
         Outcome::Failed => retry(phase, polls.every).pause(failures, chance),
+        Outcome::Stuck => retry(&Phase::InLoad, polls.every).pause(failures, chance),
     }
 }
 
 /// How what failed in a phase is tried again.
 #[must_use]
 pub fn retry(phase: &Phase, every: Duration) -> Retry {
-    let eager = |longest: Duration| Retry { first: every.min(SHORTEST), longest: longest.max(every.min(SHORTEST)) };
     match phase {
         Phase::InLoad => Retry { first: every, longest: every.max(LONGEST) },
         // Others may wait for this host's place, and the remote is what it takes to give it back.
-        Phase::Claiming { .. } | Phase::Returning { .. } => eager(Duration::from_secs(60)),
+        Phase::Claiming { .. } | Phase::Returning { .. } => eager(every, Duration::from_secs(60)),
         Phase::Leaving { .. } | Phase::Out { .. } | Phase::Running { .. } | Phase::Rejoining { .. } => {
-            eager(every.min(Duration::from_secs(15)))
+            in_a_hurry(every)
         }
         // What mends it comes from people.
         Phase::Failed { .. } => Retry { first: every, longest: every.max(Duration::from_secs(60)) },
     }
+}
+
+/// How a host tries again that is out of load and need not be, or that may bear load and must not.
+fn in_a_hurry(every: Duration) -> Retry {
+    eager(every, every.min(Duration::from_secs(15)))
+}
+
+fn eager(every: Duration, longest: Duration) -> Retry {
+    Retry { first: every.min(SHORTEST), longest: longest.max(every.min(SHORTEST)) }
 }
 
 /// How often a push that lost a race is tried in one turn. Each lost race is somebody else's progress.
@@ -125,18 +139,21 @@ impl Streak {
     #[must_use]
     pub fn and(self, phase: &Phase, outcome: Outcome) -> Self {
         let before = if self.phase == phase.name() { self.failures } else { 0 };
-        let failures = if outcome == Outcome::Failed { before.saturating_add(1) } else { 0 };
+        let failed = matches!(outcome, Outcome::Kept | Outcome::Failed | Outcome::Stuck);
+        let failures = if failed { before.saturating_add(1) } else { 0 };
         Self { failures, phase: phase.name() }
     }
 }
 
-impl<E> From<&Result<Next, E>> for Outcome {
-    fn from(turn: &Result<Next, E>) -> Self {
+impl From<&Result<Next, AgentError>> for Outcome {
+    fn from(turn: &Result<Next, AgentError>) -> Self {
         match turn {
             Ok(Next::Again | Next::Exec) => Self::More,
             Ok(Next::Poll) => Self::Rest,
             Ok(Next::Overtaken) => Self::Overtaken,
-            Ok(Next::Retry) | Err(_) => Self::Failed,
+            Ok(Next::Retry) => Self::Kept,
+            Err(error) if error.is_final() => Self::Stuck,
+            Err(_) => Self::Failed,
         }
     }
 }
@@ -183,6 +200,7 @@ pub fn asks_for_reboot(before: Option<Duration>) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::identity::Foreign;
     use super::super::phase::drawing::phases;
     use super::*;
 
@@ -222,6 +240,30 @@ mod tests {
         check(Outcome::Rest, 5, 7_000);
         check(Outcome::Overtaken, 400, 600);
         check(Outcome::Failed, 5_000, 25_000);
+    }
+
+    #[test]
+    fn what_is_in_a_hurry_and_what_only_people_can_end_is_so_in_any_phase() {
+        let check = |outcome, failures, expect| {
+            for phase in phases() {
+                let polls = polls(7_000, Duration::from_secs(30));
+                let wait = after(&phase, outcome, failures, polls, Duration::ZERO, 0);
+                assert_eq!(wait, Duration::from_secs(expect), "{outcome:?} {}", phase.name());
+            }
+        };
+        check(Outcome::Kept, 1, 1);
+        check(Outcome::Kept, 1_000, 15);
+        check(Outcome::Stuck, 1, 30);
+        check(Outcome::Stuck, 1_000, 600);
+    }
+
+    #[test]
+    fn how_a_turn_ended_is_told_from_its_error() {
+        let check = |turn, expect| assert_eq!(Outcome::from(&turn), expect, "{turn:?}");
+        check(Ok(Next::Retry), Outcome::Kept);
+        check(Err(AgentError::Overtaken { tries: 2 }), Outcome::Failed);
+        check(Err(AgentError::Retired { name: "web1".into(), change: 4 }), Outcome::Stuck);
+        check(Err(AgentError::TakenOver { name: "web1".into(), why: Foreign::Contested }), Outcome::Stuck);
     }
 
     #[test]
