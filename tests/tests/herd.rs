@@ -509,6 +509,27 @@ fn since_when_the_remote_is_away_is_kept_and_told_when_it_is_back() {
 }
 
 #[test]
+fn since_when_the_remote_refuses_is_kept_until_it_takes_something() {
+    let (herd, said) = (herd(), std::cell::RefCell::new(Vec::new()));
+    let hook = herd.remote().join("hooks/pre-receive");
+    files::create_dir(hook.parent().unwrap()).unwrap();
+    files::write(&hook, "#!/bin/sh\nexit 1\n", 0o755).unwrap();
+    let (catalog, system) = (base(), herd.system("web1"));
+    let log = |line: &str| said.borrow_mut().push(line.to_owned());
+    let mut agent = Agent::open(herd.home("web1"), &catalog, &system, wb_tests::herd::runner(), &log).unwrap();
+    agent.tick().unwrap_err();
+    let before = files::open(herd.home("web1").notices()).unwrap();
+    assert!(agent.notices().away.as_ref().unwrap().refuses);
+    agent.tick().unwrap_err();
+    assert!(files::leads_to(&herd.home("web1").notices(), &before), "nothing is news");
+    assert_eq!(said.take(), Vec::<String>::new());
+    files::remove(&hook).unwrap();
+    agent.tick().unwrap();
+    assert!(!files::exists(herd.home("web1").notices()));
+    assert!(said.take()[0].starts_with("the remote is back after "));
+}
+
+#[test]
 fn a_host_that_was_cut_off_says_so_in_its_report() {
     let (herd, next) = cut_off();
     move_remote(&herd, false);

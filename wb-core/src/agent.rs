@@ -359,9 +359,13 @@ impl Agent<'_> {
 
     /// The remote may be away; what this host waits for is said once, here and by `wildebeest status`.
     fn missed(&mut self, error: &AgentError) {
-        if let AgentError::Registry(RegistryError::Unreachable { .. } | RegistryError::Refused { .. }) = error {
-            self.board.keep(self.board.notices().lost(self.now(), &with_causes(error)));
-        }
+        let (notices, now, said) = (self.board.notices(), self.now(), with_causes(error));
+        let missed = match error {
+            AgentError::Registry(RegistryError::Unreachable { .. }) => notices.lost(now, &said),
+            AgentError::Registry(RegistryError::Refused { .. }) => notices.refused(now, &said),
+            _ => return,
+        };
+        self.board.keep(missed);
     }
 
     fn go_on_without(&mut self, error: &AgentError) {
@@ -369,13 +373,23 @@ impl Agent<'_> {
         self.journal.say_once(&format!("going on without the remote: {}", with_causes(error)));
     }
 
-    /// The remote is there. Whether it was away is said once more, for the log that goes along with the next report.
+    /// The remote was read.
     fn reached(&mut self) {
         self.mute = false;
-        if let Some(away) = &self.board.notices().away {
+        self.back(self.board.notices().reached());
+    }
+
+    /// The remote took what this host wrote.
+    fn heard(&mut self) {
+        self.back(self.board.notices().heard());
+    }
+
+    /// Whether the remote was away is said once more, for the log that goes along with the next report.
+    fn back(&mut self, notices: Notices) {
+        if let Some(away) = self.board.notices().away.as_ref().filter(|_| notices.away.is_none()) {
             let (lasted, error) = (away.lasted(self.now()), &away.error);
             self.journal.say(&format!("the remote is back after {lasted}: {error}"));
-            self.board.keep(self.board.notices().reached());
+            self.board.keep(notices);
         }
     }
 }

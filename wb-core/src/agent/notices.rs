@@ -21,13 +21,16 @@ pub struct Notices {
     pub trouble: Option<String>,
 }
 
-/// A remote that can't be reached.
+/// A remote that can't be reached, or that refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Away {
     /// When that was noticed first, in seconds since 1970, UTC.
     pub since: u64,
     /// The last error, with its causes.
     pub error: String,
+    /// Whether it can be reached, and refuses what this host writes.
+    #[serde(default)]
+    pub refuses: bool,
 }
 
 impl Away {
@@ -42,13 +45,29 @@ impl Notices {
     /// The remote can't be reached.
     #[must_use]
     pub fn lost(&self, now: u64, error: &str) -> Self {
-        let since = self.away.as_ref().map_or(now, |away| away.since);
-        Self { away: Some(Away { since, error: error.to_owned() }), ..self.clone() }
+        self.without(now, error, false)
     }
 
-    /// The remote was reached.
+    /// The remote refuses what this host writes.
+    #[must_use]
+    pub fn refused(&self, now: u64, error: &str) -> Self {
+        self.without(now, error, true)
+    }
+
+    fn without(&self, now: u64, error: &str, refuses: bool) -> Self {
+        let since = self.away.as_ref().map_or(now, |away| away.since);
+        Self { away: Some(Away { since, error: error.to_owned(), refuses }), ..self.clone() }
+    }
+
+    /// The remote was read. That tells nothing of whether it still refuses.
     #[must_use]
     pub fn reached(&self) -> Self {
+        Self { away: self.away.clone().filter(|away| away.refuses), ..self.clone() }
+    }
+
+    /// The remote took what this host wrote.
+    #[must_use]
+    pub fn heard(&self) -> Self {
         Self { away: None, ..self.clone() }
     }
 
@@ -98,10 +117,17 @@ mod tests {
     fn the_remote_is_away_since_it_was_first_missed() {
         let first = Notices::default().lost(100, "no route");
         let second = first.lost(160, "timed out");
-        assert_eq!(second.away, Some(Away { since: 100, error: "timed out".into() }));
+        assert_eq!(second.away, Some(Away { since: 100, error: "timed out".into(), refuses: false }));
         assert_eq!(second.away.as_ref().unwrap().lasted(190), "1m 30s");
         assert_eq!(second.away.as_ref().unwrap().lasted(50), "0s", "a clock that was set back");
         assert_eq!(second.reached(), Notices::default());
+    }
+
+    #[test]
+    fn a_remote_refuses_until_it_takes_something() {
+        let refused = Notices::default().refused(100, "no right").reached().refused(160, "no right");
+        assert_eq!(refused.away, Some(Away { since: 100, error: "no right".into(), refuses: true }));
+        assert_eq!(refused.heard(), Notices::default());
     }
 
     #[test]

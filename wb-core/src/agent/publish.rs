@@ -102,6 +102,7 @@ impl Agent<'_> {
             let boot_id = &report.incarnation.boot_id;
             self.store.update(|record| record.reports.stands(commit, &report.lines, boot_id))?;
             self.published = Some(report);
+            self.heard();
         }
         Ok(pushed)
     }

@@ -88,7 +88,8 @@ pub(super) fn status(home: Home, program: &Program, as_json: bool) -> Result<(St
     ];
     if let Some(away) = &notices.away {
         let (lasted, since) = (away.lasted(program.system.clock().now().as_secs()), moment(away.since));
-        lines.push(format!("remote   not reached for {lasted}, since {since}: {}", away.error));
+        let what = if away.refuses { "refuses" } else { "not reached" };
+        lines.push(format!("remote   {what} for {lasted}, since {since}: {}", away.error));
     }
     Ok((lines.join("\n"), healthy))
 }
