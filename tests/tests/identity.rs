@@ -7,12 +7,14 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use wb_core::agent::phase::{Leg, Phase};
+use wb_core::agent::preview::doing;
 use wb_core::agent::{AgentError, Next, Store};
-use wb_core::change::{ChangeKind, HostManifest, Identity, Retired};
+use wb_core::chain::Digest;
+use wb_core::change::{ChangeKind, HostManifest, Identity, Retired, Runner};
 use wb_core::context::{Code, Context, MaxOut, Migration, Role, Terms};
 use wb_core::registry::{Pushed, RefName, RefUpdate, public_key};
 use wb_core::report::Report;
-use wb_core::runner::{Catalog, Enrollment, rekey, replace};
+use wb_core::runner::{Catalog, Enrollment, platform, rekey, replace};
 use wb_core::system::files::{self, Attributes};
 use wb_tests::herd::TestHerd;
 
@@ -162,6 +164,42 @@ fn a_restored_host_catches_up_by_itself() {
     assert_eq!(herd.written("web1"), "first rejoin leave second rejoin");
     assert_eq!(herd.said(&["web1"]), ["web1 up to date"]);
     assert!(herd.record("web1").taking_over.is_none());
+}
+
+/// What `wildebeest status` says.
+fn status(herd: &TestHerd, machine: &str, catalog: &Catalog) -> String {
+    herd.with_agent(machine, catalog, |agent| {
+        let next = agent.upcoming().unwrap();
+        doing(agent, &next, catalog).to_string()
+    })
+}
+
+#[test]
+fn status_says_what_the_report_says_while_a_host_takes_its_identity_over() {
+    let herd = herd();
+    go_on(&herd);
+    herd.copy("backup", "web1");
+    herd.hardware("web1", "a", "a2", 1);
+    herd.tick("web1", &second()).unwrap();
+    let expect = "waits: 2 s for another machine with its identity to object: it was restored";
+    assert_eq!(status(&herd, "web1", &second()), expect);
+    assert_eq!(herd.said(&["web1"]), [format!("web1 {expect}")]);
+    catch_up(&herd, "web1", "a", "a2");
+    assert_eq!(status(&herd, "web1", &second()), "up to date");
+}
+
+#[test]
+fn status_says_what_the_report_says_of_a_runner_that_does_not_count() {
+    let herd = herd();
+    let runner = Runner { sha256: Digest::of(b"another"), ..herd.publish(&first()) };
+    herd.change(ChangeKind::Deploy, |manifest| manifest.runners = [(platform(), runner)].into());
+    herd.tick("web1", &first()).unwrap();
+    let said = status(&herd, "web1", &first());
+    assert!(said.starts_with("stopped: the runner has sha256 "), "{said}");
+    assert_eq!(herd.said(&["web1"]), [format!("web1 {said}")]);
+    herd.change(ChangeKind::Deploy, |manifest| manifest.runners.clear());
+    herd.tick("web1", &first()).unwrap();
+    assert_eq!(status(&herd, "web1", &first()), "up to date");
 }
 
 #[test]

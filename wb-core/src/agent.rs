@@ -247,7 +247,9 @@ impl<'a> Agent<'a> {
             Ok(()) => {
                 self.reached();
                 self.follow_name();
-                if self.upgrade()? {
+                let upgraded = self.upgrade()?;
+                self.board.keep(self.board.notices().distrusting(self.distrust.clone()));
+                if upgraded {
                     return Ok(Next::Exec);
                 }
                 None

@@ -210,7 +210,7 @@ impl Agent<'_> {
 }
 
 /// What a host says while it waits for objections.
-fn objections(taking_over: &TakingOver) -> Doing {
+pub(super) fn objections(taking_over: &TakingOver) -> Doing {
     let why = format!("{} s for another machine with its identity to object: it was restored", taking_over.grace);
     Doing::Waiting { why }
 }

@@ -1,4 +1,5 @@
-//! What keeps this host from going on, for whoever asks it: a remote that is away, a role that can't leave or rejoin.
+//! What keeps this host from going on, for whoever asks it: a remote that is away, or that
+//! has what does not count, a role that can't leave or rejoin.
 //!
 //! The file is there only while there is something to tell, and is written only when that changes: a poll that finds
 //! nothing writes nothing. Nothing depends on it, so it may be lost.
@@ -19,6 +20,9 @@ pub struct Notices {
     /// Why the roles could not leave or rejoin when that was tried last.
     #[serde(default)]
     pub trouble: Option<String>,
+    /// Why the changes or the runner on the remote don't count.
+    #[serde(default)]
+    pub distrust: Option<String>,
 }
 
 /// A remote that can't be reached, or that refuses.
@@ -75,6 +79,12 @@ impl Notices {
     #[must_use]
     pub fn troubled(&self, trouble: Option<String>) -> Self {
         Self { trouble, ..self.clone() }
+    }
+
+    /// What is on the remote does not count, or does.
+    #[must_use]
+    pub fn distrusting(&self, distrust: Option<String>) -> Self {
+        Self { distrust, ..self.clone() }
     }
 }
 

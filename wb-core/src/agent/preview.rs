@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::dispute::objections;
 use super::phase::Phase;
 use super::run::preview_link;
 use super::{Agent, Notices, Record};
@@ -69,11 +70,14 @@ pub fn doing(agent: &Agent<'_>, next: &Plan, catalog: &Catalog) -> Doing {
     if let Plan::Stop(stop @ Stop::Retired(_)) = next {
         return stop.clone().into();
     }
-    let trouble = agent.notices().trouble.clone();
-    let name = |link: Sha1| catalog.chain().get(link).map_or_else(|| link.short(), |link| link.name.clone());
     let record = agent.record();
+    if let Some(taking_over) = record.taking_over.as_ref().filter(|taking_over| taking_over.grace > 0) {
+        return agent.besides(objections(taking_over));
+    }
+    let Notices { trouble, distrust, .. } = agent.notices().clone();
+    let name = |link: Sha1| catalog.chain().get(link).map_or_else(|| link.short(), |link| link.name.clone());
     match &record.phase {
-        Phase::InLoad => agent.refusal().map_or_else(|| planned(next), |why| Doing::Stopped { why }),
+        Phase::InLoad => agent.refusal().or(distrust).map_or_else(|| planned(next), |why| Doing::Stopped { why }),
         Phase::Claiming { .. } => Doing::Leaving { trouble: None },
         Phase::Leaving { .. } => Doing::Leaving { trouble },
         Phase::Out { .. } => Doing::Running { link: "the next link".into() },
