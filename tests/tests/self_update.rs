@@ -1,6 +1,6 @@
 //! One runner takes the place of another, with real processes: a runner without migrations, and the same with another
 //! line at its end, which is another runner that does the same. Where one must fail in its first poll, git, as the hosts
-//! here have it, kills who calls it.
+//! here have it, kills who calls it, or hangs.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::{Path, PathBuf};
@@ -18,6 +18,9 @@ use wb_tests::herd::TestHerd;
 
 /// What stands at the end of a runner that dies in its first poll.
 const FATAL: &str = "fatal";
+
+/// What stands at the end of a runner whose first poll does not come back.
+const HANGS: &str = "hangs";
 
 /// Without what only debuggers read, where that can be taken away: a runner is read and hashed at each of its starts.
 static BINARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -149,7 +152,11 @@ impl Stage {
 /// Kills an agent whose file has the fatal line at its end.
 const GIT: &str = r#"#!/bin/sh
 case $(tr '\0' ' ' <"/proc/$PPID/cmdline") in
-    *" once "* | *" agent "*) [ "$(tail -c 5 "/proc/$PPID/exe")" != fatal ] || kill -KILL $PPID ;;
+    *" once "* | *" agent "*) end=$(tail -c 5 "/proc/$PPID/exe") ;;
+esac
+case "$end $*" in
+    fatal*) kill -KILL $PPID ;;
+    hangs*" fetch "*) : >"$HOME/hangs"; exec sleep 600 ;;
 esac
 PATH=${PATH#*:} exec git "$@"
 "#;
@@ -246,6 +253,30 @@ fn a_runner_that_comes_to_no_poll_is_put_back_and_refused_until_the_next_change(
     stage.is_installed(&runner("third"));
     assert_eq!((stage.record().trial, stage.record().refused), (None, None));
     assert_eq!(files::read(stage.previous()).unwrap(), runner("first"));
+}
+
+#[test]
+fn a_runner_that_is_told_to_end_before_its_first_poll_has_not_had_that_start() {
+    let stage = Stage::new();
+    stage.deploy(&runner(HANGS));
+    for _ in 0..4 {
+        let log = stage.tools.path().join("log");
+        files::remove(&log).unwrap();
+        let agent = stage.command(&["agent"]).start(Some(&log)).unwrap();
+        let wait = |what: &str, ready: &dyn Fn() -> bool| {
+            let waited = wait_until(&Real, Duration::from_secs(120), Duration::from_millis(5), || ready().then_some(()));
+            assert!(waited.is_some(), "{what}: {}", files::read_text(&log).unwrap_or_default());
+        };
+        let trial = |starts| {
+            let trial = stage.record().trial.filter(|trial| trial.runner == Digest::of(&runner(HANGS)));
+            trial.is_some_and(|trial| trial.starts == starts)
+        };
+        wait("its first poll hangs", &|| trial(1) && files::exists(stage.tools.path().join("hangs")));
+        Command::new("kill").arg(agent.pid().unwrap().to_string()).read().unwrap();
+        wait("it ends", &|| agent.ended());
+        assert!(trial(0), "{:?}", stage.record().trial);
+        files::remove(stage.tools.path().join("hangs")).unwrap();
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ use notices::Board;
 pub use notices::{Away, Notices};
 pub use run::run_link;
 pub use store::{FORMAT, How, LinkRecord, Record, Refused, Reports, Store, StoreError, Trial};
-pub use trial::{STARTS, starts};
+pub use trial::{STARTS, starts, uncount};
 pub use upgrade::RUNNER_FILE;
 
 use self::identity::Foreign;

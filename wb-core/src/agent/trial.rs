@@ -1,7 +1,7 @@
 //! A runner on trial: one that was taken over and has not come to its first poll yet.
 //!
 //! That it is on trial is on disk before it is put in place, and each of its starts is counted there before anything else
-//! that could end it. The first poll that comes back ends the trial, whatever it brought: who is alive after it will look
+//! that could end it; who is told to end in good order takes that back. The first poll that comes back ends the trial, whatever it brought: who is alive after it will look
 //! again, and takes over what is deployed next. The start after [`STARTS`] that came to no poll puts the previous runner
 //! back instead. What can't even count its starts does not pass its self-check.
 
@@ -65,6 +65,21 @@ pub fn starts(home: &Home, runner: Digest, say: &dyn Fn(&str)) -> Option<PathBuf
         say(&format!("the trial of this runner goes on: {}", with_causes(&error)));
         None
     })
+}
+
+/// Takes back that this start was counted: it ended because it was told to, and that is no fault of the runner.
+pub fn uncount(home: &Home, runner: Digest, say: &dyn Fn(&str)) {
+    let Ok(store) = Store::open(&home.record()) else { return };
+    let trial = store.record().trial.filter(|trial| trial.runner == runner);
+    let Some(starts) = trial.and_then(|trial| trial.starts.checked_sub(1)) else { return };
+    let taken_back = store.update(|record| {
+        if let Some(trial) = &mut record.trial {
+            trial.starts = starts;
+        }
+    });
+    if let Err(error) = taken_back {
+        say(&format!("this start counts, though it was told to end: {}", with_causes(&error)));
+    }
 }
 
 fn begin(home: &Home, store: &Store, runner: Digest, say: &dyn Fn(&str)) -> Result<Option<PathBuf>, AgentError> {

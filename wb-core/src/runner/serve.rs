@@ -13,7 +13,7 @@ use super::program::Program;
 use super::ready::Ready;
 use super::signals::{self, Wake};
 use crate::agent::pace::{Outcome, Streak};
-use crate::agent::{Agent, AgentError, Next, pace};
+use crate::agent::{Agent, AgentError, Next, pace, uncount};
 use crate::system::ending::ending;
 use crate::system::fault::{self, Subject};
 use crate::system::files::Lock;
@@ -22,9 +22,9 @@ use crate::system::{Command, CommandError, files};
 /// Follows the herd until a signal says to end.
 pub(super) fn forever(home: Home, program: &Program, log: &Arc<Log>, ready: Ready) -> Result<ExitCode, Failure> {
     let say = |line: &str| log.say(line);
-    let woken = signals::listen(Arc::clone(log)).map_err(Failure::Signals)?;
+    let woken = listen(&home, program, log)?;
     let lock = lock(&home)?;
-    let mut agent = start(home, program, &lock, &say)?;
+    let mut agent = start(home.clone(), program, &lock, &say)?;
     say(&format!("{} follows {}", agent.config().name, agent.config().remote));
     ready.once(|| leave_after_boot(&mut agent, &woken));
     let mut voice = Voice::default();
@@ -42,8 +42,16 @@ pub(super) fn forever(home: Home, program: &Program, log: &Arc<Log>, ready: Read
         voice.judge(turn.err(), pause, &say);
         wait(&woken, pause, &say);
     }
+    uncount(&home, program.sha256()?, &say);
     say("ended");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Hears signals. A runner on trial that rests because it was told to end has not had its start.
+fn listen(home: &Home, program: &Program, log: &Arc<Log>) -> Result<Receiver<Wake>, Failure> {
+    let (home, runner, of_rest) = (home.clone(), program.sha256()?, Arc::clone(log));
+    let at_rest = move || uncount(&home, runner, &|line| of_rest.say(line));
+    signals::listen(Arc::clone(log), Box::new(at_rest)).map_err(Failure::Signals)
 }
 
 /// Waits for the next turn, or for a signal.
@@ -86,9 +94,9 @@ impl Voice {
 /// Does what there is to do now.
 pub(super) fn once(home: Home, program: &Program, log: &Arc<Log>) -> Result<ExitCode, Failure> {
     let say = |line: &str| log.say(line);
-    let woken = signals::listen(Arc::clone(log)).map_err(Failure::Signals)?;
+    let woken = listen(&home, program, log)?;
     let lock = lock(&home)?;
-    let mut agent = start(home, program, &lock, &say)?;
+    let mut agent = start(home.clone(), program, &lock, &say)?;
     while !ending().is_asked() {
         match agent.tick()? {
             Next::Again => {}
@@ -96,10 +104,12 @@ pub(super) fn once(home: Home, program: &Program, log: &Arc<Log>) -> Result<Exit
                 let (phase, now) = (agent.record().phase, program.system.clock().now());
                 wait(&woken, pace::after(&phase, Outcome::Overtaken, 0, agent.polls(), now, chance()), &say);
             }
+            Next::Exec if ending().is_asked() => {}
             Next::Exec => return Err(take_over(program, &agent, &lock)),
             Next::Poll | Next::Retry => return Ok(ExitCode::from(u8::from(!agent.is_healthy()))),
         }
     }
+    uncount(&home, program.sha256()?, &say);
     Ok(ExitCode::SUCCESS)
 }
 

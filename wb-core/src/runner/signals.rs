@@ -80,11 +80,11 @@ fn next(state: State, event: Event) -> (State, Act) {
     }
 }
 
-/// Hears signals from now on.
-pub(super) fn listen(log: Arc<Log>) -> io::Result<Receiver<Wake>> {
+/// Hears signals from now on. When the work rests because this process was told to end, `at_rest` comes before the end.
+pub(super) fn listen(log: Arc<Log>, at_rest: Box<dyn Fn() + Send + Sync>) -> io::Result<Receiver<Wake>> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (wake, woken) = channel();
-    let conductor = Arc::new(Conductor { state: Mutex::new(State::Following), wake, log });
+    let conductor = Arc::new(Conductor { state: Mutex::new(State::Following), wake, log, at_rest });
     let hear = move || {
         for signal in signals.forever() {
             conductor.on(if signal == SIGHUP { Event::HangUp } else { Event::Terminate });
@@ -98,6 +98,7 @@ struct Conductor {
     state: Mutex<State>,
     wake: Sender<Wake>,
     log: Arc<Log>,
+    at_rest: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Conductor {
@@ -105,6 +106,9 @@ impl Conductor {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (then, act) = next(*state, event);
         *state = then;
+        if event == Event::AtRest {
+            (self.at_rest)();
+        }
         match act {
             Act::Nothing => {}
             Act::Look => self.say_to_loop(Wake::Look),
