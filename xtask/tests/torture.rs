@@ -1,5 +1,4 @@
 //! Hosts survive: a fixed share of rounds, and mistakes that are found.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::Path;
 

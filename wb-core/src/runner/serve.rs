@@ -143,10 +143,14 @@ pub(super) fn lock(home: &Home) -> Result<Lock, Failure> {
     home.lock()?.ok_or_else(|| Failure::Running { pid: home.holder() })
 }
 
-/// Runs the new runner in place of this one. Where that fails, this one is put back, and starts anew.
+/// Runs the new runner in place of this one. Where that fails, this one is put back, and starts anew; unless it was for
+/// want of room, which the next start may have.
 fn take_over(program: &Program, agent: &Agent<'_>, lock: &Lock) -> Failure {
     let path = &agent.config().runner;
     let error = exec(program, path, lock);
+    if error.is_for_want_of_room() {
+        return error.into();
+    }
     match agent.put_back(&error) {
         Ok(true) => exec(program, path, lock).into(),
         Ok(false) => error.into(),

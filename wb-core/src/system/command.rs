@@ -493,6 +493,17 @@ pub enum CommandError {
     },
 }
 
+impl CommandError {
+    /// Whether the machine had no room for one more program at that moment, which is no fault of the program.
+    #[must_use]
+    pub fn is_for_want_of_room(&self) -> bool {
+        use rustix::io::Errno;
+        let passing = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::TXTBSY];
+        let number = |source: &io::Error| source.raw_os_error();
+        matches!(self, Self::Start { source, .. } if passing.iter().any(|e| Some(e.raw_os_error()) == number(source)))
+    }
+}
+
 fn foreign(machine: Option<&str>) -> String {
     let here = std::env::consts::ARCH;
     match machine {
@@ -750,5 +761,17 @@ mod tests {
         );
         assert!(ended.is_some());
         assert_eq!(std::fs::read_to_string(log).unwrap(), "line\n");
+    }
+
+    #[test]
+    fn want_of_room_is_no_fault_of_the_program() {
+        let check = |errno: rustix::io::Errno, expect| {
+            let error = CommandError::Start { line: "new once".into(), source: errno.into() };
+            assert_eq!(error.is_for_want_of_room(), expect, "{errno}");
+        };
+        check(rustix::io::Errno::AGAIN, true);
+        check(rustix::io::Errno::NOMEM, true);
+        check(rustix::io::Errno::ACCESS, false);
+        check(rustix::io::Errno::IO, false);
     }
 }
