@@ -521,7 +521,7 @@ fn since_when_the_remote_refuses_is_kept_until_it_takes_something() {
     let before = files::open(herd.home("web1").notices()).unwrap();
     assert!(agent.notices().away.as_ref().unwrap().refuses);
     agent.tick().unwrap_err();
-    assert!(files::leads_to(&herd.home("web1").notices(), &before), "nothing is news");
+    assert!(files::leads_to(herd.home("web1").notices(), &before), "nothing is news");
     assert_eq!(said.take(), Vec::<String>::new());
     files::remove(&hook).unwrap();
     agent.tick().unwrap();
