@@ -264,7 +264,8 @@ fn a_runner_that_is_told_to_end_before_its_first_poll_has_not_had_that_start() {
         files::remove(&log).unwrap();
         let agent = stage.command(&["agent"]).start(Some(&log)).unwrap();
         let wait = |what: &str, ready: &dyn Fn() -> bool| {
-            let waited = wait_until(&Real, Duration::from_secs(120), Duration::from_millis(5), || ready().then_some(()));
+            let waited =
+                wait_until(&Real, Duration::from_secs(120), Duration::from_millis(5), || ready().then_some(()));
             assert!(waited.is_some(), "{what}: {}", files::read_text(&log).unwrap_or_default());
         };
         let trial = |starts| {

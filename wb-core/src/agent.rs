@@ -166,7 +166,7 @@ impl<'a> Agent<'a> {
     ) -> Result<Self, AgentError> {
         let config = home.read_config()?;
         let registry = home.registry(&config.remote)?;
-        Self::with(home, config, registry, (catalog, system, runner, log))
+        Self::with(home, config, registry, catalog, system, runner, log)
     }
 
     /// The agent of the host whose files are in `home`, for who only looks: another one may be at work.
@@ -182,14 +182,17 @@ impl<'a> Agent<'a> {
     ) -> Result<Self, AgentError> {
         let config = home.read_config()?;
         let registry = home.registry_beside(&config.remote)?;
-        Self::with(home, config, registry, (catalog, system, runner, log))
+        Self::with(home, config, registry, catalog, system, runner, log)
     }
 
     fn with(
         home: Home,
         config: HostConfig,
         registry: Registry,
-        (catalog, system, runner, log): (&'a Catalog, &'a System, Digest, &'a dyn Fn(&str)),
+        catalog: &'a Catalog,
+        system: &'a System,
+        runner: Digest,
+        log: &'a dyn Fn(&str),
     ) -> Result<Self, AgentError> {
         let store = Rc::new(Store::open(&home.record())?);
         let allowed = home.read_allowed_signers()?;

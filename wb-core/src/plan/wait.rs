@@ -66,6 +66,11 @@ pub enum Stop {
     Retired(Retired),
 }
 
+impl Stop {
+    /// What brings a machine back that left the herd.
+    pub const ANEW: &str = "`wildebeest enroll` makes this machine a new host";
+}
+
 impl Wait {
     /// Whether this host alone could end it, or is among those who could.
     #[must_use]
@@ -123,8 +128,8 @@ impl fmt::Display for Stop {
                 write!(f, "the state {} is not in the chain; {hint}", state.short())
             }
             Self::Retired(Retired { name, change, uuid: _ }) => {
-                let hint = "hint: `wildebeest enroll` makes this machine a new host";
-                write!(f, "this host was retired as `{name}` by change {change}: nothing is run here any more; {hint}")
+                let what = format!("this host was retired as `{name}` by change {change}");
+                write!(f, "{what}: nothing is run here any more; hint: {}", Self::ANEW)
             }
         }
     }

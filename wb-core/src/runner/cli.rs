@@ -18,12 +18,16 @@ use super::ready::Ready;
 use super::rekey::{rekey, replace};
 use super::{serve, show};
 use crate::agent::{AgentError, StoreError};
+use crate::plan::Stop;
 use crate::registry::{ObjectError, RegistryError, SignatureError};
 use crate::system::{CommandError, FileError, System, environment, files};
 
 const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 the host needs attention (a link failed, it is stopped, it can't \
     leave or rejoin); 2 the command line is wrong; 3 something that is needed is out of reach (the disk, the remote, \
     another agent runs).";
+
+/// Where runners are installed.
+const DEFAULT_RUNNER: &str = "/usr/local/bin/wildebeest";
 
 #[derive(Debug, Parser)]
 #[command(name = "wildebeest", about = "Migrates this host along its herd's chain", after_help = EXIT_CODES, version)]
@@ -115,7 +119,7 @@ struct Machine {
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
     poll: Duration,
     /// Where the runner is installed; this program is copied there when it lies elsewhere.
-    #[arg(long, value_name = "FILE", default_value = "/usr/local/bin/wildebeest")]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_RUNNER)]
     runner: PathBuf,
 }
 
@@ -131,7 +135,7 @@ struct Format {
 pub fn main() -> ExitCode {
     match Program::compiled() {
         Ok(program) => main_of(&program),
-        Err(error) => fail(&error.into()),
+        Err(error) => fail(&error.into(), &Home::new(DEFAULT_CONFIG, DEFAULT_STATE)),
     }
 }
 
@@ -145,23 +149,24 @@ pub fn main_of(program: &Program) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    run(cli, program).unwrap_or_else(|error| fail(&error))
+    let Cli { directories, command } = cli;
+    let home = Home::new(directories.config, directories.state);
+    run(command, home.clone(), program).unwrap_or_else(|error| fail(&error, &home))
 }
 
-fn fail(error: &Failure) -> ExitCode {
-    complain(error, &say);
+fn fail(error: &Failure, home: &Home) -> ExitCode {
+    complain(error, home, &say);
     error.code()
 }
 
-fn run(cli: Cli, program: &Program) -> Result<ExitCode, Failure> {
-    let home = Home::new(cli.directories.config, cli.directories.state);
-    match cli.command {
+fn run(command: Command, home: Home, program: &Program) -> Result<ExitCode, Failure> {
+    match command {
         Command::Enroll(machine) => join(program, &home, machine, enroll, ""),
         Command::Replace(machine) => join(program, &home, machine, replace, " --replace"),
         Command::Rekey { name, format } => rekey_here(program, &home, &name, format),
         Command::Keep => keep(program, home),
-        Command::Agent { log, ready } => logged(&home, &log, |log| serve::forever(home.clone(), program, log, ready)),
-        Command::Once(log) => logged(&home, &log, |log| serve::once(home.clone(), program, log)),
+        Command::Agent { log, ready } => logged(&home, &log, |log| serve::forever(&home, program, log, ready)),
+        Command::Once(log) => logged(&home, &log, |log| serve::once(&home, program, log)),
         Command::InstallService { options, agent } => {
             print_done(&install(&home, &program.system, &options, &agent)?, "The service is installed already.")
         }
@@ -188,14 +193,14 @@ fn logged(
 ) -> Result<ExitCode, Failure> {
     let log = Arc::new(Log::new(options, home.read_config().ok().map(|config| config.name)));
     act(&log).or_else(|error| {
-        complain(&error, &|line| log.say(line));
+        complain(&error, home, &|line| log.say(line));
         Ok(error.code())
     })
 }
 
-fn complain(error: &Failure, say: &dyn Fn(&str)) {
+fn complain(error: &Failure, home: &Home, say: &dyn Fn(&str)) {
     say(&format!("error: {}", with_causes(error)));
-    if let Some(hint) = hint(error) {
+    if let Some(hint) = hint(error, home) {
         say(&format!("hint: {hint}"));
     }
 }
@@ -294,12 +299,12 @@ impl Failure {
     }
 }
 
-pub(super) fn hint(failure: &Failure) -> Option<String> {
+pub(super) fn hint(failure: &Failure, home: &Home) -> Option<String> {
     match failure {
         Failure::Enroll(error) => enroll_hint(error),
-        Failure::Agent(error) => agent_hint(error),
+        Failure::Agent(error) => agent_hint(error, home),
         Failure::Home(error) => home_hint(error),
-        Failure::Store(error) => store_hint(error),
+        Failure::Store(error) => store_hint(error, home),
         Failure::File(error) => file_hint(error),
         Failure::Service(error) => service_hint(error),
         Failure::Running { pid } => Some(running_hint(*pid)),
@@ -307,17 +312,14 @@ pub(super) fn hint(failure: &Failure) -> Option<String> {
     }
 }
 
-fn agent_hint(error: &AgentError) -> Option<String> {
+fn agent_hint(error: &AgentError, home: &Home) -> Option<String> {
     match error {
         AgentError::Home(error) => home_hint(error),
-        AgentError::Store(error) => store_hint(error),
+        AgentError::Store(error) => store_hint(error, home),
         AgentError::File(error) => file_hint(error),
         AgentError::Registry(error) => registry_hint(error),
         AgentError::TakenOver { name, .. } => Some(identity_hint(name)),
-        AgentError::Retired { name, .. } => Some(format!(
-            "let it join as another host: `wildebeest rekey --name NEW_NAME`, or, starting with nothing, `wildebeest \
-             replace --name {name} …`"
-        )),
+        AgentError::Retired { .. } => Some(Stop::ANEW.into()),
         AgentError::Runner(CommandError::Foreign { .. }) => {
             Some("build the runner for this machine, and deploy it: `cargo xtask deploy --help`".into())
         }
@@ -331,7 +333,7 @@ fn agent_hint(error: &AgentError) -> Option<String> {
 }
 
 /// There is no second copy of the record: an older one would have links run twice.
-fn store_hint(error: &StoreError) -> Option<String> {
+fn store_hint(error: &StoreError, home: &Home) -> Option<String> {
     match error {
         StoreError::File(error) => file_hint(error),
         StoreError::Syntax { path, .. } => Some(format!(
@@ -341,8 +343,9 @@ fn store_hint(error: &StoreError) -> Option<String> {
         )),
         StoreError::Newer { path, .. } => Some(format!(
             "a newer runner wrote it, and nothing was touched; put that one back: if the runner before this one is it, \
-             `install -m 755 {} /usr/local/bin/wildebeest`",
-            path.with_file_name(PREVIOUS_RUNNER).display()
+             `install -m 755 {} {}`",
+            path.with_file_name(PREVIOUS_RUNNER).display(),
+            home.read_config().map_or_else(|_| DEFAULT_RUNNER.into(), |config| config.runner).display()
         )),
         StoreError::Illegal(_) => None,
     }
@@ -461,10 +464,15 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+    use crate::change::Retired;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    fn hint_at(failure: &Failure) -> Option<String> {
+        hint(failure, &Home::new("/etc/wildebeest", "/var/lib/wildebeest"))
     }
 
     fn file_error(kind: io::ErrorKind) -> FileError {
@@ -476,7 +484,7 @@ mod tests {
         let check = |kind, expect: Option<&str>| {
             let failures =
                 [Failure::File(file_error(kind)), Failure::Agent(AgentError::Store(file_error(kind).into()))];
-            let hints = failures.map(|failure| hint(&failure));
+            let hints = failures.map(|failure| hint_at(&failure));
             assert_eq!(hints, [expect.map(str::to_owned), expect.map(str::to_owned)]);
         };
         let full = "the disk is full: see `df -h /var/lib/wildebeest` and `df -i /var/lib/wildebeest`";
@@ -497,7 +505,15 @@ mod tests {
         let said = with_causes(&failure);
         let start = "the installed runner does not start: `/usr/local/bin/wildebeest` can't be started: it is compiled for s390x";
         assert!(said.starts_with(start), "{said}");
-        assert!(hint(&failure).unwrap().contains("cargo xtask deploy"));
+        assert!(hint_at(&failure).unwrap().contains("cargo xtask deploy"));
+    }
+
+    #[test]
+    fn who_left_the_herd_is_told_one_way_back() {
+        let retired = AgentError::Retired { name: "web1".into(), change: 7 };
+        let way = hint_at(&Failure::Agent(retired)).unwrap();
+        let stop = Stop::Retired(Retired { name: "web1".into(), change: 7, uuid: uuid::Uuid::nil() });
+        assert!(stop.to_string().ends_with(&format!("; hint: {way}")), "{way}");
     }
 
     #[test]
@@ -505,6 +521,6 @@ mod tests {
         let cause = HomeError::NotEnrolled { path: "/etc/wildebeest/host.toml".into() };
         let error = Failure::Agent(AgentError::Home(cause));
         assert_eq!(with_causes(&error), "this machine is not enrolled: there is no /etc/wildebeest/host.toml");
-        assert_eq!(hint(&error).unwrap(), "wildebeest enroll --help");
+        assert_eq!(hint_at(&error).unwrap(), "wildebeest enroll --help");
     }
 }

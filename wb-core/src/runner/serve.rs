@@ -20,10 +20,10 @@ use crate::system::files::Lock;
 use crate::system::{Command, CommandError, files};
 
 /// Follows the herd until a signal says to end.
-pub(super) fn forever(home: Home, program: &Program, log: &Arc<Log>, ready: Ready) -> Result<ExitCode, Failure> {
+pub(super) fn forever(home: &Home, program: &Program, log: &Arc<Log>, ready: Ready) -> Result<ExitCode, Failure> {
     let say = |line: &str| log.say(line);
-    let woken = listen(&home, program, log)?;
-    let lock = lock(&home)?;
+    let woken = listen(home, program, log)?;
+    let lock = lock(home)?;
     let mut agent = start(home.clone(), program, &lock, &say)?;
     say(&format!("{} follows {}", agent.config().name, agent.config().remote));
     ready.once(|| leave_after_boot(&mut agent, &woken));
@@ -39,10 +39,10 @@ pub(super) fn forever(home: Home, program: &Program, log: &Arc<Log>, ready: Read
         streak = streak.and(&phase, outcome);
         let pause =
             pace::after(&phase, outcome, streak.failures, agent.polls(), program.system.clock().now(), chance());
-        voice.judge(turn.err(), pause, &say);
+        voice.judge(turn.err(), home, pause, &say);
         wait(&woken, pause, &say);
     }
-    uncount(&home, program.sha256()?, &say);
+    uncount(home, program.sha256()?, &say);
     say("ended");
     Ok(ExitCode::SUCCESS)
 }
@@ -79,11 +79,11 @@ struct Voice {
 }
 
 impl Voice {
-    fn judge(&mut self, error: Option<AgentError>, pause: Duration, log: &dyn Fn(&str)) {
+    fn judge(&mut self, error: Option<AgentError>, home: &Home, pause: Duration, log: &dyn Fn(&str)) {
         let text = error.as_ref().map(|error| with_causes(error));
         if let (Some(error), Some(text)) = (error, text.as_ref().filter(|text| self.said.as_ref() != Some(text))) {
             log(&format!("error: {text}; tries again in {} s", pause.as_secs()));
-            if let Some(hint) = hint(&Failure::Agent(error)) {
+            if let Some(hint) = hint(&Failure::Agent(error), home) {
                 log(&format!("hint: {hint}"));
             }
         }
@@ -92,10 +92,10 @@ impl Voice {
 }
 
 /// Does what there is to do now.
-pub(super) fn once(home: Home, program: &Program, log: &Arc<Log>) -> Result<ExitCode, Failure> {
+pub(super) fn once(home: &Home, program: &Program, log: &Arc<Log>) -> Result<ExitCode, Failure> {
     let say = |line: &str| log.say(line);
-    let woken = listen(&home, program, log)?;
-    let lock = lock(&home)?;
+    let woken = listen(home, program, log)?;
+    let lock = lock(home)?;
     let mut agent = start(home.clone(), program, &lock, &say)?;
     while !ending().is_asked() {
         match agent.tick()? {
@@ -109,7 +109,7 @@ pub(super) fn once(home: Home, program: &Program, log: &Arc<Log>) -> Result<Exit
             Next::Poll | Next::Retry => return Ok(ExitCode::from(u8::from(!agent.is_healthy()))),
         }
     }
-    uncount(&home, program.sha256()?, &say);
+    uncount(home, program.sha256()?, &say);
     Ok(ExitCode::SUCCESS)
 }
 
