@@ -1,5 +1,4 @@
 //! What the benchmarks measure, measured as little as can be: that they still can.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::Path;
 
