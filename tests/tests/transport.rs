@@ -185,7 +185,7 @@ mod a_host_s_copy {
         push(&client, None, value(&client));
         let path = remote.dir.path().join("host/herd.git");
         let access = Access::Host { key: remote.dir.path().join("host_key"), connections: None };
-        let host = Registry::open(&path, &remote.path().display().to_string(), access).unwrap();
+        let host = Registry::open(&path, &remote.path().display().to_string(), access).unwrap().mending().unwrap();
         host.fetch(&[pool().to_string()]).unwrap();
         let next = value(&client);
         push(&client, client.get(&pool()).unwrap(), next);

@@ -10,7 +10,7 @@ use wb_core::agent::{Agent, Next};
 use wb_core::chain::Digest;
 use wb_core::change::Manifest;
 use wb_core::context::{Code, MaxOut, Migration, Role, Spec, Terms};
-use wb_core::runner::{Catalog, Home, replace};
+use wb_core::runner::{Catalog, enroll, replace};
 use wb_core::system::clock::Real;
 use wb_core::system::{System, command, files};
 use wb_xtask::operator::{Appended, OperatorError};
@@ -87,7 +87,8 @@ static SERVER: Role = Role { name: "server", max_out: MaxOut::Hosts(1), leave: |
 /// Tells a herd of the one host `web1`, of which nobody knows more than that it enrolled, to run a migration that fails.
 fn told_to_fail(office: &Office) -> Catalog {
     office.scratch.xtask(&office.fleet, &["host", "add", "web1", "--role", "server"]);
-    office.enroll("web1");
+    let (home, wanted) = office.machine("machine-web1", "web1");
+    enroll(&home, &wanted, &machine(office)).unwrap();
     office.admit("web1");
     let catalog = Catalog::new([&PAGE], [&SERVER], [&PAGE_SPEC]).unwrap();
     let operator = office.operator();
@@ -100,12 +101,16 @@ fn told_to_fail(office: &Office) -> Catalog {
     catalog
 }
 
-/// Does what there is to do on `web1` now, in a root of its own.
+/// The machine `web1`, in a root of its own.
+fn machine(office: &Office) -> System {
+    let root = office.scratch.path("machine-web1/root");
+    files::create_dir(&root).unwrap();
+    System::new(root, command::Real, Real)
+}
+
+/// Does what there is to do on `web1` now.
 fn follow(office: &Office, catalog: &Catalog) {
-    let machine = office.scratch.path("machine-web1");
-    files::create_dir(machine.join("root")).unwrap();
-    let system = System::new(machine.join("root"), command::Real, Real);
-    let home = Home::new(machine.join("etc"), machine.join("var"));
+    let ((home, _), system) = (office.machine("machine-web1", "web1"), machine(office));
     let mut agent = Agent::open(home, catalog, &system, Digest::of(b""), &|_| {}).unwrap();
     while agent.tick().unwrap() == Next::Again {}
 }
