@@ -171,7 +171,16 @@ impl Place {
     pub fn boot(&self, number: usize) -> Result<(), TortureError> {
         let proc = self.root().join("proc/sys/kernel/random");
         files::create_dir(&proc)?;
-        Ok(files::write(proc.join("boot_id"), format!("boot-{number}"), 0o644)?)
+        files::write(proc.join("boot_id"), format!("boot-{number}"), 0o644)?;
+        self.last(0)
+    }
+
+    /// Says for how many seconds this boot has lasted: by that, not by the clock, a host waits for objections.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn last(&self, seconds: u64) -> Result<(), TortureError> {
+        Ok(files::write(self.root().join("proc/uptime"), format!("{seconds}.00 0.00\n"), 0o644)?)
     }
 
     /// Runs the installed runner once, as cron would.
