@@ -2,12 +2,13 @@
 
 use wb_core::change::{ChangeKind, Identity, Manifest, Retired};
 use wb_core::herd::HostEntry;
-use wb_core::registry::{RefName, RefUpdate, SigningKey, VerifiedChange};
+use wb_core::registry::{SigningKey, VerifiedChange};
 use wb_core::report::Report;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError};
 
 use crate::deploy::plan;
+use crate::members::traces;
 use crate::operator::{Appended, Operator, OperatorError};
 use crate::shell::Shell;
 
@@ -114,7 +115,7 @@ pub fn admit(
         let mut manifest = admitting(before, name, entry, machine);
         manifest.author = operator.tree().identity().to_string();
         manifest.time = Real.now().as_secs();
-        let gone = refs_of_retired(operator, before, &manifest)?;
+        let gone = traces(operator, &before.cloned().unwrap_or_default(), &manifest)?;
         if let Appended::Won(change) = operator.append(newest.as_ref(), &manifest, key, gone)? {
             return Ok(Admitted::Now { change, fingerprint: fingerprint_of(name, &machine.key)? });
         }
@@ -177,24 +178,6 @@ fn admitting(before: Option<&Manifest>, name: &str, entry: &HostEntry, machine: 
     }
     manifest.message = name.to_owned();
     manifest
-}
-
-/// A machine that left the herd has no report and no state any more.
-fn refs_of_retired(
-    operator: &Operator,
-    before: Option<&Manifest>,
-    after: &Manifest,
-) -> Result<Vec<RefUpdate>, OperatorError> {
-    let known = before.map_or(0, |before| before.retired.len());
-    let gone =
-        after.retired.iter().skip(known).flat_map(|gone| [RefName::Report(gone.uuid), RefName::State(gone.uuid)]);
-    let mut updates = Vec::new();
-    for name in gone {
-        operator.registry().fetch(&[name.to_string()])?;
-        let expected = operator.registry().get(&name)?;
-        updates.extend(expected.map(|expected| RefUpdate { name, expected: Some(expected), new: None }));
-    }
-    Ok(updates)
 }
 
 #[cfg(test)]
