@@ -9,5 +9,6 @@ pub mod drawing;
 pub mod editor;
 pub mod fleet;
 pub mod herd;
+pub mod links;
 pub mod repair;
 pub mod stage;

@@ -6,40 +6,15 @@ use wb_core::agent::phase::Phase;
 use wb_core::agent::{How, Next, Store};
 use wb_core::chain::Sha1;
 use wb_core::change::{Adoption, ChangeKind};
-use wb_core::context::{
-    Code, Context, Debt, DebtAction, Debts as _, MaxOut, Migration, Role, Run, Spec, StaticWait, Terms,
-};
+use wb_core::context::{Code, Context, Debt, DebtAction, Debts as _, MaxOut, Migration, Role, Run, Spec, StaticWait};
 use wb_core::runner::{Catalog, platform};
 use wb_core::system::files::{self, Attributes};
 use wb_tests::desk::Desk;
 use wb_tests::herd::TestHerd;
+use wb_tests::links::{migration, write};
 
-const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const OTHER_DIGEST: &str = "ffb0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const PAGE_SHA1: &str = "3333333333333333333333333333333333333333";
-
-type Act = fn(&Context<'_>) -> anyhow::Result<()>;
-
-const fn migration(name: &'static str, role: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
-    Migration {
-        name,
-        role,
-        sha1,
-        digest: DIGEST,
-        index,
-        wait: None,
-        replaces: None,
-        terms: Terms::NONE,
-        run: Some(Code::Bare(run)),
-    }
-}
-
-/// Adds a word to the host's file `written`.
-fn write(context: &Context<'_>, word: &str) -> anyhow::Result<()> {
-    let mut text = context.system().read_file("/written")?.unwrap_or_default();
-    text.extend(format!("{word} ").bytes());
-    Ok(context.system().write_file("/written", text, Attributes::mode(0o644))?)
-}
 
 fn has(context: &Context<'_>, path: &str) -> anyhow::Result<bool> {
     Ok(context.system().read_file(path)?.is_some())

@@ -9,30 +9,16 @@ use wb_core::agent::phase::{Leg, Phase};
 use wb_core::agent::{Agent, AgentError, How, Next};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::{ChangeKind, Runner};
-use wb_core::context::{Code, Context, MaxOut, Migration, Role, Spec, StaticWait, Terms};
+use wb_core::context::{MaxOut, Migration, Role, Spec, StaticWait};
 use wb_core::pool::{Claim, Pool};
 use wb_core::registry::{AllowedSigners, ChangeLog, NewCommit, RefName, RefUpdate, generate};
 use wb_core::runner::{Catalog, platform};
 use wb_core::system::files::{self, Attributes};
 use wb_core::system::{System, clock, command};
 use wb_tests::herd::TestHerd;
+use wb_tests::links::{migration, write};
 
-const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const OTHER_DIGEST: &str = "ffb0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-type Act = fn(&Context<'_>) -> anyhow::Result<()>;
-
-const fn migration(name: &'static str, role: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
-    let run = Some(Code::Bare(run));
-    Migration { name, role, sha1, digest: DIGEST, index, wait: None, replaces: None, terms: Terms::NONE, run }
-}
-
-/// Adds a word to the host's file `written`.
-fn write(context: &Context<'_>, word: &str) -> anyhow::Result<()> {
-    let mut text = context.system().read_file("/written")?.unwrap_or_default();
-    text.extend(format!("{word} ").bytes());
-    Ok(context.system().write_file("/written", text, Attributes::mode(0o644))?)
-}
 
 static DATABASE: Migration =
     migration("schema", "database", 0, "1111111111111111111111111111111111111111", |context| write(context, "schema"));

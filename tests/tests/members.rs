@@ -7,38 +7,14 @@ use wb_core::agent::identity::Contest;
 use wb_core::agent::phase::{Event, Held, Leg};
 use wb_core::agent::{AgentError, How, Next, Reports, Store};
 use wb_core::change::{ChangeKind, HostManifest, Identity, Retired};
-use wb_core::context::{Code, Context, MaxOut, Migration, Role, StaticWait, Terms};
+use wb_core::context::{MaxOut, Migration, Role, StaticWait};
 use wb_core::pool::Claim;
 use wb_core::registry::{Pushed, RefName, RefUpdate};
 use wb_core::runner::Catalog;
 use wb_core::system::Command;
-use wb_core::system::files::{self, Attributes};
+use wb_core::system::files;
 use wb_tests::herd::TestHerd;
-
-const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-type Act = fn(&Context<'_>) -> anyhow::Result<()>;
-
-const fn migration(name: &'static str, role: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
-    Migration {
-        name,
-        role,
-        sha1,
-        digest: DIGEST,
-        index,
-        wait: None,
-        replaces: None,
-        terms: Terms::NONE,
-        run: Some(Code::Bare(run)),
-    }
-}
-
-/// Adds a word to the host's file `written`.
-fn write(context: &Context<'_>, word: &str) -> anyhow::Result<()> {
-    let mut text = context.system().read_file("/written")?.unwrap_or_default();
-    text.extend(format!("{word} ").bytes());
-    Ok(context.system().write_file("/written", text, Attributes::mode(0o644))?)
-}
+use wb_tests::links::{migration, write};
 
 static SCHEMA: Migration =
     migration("schema", "database", 0, "1111111111111111111111111111111111111111", |context| write(context, "schema"));
