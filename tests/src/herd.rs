@@ -226,7 +226,7 @@ impl TestHerd {
         self.change(ChangeKind::Deploy, |manifest| {
             manifest.chain = catalog.chain().clone();
             manifest.target = catalog.chain().tip().map(|link| link.sha1);
-            manifest.roles = catalog.policies();
+            manifest.roles = catalog.policies().clone();
         });
     }
 

@@ -52,6 +52,7 @@ static WEB: Role = Role {
     max_out: MaxOut::Hosts(1),
     leave: |context| write(context, "leave"),
     rejoin: |context| write(context, "rejoin"),
+    ..Role::PLAIN
 };
 
 fn catalog(migrations: &[&'static Migration]) -> Catalog {
@@ -96,7 +97,7 @@ impl Fleet {
             manifest.full_runners = full_runners(manifest, catalog.chain());
             manifest.chain = catalog.chain().clone();
             manifest.target = catalog.chain().tip().map(|link| link.sha1);
-            manifest.roles = catalog.policies();
+            manifest.roles = catalog.policies().clone();
             manifest.runners = [(platform(), runner)].into();
         });
         self.runners.insert(sha256, catalog);

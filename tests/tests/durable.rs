@@ -88,12 +88,13 @@ fn install_anew(host: &Host) -> Result<()> {
 static INSTALL: Migration = migration("install", 0, ONE, &OfHost(install));
 static AMENDED: Migration = Migration {
     digest: OTHER_DIGEST,
-    terms: Terms { keeps: &["password"], timeout: None },
+    terms: Terms { keeps: &["password"], ..Terms::NONE },
     ..migration("install", 0, ONE, &OfHost(install_anew))
 };
 static LATER: Migration = migration("later", 1, TWO, &OfHost(|host| write(host, "later")));
 
-static WEB: Role = Role { name: "web", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()) };
+static WEB: Role =
+    Role { name: "web", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()), ..Role::PLAIN };
 
 fn catalog(migrations: &[&'static Migration]) -> Catalog {
     Catalog::new(migrations.iter().copied(), [&WEB], []).unwrap()
@@ -359,7 +360,7 @@ fn a_started_link_goes_on_with_the_new_runner_where_somebody_asks_for_another_tr
 fn what_was_stored_as_something_else_stops_the_host_and_says_the_way_out() {
     static OTHER: Migration = Migration {
         digest: OTHER_DIGEST,
-        terms: Terms { keeps: &["password"], timeout: None },
+        terms: Terms { keeps: &["password"], ..Terms::NONE },
         ..migration("install", 0, ONE, &OfHost(|host| host.step("password", |_| Ok(String::new())).map(drop)))
     };
     let play = Play::new(&[&INSTALL]).killed("after-a-step");
@@ -371,7 +372,7 @@ fn what_was_stored_as_something_else_stops_the_host_and_says_the_way_out() {
 #[test]
 fn a_migration_that_takes_too_long_is_ended() {
     static SLOW: Migration = Migration {
-        terms: Terms { keeps: &[], timeout: Some(Duration::from_secs(1)) },
+        terms: Terms { timeout: Some(Duration::from_secs(1)), ..Terms::NONE },
         ..migration("install", 0, ONE, &OfHost(|host| Ok(host.command("sleep 60").run().map(drop)?)))
     };
     let play = Play::new(&[&SLOW]);
@@ -383,7 +384,7 @@ fn a_migration_that_takes_too_long_is_ended() {
 #[test]
 fn a_migration_that_goes_on_after_its_time_is_ended_after_its_operation() {
     static DEAF: Migration = Migration {
-        terms: Terms { keeps: &[], timeout: Some(Duration::from_secs(1)) },
+        terms: Terms { timeout: Some(Duration::from_secs(1)), ..Terms::NONE },
         ..migration(
             "install",
             0,

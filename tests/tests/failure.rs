@@ -39,7 +39,7 @@ static PAGE_AMENDED: Migration = Migration {
     })
 };
 static AFTER: Migration = Migration {
-    wait: Some(StaticWait::All("web")),
+    wait: Some(StaticWait::all("web")),
     ..migration("after", "database", 3, "4444444444444444444444444444444444444444", |context| write(context, "after"))
 };
 static PAGE_SPEC: Spec = Spec {
@@ -61,8 +61,10 @@ static WEB: Role = Role {
         write(context, "leave")
     },
     rejoin: |context| write(context, "rejoin"),
+    ..Role::PLAIN
 };
-static DATABASE: Role = Role { name: "database", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()) };
+static DATABASE: Role =
+    Role { name: "database", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()), ..Role::PLAIN };
 
 fn catalog(migrations: &[&'static Migration]) -> Catalog {
     Catalog::new(migrations.iter().copied(), [&WEB, &DATABASE], [&PAGE_SPEC]).unwrap()

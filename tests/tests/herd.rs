@@ -29,7 +29,7 @@ static FIRST_AMENDED: Migration = Migration {
     ..migration("first", "web", 1, "2222222222222222222222222222222222222222", |context| write(context, "amended"))
 };
 static SECOND: Migration = Migration {
-    wait: Some(StaticWait::All("database")),
+    wait: Some(StaticWait::all("database")),
     ..migration("second", "web", 2, "3333333333333333333333333333333333333333", |context| write(context, "second"))
 };
 static THIRD: Migration =
@@ -50,9 +50,10 @@ static WEB: Role = Role {
     max_out: MaxOut::Hosts(1),
     leave: |context| write(context, "leave"),
     rejoin: |context| write(context, "rejoin"),
+    ..Role::PLAIN
 };
 static DATABASE_ROLE: Role =
-    Role { name: "database", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()) };
+    Role { name: "database", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()), ..Role::PLAIN };
 static FAILING_SPEC: Spec =
     Spec { module: "fleet::chain::third", name: "answers", check: |_| anyhow::bail!("expected 200, found 502") };
 

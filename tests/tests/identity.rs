@@ -56,6 +56,7 @@ static WEB: Role = Role {
     max_out: MaxOut::Hosts(1),
     leave: |context| write(context, "leave"),
     rejoin: |context| write(context, "rejoin"),
+    ..Role::PLAIN
 };
 
 fn catalog(migrations: &[&'static Migration]) -> Catalog {

@@ -10,7 +10,8 @@ use wb_core::runner::{Catalog, HomeError};
 use wb_core::system::{Command, files};
 use wb_tests::herd::{TestHerd, runner};
 
-static WEB: Role = Role { name: "web", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()) };
+static WEB: Role =
+    Role { name: "web", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()), ..Role::PLAIN };
 
 fn catalog() -> Catalog {
     Catalog::new([], [&WEB], []).unwrap()

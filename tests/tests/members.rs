@@ -23,7 +23,7 @@ static PAGE: Migration =
 static TUNING: Migration =
     migration("tuning", "database", 2, "3333333333333333333333333333333333333333", |context| write(context, "tuning"));
 static THEME: Migration = Migration {
-    wait: Some(StaticWait::All("database")),
+    wait: Some(StaticWait::all("database")),
     ..migration("theme", "web", 3, "4444444444444444444444444444444444444444", |context| write(context, "theme"))
 };
 static INDEXES: Migration =
@@ -36,12 +36,14 @@ static WEB: Role = Role {
     max_out: MaxOut::Hosts(1),
     leave: |context| write(context, "leave"),
     rejoin: |context| write(context, "rejoin"),
+    ..Role::PLAIN
 };
 static DATABASE: Role = Role {
     name: "database",
     max_out: MaxOut::Hosts(1),
     leave: |context| write(context, "stop"),
     rejoin: |context| write(context, "start"),
+    ..Role::PLAIN
 };
 
 fn catalog(migrations: &[&'static Migration]) -> Catalog {

@@ -62,8 +62,10 @@ pub struct Agent<'a> {
     unfit: Option<Unfit>,
     change: Option<VerifiedChange>,
     distrust: Option<String>,
-    cache: ReportCache,
+    cache: RefCell<ReportCache>,
     published: Option<Report>,
+    said: Option<Said>,
+    looked: Cell<Option<u64>>,
     mute: bool,
     journal: Journal<'a>,
     board: Board,
@@ -213,8 +215,10 @@ impl<'a> Agent<'a> {
             unfit: None,
             change: None,
             distrust: None,
-            cache: ReportCache::default(),
+            cache: RefCell::default(),
             published: None,
+            said: None,
+            looked: Cell::new(None),
             mute: false,
             journal: Journal { log, tail: RefCell::default(), quiet: Cell::new(None) },
             board,
@@ -222,6 +226,7 @@ impl<'a> Agent<'a> {
             reboot: None,
         };
         agent.recall();
+        agent.recall_said();
         Ok(agent)
     }
 
@@ -408,9 +413,18 @@ impl std::fmt::Debug for Agent<'_> {
 impl From<Stop> for Doing {
     fn from(stop: Stop) -> Self {
         match stop {
-            Stop::Diverged { .. } | Stop::Retired(_) => Self::Stopped { why: stop.to_string() },
+            Stop::Diverged { .. } | Stop::Retired(_) | Stop::CatchingUp { .. } => {
+                Self::Stopped { why: stop.to_string() }
+            }
         }
     }
+}
+
+/// What this host said last of what it does, and since when it does that.
+#[derive(Debug, Clone)]
+struct Said {
+    doing: Doing,
+    since: u64,
 }
 
 /// How a link ended, as long as that is not on disk: a full disk must not make it run once more.

@@ -19,6 +19,7 @@ mod place;
 pub mod source;
 mod spelling;
 mod verify;
+mod wait;
 
 use std::collections::BTreeSet;
 
@@ -34,17 +35,7 @@ pub use lock::{Gone, Lock, LockError, Pin, Unmerged};
 pub use mistake::{Edit, Mistake, Named, in_repository};
 pub use spelling::nearest;
 pub use verify::{Landed, Verdict, verify};
-
-/// What a link waits for before a host may run it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Wait {
-    /// All admitted hosts of a role are at or past the previous link.
-    All {
-        /// The role.
-        role: String,
-    },
-}
+pub use wait::{NoWait, OnCatchup, Wait, Who};
 
 /// One migration, in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +51,9 @@ pub struct Link {
     /// What it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Wait>,
+    /// Whether hosts run it in load, without a claim.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_load: bool,
     /// The links of its role that it stands for, where it is a baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Range>,
@@ -78,10 +72,19 @@ pub struct Range {
 }
 
 impl Link {
-    /// A link that waits for nothing, and stands for itself alone.
+    /// A link that waits for nothing, is run out of load, and stands for itself alone.
     #[must_use]
     pub fn new(name: impl Into<String>, sha1: Sha1, role: impl Into<String>, digest: Digest) -> Self {
-        Self { name: name.into(), sha1, role: role.into(), digest, wait: None, replaces: None, gone: false }
+        Self {
+            name: name.into(),
+            sha1,
+            role: role.into(),
+            digest,
+            wait: None,
+            in_load: false,
+            replaces: None,
+            gone: false,
+        }
     }
 
     /// Whether it is not committed yet.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::chain::{Chain, Digest, Link, Sha1};
 use crate::context::{HerdView, MaxOut};
+use crate::window::Window;
 
 /// All that the herd is told, after one change.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Manifest {
     /// The link that the herd is to reach.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Sha1>,
+    /// The hosts that go first, and how far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
     /// The roles that the runner knows.
     #[serde(default)]
     pub roles: BTreeMap<String, RolePolicy>,
@@ -46,6 +50,15 @@ pub struct Manifest {
     /// The hosts that left the herd, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<Retired>,
+    /// Who is to begin nothing, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Hold>,
+    /// The claims that count for nothing, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub released: Vec<Release>,
+    /// Whom links do not wait for, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<Waiver>,
 }
 
 impl Manifest {
@@ -64,9 +77,11 @@ impl Manifest {
     /// When the text is no manifest, or its target is not in its chain.
     pub fn decode(text: &str) -> Result<Self, ManifestError> {
         let manifest: Self = serde_json::from_str(text).map_err(|source| ManifestError::Syntax { source })?;
-        match manifest.target {
-            Some(target) if manifest.chain.get(target).is_none() => Err(ManifestError::Target { target }),
-            _ => Ok(manifest),
+        let canary = manifest.canary.as_ref().map(|canary| canary.target);
+        let unknown = manifest.target.into_iter().chain(canary).find(|target| manifest.chain.get(*target).is_none());
+        match unknown {
+            Some(target) => Err(ManifestError::Target { target }),
+            None => Ok(manifest),
         }
     }
 
@@ -87,6 +102,13 @@ impl Manifest {
         }
     }
 
+    /// The link that a host is told to reach, as long as its canaries have not baked.
+    #[must_use]
+    pub fn told(&self, name: &str) -> Option<Sha1> {
+        let canary = self.canary.as_ref().filter(|canary| canary.hosts.contains(name));
+        canary.map(|canary| canary.target).or(self.target)
+    }
+
     /// The link that the herd is to reach.
     #[must_use]
     pub fn target_link(&self) -> Option<&Link> {
@@ -104,6 +126,29 @@ impl Manifest {
     pub fn admitted<'a>(&'a self, role: &'a str) -> impl Iterator<Item = &'a str> {
         let admitted = self.hosts.iter().filter(|(_, host)| host.identity.is_some());
         admitted.filter(move |(_, host)| host.roles.contains(role)).map(|(name, _)| name.as_str())
+    }
+
+    /// The word that holds this host, if there is one: the newest.
+    #[must_use]
+    pub fn hold_of(&self, name: &str) -> Option<&Hold> {
+        let host = self.hosts.get(name);
+        self.holds.iter().rfind(|hold| match &hold.whom {
+            Whom::Herd => true,
+            Whom::Role(role) => host.is_some_and(|host| host.roles.contains(role)),
+            Whom::Host(held) => held == name,
+        })
+    }
+
+    /// Whether an operator freed this claim by force.
+    #[must_use]
+    pub fn is_released(&self, nonce: Uuid) -> bool {
+        self.released.iter().any(|release| release.nonce == nonce)
+    }
+
+    /// Whether `link` does not wait for this host.
+    #[must_use]
+    pub fn is_waived(&self, link: Sha1, host: &str) -> bool {
+        self.waived.iter().any(|waiver| waiver.link == link && waiver.host == host)
     }
 
     /// The host that this machine is.
@@ -158,6 +203,11 @@ impl std::fmt::Display for Manifest {
             ChangeKind::Rename => "rename",
             ChangeKind::Tag => "tag",
             ChangeKind::Replace => "replace",
+            ChangeKind::Promote => "promote",
+            ChangeKind::Hold => "hold",
+            ChangeKind::Resume => "resume",
+            ChangeKind::Release => "release",
+            ChangeKind::Waive => "waive",
             ChangeKind::Other => "change",
         };
         write!(f, "{} {kind}: {}", self.number, self.message.lines().next().unwrap_or_default())
@@ -216,16 +266,44 @@ pub enum ChangeKind {
     Tag,
     /// Another machine took a host's place.
     Replace,
+    /// What the canaries have is for everyone.
+    Promote,
+    /// Hosts are to begin nothing.
+    Hold,
+    /// Hosts go on.
+    Resume,
+    /// A claim counts for nothing any more.
+    Release,
+    /// A link does not wait for a host any more.
+    Waive,
     /// A kind that this runner does not know. It must still be read, or no newer runner could ever be taken over.
     #[serde(other)]
     Other,
 }
 
 /// How the hosts of a role take turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolePolicy {
     /// How many of its hosts in service may be out of load at once.
     pub max_out: MaxOut,
+    /// How many of them may fail at a link before no other begins it.
+    #[serde(default = "one")]
+    pub max_failed: u32,
+    /// When its hosts may leave load; at any time where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
+}
+
+impl RolePolicy {
+    /// With this limit, one failure that stops the others, and no windows.
+    #[must_use]
+    pub fn new(max_out: MaxOut) -> Self {
+        Self { max_out, max_failed: one(), windows: Vec::new() }
+    }
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// Where a runner lies, and what it must be.
@@ -291,6 +369,74 @@ pub struct Retired {
     pub change: u64,
 }
 
+/// The hosts that go first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canary {
+    /// Their names.
+    pub hosts: BTreeSet<String>,
+    /// How far they go. Everyone else follows when this is promoted, or has baked.
+    pub target: Sha1,
+    /// For how many seconds all of them must have been there, and well, before everyone follows by itself. Nothing: an
+    /// operator promotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bake: Option<u64>,
+}
+
+/// A word that hosts are to begin nothing: they end the link that they are at, rejoin, and stay there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Who.
+    pub whom: Whom,
+    /// The number of the change.
+    pub change: u64,
+    /// Why, in a line.
+    pub why: String,
+}
+
+/// A part of the herd.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whom {
+    /// All of it.
+    Herd,
+    /// The hosts of a role.
+    Role(String),
+    /// One host.
+    Host(String),
+}
+
+impl std::fmt::Display for Whom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Herd => write!(f, "the herd"),
+            Self::Role(role) => write!(f, "the role {role}"),
+            Self::Host(host) => write!(f, "{host}"),
+        }
+    }
+}
+
+/// A claim that an operator freed by force: it counts for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The number of the change.
+    pub change: u64,
+    /// The host that had it.
+    pub host: String,
+    /// Of the claim.
+    pub nonce: Uuid,
+}
+
+/// A word that a link does not wait for a host: the host counts as being there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiver {
+    /// The number of the change.
+    pub change: u64,
+    /// The link that waited.
+    pub link: Sha1,
+    /// The host.
+    pub host: String,
+}
+
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -350,7 +496,7 @@ mod tests {
     fn a_manifest_is_read_back() {
         let mut manifest = manifest(1, &["a"]);
         manifest.target = Some(Sha1::from_bytes([b'a'; 20]));
-        manifest.roles.insert("web".into(), RolePolicy { max_out: MaxOut::Percent(25) });
+        manifest.roles.insert("web".into(), RolePolicy::new(MaxOut::Percent(25)));
         let runner = Runner { sha256: Digest::of(b""), commit: Sha1::ZERO, reference: "refs/runner".into() };
         let full = FullRunners {
             links: [Sha1::from_bytes([b'a'; 20])].into(),
@@ -386,7 +532,7 @@ mod tests {
         }
         assert_eq!(manifest.admitted("web").collect::<Vec<_>>(), ["web1", "web2"]);
         assert_eq!(manifest.host_of(Uuid::from_u128(2)).unwrap().0, "web2");
-        manifest.roles.insert("web".into(), RolePolicy { max_out: MaxOut::Percent(100) });
+        manifest.roles.insert("web".into(), RolePolicy::new(MaxOut::Percent(100)));
         assert_eq!(manifest.limit("web"), 2);
     }
 }

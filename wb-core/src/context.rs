@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 pub use attempt::{Attempt, Place, Requirement, StepError, awaits_reboot};
 pub use debt::{Debt, DebtAction, DebtError, Debts};
-pub use definition::{Code, Links, MaxOut, Migration, Role, Run, Spec, StaticWait, Terms};
+pub use definition::{Code, Links, MaxOut, Migration, Role, Run, Spec, StaticWait, StaticWho, Terms};
 pub use inventory;
 pub use journal::{Journal, JournalError, MemoryJournal, Step};
 pub use operation::{Operation, Outcome};

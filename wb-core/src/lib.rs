@@ -23,6 +23,7 @@ pub mod report;
 #[cfg(feature = "runtime")]
 pub mod runner;
 pub mod system;
+pub mod window;
 
 #[cfg(feature = "runtime")]
 pub use uuid::Uuid;

@@ -1,6 +1,8 @@
 //! The planner: from what is known to what one host does next. It touches nothing, and the executor makes no choices.
 
+mod awaited;
 mod course;
+mod goal;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -9,10 +11,12 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+pub use awaited::{lagging, lagging_for};
 pub use course::{Course, Onward, Past, Wanted};
+pub use goal::{goal, has_baked, passed_since};
 pub use wait::{Lag, Stop, Wait};
 
-use crate::chain::{Chain, Digest, Link, Sha1};
+use crate::chain::{Chain, Digest, Link, OnCatchup, Sha1};
 use crate::change::{HostManifest, Manifest};
 use crate::pool::{Claim, Pool};
 use crate::report::{Doing, Failure, Report};
@@ -28,6 +32,8 @@ pub struct Situation<'a> {
     pub state: Option<Sha1>,
     /// What it has behind it.
     pub past: &'a Past,
+    /// The state that the herd knew of it when it was restored from a backup, if it ever was.
+    pub announced: Option<Sha1>,
     /// Whether it has rejoined at least once.
     pub in_service: bool,
     /// The chain that is compiled into the runner.
@@ -36,6 +42,8 @@ pub struct Situation<'a> {
     pub reports: &'a BTreeMap<String, Report>,
     /// The pools by role.
     pub pools: &'a BTreeMap<String, Pool>,
+    /// What time it is, in seconds since 1970, UTC.
+    pub now: u64,
 }
 
 /// What to do next.
@@ -47,8 +55,8 @@ pub enum Plan {
     PassOver(Vec<Link>),
     /// Go back to before this link, which the host passed over before it gained the link's role.
     Regain(Link),
-    /// Claim a place in the pools of these roles (none for a host never in service), leave, run all up to and with
-    /// `until`, rejoin.
+    /// Claim a place in the pools of these roles, leave, run all up to and with `until`, rejoin. Where there are none (for
+    /// a host never in service, and for links that are run in load), only run.
     Leg {
         /// The roles whose pools are claimed.
         claim: Vec<String>,
@@ -112,20 +120,27 @@ impl From<Stop> for NotNow {
 fn legs(situation: &Situation<'_>) -> Result<Plan, NotNow> {
     let manifest = situation.manifest.ok_or(Wait::NoChange)?;
     let (name, host) = manifest.host_of(situation.uuid).ok_or_else(|| no_host(manifest, situation.uuid))?;
-    let todo = todo(manifest, situation.state)?;
-    let course = Course::new(manifest, host, situation.past);
+    let goal = goal(manifest, name, situation.reports, situation.now);
+    let todo = todo(manifest, goal, situation.state)?;
+    let course = Course::new(manifest, goal, host, situation.past);
     if let Some(link) = course.regained() {
         return Ok(Plan::Regain(link.clone()));
     }
-    if todo.is_empty() {
-        return Ok(if situation.in_service { Plan::UpToDate } else { Plan::EnterService });
+    if todo.is_empty() && situation.in_service {
+        return Ok(Plan::UpToDate);
     }
     let passed: Vec<Link> = todo.iter().take_while(|link| !course.runs(link)).cloned().collect();
     if !passed.is_empty() {
         return Ok(Plan::PassOver(passed));
     }
-    let until = last_of_leg(situation, manifest, name, &course, todo)?;
-    let claim = if situation.in_service { claims(situation, manifest, host)? } else { Vec::new() };
+    if let Some(hold) = manifest.hold_of(name) {
+        return Err(Wait::Held(hold.clone()).into());
+    }
+    let Some(first) = todo.first() else { return Ok(Plan::EnterService) };
+    let me = Me { situation, manifest, name, host, course };
+    let in_load = !me.leaves_for(first);
+    let until = me.last_of_leg(todo, in_load)?.clone();
+    let claim = if in_load { Vec::new() } else { me.claims()? };
     Ok(Plan::Leg { claim, until })
 }
 
@@ -133,69 +148,118 @@ fn no_host(manifest: &Manifest, uuid: Uuid) -> NotNow {
     manifest.retirement(uuid).map_or_else(|| Wait::NotAdmitted.into(), |retired| Stop::Retired(retired.clone()).into())
 }
 
-/// The links between the state and the target. A host past the target has nothing to do.
-fn todo(manifest: &Manifest, state: Option<Sha1>) -> Result<&[Link], NotNow> {
-    let target = manifest.target.ok_or(Wait::NothingDeployed)?;
+/// The links between the state and the goal. A host past the goal has nothing to do.
+fn todo(manifest: &Manifest, goal: Option<Sha1>, state: Option<Sha1>) -> Result<&[Link], NotNow> {
+    let goal = goal.ok_or(Wait::NothingDeployed)?;
     let after = manifest.chain.after(state).map_err(|_| Stop::Diverged { state: state.unwrap_or(Sha1::ZERO) })?;
-    let wanted = after.iter().position(|link| link.sha1 == target).map_or(0, |index| index + 1);
+    let wanted = after.iter().position(|link| link.sha1 == goal).map_or(0, |index| index + 1);
     Ok(&after[..wanted])
 }
 
-/// The link that the leg ends with: before the first one that must wait. Where that is the first of all, its reason.
-fn last_of_leg(
-    situation: &Situation<'_>,
-    manifest: &Manifest,
-    name: &str,
-    course: &Course<'_>,
-    todo: &[Link],
-) -> Result<Link, NotNow> {
-    let mut last: Option<&Link> = None;
-    for link in todo {
-        let obstacle = match course.runs(link) {
-            true => obstacle(situation, manifest, name, link),
-            false => not_compiled(situation.compiled, link, |_| true),
-        };
-        match (obstacle, last) {
-            (None, _) => last = Some(link),
-            (Some(wait), None) => return Err(wait.into()),
-            (Some(_), Some(_)) => break,
+/// The host that plans, in the herd that it knows.
+struct Me<'a> {
+    situation: &'a Situation<'a>,
+    manifest: &'a Manifest,
+    name: &'a str,
+    host: &'a HostManifest,
+    course: Course<'a>,
+}
+
+impl<'a> Me<'a> {
+    /// Whether it must be out of load to run a link. Who was never in service has no load to leave; who catches up leaves
+    /// once for all.
+    fn leaves_for(&self, link: &Link) -> bool {
+        self.situation.in_service && (!link.in_load || self.catches_up_on(link))
+    }
+
+    /// Whether it runs a link again that the herd knows to be done here, or that a host in service of the link's role has
+    /// behind it, where this one was never in service.
+    fn catches_up_on(&self, link: &Link) -> bool {
+        let place = |sha1: Option<Sha1>| sha1.and_then(|sha1| self.manifest.chain.position(sha1));
+        let is_past = |state: Option<Sha1>| place(state) >= place(Some(link.sha1));
+        let has_role = |name: &str| self.manifest.hosts.get(name).is_some_and(|host| host.roles.contains(&link.role));
+        let others = self.situation.reports.iter().filter(|(name, _)| *name != self.name && has_role(name));
+        is_past(self.situation.announced)
+            || (!self.situation.in_service
+                && others.into_iter().any(|(_, other)| other.in_service && is_past(other.state)))
+    }
+
+    /// The link that the leg ends with: before the first one that must wait, or that is run in load where this leg is not,
+    /// or the other way round. Where the first of all must wait, its reason.
+    fn last_of_leg(&self, todo: &'a [Link], in_load: bool) -> Result<&'a Link, NotNow> {
+        let mut last: Option<&Link> = None;
+        for link in todo {
+            let runs = self.course.runs(link);
+            if runs && last.is_some() && self.situation.in_service && self.leaves_for(link) == in_load {
+                break;
+            }
+            let obstacle = match runs {
+                true => self.obstacle(link),
+                false => self.not_compiled(link, |_| true),
+            };
+            match (obstacle, last) {
+                (None, _) => last = Some(link),
+                (Some(not_now), None) => return Err(not_now),
+                (Some(_), Some(_)) => break,
+            }
         }
+        last.ok_or_else(|| Wait::NothingDeployed.into())
     }
-    last.cloned().ok_or_else(|| Wait::NothingDeployed.into())
-}
 
-fn obstacle(situation: &Situation<'_>, manifest: &Manifest, name: &str, link: &Link) -> Option<Wait> {
-    let lagging = wait::lagging(manifest, situation.reports, name, link);
-    if !lagging.is_empty() {
-        return Some(Wait::Others { link: link.clone(), lagging });
+    fn obstacle(&self, link: &Link) -> Option<NotNow> {
+        let reports = self.situation.reports;
+        let lagging = awaited::lagging(self.manifest, reports, self.name, link);
+        if let Some(wait) = link.wait.as_ref().filter(|_| !lagging.is_empty()) {
+            match wait.on_catchup {
+                OnCatchup::Pass if self.catches_up_on(link) => {}
+                OnCatchup::Fail if self.catches_up_on(link) => {
+                    return Some(Stop::CatchingUp { link: link.clone(), lagging }.into());
+                }
+                _ => return Some(Wait::Others { link: link.clone(), lagging }.into()),
+            }
+        }
+        let not_now = self.failed_elsewhere(link);
+        not_now.or_else(|| self.not_compiled(link, |compiled| !compiled.gone))
     }
-    failed_elsewhere(situation, name, link)
-        .or_else(|| not_compiled(situation.compiled, link, |compiled| !compiled.gone))
-}
 
-/// One host that failed at a link keeps all others from it, until its digest changes.
-fn failed_elsewhere(situation: &Situation<'_>, name: &str, link: &Link) -> Option<Wait> {
-    let failed = |report: &Report| match &report.doing {
-        Doing::Failed(failure) => failure.link == link.sha1 && failure.digest == link.digest,
-        _ => false,
-    };
-    let host = situation.reports.iter().find(|(other, report)| *other != name && failed(report))?;
-    Some(Wait::FailedElsewhere { host: host.0.clone(), link: link.clone() })
-}
-
-fn not_compiled(compiled: &Chain, wanted: &Link, is_enough: impl Fn(&Link) -> bool) -> Option<Wait> {
-    let compiled = compiled.get(wanted.sha1).is_some_and(|link| link.digest == wanted.digest && is_enough(link));
-    (!compiled).then(|| Wait::Runner { link: wanted.clone() })
-}
-
-fn claims(situation: &Situation<'_>, manifest: &Manifest, host: &HostManifest) -> Result<Vec<String>, NotNow> {
-    let empty = Pool::default();
-    for role in &host.roles {
-        let mine = Claim { host: String::new(), uuid: situation.uuid, nonce: Uuid::nil(), since: 0 };
-        let pool = situation.pools.get(role).unwrap_or(&empty);
-        let pool = pool.of_admitted(|uuid| manifest.host_of(uuid).map(|(name, _)| name));
-        let place = pool.claim(mine, manifest.limit(role), manifest.number, Uuid::nil());
-        place.map_err(|no_place| Wait::Pool { role: role.clone(), no_place })?;
+    /// Once as many hosts as a role allows have failed at a link, all others keep from it until its digest changes.
+    fn failed_elsewhere(&self, link: &Link) -> Option<NotNow> {
+        let failed = |report: &Report| match &report.doing {
+            Doing::Failed(failure) => failure.link == link.sha1 && failure.digest == link.digest,
+            _ => false,
+        };
+        let others = self.situation.reports.iter().filter(|(other, report)| *other != self.name && failed(report));
+        let hosts: Vec<String> = others.map(|(other, _)| other.clone()).collect();
+        let limit = self.manifest.roles.get(&link.role).map_or(1, |policy| policy.max_failed.max(1));
+        (hosts.len() >= limit as usize).then(|| Wait::FailedElsewhere { hosts, link: link.clone() }.into())
     }
-    Ok(host.roles.iter().cloned().collect())
+
+    fn not_compiled(&self, wanted: &Link, is_enough: impl Fn(&Link) -> bool) -> Option<NotNow> {
+        let compiled = self.situation.compiled.get(wanted.sha1);
+        let compiled = compiled.is_some_and(|link| link.digest == wanted.digest && is_enough(link));
+        (!compiled).then(|| Wait::Runner { link: wanted.clone() }.into())
+    }
+
+    /// The roles whose pools are claimed, where all of them have a place now.
+    fn claims(&self) -> Result<Vec<String>, NotNow> {
+        let empty = Pool::default();
+        for role in &self.host.roles {
+            self.in_window(role)?;
+            let mine = Claim { host: String::new(), uuid: self.situation.uuid, nonce: Uuid::nil(), since: 0 };
+            let pool = self.situation.pools.get(role).unwrap_or(&empty).counting(self.manifest);
+            let place = pool.claim(mine, self.manifest.limit(role), self.manifest.number, Uuid::nil());
+            place.map_err(|no_place| Wait::Pool { role: role.clone(), no_place })?;
+        }
+        Ok(self.host.roles.iter().cloned().collect())
+    }
+
+    fn in_window(&self, role: &str) -> Result<(), NotNow> {
+        let (now, windows) = (self.situation.now, self.manifest.roles.get(role).map(|policy| &policy.windows[..]));
+        let windows = windows.unwrap_or_default();
+        if windows.is_empty() || windows.iter().any(|window| window.is_open(now)) {
+            return Ok(());
+        }
+        let opens = windows.iter().map(|window| window.opens_after(now)).min().unwrap_or(now);
+        Err(Wait::Window { role: role.to_owned(), opens }.into())
+    }
 }

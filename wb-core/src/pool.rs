@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::change::Manifest;
+
 /// All who are out, and the newest change that any of them had seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pool {
@@ -66,18 +68,22 @@ impl Pool {
         Ok(Self { holders: others, change, nonce })
     }
 
-    /// The pool with only those who are admitted, by the names that they bear now: a host that left the herd holds
-    /// nobody up.
+    /// The pool with only the claims that count: those of admitted hosts, by the names that they bear now, which no operator
+    /// freed. So a host that left the herd holds nobody up.
     #[must_use]
-    pub fn of_admitted<'n>(&self, name_of: impl Fn(Uuid) -> Option<&'n str>) -> Self {
-        let named = |claim: &Claim| Some(Claim { host: name_of(claim.uuid)?.to_owned(), ..claim.clone() });
-        Self { holders: self.holders.iter().filter_map(named).collect(), ..self.clone() }
+    pub fn counting(&self, manifest: &Manifest) -> Self {
+        let counts = |claim: &Claim| {
+            let (name, _) = manifest.host_of(claim.uuid).filter(|_| !manifest.is_released(claim.nonce))?;
+            Some(Claim { host: name.to_owned(), ..claim.clone() })
+        };
+        Self { holders: self.holders.iter().filter_map(counts).collect(), ..self.clone() }
     }
 
-    /// The pool without this machine's claims. Nobody else's are touched.
+    /// The pool without this claim. No other is touched.
     #[must_use]
-    pub fn release(&self, uuid: Uuid, nonce: Uuid) -> Self {
-        Self { holders: self.without(uuid), change: self.change, nonce }
+    pub fn release(&self, claim: Uuid, nonce: Uuid) -> Self {
+        let others = self.holders.iter().filter(|holder| holder.nonce != claim).cloned().collect();
+        Self { holders: others, change: self.change, nonce }
     }
 
     /// Whether this very claim stands there.
@@ -112,9 +118,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::change::{HostManifest, Identity, Release};
 
     fn claim(n: u128) -> Claim {
         Claim { host: format!("web{n}"), uuid: Uuid::from_u128(n), nonce: Uuid::from_u128(n + 100), since: 0 }
+    }
+
+    fn admitted(name: &str, n: u128) -> Manifest {
+        let identity = Some(Identity { uuid: Uuid::from_u128(n), key: String::new() });
+        let hosts = [(name.to_owned(), HostManifest { identity, ..HostManifest::default() })].into();
+        Manifest { hosts, ..Manifest::default() }
     }
 
     fn pool(ns: &[u128]) -> Pool {
@@ -140,16 +153,25 @@ mod tests {
 
     #[test]
     fn a_release_touches_nobody_else() {
-        assert_eq!(pool(&[1, 2]).release(Uuid::from_u128(1), Uuid::nil()), pool(&[2]));
-        assert_eq!(pool(&[2]).release(Uuid::from_u128(1), Uuid::nil()), pool(&[2]));
+        assert_eq!(pool(&[1, 2]).release(Uuid::from_u128(101), Uuid::nil()), pool(&[2]));
+        assert_eq!(pool(&[2]).release(Uuid::from_u128(101), Uuid::nil()), pool(&[2]));
     }
 
     #[test]
     fn who_left_the_herd_holds_nobody_up() {
-        let left = pool(&[1, 2]).of_admitted(|uuid| (uuid != Uuid::from_u128(1)).then_some("web2"));
-        assert_eq!(left, pool(&[2]));
-        let renamed = pool(&[2]).of_admitted(|_| Some("cache2"));
+        assert_eq!(pool(&[1, 2]).counting(&admitted("web2", 2)), pool(&[2]));
+        let renamed = pool(&[2]).counting(&admitted("cache2", 2));
         assert_eq!(renamed.message("web").lines().next(), Some("web: cache2 out"));
+    }
+
+    #[test]
+    fn a_claim_that_an_operator_freed_counts_for_nothing() {
+        let mut manifest = admitted("web2", 2);
+        let release = |n| Release { change: 5, host: "web2".into(), nonce: Uuid::from_u128(n) };
+        manifest.released = vec![release(101)];
+        assert_eq!(pool(&[2]).counting(&manifest), pool(&[2]));
+        manifest.released.push(release(102));
+        assert_eq!(pool(&[2]).counting(&manifest), pool(&[]));
     }
 
     #[test]
@@ -165,7 +187,7 @@ mod tests {
             for (n, claims) in moves {
                 match claims {
                     true => pool = pool.claim(claim(n), limit, 1, Uuid::nil()).unwrap_or(pool),
-                    false => pool = pool.release(Uuid::from_u128(n), Uuid::nil()),
+                    false => pool = pool.release(Uuid::from_u128(n + 100), Uuid::nil()),
                 }
                 prop_assert!(pool.holders.len() <= limit);
             }

@@ -27,6 +27,9 @@ pub struct Report {
     pub in_service: bool,
     /// What it is doing.
     pub doing: Doing,
+    /// Since when it does that, in seconds since 1970, UTC; 0 in reports from before it was said.
+    #[serde(default)]
+    pub since: u64,
     /// The number of the newest change that it accepted.
     #[serde(default)]
     pub accepted: Option<u64>,
@@ -89,6 +92,15 @@ pub enum Doing {
     Waiting {
         /// For what, in words.
         why: String,
+        /// The hosts that it waits for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        on: Vec<String>,
+        /// What tells this wait from another one.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        key: String,
+        /// Whether it waits for longer than the link says that it should.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        overdue: bool,
     },
     /// It leaves the load.
     Leaving {
@@ -155,6 +167,24 @@ impl Doing {
         }
     }
 
+    /// Waiting, for no host in particular.
+    #[must_use]
+    pub fn waiting(why: impl Into<String>) -> Self {
+        Self::Waiting { why: why.into(), on: Vec::new(), key: String::new(), overdue: false }
+    }
+
+    /// Whether this is the same as `other`, though perhaps further on, or with other trouble.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Waiting { key, .. }, Self::Waiting { key: other, .. }) => key == other,
+            (Self::Running { link }, Self::Running { link: other })
+            | (Self::Rebooting { link, .. }, Self::Rebooting { link: other, .. }) => link == other,
+            (Self::Failed(failure), Self::Failed(other)) => failure.link == other.link,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
@@ -162,6 +192,7 @@ impl Doing {
             self,
             Self::Failed(_)
                 | Self::Stopped { .. }
+                | Self::Waiting { overdue: true, .. }
                 | Self::Leaving { trouble: Some(_) }
                 | Self::Rebooting { trouble: Some(_), .. }
                 | Self::Rejoining { trouble: Some(_) }
@@ -174,7 +205,8 @@ impl std::fmt::Display for Doing {
         match self {
             Self::Enrolled => write!(f, "waits to be admitted"),
             Self::UpToDate => write!(f, "up to date"),
-            Self::Waiting { why } => write!(f, "waits: {why}"),
+            Self::Waiting { why, overdue: false, .. } => write!(f, "waits: {why}"),
+            Self::Waiting { why, overdue: true, .. } => write!(f, "waits too long: {why}"),
             Self::Leaving { trouble: None } => write!(f, "leaving load"),
             Self::Leaving { trouble: Some(trouble) } => write!(f, "can't leave load: {trouble}"),
             Self::Running { link } => write!(f, "running `{link}`"),
@@ -225,6 +257,7 @@ mod tests {
             link: Some("install_nginx".into()),
             in_service: true,
             doing,
+            since: 4,
             accepted: Some(3),
             accepted_commit: None,
             runner: Digest::of(b"runner"),
@@ -247,7 +280,7 @@ mod tests {
             settings: Digest::of(b"{}"),
             error: "no\nsuch\nluck".into(),
         };
-        for doing in [Doing::UpToDate, Doing::Waiting { why: "x".into() }, Doing::Failed(failure)] {
+        for doing in [Doing::UpToDate, Doing::waiting("x"), Doing::Failed(failure)] {
             let report = report(doing);
             let message = report.message();
             assert_eq!(Report::decode(message.split_once("\n\n").unwrap().1).unwrap(), report);

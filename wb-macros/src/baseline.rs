@@ -6,9 +6,9 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use wb_core::chain::source::{BaselineArgs, Errors};
-use wb_core::chain::{Link, Range, Wait};
+use wb_core::chain::{Link, Range};
 
-use crate::migration::declare;
+use crate::migration::{declare, wait};
 use crate::signature::Shape;
 
 const SHAPE: Shape = Shape { what: "a baseline", host: "Host" };
@@ -33,19 +33,14 @@ pub(crate) fn replaces(link: &Link) -> TokenStream {
 /// A link whose code is gone, as a constant that has no place yet.
 pub(crate) fn gone(link: &Link) -> TokenStream {
     let (name, role) = (&link.name, &link.role);
-    let wait = match &link.wait {
-        Some(Wait::All { role }) => {
-            quote!(::core::option::Option::Some(::wb_stdlib::__private::StaticWait::All(#role)))
-        }
-        None => quote!(::core::option::Option::None),
-    };
+    let (wait, in_load) = (wait(link.wait.as_ref()), link.in_load);
     quote! {
         ::wb_stdlib::__private::Migration {
             name: #name,
             role: #role,
             wait: #wait,
             replaces: ::core::option::Option::None,
-            terms: ::wb_stdlib::__private::Terms::NONE,
+            terms: ::wb_stdlib::__private::Terms { in_load: #in_load, ..::wb_stdlib::__private::Terms::NONE },
             run: ::core::option::Option::None,
             sha1: "",
             digest: "",

@@ -12,7 +12,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, LitStr, Signature, Visibility};
-use wb_core::chain::source::{Errors, MigrationArgs};
+use wb_core::chain::source::{Errors, MigrationArgs, WaitArg};
+use wb_core::chain::{OnCatchup, Wait, Who};
 
 use crate::editor;
 use crate::signature::Shape;
@@ -82,13 +83,8 @@ pub(crate) fn beside(errors: Errors, item: TokenStream) -> TokenStream {
 fn expand_function(args: Option<&MigrationArgs>, ident: &Ident, item: &TokenStream, is_sound: bool) -> TokenStream {
     let (constant, name) = (constant(ident), ident.unraw().to_string());
     let role = args.map_or_else(String::new, |args| args.role.value());
-    let wait = match args.and_then(|args| args.wait.as_ref()) {
-        Some(wait) => {
-            let role = &wait.role;
-            quote!(::core::option::Option::Some(::wb_stdlib::__private::StaticWait::All(#role)))
-        }
-        None => quote!(::core::option::Option::None),
-    };
+    let waits = args.and_then(|args| args.wait.as_ref()).map(WaitArg::value);
+    let wait = wait(waits.as_ref());
     let terms = args.map_or_else(|| quote!(::wb_stdlib::__private::Terms::NONE), terms);
     let run = if is_sound {
         quote!(::wb_stdlib::__private::Code::Wrapped(&::wb_stdlib::__private::OfHost(#ident)))
@@ -119,6 +115,34 @@ fn expand_function(args: Option<&MigrationArgs>, ident: &Ident, item: &TokenStre
     }
 }
 
+/// A wait, as a constant.
+pub(crate) fn wait(wait: Option<&Wait>) -> TokenStream {
+    let Some(Wait { who, reached, on_catchup, overdue }) = wait else { return quote!(::core::option::Option::None) };
+    let who = match who {
+        Who::All { role } => quote!(All(#role)),
+        Who::Any { role } => quote!(Any(#role)),
+        Who::Count { role, hosts } => quote!(Count(#role, #hosts)),
+    };
+    let on_catchup = match on_catchup {
+        OnCatchup::Wait => quote!(Wait),
+        OnCatchup::Pass => quote!(Pass),
+        OnCatchup::Fail => quote!(Fail),
+    };
+    let (reached, overdue) = (option(reached.as_ref()), option(overdue.as_ref()));
+    quote! {
+        ::core::option::Option::Some(::wb_stdlib::__private::StaticWait {
+            who: ::wb_stdlib::__private::StaticWho::#who,
+            reached: #reached,
+            on_catchup: ::wb_stdlib::__private::OnCatchup::#on_catchup,
+            overdue: #overdue,
+        })
+    }
+}
+
+fn option(value: Option<&impl quote::ToTokens>) -> TokenStream {
+    value.map_or_else(|| quote!(::core::option::Option::None), |value| quote!(::core::option::Option::Some(#value)))
+}
+
 fn terms(args: &MigrationArgs) -> TokenStream {
     let keeps = &args.keeps;
     let timeout = match args.timeout.as_ref().map(|timeout| timeout.0.as_secs()) {
@@ -127,7 +151,7 @@ fn terms(args: &MigrationArgs) -> TokenStream {
         }
         None => quote!(::core::option::Option::None),
     };
-    quote!(::wb_stdlib::__private::Terms { keeps: &[#(#keeps),*], timeout: #timeout })
+    quote!(::wb_stdlib::__private::Terms { keeps: &[#(#keeps),*], timeout: #timeout, in_load: false })
 }
 
 fn link_call(ident: &Ident, name: &str) -> TokenStream {

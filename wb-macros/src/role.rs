@@ -44,8 +44,10 @@ fn register(role: &ItemStruct, name: &str, max_out: &TokenStream) -> TokenStream
             ::wb_stdlib::__private::RoleDefinition {
                 name: #name,
                 max_out: #max_out,
+                gate: ::wb_stdlib::__private::gate::<#ident>,
                 leave: ::wb_stdlib::__private::leave::<#ident>,
                 rejoin: ::wb_stdlib::__private::rejoin::<#ident>,
+                ..::wb_stdlib::__private::RoleDefinition::PLAIN
             }
         }
     }

@@ -1,8 +1,9 @@
 //! What the macros write calls to. Nothing here is for people.
 
+pub use wb_core::chain::OnCatchup;
 pub use wb_core::context::{
-    Code, Context, Links, MaxOut, Migration, Requirement, Role as RoleDefinition, Spec, StaticWait, Terms, Verdicts,
-    inventory,
+    Code, Context, Links, MaxOut, Migration, Requirement, Role as RoleDefinition, Spec, StaticWait, StaticWho, Terms,
+    Verdicts, inventory,
 };
 pub use wb_core::runner::main;
 
@@ -34,6 +35,14 @@ impl Run for OfHost {
 /// The spec's.
 pub fn spec(context: &Context<'_>, spec: fn(&View) -> Result<()>) -> Result<()> {
     spec(&View::new(context))
+}
+
+/// Asks whether a role as a whole is well enough for one more host to leave it.
+///
+/// # Errors
+/// The role's.
+pub fn gate<R: Role>(context: &Context<'_>) -> Result<()> {
+    R::gate(&View::new(context))
 }
 
 /// Takes the host out of the load of a role.

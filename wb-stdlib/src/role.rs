@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::Host;
+use crate::{Host, View};
 
 /// How the hosts of a role leave the load and come back to it. Both default to nothing: a role without load.
 ///
@@ -31,6 +31,16 @@ use crate::Host;
 /// }
 /// ```
 pub trait Role {
+    /// Says whether the role as a whole is well enough for one more host to leave it. It is asked before each leg, and only
+    /// looks: at the role's other hosts, at a balancer, at what an alerting system says.
+    ///
+    /// # Errors
+    /// When it is not, and why; the host waits in load, and asks again at its next poll.
+    fn gate(host: &View) -> Result<()> {
+        let _ = host;
+        Ok(())
+    }
+
     /// Takes the host out of load, and comes back when no work is left on it.
     ///
     /// # Errors

@@ -208,6 +208,7 @@ mod tests {
             incarnation: Incarnation::default(),
             contested: false,
             by_hand: Vec::new(),
+            since: 0,
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
             lines: Vec::new(),

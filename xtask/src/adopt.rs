@@ -135,7 +135,7 @@ fn intent(manifest: &Manifest, reports: &BTreeMap<String, Report>, word: &Word) 
     };
     let named = word.link.as_ref().map(|name| named(manifest, name)).transpose()?;
     let Some(report) = reports.get(&host) else { return Err(AdoptError::Silent { host }) };
-    let next = next(manifest, entry, report);
+    let next = next(manifest, &host, entry, report);
     let link = match (named, next.as_slice()) {
         (_, []) => return Err(AdoptError::NothingNext { host, says: report.doing.to_string() }),
         (Some(named), next) if next.contains(named) => named.clone(),
@@ -158,15 +158,15 @@ fn named<'a>(manifest: &'a Manifest, name: &str) -> Result<&'a Link, AdoptError>
 
 /// The link that comes next on a host, as its report says. Where it failed, that is certain; else it may depend on whether
 /// it ran what a baseline stands for, and no report says that.
-fn next(manifest: &Manifest, host: &HostManifest, report: &Report) -> Vec<Link> {
+fn next(manifest: &Manifest, name: &str, host: &HostManifest, report: &Report) -> Vec<Link> {
     let chain = &manifest.chain;
     if let Doing::Failed(failure) = &report.doing {
         return chain.get(failure.link).cloned().into_iter().collect();
     }
     let mut found: Vec<Link> = Vec::new();
     for past in [Past::told_by(chain, &host.roles, report.state), Past::default()] {
-        let next = Course::new(manifest, host, &past).next(report.state).cloned();
-        let wanted = manifest.target.and_then(|target| chain.position(target));
+        let next = Course::new(manifest, manifest.told(name), host, &past).next(report.state).cloned();
+        let wanted = manifest.told(name).and_then(|target| chain.position(target));
         found.extend(next.filter(|next| chain.position(next.sha1) <= wanted && !found.contains(next)));
     }
     found
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn who_did_not_fail_may_adopt_its_next_link_only() {
-        let waits = || Doing::Waiting { why: "for its turn".into() };
+        let waits = || Doing::waiting("for its turn");
         check(Some("a"), waits(), None, Ok("5 adopt: web1, `c` (6363636): the disk was full"));
         check(None, waits(), None, Ok("5 adopt: web1, `a` (6161616): the disk was full"));
         check(
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn where_only_the_host_knows_its_next_link_it_must_be_named() {
-        let waits = || Doing::Waiting { why: "for its turn".into() };
+        let waits = || Doing::waiting("for its turn");
         let several = "the next migration of `web1` is `c` (6363636) or `z` (7a7a7a7): only the host knows";
         assert_eq!(said(Some("a"), waits(), None, true).unwrap_err(), several);
         assert!(said(Some("a"), waits(), Some("z"), true).is_ok());

@@ -222,6 +222,7 @@ mod tests {
             incarnation: Incarnation::default(),
             contested: false,
             by_hand: Vec::new(),
+            since: 0,
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
             lines: Vec::new(),

@@ -178,14 +178,14 @@ impl Source {
         let tree = fleet.work_tree()?;
         refuse_unclean(&resolved, tree.dirty()?)?;
         // How a role takes turns is code, and only the runner knows it.
-        let unknown = RolePolicy { max_out: MaxOut::Hosts(1) };
+        let unknown = RolePolicy::new(MaxOut::Hosts(1));
         let roles = resolved.written.roles.unwrap_or_default();
         let amended = resolved.lock.pins.iter().filter(|pin| pin.amended.is_some()).map(|pin| pin.sha1);
         Ok(Self {
             commit: tree.head()?,
             amended: amended.collect(),
             chain: Chain::new(resolved.links).map_err(|source| DeployError::Chain { source })?,
-            roles: roles.into_iter().map(|role| (role, unknown)).collect(),
+            roles: roles.into_iter().map(|role| (role, unknown.clone())).collect(),
             herd: fleet.herd()?,
             herd_text: files::read_text(fleet.herd_path())?,
         })

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wb_core::chain::{Link, Wait};
+use wb_core::chain::Link;
 use wb_core::change::{ChangeKind, HostManifest, Manifest, Retired};
 use wb_core::plan::{Course, Past, Plan, Situation, plan};
 use wb_core::pool::Pool;
@@ -40,6 +40,8 @@ pub struct Known {
     pub reports: BTreeMap<String, Report>,
     /// The pools by role.
     pub pools: BTreeMap<String, Pool>,
+    /// What time it is, in seconds since 1970, UTC.
+    pub now: u64,
 }
 
 impl Known {
@@ -54,7 +56,8 @@ impl Known {
         operator.refuse_rewound(newest.as_ref(), shell)?;
         let manifest = newest.as_ref().map(|change| change.manifest.clone()).unwrap_or_default();
         let reports = operator.reports(&manifest)?;
-        Ok(Self { newest, reports, pools: operator.registry().pools()?, manifest })
+        let (pools, now) = (operator.registry().pools()?, Real.now().as_secs());
+        Ok(Self { newest, reports, pools, manifest, now })
     }
 }
 
@@ -162,7 +165,7 @@ pub fn waiting_for(known: &Known, leaving: &BTreeSet<String>) -> Vec<String> {
 fn planned(known: &Known, name: &str, host: &HostManifest) -> Option<Plan> {
     let (report, identity) = (known.reports.get(name)?, host.identity.as_ref()?);
     let past = Past::told_by(&known.manifest.chain, &host.roles, report.state);
-    let course = Course::new(&known.manifest, host, &past);
+    let course = Course::new(&known.manifest, known.manifest.told(name), host, &past);
     // Links that are only passed over keep nobody waiting.
     let before = course.next(report.state).and_then(|link| known.manifest.chain.position(link.sha1)?.checked_sub(1));
     let state = before.map(|place| known.manifest.chain.links()[place].sha1).or(report.state);
@@ -171,10 +174,12 @@ fn planned(known: &Known, name: &str, host: &HostManifest) -> Option<Plan> {
         uuid: identity.uuid,
         state,
         past: &past,
+        announced: None,
         in_service: report.in_service,
         compiled: &known.manifest.chain,
         reports: &known.reports,
         pools: &known.pools,
+        now: known.now,
     }))
 }
 
@@ -183,8 +188,9 @@ fn planned(known: &Known, name: &str, host: &HostManifest) -> Option<Plan> {
 pub fn waits_for_nobody(before: &Manifest, after: &Manifest) -> Vec<String> {
     let emptied = |role: &str| before.admitted(role).next().is_some() && after.admitted(role).next().is_none();
     let links = after.chain.links().iter().filter_map(|link| match &link.wait {
-        Some(Wait::All { role }) if emptied(role) => {
-            Some(format!("no host of role `{role}` is left: {link} waits for all of these, and so for nobody"))
+        Some(wait) if emptied(wait.role()) => {
+            let role = wait.role();
+            Some(format!("no host of role `{role}` is left: {link} waits for hosts of it, and so for nobody"))
         }
         _ => None,
     });
@@ -198,7 +204,7 @@ pub fn new_roles_mean(known: &Known, after: &Manifest, name: &str) -> Vec<String
     let report = known.reports.get(name);
     let state = report.and_then(|report| report.state);
     let past = Past::told_by(&after.chain, &old.roles, state);
-    let course = Course::new(after, new, &past);
+    let course = Course::new(after, after.told(name), new, &past);
     let place = if report.is_some_and(|report| report.in_service) { ", out of load" } else { "" };
     let gained = new.roles.difference(&old.roles).map(|role| {
         let links: Vec<&Link> = course.run_from(state).filter(|link| link.role == *role).collect();
@@ -233,7 +239,7 @@ mod tests {
         };
         let named = [(1, "schema", "database"), (2, "page", "web"), (3, "tuning", "database"), (4, "theme", "web")];
         let mut links = named.map(link).to_vec();
-        links[3].wait = Some(Wait::All { role: "database".into() });
+        links[3].wait = Some(wb_core::chain::Wait::all("database"));
         let chain = Chain::new(links).unwrap();
         let mut manifest = Manifest { number: 11, target: chain.tip().map(|link| link.sha1), ..Manifest::default() };
         let mut reports = BTreeMap::new();
@@ -249,7 +255,7 @@ mod tests {
             }
         }
         manifest.chain = chain;
-        Known { newest: None, manifest, reports, pools: BTreeMap::new() }
+        Known { newest: None, manifest, reports, pools: BTreeMap::new(), now: 0 }
     }
 
     fn report(name: &str, n: u128, state: Option<Sha1>) -> Report {
@@ -270,6 +276,7 @@ mod tests {
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
             by_hand: Vec::new(),
+            since: 0,
             lines: Vec::new(),
             poll: 30,
         }

@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_pin_that_moves_keeps_its_marks() {
         let mut moved = resolved("a1 b5", "a1 b2");
-        let gone = Some(Gone { role: "web".into(), wait: None, replaces: None });
+        let gone = Some(Gone { role: "web".into(), wait: None, in_load: false, replaces: None });
         let before = Pin { amended: Some(Digest::of(b"new")), gone, imported: true, ..moved.lock.pins[1].clone() };
         moved.lock.pins[1] = before.clone();
         let expect = Pin { sha1: sha1(5), digest: Digest::of(&[5]), imported: false, ..before };

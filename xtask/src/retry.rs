@@ -109,6 +109,7 @@ pub(crate) mod tests {
             incarnation: Incarnation::default(),
             contested: false,
             by_hand: Vec::new(),
+            since: 0,
             lines: Vec::new(),
             poll: 30,
             nonce: Uuid::nil(),

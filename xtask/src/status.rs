@@ -171,8 +171,8 @@ impl HostStatus {
             admitted,
             state,
             migration: report.and_then(|report| report.link.clone()),
-            behind: report.and_then(|_| behind(known, host, state)),
-            at_target: report.is_some() && is_there(known, state),
+            behind: report.and_then(|_| behind(known, name, host, state)),
+            at_target: report.is_some() && is_there(known, name, state),
             phase: if report.is_some_and(|report| report.contested) { CONTESTED } else { phase(admitted, doing) },
             detail: detail(admitted, doing),
             healthy: doing.is_some_and(Doing::is_healthy),
@@ -204,21 +204,21 @@ const UP_TO_DATE: &str = "up to date";
 const CONTESTED: &str = "contested";
 
 /// At the target, or past it.
-fn is_there(known: &Manifest, state: Option<Sha1>) -> bool {
+fn is_there(known: &Manifest, name: &str, state: Option<Sha1>) -> bool {
     let place = |sha1: Option<Sha1>| sha1.and_then(|sha1| known.chain.position(sha1));
-    place(state).is_some_and(|state| Some(state) >= place(known.target))
+    place(state).is_some_and(|state| Some(state) >= place(known.told(name)))
 }
 
 /// Links of other roles, and those that a baseline stands for, are passed over in a moment.
-fn behind(known: &Manifest, host: &HostManifest, state: Option<Sha1>) -> Option<usize> {
+fn behind(known: &Manifest, name: &str, host: &HostManifest, state: Option<Sha1>) -> Option<usize> {
     let after = |sha1: Sha1| known.chain.position(sha1).map(|place| place + 1);
     if let Some(state) = state {
         after(state)?;
     }
     let past = Past::told_by(&known.chain, &host.roles, state);
-    let told = known.target.and_then(after).unwrap_or(0);
+    let told = known.told(name).and_then(after).unwrap_or(0);
     let is_told = |sha1: Sha1| after(sha1).is_some_and(|place| place <= told);
-    Some(Course::new(known, host, &past).run_from(state).filter(|link| is_told(link.sha1)).count())
+    Some(Course::new(known, known.told(name), host, &past).run_from(state).filter(|link| is_told(link.sha1)).count())
 }
 
 fn phase(admitted: bool, doing: Option<&Doing>) -> &'static str {
@@ -259,7 +259,7 @@ fn detail(admitted: bool, doing: Option<&Doing>) -> String {
     match doing {
         None if admitted => "no report of it counts: none came, or another key signed it".to_owned(),
         None => "not admitted yet".to_owned(),
-        Some(Doing::Waiting { why } | Doing::Stopped { why }) => why.clone(),
+        Some(Doing::Waiting { why, .. } | Doing::Stopped { why }) => why.clone(),
         Some(Doing::Leaving { trouble } | Doing::Rejoining { trouble }) => trouble.clone().unwrap_or_default(),
         Some(Doing::Running { link } | Doing::Rebooting { link, trouble: None }) => format!("`{link}`"),
         Some(Doing::Rebooting { link, trouble: Some(trouble) }) => format!("`{link}`: {trouble}"),
@@ -315,6 +315,7 @@ mod tests {
             incarnation: Incarnation::default(),
             contested: false,
             by_hand: Vec::new(),
+            since: 0,
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
             lines: Vec::new(),
@@ -340,7 +341,7 @@ mod tests {
             vec![
                 ("web1", Report { by_hand: vec![link(3).sha1], ..report(Some(3), Doing::UpToDate) }),
                 ("web2", report(Some(2), Doing::Running { link: "second_page".into() })),
-                ("web3", report(Some(2), Doing::Waiting { why: "1 of 1 out already: web2".into() })),
+                ("web3", report(Some(2), Doing::waiting("1 of 1 out already: web2"))),
                 ("web4", report(Some(2), Doing::Failed(failure))),
                 ("web5", report(Some(9), Doing::Stopped { why: "the state 0909090 is not in the chain".into() })),
                 ("web6", report(None, Doing::Rejoining { trouble: Some("no answer".into()) })),

@@ -7,9 +7,9 @@ use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
 use super::{Agent, AgentError, Ran};
 use crate::chain::{Link, Sha1};
-use crate::change::HostManifest;
+use crate::change::{Canary, HostManifest};
 use crate::context::{HerdView, Role};
-use crate::plan::{Course, Onward, Plan, Situation, plan, still_failed};
+use crate::plan::{Course, Onward, Plan, Situation, Wait, goal, plan, still_failed};
 use crate::pool::Pool;
 use crate::report::{Doing, Failure};
 use crate::system::ending::ending;
@@ -100,11 +100,7 @@ impl Agent<'_> {
         }
         match self.plan()? {
             Plan::UpToDate => Step::until(Doing::UpToDate),
-            Plan::Wait(wait) => {
-                let why = wait.to_string();
-                self.journal.say_once(&format!("waits: {why}"));
-                Step::until(Doing::Waiting { why })
-            }
+            Plan::Wait(wait) => self.waits(&wait),
             Plan::Stop(stop) => {
                 self.journal.say_once(&format!("stopped: {stop}"));
                 Step::until(stop.into())
@@ -128,10 +124,15 @@ impl Agent<'_> {
         }
     }
 
+    fn waits(&self, wait: &Wait) -> Result<Step, AgentError> {
+        self.journal.say_once(&format!("waits: {wait}"));
+        Step::until(self.waiting(wait))
+    }
+
     /// What to do next, from what was fetched.
     pub(super) fn plan(&mut self) -> Result<Plan, AgentError> {
         let reports = match &self.change {
-            Some(change) => self.registry.reports(&change.manifest, &mut self.cache)?,
+            Some(change) => self.registry.reports(&change.manifest, &mut self.cache.borrow_mut())?,
             None => BTreeMap::new(),
         };
         let pools = self.pools()?;
@@ -141,18 +142,32 @@ impl Agent<'_> {
             uuid: self.config.uuid,
             state: record.state(),
             past: &record.past(),
+            announced: record.announced,
             in_service: record.in_service,
             compiled: self.catalog.chain(),
             reports: &reports,
             pools: &pools,
+            now: self.now(),
         }))
+    }
+
+    /// The link that this host is to reach, as far as was fetched.
+    pub(super) fn goal(&self) -> Result<Option<Sha1>, AgentError> {
+        let (Some(change), Some((name, _))) = (&self.change, self.host()) else { return Ok(None) };
+        let reports = match change.manifest.canary {
+            Some(Canary { bake: Some(_), .. }) => {
+                self.registry.reports(&change.manifest, &mut self.cache.borrow_mut())?
+            }
+            _ => BTreeMap::new(),
+        };
+        Ok(goal(&change.manifest, name, &reports, self.now()))
     }
 
     /// A host never in service claims nothing, but of two machines with one identity only one may begin: the one that
     /// writes the report.
     fn begin_new(&mut self, until: &Link) -> Result<Step, AgentError> {
         let state = self.store.record().state();
-        let first = self.on_course(|course| course.next(state).cloned()).flatten();
+        let first = self.on_course(|course| course.next(state).cloned())?.flatten();
         let first = first.unwrap_or_else(|| until.clone()).name;
         self.publish(&Doing::Running { link: first })?;
         self.store.happened(Event::LegPlanned(Leg { until: until.sha1, held: None }))?;
@@ -160,6 +175,9 @@ impl Agent<'_> {
     }
 
     fn begin(&mut self, roles: Vec<String>, until: &Link) -> Result<Step, AgentError> {
+        if let Some(gate) = self.closed_gate(&roles) {
+            return self.waits(&gate);
+        }
         let leg = Leg { until: until.sha1, held: Some(Held { nonce: uuid::Uuid::new_v4(), roles }) };
         self.store.happened(Event::LegPlanned(leg.clone()))?;
         let won = self.claim(&leg)?;
@@ -171,6 +189,15 @@ impl Agent<'_> {
             }
             false => Ok(Step::Rest(Rest::Overtaken)),
         }
+    }
+
+    /// The first of these roles that is not well enough for one more host to leave it.
+    fn closed_gate(&self, roles: &[String]) -> Option<Wait> {
+        let (herd, _during) = (self.view(), fault::during(Subject::Gate));
+        roles.iter().filter_map(|name| self.catalog.role(name)).find_map(|role| {
+            let asked = enter(self.system, &herd, Rc::clone(&self.store), role.gate);
+            asked.err().map(|why| Wait::Gate { role: role.name.to_owned(), why })
+        })
     }
 
     /// Nobody knows whether the claim of an interrupted push is held: the pools do.
@@ -245,8 +272,19 @@ impl Agent<'_> {
             return Step::until(Doing::Stopped { why: "this host left the herd in the middle of a leg".into() });
         }
         let next = chain.links().get(here.map_or(0, |here| here + 1)).filter(|_| here < end);
+        let is_begun = next.is_some_and(|next| self.store.record().started == Some(next.sha1));
+        if !is_begun && self.is_to_look() {
+            return Ok(Step::Rest(Rest::Again));
+        }
         let claimed = leg.held.as_ref().map(|held| &held.roles[..]);
-        match self.on_course(|course| course.onward(next, claimed)).unwrap_or(Onward::End) {
+        let onward = match self.ends_here(leg).filter(|_| !is_begun) {
+            Some(why) => {
+                self.journal.say(&format!("ends its leg before its last link: {why}"));
+                Onward::End
+            }
+            None => self.on_course(|course| course.onward(next, claimed))?.unwrap_or(Onward::End),
+        };
+        match onward {
             Onward::End => {
                 self.store.happened(Event::LegDone)?;
                 return Ok(if leg.held.is_some() { Step::Moved } else { Step::Rest(Rest::Again) });
@@ -259,6 +297,14 @@ impl Agent<'_> {
             Onward::PassOver(link) => self.store.passed_over(&[link], self.now())?,
         }
         Ok(Step::Moved)
+    }
+
+    /// Why no further link of the leg is to be begun, if that is so.
+    fn ends_here(&self, leg: &Leg) -> Option<String> {
+        let (change, (name, _)) = self.change.as_ref().zip(self.host())?;
+        let hold = change.manifest.hold_of(name).map(|hold| Wait::Held(hold.clone()).to_string());
+        let is_freed = leg.held.as_ref().is_some_and(|held| change.manifest.is_released(held.nonce));
+        hold.or_else(|| is_freed.then(|| "an operator freed its place in the pool".to_owned()))
     }
 
     fn run(&mut self, sha1: Sha1) -> Result<Step, AgentError> {
@@ -334,8 +380,9 @@ impl Agent<'_> {
 
     /// What is tried again must be what the herd was told, or it would be the same failure once more.
     fn may_try_again(&self, failure: &Failure) -> bool {
-        let Some((change, (_, host))) = self.change.as_ref().zip(self.host()) else { return false };
-        self.has_as_told(failure.link).is_some() && !still_failed(failure, &change.manifest, host)
+        let Some((change, (name, host))) = self.change.as_ref().zip(self.host()) else { return false };
+        let is_held = change.manifest.hold_of(name).is_some();
+        !is_held && self.has_as_told(failure.link).is_some() && !still_failed(failure, &change.manifest, host)
     }
 
     /// A link that this runner has the code of, as the newest change has it.
@@ -382,9 +429,10 @@ impl Agent<'_> {
     }
 
     /// What this host does with the links before it, where it is part of the herd.
-    pub(super) fn on_course<T>(&self, ask: impl FnOnce(&Course<'_>) -> T) -> Option<T> {
-        let (change, (_, host)) = self.change.as_ref().zip(self.host())?;
-        Some(ask(&Course::new(&change.manifest, host, &self.store.record().past())))
+    pub(super) fn on_course<T>(&self, ask: impl FnOnce(&Course<'_>) -> T) -> Result<Option<T>, AgentError> {
+        let goal = self.goal()?;
+        let Some((change, (_, host))) = self.change.as_ref().zip(self.host()) else { return Ok(None) };
+        Ok(Some(ask(&Course::new(&change.manifest, goal, host, &self.store.record().past()))))
     }
 
     /// What a host is doing that is not what its phase says. Who failed is still the one that failed: others must know.

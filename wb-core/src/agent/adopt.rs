@@ -15,7 +15,7 @@ use crate::report::Failure;
 impl Agent<'_> {
     /// As [`Agent::adopts`], for the link that comes next in load.
     pub(super) fn adopts_in_load(&mut self) -> Result<bool, AgentError> {
-        match self.next_in_load() {
+        match self.next_in_load()? {
             Some(next) => self.adopts(next),
             None => Ok(false),
         }
@@ -61,11 +61,15 @@ impl Agent<'_> {
     }
 
     /// The link right after the state, where the host runs it and the herd is to reach it.
-    fn next_in_load(&self) -> Option<Sha1> {
-        let manifest = &self.change.as_ref()?.manifest;
-        let next = manifest.chain.after(self.store.record().state()).ok()?.first()?;
-        let is_wanted = manifest.chain.position(next.sha1) <= manifest.chain.position(manifest.target?);
-        let runs = self.on_course(|course| course.runs(next)).unwrap_or_default();
-        (is_wanted && runs).then_some(next.sha1)
+    fn next_in_load(&self) -> Result<Option<Sha1>, AgentError> {
+        let goal = self.goal()?;
+        let next = || {
+            let chain = &self.change.as_ref()?.manifest.chain;
+            let next = chain.after(self.store.record().state()).ok()?.first()?;
+            (chain.position(next.sha1) <= chain.position(goal?)).then(|| next.clone())
+        };
+        let Some(next) = next() else { return Ok(None) };
+        let runs = self.on_course(|course| course.runs(&next))?.unwrap_or_default();
+        Ok(runs.then_some(next.sha1))
     }
 }

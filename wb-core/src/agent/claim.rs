@@ -18,7 +18,7 @@ impl Agent<'_> {
         for role in &held.roles {
             let (expected, pool) = self.pool(role)?;
             let limit = change.manifest.limit(role);
-            let pool = pool.of_admitted(|uuid| change.manifest.host_of(uuid).map(|(name, _)| name));
+            let pool = pool.counting(&change.manifest);
             let Ok(new) = pool.claim(self.mine(held), limit, change.manifest.number, Uuid::new_v4()) else {
                 return Ok(false);
             };
@@ -47,11 +47,11 @@ impl Agent<'_> {
             for role in &held.roles {
                 let (expected, pool) = self.pool(role)?;
                 if expected.is_some() {
-                    updates.push(self.pool_update(role, expected, &pool.release(self.config.uuid, Uuid::new_v4()))?);
+                    updates.push(self.pool_update(role, expected, &pool.release(held.nonce, Uuid::new_v4()))?);
                 }
             }
             let during = fault::during(Subject::Release);
-            if self.push_with(&Doing::Waiting { why: "for the next look".into() }, updates)? == Pushed::Won {
+            if self.push_with(&Doing::waiting("for the next look"), updates)? == Pushed::Won {
                 return Ok(());
             }
             drop(during);

@@ -97,7 +97,10 @@ impl Agent<'_> {
         let taking_over = TakingOver::from(before);
         let doing = objections(&taking_over);
         self.journal.say(&format!("takes its identity over, after a restore; it {doing}"));
-        self.store.update(|record| record.taking_over = Some(taking_over))?;
+        self.store.update(|record| {
+            record.taking_over = Some(taking_over);
+            record.announced = before.state;
+        })?;
         let report = Report { lines: identity::branch(&before.lines), ..self.report(&self.besides(doing)) };
         match self.push_report(report, Some(found), Vec::new())? {
             Pushed::Won => Ok(()),
@@ -170,8 +173,8 @@ impl Agent<'_> {
             && !self.holds(&leg)?
             && !self.claim(&leg)?
         {
-            let why = "for a place in the pools of its roles: it was restored amid a leg, and is out of load".into();
-            return Ok(Some(Doing::Waiting { why }));
+            let why = "for a place in the pools of its roles: it was restored amid a leg, and is out of load";
+            return Ok(Some(Doing::waiting(why)));
         }
         self.journal.say("goes on with the state that it was restored to");
         self.store.update(|record| record.taking_over = None)?;
@@ -193,7 +196,7 @@ impl Agent<'_> {
             return Ok(false);
         }
         let before = report.as_ref().map_or(&record.reports.lines, |report| &report.lines);
-        let doing = Doing::Waiting { why: "for its next look".into() };
+        let doing = Doing::waiting("for its next look");
         let new = Report { lines: identity::branch(before), ..self.report(&self.besides(doing)) };
         let accepted = report.as_ref().and_then(|report| TakingOver::from(report).accepted);
         match self.push_report(new, found, Vec::new())? {
@@ -212,5 +215,5 @@ impl Agent<'_> {
 /// What a host says while it waits for objections.
 pub(super) fn objections(taking_over: &TakingOver) -> Doing {
     let why = format!("{} s for another machine with its identity to object: it was restored", taking_over.grace);
-    Doing::Waiting { why }
+    Doing::waiting(why)
 }

@@ -266,6 +266,7 @@ mod tests {
             link: None,
             in_service: true,
             doing: Doing::UpToDate,
+            since: 0,
             accepted: Some(7),
             accepted_commit: Some(sha1(7)),
             runner: Digest::of(b""),

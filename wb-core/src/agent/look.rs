@@ -1,7 +1,7 @@
 //! Looking: what the remote says, and which of it counts.
 
 use super::phase::Phase;
-use super::{Agent, AgentError};
+use super::{Agent, AgentError, Said, pace};
 use crate::chain::Sha1;
 use crate::plan::Stop;
 use crate::registry::{ChangeLog, LogError, ObjectError, RefName, ReportCache};
@@ -15,15 +15,30 @@ impl Agent<'_> {
         self.change = self.store.record().accepted.and_then(|sha1| log.recall(sha1).ok());
     }
 
+    /// What this host said last, so that it knows since when it does what it does.
+    pub(super) fn recall_said(&mut self) {
+        let found = self.registry.get(&RefName::Report(self.config.uuid)).ok().flatten();
+        let mine = found.filter(|found| self.store.record().reports.is_mine(*found));
+        let report = mine.and_then(|found| self.registry.report(found, &self.public));
+        self.said = report.map(|report| Said { doing: report.doing, since: report.since });
+    }
+
     /// Fetches what this host needs to know now, checks that nobody else reports in its name, and accepts changes.
     pub(super) fn look(&mut self) -> Result<(), AgentError> {
         let busy = self.is_busy();
+        self.looked.set(Some(self.now()));
         self.registry.fetch(&self.wanted(busy))?;
         self.check_identity()?;
         let busy = self.look_further(busy)?;
         self.accept()?;
         self.refuse_retired()?;
         self.look_further(busy).map(drop)
+    }
+
+    /// Whether the last look is longer ago than hosts look for changes: amid a leg too, what operators say counts.
+    pub(super) fn is_to_look(&self) -> bool {
+        let every = self.config.poll.as_secs().max(1);
+        self.looked.get().is_none_or(|last| pace::is_due(last, every, self.now()))
     }
 
     /// Fetches everybody's refs too, where that was not done, and turned out to be needed.
@@ -53,9 +68,13 @@ impl Agent<'_> {
 
     fn is_busy(&self) -> bool {
         let record = self.store.record();
-        let target = self.change.as_ref().and_then(|change| change.manifest.target);
-        let unsettled = record.phase != Phase::InLoad || record.taking_over.is_some();
-        unsettled || !record.in_service || (target.is_some() && record.state() != target)
+        let unsettled = record.phase != Phase::InLoad || record.taking_over.is_some() || !record.in_service;
+        let Some(manifest) = self.change.as_ref().map(|change| &change.manifest) else { return unsettled };
+        let told = manifest.host_of(self.config.uuid).map_or(manifest.target, |(name, _)| manifest.told(name));
+        // Who follows canaries that bake must know how they are.
+        let follows =
+            manifest.canary.as_ref().is_some_and(|canary| canary.bake.is_some() && told != Some(canary.target));
+        unsettled || follows || (told.is_some() && record.state() != told)
     }
 
     /// Walks and verifies every change since the last accepted one. One that does not count stops the walk: this host

@@ -77,7 +77,9 @@ pub fn doing(agent: &Agent<'_>, next: &Plan, catalog: &Catalog) -> Doing {
     let Notices { trouble, distrust, .. } = agent.notices().clone();
     let name = |link: Sha1| catalog.chain().get(link).map_or_else(|| link.short(), |link| link.name.clone());
     match &record.phase {
-        Phase::InLoad => agent.refusal().or(distrust).map_or_else(|| planned(next), |why| Doing::Stopped { why }),
+        Phase::InLoad => {
+            agent.refusal().or(distrust).map_or_else(|| planned(agent, next), |why| Doing::Stopped { why })
+        }
         Phase::Claiming { .. } => Doing::Leaving { trouble: None },
         Phase::Leaving { .. } => Doing::Leaving { trouble },
         Phase::Out { .. } => Doing::Running { link: "the next link".into() },
@@ -100,13 +102,13 @@ pub fn outlook(phase: &Phase, notices: &Notices) -> String {
     }
 }
 
-fn planned(next: &Plan) -> Doing {
+fn planned(agent: &Agent<'_>, next: &Plan) -> Doing {
     match next {
         Plan::UpToDate => Doing::UpToDate,
-        Plan::Wait(wait) => Doing::Waiting { why: wait.to_string() },
+        Plan::Wait(wait) => agent.waiting(wait),
         Plan::Stop(stop) => stop.clone().into(),
         Plan::PassOver(_) | Plan::Regain(_) | Plan::EnterService | Plan::Leg { .. } => {
-            Doing::Waiting { why: "for its next poll".into() }
+            Doing::waiting("for its next poll")
         }
     }
 }

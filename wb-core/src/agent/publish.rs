@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
-use super::{Agent, AgentError, identity, pace};
+use super::{Agent, AgentError, Said, identity, pace};
 use crate::chain::{Link, Sha1};
+use crate::plan::Wait;
 use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::{Doing, Report};
 use crate::system::fault::{self, Bug, Subject};
@@ -101,6 +102,7 @@ impl Agent<'_> {
         if pushed == Pushed::Won {
             let boot_id = &report.incarnation.boot_id;
             self.store.update(|record| record.reports.stands(commit, &report.lines, boot_id))?;
+            self.said = Some(Said { doing: report.doing.clone(), since: report.since });
             self.published = Some(report);
             self.heard();
         }
@@ -119,6 +121,25 @@ impl Agent<'_> {
         Ok((expected != Some(commit)).then_some(RefUpdate { name, expected, new: Some(commit) }))
     }
 
+    /// Since when this host does what it does, in seconds since 1970, UTC.
+    pub(super) fn since(&self, doing: &Doing) -> u64 {
+        let said = self.said.as_ref().filter(|said| said.doing.is_same(doing));
+        said.map_or_else(|| self.now(), |said| said.since)
+    }
+
+    /// What a host that waits for this says. It is overdue when it has waited for longer than the link says.
+    pub(super) fn waiting(&self, wait: &Wait) -> Doing {
+        let (why, on, key) = (wait.to_string(), wait.on(), wait.key());
+        let doing = Doing::Waiting { why, on, key, overdue: false };
+        let waited = self.now().saturating_sub(self.since(&doing));
+        match (doing, wait.overdue()) {
+            (Doing::Waiting { why, on, key, .. }, Some(limit)) => {
+                Doing::Waiting { why, on, key, overdue: waited >= limit }
+            }
+            (doing, _) => doing,
+        }
+    }
+
     pub(super) fn report(&self, doing: &Doing) -> Report {
         let record = self.store.record();
         Report {
@@ -130,6 +151,7 @@ impl Agent<'_> {
             link: record.links.last().map(|link| link.name.clone()),
             in_service: record.in_service,
             doing: doing.clone(),
+            since: self.since(doing),
             accepted: self.change.as_ref().map(|change| change.manifest.number),
             accepted_commit: self.change.as_ref().map(|change| change.sha1),
             runner: self.runner,
@@ -153,6 +175,7 @@ fn is_news(old: &Report, new: &Report) -> bool {
 fn same(old: &Report, new: &Report) -> bool {
     let timeless = |report: &Report| Report {
         time: 0,
+        since: 0,
         nonce: Uuid::nil(),
         last_nonces: Vec::new(),
         lines: Vec::new(),

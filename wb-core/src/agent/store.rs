@@ -38,6 +38,9 @@ pub struct Record {
     /// The newest change that had asked this host to try again what failed, when that link was started.
     #[serde(default)]
     pub retry: u64,
+    /// The state that the herd knew of this host when it took its identity over after a restore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Sha1>,
     /// Whether the host has rejoined at least once.
     #[serde(default)]
     pub in_service: bool,
@@ -619,7 +622,7 @@ mod tests {
         let after = Link { digest: Digest::of(b"amended"), ..before.clone() };
         let steps = [step(&before, "initdb"), step(&before, "password"), step(&link(2), "initdb")];
         let check = |link: &Link, keeps: &'static [&'static str], expect: &[&str]| {
-            let stand = standing(&steps, link, Terms { keeps, timeout: None });
+            let stand = standing(&steps, link, Terms { keeps, ..Terms::NONE });
             assert_eq!(names(&stand), expect);
             assert!(stand.iter().all(|step| step.digest == link.digest));
         };

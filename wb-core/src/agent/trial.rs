@@ -156,7 +156,7 @@ impl Agent<'_> {
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
         let (manifest, refused) = (&self.change.as_ref()?.manifest, self.store.record().refused?);
-        let wanted = self.wanted_runner(manifest)?.runner().sha256;
+        let wanted = self.wanted_runner(manifest).ok()??.runner().sha256;
         let stands = wanted == refused.runner && wanted != self.runner && manifest.number <= refused.change;
         stands.then(|| format!("{}; {}", refused.why, self_check::HINT))
     }

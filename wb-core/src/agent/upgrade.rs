@@ -43,7 +43,7 @@ impl Agent<'_> {
     pub(super) fn upgrade(&mut self) -> Result<bool, AgentError> {
         let Some(change) = &self.change else { return Ok(false) };
         let manifest = change.manifest.clone();
-        let wanted = self.wanted_runner(&manifest).filter(|wanted| wanted.runner().sha256 != self.runner);
+        let wanted = self.wanted_runner(&manifest)?.filter(|wanted| wanted.runner().sha256 != self.runner);
         let Some(wanted) = wanted.filter(|_| self.may_upgrade()) else { return Ok(false) };
         let trial = Trial { runner: wanted.runner().sha256, change: manifest.number, starts: 0 };
         self.distrust = match self.refusal().or_else(|| self.known_as_unfit(&trial)) {
@@ -54,14 +54,14 @@ impl Agent<'_> {
     }
 
     /// A machine that is not part of the herd, or diverged, runs nothing: the newest runner says so.
-    pub(super) fn wanted_runner<'m>(&self, manifest: &'m Manifest) -> Option<Wanted<'m>> {
-        let (record, platform) = (self.store.record(), platform());
-        match manifest.host_of(self.config.uuid) {
+    pub(super) fn wanted_runner<'m>(&self, manifest: &'m Manifest) -> Result<Option<Wanted<'m>>, AgentError> {
+        let (record, platform, goal) = (self.store.record(), platform(), self.goal()?);
+        Ok(match manifest.host_of(self.config.uuid) {
             Some((_, host)) => {
-                Wanted::of(manifest, &platform, &Course::new(manifest, host, &record.past()), record.state())
+                Wanted::of(manifest, &platform, &Course::new(manifest, goal, host, &record.past()), record.state())
             }
             None => manifest.runners.get(&platform).map(Wanted::Newest),
-        }
+        })
     }
 
     fn may_upgrade(&self) -> bool {

@@ -67,6 +67,9 @@ pub struct Declared {
     pub role: Option<String>,
     /// What it waits for.
     pub wait: Option<Wait>,
+    /// Whether hosts run it in load, without a claim.
+    #[serde(default)]
+    pub in_load: bool,
     /// Why it was edited after it landed, where its author says so.
     pub amended: Option<String>,
     /// The links that it stands for, where it is a baseline.

@@ -54,9 +54,12 @@ pub struct Pin {
 pub struct Gone {
     /// Whose hosts ran it.
     pub role: String,
-    /// The role that it waited for, where it waited.
+    /// What it waited for, where it waited: as it stood in the attribute, or, for `all("role")`, the role alone.
     #[serde(default)]
     pub wait: Option<String>,
+    /// Whether hosts ran it in load.
+    #[serde(default)]
+    pub in_load: bool,
     /// What it stood for itself, where it was a baseline.
     #[serde(default)]
     pub replaces: Option<Range>,
@@ -126,14 +129,18 @@ pub enum Unmerged {
 
 impl Gone {
     fn of(link: &Link) -> Self {
-        let wait = link.wait.as_ref().map(|Wait::All { role }| role.clone());
-        Self { role: link.role.clone(), wait, replaces: link.replaces }
+        let said = |wait: &Wait| match *wait == Wait::all(wait.role()) {
+            true => wait.role().to_owned(),
+            false => wait.to_string(),
+        };
+        let wait = link.wait.as_ref().map(said);
+        Self { role: link.role.clone(), wait, in_load: link.in_load, replaces: link.replaces }
     }
 
     /// What it waited for.
     #[must_use]
     pub fn wait(&self) -> Option<Wait> {
-        self.wait.as_ref().map(|role| Wait::All { role: role.clone() })
+        self.wait.as_ref().map(|said| said.parse().unwrap_or_else(|_| Wait::all(said)))
     }
 }
 
@@ -252,7 +259,12 @@ impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "role = \"{}\"", self.role)?;
         if let Some(wait) = &self.wait {
-            write!(f, ", wait = \"{wait}\"")?;
+            // What stood in an attribute has quotes of its own, and no single ones.
+            let quote = if wait.contains('"') { '\'' } else { '"' };
+            write!(f, ", wait = {quote}{wait}{quote}")?;
+        }
+        if self.in_load {
+            write!(f, ", in_load = true")?;
         }
         match self.replaces {
             Some(Range { from, to }) => write!(f, ", replaces = {{ from = \"{from}\", to = \"{to}\" }}"),
@@ -408,7 +420,7 @@ mod tests {
     fn what_a_baseline_stands_for_is_marked_for_good() {
         let sha1 = |n| Sha1::from_bytes([n; 20]);
         let mut links = [link("base_packages", 1), link("install_nginx", 2)];
-        links[0].wait = Some(Wait::All { role: "database".into() });
+        links[0].wait = Some(Wait::all("database"));
         links[1].replaces = Some(Range { from: sha1(1), to: sha1(1) });
         let marked = lock().letting_go(&links[1..]).letting_go(&links[..1]);
         assert_eq!(marked.pins[0].gone.as_ref().unwrap().wait(), links[0].wait);
@@ -424,7 +436,8 @@ mod tests {
         let mut lock = lock();
         lock.pins[0].amended = Some(Digest::of(&[7]));
         lock.pins[0].imported = true;
-        lock.pins[0].gone = Some(Gone { role: "web".into(), wait: Some("database".into()), replaces: None });
+        lock.pins[0].gone =
+            Some(Gone { role: "web".into(), wait: Some("database".into()), in_load: false, replaces: None });
         lock
     }
 }

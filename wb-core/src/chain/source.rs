@@ -59,6 +59,7 @@ fn declared(name: &str, attribute: &Attribute) -> Option<Declared> {
             name,
             role: Some(args.role.value()),
             wait: args.wait.map(|wait| wait.value()),
+            in_load: false,
             amended: args.amended.map(|why| why.0.value()),
             replaces,
         },
@@ -261,7 +262,7 @@ impl WaitArg {
     /// As data.
     #[must_use]
     pub fn value(&self) -> Wait {
-        Wait::All { role: self.role.value() }
+        Wait::all(self.role.value())
     }
 }
 

@@ -338,6 +338,7 @@ fn links(case: &Case<'_>) -> Vec<Link> {
             role: migration.role.clone().unwrap_or_default(),
             digest: source.content.digest(),
             wait: migration.wait.clone(),
+            in_load: migration.in_load,
             replaces: None,
             gone: false,
         })
@@ -350,7 +351,7 @@ fn gone_link(case: &Case<'_>, name: &str) -> Option<Link> {
     let pin = case.pins.get(name)?;
     let known = pin.gone.as_ref()?;
     let link = Link::new(name, case.sha1(name)?, &known.role, pin.current());
-    Some(Link { wait: known.wait(), replaces: known.replaces, gone: true, ..link })
+    Some(Link { wait: known.wait(), in_load: known.in_load, replaces: known.replaces, gone: true, ..link })
 }
 
 /// Says of each baseline what it replaces, and gives those that say it wrongly themselves.
@@ -631,13 +632,13 @@ fn roles(case: &Case<'_>) -> Vec<Mistake> {
     let files = case.facts.written.files.iter();
     let migrations = files.flat_map(|(file, source)| source.migrations.iter().map(move |migration| (file, migration)));
     let named = migrations.flat_map(|(file, migration)| {
-        let awaited = migration.wait.as_ref().map(|Wait::All { role }| role);
-        migration.role.iter().chain(awaited).map(move |role| (file, role))
+        let awaited = migration.wait.as_ref().map(Wait::role);
+        migration.role.as_deref().into_iter().chain(awaited).map(move |role| (file, role))
     });
-    let unknown = named.filter(|(_, role)| !known.contains(role.as_str()));
-    let mistake = |(file, role): (&String, &String)| Mistake::UnknownRole {
+    let unknown = named.filter(|(_, role)| !known.contains(*role));
+    let mistake = |(file, role): (&String, &str)| Mistake::UnknownRole {
         file: file.clone(),
-        role: role.clone(),
+        role: role.to_owned(),
         known: known.iter().cloned().collect(),
     };
     unknown.map(mistake).collect()

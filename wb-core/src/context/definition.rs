@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
+use crate::chain::{OnCatchup, Wait, Who};
 
 /// A compiled migration. `chain!()` gives each link its place.
 #[derive(Debug)]
@@ -36,11 +37,13 @@ pub struct Terms {
     pub keeps: &'static [&'static str],
     /// How long one run of it may take.
     pub timeout: Option<Duration>,
+    /// Whether it is run in load, without a claim.
+    pub in_load: bool,
 }
 
 impl Terms {
-    /// No step is kept, and no time is too long.
-    pub const NONE: Self = Self { keeps: &[], timeout: None };
+    /// No step is kept, no time is too long, and it is run out of load.
+    pub const NONE: Self = Self { keeps: &[], timeout: None, in_load: false };
 }
 
 /// What a link runs.
@@ -98,9 +101,46 @@ pub struct Links(pub &'static [Migration]);
 
 /// [`crate::chain::Wait`], as a constant.
 #[derive(Debug, Clone, Copy)]
-pub enum StaticWait {
-    /// All admitted hosts of this role.
+pub struct StaticWait {
+    /// For whom.
+    pub who: StaticWho,
+    /// The name of the link that these are to be at or past; nothing: the one right before.
+    pub reached: Option<&'static str>,
+    /// What it means to a host that catches up.
+    pub on_catchup: OnCatchup,
+    /// After how many seconds it is overdue.
+    pub overdue: Option<u64>,
+}
+
+/// [`crate::chain::Who`], as a constant.
+#[derive(Debug, Clone, Copy)]
+pub enum StaticWho {
+    /// All hosts of this role.
     All(&'static str),
+    /// At least one of them.
+    Any(&'static str),
+    /// At least so many of them.
+    Count(&'static str, u32),
+}
+
+impl StaticWait {
+    /// For all hosts of a role, to be at or past the link before.
+    #[must_use]
+    pub const fn all(role: &'static str) -> Self {
+        Self { who: StaticWho::All(role), reached: None, on_catchup: OnCatchup::Wait, overdue: None }
+    }
+}
+
+impl From<StaticWait> for Wait {
+    fn from(wait: StaticWait) -> Self {
+        let who = match wait.who {
+            StaticWho::All(role) => Who::All { role: role.to_owned() },
+            StaticWho::Any(role) => Who::Any { role: role.to_owned() },
+            StaticWho::Count(role, hosts) => Who::Count { role: role.to_owned(), hosts },
+        };
+        let reached = wait.reached.map(str::to_owned);
+        Self { who, reached, on_catchup: wait.on_catchup, overdue: wait.overdue }
+    }
 }
 
 /// A compiled role.
@@ -110,10 +150,29 @@ pub struct Role {
     pub name: &'static str,
     /// How many of its hosts in service may be out of load at once.
     pub max_out: MaxOut,
+    /// How many of them may fail at a link before no other begins it.
+    pub max_failed: u32,
+    /// When its hosts may leave load, as [`crate::window::Window`] reads it; at any time where there is none.
+    pub windows: &'static [&'static str],
+    /// Says whether the role as a whole is well enough for one more host to leave it.
+    pub gate: fn(&Context<'_>) -> anyhow::Result<()>,
     /// Takes the host out of load.
     pub leave: fn(&Context<'_>) -> anyhow::Result<()>,
     /// Puts the host back into load.
     pub rejoin: fn(&Context<'_>) -> anyhow::Result<()>,
+}
+
+impl Role {
+    /// A role without a name, with nothing to leave and nothing to ask: what a real one is made from.
+    pub const PLAIN: Self = Self {
+        name: "",
+        max_out: MaxOut::Hosts(1),
+        max_failed: 1,
+        windows: &[],
+        gate: |_| Ok(()),
+        leave: |_| Ok(()),
+        rejoin: |_| Ok(()),
+    };
 }
 
 /// A compiled spec.

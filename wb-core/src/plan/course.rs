@@ -52,11 +52,11 @@ pub struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    /// The course of a host with this past, as the herd is told. A baseline beyond the target is none yet, unless the
+    /// The course of a host with this past, which is to reach `goal`. A baseline beyond the goal is none yet, unless the
     /// host has begun it.
     #[must_use]
-    pub fn new(manifest: &'a Manifest, host: &'a HostManifest, past: &Past) -> Self {
-        Self::along(&manifest.chain, manifest.target, &host.roles, past)
+    pub fn new(manifest: &'a Manifest, goal: Option<Sha1>, host: &'a HostManifest, past: &Past) -> Self {
+        Self::along(&manifest.chain, goal, &host.roles, past)
     }
 
     /// The course of a host with this past, if the herd were told to reach this target of this chain.

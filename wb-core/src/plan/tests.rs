@@ -28,7 +28,7 @@ fn chain(text: &str) -> Chain {
         let (word, range) = word.split_once('=').map_or((word, None), |(word, range)| (word, range.split_once("..")));
         let replaces = range.map(|(from, to)| Range { from: sha1(from), to: sha1(to) });
         let name = word.split('<').next().unwrap().to_owned();
-        let wait = word.split('<').nth(1).map(|w| LinkWait::All { role: role(w.chars().next().unwrap()) });
+        let wait = word.split('<').nth(1).map(|w| LinkWait::all(role(w.chars().next().unwrap())));
         let (role, digest) = (role(name.chars().next().unwrap()), Digest::of(name.as_bytes()));
         Link { wait, replaces, gone, ..Link::new(&name, sha1(&name), role, digest) }
     };
@@ -47,6 +47,9 @@ struct Herd {
     pools: BTreeMap<String, Pool>,
     /// What hosts have behind them, by host.
     past: BTreeMap<String, Past>,
+    /// What the herd knew of the host that plans before it was restored.
+    announced: Option<Sha1>,
+    now: u64,
 }
 
 impl Herd {
@@ -54,7 +57,14 @@ impl Herd {
     fn new(text: &str, hosts: &str) -> Self {
         let chain = chain(text);
         let manifest = Manifest { number: 5, target: chain.tip().map(|link| link.sha1), chain, ..Manifest::default() };
-        let mut herd = Self { manifest, reports: BTreeMap::new(), pools: BTreeMap::new(), past: BTreeMap::new() };
+        let mut herd = Self {
+            manifest,
+            reports: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            past: BTreeMap::new(),
+            announced: None,
+            now: 0,
+        };
         for (index, host) in hosts.split_whitespace().enumerate() {
             let (name, at) = host.split_once('@').unwrap();
             herd.add(name, at, index as u128 + 1);
@@ -111,10 +121,12 @@ impl Herd {
             uuid: self.manifest.hosts.get(name).map_or(Uuid::nil(), |_| self.uuid(name)),
             state: self.reports.get(name).and_then(|report| report.state),
             past: self.past.get(name).unwrap_or(&Past::default()),
+            announced: self.announced,
             in_service,
             compiled: &self.manifest.chain,
             reports: &self.reports,
             pools: &self.pools,
+            now: self.now,
         });
         said(&plan)
     }
@@ -136,6 +148,7 @@ fn report(name: &str, at: &str, n: u128) -> Report {
         incarnation: Incarnation::default(),
         contested: false,
         by_hand: Vec::new(),
+        since: 0,
         nonce: Uuid::nil(),
         last_nonces: Vec::new(),
         lines: Vec::new(),
@@ -211,7 +224,7 @@ fn a_full_pool_holds_a_host_in_load() {
     herd.hold("web2");
     assert_eq!(herd.plan("web1", true), "wait for a place in the pool of web: 1 of 1 out already: web2");
     assert_eq!(herd.plan("web1", false), "leg to w2 claiming []");
-    herd.manifest.roles.insert("web".into(), RolePolicy { max_out: MaxOut::Percent(67) });
+    herd.manifest.roles.insert("web".into(), RolePolicy::new(MaxOut::Percent(67)));
     assert_eq!(herd.plan("web1", true), r#"leg to w2 claiming ["web"]"#);
 }
 
@@ -302,10 +315,12 @@ fn a_leg_ends_before_what_is_not_compiled_in() {
             uuid: herd.uuid("web1"),
             state: Some(sha1("w1")),
             past: &herd.past["web1"],
+            announced: None,
             in_service: true,
             compiled: &chain(compiled),
             reports: &herd.reports,
             pools: &herd.pools,
+            now: 0,
         });
         assert_eq!(said(&plan), expect, "{compiled}");
     };
@@ -405,10 +420,12 @@ fn what_is_gone_needs_a_runner_that_has_it() {
         uuid: herd.uuid("web1"),
         state: Some(sha1("w1")),
         past: &herd.past["web1"],
+        announced: None,
         in_service: true,
         compiled: &chain("w1 w2"),
         reports: &herd.reports,
         pools: &herd.pools,
+        now: 0,
     });
     assert_eq!(said(&with_the_full_runner), r#"leg to w2 claiming ["web"]"#);
 }
@@ -422,7 +439,7 @@ fn wanted(host: &str, expect: &str) {
     let links = [sha1("w1"), sha1("w2")].into();
     herd.manifest.full_runners = vec![FullRunners { links, runners: of("old") }];
     let me = &herd.manifest.hosts["web1"];
-    let course = Course::new(&herd.manifest, me, &herd.past["web1"]);
+    let course = Course::new(&herd.manifest, herd.manifest.target, me, &herd.past["web1"]);
     let state = herd.reports.get("web1").and_then(|report| report.state);
     let found = Wanted::of(&herd.manifest, "x86_64", &course, state).unwrap();
     assert_eq!(found.runner().reference, expect, "{host}");
@@ -525,7 +542,7 @@ fn life(chain: &Chain, targets: &[usize]) -> Vec<Link> {
             let past = Past { begun: ran.iter().map(|link| link.sha1).collect(), ..Past::default() };
             let link = herd.manifest.chain.after(state).unwrap()[0].clone();
             state = Some(link.sha1);
-            if Course::new(&herd.manifest, &herd.manifest.hosts["web1"], &past).runs(&link) {
+            if Course::new(&herd.manifest, herd.manifest.target, &herd.manifest.hosts["web1"], &past).runs(&link) {
                 ran.push(link);
             }
         }
@@ -623,7 +640,7 @@ fn a_baseline_that_a_host_has_begun_stands_even_beyond_the_target() {
     herd.manifest.target = Some(sha1("w1"));
     let check = |record: &str, expect: bool| {
         let past = lived(&herd.manifest.chain, record).past();
-        let course = Course::new(&herd.manifest, &herd.manifest.hosts["web1"], &past);
+        let course = Course::new(&herd.manifest, herd.manifest.target, &herd.manifest.hosts["web1"], &past);
         assert_eq!(course.regained().is_some(), expect, "{record}");
     };
     check("wW", false);
@@ -660,10 +677,12 @@ fn a_retired_host_stops_and_holds_nobody_up() {
         uuid,
         state: None,
         past: &Past::default(),
+        announced: None,
         in_service: true,
         compiled: &herd.manifest.chain,
         reports: &herd.reports,
         pools: &herd.pools,
+        now: 0,
     });
     assert_eq!(
         said(&stopped),
@@ -735,10 +754,12 @@ impl Life {
             uuid: self.herd.uuid("web1"),
             state: self.record.state(),
             past: &self.record.past(),
+            announced: None,
             in_service: self.record.in_service,
             compiled: &self.herd.manifest.chain,
             reports: &BTreeMap::new(),
             pools: &BTreeMap::new(),
+            now: 0,
         });
         match plan {
             Plan::UpToDate => return false,
@@ -760,7 +781,7 @@ impl Life {
             (self.record.state().and_then(|s| manifest.chain.position(s)), manifest.chain.position(leg.until));
         let next = manifest.chain.links().get(here.map_or(0, |here| here + 1)).filter(|_| here < end);
         let past = self.record.past();
-        let course = Course::new(&manifest, &manifest.hosts["web1"], &past);
+        let course = Course::new(&manifest, manifest.target, &manifest.hosts["web1"], &past);
         match course.onward(next, leg.held.as_ref().map(|held| &held.roles[..])) {
             Onward::End => self.happened(Event::LegDone),
             Onward::Run(link) => {

@@ -1,12 +1,11 @@
 //! Why a host waits or stops: values that say it in words, with names and numbers.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
-use crate::chain::{self, Link, Sha1};
-use crate::change::{Manifest, Retired};
+use crate::chain::{Link, Sha1};
+use crate::change::{Hold, Retired};
 use crate::pool::NoPlace;
-use crate::report::Report;
 
 /// Why a host waits. Time, or another host, ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +35,28 @@ pub enum Wait {
         /// Why.
         no_place: NoPlace,
     },
-    /// Another host failed at the next link.
+    /// As many hosts as may have failed at the next link.
     FailedElsewhere {
-        /// Which host.
-        host: String,
+        /// Which hosts.
+        hosts: Vec<String>,
         /// The next link.
         link: Link,
+    },
+    /// An operator holds this host.
+    Held(Hold),
+    /// The hosts of a role may not leave load at this time.
+    Window {
+        /// The role.
+        role: String,
+        /// When they may, in seconds since 1970, UTC.
+        opens: u64,
+    },
+    /// A role says that it is not well enough for one more host to leave it.
+    Gate {
+        /// The role.
+        role: String,
+        /// Why.
+        why: String,
     },
 }
 
@@ -64,6 +79,13 @@ pub enum Stop {
     },
     /// It left the herd.
     Retired(Retired),
+    /// It was restored, or is new, and its next link is not to be caught up on while others are not there.
+    CatchingUp {
+        /// The next link.
+        link: Link,
+        /// Who is not there.
+        lagging: Vec<Lag>,
+    },
 }
 
 impl Stop {
@@ -76,25 +98,46 @@ impl Wait {
     #[must_use]
     pub fn is_for(&self, name: &str) -> bool {
         match self {
-            Self::NoChange | Self::NotAdmitted | Self::NothingDeployed | Self::Runner { .. } => false,
-            Self::Others { lagging, .. } => lagging.iter().any(|lag| lag.host == name),
-            Self::Pool { no_place: NoPlace::Full { holders, .. }, .. } => holders.iter().any(|holder| holder == name),
-            Self::Pool { no_place: NoPlace::Behind { .. }, .. } => false,
-            Self::FailedElsewhere { host, .. } => host == name,
+            Self::FailedElsewhere { hosts, .. } => hosts.iter().any(|host| host == name),
+            _ => self.on().iter().any(|host| host == name),
         }
     }
-}
 
-/// Who is not yet where `link` wants them to be: at or past the link before it.
-pub(super) fn lagging(manifest: &Manifest, reports: &BTreeMap<String, Report>, me: &str, link: &Link) -> Vec<Lag> {
-    let Some(chain::Wait::All { role }) = &link.wait else { return Vec::new() };
-    let Some(needed) = manifest.chain.position(link.sha1).and_then(|index| index.checked_sub(1)) else {
-        return Vec::new();
-    };
-    let others = manifest.admitted(role).filter(|name| *name != me);
-    let at = |name: &str| reports.get(name).and_then(|report| report.state).and_then(|s| manifest.chain.position(s));
-    let behind = others.filter(|name| at(name).is_none_or(|position| position < needed));
-    behind.map(|name| Lag { host: name.to_owned(), at: at(name).map(|i| manifest.chain.links()[i].clone()) }).collect()
+    /// The hosts that it is for, where only these can end it.
+    #[must_use]
+    pub fn on(&self) -> Vec<String> {
+        match self {
+            Self::Others { lagging, .. } => lagging.iter().map(|lag| lag.host.clone()).collect(),
+            Self::Pool { no_place: NoPlace::Full { holders, .. }, .. } => holders.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What tells it from another wait, whoever is there meanwhile.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::NoChange => "change".to_owned(),
+            Self::NotAdmitted => "admission".to_owned(),
+            Self::NothingDeployed => "deploy".to_owned(),
+            Self::Runner { link } => format!("runner {}", link.sha1),
+            Self::Others { link, .. } => format!("others {}", link.sha1),
+            Self::Pool { role, .. } => format!("pool {role}"),
+            Self::FailedElsewhere { link, .. } => format!("failed {}", link.sha1),
+            Self::Held(hold) => format!("hold {}", hold.change),
+            Self::Window { role, .. } => format!("window {role}"),
+            Self::Gate { role, .. } => format!("gate {role}"),
+        }
+    }
+
+    /// After how many seconds it is overdue, if ever.
+    #[must_use]
+    pub fn overdue(&self) -> Option<u64> {
+        match self {
+            Self::Others { link, .. } => link.wait.as_ref()?.overdue,
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Wait {
@@ -106,7 +149,12 @@ impl fmt::Display for Wait {
             Self::Runner { link } => write!(f, "for the runner that has {link}"),
             Self::Others { link, lagging } => write!(f, "{link} waits for {}", list(lagging)),
             Self::Pool { role, no_place } => write!(f, "for a place in the pool of {role}: {no_place}"),
-            Self::FailedElsewhere { host, link } => write!(f, "{link} failed on {host}"),
+            Self::FailedElsewhere { hosts, link } => write!(f, "{link} failed on {}", hosts.join(", ")),
+            Self::Held(Hold { whom, change, why }) => write!(f, "{whom} is held by change {change}: {why}"),
+            Self::Window { role, opens } => {
+                write!(f, "for the maintenance window of {role}, which opens at {}", utc(*opens))
+            }
+            Self::Gate { role, why } => write!(f, "for the gate of {role}: {why}"),
         }
     }
 }
@@ -131,8 +179,17 @@ impl fmt::Display for Stop {
                 let what = format!("this host was retired as `{name}` by change {change}");
                 write!(f, "{what}: nothing is run here any more; hint: {}", Self::ANEW)
             }
+            Self::CatchingUp { link, lagging } => {
+                let hint = "hint: let them get there, or `cargo xtask waive`";
+                write!(f, "{link} is not to be caught up on while it waits for {}; {hint}", list(lagging))
+            }
         }
     }
+}
+
+fn utc(time: u64) -> String {
+    let at = std::time::UNIX_EPOCH + Duration::from_secs(time);
+    humantime::format_rfc3339_seconds(at).to_string()
 }
 
 fn list(lagging: &[Lag]) -> String {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::chain::{Chain, ChainError, Digest, Link, ParseIdError, Range, Sha1, Wait};
 use crate::change::RolePolicy;
-use crate::context::{Code, Links, Migration, Role, Spec, StaticWait, Terms, inventory};
+use crate::context::{Code, Links, Migration, Role, Spec, Terms, inventory};
+use crate::window::{NoWindow, Window};
 
 /// The compiled migrations in the order of the chain, the roles, and the specs.
 #[derive(Debug, Default)]
@@ -12,6 +13,7 @@ pub struct Catalog {
     chain: Chain,
     migrations: Vec<&'static Migration>,
     roles: BTreeMap<&'static str, &'static Role>,
+    policies: BTreeMap<String, RolePolicy>,
     specs: Vec<&'static Spec>,
 }
 
@@ -24,6 +26,9 @@ pub enum CatalogError {
     /// A sha1 or digest is none.
     #[error("the compiled chain is broken")]
     Id(#[from] ParseIdError),
+    /// A role's maintenance window is none.
+    #[error("a compiled role is broken")]
+    Window(#[from] NoWindow),
     /// A place in the chain is empty, or taken twice.
     #[error("the compiled chain has {links} links and none at place {missing}")]
     Gap {
@@ -62,8 +67,9 @@ impl Catalog {
         let mut specs: Vec<_> = specs.into_iter().collect();
         specs.sort_by_key(|spec| (spec.module, spec.name));
         let links = migrations.iter().map(|migration| link(migration)).collect::<Result<_, _>>()?;
-        let roles = roles.into_iter().map(|role| (role.name, role)).collect();
-        Ok(Self { chain: Chain::new(links)?, migrations, roles, specs })
+        let roles: BTreeMap<_, _> = roles.into_iter().map(|role| (role.name, role)).collect();
+        let policies = roles.values().map(|role| policy(role)).collect::<Result<_, _>>()?;
+        Ok(Self { chain: Chain::new(links)?, migrations, roles, policies, specs })
     }
 
     /// The chain.
@@ -92,8 +98,8 @@ impl Catalog {
 
     /// How the hosts of each role take turns.
     #[must_use]
-    pub fn policies(&self) -> BTreeMap<String, RolePolicy> {
-        self.roles.values().map(|role| (role.name.to_owned(), RolePolicy { max_out: role.max_out })).collect()
+    pub fn policies(&self) -> &BTreeMap<String, RolePolicy> {
+        &self.policies
     }
 
     /// The specs that hold after the link of this name.
@@ -108,10 +114,16 @@ fn link(migration: &Migration) -> Result<Link, ParseIdError> {
         sha1: if migration.sha1.is_empty() { Sha1::ZERO } else { migration.sha1.parse()? },
         role: migration.role.to_owned(),
         digest: migration.digest.parse::<Digest>()?,
-        wait: migration.wait.map(|StaticWait::All(role)| Wait::All { role: role.to_owned() }),
+        wait: migration.wait.map(Wait::from),
+        in_load: migration.terms.in_load,
         replaces: migration.replaces.map(range).transpose()?,
         gone: migration.run.is_none(),
     })
+}
+
+fn policy(role: &Role) -> Result<(String, RolePolicy), NoWindow> {
+    let windows = role.windows.iter().map(|window| window.parse::<Window>()).collect::<Result<_, _>>()?;
+    Ok((role.name.to_owned(), RolePolicy { max_out: role.max_out, max_failed: role.max_failed, windows }))
 }
 
 fn range((from, to): (&str, &str)) -> Result<Range, ParseIdError> {

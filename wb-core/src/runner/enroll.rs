@@ -240,6 +240,7 @@ pub(super) fn announce(
         incarnation: here,
         contested: false,
         by_hand: Vec::new(),
+        since: system.clock().now().as_secs(),
         nonce: Uuid::new_v4(),
         last_nonces: Vec::new(),
         lines: identity::next(&[]),

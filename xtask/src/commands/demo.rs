@@ -2,7 +2,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use wb_core::chain::Wait;
 
 use crate::demo::{self, DemoError, Options, Outcome};
 use crate::failure::{Ended, Failure, NO};
@@ -68,7 +67,7 @@ fn show(outcome: &Outcome, shell: &Shell) -> ExitCode {
 fn chain(outcome: &Outcome) -> Table {
     let mut table = Table::new(&["#", "sha1", "migration", "role", "waits for"]);
     for (index, link) in outcome.chain.links().iter().enumerate() {
-        let wait = link.wait.as_ref().map(|Wait::All { role }| format!("all {role}")).unwrap_or_default();
+        let wait = link.wait.as_ref().map(ToString::to_string).unwrap_or_default();
         table.row([(index + 1).to_string(), link.sha1.short(), link.name.clone(), link.role.clone(), wait]);
     }
     table

@@ -160,7 +160,7 @@ mod tests {
         Manifest {
             chain: Chain::new(links.iter().map(link).collect()).unwrap(),
             hosts: hosts.iter().map(|(name, host)| ((*name).to_owned(), host.clone())).collect(),
-            roles: [("web".to_owned(), RolePolicy { max_out: MaxOut::Hosts(max_out) })].into(),
+            roles: [("web".to_owned(), RolePolicy::new(MaxOut::Hosts(max_out)))].into(),
             ..Manifest::default()
         }
     }

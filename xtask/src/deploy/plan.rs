@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wb_core::chain::{Chain, Link, Sha1, Wait, nearest};
+use wb_core::chain::{Chain, Link, Sha1, nearest};
 use wb_core::change::{ChangeKind, FullRunners, HostManifest, Manifest, RolePolicy, Runner};
 use wb_core::herd::{Herd, HostEntry};
 use wb_core::plan::still_failed;
@@ -260,9 +260,7 @@ fn diverged(deployed: &Chain, now: &Chain) -> Option<Refusal> {
 /// not even be amended: no runner has what it would say.
 fn altered(deployed: &Chain, chain: &Chain, amended: &BTreeSet<Sha1>) -> Vec<Refusal> {
     let pairs = deployed.links().iter().filter_map(|was| Some((was, chain.get(was.sha1)?)));
-    let wait = |link: &Link| {
-        link.wait.as_ref().map_or("no wait".to_owned(), |Wait::All { role }| format!("a wait for all of `{role}`"))
-    };
+    let wait = |link: &Link| link.wait.as_ref().map_or("no wait".to_owned(), |wait| format!("the wait `{wait}`"));
     let altered = pairs.filter_map(|(was, now)| {
         let (was_said, now_said) = match (was, now) {
             _ if was.role != now.role => (format!("the role `{}`", was.role), format!("the role `{}`", now.role)),
@@ -354,11 +352,11 @@ mod tests {
         herd: &str,
         remove: &[&str],
     ) -> Result<(Manifest, Difference), Vec<Refusal>> {
-        let policy = RolePolicy { max_out: MaxOut::Hosts(1) };
+        let policy = RolePolicy::new(MaxOut::Hosts(1));
         let proposal = Proposal {
             source: Sha1::from_bytes([7; 20]),
             chain,
-            roles: &[("web".to_owned(), policy), ("database".to_owned(), policy)].into(),
+            roles: &[("web".to_owned(), policy.clone()), ("database".to_owned(), policy)].into(),
             herd: &Herd::parse(herd).unwrap(),
             herd_text: herd,
             remove: &remove.iter().map(|name| (*name).to_owned()).collect(),
@@ -468,8 +466,8 @@ mod tests {
         let start = "the migration `a` (6161616) was deployed with";
         let role = format!("{start} the role `web`, and now has the role `database`");
         check(&with(|link| link.role = "database".into()), HERD, &[], &[&role]);
-        let wait = format!("{start} no wait, and now has a wait for all of `web`");
-        check(&with(|link| link.wait = Some(Wait::All { role: "web".into() })), HERD, &[], &[&wait]);
+        let wait = format!("{start} no wait, and now has the wait `all(\"web\")`");
+        check(&with(|link| link.wait = Some(wb_core::chain::Wait::all("web"))), HERD, &[], &[&wait]);
         let digest = Digest::of(b"other");
         let code = format!("{start} other code or files, and now has the digest {}", digest.short());
         check(&with(|link| link.digest = digest), HERD, &[], &[&code]);

@@ -114,6 +114,7 @@ static EXTRA: Migration = link("extra", 8, "a80000000000000000000000000000000000
 static WEB: Role = Role {
     name: ROLE,
     max_out: MaxOut::Hosts(1),
+    gate: |context| asks_the_service(context),
     leave: |context| {
         asks_the_service(context)?;
         note(&Entry::Leave);
@@ -124,6 +125,7 @@ static WEB: Role = Role {
         note(&Entry::Rejoin);
         Ok(())
     },
+    ..Role::PLAIN
 };
 
 static ANSWERS: Spec = Spec { module: "torture::chain::config", name: "answers", check: answers };

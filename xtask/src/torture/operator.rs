@@ -111,7 +111,7 @@ impl Operator {
         self.append(ChangeKind::Deploy, |manifest| {
             manifest.chain = catalog.chain().clone();
             manifest.target = catalog.chain().tip().map(|link| link.sha1);
-            manifest.roles = catalog.policies();
+            manifest.roles = catalog.policies().clone();
             manifest.runners.insert(platform(), runner);
         })
     }

@@ -82,7 +82,8 @@ static PAGE_SPEC: Spec = Spec {
         Ok(())
     },
 };
-static SERVER: Role = Role { name: "server", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()) };
+static SERVER: Role =
+    Role { name: "server", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()), ..Role::PLAIN };
 
 /// Tells a herd of the one host `web1`, of which nobody knows more than that it enrolled, to run a migration that fails.
 fn told_to_fail(office: &Office) -> Catalog {
@@ -95,7 +96,7 @@ fn told_to_fail(office: &Office) -> Catalog {
     operator.fetch().unwrap();
     let newest = operator.newest().unwrap().unwrap();
     let mut manifest = Manifest { number: 2, chain: catalog.chain().clone(), ..newest.manifest.clone() };
-    (manifest.target, manifest.roles) = (Some(catalog.chain().links()[0].sha1), catalog.policies());
+    (manifest.target, manifest.roles) = (Some(catalog.chain().links()[0].sha1), catalog.policies().clone());
     let told = operator.append(Some(&newest), &manifest, &office.key, Vec::new()).unwrap();
     assert!(matches!(told, Appended::Won(_)));
     catalog

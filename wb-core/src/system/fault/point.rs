@@ -58,6 +58,7 @@ points! {
     Migration "migration": Make Write Attributes Sync Rename Link Remove SyncDir Spawn Spawned Ended;
     Spec "spec": Spawn Spawned Ended;
     Leave "leave": Spawn Spawned Ended;
+    Gate "gate": Spawn Spawned Ended;
     Rejoin "rejoin": Spawn Spawned Ended;
 
     LegPlanned "record, leg planned": Write Sync Rename SyncDir;

@@ -1,0 +1,44 @@
+//! Whether the wait of a link holds, and for whom.
+
+use std::collections::BTreeMap;
+
+use super::wait::Lag;
+use crate::chain::{Link, Sha1, Wait};
+use crate::change::Manifest;
+use crate::report::Report;
+
+/// Who is not yet where `link` wants them to be, where its wait does not hold for the host `me`; else nobody.
+#[must_use]
+pub fn lagging(manifest: &Manifest, reports: &BTreeMap<String, Report>, me: &str, link: &Link) -> Vec<Lag> {
+    let Some(wait) = &link.wait else { return Vec::new() };
+    lagging_for(manifest, reports, me, wait, link.sha1)
+}
+
+/// As [`lagging`], for a wait that `link` has, be it in its attribute or in its code.
+#[must_use]
+pub fn lagging_for(
+    manifest: &Manifest,
+    reports: &BTreeMap<String, Report>,
+    me: &str,
+    wait: &Wait,
+    link: Sha1,
+) -> Vec<Lag> {
+    let Some(needed) = needed(manifest, wait, link) else { return Vec::new() };
+    let place = |name: &str| reports.get(name).and_then(|report| manifest.chain.position(report.state?));
+    let is_there = |name: &str| place(name).is_some_and(|at| at >= needed) || manifest.is_waived(link, name);
+    let others: Vec<&str> = manifest.admitted(wait.role()).filter(|name| *name != me).collect();
+    let behind: Vec<&str> = others.iter().copied().filter(|name| !is_there(name)).collect();
+    if others.len() - behind.len() >= wait.who.needs(others.len()) {
+        return Vec::new();
+    }
+    let at = |name: &str| place(name).map(|place| manifest.chain.links()[place].clone());
+    behind.into_iter().map(|name| Lag { host: name.to_owned(), at: at(name) }).collect()
+}
+
+/// The place in the chain that the others are to be at or past; nothing where there is none to reach.
+fn needed(manifest: &Manifest, wait: &Wait, link: Sha1) -> Option<usize> {
+    match &wait.reached {
+        Some(name) => manifest.chain.links().iter().position(|link| link.name == *name),
+        None => manifest.chain.position(link)?.checked_sub(1),
+    }
+}

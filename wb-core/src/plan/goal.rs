@@ -1,0 +1,44 @@
+//! How far a host is to go: the canaries first, and everyone else when an operator promotes, or by itself once all
+//! canaries have been there, and well, for long enough.
+
+use std::collections::BTreeMap;
+
+use crate::chain::Sha1;
+use crate::change::{Canary, Manifest};
+use crate::report::{Doing, Report};
+
+/// The link that this host is to reach at `now`, in seconds since 1970, as reports tell.
+#[must_use]
+pub fn goal(manifest: &Manifest, name: &str, reports: &BTreeMap<String, Report>, now: u64) -> Option<Sha1> {
+    match &manifest.canary {
+        Some(canary) if has_baked(manifest, canary, reports, now) => Some(canary.target),
+        _ => manifest.told(name),
+    }
+}
+
+/// Since when a canary has passed, as its report tells: it is where canaries are to go and well, or it waits in load for
+/// hosts none of which is a canary, so that only the others can let it go on.
+#[must_use]
+pub fn passed_since(manifest: &Manifest, canary: &Canary, report: &Report) -> Option<u64> {
+    let place = |sha1: Sha1| manifest.chain.position(sha1);
+    let is_there = || report.state.and_then(place) >= place(canary.target);
+    let has_passed = match &report.doing {
+        _ if report.contested => false,
+        Doing::UpToDate => is_there(),
+        Doing::Waiting { on, overdue: false, .. } => {
+            !on.is_empty() && !on.iter().any(|host| canary.hosts.contains(host))
+        }
+        _ => false,
+    };
+    has_passed.then_some(report.since)
+}
+
+/// Whether all canaries of the herd have passed, for as long as they are to bake.
+#[must_use]
+pub fn has_baked(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, Report>, now: u64) -> bool {
+    let Some(bake) = canary.bake else { return false };
+    let hosts = canary.hosts.iter().filter(|host| manifest.hosts.contains_key(*host));
+    let passed: Option<Vec<u64>> = hosts.map(|host| passed_since(manifest, canary, reports.get(host)?)).collect();
+    let last = passed.and_then(|passed| passed.into_iter().max());
+    last.is_some_and(|last| now.saturating_sub(last) >= bake)
+}
