@@ -283,6 +283,19 @@ impl<'a> Agent<'a> {
         Ok(!error.is_of_the_network() || self.needs_remote() || !self.is_itself()?)
     }
 
+    /// Between two links what operators say counts too, where it can be asked for.
+    fn look_amid_leg(&mut self) -> Result<(), AgentError> {
+        match self.poll() {
+            Err(error) if self.stops_at(&error)? => return Err(error),
+            Err(error) => self.go_on_without(&error),
+            Ok(()) => {
+                self.reached();
+                self.follow_name();
+            }
+        }
+        Ok(())
+    }
+
     fn poll(&mut self) -> Result<(), AgentError> {
         let looked = self.look();
         self.end_trial();

@@ -274,7 +274,8 @@ impl Agent<'_> {
         let next = chain.links().get(here.map_or(0, |here| here + 1)).filter(|_| here < end);
         let is_begun = next.is_some_and(|next| self.store.record().started == Some(next.sha1));
         if !is_begun && self.is_to_look() {
-            return Ok(Step::Rest(Rest::Again));
+            self.look_amid_leg()?;
+            return Ok(Step::Moved);
         }
         let claimed = leg.held.as_ref().map(|held| &held.roles[..]);
         let onward = match self.ends_here(leg).filter(|_| !is_begun) {
