@@ -10,8 +10,8 @@ use wb_core::agent::{Agent, AgentError, Next, Notices, Record, Store};
 use wb_core::chain::Digest;
 use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest, Runner};
 use wb_core::registry::{
-    Access, AllowedSigners, ChangeLog, NewCommit, Pushed, RefName, RefUpdate, Registry, ReportCache, SigningKey,
-    VerifiedChange, generate, public_key,
+    Access, AllowedSigners, ChangeLog, Mirror as _, NewCommit, Pushed, RefName, RefUpdate, Registry, ReportCache,
+    SigningKey, VerifiedChange, generate, public_key,
 };
 use wb_core::report::Report;
 use wb_core::runner::{Catalog, EnrollError, Enrollment, Home, enroll, platform};

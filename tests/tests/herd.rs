@@ -11,7 +11,7 @@ use wb_core::chain::{Digest, Sha1};
 use wb_core::change::{ChangeKind, Runner};
 use wb_core::context::{MaxOut, Migration, Role, Spec, StaticWait};
 use wb_core::pool::{Claim, Pool};
-use wb_core::registry::{AllowedSigners, ChangeLog, NewCommit, RefName, RefUpdate, generate};
+use wb_core::registry::{AllowedSigners, ChangeLog, Mirror as _, NewCommit, RefName, RefUpdate, generate};
 use wb_core::runner::{Catalog, platform};
 use wb_core::system::files::{self, Attributes};
 use wb_core::system::{System, clock, command};

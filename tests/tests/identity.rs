@@ -12,7 +12,7 @@ use wb_core::agent::{AgentError, Next, Store};
 use wb_core::chain::Digest;
 use wb_core::change::{ChangeKind, HostManifest, Identity, Retired, Runner};
 use wb_core::context::{Code, Context, MaxOut, Migration, Role, Terms};
-use wb_core::registry::{Pushed, RefName, RefUpdate, public_key};
+use wb_core::registry::{Mirror as _, Pushed, RefName, RefUpdate, public_key};
 use wb_core::report::Report;
 use wb_core::runner::{Catalog, Enrollment, platform, rekey, replace};
 use wb_core::system::files::{self, Attributes};

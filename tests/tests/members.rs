@@ -9,7 +9,7 @@ use wb_core::agent::{AgentError, How, Next, Reports, Store};
 use wb_core::change::{ChangeKind, HostManifest, Identity, Retired};
 use wb_core::context::{MaxOut, Migration, Role, StaticWait};
 use wb_core::pool::Claim;
-use wb_core::registry::{Pushed, RefName, RefUpdate};
+use wb_core::registry::{Mirror as _, Pushed, RefName, RefUpdate};
 use wb_core::runner::Catalog;
 use wb_core::system::Command;
 use wb_core::system::files;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use wb_core::agent::{Record, Refused, Store, Trial};
 use wb_core::chain::Digest;
 use wb_core::change::{ChangeKind, Runner};
-use wb_core::registry::{NewCommit, RefName, RefUpdate};
+use wb_core::registry::{Mirror as _, NewCommit, RefName, RefUpdate};
 use wb_core::runner::platform;
 use wb_core::system::clock::{Real, wait_until};
 use wb_core::system::{Command, Output, files};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use wb_core::Uuid;
 use wb_core::chain::Sha1;
 use wb_core::pool::Pool;
-use wb_core::registry::{Pushed, RefName, RefUpdate, Registry, RegistryError};
+use wb_core::registry::{Mirror as _, Pushed, RefName, RefUpdate, Registry, RegistryError};
 use wb_core::system::{Command, files};
 use wb_tests::herd::registry;
 
@@ -173,7 +173,7 @@ fn after_a_broken_connection_the_outcome_is_read_back() {
 }
 
 mod a_host_s_copy {
-    use wb_core::registry::{Access, Registry};
+    use wb_core::registry::{Access, Mirror as _, Registry};
     use wb_core::system::files;
 
     use super::{Remote, pool, push, value};

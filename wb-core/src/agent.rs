@@ -11,6 +11,7 @@ mod dispute;
 pub mod identity;
 pub mod incarnation;
 mod look;
+mod machine;
 mod notices;
 pub mod pace;
 pub mod phase;
@@ -27,10 +28,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 pub use act::Rest;
+use machine::Housed;
+pub use machine::Machine;
 use notices::Board;
 pub use notices::{Away, Notices};
 pub use run::run_link;
-pub use store::{FORMAT, How, LinkRecord, Record, Refused, Reports, Store, StoreError, Trial};
+#[cfg(feature = "faults")]
+pub use store::subject;
+pub use store::{FORMAT, How, LinkRecord, Record, Refused, Reports, Shelf, Store, StoreError, Trial};
 pub use trial::{STARTS, starts, uncount};
 pub use upgrade::RUNNER_FILE;
 
@@ -40,7 +45,7 @@ use reboot::Asked;
 use crate::chain::{Digest, Sha1};
 use crate::plan::Stop;
 use crate::registry::{
-    AllowedSigners, LogError, RefName, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange,
+    AllowedSigners, LogError, Mirror, RefName, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange,
 };
 use crate::report::{Doing, Report};
 use crate::runner::{Catalog, Home, HomeError, HostConfig, with_causes};
@@ -54,7 +59,8 @@ pub struct Agent<'a> {
     catalog: &'a Catalog,
     system: &'a System,
     store: Rc<Store>,
-    registry: Registry,
+    registry: Box<dyn Mirror + 'a>,
+    machine: Rc<dyn Machine + 'a>,
     allowed: AllowedSigners,
     key: SigningKey,
     public: String,
@@ -68,9 +74,29 @@ pub struct Agent<'a> {
     looked: Cell<Option<u64>>,
     mute: bool,
     journal: Journal<'a>,
-    board: Board,
+    board: Board<'a>,
     unrecorded: Option<Ran>,
     reboot: Option<Asked>,
+}
+
+/// What an agent is made of, on a real machine or in memory.
+pub struct Parts<'a> {
+    /// Where the host's files lie.
+    pub home: Home,
+    /// Who it is.
+    pub config: HostConfig,
+    /// Its record.
+    pub store: Store,
+    /// What it knows of the herd.
+    pub registry: Box<dyn Mirror + 'a>,
+    /// What else it has of its machine.
+    pub machine: Rc<dyn Machine + 'a>,
+    /// Whose changes count.
+    pub allowed: AllowedSigners,
+    /// Its private key.
+    pub key: SigningKey,
+    /// Its public key.
+    pub public: String,
 }
 
 /// What the agent wants after a tick.
@@ -196,21 +222,40 @@ impl<'a> Agent<'a> {
         runner: Digest,
         log: &'a dyn Fn(&str),
     ) -> Result<Self, AgentError> {
-        let store = Rc::new(Store::open(&home.record())?);
-        let allowed = home.read_allowed_signers()?;
-        let key = SigningKey::new(home.key());
-        let public = crate::registry::public_key(&home.key())?;
-        let board = Board::open(&home.notices());
-        let mut agent = Self {
-            key,
-            public,
+        let parts = Parts {
+            store: Store::open(&home.record())?,
+            allowed: home.read_allowed_signers()?,
+            key: SigningKey::new(home.key()),
+            public: crate::registry::public_key(&home.key())?,
+            registry: Box::new(registry),
+            machine: Rc::new(Housed::new(&home, &config.runner, system)),
             home,
             config,
+        };
+        Ok(Self::of(parts, catalog, system, runner, log))
+    }
+
+    /// The agent that is made of these parts.
+    #[must_use]
+    pub fn of(
+        parts: Parts<'a>,
+        catalog: &'a Catalog,
+        system: &'a System,
+        runner: Digest,
+        log: &'a dyn Fn(&str),
+    ) -> Self {
+        let mut agent = Self {
+            board: Board::of(Rc::clone(&parts.machine)),
+            key: parts.key,
+            public: parts.public,
+            home: parts.home,
+            config: parts.config,
             catalog,
             system,
-            store,
-            registry,
-            allowed,
+            store: Rc::new(parts.store),
+            registry: parts.registry,
+            machine: parts.machine,
+            allowed: parts.allowed,
             runner,
             unfit: None,
             change: None,
@@ -221,13 +266,12 @@ impl<'a> Agent<'a> {
             looked: Cell::new(None),
             mute: false,
             journal: Journal { log, tail: RefCell::default(), quiet: Cell::new(None) },
-            board,
             unrecorded: None,
             reboot: None,
         };
         agent.recall();
         agent.recall_said();
-        Ok(agent)
+        agent
     }
 
     /// Looks, thinks and acts until there is nothing to do but wait.

@@ -21,6 +21,8 @@ mod log;
 #[cfg(feature = "history")]
 mod memory;
 #[cfg(feature = "runtime")]
+mod mirror;
+#[cfg(feature = "runtime")]
 mod objects;
 #[cfg(feature = "history")]
 mod parsed;
@@ -52,9 +54,9 @@ pub use track::track;
 #[cfg(feature = "runtime")]
 pub use {
     git::{Access, Git},
-    herd::ReportCache,
     introduction::{Byline, Introduction, bylines, file_in, introductions, introductions_elsewhere},
     log::{ChangeLog, LogError, VerifiedChange},
+    mirror::{Answer, Mirror, ReportCache},
     objects::{Commit, NewCommit, ObjectError, Objects},
     porcelain::{PushLine, Verdict, parse_push},
     refs::RefName,

@@ -9,7 +9,7 @@ use wb_core::chain::Link;
 use wb_core::change::{ChangeKind, HostManifest, Manifest, Retired};
 use wb_core::plan::{Course, Past, Plan, Situation, plan};
 use wb_core::pool::Pool;
-use wb_core::registry::{RefName, RefUpdate, SigningKey, VerifiedChange};
+use wb_core::registry::{Mirror as _, RefName, RefUpdate, SigningKey, VerifiedChange};
 use wb_core::report::Report;
 use wb_core::system::clock::{Clock as _, Real};
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::Manifest;
 use wb_core::registry::{
-    Access, AllowedSigners, ChangeLog, Git, LogError, ObjectError, Pushed, RefName, RefUpdate, Registry, RegistryError,
-    ReportCache, SignatureError, SigningKey, VerifiedChange,
+    Access, AllowedSigners, ChangeLog, Git, LogError, Mirror as _, ObjectError, Pushed, RefName, RefUpdate, Registry,
+    RegistryError, ReportCache, SignatureError, SigningKey, VerifiedChange,
 };
 use wb_core::report::Report;
 use wb_core::system::FileError;

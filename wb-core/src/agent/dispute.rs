@@ -1,7 +1,7 @@
 //! What a machine does about a report that is not its own: it takes it over, objects to it, or stands back.
 
 use super::identity::{self, Contest, Foreign, Grace, Moment, TakingOver, Verdict};
-use super::{Agent, AgentError, incarnation};
+use super::{Agent, AgentError};
 use crate::chain::Sha1;
 use crate::registry::{Pushed, RefName};
 use crate::report::{Doing, Incarnation, Report};
@@ -9,7 +9,7 @@ use crate::report::{Doing, Incarnation, Report};
 impl Agent<'_> {
     /// Which machine this is.
     pub(super) fn here(&self) -> Incarnation {
-        incarnation::read(self.system)
+        self.machine.incarnation()
     }
 
     /// Whether nothing useful can be done here without the remote. Who was restored can't know what became of its leg.
@@ -151,7 +151,7 @@ impl Agent<'_> {
 
     fn waits_or_resumes(&mut self) -> Result<Option<Doing>, AgentError> {
         let Some(taking_over) = self.store.record().taking_over else { return Ok(None) };
-        let now = Moment { boot_id: self.here().boot_id, uptime: incarnation::uptime(self.system) };
+        let now = Moment { boot_id: self.here().boot_id, uptime: self.machine.uptime() };
         match taking_over.at(&now) {
             Grace::Begins => {
                 let begun = TakingOver { since: Some(now), ..taking_over.clone() };

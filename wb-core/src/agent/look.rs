@@ -4,15 +4,14 @@ use super::phase::Phase;
 use super::{Agent, AgentError, Said, pace};
 use crate::chain::Sha1;
 use crate::plan::Stop;
-use crate::registry::{ChangeLog, LogError, ObjectError, RefName, ReportCache};
+use crate::registry::{LogError, ObjectError, RefName, ReportCache};
 use crate::runner::{HostConfig, with_causes};
 
 impl Agent<'_> {
     /// The change that was accepted last, from the local objects. It was judged then; where the objects are lost, the
     /// next fetch brings them back.
     pub(super) fn recall(&mut self) {
-        let log = ChangeLog::new(self.registry.objects(), &self.allowed);
-        self.change = self.store.record().accepted.and_then(|sha1| log.recall(sha1).ok());
+        self.change = self.store.record().accepted.and_then(|sha1| self.registry.change(sha1, None).ok());
     }
 
     /// What this host said last, so that it knows since when it does what it does.
@@ -98,8 +97,7 @@ impl Agent<'_> {
                 .then(|| "the log of changes is gone; hint: a machine that has it must push it back".to_owned());
             return Ok(());
         };
-        let log = ChangeLog::new(self.registry.objects(), &self.allowed);
-        let (changes, bad) = log.since(self.change.as_ref(), tip);
+        let (changes, bad) = self.registry.changes_since(self.change.as_ref(), tip, &self.allowed);
         for change in changes {
             self.journal.say(&format!("accepted change {} by {}", change.manifest, change.signer));
             self.registry.keep("accepted", change.sha1)?;
@@ -123,7 +121,7 @@ impl Agent<'_> {
         let Some(name) = now.map(|(name, _)| name.to_owned()).filter(|name| *name != self.config.name) else { return };
         self.journal.say(&format!("`{}` is called `{name}` from now on", self.config.name));
         self.config = HostConfig { name, ..self.config.clone() };
-        if let Err(error) = self.home.write_config(&self.config) {
+        if let Err(error) = self.machine.write_config(&self.config) {
             self.journal.say(&format!("the new name does not stand in host.toml yet: {}", with_causes(&error)));
         }
     }
@@ -132,8 +130,8 @@ impl Agent<'_> {
     /// and so does the report that this machine wrote before.
     fn forgotten(&self, tip: Option<Sha1>) -> Result<Option<String>, AgentError> {
         let Some(taking_over) = self.store.record().taking_over else { return Ok(None) };
-        let log = ChangeLog::new(self.registry.objects(), &self.allowed);
-        let newest = tip.and_then(|tip| log.read(tip).ok()).map(|change| change.manifest);
+        let newest =
+            tip.and_then(|tip| self.registry.change(tip, Some(&self.allowed)).ok()).map(|change| change.manifest);
         let others =
             newest.as_ref().map(|newest| self.registry.reports(newest, &mut ReportCache::default())).transpose()?;
         let others = others
@@ -141,9 +139,7 @@ impl Agent<'_> {
             .into_iter()
             .filter_map(|(name, report)| Some((format!("`{name}`"), report.accepted?, report.accepted_commit?)));
         let own = taking_over.accepted.map(|own| ("this host".to_owned(), own.number, own.commit));
-        let objects = self.registry.objects();
-        let kept =
-            |commit| tip.is_some_and(|tip| objects.contains(commit) && objects.descends(tip, commit).unwrap_or(false));
+        let kept = |commit| tip.is_some_and(|tip| self.registry.descends(tip, commit).unwrap_or(false));
         let lost = own.into_iter().chain(others).find(|(_, _, commit)| !kept(*commit));
         Ok(lost.map(|(host, number, _)| {
             let lost = format!("the log of changes has lost change {number}, which {host} had accepted");

@@ -4,11 +4,13 @@
 //! The file is there only while there is something to tell, and is written only when that changes: a poll that finds
 //! nothing writes nothing. Nothing depends on it, so it may be lost.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::machine::Machine;
 use crate::system::files;
 
 /// What there is to tell.
@@ -88,34 +90,41 @@ impl Notices {
     }
 }
 
-/// The notices and their file.
-#[derive(Debug)]
-pub(super) struct Board {
-    path: PathBuf,
+/// The notices, and the machine that keeps them.
+pub(super) struct Board<'a> {
+    machine: Rc<dyn Machine + 'a>,
     notices: Notices,
 }
 
-impl Board {
-    /// The notices at `path`. What can't be read tells nothing.
-    pub(super) fn open(path: &Path) -> Self {
-        let kept = files::read_optional(path).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Self { path: path.to_owned(), notices: kept.unwrap_or_default() }
+impl<'a> Board<'a> {
+    pub(super) fn of(machine: Rc<dyn Machine + 'a>) -> Self {
+        let notices = machine.notices();
+        Self { machine, notices }
     }
 
     pub(super) fn notices(&self) -> &Notices {
         &self.notices
     }
 
-    /// Keeps other notices. A disk that is full, or worse, is told about by what must be written.
     pub(super) fn keep(&mut self, notices: Notices) {
-        if notices == self.notices {
-            return;
+        if notices != self.notices {
+            self.machine.keep_notices(&notices);
+            self.notices = notices;
         }
-        match notices == Notices::default() {
-            true => drop(files::remove(&self.path)),
-            false => drop(files::replace(&self.path, serde_json::to_vec(&notices).unwrap_or_default())),
-        }
-        self.notices = notices;
+    }
+}
+
+/// The notices at `path`. What can't be read tells nothing.
+pub(super) fn read(path: &Path) -> Notices {
+    let kept = files::read_optional(path).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    kept.unwrap_or_default()
+}
+
+/// Puts other notices at `path`. A disk that is full, or worse, is told about by what must be written.
+pub(super) fn write(path: &Path, notices: &Notices) {
+    match *notices == Notices::default() {
+        true => drop(files::remove(path)),
+        false => drop(files::replace(path, serde_json::to_vec(notices).unwrap_or_default())),
     }
 }
 
@@ -151,12 +160,12 @@ mod tests {
     fn notices_are_read_back_and_gone_when_there_is_nothing_to_tell() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notices.json");
-        let mut board = Board::open(&path);
-        board.keep(Notices::default());
+        write(&path, &Notices::default());
         assert!(!files::exists(&path));
-        board.keep(board.notices().lost(100, "no route"));
-        assert_eq!(Board::open(&path).notices(), board.notices());
-        board.keep(board.notices().reached());
+        let lost = Notices::default().lost(100, "no route");
+        write(&path, &lost);
+        assert_eq!(read(&path), lost);
+        write(&path, &lost.reached());
         assert!(!files::exists(&path));
     }
 
@@ -165,6 +174,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notices.json");
         files::write(&path, "{", 0o600).unwrap();
-        assert_eq!(Board::open(&path).notices(), &Notices::default());
+        assert_eq!(read(&path), Notices::default());
     }
 }

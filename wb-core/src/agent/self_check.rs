@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Agent, AgentError};
 use crate::chain::Chain;
-use crate::registry::{ChangeLog, RefName};
+use crate::registry::RefName;
 use crate::runner::with_causes;
 use crate::system::Command;
 
@@ -30,14 +30,14 @@ impl Agent<'_> {
     /// # Errors
     /// When this runner can't read what is here, or does not reach the remote.
     pub fn rehearse(&self) -> Result<(), AgentError> {
-        let log = ChangeLog::new(self.registry.objects(), &self.allowed);
         if let Some(change) = self.store.record().accepted {
-            log.recall(change).map_err(|error| AgentError::Unreadable { change, source: Box::new(error) })?;
+            let unreadable = |error| AgentError::Unreadable { change, source: Box::new(error) };
+            self.registry.change(change, None).map_err(unreadable)?;
         }
         self.registry.fetch(&[RefName::Changes.to_string()])?;
         if let Some(tip) = self.registry.get(&RefName::Changes)? {
             // What does not count there is no fault of this runner.
-            drop(log.since(self.change.as_ref(), tip));
+            drop(self.registry.changes_since(self.change.as_ref(), tip, &self.allowed));
         }
         Ok(())
     }

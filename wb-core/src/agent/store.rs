@@ -20,6 +20,9 @@ use crate::system::{FileError, files};
 #[cfg(feature = "faults")]
 mod passage;
 
+#[cfg(feature = "faults")]
+pub use passage::subject;
+
 /// What the disk says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Record {
@@ -238,10 +241,19 @@ impl Record {
     }
 }
 
-/// The record and its file.
+/// Where a record lies.
+pub trait Shelf: std::fmt::Debug {
+    /// Puts `new` in the place of `old`, as a whole, so that a crash does not take it.
+    ///
+    /// # Errors
+    /// When that fails; `old` is still there then.
+    fn put(&self, old: &Record, new: &Record) -> Result<(), StoreError>;
+}
+
+/// The record and where it lies.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
+    shelf: Box<dyn Shelf>,
     record: RefCell<Record>,
 }
 
@@ -282,7 +294,12 @@ impl Store {
             None => Record::default(),
             Some(bytes) => parse(path, &bytes)?,
         };
-        Ok(Self { path: path.to_owned(), record: RefCell::new(record) })
+        Ok(Self::on(InFile(path.to_owned()), record))
+    }
+
+    /// The record that lies on this shelf.
+    pub fn on(shelf: impl Shelf + 'static, record: Record) -> Self {
+        Self { shelf: Box::new(shelf), record: RefCell::new(record) }
     }
 
     /// What the disk says.
@@ -421,14 +438,25 @@ impl Store {
         change(&mut record)?;
         record.format = FORMAT;
         if record != *self.record.borrow() {
-            let text = serde_json::to_vec_pretty(&record)
-                .map_err(|source| StoreError::Syntax { path: self.path.clone(), source })?;
-            #[cfg(feature = "faults")]
-            let _during = fault::during(passage::subject(&self.record.borrow(), &record));
-            files::write(&self.path, text, 0o600)?;
+            self.shelf.put(&self.record.borrow(), &record)?;
             self.record.replace(record);
         }
         Ok(())
+    }
+}
+
+/// A record in a file of its own.
+#[derive(Debug)]
+struct InFile(PathBuf);
+
+impl Shelf for InFile {
+    #[cfg_attr(not(feature = "faults"), expect(unused_variables, reason = "only faults ask what a change is about"))]
+    fn put(&self, old: &Record, new: &Record) -> Result<(), StoreError> {
+        let text =
+            serde_json::to_vec_pretty(new).map_err(|source| StoreError::Syntax { path: self.0.clone(), source })?;
+        #[cfg(feature = "faults")]
+        let _during = fault::during(passage::subject(old, new));
+        Ok(files::write(&self.0, text, 0o600)?)
     }
 }
 

@@ -7,12 +7,12 @@
 
 use std::path::PathBuf;
 
+use super::machine::{Housed, Machine};
 use super::store::{Record, Refused, Store, Trial};
 use super::{Agent, AgentError, self_check};
 use crate::chain::Digest;
 use crate::runner::{Home, with_causes};
-use crate::system::fault::{self, Subject};
-use crate::system::{CommandError, files};
+use crate::system::{CommandError, System};
 
 /// How often a runner is started that does not come to its first poll.
 pub const STARTS: u32 = 3;
@@ -57,10 +57,10 @@ fn start(trial: Option<&Trial>, runner: Digest) -> Start {
 
 /// Counts this start of the runner with this sha256, if it is on trial. Gives the file to run in place of this process
 /// where the previous runner was put back. What fails here is only said: a host does what it can with the runner it has.
-pub fn starts(home: &Home, runner: Digest, say: &dyn Fn(&str)) -> Option<PathBuf> {
+pub fn starts(home: &Home, system: &System, runner: Digest, say: &dyn Fn(&str)) -> Option<PathBuf> {
     // A record that can't be read is met again, and told, by who needs it.
     let store = Store::open(&home.record()).ok()?;
-    let put_back = begin(home, &store, runner, say);
+    let put_back = begin(home, system, &store, runner, say);
     put_back.unwrap_or_else(|error| {
         say(&format!("the trial of this runner goes on: {}", with_causes(&error)));
         None
@@ -82,7 +82,13 @@ pub fn uncount(home: &Home, runner: Digest, say: &dyn Fn(&str)) {
     }
 }
 
-fn begin(home: &Home, store: &Store, runner: Digest, say: &dyn Fn(&str)) -> Result<Option<PathBuf>, AgentError> {
+fn begin(
+    home: &Home,
+    system: &System,
+    store: &Store,
+    runner: Digest,
+    say: &dyn Fn(&str),
+) -> Result<Option<PathBuf>, AgentError> {
     match start(store.record().trial.as_ref(), runner) {
         Start::Ordinary => Ok(None),
         Start::Counted(trial) => {
@@ -92,7 +98,7 @@ fn begin(home: &Home, store: &Store, runner: Digest, say: &dyn Fn(&str)) -> Resu
         }
         Start::PutsBack(refused) => {
             let path = home.read_config()?.runner;
-            let put_back = put_back(home, store, &path, &refused)?;
+            let put_back = put_back(&Housed::new(home, &path, system), store, &refused)?;
             say(if put_back { &refused.why } else { "there is no other runner to put back" });
             Ok(put_back.then_some(path))
         }
@@ -102,16 +108,11 @@ fn begin(home: &Home, store: &Store, runner: Digest, say: &dyn Fn(&str)) -> Resu
 }
 
 /// Puts the previous runner in place again, by an atomic rename as well. False where there is none.
-fn put_back(home: &Home, store: &Store, path: &std::path::Path, refused: &Refused) -> Result<bool, AgentError> {
-    let previous = files::read_optional(home.previous_runner())?;
-    let Some(previous) = previous.filter(|bytes| Digest::of(bytes) != refused.runner) else { return Ok(false) };
-    let new = super::upgrade::beside(path);
-    let during = fault::during(Subject::NewRunner);
-    files::prepare(&new, previous, 0o755)?;
-    drop(during);
-    let during = fault::during(Subject::Runner);
-    files::rename(&new, path)?;
-    drop(during);
+fn put_back(machine: &dyn Machine, store: &Store, refused: &Refused) -> Result<bool, AgentError> {
+    let previous = machine.kept_runner()?.filter(|bytes| Digest::of(bytes) != refused.runner);
+    let Some(previous) = previous else { return Ok(false) };
+    machine.lay(&previous)?;
+    machine.install()?;
     store.update(|record| record.refuse(refused.clone()))?;
     Ok(true)
 }
@@ -149,7 +150,7 @@ impl Agent<'_> {
         let Some(trial) = self.store.record().trial else { return Ok(false) };
         let refused = trial.refused(&format!("could not be started ({})", with_causes(error)));
         self.journal.say(&refused.why);
-        put_back(&self.home, &self.store, &self.config.runner, &refused)
+        put_back(self.machine.as_ref(), &self.store, &refused)
     }
 
     /// Why the runner that the newest accepted change names is not tried: it was put back, and no change came since.

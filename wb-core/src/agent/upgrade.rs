@@ -5,8 +5,6 @@
 //! It is the newest one, as a rule. A host that is amid links whose code is gone ends these with the last runner that has
 //! it, and takes the newest one over then.
 
-use std::path::{Path, PathBuf};
-
 use super::phase::Phase;
 use super::store::Trial;
 use super::trial::named;
@@ -16,8 +14,7 @@ use crate::change::{Manifest, Runner};
 use crate::plan::{Course, Wanted};
 use crate::registry::RefName;
 use crate::runner::platform;
-use crate::system::fault::{self, Bug, Subject};
-use crate::system::{files, machine};
+use crate::system::fault::{self, Bug};
 
 /// The name of the binary in the commit that carries it.
 pub const RUNNER_FILE: &str = "wildebeest";
@@ -32,11 +29,6 @@ pub(super) struct Unfit {
 
 /// How long what failed its self-check is left alone, in seconds. It may have been the machine's fault.
 const PAUSE: u64 = 600;
-
-/// Where a runner lies until it is put in place at `path`: on the same file system.
-pub(super) fn beside(path: &Path) -> PathBuf {
-    path.with_extension("new")
-}
 
 impl Agent<'_> {
     /// Installs the runner that the newest change names for this host. True when there is a new one to run.
@@ -95,30 +87,27 @@ impl Agent<'_> {
             Ok(bytes) => bytes,
             Err(why) => return Ok(Err(why)),
         };
-        let new = beside(&self.config.runner);
-        let during = fault::during(Subject::NewRunner);
-        files::prepare(&new, &bytes, 0o755)?;
-        if let Err(what) = self.check(&new, &bytes, manifest, wanted) {
-            files::remove(&new)?;
+        self.machine.lay(&bytes)?;
+        if let Err(what) = self.check(&bytes, manifest, wanted) {
+            self.machine.take_away()?;
             // What could not be checked because the remote went away is no worse for that.
             self.registry.fetch(&[RefName::Changes.to_string()])?;
             let why = format!("{} {what}", named(trial.runner, trial.change));
             self.unfit = Some(Unfit { trial, why: why.clone(), time: self.now() });
             return Ok(Err(why));
         }
-        drop(during);
-        self.install(&new, trial)?;
+        self.install(trial)?;
         Ok(Ok(()))
     }
 
     fn fetch_runner(&self, wanted: &Runner) -> Result<Result<Vec<u8>, String>, AgentError> {
         // A fetch that was cut short may leave the commit here, and not the file.
-        let here = self.read_runner(wanted.commit);
+        let here = self.registry.file(wanted.commit, RUNNER_FILE);
         let bytes = match here {
             Some(bytes) => Some(bytes),
             None => {
                 self.registry.fetch(std::slice::from_ref(&wanted.reference))?;
-                self.read_runner(wanted.commit)
+                self.registry.file(wanted.commit, RUNNER_FILE)
             }
         };
         let Some(bytes) = bytes else {
@@ -135,18 +124,9 @@ impl Agent<'_> {
         })
     }
 
-    fn read_runner(&self, commit: Sha1) -> Option<Vec<u8>> {
-        let objects = self.registry.objects();
-        objects.file(&objects.read(commit).ok()?, RUNNER_FILE).ok()?
-    }
-
     /// The new runner must be for this machine, have the chain that it is wanted for, and come as far as its first poll.
-    fn check(&self, path: &Path, bytes: &[u8], manifest: &Manifest, wanted: Wanted<'_>) -> Result<(), String> {
-        if let Some(machine) = machine::foreign(bytes, std::env::consts::ARCH) {
-            let here = platform();
-            return Err(format!("is for {machine}, and this is {here}; hint: `cargo xtask deploy` on {here}"));
-        }
-        let chain = self_check::ask(path, &self.home.args(), self_check::PATIENCE)?;
+    fn check(&self, runner: &[u8], manifest: &Manifest, wanted: Wanted<'_>) -> Result<(), String> {
+        let chain = self.machine.try_out(runner)?;
         match wanted.fits(manifest, &chain) {
             true => Ok(()),
             false => Err(format!("has another chain than its change; {}", self_check::HINT)),
@@ -154,27 +134,12 @@ impl Agent<'_> {
     }
 
     /// The trial is on disk before the new runner can be started.
-    fn install(&self, new: &Path, trial: Trial) -> Result<(), AgentError> {
+    fn install(&self, trial: Trial) -> Result<(), AgentError> {
         let name = trial.runner.short();
-        self.keep_this_runner()?;
+        self.machine.keep_runner(self.runner)?;
         self.store.update(|record| record.trial = Some(trial))?;
-        let _during = fault::during(Subject::Runner);
-        files::rename(new, &self.config.runner)?;
+        self.machine.install()?;
         self.journal.say(&format!("takes over the runner {name}"));
         Ok(())
-    }
-
-    /// What runs is kept, also where another file was put in its place meanwhile.
-    fn keep_this_runner(&self) -> Result<(), AgentError> {
-        let installed = files::read_optional(&self.config.runner)?;
-        let bytes = match installed.filter(|bytes| Digest::of(bytes) == self.runner) {
-            Some(bytes) => bytes,
-            None => files::read("/proc/self/exe")?,
-        };
-        let _during = fault::during(Subject::PreviousRunner);
-        let previous = self.home.previous_runner();
-        let new = previous.with_extension("new");
-        files::prepare(&new, bytes, 0o755)?;
-        Ok(files::rename(new, previous)?)
     }
 }

@@ -39,18 +39,7 @@ impl<'a> ChangeLog<'a> {
     /// forked), or a change does not count. Whatever follows such a change does not count either.
     #[must_use]
     pub fn since(&self, accepted: Option<&VerifiedChange>, tip: Sha1) -> (Vec<VerifiedChange>, Option<LogError>) {
-        let mut changes: Vec<VerifiedChange> = Vec::new();
-        let commits = match self.commits(accepted.map(|change| change.sha1), tip) {
-            Ok(commits) => commits,
-            Err(error) => return (changes, Some(error)),
-        };
-        for commit in commits {
-            match self.check(&commit, changes.last().or(accepted)) {
-                Ok(change) => changes.push(change),
-                Err(error) => return (changes, Some(error)),
-            }
-        }
-        (changes, None)
+        since(accepted, tip, |commit| Ok(self.objects.read(commit)?.parents), |commit| self.read(commit))
     }
 
     /// A change that was accepted before, whoever may sign now.
@@ -58,8 +47,7 @@ impl<'a> ChangeLog<'a> {
     /// # Errors
     /// When it can't be read.
     pub fn recall(&self, sha1: Sha1) -> Result<VerifiedChange, LogError> {
-        let commit = self.objects.read(sha1)?;
-        Ok(VerifiedChange { sha1, signer: "accepted before".into(), manifest: self.manifest(&commit)? })
+        recall(self.objects, sha1)
     }
 
     /// One change by itself, with its signature checked.
@@ -69,7 +57,7 @@ impl<'a> ChangeLog<'a> {
     pub fn read(&self, sha1: Sha1) -> Result<VerifiedChange, LogError> {
         let commit = self.objects.read(sha1)?;
         let signer = commit.verify(self.allowed)?;
-        Ok(VerifiedChange { sha1, signer, manifest: self.manifest(&commit)? })
+        Ok(VerifiedChange { sha1, signer, manifest: manifest(self.objects, &commit)? })
     }
 
     /// Writes the change that follows `parent`, and moves no ref.
@@ -92,35 +80,66 @@ impl<'a> ChangeLog<'a> {
         };
         Ok(self.objects.write(&new, Some(key))?)
     }
+}
 
-    fn manifest(&self, commit: &Commit) -> Result<Manifest, LogError> {
-        let text = self.objects.text(commit, FILE)?.ok_or(LogError::Empty { commit: commit.sha1 })?;
-        Manifest::decode(&text).map_err(|source| LogError::Manifest { commit: commit.sha1, source })
-    }
+/// See [`ChangeLog::recall`].
+pub(super) fn recall(objects: &Objects, sha1: Sha1) -> Result<VerifiedChange, LogError> {
+    let commit = objects.read(sha1)?;
+    Ok(VerifiedChange { sha1, signer: "accepted before".into(), manifest: manifest(objects, &commit)? })
+}
 
-    fn commits(&self, accepted: Option<Sha1>, tip: Sha1) -> Result<Vec<Commit>, LogError> {
-        let mut commits = Vec::new();
-        let mut next = Some(tip).filter(|tip| Some(*tip) != accepted);
-        while let Some(sha1) = next {
-            let commit = self.objects.read(sha1)?;
-            next = match commit.parents[..] {
-                [] if accepted.is_none() => None,
-                [] => return Err(LogError::Rewound { tip, accepted: accepted.unwrap_or(Sha1::ZERO) }),
-                [parent] => Some(parent).filter(|parent| Some(*parent) != accepted),
-                _ => return Err(LogError::Merge { commit: sha1 }),
-            };
-            commits.push(commit);
+/// The walk of [`ChangeLog::since`], for whoever knows what comes before a commit and which changes count.
+pub(super) fn since(
+    accepted: Option<&VerifiedChange>,
+    tip: Sha1,
+    parents: impl Fn(Sha1) -> Result<Vec<Sha1>, ObjectError>,
+    read: impl Fn(Sha1) -> Result<VerifiedChange, LogError>,
+) -> (Vec<VerifiedChange>, Option<LogError>) {
+    let mut changes: Vec<VerifiedChange> = Vec::new();
+    let commits = match commits(accepted.map(|change| change.sha1), tip, parents) {
+        Ok(commits) => commits,
+        Err(error) => return (changes, Some(error)),
+    };
+    for commit in commits {
+        let change = read(commit).and_then(|change| follows(change, changes.last().or(accepted)));
+        match change {
+            Ok(change) => changes.push(change),
+            Err(error) => return (changes, Some(error)),
         }
-        commits.reverse();
-        Ok(commits)
     }
+    (changes, None)
+}
 
-    fn check(&self, commit: &Commit, before: Option<&VerifiedChange>) -> Result<VerifiedChange, LogError> {
-        let change = self.read(commit.sha1)?;
-        let follows = change.manifest.follows(before.map(|change| &change.manifest));
-        follows.map_err(|source| LogError::Manifest { commit: commit.sha1, source })?;
-        Ok(change)
+/// The commits after `accepted` up to `tip`, oldest first.
+fn commits(
+    accepted: Option<Sha1>,
+    tip: Sha1,
+    parents: impl Fn(Sha1) -> Result<Vec<Sha1>, ObjectError>,
+) -> Result<Vec<Sha1>, LogError> {
+    let mut commits = Vec::new();
+    let mut next = Some(tip).filter(|tip| Some(*tip) != accepted);
+    while let Some(sha1) = next {
+        next = match parents(sha1)?[..] {
+            [] if accepted.is_none() => None,
+            [] => return Err(LogError::Rewound { tip, accepted: accepted.unwrap_or(Sha1::ZERO) }),
+            [parent] => Some(parent).filter(|parent| Some(*parent) != accepted),
+            _ => return Err(LogError::Merge { commit: sha1 }),
+        };
+        commits.push(sha1);
     }
+    commits.reverse();
+    Ok(commits)
+}
+
+fn follows(change: VerifiedChange, before: Option<&VerifiedChange>) -> Result<VerifiedChange, LogError> {
+    let follows = change.manifest.follows(before.map(|change| &change.manifest));
+    follows.map_err(|source| LogError::Manifest { commit: change.sha1, source })?;
+    Ok(change)
+}
+
+fn manifest(objects: &Objects, commit: &Commit) -> Result<Manifest, LogError> {
+    let text = objects.text(commit, FILE)?.ok_or(LogError::Empty { commit: commit.sha1 })?;
+    Manifest::decode(&text).map_err(|source| LogError::Manifest { commit: commit.sha1, source })
 }
 
 /// Why a change does not count.

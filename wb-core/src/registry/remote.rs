@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::git::{Access, Git};
+use super::herd;
+use super::log::{ChangeLog, LogError, VerifiedChange, recall};
+use super::mirror::{Answer, Mirror};
 use super::objects::{ObjectError, Objects};
-use super::porcelain::{Verdict, parse_push};
+use super::porcelain::parse_push;
 use super::refs::RefName;
+use super::signature::{AllowedSigners, SigningKey};
 use crate::chain::Sha1;
+use crate::pool::Pool;
+use crate::report::Report;
 use crate::system::fault::{self, Kind, Subject};
 use crate::system::{Command, CommandError, FileError, Output, files};
 
@@ -60,7 +67,8 @@ impl Registry {
     }
 
     /// Lets this process, which alone has the repository, mend it: a lock that a crash left on what is kept goes at once,
-    /// and what git can't fetch into is made anew.
+    /// and what git can't fetch into (a lock that a crash left behind, packed refs that are torn) is made anew by a fetch,
+    /// where the remote gives all of it; the broken one is kept beside it.
     ///
     /// # Errors
     /// When such a lock can't be removed.
@@ -101,22 +109,6 @@ impl Registry {
         &self.url
     }
 
-    /// Brings what the remote has under these names; a name may stand for all that start with it. What the remote has
-    /// no longer is forgotten.
-    ///
-    /// A repository that git can't fetch into (a lock that a crash left behind, packed refs that are torn) is made anew by
-    /// who [mends](Self::mending) it, where the remote gives all of it; the broken one is kept beside it.
-    ///
-    /// # Errors
-    /// When the remote can't be reached, or does not let us read, or the local repository does not take it.
-    pub fn fetch(&self, starts: &[String]) -> Result<(), RegistryError> {
-        let _during = fault::during(Subject::Fetch);
-        match self.fetch_into(&self.path, starts) {
-            Err(error @ RegistryError::Local { .. }) if self.mends => self.renew(starts).map_err(|_| error),
-            fetched => fetched,
-        }
-    }
-
     fn fetch_into(&self, path: &Path, starts: &[String]) -> Result<(), RegistryError> {
         let fetch = ["fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-gc", "--"];
         let mut command = self.git.network(path).args(fetch).arg(&self.url);
@@ -140,31 +132,25 @@ impl Registry {
         Ok(files::rename(&fresh, &self.path)?)
     }
 
-    /// What was fetched under `start`: full names as the remote has them, and where they point.
-    ///
-    /// # Errors
-    /// When the local repository can't be read.
-    pub fn refs(&self, start: &str) -> Result<BTreeMap<RefName, Sha1>, RegistryError> {
-        let found = self.objects.refs(&seen(start))?;
-        Ok(found.into_iter().filter_map(|(name, sha1)| Some((of_remote(&name).parse().ok()?, sha1))).collect())
+    fn unreachable(&self, source: CommandError) -> RegistryError {
+        RegistryError::Unreachable { url: self.url.clone(), source }
+    }
+}
+
+impl Mirror for Registry {
+    fn url(&self) -> &str {
+        &self.url
     }
 
-    /// Where one fetched ref points.
-    ///
-    /// # Errors
-    /// When the local repository can't be read.
-    pub fn get(&self, name: &RefName) -> Result<Option<Sha1>, RegistryError> {
-        Ok(self.objects.reference(&seen(&name.to_string())))
+    fn fetch(&self, starts: &[String]) -> Result<(), RegistryError> {
+        let _during = fault::during(Subject::Fetch);
+        match self.fetch_into(&self.path, starts) {
+            Err(error @ RegistryError::Local { .. }) if self.mends => self.renew(starts).map_err(|_| error),
+            fetched => fetched,
+        }
     }
 
-    /// Moves refs of the remote, all of them or none.
-    ///
-    /// After a broken connection nobody knows whether they were moved; then they are read back. Each new value must be
-    /// an object that nobody else can have made, or two who want the same would both win.
-    ///
-    /// # Errors
-    /// When the remote can't be reached or refuses.
-    pub fn push(&self, updates: &[RefUpdate]) -> Result<Pushed, RegistryError> {
+    fn offer(&self, updates: &[RefUpdate]) -> Answer {
         let mut command = self.git.network(&self.path).args(["push", "--porcelain", "--atomic", "--no-verify"]);
         for RefUpdate { name, expected, .. } in updates {
             let expected = expected.map(|sha1| sha1.to_string()).unwrap_or_default();
@@ -174,53 +160,25 @@ impl Registry {
         for RefUpdate { name, new, .. } in updates {
             command = command.arg(format!("{}:{name}", new.map(|sha1| sha1.to_string()).unwrap_or_default()));
         }
-        let output = published(&command).map_err(|source| self.unreachable(source));
-        let verdicts: Vec<Verdict> = match &output {
-            Ok(output) => parse_push(&output.text()).into_iter().map(|line| line.verdict).collect(),
-            Err(_) => Vec::new(),
-        };
-        match judge(&verdicts, updates.len()) {
-            Judgement::Won if output.as_ref().is_ok_and(|output| output.code == 0) => {
-                self.remember(updates)?;
-                Ok(Pushed::Won)
-            }
-            Judgement::Lost => self.lost(updates, &output?),
-            Judgement::Refused(why) => Err(RegistryError::Refused { url: self.url.clone(), why }),
-            Judgement::Won | Judgement::Unknown => {
-                let broken =
-                    output.and_then(|output| output.success(&command).map_err(|source| self.unreachable(source)));
-                self.read_back(updates, broken.err())
-            }
+        match published(&command) {
+            Err(source) => Answer { verdicts: Vec::new(), said: String::new(), broken: Some(self.unreachable(source)) },
+            Ok(output) => Answer {
+                verdicts: parse_push(&output.text()).into_iter().map(|line| line.verdict).collect(),
+                said: trouble(&output),
+                broken: output.success(&command).err().map(|source| self.unreachable(source)),
+            },
         }
     }
 
-    /// A lost race moves a ref. Where none of them has moved, the server could not write, and trying again won't help.
-    fn lost(&self, updates: &[RefUpdate], output: &Output) -> Result<Pushed, RegistryError> {
-        let names: Vec<String> = updates.iter().map(|update| update.name.to_string()).collect();
-        self.fetch(&names)?;
-        for update in updates {
-            if self.get(&update.name)? != update.expected {
-                return Ok(Pushed::Lost);
-            }
-        }
-        let said = format!("{}\n{}", output.error_text(), output.text());
-        let why =
-            said.lines().filter(|line| line.contains("error") || line.starts_with('!')).collect::<Vec<_>>().join("; ");
-        Err(RegistryError::Refused { url: self.url.clone(), why })
+    fn refs(&self, start: &str) -> Result<BTreeMap<RefName, Sha1>, RegistryError> {
+        let found = self.objects.refs(&seen(start))?;
+        Ok(found.into_iter().filter_map(|(name, sha1)| Some((of_remote(&name).parse().ok()?, sha1))).collect())
     }
 
-    /// Keeps an object from being pruned, under a name of this repository's own, and off the list of what may be lost:
-    /// git brings objects to the disk, but not the names of their files.
-    ///
-    /// # Errors
-    /// When it is not here, or the ref can't be written.
-    pub fn keep(&self, name: &str, object: Sha1) -> Result<(), RegistryError> {
-        let _during = fault::during(Subject::Objects);
-        files::settle_dirs(self.path.join("objects"))?;
-        Ok(self.objects.point(&format!("{KEPT}/{name}"), Some(object))?)
+    fn get(&self, name: &RefName) -> Result<Option<Sha1>, RegistryError> {
+        Ok(self.objects.reference(&seen(&name.to_string())))
     }
 
-    /// What was pushed need not be fetched to be known.
     fn remember(&self, updates: &[RefUpdate]) -> Result<(), RegistryError> {
         for update in updates {
             self.objects.point(&seen(&update.name.to_string()), update.new)?;
@@ -228,26 +186,49 @@ impl Registry {
         Ok(())
     }
 
-    fn read_back(&self, updates: &[RefUpdate], broken: Option<RegistryError>) -> Result<Pushed, RegistryError> {
-        let names: Vec<String> = updates.iter().map(|update| update.name.to_string()).collect();
-        match (self.fetch(&names), broken) {
-            (Ok(()), broken) => {
-                let mut written = true;
-                for update in updates {
-                    written &= self.get(&update.name)? == update.new;
-                }
-                match (written, broken) {
-                    (true, _) => Ok(Pushed::Won),
-                    (false, Some(error)) => Err(error),
-                    (false, None) => Ok(Pushed::Lost),
-                }
-            }
-            (Err(_), Some(error)) | (Err(error), None) => Err(error),
+    fn keep(&self, name: &str, object: Sha1) -> Result<(), RegistryError> {
+        let _during = fault::during(Subject::Objects);
+        files::settle_dirs(self.path.join("objects"))?;
+        Ok(self.objects.point(&format!("{KEPT}/{name}"), Some(object))?)
+    }
+
+    fn report(&self, sha1: Sha1, key: &str) -> Option<Report> {
+        herd::read_report(&self.objects, sha1, key)
+    }
+
+    fn read_pool(&self, sha1: Sha1) -> Result<Pool, RegistryError> {
+        Ok(herd::read_pool(&self.objects, sha1)?)
+    }
+
+    fn file(&self, commit: Sha1, name: &str) -> Option<Vec<u8>> {
+        self.objects.file(&self.objects.read(commit).ok()?, name).ok()?
+    }
+
+    fn parents(&self, commit: Sha1) -> Result<Vec<Sha1>, ObjectError> {
+        Ok(self.objects.read(commit)?.parents)
+    }
+
+    fn descends(&self, newer: Sha1, older: Sha1) -> Result<bool, ObjectError> {
+        self.objects.descends(newer, older)
+    }
+
+    fn change(&self, commit: Sha1, allowed: Option<&AllowedSigners>) -> Result<VerifiedChange, LogError> {
+        match allowed {
+            Some(allowed) => ChangeLog::new(&self.objects, allowed).read(commit),
+            None => recall(&self.objects, commit),
         }
     }
 
-    fn unreachable(&self, source: CommandError) -> RegistryError {
-        RegistryError::Unreachable { url: self.url.clone(), source }
+    fn write_report(&self, report: &Report, log: &str, key: &SigningKey) -> Result<Sha1, RegistryError> {
+        Ok(herd::write_report(&self.objects, report, log, key)?)
+    }
+
+    fn write_pool(&self, role: &str, pool: &Pool, host: &str, time: Duration) -> Result<Sha1, RegistryError> {
+        Ok(herd::write_pool(&self.objects, role, pool, host, time)?)
+    }
+
+    fn write_state(&self, host: &str, link: &str, state: Sha1, time: Duration) -> Result<Sha1, RegistryError> {
+        Ok(herd::write_state(&self.objects, host, link, state, time)?)
     }
 }
 
@@ -361,25 +342,10 @@ fn published(push: &Command) -> Result<Output, CommandError> {
     output
 }
 
-enum Judgement {
-    Won,
-    Lost,
-    Refused(String),
-    Unknown,
-}
-
-fn judge(verdicts: &[Verdict], wanted: usize) -> Judgement {
-    let refusal = verdicts.iter().find_map(|verdict| match verdict {
-        Verdict::Refused(why) => Some(why.clone()),
-        _ => None,
-    });
-    if let Some(why) = refusal {
-        return Judgement::Refused(why);
-    }
-    if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Stale | Verdict::Identical)) {
-        return Judgement::Lost;
-    }
-    if verdicts.len() == wanted { Judgement::Won } else { Judgement::Unknown }
+/// What git said about trouble.
+fn trouble(output: &Output) -> String {
+    let said = format!("{}\n{}", output.error_text(), output.text());
+    said.lines().filter(|line| line.contains("error") || line.starts_with('!')).collect::<Vec<_>>().join("; ")
 }
 
 fn seen(name: &str) -> String {
@@ -394,25 +360,6 @@ fn of_remote(name: &str) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_a_push_comes_to() {
-        use Verdict::{Identical, Refused, Stale, Written};
-        let check = |verdicts: &[Verdict], expect: &str| {
-            let judged = match judge(verdicts, 2) {
-                Judgement::Won => "won",
-                Judgement::Lost => "lost",
-                Judgement::Refused(_) => "refused",
-                Judgement::Unknown => "unknown",
-            };
-            assert_eq!(judged, expect, "{verdicts:?}");
-        };
-        check(&[Written, Written], "won");
-        check(&[Written, Identical], "lost");
-        check(&[Stale, Stale], "lost");
-        check(&[Stale, Refused("hook".into())], "refused");
-        check(&[Written], "unknown");
-        check(&[], "unknown");
-    }
     #[test]
     fn only_what_names_the_local_repository_is_local() {
         let check = |said: &str, expect| {

@@ -14,8 +14,8 @@ use crate::chain::Digest;
 use crate::change::Manifest;
 use crate::herd::is_name;
 use crate::registry::{
-    AllowedSigners, ChangeLog, LogError, Pushed, RefName, RefUpdate, Registry, RegistryError, SignatureError,
-    SigningKey, VerifiedChange, generate, public_key,
+    AllowedSigners, ChangeLog, LogError, Mirror as _, Pushed, RefName, RefUpdate, Registry, RegistryError,
+    SignatureError, SigningKey, VerifiedChange, generate, public_key,
 };
 use crate::report::{Doing, Report};
 use crate::system::fault::{self, Subject};

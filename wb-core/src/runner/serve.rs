@@ -125,7 +125,7 @@ pub(super) fn look<'a>(home: Home, program: &'a Program, log: &'a dyn Fn(&str)) 
 
 /// The agent of a runner that is to follow the herd, or, where it had all its starts, the previous runner in its place.
 fn start<'a>(home: Home, program: &'a Program, lock: &Lock, log: &'a dyn Fn(&str)) -> Result<Agent<'a>, Failure> {
-    match crate::agent::starts(&home, program.sha256()?, log) {
+    match crate::agent::starts(&home, &program.system, program.sha256()?, log) {
         Some(previous) => Err(exec(program, &previous, lock).into()),
         None => open(home, program, log),
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use wb_core::chain::Chain;
 use wb_core::change::{HostManifest, Identity, Manifest};
 use wb_core::registry::{
-    Access, AllowedSigners, ChangeLog, RefName, RefUpdate, Registry, SigningKey, generate, public_key,
+    Access, AllowedSigners, ChangeLog, Mirror as _, RefName, RefUpdate, Registry, SigningKey, generate, public_key,
 };
 use wb_core::runner::Home;
 use wb_core::system::clock::{Clock as _, Real};

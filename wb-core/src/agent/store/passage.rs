@@ -4,7 +4,9 @@
 use super::{How, Phase, Record};
 use crate::system::fault::Subject;
 
-pub(super) fn subject(old: &Record, new: &Record) -> Subject {
+/// What the change from `old` to `new` is about.
+#[must_use]
+pub fn subject(old: &Record, new: &Record) -> Subject {
     let adopted = new.links.last().is_some_and(|link| link.how == How::Adopted);
     let about = [
         (adopted && old.links.len() < new.links.len(), Subject::Adopted),

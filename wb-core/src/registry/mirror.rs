@@ -1,0 +1,283 @@
+//! A host's mirror of the herd's refs, and its way to tell the remote something.
+//!
+//! What an agent knows of the herd it knows from here. [`super::Registry`] is a mirror made of git; the simulator has
+//! one in memory. How a push is judged, which reports and pools count, and how the log of changes is walked is the same
+//! for both.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::log::{LogError, VerifiedChange, since};
+use super::objects::ObjectError;
+use super::porcelain::Verdict;
+use super::refs::RefName;
+use super::remote::{Pushed, RefUpdate, RegistryError};
+use super::signature::{AllowedSigners, SigningKey};
+use crate::chain::Sha1;
+use crate::change::Manifest;
+use crate::pool::Pool;
+use crate::report::Report;
+
+/// What one herd's remote says, as far as it was fetched, and the way to tell it something.
+pub trait Mirror {
+    /// The remote.
+    fn url(&self) -> &str;
+
+    /// Brings what the remote has under these names; a name may stand for all that start with it. What the remote has
+    /// no longer is forgotten.
+    ///
+    /// # Errors
+    /// When the remote can't be reached, or does not let us read, or the mirror does not take it.
+    fn fetch(&self, starts: &[String]) -> Result<(), RegistryError>;
+
+    /// Asks the remote once to move refs, all of them or none.
+    fn offer(&self, updates: &[RefUpdate]) -> Answer;
+
+    /// What was fetched under `start`: full names as the remote has them, and where they point.
+    ///
+    /// # Errors
+    /// When the mirror can't be read.
+    fn refs(&self, start: &str) -> Result<BTreeMap<RefName, Sha1>, RegistryError>;
+
+    /// Where one fetched ref points.
+    ///
+    /// # Errors
+    /// When the mirror can't be read.
+    fn get(&self, name: &RefName) -> Result<Option<Sha1>, RegistryError>;
+
+    /// What was pushed need not be fetched to be known.
+    ///
+    /// # Errors
+    /// When the mirror can't be written.
+    fn remember(&self, updates: &[RefUpdate]) -> Result<(), RegistryError>;
+
+    /// Keeps an object from being pruned, under a name of this mirror's own, and off the list of what may be lost.
+    ///
+    /// # Errors
+    /// When it is not here, or the mirror can't be written.
+    fn keep(&self, name: &str, object: Sha1) -> Result<(), RegistryError>;
+
+    /// One report, where `key` signed it.
+    fn report(&self, sha1: Sha1, key: &str) -> Option<Report>;
+
+    /// The pool that a commit holds.
+    ///
+    /// # Errors
+    /// When it is none, or can't be read.
+    fn read_pool(&self, sha1: Sha1) -> Result<Pool, RegistryError>;
+
+    /// A file at the top of a commit, where that was fetched.
+    fn file(&self, commit: Sha1, name: &str) -> Option<Vec<u8>>;
+
+    /// The commits before a commit.
+    ///
+    /// # Errors
+    /// When it is not here.
+    fn parents(&self, commit: Sha1) -> Result<Vec<Sha1>, ObjectError>;
+
+    /// Whether `newer` is `older` or has it among its ancestors.
+    ///
+    /// # Errors
+    /// When one of them is not here.
+    fn descends(&self, newer: Sha1, older: Sha1) -> Result<bool, ObjectError>;
+
+    /// One change by itself, signed by one of `allowed`; where there are none, it was accepted before.
+    ///
+    /// # Errors
+    /// When it can't be read, or does not count.
+    fn change(&self, commit: Sha1, allowed: Option<&AllowedSigners>) -> Result<VerifiedChange, LogError>;
+
+    /// Writes a report with the end of a log, and moves no ref.
+    ///
+    /// # Errors
+    /// When it can't be written or signed.
+    fn write_report(&self, report: &Report, log: &str, key: &SigningKey) -> Result<Sha1, RegistryError>;
+
+    /// Writes a pool, and moves no ref.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    fn write_pool(&self, role: &str, pool: &Pool, host: &str, time: Duration) -> Result<Sha1, RegistryError>;
+
+    /// Writes the commit that a state ref points to, and moves no ref: it names the link, so that `git log` shows it.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    fn write_state(&self, host: &str, link: &str, state: Sha1, time: Duration) -> Result<Sha1, RegistryError>;
+
+    /// Moves refs of the remote, all of them or none.
+    ///
+    /// After a broken connection nobody knows whether they were moved; then they are read back. Each new value must be
+    /// an object that nobody else can have made, or two who want the same would both win.
+    ///
+    /// # Errors
+    /// When the remote can't be reached or refuses.
+    fn push(&self, updates: &[RefUpdate]) -> Result<Pushed, RegistryError> {
+        let Answer { verdicts, said, broken } = self.offer(updates);
+        match judge(&verdicts, updates.len()) {
+            Judgement::Won if broken.is_none() => {
+                self.remember(updates)?;
+                Ok(Pushed::Won)
+            }
+            Judgement::Lost => lost(self, updates, said),
+            Judgement::Refused(why) => Err(RegistryError::Refused { url: self.url().to_owned(), why }),
+            Judgement::Won | Judgement::Unknown => read_back(self, updates, broken),
+        }
+    }
+
+    /// The reports of all admitted hosts, by name, as far as they were fetched and their signatures count. What does
+    /// not count is left out: a host without a report is a host that nobody knows anything of.
+    ///
+    /// # Errors
+    /// When the mirror can't be read.
+    fn reports(&self, manifest: &Manifest, cache: &mut ReportCache) -> Result<BTreeMap<String, Report>, RegistryError> {
+        let refs = self.refs("refs/wildebeest/report/")?;
+        let (mut reports, mut known) = (BTreeMap::new(), Vec::new());
+        for (name, host) in &manifest.hosts {
+            let Some(identity) = &host.identity else { continue };
+            let Some(sha1) = refs.get(&RefName::Report(identity.uuid)) else { continue };
+            let report = cache.read(self, *sha1, &identity.key);
+            known.push((*sha1, identity.key.clone()));
+            reports.extend(report.filter(|r| r.uuid == identity.uuid).map(|report| (name.clone(), report)));
+        }
+        cache.0.retain(|key, _| known.contains(key));
+        Ok(reports)
+    }
+
+    /// The pool of a role, as far as it was fetched. One that can't be read is an error: nobody may claim from it.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn pool(&self, role: &str) -> Result<(Option<Sha1>, Pool), RegistryError> {
+        match self.get(&RefName::Out(role.to_owned()))? {
+            None => Ok((None, Pool::default())),
+            Some(sha1) => Ok((Some(sha1), self.read_pool(sha1)?)),
+        }
+    }
+
+    /// The pools of all roles, as far as they were fetched and can be read.
+    ///
+    /// # Errors
+    /// When the mirror can't be read.
+    fn pools(&self) -> Result<BTreeMap<String, Pool>, RegistryError> {
+        let refs = self.refs("refs/wildebeest/out/")?;
+        let named = refs.into_iter().filter_map(|(name, sha1)| match name {
+            RefName::Out(role) => Some((role, self.read_pool(sha1).ok()?)),
+            _ => None,
+        });
+        Ok(named.collect())
+    }
+
+    /// Every change after `accepted` up to `tip`: see [`super::ChangeLog::since`].
+    fn changes_since(
+        &self,
+        accepted: Option<&VerifiedChange>,
+        tip: Sha1,
+        allowed: &AllowedSigners,
+    ) -> (Vec<VerifiedChange>, Option<LogError>) {
+        since(accepted, tip, |commit| self.parents(commit), |commit| self.change(commit, Some(allowed)))
+    }
+}
+
+/// What came back from one push.
+#[derive(Debug)]
+pub struct Answer {
+    /// What became of each ref, as far as the remote said so.
+    pub verdicts: Vec<Verdict>,
+    /// What it said about trouble.
+    pub said: String,
+    /// How the connection broke, or the push failed.
+    pub broken: Option<RegistryError>,
+}
+
+/// Reports that were read before: a signature is checked once.
+#[derive(Debug, Default)]
+pub struct ReportCache(BTreeMap<(Sha1, String), Option<Report>>);
+
+impl ReportCache {
+    fn read(&mut self, mirror: &(impl Mirror + ?Sized), sha1: Sha1, key: &str) -> Option<Report> {
+        self.0.entry((sha1, key.to_owned())).or_insert_with(|| mirror.report(sha1, key)).clone()
+    }
+}
+
+/// A lost race moves a ref. Where none of them has moved, the server could not write, and trying again won't help.
+fn lost(mirror: &(impl Mirror + ?Sized), updates: &[RefUpdate], why: String) -> Result<Pushed, RegistryError> {
+    mirror.fetch(&names(updates))?;
+    for update in updates {
+        if mirror.get(&update.name)? != update.expected {
+            return Ok(Pushed::Lost);
+        }
+    }
+    Err(RegistryError::Refused { url: mirror.url().to_owned(), why })
+}
+
+fn read_back(
+    mirror: &(impl Mirror + ?Sized),
+    updates: &[RefUpdate],
+    broken: Option<RegistryError>,
+) -> Result<Pushed, RegistryError> {
+    match (mirror.fetch(&names(updates)), broken) {
+        (Ok(()), broken) => {
+            let mut written = true;
+            for update in updates {
+                written &= mirror.get(&update.name)? == update.new;
+            }
+            match (written, broken) {
+                (true, _) => Ok(Pushed::Won),
+                (false, Some(error)) => Err(error),
+                (false, None) => Ok(Pushed::Lost),
+            }
+        }
+        (Err(_), Some(error)) | (Err(error), None) => Err(error),
+    }
+}
+
+fn names(updates: &[RefUpdate]) -> Vec<String> {
+    updates.iter().map(|update| update.name.to_string()).collect()
+}
+
+enum Judgement {
+    Won,
+    Lost,
+    Refused(String),
+    Unknown,
+}
+
+fn judge(verdicts: &[Verdict], wanted: usize) -> Judgement {
+    let refusal = verdicts.iter().find_map(|verdict| match verdict {
+        Verdict::Refused(why) => Some(why.clone()),
+        _ => None,
+    });
+    if let Some(why) = refusal {
+        return Judgement::Refused(why);
+    }
+    if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Stale | Verdict::Identical)) {
+        return Judgement::Lost;
+    }
+    if verdicts.len() == wanted { Judgement::Won } else { Judgement::Unknown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_push_comes_to() {
+        use Verdict::{Identical, Refused, Stale, Written};
+        let check = |verdicts: &[Verdict], expect: &str| {
+            let judged = match judge(verdicts, 2) {
+                Judgement::Won => "won",
+                Judgement::Lost => "lost",
+                Judgement::Refused(_) => "refused",
+                Judgement::Unknown => "unknown",
+            };
+            assert_eq!(judged, expect, "{verdicts:?}");
+        };
+        check(&[Written, Written], "won");
+        check(&[Written, Identical], "lost");
+        check(&[Stale, Stale], "lost");
+        check(&[Stale, Refused("hook".into())], "refused");
+        check(&[Written], "unknown");
+        check(&[], "unknown");
+    }
+}
