@@ -2,6 +2,7 @@
 
 mod awaited;
 mod course;
+pub mod deadlock;
 mod goal;
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,8 @@ pub struct Source {
     pub with_unix_lines: Option<Content>,
     /// What it takes in from outside of its file and its assets.
     pub outside: Vec<Outside>,
+    /// What its code waits for, as far as that stands there in full.
+    pub inside: Vec<Wait>,
 }
 
 /// What a file of `src/chain` takes in that its digest does not see.

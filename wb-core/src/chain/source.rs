@@ -14,6 +14,10 @@ use syn::{Attribute, Item, LitStr, Token};
 
 use super::{Declared, Outside, Replaces, Wait};
 
+mod inside;
+
+pub use inside::waits_inside;
+
 /// The modules that `chain.rs` declares, in its order. Modules with a body are its own affair.
 #[must_use]
 pub fn mod_lines(file: &syn::File) -> Vec<String> {

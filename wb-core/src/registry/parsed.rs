@@ -9,14 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use super::memory;
 use super::repository::Repository;
-use crate::chain::{Content, DIGEST_VERSION, Declared, Digest, Outside, Sha1, Source};
+use crate::chain::{Content, DIGEST_VERSION, Declared, Digest, Outside, Sha1, Source, Wait};
 use crate::system::files;
 
-const READERS: [&str; 7] = [
+const READERS: [&str; 9] = [
     include_str!("../chain.rs"),
     include_str!("../chain/baseline.rs"),
     include_str!("../chain/content.rs"),
     include_str!("../chain/source.rs"),
+    include_str!("../chain/source/inside.rs"),
+    include_str!("../chain/wait.rs"),
     include_str!("../chain/digest.rs"),
     include_str!("../chain/facts.rs"),
     include_str!("sources.rs"),
@@ -48,6 +50,7 @@ struct Line {
     code: Digest,
     assets: Vec<String>,
     outside: Vec<Outside>,
+    inside: Vec<Wait>,
 }
 
 impl ParsedFiles {
@@ -98,15 +101,15 @@ fn first_line() -> String {
 }
 
 fn encode(parsed: &Parsed) -> String {
-    let Source { migrations, content, outside, with_unix_lines: _ } = parsed.source.clone();
+    let Source { migrations, content, outside, inside, with_unix_lines: _ } = parsed.source.clone();
     let assets = content.assets.into_keys().collect();
-    let line = Line { blob: parsed.blob, migrations, code: content.code, assets, outside };
+    let line = Line { blob: parsed.blob, migrations, code: content.code, assets, outside, inside };
     serde_json::to_string(&line).unwrap_or_default()
 }
 
 fn decode(line: &str) -> Option<Parsed> {
-    let Line { blob, migrations, code, assets, outside } = serde_json::from_str(line).ok()?;
+    let Line { blob, migrations, code, assets, outside, inside } = serde_json::from_str(line).ok()?;
     let assets = assets.into_iter().map(|name| (name, None)).collect();
-    let source = Source { migrations, content: Content { code, assets }, with_unix_lines: None, outside };
+    let source = Source { migrations, content: Content { code, assets }, with_unix_lines: None, outside, inside };
     Some(Parsed { blob, source })
 }

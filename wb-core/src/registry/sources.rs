@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::parsed::{Parsed, ParsedFiles};
 use super::repository::Repository;
-use crate::chain::source::{assets, migrations, mod_attributes, mod_lines, outside, roles};
+use crate::chain::source::{assets, migrations, mod_attributes, mod_lines, outside, roles, waits_inside};
 use crate::chain::{CONFLICT, Content, Digest, Lock, LockError, Sha1, Source, Unreadable, Written, code_digest};
 use crate::system::files::{self, FileError};
 
@@ -50,8 +50,9 @@ pub(super) fn read(crate_dir: &Path, repository: Option<&Repository>, chain: Opt
 /// What a parsed file says; of the assets that it names, the names.
 pub(super) fn source(file: syn::File) -> Source {
     let (migrations, assets, outside) = (migrations(&file), assets(&file), outside(&file));
+    let inside = waits_inside(&file);
     let assets = assets.into_iter().map(|name| (name, None)).collect();
-    Source { migrations, content: Content { code: code_digest(file), assets }, with_unix_lines: None, outside }
+    Source { migrations, content: Content { code: code_digest(file), assets }, with_unix_lines: None, outside, inside }
 }
 
 /// Parses source text, wherever its lines were broken.

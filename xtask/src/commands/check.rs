@@ -1,6 +1,7 @@
 use clap::Args;
 use serde::Serialize;
-use wb_core::chain::{Link, Mistake, Reach, Sha1};
+use wb_core::chain::{Chain, Link, Mistake, Reach, Sha1};
+use wb_core::plan::{self, deadlock::Deadlock};
 use wb_core::registry::{Resolved, resolve_strictly};
 use wb_core::system::{files, quoted};
 
@@ -13,8 +14,9 @@ use crate::shell::Shell;
 /// Check the chain, strictly
 ///
 /// What every build checks, and more: the order of the migrations against git, each file against what it said when it
-/// landed (read out of history, whatever chain.lock says), the roles, and the hosts of herd.toml. All mistakes are told
-/// at once, each with what to do. Nothing is written.
+/// landed (read out of history, whatever chain.lock says), the roles, and the hosts of herd.toml. No wait may keep a new
+/// herd, a lone host or a restored one from its end. All mistakes are told at once, each with what to do. Nothing is
+/// written.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Check {
@@ -25,7 +27,7 @@ pub(super) struct Check {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  the chain holds, and so does herd.toml
+  0  the chain holds, so does herd.toml, and no wait can last for ever
   1  there are mistakes
   2  wrong usage
   3  a file, cargo or git failed, and nothing is known";
@@ -47,12 +49,14 @@ impl Check {
         let resolved = resolve_strictly(&fleet.crate_dir)?;
         if self.json {
             let told = resolved.mistakes.iter().map(|mistake| Told::of(mistake, &resolved));
+            let waits = deadlocks(&fleet, &resolved)?;
+            let told = told.chain(waits.iter().map(Told::of_deadlock));
             let told: Vec<Told> = told.chain(Told::of_herd(check_herd(&fleet, &resolved))?).collect();
             shell.print_json(&told);
             return Ok(if told.is_empty() { 0.into() } else { NO.into() });
         }
         unseen(&resolved.reach).into_iter().for_each(|what| shell.warn(what));
-        let failures = [mistakes(&resolved.mistakes), check_herd(&fleet, &resolved)];
+        let failures = [mistakes(&resolved.mistakes), check_waits(&fleet, &resolved), check_herd(&fleet, &resolved)];
         let failures: Vec<Failure> = failures.into_iter().filter_map(Result::err).collect();
         if !failures.is_empty() {
             return Err(Failure::all(failures));
@@ -77,6 +81,18 @@ impl Told {
 }
 
 impl Told {
+    fn of_deadlock(deadlock: &Deadlock) -> Self {
+        let link = deadlock.cycle.first().map(|blocked| &blocked.link);
+        Self {
+            kind: "deadlock",
+            link: link.map(|link| link.name.clone()),
+            sha1: link.map(|link| link.sha1),
+            file: link.map_or_else(String::new, |link| format!("src/chain/{}.rs", link.name)),
+            message: deadlock.to_string(),
+            help: OF_DEADLOCKS.to_owned(),
+        }
+    }
+
     /// What is wrong with herd.toml. A file that can't be read is no mistake, but a failure.
     fn of_herd(checked: Result<(), Failure>) -> Result<Vec<Self>, Failure> {
         let told = |problem: &Problem| Self {
@@ -116,6 +132,31 @@ fn mistakes(mistakes: &[Mistake]) -> Result<(), Failure> {
         Failure::refused(format_args!("{place}{mistake}")).hint(mistake.help())
     };
     if mistakes.is_empty() { Ok(()) } else { Err(Failure::all(mistakes.iter().map(failure))) }
+}
+
+const OF_DEADLOCKS: &str = "let a migration wait only for migrations that come before it";
+
+/// The waits that can keep the herd of herd.toml from its end for ever, each cycle once.
+fn deadlocks(fleet: &Fleet, resolved: &Resolved) -> Result<Vec<Deadlock>, Failure> {
+    // What is no chain has mistakes of its own.
+    let Ok(chain) = Chain::new(resolved.links.clone()) else { return Ok(Vec::new()) };
+    let herd = fleet.herd().map_err(judge::fleet)?;
+    let hosts = herd.hosts.into_iter().map(|(name, host)| (name, host.roles)).collect();
+    let inside = resolved.written.files.iter().map(|(name, source)| (name.clone(), source.inside.clone())).collect();
+    let mut found: Vec<Deadlock> = Vec::new();
+    for deadlock in plan::deadlock::deadlocks(&chain, &hosts, &inside) {
+        if !found.iter().any(|known| known.cycle == deadlock.cycle) {
+            found.push(deadlock);
+        }
+    }
+    Ok(found)
+}
+
+fn check_waits(fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
+    match deadlocks(fleet, resolved)? {
+        found if found.is_empty() => Ok(()),
+        found => Err(Failure::all(found.iter().map(|deadlock| Failure::refused(deadlock).hint(OF_DEADLOCKS)))),
+    }
 }
 
 fn check_herd(fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
