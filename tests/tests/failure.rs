@@ -2,12 +2,15 @@
 //! by hand and adopted, it is amended, or the host's settings change. And what failed is not tried again before.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+use std::time::Duration;
+
 use wb_core::agent::phase::Phase;
-use wb_core::agent::{How, Next, Store};
+use wb_core::agent::{Agent, How, Next, Store};
 use wb_core::chain::Sha1;
 use wb_core::change::{Adoption, ChangeKind};
 use wb_core::context::{Code, Context, Debt, DebtAction, Debts as _, MaxOut, Migration, Role, Run, Spec, StaticWait};
-use wb_core::runner::{Catalog, platform};
+use wb_core::runner::{Catalog, HostConfig, platform};
+use wb_core::system::clock::{Real, wait_until};
 use wb_core::system::files::{self, Attributes};
 use wb_tests::desk::Desk;
 use wb_tests::herd::TestHerd;
@@ -198,6 +201,40 @@ fn the_link_is_done_by_hand_and_adopted() {
     let status = desk.status();
     let by_hand: Vec<_> = status.hosts.iter().filter(|host| host.by_hand == [page()]).map(|host| &host.name).collect();
     assert_eq!(by_hand, ["web1"]);
+}
+
+/// Lets the agent of `web1` go on until this is said of its drift.
+fn drifts(herd: &TestHerd, agent: &mut Agent<'_>, expect: &[&str]) {
+    let said = || herd.reports()["web1"].drift.iter().map(|drift| drift.error.clone()).collect::<Vec<_>>();
+    let found = wait_until(&Real, Duration::from_secs(60), Duration::from_millis(50), || {
+        agent.tick().unwrap();
+        (said() == expect).then_some(())
+    });
+    assert!(found.is_some(), "{:?}", agent.drift());
+}
+
+#[test]
+fn what_was_undone_on_a_host_is_drift_until_somebody_mends_it() {
+    let herd = in_service(&["web1"]);
+    put(&herd, "web1", "mended");
+    herd.deploy(&next());
+    settle(&herd, &next());
+    let before = (herd.record("web1"), asked(&herd, "web1"));
+    let home = herd.home("web1");
+    home.write_config(&HostConfig { verify: Duration::from_secs(1), ..home.read_config().unwrap() }).unwrap();
+    files::remove(herd.root("web1").join("page")).unwrap();
+    herd.with_agent("web1", &next(), |agent| {
+        drifts(&herd, agent, &["expected a page, found none"]);
+        assert!(!agent.is_healthy() && asked(&herd, "web1") > before.1);
+    });
+    herd.with_agent("web1", &next(), |agent| {
+        assert_eq!(agent.drift().len(), 1, "who is started anew knows it");
+        put(&herd, "web1", "page");
+        drifts(&herd, agent, &[]);
+        assert!(agent.is_healthy());
+    });
+    assert_eq!(herd.record("web1").links, before.0.links);
+    assert_eq!(herd.written("web1"), "first rejoin leave page rejoin", "nothing was run");
 }
 
 #[test]

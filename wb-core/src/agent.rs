@@ -23,6 +23,8 @@ mod self_check;
 mod store;
 mod trial;
 mod upgrade;
+pub mod verify;
+mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -47,10 +49,11 @@ use crate::plan::Stop;
 use crate::registry::{
     AllowedSigners, LogError, Mirror, RefName, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange,
 };
-use crate::report::{Doing, Report};
+use crate::report::{Doing, Drift, Report};
 use crate::runner::{Catalog, Home, HomeError, HostConfig, with_causes};
 use crate::system::{CommandError, FileError, System};
 use upgrade::Unfit;
+use watch::Watch;
 
 /// One host.
 pub struct Agent<'a> {
@@ -72,6 +75,7 @@ pub struct Agent<'a> {
     published: Option<Report>,
     said: Option<Said>,
     looked: Cell<Option<u64>>,
+    watch: Watch,
     mute: bool,
     journal: Journal<'a>,
     board: Board<'a>,
@@ -248,6 +252,7 @@ impl<'a> Agent<'a> {
             board: Board::of(Rc::clone(&parts.machine)),
             key: parts.key,
             public: parts.public,
+            watch: Watch::new(&parts.config),
             home: parts.home,
             config: parts.config,
             catalog,
@@ -369,7 +374,14 @@ impl<'a> Agent<'a> {
     /// Whether the last tick left nothing that people must look at.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.retirement().is_none() && self.published.as_ref().is_none_or(|report| report.doing.is_healthy())
+        let is_well = self.published.as_ref().is_none_or(|report| report.doing.is_healthy());
+        self.retirement().is_none() && is_well && self.drift().is_empty()
+    }
+
+    /// What this host completed once and what does not hold here any more, as far as it has looked.
+    #[must_use]
+    pub fn drift(&self) -> &[Drift] {
+        self.watch.drift()
     }
 
     /// What to do next, from what was fetched last.
@@ -410,11 +422,16 @@ impl<'a> Agent<'a> {
 }
 
 impl Agent<'_> {
-    /// Nothing is left to do but to say so.
+    /// Nothing is left to do but to say so. Who is up to date may see whether it still is what it was made.
     fn rest(&mut self, doing: &Doing) -> Result<Next, AgentError> {
         let trouble = self.note_trouble(doing);
+        let is_watched = *doing != Doing::UpToDate || self.watch_for_drift();
         self.publish(doing)?;
-        Ok(if trouble { Next::Retry } else { Next::Poll })
+        Ok(match trouble {
+            true => Next::Retry,
+            false if is_watched => Next::Poll,
+            false => Next::Again,
+        })
     }
 
     fn note_trouble(&mut self, doing: &Doing) -> bool {

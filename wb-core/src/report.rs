@@ -46,6 +46,12 @@ pub struct Report {
     /// The links that were done by hand here, as an operator said, and whose specs passed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_hand: Vec<Sha1>,
+    /// What the host completed once and what does not hold here any more, as its specs say; bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
+    /// When all specs were asked last while it had nothing else to do, in seconds since 1970, UTC; 0: they never were.
+    #[serde(default)]
+    pub verified: u64,
     /// This report's nonce.
     pub nonce: Uuid,
     /// The nonces of the reports before it, newest first, bounded.
@@ -58,6 +64,19 @@ pub struct Report {
     /// How often this host looks at the remote, in seconds; 0 in reports from before it was said.
     #[serde(default)]
     pub poll: u64,
+}
+
+/// A spec that held when its link was completed, and that does not hold any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// The link's name.
+    pub link: String,
+    /// The spec's name.
+    pub spec: String,
+    /// What it said at last, with its causes.
+    pub error: String,
+    /// Since when, in seconds since 1970, UTC.
+    pub since: u64,
 }
 
 /// A place in a row of reports that one machine wrote, each after the one before. A line begins when a machine enrols,
@@ -157,6 +176,38 @@ pub const LAST_NONCES: usize = 8;
 /// How many lines a report names. One comes with each restore.
 pub const LINES: usize = 64;
 
+/// How many specs that hold no more a report names.
+pub const DRIFTS: usize = 16;
+
+/// A host that has nothing new to say says so again after this many seconds, so that people see it is alive.
+pub const HEARTBEAT: u64 = 600;
+
+/// For how many seconds a host may say nothing while it is in a leg: nobody hears of it while a link runs.
+const LEG: u64 = 3600;
+
+/// By how many seconds clocks, and ways to the remote, may differ.
+const TOLERANCE: u64 = 60;
+
+/// What a host that does not say so takes between two polls, in seconds.
+const USUAL_POLL: u64 = 30;
+
+/// How much a report still tells of its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// What it does.
+    Fresh,
+    /// Nothing: the next report should have come at this time, in seconds since 1970, UTC.
+    Late {
+        /// That time.
+        since: u64,
+    },
+    /// Nothing: it comes from the future, so that nobody knows how old it is.
+    Ahead {
+        /// By how many seconds.
+        by: u64,
+    },
+}
+
 impl Doing {
     /// Why the roles did not leave or rejoin yet.
     #[must_use]
@@ -234,6 +285,30 @@ impl Report {
         format!("{} at {state}, {doing}\n\n{}\n", self.name, serde_json::to_string_pretty(self).unwrap_or_default())
     }
 
+    /// How much this tells at `now`, in seconds since 1970, UTC, by the clock of who reads it.
+    #[must_use]
+    pub fn standing(&self, now: u64) -> Standing {
+        let since = self.time.saturating_add(self.patience());
+        match self.time.saturating_sub(now) {
+            by if by > self.patience() => Standing::Ahead { by },
+            _ if now > since => Standing::Late { since },
+            _ => Standing::Fresh,
+        }
+    }
+
+    /// For how many seconds after a report the next one may keep people waiting: two polls longer than a host ever keeps
+    /// silent, since one of them may fail.
+    fn patience(&self) -> u64 {
+        let silence = match self.doing {
+            Doing::Leaving { .. } | Doing::Running { .. } | Doing::Rebooting { .. } | Doing::Rejoining { .. } => LEG,
+            Doing::Enrolled | Doing::UpToDate | Doing::Waiting { .. } | Doing::Failed(_) | Doing::Stopped { .. } => {
+                HEARTBEAT
+            }
+        };
+        let poll = if self.poll == 0 { USUAL_POLL } else { self.poll };
+        silence.saturating_add(poll.saturating_mul(2)).saturating_add(TOLERANCE)
+    }
+
     /// Reads the body of such a message.
     ///
     /// # Errors
@@ -264,6 +339,8 @@ mod tests {
             incarnation: Incarnation::default(),
             contested: false,
             by_hand: Vec::new(),
+            drift: Vec::new(),
+            verified: 0,
             nonce: Uuid::from_u128(2),
             last_nonces: vec![Uuid::from_u128(3)],
             lines: vec![Line { id: Uuid::from_u128(4), count: 9 }],
@@ -285,6 +362,24 @@ mod tests {
             let message = report.message();
             assert_eq!(Report::decode(message.split_once("\n\n").unwrap().1).unwrap(), report);
         }
+    }
+
+    #[test]
+    fn a_report_tells_less_with_time() {
+        let leg = || Doing::Running { link: "page".into() };
+        let check = |doing, poll, now, expect| {
+            let report = Report { time: 10_000, poll, ..report(doing) };
+            assert_eq!(report.standing(now), expect, "{report:?} at {now}");
+        };
+        check(Doing::UpToDate, 30, 10_720, Standing::Fresh);
+        check(Doing::UpToDate, 30, 10_721, Standing::Late { since: 10_720 });
+        check(Doing::UpToDate, 0, 10_721, Standing::Late { since: 10_720 });
+        check(Doing::UpToDate, 900, 12_460, Standing::Fresh);
+        check(Doing::UpToDate, u64::MAX, u64::MAX, Standing::Fresh);
+        check(leg(), 30, 10_721, Standing::Fresh);
+        check(leg(), 30, 13_721, Standing::Late { since: 13_720 });
+        check(Doing::UpToDate, 30, 9_280, Standing::Fresh);
+        check(Doing::UpToDate, 30, 9_279, Standing::Ahead { by: 721 });
     }
 
     #[test]

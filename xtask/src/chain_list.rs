@@ -222,6 +222,8 @@ mod tests {
             incarnation: Incarnation::default(),
             contested: false,
             by_hand: Vec::new(),
+            drift: Vec::new(),
+            verified: 0,
             since: 0,
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),

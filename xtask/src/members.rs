@@ -276,6 +276,8 @@ mod tests {
             nonce: Uuid::nil(),
             last_nonces: Vec::new(),
             by_hand: Vec::new(),
+            drift: Vec::new(),
+            verified: 0,
             since: 0,
             lines: Vec::new(),
             poll: 30,

@@ -109,6 +109,8 @@ pub(crate) mod tests {
             incarnation: Incarnation::default(),
             contested: false,
             by_hand: Vec::new(),
+            drift: Vec::new(),
+            verified: 0,
             since: 0,
             lines: Vec::new(),
             poll: 30,

@@ -272,6 +272,8 @@ mod tests {
             runner: Digest::of(b""),
             incarnation: here("web", "first"),
             by_hand: Vec::new(),
+            drift: Vec::new(),
+            verified: 0,
             contested: false,
             nonce: Uuid::from_u128(100),
             last_nonces: Vec::new(),

@@ -14,12 +14,15 @@ impl Agent<'_> {
         self.change = self.store.record().accepted.and_then(|sha1| self.registry.change(sha1, None).ok());
     }
 
-    /// What this host said last, so that it knows since when it does what it does.
+    /// What this host said last, so that it knows since when it does what it does, and what does not hold here any more.
     pub(super) fn recall_said(&mut self) {
         let found = self.registry.get(&RefName::Report(self.config.uuid)).ok().flatten();
         let mine = found.filter(|found| self.store.record().reports.is_mine(*found));
         let report = mine.and_then(|found| self.registry.report(found, &self.public));
-        self.said = report.map(|report| Said { doing: report.doing, since: report.since });
+        if let Some(report) = report {
+            self.watch.recall(report.drift, report.verified);
+            self.said = Some(Said { doing: report.doing, since: report.since });
+        }
     }
 
     /// Fetches what this host needs to know now, checks that nobody else reports in its name, and accepts changes.

@@ -6,11 +6,8 @@ use super::{Agent, AgentError, Said, identity, pace};
 use crate::chain::{Link, Sha1};
 use crate::plan::Wait;
 use crate::registry::{Pushed, RefName, RefUpdate};
-use crate::report::{Doing, Report};
+use crate::report::{Doing, HEARTBEAT, Report};
 use crate::system::fault::{self, Bug, Subject};
-
-/// A host that has nothing new to say says so again after this many seconds, so that people see it is alive.
-const HEARTBEAT: u64 = 600;
 
 /// Progress within a leg is told at most this often, in seconds.
 const PROGRESS: u64 = 3;
@@ -158,6 +155,8 @@ impl Agent<'_> {
             incarnation: self.here(),
             contested: false,
             by_hand: record.by_hand(),
+            drift: self.watch.drift().to_vec(),
+            verified: self.watch.verified(),
             nonce: Uuid::new_v4(),
             last_nonces: record.reports.nonces,
             lines: identity::next(&record.reports.lines),
@@ -176,6 +175,7 @@ fn same(old: &Report, new: &Report) -> bool {
     let timeless = |report: &Report| Report {
         time: 0,
         since: 0,
+        verified: 0,
         nonce: Uuid::nil(),
         last_nonces: Vec::new(),
         lines: Vec::new(),

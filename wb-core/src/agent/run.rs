@@ -101,7 +101,7 @@ fn specs(catalog: &Catalog, link: &Link, context: &Context<'_>) -> Result<(), St
     Ok(())
 }
 
-fn guarded(context: &Context<'_>, act: impl Fn(&Context<'_>) -> anyhow::Result<()>) -> Result<(), String> {
+pub(super) fn guarded(context: &Context<'_>, act: impl Fn(&Context<'_>) -> anyhow::Result<()>) -> Result<(), String> {
     match catch_unwind(AssertUnwindSafe(|| act(context))) {
         Ok(result) => result.map_err(|error| format!("{error:#}")),
         Err(panic) => Err(match panic.downcast_ref::<OutOfTime>() {

@@ -17,13 +17,13 @@ pub fn goal(manifest: &Manifest, name: &str, reports: &BTreeMap<String, Report>,
 }
 
 /// Since when a canary has passed, as its report tells: it is where canaries are to go and well, or it waits in load for
-/// hosts none of which is a canary, so that only the others can let it go on.
+/// hosts none of which is a canary, so that only the others can let it go on. One that has drifted has not passed.
 #[must_use]
 pub fn passed_since(manifest: &Manifest, canary: &Canary, report: &Report) -> Option<u64> {
     let place = |sha1: Sha1| manifest.chain.position(sha1);
     let is_there = || report.state.and_then(place) >= place(canary.target);
     let has_passed = match &report.doing {
-        _ if report.contested => false,
+        _ if report.contested || !report.drift.is_empty() => false,
         Doing::UpToDate => is_there(),
         Doing::Waiting { on, overdue: false, .. } => {
             !on.is_empty() && !on.iter().any(|host| canary.hosts.contains(host))

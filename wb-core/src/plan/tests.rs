@@ -148,6 +148,8 @@ fn report(name: &str, at: &str, n: u128) -> Report {
         incarnation: Incarnation::default(),
         contested: false,
         by_hand: Vec::new(),
+        drift: Vec::new(),
+        verified: 0,
         since: 0,
         nonce: Uuid::nil(),
         last_nonces: Vec::new(),
@@ -659,6 +661,16 @@ fn what_was_done_before_stands_as_it_was_done() {
     assert_eq!(record.links.last().map(|link| (link.how, link.time)), Some((How::Done, 0)));
     record.go_back(&chain.links()[2]);
     assert_eq!(record.ahead.len(), 1, "a link that is not behind is none to go back to");
+}
+
+#[test]
+fn a_canary_that_drifted_has_not_passed() {
+    let herd = Herd::new("w1 w2", "web1@w2");
+    let canary = crate::change::Canary { hosts: ["web1".to_owned()].into(), target: sha1("w2"), bake: None };
+    let mut report = Report { since: 7, ..herd.reports["web1"].clone() };
+    assert_eq!(passed_since(&herd.manifest, &canary, &report), Some(7));
+    report.drift.push(crate::report::Drift { link: "w1".into(), spec: "runs".into(), error: "no".into(), since: 8 });
+    assert_eq!(passed_since(&herd.manifest, &canary, &report), None);
 }
 
 #[test]

@@ -23,8 +23,11 @@ use crate::registry::{ObjectError, RegistryError, SignatureError};
 use crate::system::{CommandError, FileError, System, environment, files};
 
 const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 the host needs attention (a link failed, it is stopped, it can't \
-    leave or rejoin); 2 the command line is wrong; 3 something that is needed is out of reach (the disk, the remote, \
+    leave or rejoin, it drifted); 2 the command line is wrong; 3 something that is needed is out of reach (the disk, the remote, \
     another agent runs).";
+
+const VERIFY_CODES: &str = "Exit codes: 0 all specs hold; 1 at least one does not; 2 the command line is wrong; 3 the \
+    host's files are out of reach.";
 
 /// Where runners are installed.
 const DEFAULT_RUNNER: &str = "/usr/local/bin/wildebeest";
@@ -94,6 +97,12 @@ enum Command {
     Plan(Format),
     /// Show where this host is, from what it knows without asking the remote.
     Status(Format),
+    /// Ask the specs of all that this host completed whether that still holds, and change nothing.
+    ///
+    /// These are the specs of the links of its roles that it ran or that were done by hand here, as this runner has them.
+    /// An agent that is up to date does the same every hour, or as `verify` in host.toml says.
+    #[command(after_help = VERIFY_CODES)]
+    Verify(Format),
     /// Show the compiled chain and where this host is in it.
     Chain(Format),
     /// Show the version of this runner, its platform and the tip of its chain.
@@ -178,6 +187,11 @@ fn run(command: Command, home: Home, program: &Program) -> Result<ExitCode, Fail
             let (text, healthy) = show::status(home, program, format.json)?;
             print(&text)?;
             Ok(ExitCode::from(u8::from(!healthy)))
+        }
+        Command::Verify(format) => {
+            let (text, holds) = show::verify(home, program, format.json)?;
+            print(&text)?;
+            Ok(ExitCode::from(u8::from(!holds)))
         }
         Command::Chain(format) => print(&show::chain(&home, &program.catalog, format.json)?),
         Command::Version(format) => print(&show::version(&program.catalog, format.json)),

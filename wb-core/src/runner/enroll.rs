@@ -180,7 +180,7 @@ fn identity(home: &Home, wanted: &Enrollment) -> Result<HostConfig, EnrollError>
 
 fn write_identity(home: &Home, uuid: Uuid, wanted: &Enrollment) -> Result<HostConfig, EnrollError> {
     let Enrollment { name, remote, poll, runner, allowed_signers } = wanted.clone();
-    let config = HostConfig { uuid, name, remote, poll, runner };
+    let config = HostConfig { uuid, name, remote, poll, runner, verify: HostConfig::VERIFY };
     let _during = fault::during(Subject::AllowedSigners);
     files::write(home.allowed_signers(), allowed_signers, 0o644)?;
     home.write_config(&config)?;
@@ -240,6 +240,8 @@ pub(super) fn announce(
         incarnation: here,
         contested: false,
         by_hand: Vec::new(),
+        drift: Vec::new(),
+        verified: 0,
         since: system.clock().now().as_secs(),
         nonce: Uuid::new_v4(),
         last_nonces: Vec::new(),

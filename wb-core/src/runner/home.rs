@@ -35,6 +35,15 @@ pub struct HostConfig {
     pub poll: Duration,
     /// Where the runner is installed.
     pub runner: PathBuf,
+    /// How often a host that is up to date asks the specs of what it completed whether that still holds, as `1h`; never:
+    /// `0s`. An older runner refuses the key, so that it stands there only where somebody wants something unusual.
+    #[serde(default = "default_verify", with = "duration", skip_serializing_if = "is_default_verify")]
+    pub verify: Duration,
+}
+
+impl HostConfig {
+    /// How often hosts ask their specs, where nobody says otherwise.
+    pub const VERIFY: Duration = Duration::from_secs(3600);
 }
 
 /// Why a host's own files can't be used.
@@ -300,7 +309,7 @@ impl Home {
 }
 
 /// The keys of `host.toml`.
-pub(super) const KEYS: [&str; 5] = ["uuid", "name", "remote", "poll", "runner"];
+pub(super) const KEYS: [&str; 6] = ["uuid", "name", "remote", "poll", "runner", "verify"];
 
 /// What is wrong with a configuration, and where.
 fn mistake(text: &str, error: &toml::de::Error) -> String {
@@ -320,6 +329,14 @@ fn mistake(text: &str, error: &toml::de::Error) -> String {
 
 fn default_poll() -> Duration {
     Duration::from_secs(30)
+}
+
+fn default_verify() -> Duration {
+    HostConfig::VERIFY
+}
+
+fn is_default_verify(verify: &Duration) -> bool {
+    *verify == HostConfig::VERIFY
 }
 
 mod duration {
@@ -357,9 +374,13 @@ mod tests {
             remote: "/srv/herd.git".into(),
             poll: Duration::from_secs(2),
             runner: "/usr/local/bin/wildebeest".into(),
+            verify: HostConfig::VERIFY,
         };
-        home.write_config(&config).unwrap();
-        assert_eq!(home.read_config().unwrap(), config);
+        for config in [HostConfig { verify: Duration::ZERO, ..config.clone() }, config] {
+            home.write_config(&config).unwrap();
+            assert_eq!(home.read_config().unwrap(), config);
+        }
+        assert!(!files::read_text(home.host_toml()).unwrap().contains("verify"), "older runners refuse the key");
     }
 
     #[test]
@@ -401,7 +422,7 @@ mod tests {
         );
         check(
             &format!("{uuid}zzzzzz = 'a'\n"),
-            "line 2, column 1: unknown field `zzzzzz`, expected one of `uuid`, `name`, `remote`, `poll`, `runner`",
+            "line 2, column 1: unknown field `zzzzzz`, expected one of `uuid`, `name`, `remote`, `poll`, `runner`, `verify`",
         );
         check("uuid = 'a'\n", "line 1, column 8: UUID parsing failed: invalid length: found 1");
         check(&format!("{uuid}name = 'a'\n"), "line 1, column 1: missing field `remote`");

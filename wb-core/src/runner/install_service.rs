@@ -260,6 +260,7 @@ mod tests {
             remote: "/srv/herd.git".into(),
             poll: std::time::Duration::from_secs(30),
             runner: "/opt/wb".into(),
+            verify: HostConfig::VERIFY,
         };
         home.write_config(&config).unwrap();
         Machine { dir, home }

@@ -75,7 +75,7 @@ pub(super) fn leave_retired(home: &Home, wanted: &Enrollment) -> Result<(), Enro
 fn begin_as(home: &Home, wanted: &Enrollment, record: &Record, judge: Judge) -> Result<(), EnrollError> {
     files::write(home.allowed_signers(), &wanted.allowed_signers, 0o644)?;
     let Enrollment { name, remote, poll, runner, .. } = wanted.clone();
-    let next = HostConfig { uuid: Uuid::new_v4(), name, remote, poll, runner };
+    let next = HostConfig { uuid: Uuid::new_v4(), name, remote, poll, runner, verify: HostConfig::VERIFY };
     prepare(home, &next, record, judge)?;
     Ok(put_in_place(home)?)
 }

@@ -7,8 +7,9 @@ use super::cli::{Failure, with_causes};
 use super::home::Home;
 use super::program::Program;
 use super::{platform, serve};
-use crate::agent::{Agent, How, LinkRecord, Store, preview};
+use crate::agent::{Agent, How, LinkRecord, Store, preview, verify as asked};
 use crate::chain::Link;
+use crate::report::Drift;
 
 /// The compiled chain, and what this host did of it.
 pub(super) fn chain(home: &Home, catalog: &Catalog, as_json: bool) -> Result<String, Failure> {
@@ -56,7 +57,7 @@ pub(super) fn status(home: Home, program: &Program, as_json: bool) -> Result<(St
     let disputed = agent.dispute().map_err(Failure::Agent)?;
     let doing = disputed.unwrap_or_else(|| preview::doing(&agent, &next, catalog));
     let outlook = preview::outlook(&record.phase, notices);
-    let healthy = doing.is_healthy();
+    let (healthy, drift) = (doing.is_healthy() && agent.drift().is_empty(), agent.drift());
     let state = record.links.last();
     if as_json {
         let change = agent.change().map(|change| change.manifest.number);
@@ -69,6 +70,7 @@ pub(super) fn status(home: Home, program: &Program, as_json: bool) -> Result<(St
             "change": change,
             "phase": record.phase.name(),
             "doing": doing,
+            "drift": drift,
             "next": outlook,
             "remote": { "url": agent.config().remote, "away": notices.away },
         });
@@ -86,6 +88,10 @@ pub(super) fn status(home: Home, program: &Program, as_json: bool) -> Result<(St
         format!("now      {doing}"),
         format!("next     {outlook}"),
     ];
+    lines.extend(drift.iter().map(|drift| {
+        let Drift { link, spec, error, since } = drift;
+        format!("drift    `{spec}` of `{link}` since {}: {error}", moment(*since))
+    }));
     if let Some(away) = &notices.away {
         let (lasted, since) = (away.lasted(program.system.clock().now().as_secs()), moment(away.since));
         let what = if away.refuses { "refuses" } else { "not reached" };
@@ -101,6 +107,25 @@ fn moment(seconds: u64) -> String {
 
 /// The end of the year 9999: later ones have no usual form.
 const LAST_MOMENT: u64 = 253_402_300_799;
+
+/// What the specs of all that this host completed say, and whether all of them hold.
+pub(super) fn verify(home: Home, program: &Program, as_json: bool) -> Result<(String, bool), Failure> {
+    let quiet = |_: &str| {};
+    let agent = serve::look(home, program, &quiet)?;
+    let verdicts = asked::all(&agent, &program.catalog, &program.system);
+    let broken = verdicts.iter().filter(|verdict| verdict.error.is_some()).count();
+    if as_json {
+        let value = json!({ "name": agent.config().name, "holds": broken == 0, "specs": verdicts });
+        return Ok((value.to_string(), broken == 0));
+    }
+    let last = match (verdicts.len(), broken) {
+        (0, _) => "No spec is to hold here: nothing that this host completed has one.".to_owned(),
+        (all, 0) => format!("All {all} specs hold."),
+        (all, broken) => format!("{broken} of {all} specs do not hold. Next: mend it here, or by a migration."),
+    };
+    let lines = verdicts.iter().map(ToString::to_string).chain([last]);
+    Ok((lines.collect::<Vec<_>>().join("\n"), broken == 0))
+}
 
 /// What the next links would change here.
 pub(super) fn plan(home: Home, program: &Program, as_json: bool) -> Result<String, Failure> {
