@@ -27,7 +27,7 @@ pub struct Manifest {
     /// The commit of the source repository that the runner was built from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Sha1>,
-    /// All links up to the target.
+    /// All links that the runner has.
     pub chain: Chain,
     /// The link that the herd is to reach.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,8 +85,14 @@ impl Manifest {
         }
     }
 
-    /// Whether this may come right after `parent`: its number is the next, and its chain is the parent's, perhaps with
-    /// more links at its end.
+    /// The manifest of the next change, which says nothing new yet.
+    #[must_use]
+    pub fn next(&self, kind: ChangeKind) -> Self {
+        Self { number: self.number + 1, kind, message: String::new(), ..self.clone() }
+    }
+
+    /// Whether this may come right after `parent`: its number is the next, its chain is the parent's, perhaps with more
+    /// links at its end, and it tells nobody to go back.
     ///
     /// # Errors
     /// When it may not.
@@ -96,10 +102,38 @@ impl Manifest {
             return Err(ManifestError::Number { expected, found: self.number });
         }
         let Some(parent) = parent else { return Ok(()) };
-        match self.chain.extends(&parent.chain) {
-            true => Ok(()),
-            false => Err(ManifestError::Diverged { from: parent.chain.tip().map(ToString::to_string) }),
+        if !self.chain.extends(&parent.chain) {
+            return Err(ManifestError::Diverged { from: parent.chain.tip().map(ToString::to_string) });
         }
+        self.goes_on(parent)
+    }
+
+    /// Whether nobody is told to reach less than `parent` told: everyone but the canaries, then the canaries.
+    fn goes_on(&self, parent: &Manifest) -> Result<(), ManifestError> {
+        let not_back = |whom: &str, told: Option<Sha1>, now: Option<Sha1>| {
+            let place = |target: Option<Sha1>| target.and_then(|target| self.chain.position(target));
+            let named =
+                |target: Option<Sha1>| target.and_then(|target| self.chain.get(target)).map(ToString::to_string);
+            match place(now) >= place(told) {
+                true => Ok(()),
+                false => Err(ManifestError::Back { whom: whom.to_owned(), told: named(told), now: named(now) }),
+            }
+        };
+        not_back("everyone", parent.target, self.target)?;
+        if let Some(canary) = &self.canary {
+            not_back("its canaries", parent.target, Some(canary.target))?;
+        }
+        let Some(canary) = &parent.canary else { return Ok(()) };
+        let called = canary.hosts.iter().filter_map(|name| self.called_now(name, parent));
+        called.into_iter().try_for_each(|name| not_back(name, Some(canary.target), self.told(name)))
+    }
+
+    /// What a host is called that `older` has under this name, where it is still part of the herd.
+    #[must_use]
+    pub fn called_now<'a>(&'a self, name: &str, older: &Manifest) -> Option<&'a str> {
+        let machine = older.hosts.get(name).and_then(|host| host.identity.as_ref());
+        let by_machine = machine.and_then(|identity| self.host_of(identity.uuid)).map(|(name, _)| name);
+        by_machine.or_else(|| self.hosts.get_key_value(name).map(|(name, _)| name.as_str()))
     }
 
     /// The link that a host is told to reach, as long as its canaries have not baked.
@@ -236,6 +270,16 @@ pub enum ManifestError {
         expected: u64,
         /// Its number.
         found: u64,
+    },
+    /// It tells hosts to go back.
+    #[error("it tells {whom} to go back to {}, and they were told to reach {}", start_or(now.as_deref()), start_or(told.as_deref()))]
+    Back {
+        /// Which hosts.
+        whom: String,
+        /// The link that they were told to reach.
+        told: Option<String>,
+        /// The link that it tells.
+        now: Option<String>,
     },
     /// Its chain is not a continuation.
     #[error("its chain does not continue the one before, which ends at {}", from.as_deref().unwrap_or("nothing"))]
@@ -437,6 +481,10 @@ pub struct Waiver {
     pub host: String,
 }
 
+fn start_or(link: Option<&str>) -> &str {
+    link.unwrap_or("the start of the chain")
+}
+
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -490,6 +538,65 @@ mod tests {
         check(&manifest(3, &["a", "b"]), Some(&manifest(3, &["a"])), "it has the number 3 where 4 comes next");
         let diverged = "its chain does not continue the one before, which ends at `b` (6262626)";
         check(&manifest(3, &["a", "c"]), Some(&manifest(2, &["a", "b"])), diverged);
+    }
+
+    /// Tells everyone to reach `target`, and canaries, as in `web1:b`, theirs; `a`, `b` and `c` are the chain.
+    fn telling(number: u64, target: &str, canaries: &[&str]) -> Manifest {
+        let link = |name: &str| Sha1::from_bytes([name.as_bytes()[0]; 20]);
+        let identity = |n| Some(Identity { uuid: Uuid::from_u128(n), key: String::new() });
+        let host = |(name, n): (&str, u128)| {
+            (name.to_owned(), HostManifest { identity: identity(n), ..HostManifest::default() })
+        };
+        let canaries = canaries.iter().map(|canary| canary.split_once(':').unwrap());
+        let canary = canaries.clone().next().map(|(_, target)| Canary {
+            hosts: canaries.map(|(host, _)| host.to_owned()).collect(),
+            target: link(target),
+            bake: None,
+        });
+        let target = Some(target).filter(|target| !target.is_empty()).map(link);
+        let hosts = [("web1", 1), ("web2", 2)].map(host).into();
+        Manifest { target, canary, hosts, ..manifest(number, &["a", "b", "c"]) }
+    }
+
+    #[test]
+    fn nobody_is_told_to_go_back() {
+        let check = |parent: &Manifest, target: &str, canaries: &[&str], expect: &str| {
+            let said = telling(2, target, canaries).follows(Some(parent));
+            assert_eq!(
+                said.map_or_else(|error| error.to_string(), |()| String::new()),
+                expect,
+                "{target} {canaries:?}"
+            );
+        };
+        let told = telling(1, "b", &[]);
+        check(&told, "b", &[], "");
+        check(&told, "c", &[], "");
+        check(&told, "b", &["web1:c"], "");
+        let back = |whom: &str, now: &str, told: &str| {
+            format!("it tells {whom} to go back to {now}, and they were told to reach {told}")
+        };
+        let (a, b, c, start) = ("`a` (6161616)", "`b` (6262626)", "`c` (6363636)", "the start of the chain");
+        check(&told, "a", &[], &back("everyone", a, b));
+        check(&told, "", &[], &back("everyone", start, b));
+        check(&told, "b", &["web1:a"], &back("its canaries", a, b));
+        let ahead = telling(1, "a", &["web1:c"]);
+        check(&ahead, "c", &[], "");
+        check(&ahead, "b", &[], &back("web1", b, c));
+        check(&ahead, "a", &["web2:c"], &back("web1", a, c));
+        check(&ahead, "a", &["web1:b"], &back("web1", b, c));
+        check(&ahead, "a", &["web1:c", "web2:c"], "");
+    }
+
+    #[test]
+    fn a_canary_may_leave_or_get_another_name() {
+        let ahead = telling(1, "a", &["web1:c"]);
+        let mut gone = telling(2, "a", &[]);
+        let web1 = gone.hosts.remove("web1").unwrap();
+        assert!(gone.follows(Some(&ahead)).is_ok());
+        gone.hosts.insert("shop1".into(), web1);
+        assert!(gone.follows(Some(&ahead)).unwrap_err().to_string().starts_with("it tells shop1 to go back"));
+        gone.canary = Some(Canary { hosts: ["shop1".to_owned()].into(), ..ahead.canary.clone().unwrap() });
+        assert!(gone.follows(Some(&ahead)).is_ok());
     }
 
     #[test]

@@ -33,6 +33,12 @@ pub fn ago(now: u64, then: u64) -> String {
     }
 }
 
+/// `1h 30m`: a length of time in seconds, as it is written on a command line.
+#[must_use]
+pub fn lasting(seconds: u64) -> String {
+    humantime::format_duration(Duration::from_secs(seconds)).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +50,13 @@ mod tests {
         check(1_000_000_000, "2001-09-09");
         check(1_709_251_199, "2024-02-29");
         check(u64::MAX, "9999-12-31");
+    }
+
+    #[test]
+    fn a_length_of_time_can_be_read_back() {
+        let check = |seconds, expect: &str| assert_eq!(lasting(seconds), expect);
+        check(1800, "30m");
+        check(5400, "1h 30m");
     }
 
     #[test]

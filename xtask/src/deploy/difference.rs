@@ -1,10 +1,12 @@
-//! What a change changes, for people.
+//! What a change changes, for people: the difference between its manifest and the one before.
+
+mod orders;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use wb_core::chain::{Chain, Link};
-use wb_core::change::{HostManifest, Manifest};
+use wb_core::change::{HostManifest, Manifest, RolePolicy};
 
 /// The difference between two manifests.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,6 +15,10 @@ pub struct Difference {
     pub links: Vec<NewLink>,
     /// Links whose code is gone, and was there before.
     pub gone: Vec<Link>,
+    /// Links that say something else than before.
+    pub amended: Vec<Link>,
+    /// A line for each thing that is told otherwise: how far to go, who goes first, who is held, for whom nobody waits.
+    pub orders: Vec<String>,
     /// A line for each host that is new, gone, or another than before.
     pub hosts: Vec<String>,
     /// A line for each role that is new, gone, or takes turns differently.
@@ -43,13 +49,31 @@ impl Difference {
         });
         let had_code = |link: &&Link| before.chain.get(link.sha1).is_some_and(|before| !before.gone);
         let gone = after.chain.links().iter().filter(|link| link.gone).filter(had_code).cloned().collect();
-        Self { links: new.collect(), gone, hosts: hosts(before, after), roles: roles(before, after) }
+        let amended = after
+            .chain
+            .links()
+            .iter()
+            .filter(|link| before.chain.get(link.sha1).is_some_and(|before| before.digest != link.digest));
+        Self {
+            links: new.collect(),
+            gone,
+            amended: amended.cloned().collect(),
+            orders: orders::lines(before, after),
+            hosts: hosts(before, after),
+            roles: roles(before, after),
+        }
     }
 
     /// Whether the two say the same.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.links.is_empty() && self.gone.is_empty() && self.hosts.is_empty() && self.roles.is_empty()
+        *self == Self::default()
+    }
+
+    /// All of it, a line each.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.to_string().lines().map(str::to_owned).collect()
     }
 }
 
@@ -76,7 +100,9 @@ impl fmt::Display for Difference {
             let gone = if count == 1 { first.to_string() } else { format!("{count} migrations, {first} to {last}") };
             writeln!(f, "- code of {gone}: a host that is amid these runs the last runner that has it")?;
         }
-        self.hosts.iter().chain(&self.roles).try_for_each(|line| writeln!(f, "{line}"))
+        self.amended.iter().try_for_each(|link| writeln!(f, "~ migration {link}: amended"))?;
+        let lines = self.orders.iter().chain(&self.hosts).chain(&self.roles);
+        lines.into_iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 
@@ -94,7 +120,9 @@ fn hosts(before: &Manifest, after: &Manifest) -> Vec<String> {
             Some(new) => format!("~ host `{name}`: called `{new}`"),
             None => format!("- host `{name}`"),
         }),
-        (Some(old), Some(new)) if old != new => Some(format!("~ host `{name}`: {}", changes(old, new).join(", "))),
+        (Some(old), Some(new)) if old != new => {
+            Some(format!("~ host `{name}`: {}", changes(old, new, after).join(", ")))
+        }
         _ => None,
     });
     lines.collect()
@@ -106,13 +134,17 @@ fn renamed<'m>(host: &HostManifest, other: &'m Manifest) -> Option<&'m str> {
     other.host_of(identity.uuid).map(|(name, _)| name)
 }
 
-fn changes(old: &HostManifest, new: &HostManifest) -> Vec<String> {
+fn changes(old: &HostManifest, new: &HostManifest, after: &Manifest) -> Vec<String> {
+    let adopted = new.adopt.as_ref().filter(|adoption| old.adopt.as_ref() != Some(adoption));
+    let adopted = adopted.and_then(|adoption| after.chain.get(adoption.link));
     let address = |host: &HostManifest| host.address.clone().unwrap_or_else(|| "none".into());
     let changed = [
         (old.roles != new.roles).then(|| format!("roles {} to {}", listed(&old.roles), listed(&new.roles))),
         (old.address != new.address).then(|| format!("address {} to {}", address(old), address(new))),
         (old.settings != new.settings).then(|| "settings".to_owned()),
         (old.identity != new.identity).then(|| "admitted".to_owned()),
+        (old.retry != new.retry).then(|| "tries again what failed".to_owned()),
+        adopted.map(|link| format!("{link} was done by hand")),
     ];
     changed.into_iter().flatten().collect()
 }
@@ -120,14 +152,32 @@ fn changes(old: &HostManifest, new: &HostManifest) -> Vec<String> {
 fn roles(before: &Manifest, after: &Manifest) -> Vec<String> {
     let names: BTreeSet<&String> = before.roles.keys().chain(after.roles.keys()).collect();
     let lines = names.into_iter().filter_map(|name| match (before.roles.get(name), after.roles.get(name)) {
-        (None, Some(new)) => Some(format!("+ role `{name}`: at most {} out", new.max_out)),
+        (None, Some(new)) => Some(format!("+ role `{name}`: {}", terms(new, None).join(", "))),
         (Some(_), None) => Some(format!("- role `{name}`")),
-        (Some(old), Some(new)) if old != new => {
-            Some(format!("~ role `{name}`: at most {} out, was {}", new.max_out, old.max_out))
-        }
+        (Some(old), Some(new)) if old != new => Some(format!("~ role `{name}`: {}", terms(new, Some(old)).join(", "))),
         _ => None,
     });
     lines.collect()
+}
+
+/// How the hosts of a role take turns, or what is different about that.
+fn terms(new: &RolePolicy, old: Option<&RolePolicy>) -> Vec<String> {
+    let usual = RolePolicy::new(new.max_out);
+    let was = |now: String, was: Option<String>| was.map_or(now.clone(), |was| format!("{now}, was {was}"));
+    let windows = |policy: &RolePolicy| match policy.windows.is_empty() {
+        true => "at any time".to_owned(),
+        false => policy.windows.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
+    };
+    let max_out = format!("at most {} out", new.max_out);
+    let max_failed = format!("{} failed stop the others", new.max_failed);
+    let before = old.unwrap_or(&usual);
+    let different = [
+        (old.is_none_or(|old| old.max_out != new.max_out))
+            .then(|| was(max_out, old.map(|old| old.max_out.to_string()))),
+        (before.max_failed != new.max_failed).then(|| was(max_failed, old.map(|old| old.max_failed.to_string()))),
+        (before.windows != new.windows).then(|| was(windows(new), old.map(windows))),
+    ];
+    different.into_iter().flatten().collect()
 }
 
 fn listed(roles: &BTreeSet<String>) -> String {
@@ -140,7 +190,7 @@ fn listed(roles: &BTreeSet<String>) -> String {
 #[cfg(test)]
 mod tests {
     use wb_core::chain::{Digest, Range, Sha1};
-    use wb_core::change::RolePolicy;
+    use wb_core::change::Adoption;
     use wb_core::context::MaxOut;
 
     use super::*;
@@ -198,6 +248,36 @@ mod tests {
         let later = Manifest { chain: Chain::new(links).unwrap(), ..after.clone() };
         check(&after, &later, &format!("- code of 2 migrations, `a` (6161616) to `b` (6262626): {runs}"));
         assert!(Difference::between(&later, &later).is_empty());
+    }
+
+    #[test]
+    fn an_amended_link_is_told() {
+        let before = manifest(&[("a", "web"), ("b", "web")], &[], 1);
+        let mut links = before.chain.links().to_vec();
+        links[1].digest = Digest::of(b"other");
+        let after = Manifest { chain: Chain::new(links).unwrap(), ..before.clone() };
+        check(&before, &after, "~ migration `b` (6262626): amended\n");
+    }
+
+    #[test]
+    fn how_a_role_takes_turns_is_told() {
+        let before = manifest(&[], &[], 1);
+        let mut after = before.clone();
+        let web = after.roles.get_mut("web").unwrap();
+        (web.max_failed, web.windows) = (3, vec!["Sat 22:00-04:00".parse().unwrap()]);
+        let changed = "3 failed stop the others, was 1, Sat 22:00-04:00, was at any time\n";
+        check(&before, &after, &format!("~ role `web`: {changed}"));
+        let new = "+ role `web`: at most 1 out, 3 failed stop the others, Sat 22:00-04:00\n";
+        check(&Manifest::default(), &after, new);
+    }
+
+    #[test]
+    fn what_a_host_is_asked_is_told() {
+        let before = manifest(&[("a", "web")], &[("web1", host(&["web"], None))], 1);
+        let mut after = before.clone();
+        let web1 = after.hosts.get_mut("web1").unwrap();
+        (web1.retry, web1.adopt) = (5, Some(Adoption { change: 5, link: before.chain.links()[0].sha1 }));
+        check(&before, &after, "~ host `web1`: tries again what failed, `a` (6161616) was done by hand\n");
     }
 
     #[test]
