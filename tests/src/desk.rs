@@ -3,18 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::fmt::Display;
 
 use wb_core::chain::Sha1;
+use wb_core::change::Manifest;
 use wb_core::herd::{Herd, HostEntry};
 use wb_core::runner::Catalog;
 use wb_core::system::{Command, files};
-use wb_xtask::adopt::{self, Word};
+use wb_xtask::adopt::{Word, adopting};
 use wb_xtask::deploy::plan::{Proposal, Refusal, plan, stuck};
 use wb_xtask::fleet::{Fleet, HERD_FILE};
+use wb_xtask::known::Known;
 use wb_xtask::operator::{Operator, SIGNERS_FILE};
-use wb_xtask::retry;
+use wb_xtask::retry::retrying;
 use wb_xtask::shell::Shell;
 use wb_xtask::status::{self, HerdStatus};
+use wb_xtask::tell::tell;
 
 use crate::herd::TestHerd;
 
@@ -48,8 +52,7 @@ impl<'a> Desk<'a> {
     /// When that is refused, in words.
     pub fn retry(&self, hosts: &[&str]) -> Result<String, String> {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        let told = retry::retry(&self.operator, &hosts, self.herd.key(), &self.shell);
-        told.map(|change| change.manifest.to_string()).map_err(|error| error.to_string())
+        self.tell(|known| retrying(known, &hosts))
     }
 
     /// Says that a host's next link was done by hand.
@@ -58,7 +61,16 @@ impl<'a> Desk<'a> {
     /// When that is refused, in words.
     pub fn adopt(&self, host: &str, link: Option<&str>) -> Result<String, String> {
         let word = Word { host: host.into(), link: link.map(str::to_owned), why: "done by hand".into() };
-        let told = adopt::adopt(&self.operator, &word, self.herd.key(), &self.shell);
+        self.tell(|known| adopting(known, &word))
+    }
+
+    /// Tells the herd what `next` makes of what is known of it.
+    ///
+    /// # Errors
+    /// When that is refused, in words.
+    pub fn tell<E: Display>(&self, next: impl Fn(&Known) -> Result<Manifest, E>) -> Result<String, String> {
+        let known = Known::ask(&self.operator, &self.shell).map_err(|error| error.to_string())?;
+        let told = tell(&self.operator, known, self.herd.key(), &self.shell, next);
         told.map(|change| change.manifest.to_string()).map_err(|error| error.to_string())
     }
 
@@ -74,8 +86,8 @@ impl<'a> Desk<'a> {
     ) -> Result<Vec<String>, Box<dyn Error>> {
         let amended: BTreeSet<Sha1> = amended.iter().copied().collect();
         let (roles, reports) = (catalog.policies(), self.herd.reports());
-        let told = self.operator.tell::<Box<dyn Error>>(self.herd.key(), &self.shell, |before| {
-            let hosts = before.map(|before| before.hosts.clone()).unwrap_or_default();
+        let next = |known: &Known| -> Result<Manifest, String> {
+            let hosts = known.manifest.hosts.clone();
             let mut herd = Herd::default();
             herd.hosts.extend(hosts.into_iter().map(|(name, host)| {
                 (name, HostEntry { roles: host.roles, address: host.address, settings: host.settings })
@@ -90,8 +102,11 @@ impl<'a> Desk<'a> {
                 remove: &BTreeSet::new(),
                 amended: &amended,
             };
-            Ok(plan(before, &proposal).map_err(|refusals| said(&refusals))?.0)
-        })?;
+            Ok(plan(Some(&known.manifest), &proposal).map_err(|refusals| said(&refusals))?.0)
+        };
+        let known = Known::ask(&self.operator, &self.shell)?;
+        let told =
+            tell(&self.operator, known, self.herd.key(), &self.shell, next).map_err(|error| error.to_string())?;
         Ok(stuck(&told.manifest, &reports).into_iter().map(|stuck| stuck.host).collect())
     }
 

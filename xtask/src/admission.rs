@@ -4,13 +4,13 @@ use wb_core::change::{ChangeKind, Identity, Manifest, Retired};
 use wb_core::herd::HostEntry;
 use wb_core::registry::{SigningKey, VerifiedChange};
 use wb_core::report::Report;
-use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError};
 
 use crate::deploy::plan;
-use crate::members::traces;
-use crate::operator::{Appended, Operator, OperatorError};
+use crate::known::Known;
+use crate::operator::{Operator, OperatorError};
 use crate::shell::Shell;
+use crate::tell::{NotTold, tell};
 
 /// Why a machine is not admitted.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +50,6 @@ pub enum AdmitError {
         name: String,
         /// Why.
         source: CommandError,
-    },
-    /// Others were faster, again and again.
-    #[error("others told the herd something first, {tries} times in a row; nothing was changed")]
-    Overtaken {
-        /// How often it was tried.
-        tries: u32,
     },
     /// The remote, the log or the key.
     #[error(transparent)]
@@ -100,27 +94,39 @@ pub fn admit(
     key: &SigningKey,
     shell: &Shell,
 ) -> Result<Admitted, AdmitError> {
-    const TRIES: u32 = 5;
-    operator.refuse_stranger(key)?;
-    for _ in 0..TRIES {
-        operator.fetch()?;
-        let newest = operator.newest()?;
-        operator.refuse_rewound(newest.as_ref(), shell)?;
-        let before = newest.as_ref().map(|change| &change.manifest);
+    let next = |known: &Known| {
+        let before = known.newest.as_ref().map(|change| &change.manifest);
         let machines = operator.registry().newcomers(before).map_err(OperatorError::from)?;
-        let machine = match chosen(name, before, &machines, wanted)? {
-            Chosen::Newcomer(machine) => machine,
-            Chosen::Admitted(fingerprint) => return Ok(Admitted::Before { fingerprint }),
-        };
-        let mut manifest = admitting(before, name, entry, machine);
-        manifest.author = operator.tree().identity().to_string();
-        manifest.time = Real.now().as_secs();
-        let gone = traces(operator, &before.cloned().unwrap_or_default(), &manifest)?;
-        if let Appended::Won(change) = operator.append(newest.as_ref(), &manifest, key, gone)? {
-            return Ok(Admitted::Now { change, fingerprint: fingerprint_of(name, &machine.key)? });
+        match chosen(name, before, &machines, wanted)? {
+            Chosen::Newcomer(machine) => Ok(admitting(before, name, entry, machine)),
+            Chosen::Admitted(fingerprint) => Err(NotNow::Before { fingerprint }),
         }
+    };
+    match tell(operator, Known::ask(operator, shell)?, key, shell, next) {
+        Ok(change) => {
+            let identity = change.manifest.hosts.get(name).and_then(|host| host.identity.as_ref());
+            let key = identity.map(|identity| identity.key.clone()).unwrap_or_default();
+            Ok(Admitted::Now { fingerprint: fingerprint_of(name, &key)?, change })
+        }
+        Err(NotTold::Refused(NotNow::Before { fingerprint })) => Ok(Admitted::Before { fingerprint }),
+        Err(NotTold::Refused(NotNow::Never(error))) => Err(error),
+        Err(NotTold::Operator(error)) => Err(error.into()),
     }
-    Err(AdmitError::Overtaken { tries: TRIES })
+}
+
+/// Why there is nothing to tell.
+enum NotNow {
+    /// It was told before.
+    Before {
+        fingerprint: String,
+    },
+    Never(AdmitError),
+}
+
+impl<E: Into<AdmitError>> From<E> for NotNow {
+    fn from(error: E) -> Self {
+        Self::Never(error.into())
+    }
 }
 
 /// The fingerprint of an OpenSSH public key, as `SHA256:…`.

@@ -1,18 +1,14 @@
 //! Adopting: an operator's signed word that a host's next link was done there by hand. Who, when and why stand in the
 //! change; the host counts the link as completed only when its specs pass.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
-use wb_core::chain::{Link, Sha1, nearest};
+use wb_core::chain::{Link, Sha1};
 use wb_core::change::{Adoption, ChangeKind, HostManifest, Manifest};
 use wb_core::plan::{Course, Past};
-use wb_core::registry::{SigningKey, VerifiedChange};
 use wb_core::report::{Doing, Report};
 
-use crate::operator::{Operator, OperatorError};
-use crate::retry::did_you_mean;
-use crate::shell::Shell;
+use crate::known::Known;
+use crate::named::{self, Unknown};
 
 /// What an operator says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,27 +41,14 @@ pub struct Intent {
 /// Why nothing is adopted.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
-    /// The herd has no such host.
-    #[error("the herd has no host `{host}`{}", did_you_mean(meant.as_deref()))]
-    Unknown {
-        /// The name.
-        host: String,
-        /// The host that was perhaps meant.
-        meant: Option<String>,
-    },
+    /// The herd has no such host, or no such link was deployed.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
     /// Nobody knows where the host is.
     #[error("no report of `{host}` counts, so nobody knows what its next migration is")]
     Silent {
         /// The host.
         host: String,
-    },
-    /// No such link was deployed.
-    #[error("no migration `{name}` is deployed{}", did_you_mean(meant.as_deref()))]
-    NoSuchLink {
-        /// The name.
-        name: String,
-        /// The link that was perhaps meant.
-        meant: Option<String>,
     },
     /// The host has nothing before it.
     #[error("`{host}` has no migration before it; it says: {says}")]
@@ -93,48 +76,31 @@ pub enum AdoptError {
         /// Those that may be.
         next: Vec<Link>,
     },
-    /// The remote, the log or the key.
-    #[error(transparent)]
-    Operator(#[from] OperatorError),
 }
 
-/// What the word would come to, as far as was fetched.
+/// The manifest that says it, and changes nothing else.
 ///
 /// # Errors
-/// When it can't be said of that host.
-pub fn look(operator: &Operator, word: &Word, shell: &Shell) -> Result<Intent, AdoptError> {
-    operator.fetch()?;
-    let newest = operator.newest()?;
-    operator.refuse_rewound(newest.as_ref(), shell)?;
-    let manifest = newest.map(|change| change.manifest).unwrap_or_default();
-    Ok(intent(&manifest, &operator.reports(&manifest)?, word)?.0)
+/// When the link is not the next one of the host.
+pub fn adopting(known: &Known, word: &Word) -> Result<Manifest, AdoptError> {
+    let Intent { host, sha1, why, .. } = intent(known, word)?;
+    let mut manifest = known.manifest.next(ChangeKind::Adopt);
+    let link = manifest.chain.get(sha1).map(ToString::to_string).unwrap_or_default();
+    manifest.message = format!("{host}, {link}: {why}");
+    let adoption = Adoption { change: manifest.number, link: sha1 };
+    manifest.hosts.entry(host).and_modify(|host| host.adopt = Some(adoption));
+    Ok(manifest)
 }
 
-/// Tells the herd that a link was done by hand, and gives the change that says so.
+/// What the word comes to.
 ///
 /// # Errors
-/// When the link is not the next one of the host, or the change can't be appended.
-pub fn adopt(
-    operator: &Operator,
-    word: &Word,
-    key: &SigningKey,
-    shell: &Shell,
-) -> Result<Box<VerifiedChange>, AdoptError> {
-    operator.tell(key, shell, |before| {
-        let before = before.cloned().unwrap_or_default();
-        let (intent, link) = intent(&before, &operator.reports(&before)?, word)?;
-        Ok(adopting(before, &intent, &link))
-    })
-}
-
-fn intent(manifest: &Manifest, reports: &BTreeMap<String, Report>, word: &Word) -> Result<(Intent, Link), AdoptError> {
-    let host = word.host.clone();
-    let Some(entry) = manifest.hosts.get(&host) else {
-        let meant = nearest(&host, manifest.hosts.keys().map(String::as_str)).map(str::to_owned);
-        return Err(AdoptError::Unknown { host, meant });
-    };
-    let named = word.link.as_ref().map(|name| named(manifest, name)).transpose()?;
-    let Some(report) = reports.get(&host) else { return Err(AdoptError::Silent { host }) };
+/// When the link is not the next one of the host.
+pub fn intent(known: &Known, word: &Word) -> Result<Intent, AdoptError> {
+    let (manifest, host) = (&known.manifest, word.host.clone());
+    let entry = named::host(manifest, &host)?;
+    let named = word.link.as_ref().map(|name| named::link(manifest, name)).transpose()?;
+    let Some(report) = known.reports.get(&host) else { return Err(AdoptError::Silent { host }) };
     let next = next(manifest, &host, entry, report);
     let link = match (named, next.as_slice()) {
         (_, []) => return Err(AdoptError::NothingNext { host, says: report.doing.to_string() }),
@@ -145,15 +111,7 @@ fn intent(manifest: &Manifest, reports: &BTreeMap<String, Report>, word: &Word) 
     };
     let failed = matches!(&report.doing, Doing::Failed(failure) if failure.link == link.sha1);
     let (now, why) = (report.doing.to_string(), word.why.clone());
-    Ok((Intent { host, migration: link.name.clone(), sha1: link.sha1, now, failed, why }, link))
-}
-
-fn named<'a>(manifest: &'a Manifest, name: &str) -> Result<&'a Link, AdoptError> {
-    let links = manifest.chain.links();
-    links.iter().find(|link| link.name == name).ok_or_else(|| {
-        let meant = nearest(name, links.iter().map(|link| link.name.as_str())).map(str::to_owned);
-        AdoptError::NoSuchLink { name: name.to_owned(), meant }
-    })
+    Ok(Intent { host, migration: link.name, sha1: link.sha1, now, failed, why })
 }
 
 /// The link that comes next on a host, as its report says. Where it failed, that is certain; else it may depend on whether
@@ -170,16 +128,6 @@ fn next(manifest: &Manifest, name: &str, host: &HostManifest, report: &Report) -
         found.extend(next.filter(|next| chain.position(next.sha1) <= wanted && !found.contains(next)));
     }
     found
-}
-
-/// The manifest that says it, and changes nothing else.
-fn adopting(mut manifest: Manifest, intent: &Intent, link: &Link) -> Manifest {
-    manifest.number += 1;
-    manifest.kind = ChangeKind::Adopt;
-    manifest.message = format!("{}, {link}: {}", intent.host, intent.why);
-    let adoption = Adoption { change: manifest.number, link: link.sha1 };
-    manifest.hosts.entry(intent.host.clone()).and_modify(|host| host.adopt = Some(adoption));
-    manifest
 }
 
 fn listed(links: &[Link]) -> String {
@@ -213,8 +161,8 @@ mod tests {
     fn said(state: Option<&str>, doing: Doing, link: Option<&str>, baseline: bool) -> Result<Manifest, String> {
         let word = Word { host: "web1".into(), link: link.map(str::to_owned), why: "the disk was full".into() };
         let reports = [("web1".to_owned(), report(state.map(sha1), doing))].into();
-        let said = intent(&herd(baseline), &reports, &word);
-        said.map(|(intent, link)| adopting(herd(baseline), &intent, &link)).map_err(|error| error.to_string())
+        let known = Known { manifest: herd(baseline), reports, ..Known::default() };
+        adopting(&known, &word).map_err(|error| error.to_string())
     }
 
     fn check(state: Option<&str>, doing: Doing, link: Option<&str>, expect: Result<&str, &str>) {
@@ -269,7 +217,8 @@ mod tests {
     fn a_host_of_which_nobody_knows_is_refused() {
         let refused = |host: &str| {
             let word = Word { host: host.into(), link: None, why: "why".into() };
-            intent(&herd(false), &BTreeMap::new(), &word).unwrap_err().to_string()
+            let known = Known { manifest: herd(false), ..Known::default() };
+            intent(&known, &word).unwrap_err().to_string()
         };
         assert_eq!(refused("wbe1"), "the herd has no host `wbe1`, did you mean `web1`?");
         assert_eq!(refused("web1"), "no report of `web1` counts, so nobody knows what its next migration is");

@@ -15,6 +15,7 @@ mod host;
 mod init;
 mod judge;
 mod new;
+mod order;
 mod rechain;
 mod retry;
 mod status;

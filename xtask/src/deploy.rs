@@ -22,10 +22,10 @@ use wb_core::system::{Command, CommandError, FileError, files};
 use crate::build::{self, BuildError};
 use crate::fleet::{Fleet, FleetError};
 use crate::git::GitError;
-use crate::members;
 use crate::operator::{Appended, Operator, OperatorError};
 use crate::shell::Shell;
 use crate::signing_key::{self, KeyError};
+use crate::tell::{Meanwhile, traces};
 
 use difference::Difference;
 use plan::{Proposal, Refusal, Stuck};
@@ -64,7 +64,7 @@ pub enum End {
     /// It was only asked what would be told.
     DryRun,
     /// Somebody else told the herd something first, perhaps this change. Nothing was changed.
-    Overtaken(Option<Box<VerifiedChange>>),
+    Overtaken(Option<Meanwhile>),
 }
 
 /// Why nothing was deployed.
@@ -243,7 +243,7 @@ fn tell(
     built: &Carried,
     key: &SigningKey,
 ) -> Result<End, DeployError> {
-    let mut others = newest.map_or(Ok(Vec::new()), |newest| members::traces(operator, &newest.manifest, &manifest))?;
+    let mut others = newest.map_or(Ok(Vec::new()), |newest| traces(operator, &newest.manifest, &manifest))?;
     if !built.is_in(&manifest) {
         let (runner, update) = built.store(operator, &manifest)?;
         let others_fit = newest.is_some_and(|newest| newest.manifest.chain == manifest.chain);
@@ -254,8 +254,7 @@ fn tell(
         Appended::Won(change) => Ok(End::Told(change)),
         Appended::Lost => {
             operator.fetch()?;
-            let other = operator.newest()?.filter(|other| Some(other.sha1) != newest.map(|change| change.sha1));
-            Ok(End::Overtaken(other.map(Box::new)))
+            Ok(End::Overtaken(Meanwhile::since(operator, newest, operator.newest()?.as_ref())))
         }
     }
 }

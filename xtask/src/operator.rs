@@ -143,12 +143,13 @@ impl Operator {
         &self.registry
     }
 
-    /// Asks the remote for the log of changes and all reports.
+    /// Asks the remote for the log of changes, all reports and all pools.
     ///
     /// # Errors
     /// When it can't be reached, or does not let us read.
     pub fn fetch(&self) -> Result<(), OperatorError> {
-        self.registry.fetch(&[RefName::Changes.to_string(), "refs/wildebeest/report/".into()])?;
+        let wanted = ["changes", "report/", "out/"].map(|part| format!("refs/wildebeest/{part}"));
+        self.registry.fetch(&wanted)?;
         Ok(files::write(self.here.join(ASKED_FILE), format!("{}\n", Real.now().as_secs()), 0o644)?)
     }
 
@@ -279,31 +280,10 @@ impl Operator {
         }
     }
 
-    /// Appends what `next` makes of the newest change, in this operator's name. Where somebody else was faster, it is made
-    /// of theirs.
-    ///
-    /// # Errors
-    /// When `next` refuses, the change can't be appended, or others are faster again and again.
-    pub fn tell<E: From<OperatorError>>(
-        &self,
-        key: &SigningKey,
-        shell: &Shell,
-        next: impl Fn(Option<&Manifest>) -> Result<Manifest, E>,
-    ) -> Result<Box<VerifiedChange>, E> {
-        const TRIES: u32 = 5;
-        self.refuse_stranger(key)?;
-        for _ in 0..TRIES {
-            self.fetch()?;
-            let newest = self.newest()?;
-            self.refuse_rewound(newest.as_ref(), shell)?;
-            let mut manifest = next(newest.as_ref().map(|change| &change.manifest))?;
-            manifest.author = self.tree().identity().to_string();
-            manifest.time = Real.now().as_secs();
-            if let Appended::Won(change) = self.append(newest.as_ref(), &manifest, key, Vec::new())? {
-                return Ok(change);
-            }
-        }
-        Err(OperatorError::Overtaken { tries: TRIES }.into())
+    /// Every change after `accepted` up to `tip` that counts, oldest first.
+    #[must_use]
+    pub fn since(&self, accepted: Option<&VerifiedChange>, tip: Sha1) -> Vec<VerifiedChange> {
+        self.log().since(accepted, tip).0
     }
 
     fn log(&self) -> ChangeLog<'_> {

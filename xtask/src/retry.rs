@@ -1,26 +1,17 @@
 //! Asking hosts to try again what failed: an operator's signed word, good for one more try.
 
-use std::collections::BTreeMap;
-
-use wb_core::chain::nearest;
 use wb_core::change::{ChangeKind, Manifest};
-use wb_core::registry::{SigningKey, VerifiedChange};
-use wb_core::report::{Doing, Report};
+use wb_core::report::Doing;
 
-use crate::operator::{Operator, OperatorError};
-use crate::shell::Shell;
+use crate::known::Known;
+use crate::named::{self, Unknown};
 
 /// Why nobody is asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RetryError {
     /// The herd has no such host.
-    #[error("the herd has no host `{host}`{}", did_you_mean(meant.as_deref()))]
-    Unknown {
-        /// The name.
-        host: String,
-        /// The host that was perhaps meant.
-        meant: Option<String>,
-    },
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
     /// Nothing failed there.
     #[error("nothing failed on `{host}`, so there is nothing to try again{}", it_says(says.as_deref()))]
     NotFailed {
@@ -29,54 +20,27 @@ pub enum RetryError {
         /// What it says it does; nothing where no report of it counts.
         says: Option<String>,
     },
-    /// The remote, the log or the key.
-    #[error(transparent)]
-    Operator(#[from] OperatorError),
 }
 
-/// Tells the herd that `hosts` shall try again what failed, and gives the change that says so.
+/// The manifest that asks these hosts to try again what failed, and changes nothing else.
 ///
 /// # Errors
-/// When one of them is unknown or did not fail, or the change can't be appended.
-pub fn retry(
-    operator: &Operator,
-    hosts: &[String],
-    key: &SigningKey,
-    shell: &Shell,
-) -> Result<Box<VerifiedChange>, RetryError> {
-    operator.tell(key, shell, |before| {
-        let reports = before.map(|before| operator.reports(before)).transpose()?.unwrap_or_default();
-        retrying(before, &reports, hosts)
-    })
-}
-
-/// The manifest that asks these hosts, and changes nothing else.
-fn retrying(
-    before: Option<&Manifest>,
-    reports: &BTreeMap<String, Report>,
-    hosts: &[String],
-) -> Result<Manifest, RetryError> {
-    let mut manifest = before.cloned().unwrap_or_default();
-    manifest.number += 1;
-    manifest.kind = ChangeKind::Retry;
+/// When one of them is unknown, or nothing failed there.
+pub fn retrying(known: &Known, hosts: &[String]) -> Result<Manifest, RetryError> {
+    let mut manifest = known.manifest.next(ChangeKind::Retry);
     manifest.message = hosts.join(", ");
     for host in hosts {
-        let Some(entry) = manifest.hosts.get_mut(host) else {
-            let meant = nearest(host, manifest.hosts.keys().map(String::as_str)).map(str::to_owned);
-            return Err(RetryError::Unknown { host: host.clone(), meant });
-        };
-        match reports.get(host).map(|report| &report.doing) {
-            Some(Doing::Failed(_)) => entry.retry = manifest.number,
+        named::host(&known.manifest, host)?;
+        match known.reports.get(host).map(|report| &report.doing) {
+            Some(Doing::Failed(_)) => {}
             other => {
                 return Err(RetryError::NotFailed { host: host.clone(), says: other.map(ToString::to_string) });
             }
         }
+        let number = manifest.number;
+        manifest.hosts.entry(host.clone()).and_modify(|entry| entry.retry = number);
     }
     Ok(manifest)
-}
-
-pub(crate) fn did_you_mean(meant: Option<&str>) -> String {
-    meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default()
 }
 
 fn it_says(doing: Option<&str>) -> String {
@@ -89,7 +53,7 @@ pub(crate) mod tests {
     use wb_core::chain::{Digest, Sha1};
     use wb_core::change::HostManifest;
     use wb_core::plan::settings_digest;
-    use wb_core::report::{Failure, Incarnation};
+    use wb_core::report::{Failure, Incarnation, Report};
 
     use super::*;
 
@@ -134,7 +98,8 @@ pub(crate) mod tests {
         let failed = || report(None, failed_at("page", Sha1::ZERO));
         let reports = [("db1", failed()), ("web1", failed()), ("web2", report(None, Doing::UpToDate))];
         let reports = reports.map(|(name, report)| (name.to_owned(), report)).into();
-        retrying(Some(&herd()), &reports, &hosts).map_err(|error| error.to_string())
+        let known = Known { manifest: herd(), reports, ..Known::default() };
+        retrying(&known, &hosts).map_err(|error| error.to_string())
     }
 
     #[test]

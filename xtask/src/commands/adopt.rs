@@ -1,18 +1,18 @@
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Serialize;
-use wb_core::registry::{SigningKey, VerifiedChange};
+use wb_core::registry::VerifiedChange;
 use wb_core::system::quoted;
 
 use super::judge;
-use crate::adopt::{self, AdoptError, Intent, Word};
+use super::order::{Telling, show_told};
+use crate::adopt::{AdoptError, Intent, Word, adopting, intent};
 use crate::failure::Failure;
 use crate::fleet::Fleet;
-use crate::operator::{Operator, OperatorError};
+use crate::known::Known;
+use crate::operator::Operator;
 use crate::shell::Shell;
-use crate::signing_key;
 use crate::table::Table;
+use crate::tell::tell;
 
 /// Say that a host's next migration was done there by hand
 ///
@@ -29,15 +29,8 @@ pub(super) struct Adopt {
     /// In a line, what was done and why
     #[arg(long, short, value_name = "WHY")]
     message: String,
-    /// The SSH key to sign with; else git's user.signingkey (with gpg.format=ssh), else one of ~/.ssh
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
-    /// Check and show what would be said, and tell the herd nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    options: Telling,
 }
 
 /// What `--json` prints.
@@ -57,20 +50,22 @@ impl Adopt {
             return Err(Failure::usage("--message says nothing"));
         }
         let word = Word { host: self.host, link: self.link, why };
+        let (again, options) = (line(&word, word.link.as_deref()), self.options);
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
-        let intent = adopt::look(&operator, &word, shell).map_err(|error| judged(error, &word))?;
-        if !self.json {
+        let known = Known::ask(&operator, shell).map_err(judge::operator)?;
+        let intent = intent(&known, &word).map_err(|error| judged(error, &word))?;
+        if !options.json {
             shell.print_text(table(&intent));
         }
-        let change = match self.dry_run {
+        let change = match options.dry_run {
             true => None,
             false => {
-                let key = SigningKey::new(signing_key::find(self.key, operator.tree()).map_err(judge::key)?);
-                Some(adopt::adopt(&operator, &word, &key, shell).map_err(|error| judged(error, &word))?)
+                let told = tell(&operator, known, &options.key(&operator)?, shell, |known| adopting(known, &word));
+                Some(told.map_err(|error| judge::not_told(error, &again, |error| judged(error, &word)))?)
             }
         };
-        show(&intent, change.as_deref(), &word, self.json, shell);
+        show(&intent, change.as_deref(), &again, options.json, shell);
         Ok(())
     }
 }
@@ -86,17 +81,17 @@ fn table(intent: &Intent) -> Table {
     table
 }
 
-fn show(intent: &Intent, change: Option<&VerifiedChange>, word: &Word, as_json: bool, shell: &Shell) {
+fn show(intent: &Intent, change: Option<&VerifiedChange>, again: &str, as_json: bool, shell: &Shell) {
     if as_json {
         let (number, signer) = (change.map(|change| change.manifest.number), change.map(|change| &*change.signer));
         return shell.print_json(&Said { intent, change: number, signer });
     }
     match change {
         Some(change) => {
-            shell.print(format_args!("change {}, signed by {}", change.manifest, change.signer));
+            show_told(change, shell);
             shell.print("next: cargo xtask status");
         }
-        None => shell.print(format_args!("nothing was told; next: {}", line(word, word.link.as_deref()))),
+        None => shell.print(format_args!("nothing was told; next: {again}")),
     }
 }
 
@@ -107,21 +102,11 @@ fn line(word: &Word, link: Option<&str>) -> String {
 
 fn judged(error: AdoptError, word: &Word) -> Failure {
     match &error {
-        AdoptError::Unknown { .. } | AdoptError::Silent { .. } => Failure::usage(&error).hint("cargo xtask status"),
-        AdoptError::NoSuchLink { meant, .. } => {
-            let hint = meant.as_ref().map(|meant| line(word, Some(meant)));
-            Failure::usage(&error).hint(hint.unwrap_or_else(|| "cargo xtask chain".to_owned()))
-        }
+        AdoptError::Unknown(unknown) => judge::unknown(unknown, &line(word, word.link.as_deref())),
+        AdoptError::Silent { .. } => Failure::usage(&error).hint("cargo xtask status"),
         AdoptError::NothingNext { .. } => Failure::refused(&error).hint("cargo xtask status"),
         AdoptError::NotNext { next, .. } | AdoptError::Several { next, .. } => {
             next.iter().fold(Failure::refused(&error), |failure, next| failure.hint(line(word, Some(&next.name))))
         }
-        AdoptError::Operator(OperatorError::Overtaken { .. }) => {
-            Failure::refused(&error).hint(line(word, word.link.as_deref()))
-        }
-        AdoptError::Operator(_) => match error {
-            AdoptError::Operator(error) => judge::operator(error),
-            error => error.into(),
-        },
     }
 }

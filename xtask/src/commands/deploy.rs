@@ -54,10 +54,9 @@ fn show(Deployed { difference, stuck, end }: &Deployed, shell: &Shell) -> ExitCo
             shell.print(format_args!("nothing new: the herd knows all of it since change {number}"))
         }
         End::DryRun => shell.print("nothing was told; next: cargo xtask deploy"),
-        End::Overtaken(other) => {
-            let by = other.as_ref().map(|other| format!(": change {}, by {}", other.manifest, other.manifest.author));
-            let by = by.unwrap_or_default();
-            let message = format!("somebody else told the herd something first{by}. Nothing was changed");
+        End::Overtaken(meanwhile) => {
+            meanwhile.iter().for_each(|meanwhile| shell.note(meanwhile));
+            let message = "somebody else told the herd something first, and nothing of this deploy was told";
             shell.fail(&Failure::refused(message).hint("git pull --rebase && cargo xtask deploy"));
             return ExitCode::from(NO);
         }

@@ -183,7 +183,6 @@ fn not_admitted(error: AdmitError, remote: Option<&str>) -> Failure {
             let hint = format!("if that one is lost: cargo xtask host admit {name} --replace");
             Failure::refused(error).hint(hint)
         }
-        AdmitError::Overtaken { .. } => Failure::refused(error).hint("cargo xtask host admit NAME"),
         AdmitError::Operator(_) | AdmitError::Fingerprint { .. } => match error {
             AdmitError::Operator(error) => judge::operator(error),
             error => error.into(),

@@ -9,9 +9,11 @@ use crate::deploy::plan::Refusal;
 use crate::draft::DraftError;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, FleetError};
+use crate::named::{Kind, Unknown};
 use crate::operator::OperatorError;
 use crate::signers;
 use crate::signing_key::KeyError;
+use crate::tell::NotTold;
 
 /// The fleet can't be read.
 pub(super) fn fleet(error: FleetError) -> Failure {
@@ -129,6 +131,31 @@ pub(super) fn operator(error: OperatorError) -> Failure {
         }
         error => error.into(),
     }
+}
+
+/// The herd was told nothing. `again` is the command line as it was.
+pub(super) fn not_told<E>(error: NotTold<E>, again: &str, judged: impl Fn(E) -> Failure) -> Failure {
+    match error {
+        NotTold::Refused(refusal) => judged(refusal),
+        NotTold::Operator(error @ OperatorError::Overtaken { .. }) => Failure::refused(error).hint(again),
+        NotTold::Operator(error) => operator(error),
+    }
+}
+
+/// There is nothing of a name that stands in the command line `again`.
+pub(super) fn unknown(unknown: &Unknown, again: &str) -> Failure {
+    let list = match unknown.kind {
+        Kind::Host | Kind::Role => "cargo xtask status",
+        Kind::Migration => "cargo xtask chain",
+    };
+    let meant = unknown.meant.as_ref().map(|meant| with_word(again, &unknown.name, meant));
+    Failure::usage(unknown).hint(meant.unwrap_or_else(|| list.to_owned()))
+}
+
+/// A command line with another word in place of one.
+fn with_word(line: &str, word: &str, other: &str) -> String {
+    let words = line.split(' ').map(|part| if part == quoted(word) { quoted(other) } else { part.into() });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The remote can't be read, or told something.

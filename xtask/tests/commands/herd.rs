@@ -124,7 +124,7 @@ fn what_failed_is_retried_or_adopted_and_nothing_else_is() {
     let with_key = |args: &[&str]| office.xtask(&[args, &["--key", &key]].concat());
     insta::assert_snapshot!(with_key(&["retry", "wbe1"]), @"
     error: the herd has no host `wbe1`, did you mean `web1`?
-    hint: cargo xtask status
+    hint: cargo xtask retry web1
     exit code 2
     ");
     insta::assert_snapshot!(with_key(&["retry", "web1"]), @"
@@ -142,6 +142,7 @@ fn what_failed_is_retried_or_adopted_and_nothing_else_is() {
     exit code 1
     ");
     insta::assert_snapshot!(with_key(&["retry", "web1"]), @"
+    ~ host `web1`: tries again what failed
     change 3 retry: web1, signed by ana@localhost
     next: cargo xtask status
     exit code 0

@@ -8,7 +8,8 @@ use crate::commands::judge;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::herd_file::{EditError, with_name};
-use crate::members::{Known, renaming};
+use crate::known::Known;
+use crate::members::renaming;
 use crate::shell::Shell;
 
 /// Call a host by another name

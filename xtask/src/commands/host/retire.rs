@@ -8,7 +8,9 @@ use crate::commands::judge;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::herd_file::without_host;
-use crate::members::{Known, retiring, waiting_for, waits_for_nobody};
+use crate::known::Known;
+use crate::members::{retiring, waits_for_nobody};
+use crate::outlook::waiting_for;
 use crate::shell::Shell;
 
 /// Take hosts out of the herd, dead or alive

@@ -1,0 +1,81 @@
+//! What an operator knows of the herd: what it was told last, and what its hosts say.
+
+use std::collections::BTreeMap;
+
+use wb_core::change::Manifest;
+use wb_core::pool::Pool;
+use wb_core::registry::{Mirror as _, VerifiedChange};
+use wb_core::report::Report;
+use wb_core::system::clock::{Clock as _, Real};
+
+use crate::operator::{Operator, OperatorError};
+use crate::shell::Shell;
+
+/// The herd at one moment. A herd that was told nothing yet has an empty manifest.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The newest change.
+    pub newest: Option<VerifiedChange>,
+    /// What it says.
+    pub manifest: Manifest,
+    /// What hosts report, by name.
+    pub reports: BTreeMap<String, Report>,
+    /// The pools by role.
+    pub pools: BTreeMap<String, Pool>,
+    /// What time it is, in seconds since 1970, UTC.
+    pub now: u64,
+}
+
+impl Known {
+    /// Asks the remote.
+    ///
+    /// # Errors
+    /// When it can't be reached, or has lost changes.
+    pub fn ask(operator: &Operator, shell: &Shell) -> Result<Self, OperatorError> {
+        operator.fetch()?;
+        let newest = operator.newest()?;
+        operator.refuse_rewound(newest.as_ref(), shell)?;
+        let manifest = newest.as_ref().map(|change| change.manifest.clone()).unwrap_or_default();
+        let reports = operator.reports(&manifest)?;
+        let (pools, now) = (operator.registry().pools()?, Real.now().as_secs());
+        Ok(Self { newest, manifest, reports, pools, now })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use uuid::Uuid;
+    use wb_core::chain::{Chain, Digest, Link, Sha1, Wait};
+    use wb_core::change::{HostManifest, Identity};
+    use wb_core::report::Doing;
+
+    use super::*;
+    use crate::retry::tests::report;
+
+    /// The links `schema` and `tuning` of the role database and `page` and `theme` of the role web, in turn; `theme`
+    /// waits for the databases. Hosts are `web1@page`, each admitted and in service; `?` has no report.
+    pub(crate) fn known(hosts: &str) -> Known {
+        let link = |(n, name, role): (u8, &str, &str)| {
+            Link::new(name, Sha1::from_bytes([n; 20]), role, Digest::of(name.as_bytes()))
+        };
+        let named = [(1, "schema", "database"), (2, "page", "web"), (3, "tuning", "database"), (4, "theme", "web")];
+        let mut links = named.map(link).to_vec();
+        links[3].wait = Some(Wait::all("database"));
+        let chain = Chain::new(links).unwrap();
+        let mut manifest = Manifest { number: 11, target: chain.tip().map(|link| link.sha1), ..Manifest::default() };
+        let mut reports = BTreeMap::new();
+        for (host, n) in hosts.split_whitespace().zip(1u128..) {
+            let (name, at) = host.split_once('@').unwrap();
+            let role = if name.starts_with("web") { "web" } else { "database" };
+            let identity = Some(Identity { uuid: Uuid::from_u128(n), key: String::new() });
+            let entry = HostManifest { roles: [role.to_owned()].into(), identity, ..HostManifest::default() };
+            manifest.hosts.insert(name.to_owned(), entry);
+            let state = chain.links().iter().find(|link| link.name == at).map(|link| link.sha1);
+            if at != "?" {
+                reports.insert(name.to_owned(), report(state, Doing::UpToDate));
+            }
+        }
+        manifest.chain = chain;
+        Known { newest: None, manifest, reports, pools: BTreeMap::new(), now: 0 }
+    }
+}

@@ -1,0 +1,75 @@
+//! What hosts do next, as far as their reports tell, and what a change would make of that.
+
+use std::collections::BTreeSet;
+
+use wb_core::change::HostManifest;
+use wb_core::plan::{Course, Past, Plan, Situation, plan};
+
+use crate::known::Known;
+
+/// Who waits for these hosts, a line each, as far as reports tell.
+#[must_use]
+pub fn waiting_for(known: &Known, leaving: &BTreeSet<String>) -> Vec<String> {
+    let staying = known.manifest.hosts.iter().filter(|(name, _)| !leaving.contains(*name));
+    let waits = staying.filter_map(|(name, host)| match planned(known, name, host)? {
+        Plan::Wait(wait) if leaving.iter().any(|gone| wait.is_for(gone)) => Some(format!("`{name}` waits: {wait}")),
+        _ => None,
+    });
+    waits.collect()
+}
+
+/// What a host does next, as far as its report tells.
+fn planned(known: &Known, name: &str, host: &HostManifest) -> Option<Plan> {
+    let (report, identity) = (known.reports.get(name)?, host.identity.as_ref()?);
+    let past = Past::told_by(&known.manifest.chain, &host.roles, report.state);
+    let course = Course::new(&known.manifest, known.manifest.told(name), host, &past);
+    // Links that are only passed over keep nobody waiting.
+    let before = course.next(report.state).and_then(|link| known.manifest.chain.position(link.sha1)?.checked_sub(1));
+    let state = before.map(|place| known.manifest.chain.links()[place].sha1).or(report.state);
+    Some(plan(&Situation {
+        manifest: Some(&known.manifest),
+        uuid: identity.uuid,
+        state,
+        past: &past,
+        announced: None,
+        in_service: report.in_service,
+        compiled: &known.manifest.chain,
+        reports: &known.reports,
+        pools: &known.pools,
+        now: known.now,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+    use wb_core::pool::{Claim, Pool};
+
+    use super::*;
+    use crate::known::tests::known;
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn those_who_wait_for_a_host_are_named() {
+        let check = |hosts: &str, leaving: &[&str], expect: &[&str]| {
+            assert_eq!(waiting_for(&known(hosts), &names(leaving)), expect, "{hosts}");
+        };
+        let waits = "`web1` waits: `theme` (0404040) waits for db1 at `schema` (0101010), db2 at the start";
+        check("db1@schema db2@? web1@tuning", &["db2"], &[waits]);
+        check("db1@schema db2@? web1@page", &["db1"], &[waits]);
+        check("db1@schema db2@? web1@tuning", &["web1"], &[]);
+        check("db1@tuning web1@tuning", &["db1"], &[]);
+    }
+
+    #[test]
+    fn a_place_in_a_pool_is_waited_for_too() {
+        let mut known = known("db1@theme web1@tuning web2@theme");
+        let claim = Claim { host: "web2".into(), uuid: Uuid::from_u128(3), nonce: Uuid::nil(), since: 0 };
+        known.pools.insert("web".into(), Pool { holders: vec![claim], ..Pool::default() });
+        let waits = "`web1` waits: for a place in the pool of web: 1 of 1 out already: web2";
+        assert_eq!(waiting_for(&known, &names(&["web2"])), [waits]);
+    }
+}
