@@ -9,7 +9,7 @@ use super::herd;
 use super::log::{ChangeLog, LogError, VerifiedChange, recall};
 use super::mirror::{Answer, Mirror};
 use super::objects::{ObjectError, Objects};
-use super::porcelain::parse_push;
+use super::porcelain::{PushLine, Verdict, parse_push};
 use super::refs::RefName;
 use super::signature::{AllowedSigners, SigningKey};
 use crate::chain::Sha1;
@@ -163,7 +163,7 @@ impl Mirror for Registry {
         match published(&command) {
             Err(source) => Answer { verdicts: Vec::new(), said: String::new(), broken: Some(self.unreachable(source)) },
             Ok(output) => Answer {
-                verdicts: parse_push(&output.text()).into_iter().map(|line| line.verdict).collect(),
+                verdicts: verdicts(&output),
                 said: trouble(&output),
                 broken: output.success(&command).err().map(|source| self.unreachable(source)),
             },
@@ -316,8 +316,15 @@ const LOCAL: [&str; 11] = [
 ];
 
 /// What it says too when the repository that it speaks of may be the remote one.
-const OF_REMOTE: [&str; 4] =
-    ["Could not read from remote repository", "unable to access", "the remote end hung up", "remote error:"];
+const OF_REMOTE: [&str; 7] = [
+    "Could not read from remote repository",
+    "unable to access",
+    "the remote end hung up",
+    "remote error:",
+    "unable to write to remote",
+    "unable to write request to remote",
+    "unable to write flush packet",
+];
 
 /// Whether it is the local repository that a fetch failed at, as far as git tells. A remote that is away and a transfer
 /// that is cut short are no reason to give it up.
@@ -348,6 +355,24 @@ fn trouble(output: &Output) -> String {
     said.lines().filter(|line| line.contains("error") || line.starts_with('!')).collect::<Vec<_>>().join("; ")
 }
 
+/// What became of each ref.
+fn verdicts(push: &Output) -> Vec<Verdict> {
+    let said = push.error_text();
+    let verdict = |line: PushLine| match line.verdict {
+        Verdict::Refused(why) => Verdict::Refused(refusal(&why, &said)),
+        verdict => verdict,
+    };
+    parse_push(&push.text()).into_iter().map(verdict).collect()
+}
+
+/// Why the server refuses, with what it says of its own trouble. What git says on this side adds nothing.
+fn refusal(why: &str, said: &str) -> String {
+    let of_server = said.lines().filter_map(|line| {
+        line.strip_prefix("error: remote unpack failed: ").or_else(|| line.strip_prefix("remote: "))
+    });
+    [why].into_iter().chain(of_server.map(str::trim).take(3)).collect::<Vec<_>>().join("; ")
+}
+
 fn seen(name: &str) -> String {
     name.replacen("refs/wildebeest/", "refs/seen/", 1)
 }
@@ -359,6 +384,17 @@ fn of_remote(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_has_the_servers_own_words() {
+        let check = |said: &str, expect: &str| assert_eq!(refusal("[remote rejected] (x)", said), expect);
+        check("error: failed to push some refs to 'ssh://git'", "[remote rejected] (x)");
+        check(
+            "error: remote unpack failed: unable to create temporary object directory\nerror: failed to push some refs",
+            "[remote rejected] (x); unable to create temporary object directory",
+        );
+        check("remote: no write access to out/*   ", "[remote rejected] (x); no write access to out/*");
+    }
 
     #[test]
     fn only_what_names_the_local_repository_is_local() {
@@ -378,5 +414,8 @@ mod tests {
         check("fatal: loose object 0a (stored in ./objects/0a) is corrupt\nfatal: the remote end hung up", false);
         check("remote: fatal: unable to create thread: No space left on device\nfatal: early EOF", false);
         check("ssh: connect to host git port 22: No route to host", false);
+        check("fatal: unable to write to remote: Broken pipe", false);
+        check("fatal: unable to write request to remote: Broken pipe", false);
+        check("fatal: unable to write flush packet: Broken pipe", false);
     }
 }

@@ -446,6 +446,9 @@ fn registry_hint(error: &RegistryError) -> Option<String> {
         RegistryError::Unreachable { url, .. } => Some(format!(
             "let the git server accept host_key.pub (it lies beside host.toml), know its host key (`ssh-keyscan`), then try `git ls-remote {url}`"
         )),
+        RegistryError::Refused { why, .. } if why.contains("unpack") => {
+            Some("the git server can't write: see on it whether its disk is full, or read-only".into())
+        }
         RegistryError::Refused { .. } => Some("give this host's key write access to refs/wildebeest/*".into()),
         RegistryError::File(error) => file_hint(error),
         RegistryError::Local { path, .. } => Some(format!(
