@@ -3,13 +3,13 @@
 //! Nothing in it is made for show. The fleet repository comes out of the same code as `init`, the links are those of
 //! the example fleet, the runner is built and deployed as an operator deploys it, and the hosts are booted by a real
 //! init and run real apt. What is counted is counted from outside: requests by a client that never repeats one, hosts
-//! out of load by HAProxy's own statistics.
+//! out of load by HAProxy's own statistics. Tests of other herds count with the same client and the same statistics.
 
-mod balancer;
+pub mod balancer;
 mod cast;
-mod example;
+pub mod example;
 mod hosts;
-mod load;
+pub mod load;
 mod outcome;
 mod story;
 mod watch;

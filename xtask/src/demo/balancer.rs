@@ -1,6 +1,6 @@
 //! What HAProxy itself says of its servers, asked again and again on its admin socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -13,36 +13,40 @@ use wb_core::system::socket;
 
 /// A server that went out of load or came back, as HAProxy saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Turn {
-    pub(super) server: String,
-    pub(super) out: bool,
+pub struct Turn {
+    /// Its name.
+    pub server: String,
+    /// Whether it is out of load now.
+    pub out: bool,
 }
 
 /// Samples HAProxy's statistics until it is dropped.
-pub(super) struct Sampler {
+#[derive(Debug)]
+pub struct Sampler {
     ends: Arc<AtomicBool>,
-    most: Arc<Mutex<usize>>,
+    seen: Arc<Mutex<BTreeSet<Outs>>>,
     turns: Receiver<Turn>,
     thread: Option<JoinHandle<()>>,
 }
+
+/// The servers that were out at one moment.
+type Outs = BTreeSet<String>;
 
 const EVERY: Duration = Duration::from_millis(25);
 
 impl Sampler {
     /// Starts sampling the HAProxy whose admin socket is at `socket`.
-    pub(super) fn start(socket: PathBuf) -> Self {
-        let (ends, most) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(0)));
+    #[must_use]
+    pub fn start(socket: PathBuf) -> Self {
+        let (ends, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(BTreeSet::new())));
         let (send, turns) = channel();
-        let shared = (Arc::clone(&ends), Arc::clone(&most));
+        let shared = (Arc::clone(&ends), Arc::clone(&seen));
         let thread = std::thread::spawn(move || {
             let mut before = BTreeMap::new();
             while !shared.0.load(Ordering::Relaxed) {
                 clock::Real.sleep(EVERY);
                 let Some(now) = sample(&socket) else { continue };
-                let out = now.values().filter(|out| **out).count();
-                let mut most = shared.1.lock().unwrap_or_else(PoisonError::into_inner);
-                *most = out.max(*most);
-                drop(most);
+                shared.1.lock().unwrap_or_else(PoisonError::into_inner).insert(outs(&now));
                 let told = turned(&before, &now).into_iter().all(|turn| send.send(turn).is_ok());
                 if !told {
                     return;
@@ -50,17 +54,20 @@ impl Sampler {
                 before = now;
             }
         });
-        Self { ends, most, turns, thread: Some(thread) }
+        Self { ends, seen, turns, thread: Some(thread) }
     }
 
     /// Who turned since this was last asked.
-    pub(super) fn turns(&self) -> Vec<Turn> {
+    #[must_use]
+    pub fn turns(&self) -> Vec<Turn> {
         self.turns.try_iter().collect()
     }
 
-    /// The greatest number of servers that were out at once so far.
-    pub(super) fn most_out(&self) -> usize {
-        *self.most.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The greatest number of servers that were out at once so far, of those that count.
+    #[must_use]
+    pub fn most_out(&self, counts: impl Fn(&str) -> bool) -> usize {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().map(|outs| outs.iter().filter(|server| counts(server)).count()).max().unwrap_or(0)
     }
 }
 
@@ -88,6 +95,10 @@ fn servers_out(csv: &str) -> BTreeMap<String, bool> {
     let rows = rows.filter_map(|row| Some((*row.get(server)?, *row.get(status)?)));
     let web = rows.filter(|(server, _)| server.starts_with("web"));
     web.map(|(server, status)| (server.to_owned(), !status.starts_with("UP"))).collect()
+}
+
+fn outs(servers: &BTreeMap<String, bool>) -> Outs {
+    servers.iter().filter(|(_, out)| **out).map(|(server, _)| server.clone()).collect()
 }
 
 fn turned(before: &BTreeMap<String, bool>, now: &BTreeMap<String, bool>) -> Vec<Turn> {

@@ -4,21 +4,23 @@
 use crate::scaffold::{LinkSource, SourceFile};
 
 /// What its links install.
-pub(super) const PACKAGES: [&str; 7] =
+pub const PACKAGES: [&str; 7] =
     ["ca-certificates", "curl", "less", "postgresql", "postgresql-client", "nginx", "haproxy"];
 
 /// What the example's roles are.
-pub(super) const ROLES: &str = include_str!("../../templates/example/roles.rs");
+pub const ROLES: &str = include_str!("../../templates/example/roles.rs");
 
 /// The links up to the first page, oldest first.
-pub(super) fn up_to_the_first_page() -> Vec<LinkSource> {
+#[must_use]
+pub fn up_to_the_first_page() -> Vec<LinkSource> {
     let mut links = all();
     links.pop();
     links
 }
 
 /// The link that changes the page.
-pub(super) fn second_page() -> Option<LinkSource> {
+#[must_use]
+pub fn second_page() -> Option<LinkSource> {
     all().pop()
 }
 

@@ -74,7 +74,7 @@ impl Measured {
         let complaints = self.complaints();
         Outcome {
             requests: self.requests.len(),
-            failed_requests: self.count(Answer::Failed),
+            failed_requests: self.count(Answer::is_failed),
             ok: complaints.is_empty(),
             complaints,
             hosts: self.hosts,
@@ -97,13 +97,17 @@ impl Measured {
         for host in &self.hosts {
             expect(host.state == Some(self.tip), format!("{} is not at the tip", host.name));
         }
-        let failed = self.count(Answer::Failed);
-        expect(failed == 0, format!("{failed} requests failed"));
+        let failed = self.count(Answer::is_failed);
+        let what = self.requests.iter().find_map(|request| match &request.answer {
+            Answer::Failed(said) => Some(said.as_str()),
+            Answer::Old | Answer::New => None,
+        });
+        expect(failed == 0, format!("{failed} requests failed: {}", what.unwrap_or_default()));
         let after = self.requests.iter().filter(|request| request.began > self.rolled);
         let stale = after.clone().filter(|request| request.answer != Answer::New).count();
         expect(stale == 0, format!("{stale} answers after the roll are not the new page"));
         expect(after.count() > 0, "nobody asked after the roll".into());
-        expect(self.count(Answer::Old) > 0, "nobody asked before the roll".into());
+        expect(self.count(|answer| *answer == Answer::Old) > 0, "nobody asked before the roll".into());
         let (requests, rate) = (self.requests.len(), self.requests.len() as f64 / self.seconds_load);
         expect(requests >= LEAST_REQUESTS, format!("only {requests} requests"));
         expect(rate >= LEAST_PER_SECOND, format!("only {rate:.1} requests a second"));
@@ -113,8 +117,8 @@ impl Measured {
         complaints
     }
 
-    fn count(&self, answer: Answer) -> usize {
-        self.requests.iter().filter(|request| request.answer == answer).count()
+    fn count(&self, is_meant: impl Fn(&Answer) -> bool) -> usize {
+        self.requests.iter().filter(|request| is_meant(&request.answer)).count()
     }
 }
 
@@ -157,7 +161,7 @@ mod tests {
     fn what_is_promised() {
         check(|_| {}, &[]);
         check(|m| m.hosts[0].state = None, &["web1 is not at the tip"]);
-        check(|m| m.requests[3].answer = Answer::Failed, &["1 requests failed"]);
+        check(|m| m.requests[3].answer = Answer::Failed("nothing".into()), &["1 requests failed: nothing"]);
         check(|m| m.requests[250].answer = Answer::Old, &["1 answers after the roll are not the new page"]);
         check(|m| m.seconds_load = 30.0, &["only 10.0 requests a second"]);
         check(|m| m.max_out_seen = 2, &["2 web servers were out at once, 1 may be"]);

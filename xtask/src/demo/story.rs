@@ -65,7 +65,8 @@ fn play(options: &Options, shell: &Shell) -> Result<Outcome, DemoError> {
         Image::debian12(&sandbox::cache_dir(), &say)?
     };
     go_on()?;
-    let herd = start(&image, &scratch.join("herd"), shell)?;
+    let (place, say) = (scratch.join("herd"), |line: &str| shell.note(line));
+    let herd = Herd::start_stocked(&image, &place, subnet()?, &example::PACKAGES, &say)?;
     let stage = Stage::set(&herd, &scratch, shell)?;
     let outcome = stage.play(shell)?;
     if let Some(path) = &options.json {
@@ -78,21 +79,6 @@ fn play(options: &Options, shell: &Shell) -> Result<Outcome, DemoError> {
         false => drop((stage, herd)),
     }
     Ok(outcome)
-}
-
-/// Hosts without a way out get their packages from this machine, and still run real apt on them.
-fn start(image: &Image, scratch: &Path, shell: &Shell) -> Result<Herd, DemoError> {
-    let herd = Herd::start(image, scratch, subnet()?)?;
-    if herd.has_way_out() {
-        return Ok(herd);
-    }
-    shell.note("the hosts have no way out to the package mirrors: this machine downloads their packages");
-    drop(herd);
-    {
-        let _progress = shell.begin("downloading packages for the hosts");
-        image.download(&example::PACKAGES)?;
-    }
-    Ok(Herd::start(image, scratch, subnet()?)?)
 }
 
 /// Ends a herd that was kept. True when there was one.
@@ -245,7 +231,7 @@ impl Stage {
         let rolled = Real.now();
         let enough = LEAST_REQUESTS.max(load.so_far().0 + 40);
         wait("more requests", || requests(enough))?;
-        let (seconds_load, most_out) = (load_watch.elapsed().as_secs_f64(), sampler.most_out());
+        let (seconds_load, most_out) = (load_watch.elapsed().as_secs_f64(), sampler.most_out(|_| true));
         let manifest = self.manifest()?;
         let measured = Measured {
             hosts: status.hosts.iter().map(HostOutcome::from).collect(),

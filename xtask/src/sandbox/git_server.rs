@@ -17,6 +17,10 @@ const REPOSITORY: &str = "/srv/git/herd.git";
 /// A herd asks all at once, and sshd by default drops connections beyond ten.
 const SSHD: &str = "MaxStartups 1000\nMaxSessions 1000\nPasswordAuthentication no\nUseDNS no\n";
 
+/// sshd must be able to read the file at every moment.
+const AUTHORISE: &str = "set -e; cd /srv/git/.ssh
+    cat >new; chown git:git new; chmod 600 new; mv new authorized_keys";
+
 impl GitServer {
     pub(super) fn set_up(host: Host) -> Result<Self, SandboxError> {
         host.put("/etc/ssh/sshd_config.d/git.conf", SSHD, 0o644)?;
@@ -37,8 +41,7 @@ impl GitServer {
     /// When the host is down.
     pub fn authorise<K: AsRef<str>>(&self, keys: impl IntoIterator<Item = K>) -> Result<(), SandboxError> {
         let lines: String = keys.into_iter().map(|key| format!("{}\n", key.as_ref().trim())).collect();
-        self.host.put("/srv/git/.ssh/authorized_keys", lines, 0o600)?;
-        self.host.read(Command::new("chown").args(["git:git", "/srv/git/.ssh/authorized_keys"])).map(drop)
+        self.host.read(Command::shell(AUTHORISE).stdin(lines)).map(drop)
     }
 
     /// Where the repository is, for git in a host, or here with [`super::Network::ssh_command`].

@@ -65,6 +65,28 @@ impl Herd {
         Ok(Self { router, scratch, keeper: child, slirp, life: Some(life), _lock: lock })
     }
 
+    /// As [`Herd::start`], for hosts that will install `packages`. Where they have no way out to the mirrors, this machine
+    /// downloads those for them, after telling `say`; the hosts run real apt on them all the same.
+    ///
+    /// # Errors
+    /// As [`Herd::start`], and when the packages can't be downloaded.
+    pub fn start_stocked(
+        image: &Image,
+        scratch: &Path,
+        subnet: Subnet,
+        packages: &[&str],
+        say: &dyn Fn(&str),
+    ) -> Result<Self, SandboxError> {
+        let herd = Self::start(image, scratch, subnet)?;
+        if herd.has_way_out() {
+            return Ok(herd);
+        }
+        drop(herd);
+        say("the hosts have no way out to the package mirrors: this machine downloads their packages");
+        image.download(packages)?;
+        Self::start(image, scratch, subnet)
+    }
+
     /// Ends a herd that was left running in `scratch`, and removes its disks. True when there was one.
     ///
     /// # Errors
