@@ -165,12 +165,17 @@ impl Manifest {
     /// The word that holds this host, if there is one: the newest.
     #[must_use]
     pub fn hold_of(&self, name: &str) -> Option<&Hold> {
-        let host = self.hosts.get(name);
-        self.holds.iter().rfind(|hold| match &hold.whom {
+        self.holds.iter().rfind(|hold| self.is_among(name, &hold.whom))
+    }
+
+    /// Whether a host belongs to a part of the herd.
+    #[must_use]
+    pub fn is_among(&self, name: &str, whom: &Whom) -> bool {
+        match whom {
             Whom::Herd => true,
-            Whom::Role(role) => host.is_some_and(|host| host.roles.contains(role)),
-            Whom::Host(held) => held == name,
-        })
+            Whom::Role(role) => self.hosts.get(name).is_some_and(|host| host.roles.contains(role)),
+            Whom::Host(host) => host == name,
+        }
     }
 
     /// Whether an operator freed this claim by force.

@@ -11,6 +11,7 @@ mod check;
 mod ci;
 mod demo;
 mod deploy;
+mod hold;
 mod host;
 mod init;
 mod judge;
@@ -55,6 +56,8 @@ enum Command {
     Status(status::Status),
     Retry(retry::Retry),
     Adopt(adopt::Adopt),
+    Hold(hold::Hold),
+    Resume(hold::Resume),
     Bench(bench::Bench),
     Torture(torture::Torture),
 }
@@ -73,6 +76,8 @@ impl Command {
             Self::Host(command) => done(command.run(shell)),
             Self::Retry(command) => done(command.run(shell)),
             Self::Adopt(command) => done(command.run(shell)),
+            Self::Hold(command) => done(command.run(shell)),
+            Self::Resume(command) => done(command.run(shell)),
             Self::Book(command) => done(command.run(shell)),
             Self::Bench(command) => done(command.run(shell)),
             Self::Ci(command) => command.run(shell),

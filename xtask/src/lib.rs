@@ -22,6 +22,7 @@ pub mod failure;
 pub mod fleet;
 pub mod git;
 pub mod herd_file;
+pub mod hold;
 pub mod known;
 pub mod members;
 pub mod named;

@@ -45,10 +45,7 @@ struct Said<'a> {
 
 impl Adopt {
     pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
-        let why = self.message.trim().to_owned();
-        if why.is_empty() {
-            return Err(Failure::usage("--message says nothing"));
-        }
+        let why = judge::said(&self.message)?.to_owned();
         let word = Word { host: self.host, link: self.link, why };
         let (again, options) = (line(&word, word.link.as_deref()), self.options);
         let fleet = Fleet::current().map_err(judge::fleet)?;

@@ -133,6 +133,12 @@ pub(super) fn operator(error: OperatorError) -> Failure {
     }
 }
 
+/// What `--message` says.
+pub(super) fn said(message: &str) -> Result<&str, Failure> {
+    let said = message.trim();
+    if said.is_empty() { Err(Failure::usage("--message says nothing")) } else { Ok(said) }
+}
+
 /// The herd was told nothing. `again` is the command line as it was.
 pub(super) fn not_told<E>(error: NotTold<E>, again: &str, judged: impl Fn(E) -> Failure) -> Failure {
     match error {
