@@ -8,9 +8,11 @@ use std::fmt::Display;
 use wb_core::chain::Sha1;
 use wb_core::change::Manifest;
 use wb_core::herd::{Herd, HostEntry};
+use wb_core::registry::VerifiedChange;
 use wb_core::runner::Catalog;
 use wb_core::system::{Command, files};
 use wb_xtask::adopt::{Word, adopting};
+use wb_xtask::deploy::aim::Aim;
 use wb_xtask::deploy::plan::{Proposal, Refusal, plan, stuck};
 use wb_xtask::fleet::{Fleet, HERD_FILE};
 use wb_xtask::known::Known;
@@ -84,8 +86,24 @@ impl<'a> Desk<'a> {
         amended: &[Sha1],
         edit: impl Fn(&mut BTreeMap<String, HostEntry>),
     ) -> Result<Vec<String>, Box<dyn Error>> {
+        let reports = self.herd.reports();
+        let told = self.deploy_as(catalog, amended, &Aim::default(), edit)?;
+        Ok(stuck(&told.manifest, &reports).into_iter().map(|stuck| stuck.host).collect())
+    }
+
+    /// As [`Desk::deploy`], with an aim, and gives the change.
+    ///
+    /// # Errors
+    /// When that is refused, in words.
+    pub fn deploy_as(
+        &self,
+        catalog: &Catalog,
+        amended: &[Sha1],
+        aim: &Aim,
+        edit: impl Fn(&mut BTreeMap<String, HostEntry>),
+    ) -> Result<Box<VerifiedChange>, Box<dyn Error>> {
         let amended: BTreeSet<Sha1> = amended.iter().copied().collect();
-        let (roles, reports) = (catalog.policies(), self.herd.reports());
+        let roles = catalog.policies();
         let next = |known: &Known| -> Result<Manifest, String> {
             let hosts = known.manifest.hosts.clone();
             let mut herd = Herd::default();
@@ -101,13 +119,13 @@ impl<'a> Desk<'a> {
                 herd_text: "",
                 remove: &BTreeSet::new(),
                 amended: &amended,
+                aim,
+                has_baked: false,
             };
             Ok(plan(Some(&known.manifest), &proposal).map_err(|refusals| said(&refusals))?.0)
         };
         let known = Known::ask(&self.operator, &self.shell)?;
-        let told =
-            tell(&self.operator, known, self.herd.key(), &self.shell, next).map_err(|error| error.to_string())?;
-        Ok(stuck(&told.manifest, &reports).into_iter().map(|stuck| stuck.host).collect())
+        Ok(tell(&self.operator, known, self.herd.key(), &self.shell, next).map_err(|error| error.to_string())?)
     }
 
     /// How far the herd is.

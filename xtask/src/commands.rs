@@ -17,10 +17,13 @@ mod init;
 mod judge;
 mod new;
 mod order;
+mod promote;
 mod rechain;
+mod release;
 mod retry;
 mod status;
 mod torture;
+mod waive;
 
 use std::process::ExitCode;
 
@@ -56,8 +59,11 @@ enum Command {
     Status(status::Status),
     Retry(retry::Retry),
     Adopt(adopt::Adopt),
+    Promote(promote::Promote),
     Hold(hold::Hold),
     Resume(hold::Resume),
+    Release(release::Release),
+    Waive(waive::Waive),
     Bench(bench::Bench),
     Torture(torture::Torture),
 }
@@ -76,8 +82,11 @@ impl Command {
             Self::Host(command) => done(command.run(shell)),
             Self::Retry(command) => done(command.run(shell)),
             Self::Adopt(command) => done(command.run(shell)),
+            Self::Promote(command) => done(command.run(shell)),
             Self::Hold(command) => done(command.run(shell)),
             Self::Resume(command) => done(command.run(shell)),
+            Self::Release(command) => done(command.run(shell)),
+            Self::Waive(command) => done(command.run(shell)),
             Self::Book(command) => done(command.run(shell)),
             Self::Bench(command) => done(command.run(shell)),
             Self::Ci(command) => command.run(shell),

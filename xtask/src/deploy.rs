@@ -1,5 +1,6 @@
 //! Telling the herd what to do: from a clean commit to one more signed change.
 
+pub mod aim;
 pub mod difference;
 pub mod plan;
 
@@ -13,6 +14,7 @@ use wb_core::chain::{Chain, ChainError, Digest, Link, Mistake, Sha1};
 use wb_core::change::{Manifest, RolePolicy, Runner};
 use wb_core::context::MaxOut;
 use wb_core::herd::Herd;
+use wb_core::plan::has_baked;
 use wb_core::registry::{
     NewCommit, ObjectError, RefName, RefUpdate, Resolved, SigningKey, VerifiedChange, resolve_strictly,
 };
@@ -20,13 +22,17 @@ use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError, FileError, files};
 
 use crate::build::{self, BuildError};
+use crate::canary::{self, Stop};
 use crate::fleet::{Fleet, FleetError};
 use crate::git::GitError;
+use crate::hold::{self, Held};
+use crate::known::Known;
 use crate::operator::{Appended, Operator, OperatorError};
 use crate::shell::Shell;
 use crate::signing_key::{self, KeyError};
 use crate::tell::{Meanwhile, traces};
 
+use aim::Aim;
 use difference::Difference;
 use plan::{Proposal, Refusal, Stuck};
 
@@ -39,6 +45,8 @@ pub struct Request {
     pub key: Option<PathBuf>,
     /// The hosts that leave the herd.
     pub remove: BTreeSet<String>,
+    /// How far to go, and who goes first.
+    pub aim: Aim,
     /// Whether to stop before anything is told.
     pub dry_run: bool,
 }
@@ -50,6 +58,10 @@ pub struct Deployed {
     pub difference: Difference,
     /// The hosts that failed at a link that is as it was, and stay failed.
     pub stuck: Vec<Stuck>,
+    /// Where canaries will stop.
+    pub stops: Vec<Stop>,
+    /// Who is held, and so begins nothing of it.
+    pub held: Vec<Held>,
     /// How it ended.
     pub end: End,
 }
@@ -134,29 +146,28 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     let source = Source::read(fleet)?;
     let operator = Operator::of(fleet)?;
     let key = signer(&operator, request)?;
-    let newest = fetch(&operator, shell)?;
-    let before = newest.as_ref().map(|change| &change.manifest);
-    let reports = before.map(|before| operator.reports(before)).transpose()?.unwrap_or_default();
+    let known = ask(&operator, shell)?;
+    let before = known.newest.as_ref().map(|change| &change.manifest);
+    let proposal = |chain, roles| source.proposal(chain, roles, request, &known);
     // Refusing costs a moment, building minutes: the whole plan is made with what the source says first.
-    plan::plan(before, &source.proposal(&source.chain, &source.roles, &request.remove))
-        .map_err(DeployError::Refused)?;
+    plan::plan(before, &proposal(&source.chain, &source.roles)).map_err(DeployError::Refused)?;
     let built = Carried::read(&build::runner(fleet, shell)?.path)?;
     if built.says.chain != source.chain {
         return Err(DeployError::RunnerDiffers { tip: built.says.chain.tip().cloned().map(Box::new) });
     }
-    let proposal = source.proposal(&built.says.chain, &built.says.roles, &request.remove);
-    let (mut manifest, difference) = plan::plan(before, &proposal).map_err(DeployError::Refused)?;
-    let stuck = plan::stuck(&manifest, &reports);
-    let known = before.filter(|before| difference.is_empty() && built.is_in(before)).map(|before| before.number);
-    let end = match (known, key) {
-        (Some(number), _) => End::KnownSince(number),
+    let planned = plan::plan(before, &proposal(&built.says.chain, &built.says.roles));
+    let (mut manifest, difference) = planned.map_err(DeployError::Refused)?;
+    let (stuck, stops) = (plan::stuck(&manifest, &known.reports), canary::stops(&manifest, &known.reports));
+    let (held, same) = (hold::held(&manifest), before.filter(|before| difference.is_empty() && built.is_in(before)));
+    let end = match (same, key) {
+        (Some(before), _) => End::KnownSince(before.number),
         (None, None) => End::DryRun,
         (None, Some(key)) => {
             sign_off(&mut manifest, &operator, request.message.as_deref());
-            tell(&operator, newest.as_ref(), manifest, &built, &key)?
+            tell(&operator, known.newest.as_ref(), manifest, &built, &key)?
         }
     };
-    Ok(Deployed { difference, stuck, end })
+    Ok(Deployed { difference, stuck, stops, held, end })
 }
 
 /// What the fleet says, all of it committed.
@@ -195,10 +206,14 @@ impl Source {
         &'a self,
         chain: &'a Chain,
         roles: &'a BTreeMap<String, RolePolicy>,
-        remove: &'a BTreeSet<String>,
+        request: &'a Request,
+        known: &Known,
     ) -> Proposal<'a> {
-        let Self { commit: source, amended, herd, herd_text, .. } = self;
-        Proposal { source: *source, chain, roles, herd, herd_text, remove, amended }
+        let Self { commit, amended, herd, herd_text, .. } = self;
+        let Request { remove, aim, .. } = request;
+        let canary = known.manifest.canary.as_ref();
+        let has_baked = canary.is_some_and(|canary| has_baked(&known.manifest, canary, &known.reports, known.now));
+        Proposal { source: *commit, chain, roles, herd, herd_text, remove, amended, aim, has_baked }
     }
 }
 
@@ -210,13 +225,9 @@ fn refuse_unclean(resolved: &Resolved, dirty: Vec<String>) -> Result<(), DeployE
     if refusals.is_empty() { Ok(()) } else { Err(DeployError::Refused(refusals)) }
 }
 
-/// The newest change on the remote, after making sure that the remote has lost none.
-fn fetch(operator: &Operator, shell: &Shell) -> Result<Option<VerifiedChange>, OperatorError> {
+fn ask(operator: &Operator, shell: &Shell) -> Result<Known, OperatorError> {
     let _progress = shell.begin(format!("asking {}", operator.registry().url()));
-    operator.fetch()?;
-    let newest = operator.newest()?;
-    operator.refuse_rewound(newest.as_ref(), shell)?;
-    Ok(newest)
+    Known::ask(operator, shell)
 }
 
 /// A dry run needs no key.
@@ -230,8 +241,7 @@ fn signer(operator: &Operator, request: &Request) -> Result<Option<SigningKey>, 
 }
 
 fn sign_off(manifest: &mut Manifest, operator: &Operator, message: Option<&str>) {
-    let newest = manifest.target_link().map_or_else(|| "no migrations yet".to_owned(), ToString::to_string);
-    manifest.message = message.map_or(newest, str::to_owned);
+    manifest.message = message.map_or_else(|| aim::said(manifest), str::to_owned);
     manifest.author = operator.tree().identity().to_string();
     manifest.time = Real.now().as_secs();
 }

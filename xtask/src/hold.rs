@@ -2,7 +2,9 @@
 //! until that very part of the herd is let go on.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
+use serde::Serialize;
 use wb_core::change::{ChangeKind, Hold, Manifest, Whom};
 use wb_core::report::Doing;
 
@@ -110,6 +112,37 @@ pub fn go_on(known: &Known, after: &Manifest) -> Vec<String> {
     line("go on", free.iter().collect()).into_iter().chain(after.hosts.keys().filter_map(stays)).collect()
 }
 
+/// A part of the herd that is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Which, in words.
+    pub whom: String,
+    /// By the change of this number.
+    pub change: u64,
+    /// Why.
+    pub why: String,
+    /// Its hosts.
+    pub hosts: Vec<String>,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { whom, change, why, hosts } = self;
+        let names: Vec<String> = hosts.iter().map(|host| format!("`{host}`")).collect();
+        write!(f, "begin nothing: {}, as {whom} is held by change {change}: {why}", names.join(", "))
+    }
+}
+
+/// The parts of the herd that are held, and have hosts.
+#[must_use]
+pub fn held(manifest: &Manifest) -> Vec<Held> {
+    let held = manifest.holds.iter().map(|Hold { whom, change, why }| {
+        let hosts = manifest.hosts.keys().filter(|name| manifest.is_among(name, whom)).cloned().collect();
+        Held { whom: whom.to_string(), change: *change, why: why.clone(), hosts }
+    });
+    held.filter(|held| !held.hosts.is_empty()).collect()
+}
+
 /// The hosts that are held by one of both and not by the other.
 fn turned(known: &Known, after: &Manifest) -> BTreeSet<String> {
     let is_held = |manifest: &Manifest, name: &String| manifest.hold_of(name).is_some();
@@ -202,6 +235,14 @@ mod tests {
         assert_eq!(go_on(&held, &after), ["go on: `web2`", "`web1` stays held: web1 is, by change 13: a look"]);
         let after = resuming(&held, &whom(&["web1"]), None).unwrap();
         assert_eq!(go_on(&held, &after), ["`web1` stays held: the role web is, by change 12: a look"]);
+    }
+
+    #[test]
+    fn who_is_held_is_listed() {
+        let known = held(&[&["role:web"], &["db1"]]);
+        let said: Vec<String> = super::held(&known.manifest).iter().map(ToString::to_string).collect();
+        let web = "begin nothing: `web1`, `web2`, as the role web is held by change 12: a look";
+        assert_eq!(said, [web, "begin nothing: `db1`, as db1 is held by change 13: a look"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod bench;
 pub mod book;
 pub mod build;
 pub mod calendar;
+pub mod canary;
 pub mod chain_file;
 pub mod chain_list;
 pub mod ci;
@@ -29,6 +30,7 @@ pub mod named;
 pub mod operator;
 pub mod outlook;
 pub mod rechain;
+pub mod release;
 pub mod retry;
 pub mod reusable;
 pub mod sandbox;
@@ -40,6 +42,7 @@ pub mod status;
 pub mod table;
 pub mod tell;
 pub mod torture;
+pub mod waive;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use wb_core::chain::Link;
-use wb_core::change::{ChangeKind, Manifest, Retired};
+use wb_core::change::{ChangeKind, Hold, Manifest, Retired, Whom};
 use wb_core::plan::{Course, Past};
 
 use crate::known::Known;
@@ -25,7 +25,20 @@ pub fn retiring(before: &Manifest, leaving: &BTreeSet<String>) -> Manifest {
     let mut manifest = before.next(ChangeKind::Retire);
     manifest.retired = retired(before, leaving, manifest.number);
     manifest.hosts.retain(|name, _| !leaving.contains(name));
+    forget(&mut manifest, leaving);
     manifest
+}
+
+/// Takes hosts that left out of what was said of them by name: who is held, who goes first, whose claims are freed, for
+/// whom nobody waits. Another machine may bear such a name one day.
+pub fn forget(manifest: &mut Manifest, gone: &BTreeSet<String>) {
+    manifest.holds.retain(|hold| !matches!(&hold.whom, Whom::Host(host) if gone.contains(host)));
+    manifest.released.retain(|release| !gone.contains(&release.host));
+    manifest.waived.retain(|waiver| !gone.contains(&waiver.host));
+    if let Some(canary) = &mut manifest.canary {
+        canary.hosts.retain(|host| !gone.contains(host));
+    }
+    manifest.canary = manifest.canary.take().filter(|canary| !canary.hosts.is_empty());
 }
 
 /// The manifest with another name for a host, which must be there, and the name free.
@@ -34,8 +47,26 @@ pub fn renaming(before: &Manifest, old: &str, new: &str) -> Manifest {
     let mut manifest = before.next(ChangeKind::Rename);
     if let Some(host) = manifest.hosts.remove(old) {
         manifest.hosts.insert(new.to_owned(), host);
+        call(&mut manifest, old, new);
     }
     manifest
+}
+
+/// What was said of a host by name is said of it by its new one.
+fn call(manifest: &mut Manifest, old: &str, new: &str) {
+    let held = manifest.holds.iter_mut().filter_map(|hold| match &mut hold.whom {
+        Whom::Host(host) => Some(host),
+        Whom::Herd | Whom::Role(_) => None,
+    });
+    let released = manifest.released.iter_mut().map(|release| &mut release.host);
+    let waived = manifest.waived.iter_mut().map(|waiver| &mut waiver.host);
+    let mine = held.chain(released).chain(waived).filter(|host| *host == old);
+    mine.for_each(|host| new.clone_into(host));
+    if let Some(canary) = manifest.canary.as_mut()
+        && canary.hosts.remove(old)
+    {
+        canary.hosts.insert(new.to_owned());
+    }
 }
 
 /// The manifest with other roles for a host.
@@ -82,12 +113,21 @@ pub fn new_roles_mean(known: &Known, after: &Manifest, name: &str) -> Vec<String
     let lost = old.roles.difference(&new.roles).map(|role| {
         format!("`{name}` passes the migrations of role `{role}` over from now on; what they did there stays")
     });
-    gained.chain(lost).collect()
+    let hold = match (known.manifest.hold_of(name), after.hold_of(name)) {
+        (None, Some(hold)) => {
+            let Hold { whom, change, why } = hold;
+            Some(format!("`{name}` is held from now on: {whom} is, by change {change}: {why}"))
+        }
+        (Some(_), None) => Some(format!("`{name}` is held no longer")),
+        _ => None,
+    };
+    gained.chain(lost).chain(hold).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
+    use wb_core::change::{Canary, Release, Waiver};
 
     use super::*;
     use crate::known::tests::known;
@@ -112,6 +152,49 @@ mod tests {
         let after = renaming(&before, "web2", "shop1");
         assert_eq!(after.hosts["shop1"], before.hosts["web2"]);
         assert_eq!((after.hosts.len(), after.kind), (2, ChangeKind::Rename));
+    }
+
+    /// The herd, with something said of `web1` by each kind of word.
+    fn with_words() -> Manifest {
+        let mut manifest = known("web1@page web2@page").manifest;
+        let hold = |whom| Hold { whom, change: 3, why: "a look".into() };
+        manifest.holds = vec![hold(Whom::Host("web1".into())), hold(Whom::Host("web2".into())), hold(Whom::Herd)];
+        let (link, target) = (manifest.chain.links()[0].sha1, manifest.chain.links()[3].sha1);
+        manifest.released = vec![Release { change: 3, host: "web1".into(), nonce: Uuid::nil() }];
+        manifest.waived = vec![Waiver { change: 3, link, host: "web1".into() }];
+        manifest.canary = Some(Canary { hosts: names(&["web1"]), target, bake: None });
+        manifest
+    }
+
+    #[test]
+    fn what_was_said_of_a_host_goes_with_it() {
+        let after = retiring(&with_words(), &names(&["web1"]));
+        assert_eq!((after.holds.len(), after.released, after.waived, after.canary), (2, vec![], vec![], None));
+        let after = retiring(&with_words(), &names(&["web2"]));
+        assert_eq!((after.holds.len(), after.waived.len(), after.canary.unwrap().hosts), (2, 1, names(&["web1"])));
+    }
+
+    #[test]
+    fn what_was_said_of_a_host_is_said_of_its_new_name() {
+        let before = with_words();
+        let after = renaming(&before, "web1", "shop1");
+        assert!(after.follows(Some(&before)).is_ok());
+        let held: Vec<String> = after.holds.iter().map(|hold| hold.whom.to_string()).collect();
+        assert_eq!(held, ["shop1", "web2", "the herd"]);
+        assert_eq!((&*after.released[0].host, &*after.waived[0].host), ("shop1", "shop1"));
+        assert_eq!(after.canary.unwrap().hosts, names(&["shop1"]));
+    }
+
+    #[test]
+    fn a_role_that_is_held_holds_who_gets_it() {
+        let mut known = known("web1@theme");
+        known.manifest.holds = vec![Hold { whom: Whom::Role("cache".into()), change: 3, why: "a look".into() }];
+        let after = tagging(&known.manifest, "web1", &names(&["web", "cache"]));
+        let held = "`web1` is held from now on: the role cache is, by change 3: a look";
+        assert_eq!(new_roles_mean(&known, &after, "web1")[1], held);
+        known.manifest = after.clone();
+        let after = tagging(&after, "web1", &names(&["web"]));
+        assert_eq!(new_roles_mean(&known, &after, "web1")[1], "`web1` is held no longer");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wb_core::change::HostManifest;
+use wb_core::change::{HostManifest, Manifest};
 use wb_core::plan::{Course, Past, Plan, Situation, plan};
 
 use crate::known::Known;
@@ -16,6 +16,23 @@ pub fn waiting_for(known: &Known, leaving: &BTreeSet<String>) -> Vec<String> {
         _ => None,
     });
     waits.collect()
+}
+
+/// The hosts that wait now and would not after this change, in a line, where there are any.
+#[must_use]
+pub fn freed(known: &Known, after: &Manifest) -> Option<String> {
+    let changed = Known { manifest: after.clone(), ..known.clone() };
+    let waits = |known: &Known, name: &str| {
+        known
+            .manifest
+            .hosts
+            .get(name)
+            .and_then(|host| planned(known, name, host))
+            .is_some_and(|plan| matches!(plan, Plan::Wait(_)))
+    };
+    let free = after.hosts.keys().filter(|name| waits(known, name) && !waits(&changed, name));
+    let names: Vec<String> = free.map(|name| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| format!("go on: {}", names.join(", ")))
 }
 
 /// What a host does next, as far as its report tells.

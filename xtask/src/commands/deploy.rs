@@ -2,12 +2,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Serialize;
+use wb_core::system::quoted;
 
 use super::judge;
+use super::order::show_told;
+use crate::canary::Stop;
+use crate::deploy::aim::Aim;
 use crate::deploy::plan::Stuck;
 use crate::deploy::{self, DeployError, Deployed, End, Request};
 use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
+use crate::hold::Held;
 use crate::shell::Shell;
 use crate::status::ways_out;
 
@@ -15,12 +21,37 @@ use crate::status::ways_out;
 ///
 /// One signed change with all that is committed: the chain, the runner, the hosts of herd.toml. It is appended to the
 /// log only if nobody else appended something first. Refused are files that are not committed, mistakes in the chain,
-/// a chain that does not continue the deployed one, and hosts that vanished from herd.toml without being named.
+/// a chain that does not continue the deployed one, hosts that vanished from herd.toml without being named, and a target
+/// before one that was told.
+///
+/// With canaries only these go to the new target, until `cargo xtask promote` or the end of the bake; everyone else stays
+/// where they were told to go. A new deploy to the same canaries replaces their target, and one to everyone includes them.
+/// The runner itself goes to all hosts at once.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask deploy
+  cargo xtask deploy --canary web1 db2            these two first, everyone else by `cargo xtask promote`
+  cargo xtask deploy --role web --bake 30m        all web servers, and half an hour after all are well, everyone else
+  cargo xtask deploy --until install_nginx        everyone, but no further than this migration
+
+Exit codes: 0 told, or known already; 1 refused, or somebody else was first; 2 wrong usage; 3 no key, no remote, no runner")]
 pub(super) struct Deploy {
     /// In a line, what and why
     #[arg(long, short)]
     message: Option<String>,
+    /// Hosts that go first
+    #[arg(long, value_name = "HOST", num_args = 1..)]
+    canary: Vec<String>,
+    /// A role whose hosts all go first; may be given several times
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// When all canaries have been well for that long, everyone follows by itself, as in 30m or 2h
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    bake: Option<std::time::Duration>,
+    /// Go no further than this migration
+    #[arg(long, value_name = "MIGRATION")]
+    until: Option<String>,
     /// The SSH key to sign with; else git's user.signingkey (with gpg.format=ssh), else one of ~/.ssh
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -30,38 +61,123 @@ pub(super) struct Deploy {
     /// Build, check and show the difference, and tell the herd nothing
     #[arg(long)]
     dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Said<'a> {
+    /// The number of the change that says it, new or not; none where nothing was told.
+    change: Option<u64>,
+    /// Whether the herd knew it all.
+    known: bool,
+    dry_run: bool,
+    /// Whether somebody else was first.
+    overtaken: bool,
+    /// What is different, a line each; where somebody else was first, what they said.
+    difference: Vec<String>,
+    /// Where canaries will stop.
+    stops: &'a [Stop],
+    /// Who is held.
+    held: &'a [Held],
+    /// The hosts that stay failed, each with the migration.
+    stuck: Vec<(&'a str, &'a str)>,
 }
 
 impl Deploy {
     pub(super) fn run(self, shell: &Shell) -> Ended {
+        if self.bake.is_some() && self.canary.is_empty() && self.roles.is_empty() {
+            let usage = Failure::usage("--bake is for canaries, and there are none");
+            return Err(usage.hint(format!("{} --canary HOST", self.line())));
+        }
         let fleet = Fleet::current().map_err(judge::fleet)?;
+        let (line, json) = (self.line(), self.json);
+        let aim = Aim {
+            canaries: self.canary.into_iter().collect(),
+            roles: self.roles.into_iter().collect(),
+            until: self.until,
+            bake: self.bake.map(|bake| bake.as_secs()),
+        };
         let remove = self.remove.into_iter().collect();
-        let request = Request { message: self.message, key: self.key, remove, dry_run: self.dry_run };
-        let deployed = deploy::deploy(&fleet, &request, shell).map_err(judged)?;
-        Ok(show(&deployed, shell))
+        let request = Request { message: self.message, key: self.key, remove, aim, dry_run: self.dry_run };
+        let deployed = deploy::deploy(&fleet, &request, shell).map_err(|error| judged(error, &line))?;
+        match json {
+            true => shell.print_json(&said(&deployed)),
+            false => show(&deployed, shell),
+        }
+        Ok(end(&deployed.end, &line, json, shell))
+    }
+
+    /// The command line, without what is of no use a second time.
+    fn line(&self) -> String {
+        let option = |name: &str, values: &[String]| -> String {
+            values.iter().map(|value| format!(" --{name} {}", quoted(value))).collect()
+        };
+        let bake = self
+            .bake
+            .map(|bake| format!(" --bake {}", quoted(&humantime::format_duration(bake).to_string().replace(' ', ""))));
+        let hosts: String = self.canary.iter().map(|host| format!(" {}", quoted(host))).collect();
+        let canary = if hosts.is_empty() { hosts } else { format!(" --canary{hosts}") };
+        let message = self.message.as_ref().map(|message| format!(" --message {}", quoted(message)));
+        let until = self.until.as_slice();
+        let whom =
+            format!("{canary}{}{}{}", option("role", &self.roles), bake.unwrap_or_default(), option("until", until));
+        format!("cargo xtask deploy{whom}{}{}", option("remove", &self.remove), message.unwrap_or_default())
     }
 }
 
-fn show(Deployed { difference, stuck, end }: &Deployed, shell: &Shell) -> ExitCode {
+fn show(Deployed { difference, stuck, stops, held, .. }: &Deployed, shell: &Shell) {
     shell.print_text(difference);
+    stops.iter().for_each(|stop| shell.print(stop));
+    held.iter().for_each(|held| shell.print(held));
     stuck.iter().for_each(|stuck| offer(stuck, shell));
+}
+
+/// Says how it ended. A program has read that already, but for a failure.
+fn end(end: &End, line: &str, json: bool, shell: &Shell) -> ExitCode {
     match end {
-        End::Told(change) => {
-            shell.print(format_args!("change {}, signed by {}", change.manifest, change.signer));
-            shell.print("next: cargo xtask status");
-        }
-        End::KnownSince(number) => {
-            shell.print(format_args!("nothing new: the herd knows all of it since change {number}"))
-        }
-        End::DryRun => shell.print("nothing was told; next: cargo xtask deploy"),
         End::Overtaken(meanwhile) => {
             meanwhile.iter().for_each(|meanwhile| shell.note(meanwhile));
             let message = "somebody else told the herd something first, and nothing of this deploy was told";
-            shell.fail(&Failure::refused(message).hint("git pull --rebase && cargo xtask deploy"));
+            shell.fail(&Failure::refused(message).hint(format_args!("git pull --rebase && {line}")));
             return ExitCode::from(NO);
         }
+        _ if json => {}
+        End::Told(change) => {
+            show_told(change, shell);
+            let promote = change.manifest.canary.is_some().then_some(", then cargo xtask promote").unwrap_or_default();
+            shell.print(format_args!("next: cargo xtask status{promote}"));
+        }
+        End::KnownSince(number) => {
+            shell.print(format_args!("nothing new: the herd knows all of it since change {number}"));
+        }
+        End::DryRun => shell.print(format_args!("nothing was told; next: {line}")),
     }
     ExitCode::SUCCESS
+}
+
+fn said(Deployed { difference, stuck, stops, held, end }: &Deployed) -> Said<'_> {
+    let change = match end {
+        End::Told(change) => Some(change.manifest.number),
+        End::KnownSince(number) => Some(*number),
+        End::DryRun | End::Overtaken(_) => None,
+    };
+    let difference = match end {
+        End::Overtaken(Some(meanwhile)) => meanwhile.difference.lines(),
+        _ => difference.lines(),
+    };
+    Said {
+        change,
+        known: matches!(end, End::KnownSince(_)),
+        dry_run: *end == End::DryRun,
+        overtaken: matches!(end, End::Overtaken(_)),
+        difference,
+        stops,
+        held,
+        stuck: stuck.iter().map(|stuck| (stuck.host.as_str(), stuck.link.name.as_str())).collect(),
+    }
 }
 
 /// What failed stays failed, unless somebody says what to do.
@@ -70,11 +186,11 @@ fn offer(Stuck { host, link }: &Stuck, shell: &Shell) {
     ways_out(host, &link.name).iter().for_each(|way| shell.print(format_args!("hint: {way}")));
 }
 
-fn judged(error: DeployError) -> Failure {
+fn judged(error: DeployError, line: &str) -> Failure {
     match error {
-        DeployError::Refused(refusals) => judge::refusals(&refusals),
+        DeployError::Refused(refusals) => judge::refusals(&refusals, line),
         DeployError::Mistakes(mistakes) => judge::all_mistakes(&mistakes),
-        DeployError::RunnerDiffers { .. } => Failure::from(error).hint("CARGO_TARGET_DIR=target cargo xtask deploy"),
+        DeployError::RunnerDiffers { .. } => Failure::from(error).hint(format_args!("CARGO_TARGET_DIR=target {line}")),
         DeployError::Fleet(error) => judge::fleet(error),
         DeployError::Operator(error) => judge::operator(error),
         DeployError::Key(error) => judge::key(error),

@@ -98,9 +98,12 @@ pub(super) fn all_mistakes(mistakes: &[Mistake]) -> Failure {
     Failure::all(mistakes.iter().map(|mistake| Failure::refused(mistake).hint(mistake.help())))
 }
 
-/// All reasons to refuse, each with the command that helps.
-pub(super) fn refusals(refusals: &[Refusal]) -> Failure {
-    Failure::all(refusals.iter().map(|refusal| Failure::refused(refusal).hint(refusal.hint())))
+/// All reasons to refuse, each with the command that helps. `again` is the command line as it was.
+pub(super) fn refusals(refusals: &[Refusal], again: &str) -> Failure {
+    Failure::all(refusals.iter().map(|refusal| match refusal {
+        Refusal::Unknown(missing) => unknown(missing, again),
+        refusal => Failure::refused(refusal).hint(refusal.hint()),
+    }))
 }
 
 /// No key to sign with.

@@ -8,9 +8,11 @@ use wb_core::herd::{Herd, HostEntry};
 use wb_core::plan::still_failed;
 use wb_core::report::{Doing, Report};
 
+use super::aim::{Aim, aiming};
 use super::difference::Difference;
 use crate::herd_file::place_of_role;
 use crate::members;
+use crate::named::{Kind, Unknown};
 
 /// What the fleet says now.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +31,10 @@ pub struct Proposal<'a> {
     pub remove: &'a BTreeSet<String>,
     /// The links whose author amended them, as the lock says.
     pub amended: &'a BTreeSet<Sha1>,
+    /// How far to go, and who goes first.
+    pub aim: &'a Aim,
+    /// Whether the canaries that went first have been well for long enough.
+    pub has_baked: bool,
 }
 
 /// Why a deploy is refused.
@@ -110,6 +116,45 @@ pub enum Refusal {
         /// The host that was perhaps meant.
         meant: Option<String>,
     },
+    /// A canary, its role or the link to reach is unknown.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// A canary is no machine yet.
+    #[error("`{host}` is not admitted, so it can't be a canary")]
+    NotAdmitted {
+        /// The host.
+        host: String,
+    },
+    /// A role has no canaries.
+    #[error("no host of role `{role}` is admitted, so there are no canaries")]
+    NoCanaries {
+        /// The role.
+        role: String,
+    },
+    /// Hosts go first since before, and are not among those that shall now.
+    #[error("{} first since an earlier deploy: name {} too, or promote that first", goes(hosts), if hosts.len() == 1 { "it" } else { "them" })]
+    OtherCanaries {
+        /// Those hosts.
+        hosts: BTreeSet<String>,
+        /// Those that shall go first now.
+        named: BTreeSet<String>,
+    },
+    /// Hosts would have to go back.
+    #[error("{whom} was told to reach {told}, and {now} is before it")]
+    Back {
+        /// Which hosts.
+        whom: String,
+        /// What they were told to reach.
+        told: Box<Link>,
+        /// What they shall reach now.
+        now: Box<Link>,
+    },
+    /// Canaries would have nothing to do before the others.
+    #[error("everyone was told to reach {} already: canaries have nothing to go first with", ended(link.as_deref()))]
+    NothingFirst {
+        /// What everyone was told.
+        link: Option<Box<Link>>,
+    },
 }
 
 impl Refusal {
@@ -126,6 +171,14 @@ impl Refusal {
             Self::Gone { host } => format!("cargo xtask host retire {host}"),
             Self::StillThere { .. } => "cargo xtask host list".into(),
             Self::NeverThere { .. } => "cargo xtask status".into(),
+            Self::Unknown(Unknown { kind: Kind::Migration, .. }) | Self::Back { .. } => "cargo xtask chain".into(),
+            Self::Unknown(_) | Self::NoCanaries { .. } => "cargo xtask status".into(),
+            Self::NotAdmitted { host } => format!("cargo xtask host admit {host}"),
+            Self::OtherCanaries { hosts, named } => {
+                let all: Vec<&str> = hosts.union(named).map(String::as_str).collect();
+                format!("cargo xtask deploy --canary {}", all.join(" "))
+            }
+            Self::NothingFirst { .. } => "cargo xtask deploy".into(),
         }
     }
 }
@@ -137,6 +190,11 @@ impl Refusal {
 pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manifest, Difference), Vec<Refusal>> {
     let none = Manifest::default();
     let before = before.unwrap_or(&none);
+    let aimed = aiming(before, proposal.has_baked, proposed(before, proposal), proposal.aim);
+    let (mut manifest, aimless) = match aimed {
+        Ok(manifest) => (manifest, None),
+        Err(refusal) => (none.clone(), Some(refusal)),
+    };
     let refusals: Vec<Refusal> = draft(proposal.chain)
         .into_iter()
         .chain(diverged(&before.chain, proposal.chain))
@@ -144,24 +202,28 @@ pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manif
         .chain(never_deployed(&before.chain, proposal.chain))
         .chain(unknown_roles(proposal.herd, proposal.herd_text, &proposal.roles.keys().cloned().collect()))
         .chain(removals(before, proposal))
+        .chain(aimless)
         .collect();
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    let manifest = Manifest {
-        number: before.number + 1,
-        kind: ChangeKind::Deploy,
+    members::forget(&mut manifest, proposal.remove);
+    let difference = Difference::between(before, &manifest);
+    Ok((manifest, difference))
+}
+
+/// The manifest but for how far to go.
+fn proposed(before: &Manifest, proposal: &Proposal<'_>) -> Manifest {
+    let next = before.next(ChangeKind::Deploy);
+    Manifest {
         source: Some(proposal.source),
         chain: proposal.chain.clone(),
-        target: proposal.chain.tip().map(|link| link.sha1),
         roles: proposal.roles.clone(),
         full_runners: full_runners(before, proposal.chain),
         hosts: hosts(before, proposal.herd),
-        retired: members::retired(before, proposal.remove, before.number + 1),
-        ..before.clone()
-    };
-    let difference = Difference::between(before, &manifest);
-    Ok((manifest, difference))
+        retired: members::retired(before, proposal.remove, next.number),
+        ..next
+    }
 }
 
 /// The runners of a change: the one that was built, and those of other platforms, as long as the chain is theirs too.
@@ -317,6 +379,15 @@ fn instead(now: Option<&Link>) -> String {
     now.map_or_else(|| "now it is missing".to_owned(), |link| format!("now {link} stands in its place"))
 }
 
+fn ended(link: Option<&Link>) -> String {
+    link.map_or_else(|| "the end of the chain".to_owned(), ToString::to_string)
+}
+
+fn goes(hosts: &BTreeSet<String>) -> String {
+    let names: Vec<String> = hosts.iter().map(|host| format!("`{host}`")).collect();
+    format!("{} {}", names.join(", "), if hosts.len() == 1 { "goes" } else { "go" })
+}
+
 fn did_you_mean_or(meant: Option<&str>, otherwise: &str) -> String {
     meant.map_or_else(|| otherwise.to_owned(), |meant| did_you_mean(Some(meant)))
 }
@@ -361,6 +432,8 @@ mod tests {
             herd_text: herd,
             remove: &remove.iter().map(|name| (*name).to_owned()).collect(),
             amended: &[Sha1::from_bytes([b'b'; 20])].into(),
+            aim: &Aim::default(),
+            has_baked: false,
         };
         plan(before, &proposal)
     }

@@ -1,0 +1,207 @@
+//! What operators tell a herd beside deploys, over real git: canaries, holds, claims that are freed and waits that are
+//! waived, also for hosts that were away and learn of several changes at once.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use std::collections::BTreeSet;
+
+use wb_core::change::Whom;
+use wb_core::context::{MaxOut, Migration, Role, StaticWait};
+use wb_core::runner::Catalog;
+use wb_core::system::files;
+use wb_tests::desk::Desk;
+use wb_tests::herd::TestHerd;
+use wb_tests::links::{migration, write};
+use wb_xtask::canary::promoting;
+use wb_xtask::deploy::aim::Aim;
+use wb_xtask::hold::{holding, resuming};
+use wb_xtask::release::releasing;
+use wb_xtask::waive::waiving;
+
+static FIRST: Migration =
+    migration("first", "web", 0, "1111111111111111111111111111111111111111", |context| write(context, "first"));
+static SECOND: Migration =
+    migration("second", "web", 1, "2222222222222222222222222222222222222222", |context| write(context, "second"));
+static TUNING: Migration =
+    migration("tuning", "database", 2, "3333333333333333333333333333333333333333", |context| write(context, "tuning"));
+static THEME: Migration = Migration {
+    wait: Some(StaticWait::all("database")),
+    ..migration("theme", "web", 3, "4444444444444444444444444444444444444444", |context| write(context, "theme"))
+};
+
+/// Who has a file `stuck` can't leave.
+static WEB: Role = Role {
+    name: "web",
+    max_out: MaxOut::Hosts(1),
+    leave: |context| {
+        anyhow::ensure!(context.system().read_file("/stuck")?.is_none(), "no answer");
+        write(context, "leave")
+    },
+    rejoin: |context| write(context, "rejoin"),
+    ..Role::PLAIN
+};
+static DATABASE: Role =
+    Role { name: "database", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()), ..Role::PLAIN };
+
+fn catalog(migrations: &[&'static Migration]) -> Catalog {
+    Catalog::new(migrations.iter().copied(), [&WEB, &DATABASE], []).unwrap()
+}
+
+fn two() -> Catalog {
+    catalog(&[&FIRST, &SECOND])
+}
+
+fn all() -> Catalog {
+    catalog(&[&FIRST, &SECOND, &TUNING, &THEME])
+}
+
+/// Hosts in service at `first`, each with the role of its name.
+fn herd(hosts: &[&str]) -> TestHerd {
+    let herd = TestHerd::new();
+    let role = |host: &str| if host.starts_with("db") { "database" } else { "web" };
+    hosts.iter().for_each(|host| herd.add(&[(host, &[role(host)])]));
+    let first = catalog(&[&FIRST]);
+    herd.deploy(&first);
+    herd.settle(hosts, &first, 20);
+    herd
+}
+
+fn whom(hosts: &[&str]) -> BTreeSet<Whom> {
+    hosts.iter().map(|host| Whom::Host((*host).to_owned())).collect()
+}
+
+fn canaries(hosts: &[&str], bake: Option<u64>) -> Aim {
+    Aim { canaries: hosts.iter().map(|host| (*host).to_owned()).collect(), bake, ..Aim::default() }
+}
+
+fn stick(herd: &TestHerd, host: &str) {
+    files::write(herd.root(host).join("stuck"), "", 0o644).unwrap();
+}
+
+fn unstick(herd: &TestHerd, host: &str) {
+    files::remove(herd.root(host).join("stuck")).unwrap();
+}
+
+#[test]
+fn canaries_go_first_and_everyone_follows_when_they_are_promoted() {
+    let herd = herd(&["web1", "web2", "web3"]);
+    let desk = Desk::of(&herd);
+    desk.deploy_as(&two(), &[], &canaries(&["web1"], None), |_| {}).unwrap();
+    let not_yet = desk.tell(|known| promoting(known, false, None)).unwrap_err();
+    assert_eq!(not_yet, "the canaries have not passed yet: `web1` at `first` (1111111), up to date");
+    herd.settle(&["web1", "web2"], &two(), 20);
+    assert_eq!((herd.written("web1").ends_with("second rejoin"), &*herd.written("web2")), (true, "first rejoin"));
+    assert_eq!(desk.tell(|known| promoting(known, false, None)).unwrap(), "6 promote: `second` (2222222)");
+    herd.settle(&["web1", "web2", "web3"], &two(), 20);
+    for host in ["web1", "web2", "web3"] {
+        assert_eq!(herd.written(host), "first rejoin leave second rejoin", "{host}, once, whatever it missed");
+    }
+    let nothing = desk.tell(|known| promoting(known, false, None)).unwrap_err();
+    assert!(nothing.starts_with("no canaries go first now"), "{nothing}");
+}
+
+#[test]
+fn canaries_that_baked_are_followed_by_everyone() {
+    let herd = herd(&["web1", "web2"]);
+    let desk = Desk::of(&herd);
+    desk.deploy_as(&two(), &[], &canaries(&["web1"], Some(0)), |_| {}).unwrap();
+    herd.tick("web2", &two()).unwrap();
+    assert_eq!(herd.written("web2"), "first rejoin", "web1 is not there yet");
+    herd.settle(&["web1", "web2"], &two(), 20);
+    assert_eq!(herd.written("web2"), "first rejoin leave second rejoin");
+}
+
+#[test]
+fn nobody_deploys_behind_a_canary() {
+    let herd = herd(&["web1", "web2"]);
+    let desk = Desk::of(&herd);
+    let until = |aim: Aim| Aim { until: Some("second".into()), ..aim };
+    desk.deploy_as(&all(), &[], &canaries(&["web1"], None), |_| {}).unwrap();
+    let behind = desk.deploy_as(&all(), &[], &until(Aim::default()), |_| {}).unwrap_err().to_string();
+    assert_eq!(behind, "web1 was told to reach `theme` (4444444), and `second` (2222222) is before it");
+    let other = desk.deploy_as(&all(), &[], &canaries(&["web2"], None), |_| {}).unwrap_err().to_string();
+    assert_eq!(other, "`web1` goes first since an earlier deploy: name it too, or promote that first");
+    desk.deploy_as(&all(), &[], &Aim::default(), |_| {}).unwrap();
+    herd.settle(&["web1", "web2"], &all(), 20);
+    assert_eq!(herd.said(&["web1", "web2"]), ["web1 up to date", "web2 up to date"]);
+}
+
+#[test]
+fn a_canary_that_can_only_wait_for_the_others_has_passed() {
+    let herd = herd(&["db1", "web1", "web2"]);
+    let desk = Desk::of(&herd);
+    desk.deploy_as(&all(), &[], &canaries(&["web1"], None), |_| {}).unwrap();
+    herd.settle(&["db1", "web1", "web2"], &all(), 20);
+    let waits = "web1 waits: `theme` (4444444) waits for db1 at `first` (1111111)";
+    assert_eq!(herd.said(&["web1"]), [waits]);
+    assert_eq!(desk.tell(|known| promoting(known, false, None)).unwrap(), "6 promote: `theme` (4444444)");
+    herd.settle(&["db1", "web1", "web2"], &all(), 30);
+    let done = ["db1 up to date", "web1 up to date", "web2 up to date"];
+    assert_eq!(herd.said(&["db1", "web1", "web2"]), done);
+}
+
+#[test]
+fn a_host_that_was_away_knows_whether_it_is_held() {
+    let herd = herd(&["web1", "web2"]);
+    let desk = Desk::of(&herd);
+    let hold = |hosts: &[&str]| desk.tell(|known| holding(known, &whom(hosts), "a look")).unwrap();
+    let resume = |hosts: &[&str]| desk.tell(|known| resuming(known, &whom(hosts), None)).unwrap();
+    assert_eq!(hold(&["web1"]), "4 hold: web1: a look");
+    herd.deploy(&two());
+    assert_eq!(hold(&[]), "6 hold: the herd: a look");
+    herd.settle(&["web1", "web2"], &two(), 9);
+    let held = ["web1 waits: the herd is held by change 6: a look", "web2 waits: the herd is held by change 6: a look"];
+    assert_eq!(herd.said(&["web1", "web2"]), held);
+    resume(&[]);
+    herd.settle(&["web1", "web2"], &two(), 20);
+    assert_eq!(herd.said(&["web1", "web2"]), ["web1 waits: web1 is held by change 4: a look", "web2 up to date"]);
+    assert_eq!(herd.written("web1"), "first rejoin");
+    resume(&["web1"]);
+    hold(&["web2"]);
+    resume(&["web2"]);
+    herd.settle(&["web1", "web2"], &two(), 20);
+    assert_eq!([herd.written("web1"), herd.written("web2")], ["first rejoin leave second rejoin"; 2]);
+}
+
+#[test]
+fn a_freed_claim_lets_others_go_and_its_holder_comes_back_later() {
+    let herd = herd(&["web1", "web2"]);
+    let desk = Desk::of(&herd);
+    stick(&herd, "web1");
+    herd.deploy(&two());
+    herd.settle(&["web1", "web2"], &two(), 9);
+    assert_eq!((herd.out("web"), &*herd.said(&["web1"])[0]), (vec!["web1".to_owned()], "web1 can't leave load: leave of role web: no answer"));
+    let alive = desk.tell(|known| releasing(known, "web1", "it hangs", false)).unwrap_err();
+    assert!(alive.starts_with("`web1` reported ") && alive.contains("so it may be alive and out of load"), "{alive}");
+    let freed = desk.tell(|known| releasing(known, "web1", "it hangs", true)).unwrap();
+    assert!(freed.starts_with("5 release: web1, which reported ") && freed.ends_with(" ago: it hangs"), "{freed}");
+    let again = desk.tell(|known| releasing(known, "web1", "it hangs", true)).unwrap_err();
+    assert_eq!(again, "`web1` holds no place in any pool that counts: change 5 freed it");
+    herd.settle(&["web2"], &two(), 12);
+    assert_eq!((&*herd.written("web2"), herd.out("web")), ("first rejoin leave second rejoin", vec![]));
+    desk.tell(|known| holding(known, &whom(&["web2"]), "a look")).unwrap();
+    desk.tell(|known| resuming(known, &whom(&["web2"]), None)).unwrap();
+    unstick(&herd, "web1");
+    herd.settle(&["web1", "web2"], &two(), 20);
+    let twice = "first rejoin leave rejoin leave second rejoin";
+    assert_eq!(herd.written("web1"), twice, "it begins nothing under the freed claim, and takes another one");
+    assert_eq!((herd.said(&["web1"]), herd.out("web")), (vec!["web1 up to date".to_owned()], vec![]));
+    let nothing = desk.tell(|known| releasing(known, "web1", "it hangs", true)).unwrap_err();
+    assert_eq!(nothing, "`web1` holds no place in any pool");
+}
+
+#[test]
+fn a_waived_host_is_waited_for_no_longer_and_does_its_part_later() {
+    let herd = herd(&["db1", "web1", "web2"]);
+    let desk = Desk::of(&herd);
+    let waive = |link: &str, host: &str| desk.tell(|known| waiving(known, link, host, "it is under repair"));
+    herd.deploy(&all());
+    herd.settle(&["web1"], &all(), 20);
+    assert_eq!(herd.said(&["web1"]), ["web1 waits: `theme` (4444444) waits for db1 at `first` (1111111)"]);
+    assert_eq!(waive("second", "db1").unwrap_err(), "`second` (2222222) waits for nobody");
+    let said = "6 waive: `theme` (4444444) does not wait for db1: it is under repair";
+    assert_eq!(waive("theme", "db1").unwrap(), said);
+    herd.settle(&["web1", "web2"], &all(), 20);
+    assert_eq!(herd.said(&["web1", "web2"]), ["web1 up to date", "web2 up to date"], "web2 was away until now");
+    herd.settle(&["db1"], &all(), 20);
+    assert_eq!((&*herd.written("db1"), &*herd.said(&["db1"])[0]), ("tuning", "db1 up to date"));
+}

@@ -1,0 +1,263 @@
+//! Canaries: the hosts that go first. Whether they have passed, where they will stop because of others, and the change
+//! that makes what they have everyone's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use wb_core::chain::{Link, Sha1};
+use wb_core::change::{Canary, ChangeKind, Manifest};
+use wb_core::plan::{Course, Lag, Past, lagging, passed_since};
+use wb_core::report::Report;
+
+use crate::known::Known;
+
+/// Why nothing is promoted.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PromoteError {
+    /// No canaries go first now.
+    #[error("no canaries go first now, so there is nothing to promote{}", target.as_ref().map(|link| format!(": everyone is told to reach {link}")).unwrap_or_default())]
+    NothingPending {
+        /// What everyone is told.
+        target: Option<Box<Link>>,
+    },
+    /// Some canaries have not passed.
+    #[error("the canaries have not passed yet: {}", listed(.0))]
+    NotPassed(Vec<Behind>),
+}
+
+/// A canary that has not passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// Its name.
+    pub host: String,
+    /// Where it is and what it says; nothing where no report of it counts.
+    pub says: Option<(Option<Link>, String)>,
+}
+
+impl fmt::Display for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.says {
+            None => write!(f, "`{}`, of which no report counts", self.host),
+            Some((None, doing)) => write!(f, "`{}` at the start, {doing}", self.host),
+            Some((Some(at), doing)) => write!(f, "`{}` at {at}, {doing}", self.host),
+        }
+    }
+}
+
+/// The manifest that tells everyone what the canaries were told. `early`: even before they have passed.
+///
+/// # Errors
+/// When no canaries go first, or not all of them have passed.
+pub fn promoting(known: &Known, early: bool, why: Option<&str>) -> Result<Manifest, PromoteError> {
+    let before = &known.manifest;
+    let Some(canary) = &before.canary else {
+        return Err(PromoteError::NothingPending { target: before.target_link().cloned().map(Box::new) });
+    };
+    let behind = behind(before, canary, &known.reports);
+    if !behind.is_empty() && !early {
+        return Err(PromoteError::NotPassed(behind));
+    }
+    let mut message = before.chain.get(canary.target).map(ToString::to_string).unwrap_or_default();
+    if !behind.is_empty() {
+        let hosts: Vec<&str> = behind.iter().map(|behind| behind.host.as_str()).collect();
+        message += &format!(", before {} had passed", hosts.join(", "));
+    }
+    message += &why.map(|why| format!(": {why}")).unwrap_or_default();
+    Ok(Manifest { target: Some(canary.target), canary: None, message, ..before.next(ChangeKind::Promote) })
+}
+
+/// The canaries that have not passed.
+#[must_use]
+pub fn behind(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, Report>) -> Vec<Behind> {
+    let hosts = canary.hosts.iter().filter(|host| manifest.hosts.contains_key(*host));
+    let behind = hosts.filter_map(|host| {
+        let report = reports.get(host);
+        let has_passed = report.is_some_and(|report| passed_since(manifest, canary, report).is_some());
+        let link = |state: Sha1| manifest.chain.get(state).cloned();
+        let says = || report.map(|report| (report.state.and_then(link), report.doing.to_string()));
+        (!has_passed).then(|| Behind { host: host.clone(), says: says() })
+    });
+    behind.collect()
+}
+
+/// What a promotion comes to for hosts, a line each.
+#[must_use]
+pub fn follow(known: &Known, after: &Manifest) -> Vec<String> {
+    let follow = after.hosts.keys().filter(|name| known.manifest.told(name) != after.told(name));
+    let names: Vec<String> = follow.map(|name| format!("`{name}`")).collect();
+    let target = after.target_link().map(ToString::to_string).unwrap_or_default();
+    let line = (!names.is_empty()).then(|| format!("go to {target} too: {}", names.join(", ")));
+    line.into_iter().collect()
+}
+
+/// Where a canary will stop, since a link waits for hosts that do not come so far before everyone follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stop {
+    /// The canary.
+    pub host: String,
+    /// The link that it will not begin.
+    #[serde(serialize_with = "name")]
+    pub link: Link,
+    /// Whom the link waits for.
+    #[serde(serialize_with = "names")]
+    pub lagging: Vec<Lag>,
+    /// Whether it counts as passed there: none of these is a canary.
+    pub passes: bool,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, link, lagging, passes } = self;
+        write!(f, "`{host}` will stop before {link}, which waits for {}: ", listed(lagging))?;
+        match passes {
+            true => write!(f, "in load there, it counts as passed"),
+            false => write!(f, "a canary among these stops too, so that only `cargo xtask promote --now` goes on"),
+        }
+    }
+}
+
+fn name<S: Serializer>(link: &Link, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&link.name)
+}
+
+fn names<S: Serializer>(lagging: &[Lag], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(lagging.iter().map(|lag| &lag.host))
+}
+
+/// Where canaries will stop, when everyone comes as far as they are told and nothing fails.
+#[must_use]
+pub fn stops(manifest: &Manifest, reports: &BTreeMap<String, Report>) -> Vec<Stop> {
+    let Some(canary) = &manifest.canary else { return Vec::new() };
+    let place = |state: Option<Sha1>| state.and_then(|state| manifest.chain.position(state));
+    let mut expected = reports.clone();
+    for (name, report) in &mut expected {
+        let told = manifest.told(name);
+        report.state = if place(told) > place(report.state) { told } else { report.state };
+    }
+    // Where one canary stops, another one may wait for it.
+    let mut stops: Vec<Stop> = Vec::new();
+    loop {
+        let found: Vec<Stop> =
+            canary.hosts.iter().filter_map(|host| stop(manifest, canary, reports, &expected, host)).collect();
+        if found == stops {
+            return stops;
+        }
+        for Stop { host, link, .. } in &found {
+            let before = place(Some(link.sha1)).and_then(|place| place.checked_sub(1));
+            let state = before.map(|place| manifest.chain.links()[place].sha1);
+            expected.entry(host.clone()).and_modify(|report| report.state = state);
+        }
+        stops = found;
+    }
+}
+
+fn stop(
+    manifest: &Manifest,
+    canary: &Canary,
+    reports: &BTreeMap<String, Report>,
+    expected: &BTreeMap<String, Report>,
+    name: &str,
+) -> Option<Stop> {
+    let (host, state) = (manifest.hosts.get(name)?, reports.get(name).and_then(|report| report.state));
+    let past = Past::told_by(&manifest.chain, &host.roles, state);
+    let course = Course::new(manifest, Some(canary.target), host, &past);
+    let end = manifest.chain.position(canary.target);
+    let mut links = course.run_from(state).take_while(|link| manifest.chain.position(link.sha1) <= end);
+    links.find_map(|link| {
+        let lagging = lagging(manifest, expected, name, link);
+        let passes = !lagging.iter().any(|lag| canary.hosts.contains(&lag.host));
+        (!lagging.is_empty()).then(|| Stop { host: name.to_owned(), link: link.clone(), lagging, passes })
+    })
+}
+
+fn listed(all: &[impl fmt::Display]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use wb_core::chain::{Chain, Wait};
+    use wb_core::report::Doing;
+
+    use super::*;
+    use crate::known::tests::known;
+
+    /// The herd, of which everyone is told to reach `page`, and these canaries `theme`.
+    fn with_canaries(hosts: &str, canaries: &[&str]) -> Known {
+        let mut known = known(hosts);
+        let links = known.manifest.chain.links();
+        let (page, theme) = (links[1].sha1, links[3].sha1);
+        let hosts = canaries.iter().map(|host| (*host).to_owned()).collect();
+        known.manifest.canary = Some(Canary { hosts, target: theme, bake: None });
+        known.manifest.target = Some(page);
+        known
+    }
+
+    #[test]
+    fn what_canaries_have_is_for_everyone_once_they_passed() {
+        let check = |known: &Known, early, why, expect: Result<&str, &str>| {
+            let said = promoting(known, early, why).map(|manifest| manifest.to_string());
+            assert_eq!(said.map_err(|error| error.to_string()), expect.map(str::to_owned).map_err(str::to_owned));
+        };
+        let pending = with_canaries("db1@page web1@theme web2@page", &["web1"]);
+        check(&pending, false, None, Ok("12 promote: `theme` (0404040)"));
+        check(&pending, true, Some("it is well"), Ok("12 promote: `theme` (0404040): it is well"));
+        let mut behind = with_canaries("db1@page web1@page web2@?", &["web1", "web2"]);
+        behind.reports.get_mut("web1").unwrap().doing = Doing::Running { link: "theme".into() };
+        let not_yet = "the canaries have not passed yet: `web1` at `page` (0202020), running `theme`; `web2`, of which no \
+                       report counts";
+        check(&behind, false, None, Err(not_yet));
+        let early = "12 promote: `theme` (0404040), before web1, web2 had passed: a hole is open";
+        check(&behind, true, Some("a hole is open"), Ok(early));
+        let nothing =
+            "no canaries go first now, so there is nothing to promote: everyone is told to reach `theme` (0404040)";
+        check(&known("web1@page"), true, None, Err(nothing));
+    }
+
+    #[test]
+    fn everyone_else_follows() {
+        let pending = with_canaries("db1@page web1@theme web2@page", &["web1"]);
+        let after = promoting(&pending, false, None).unwrap();
+        assert_eq!((after.canary.clone(), after.follows(Some(&pending.manifest)).is_ok()), (None, true));
+        assert_eq!(follow(&pending, &after), ["go to `theme` (0404040) too: `db1`, `web2`"]);
+    }
+
+    #[test]
+    fn where_a_canary_will_stop_is_known_beforehand() {
+        let check = |hosts: &str, canaries: &[&str], expect: &[&str]| {
+            let known = with_canaries(hosts, canaries);
+            let said: Vec<String> = stops(&known.manifest, &known.reports).iter().map(ToString::to_string).collect();
+            assert_eq!(said, expect, "{hosts} {canaries:?}");
+        };
+        let waits = "`web1` will stop before `theme` (0404040), which waits for db1 at `page` (0202020): in load there, it \
+                     counts as passed";
+        check("db1@schema web1@page web2@page", &["web1"], &[waits]);
+        check("db1@schema web1@page web2@page", &["db1", "web1"], &[]);
+        check("db1@theme web1@page web2@page", &["web1"], &[]);
+        check("db1@schema web1@page", &["db1"], &[]);
+    }
+
+    #[test]
+    fn a_canary_that_waits_for_one_that_stops_does_not_pass() {
+        let mut known = with_canaries("db1@page web1@page cache1@page", &["web1", "cache1"]);
+        let (last, mut links) = (Sha1::from_bytes([5; 20]), known.manifest.chain.links().to_vec());
+        links.push(Link { wait: Some(Wait::all("web")), ..Link::new("last", last, "cache", links[0].digest) });
+        known.manifest.chain = Chain::new(links).unwrap();
+        known.manifest.canary.as_mut().unwrap().target = last;
+        known.manifest.hosts.get_mut("cache1").unwrap().roles = ["cache".to_owned()].into();
+        let said: Vec<String> = stops(&known.manifest, &known.reports).iter().map(ToString::to_string).collect();
+        let cache1 = "`cache1` will stop before `last` (0505050), which waits for web1 at `tuning` (0303030): a canary among \
+                      these stops too, so that only `cargo xtask promote --now` goes on";
+        assert_eq!(said[0], cache1);
+        assert!(said[1].starts_with("`web1` will stop before `theme` (0404040), which waits for db1"), "{said:?}");
+    }
+
+    #[test]
+    fn json_names_what_it_is() {
+        let known = with_canaries("db1@schema web1@page", &["web1"]);
+        let said = serde_json::to_value(stops(&known.manifest, &known.reports)).unwrap();
+        let expect = serde_json::json!([{"host": "web1", "link": "theme", "lagging": ["db1"], "passes": true}]);
+        assert_eq!(said, expect);
+    }
+}
