@@ -114,7 +114,7 @@ impl<'a> Desk<'a> {
             let proposal = Proposal {
                 source: Sha1::ZERO,
                 chain: catalog.chain(),
-                roles: &roles,
+                roles,
                 herd: &herd,
                 herd_text: "",
                 remove: &BTreeSet::new(),

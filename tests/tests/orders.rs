@@ -169,7 +169,10 @@ fn a_freed_claim_lets_others_go_and_its_holder_comes_back_later() {
     stick(&herd, "web1");
     herd.deploy(&two());
     herd.settle(&["web1", "web2"], &two(), 9);
-    assert_eq!((herd.out("web"), &*herd.said(&["web1"])[0]), (vec!["web1".to_owned()], "web1 can't leave load: leave of role web: no answer"));
+    assert_eq!(
+        (herd.out("web"), &*herd.said(&["web1"])[0]),
+        (vec!["web1".to_owned()], "web1 can't leave load: leave of role web: no answer")
+    );
     let alive = desk.tell(|known| releasing(known, "web1", "it hangs", false)).unwrap_err();
     assert!(alive.starts_with("`web1` reported ") && alive.contains("so it may be alive and out of load"), "{alive}");
     let freed = desk.tell(|known| releasing(known, "web1", "it hangs", true)).unwrap();

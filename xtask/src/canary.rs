@@ -75,7 +75,9 @@ pub fn behind(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, R
         let report = reports.get(host);
         let has_passed = report.is_some_and(|report| passed_since(manifest, canary, report).is_some());
         let link = |state: Sha1| manifest.chain.get(state).cloned();
-        let says = || report.map(|report| (report.state.and_then(link), report.doing.to_string()));
+        let drifted = |report: &Report| if report.drift.is_empty() { "" } else { ", drifted" };
+        let doing = |report: &Report| format!("{}{}", report.doing, drifted(report));
+        let says = || report.map(|report| (report.state.and_then(link), doing(report)));
         (!has_passed).then(|| Behind { host: host.clone(), says: says() })
     });
     behind.collect()

@@ -95,7 +95,7 @@ pub fn begin_nothing(known: &Known, after: &Manifest) -> Vec<String> {
         let doing = known.reports.get(host).map(|report| report.doing.to_string()).unwrap_or_default();
         format!("`{host}` is amid something ({doing}): it ends that link, rejoins, and begins no other")
     };
-    let still = line("begin nothing", still);
+    let still = line("begin nothing", &still);
     still.into_iter().chain(amid.into_iter().map(ends)).chain(waiting_for(known, &held)).collect()
 }
 
@@ -109,7 +109,7 @@ pub fn go_on(known: &Known, after: &Manifest) -> Vec<String> {
         Some(format!("`{name}` stays held: {} is, by change {}: {}", other.whom, other.change, other.why))
     };
     let free = turned(known, after);
-    line("go on", free.iter().collect()).into_iter().chain(after.hosts.keys().filter_map(stays)).collect()
+    line("go on", &free.iter().collect::<Vec<_>>()).into_iter().chain(after.hosts.keys().filter_map(stays)).collect()
 }
 
 /// A part of the herd that is held.
@@ -155,7 +155,7 @@ fn is_amid(known: &Known, host: &str) -> bool {
     matches!(doing, Some(Doing::Leaving { .. } | Doing::Running { .. } | Doing::Rebooting { .. }))
 }
 
-fn line(what: &str, hosts: Vec<&String>) -> Option<String> {
+fn line(what: &str, hosts: &[&String]) -> Option<String> {
     let names: Vec<String> = hosts.iter().map(|host| format!("`{host}`")).collect();
     (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
 }

@@ -63,7 +63,6 @@ pub enum OnCatchup {
 impl OnCatchup {
     /// Whether it is the usual one.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
     pub fn is_wait(&self) -> bool {
         *self == Self::Wait
     }

@@ -51,7 +51,7 @@ impl Adopt {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
         let known = Known::ask(&operator, shell).map_err(judge::operator)?;
-        let intent = intent(&known, &word).map_err(|error| judged(error, &word))?;
+        let intent = intent(&known, &word).map_err(|error| judged(&error, &word))?;
         if !options.json {
             shell.print_text(table(&intent));
         }
@@ -59,7 +59,7 @@ impl Adopt {
             true => None,
             false => {
                 let told = tell(&operator, known, &options.key(&operator)?, shell, |known| adopting(known, &word));
-                Some(told.map_err(|error| judge::not_told(error, &again, |error| judged(error, &word)))?)
+                Some(told.map_err(|error| judge::not_told(error, &again, |error| judged(&error, &word)))?)
             }
         };
         show(&intent, change.as_deref(), &again, options.json, shell);
@@ -97,13 +97,13 @@ fn line(word: &Word, link: Option<&str>) -> String {
     format!("cargo xtask adopt {}{link} --message {}", quoted(&word.host), quoted(&word.why))
 }
 
-fn judged(error: AdoptError, word: &Word) -> Failure {
-    match &error {
+fn judged(error: &AdoptError, word: &Word) -> Failure {
+    match error {
         AdoptError::Unknown(unknown) => judge::unknown(unknown, &line(word, word.link.as_deref())),
-        AdoptError::Silent { .. } => Failure::usage(&error).hint("cargo xtask status"),
-        AdoptError::NothingNext { .. } => Failure::refused(&error).hint("cargo xtask status"),
+        AdoptError::Silent { .. } => Failure::usage(error).hint("cargo xtask status"),
+        AdoptError::NothingNext { .. } => Failure::refused(error).hint("cargo xtask status"),
         AdoptError::NotNext { next, .. } | AdoptError::Several { next, .. } => {
-            next.iter().fold(Failure::refused(&error), |failure, next| failure.hint(line(word, Some(&next.name))))
+            next.iter().fold(Failure::refused(error), |failure, next| failure.hint(line(word, Some(&next.name))))
         }
     }
 }

@@ -147,7 +147,7 @@ fn end(end: &End, line: &str, json: bool, shell: &Shell) -> ExitCode {
         _ if json => {}
         End::Told(change) => {
             show_told(change, shell);
-            let promote = change.manifest.canary.is_some().then_some(", then cargo xtask promote").unwrap_or_default();
+            let promote = if change.manifest.canary.is_some() { ", then cargo xtask promote" } else { "" };
             shell.print(format_args!("next: cargo xtask status{promote}"));
         }
         End::KnownSince(number) => {

@@ -70,7 +70,7 @@ impl Hold {
         let why = judge::said(&self.message)?;
         let (whom, again) = (self.part.whom(), self.part.line("hold", Some(why)));
         let next = |known: &_| holding(known, &whom, why);
-        let judged = |error| judged(error, &again);
+        let judged = |error| judged(&error, &again);
         let order = Order { next: &next, meaning: &begin_nothing, judged: &judged, again: again.clone() };
         self.telling.carry_out(&order, shell)
     }
@@ -81,7 +81,7 @@ impl Resume {
         let why = self.message.as_deref();
         let (whom, again) = (self.part.whom(), self.part.line("resume", why));
         let next = |known: &_| resuming(known, &whom, why);
-        let judged = |error| judged(error, &again);
+        let judged = |error| judged(&error, &again);
         let order = Order { next: &next, meaning: &go_on, judged: &judged, again: again.clone() };
         self.telling.carry_out(&order, shell)
     }
@@ -101,13 +101,13 @@ impl Part {
     }
 }
 
-fn judged(error: HoldError, again: &str) -> Failure {
-    match &error {
+fn judged(error: &HoldError, again: &str) -> Failure {
+    match error {
         HoldError::Unknown(unknown) => judge::unknown(unknown, again),
-        HoldError::Already(hold) => Failure::refused(&error).hint(resume(&hold.whom)),
+        HoldError::Already(hold) => Failure::refused(error).hint(resume(&hold.whom)),
         HoldError::NotHeld { others, .. } => {
             let ways = others.iter().map(|hold| resume(&hold.whom));
-            ways.fold(Failure::refused(&error), Failure::hint)
+            ways.fold(Failure::refused(error), Failure::hint)
         }
     }
 }

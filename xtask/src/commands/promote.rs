@@ -37,7 +37,12 @@ impl Promote {
             let held = held(after).into_iter().map(|held| held.to_string());
             follow(known, after).into_iter().chain(held).collect()
         };
-        let order = Order { next: &next, meaning: &meaning, judged: &judged, again: line(now, message.as_deref()) };
+        let order = Order {
+            next: &next,
+            meaning: &meaning,
+            judged: &|error| judged(&error),
+            again: line(now, message.as_deref()),
+        };
         telling.carry_out(&order, shell)
     }
 }
@@ -47,8 +52,8 @@ fn line(now: bool, why: Option<&str>) -> String {
     format!("cargo xtask promote{}{why}", if now { " --now" } else { "" })
 }
 
-fn judged(error: PromoteError) -> Failure {
-    let refused = Failure::refused(&error);
+fn judged(error: &PromoteError) -> Failure {
+    let refused = Failure::refused(error);
     match error {
         PromoteError::NothingPending { .. } => refused.hint("cargo xtask deploy --canary HOST"),
         PromoteError::NotPassed(_) => {

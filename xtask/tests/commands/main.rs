@@ -10,6 +10,7 @@ mod fleet;
 mod herd;
 mod members;
 mod office;
+mod orders;
 mod page;
 mod rechain;
 mod support;

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::{Scratch, said};
-use wb_core::change::Manifest;
+use wb_core::change::{ChangeKind, Manifest};
 use wb_core::registry::SigningKey;
 use wb_core::runner::{Enrollment, Home, enroll};
 use wb_core::system::{System, files};
 use wb_xtask::fleet::Fleet;
-use wb_xtask::operator::Operator;
+use wb_xtask::operator::{Appended, Operator};
 
 /// A fleet with a remote and a key that counts.
 pub(crate) struct Office {
@@ -51,6 +51,18 @@ impl Office {
         let operator = self.operator();
         operator.fetch().unwrap();
         operator.newest().unwrap().unwrap().manifest
+    }
+
+    /// Tells the herd something that no command tells.
+    pub(crate) fn tell(&self, delta: impl FnOnce(&mut Manifest)) {
+        let operator = self.operator();
+        operator.fetch().unwrap();
+        let newest = operator.newest().unwrap();
+        let before = newest.as_ref().map(|change| change.manifest.clone()).unwrap_or_default();
+        let mut manifest = before.next(ChangeKind::Deploy);
+        delta(&mut manifest);
+        let told = operator.append(newest.as_ref(), &manifest, &self.key, Vec::new()).unwrap();
+        assert!(matches!(told, Appended::Won(_)));
     }
 
     pub(crate) fn enroll(&self, name: &str) {

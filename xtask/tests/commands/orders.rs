@@ -1,0 +1,301 @@
+//! What operators say beside deploys, as they read it, and two of them at once.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use wb_core::chain::{Chain, Digest, Link, Sha1, Wait};
+use wb_core::change::{Canary, Manifest, RolePolicy, Whom};
+use wb_core::context::MaxOut;
+use wb_core::pool::{Claim, Pool};
+use wb_core::registry::{Mirror as _, Pushed, RefName, RefUpdate};
+use wb_core::system::files;
+use wb_xtask::hold::{HoldError, holding};
+use wb_xtask::known::Known;
+use wb_xtask::shell::Shell;
+use wb_xtask::tell::{NotTold, tell};
+
+use crate::office::Office;
+
+fn sha1(n: u8) -> Sha1 {
+    Sha1::from_bytes([n; 20])
+}
+
+/// Two servers that were told to reach `page`. The chain goes on with `theme`, which waits for all servers.
+fn office() -> Office {
+    let office = Office::new();
+    for name in ["web1", "web2"] {
+        office.scratch.xtask(&office.fleet, &["host", "add", name, "--role", "server"]);
+        office.enroll(name);
+        office.admit(name);
+    }
+    let link = |n, name: &str| Link::new(name, sha1(n), "server", Digest::of(name.as_bytes()));
+    office.tell(|manifest| {
+        let theme = Link { wait: Some(Wait::all("server")), ..link(2, "theme") };
+        manifest.chain = Chain::new(vec![link(1, "page"), theme]).unwrap();
+        manifest.target = Some(sha1(1));
+        manifest.roles.insert("server".into(), RolePolicy::new(MaxOut::Hosts(1)));
+    });
+    office
+}
+
+#[test]
+fn hosts_are_held_and_go_on() {
+    let office = office();
+    insta::assert_snapshot!(office.signed(&["hold", "wbe1", "-m", "a look"]), @"
+    error: the herd has no host `wbe1`, did you mean `web1`?
+    hint: cargo xtask hold web1 --message 'a look'
+    exit code 2
+    ");
+    insta::assert_snapshot!(office.signed(&["hold", "--role", "sever", "-m", "a look"]), @"
+    error: the herd has no role `sever`, did you mean `server`?
+    hint: cargo xtask hold --role server --message 'a look'
+    exit code 2
+    ");
+    insta::assert_snapshot!(office.signed(&["hold", "web1", "-m", " "]), @"
+    error: --message says nothing
+    exit code 2
+    ");
+    insta::assert_snapshot!(office.signed(&["hold", "web1", "-m", "a look", "--dry-run"]), @"
+    + hold of web1: a look
+    begin nothing: `web1`
+    nothing was told; next: cargo xtask hold web1 --message 'a look'
+    exit code 0
+    ");
+    insta::assert_snapshot!(office.signed(&["hold", "web1", "-m", "a look"]), @"
+    + hold of web1: a look
+    begin nothing: `web1`
+    change 4 hold: web1: a look, signed by ana@localhost
+    next: cargo xtask status
+    exit code 0
+    ");
+    insta::assert_snapshot!(office.signed(&["hold", "web1", "-m", "a look"]), @"
+    error: web1 is held already, by change 4: a look
+    hint: cargo xtask resume web1
+    exit code 1
+    ");
+    insta::assert_snapshot!(office.signed(&["hold", "-m", "a sale", "--json"]), @r#"
+    {
+      "change": 5,
+      "dry_run": false,
+      "difference": [
+        "+ hold of the herd: a sale"
+      ],
+      "meaning": [
+        "begin nothing: `web2`"
+      ]
+    }
+    exit code 0
+    "#);
+    insta::assert_snapshot!(office.signed(&["resume", "web2"]), @"
+    error: web2 is not held; web1 is, by change 4: a look; the herd is, by change 5: a sale
+    hint: cargo xtask resume web1
+    hint: cargo xtask resume
+    exit code 1
+    ");
+    insta::assert_snapshot!(office.signed(&["resume"]), @"
+    - hold of the herd, by change 5: a sale
+    go on: `web2`
+    `web1` stays held: web1 is, by change 4: a look
+    change 6 resume: the herd, signed by ana@localhost
+    next: cargo xtask status
+    exit code 0
+    ");
+    insta::assert_snapshot!(office.signed(&["resume", "web1", "-m", "all is well"]), @"
+    - hold of web1, by change 4: a look
+    go on: `web1`
+    change 7 resume: web1: all is well, signed by ana@localhost
+    next: cargo xtask status
+    exit code 0
+    ");
+    assert!(office.newest().holds.is_empty());
+}
+
+#[test]
+fn what_canaries_have_is_promoted() {
+    let office = office();
+    insta::assert_snapshot!(office.signed(&["promote"]), @"
+    error: no canaries go first now, so there is nothing to promote: everyone is told to reach `page` (0000000)
+    hint: cargo xtask deploy --canary HOST
+    exit code 1
+    ");
+    office.tell(|manifest| {
+        manifest.canary = Some(Canary { hosts: ["web1".to_owned()].into(), target: sha1(2), bake: None });
+    });
+    insta::assert_snapshot!(office.signed(&["promote"]), @"
+    error: the canaries have not passed yet: `web1` at the start, waits to be admitted
+    hint: cargo xtask status
+    hint: cargo xtask promote --now --message WHY
+    exit code 1
+    ");
+    insta::assert_snapshot!(office.signed(&["host", "rename", "web1", "shop1"]), @"
+    ~ host `web1`: called `shop1`
+    change 5 rename: web1 to shop1, signed by ana@localhost
+    next: git commit --message 'Call web1 shop1' -- SCRATCH/fleet/migrations/herd.toml
+    edited SCRATCH/fleet/migrations/herd.toml
+    exit code 0
+    ");
+    insta::assert_snapshot!(office.signed(&["promote", "--now", "-m", "a hole is open"]), @"
+    ~ target: `theme` (0000000), was `page` (0000000)
+    - canaries `shop1`: they go where everyone goes
+    go to `theme` (0000000) too: `web2`
+    change 6 promote: `theme` (0000000), before shop1 had passed: a hole is open, signed by ana@localhost
+    next: cargo xtask status
+    exit code 0
+    ");
+    assert_eq!((office.newest().target, office.newest().canary), (Some(sha1(2)), None));
+}
+
+/// Lets a host hold a place in the pool of its role.
+fn claim(office: &Office, host: &str) {
+    let (operator, manifest) = (office.operator(), office.newest());
+    let uuid = manifest.hosts[host].identity.as_ref().unwrap().uuid;
+    let holders = vec![Claim { host: host.to_owned(), uuid, nonce: uuid, since: 0 }];
+    let pool = Pool { holders, change: manifest.number, nonce: uuid };
+    let commit = operator.registry().write_pool("server", &pool, host, Duration::ZERO).unwrap();
+    let update = RefUpdate { name: RefName::Out("server".into()), expected: None, new: Some(commit) };
+    assert_eq!(operator.registry().push(&[update]).unwrap(), Pushed::Won);
+}
+
+/// How long ago a host reported differs from run to run.
+fn timeless(said: &str) -> String {
+    let words = said.split(' ').map(|word| match word.strip_suffix('s') {
+        Some(seconds) if seconds.parse::<u32>().is_ok() => "0s",
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_claim_is_freed_and_a_wait_is_waived() {
+    let office = office();
+    insta::assert_snapshot!(office.signed(&["release", "web2", "-m", "it burnt"]), @"
+    error: `web2` holds no place in any pool
+    hint: cargo xtask status
+    exit code 1
+    ");
+    claim(&office, "web2");
+    insta::assert_snapshot!(timeless(&office.signed(&["release", "web2", "-m", "it burnt"])), @"
+    error: `web2` reported 0s ago, so it may be alive and out of load; it says: waits to be admitted
+    hint: cargo xtask status
+    hint: cargo xtask release web2 --force --message 'it burnt'
+    exit code 1
+    ");
+    insta::assert_snapshot!(timeless(&office.signed(&["release", "web2", "-m", "it burnt", "--force"])), @"
+    + the claim of `web2` counts for nothing
+    a place in the pool of server is free; as `web2` may be out of load too, 2 of server may be out at once
+    when `web2` comes back it begins no further link, and rejoins if its specs pass
+    change 4 release: web2, which reported 0s ago: it burnt, signed by ana@localhost
+    next: cargo xtask status
+    exit code 0
+    ");
+    insta::assert_snapshot!(office.signed(&["release", "web2", "-m", "it burnt", "--force"]), @"
+    error: `web2` holds no place in any pool that counts: change 4 freed it
+    hint: cargo xtask status
+    exit code 1
+    ");
+    insta::assert_snapshot!(office.signed(&["waive", "page", "web2", "-m", "it burnt"]), @"
+    error: `page` (0000000) waits for nobody
+    hint: cargo xtask chain
+    exit code 1
+    ");
+    insta::assert_snapshot!(office.signed(&["waive", "teme", "web2", "-m", "it burnt"]), @"
+    error: no migration `teme` is deployed, did you mean `theme`?
+    hint: cargo xtask waive theme web2 --message 'it burnt'
+    exit code 2
+    ");
+    insta::assert_snapshot!(office.signed(&["waive", "theme", "web2", "-m", "it burnt"]), @"
+    + `theme` (0000000) does not wait for `web2`
+    change 5 waive: `theme` (0000000) does not wait for web2: it burnt, signed by ana@localhost
+    next: cargo xtask status
+    exit code 0
+    ");
+    insta::assert_snapshot!(office.signed(&["waive", "theme", "web2", "-m", "it burnt"]), @"
+    error: `theme` (0000000) does not wait for `web2`, as change 5 says
+    hint: cargo xtask status
+    exit code 1
+    ");
+    office.signed(&["host", "retire", "web2"]);
+    let manifest = office.newest();
+    assert_eq!((manifest.released, manifest.waived), (vec![], vec![]));
+}
+
+#[test]
+fn of_two_operators_at_once_nothing_is_lost() {
+    let office = office();
+    let bens = office.scratch.path("bens");
+    office.scratch.git(&office.fleet, &["clone", "--quiet", ".", &bens.display().to_string()]);
+    office.scratch.git(&bens, &["remote", "set-url", "origin", &office.scratch.path("herd.git").display().to_string()]);
+    let key = office.key.path().display().to_string();
+    let signers = "migrations/allowed_signers";
+    files::copy(office.fleet.join(signers), bens.join(signers)).unwrap();
+    let hold = |known: &Known, host: &str| holding(known, &[Whom::Host(host.to_owned())].into(), "a look");
+    let (ana, (shell, said)) = (office.operator(), Shell::captured());
+    let first = Cell::new(true);
+    let next = |known: &Known| -> Result<Manifest, HoldError> {
+        if first.replace(false) {
+            let ben = office.scratch.xtask(&bens, &["hold", "web2", "-m", "ben is first", "--key", &key]);
+            assert_eq!(ben.code, 0, "{}", ben.error_text());
+        }
+        hold(known, "web1")
+    };
+    let change = tell(&ana, Known::ask(&ana, &shell).unwrap(), &office.key, &shell, next).unwrap();
+    assert_eq!(change.manifest.to_string(), "5 hold: web1: a look");
+    let held: Vec<String> = change.manifest.holds.iter().map(|hold| hold.whom.to_string()).collect();
+    assert_eq!(held, ["web2", "web1"], "nothing of either is lost");
+    insta::assert_snapshot!(said.text(), @"
+    note: the herd was told something else meanwhile:
+      change 4 hold: web2: ben is first, by wildebeest <wildebeest@localhost>, signed by ana@localhost
+        + hold of web2: ben is first
+    ");
+    let refused = tell(&ana, Known::ask(&ana, &shell).unwrap(), &office.key, &shell, |known| hold(known, "web2"));
+    assert!(matches!(refused, Err(NotTold::Refused(HoldError::Already(_)))), "{refused:?}");
+}
+
+#[test]
+fn canaries_that_make_no_sense_are_refused_before_anything_is_built() {
+    let office = Office::new();
+    for name in ["web1", "web2"] {
+        office.scratch.xtask(&office.fleet, &["host", "add", name, "--role", "server"]);
+    }
+    office.enroll("web1");
+    office.admit("web1");
+    office.scratch.git(&office.fleet, &["add", "--all"]);
+    office.scratch.git(&office.fleet, &["commit", "--quiet", "-m", "Two hosts"]);
+    let deploy = |args: &[&str]| office.signed(&[&["deploy"], args].concat());
+    insta::assert_snapshot!(deploy(&["--bake", "30m"]), @"
+    error: --bake is for canaries, and there are none
+    hint: cargo xtask deploy --bake 30m --canary HOST
+    exit code 2
+    ");
+    insta::assert_snapshot!(deploy(&["--bake", "soon", "--canary", "web1"]), @"
+    error: invalid value 'soon' for '--bake <TIME>': expected number at 0
+
+    For more information, try '--help'.
+    exit code 2
+    ");
+    insta::assert_snapshot!(deploy(&["--canary", "wbe1", "--bake", "90m", "-m", "a try"]), @"
+    asking SCRATCH/herd.git …
+    error: the herd has no host `wbe1`, did you mean `web1`?
+    hint: cargo xtask deploy --canary web1 --bake 1h30m --message 'a try'
+    exit code 2
+    ");
+    insta::assert_snapshot!(deploy(&["--canary", "web1", "web2"]), @"
+    asking SCRATCH/herd.git …
+    error: `web2` is not admitted, so it can't be a canary
+    hint: cargo xtask host admit web2
+    exit code 1
+    ");
+    insta::assert_snapshot!(deploy(&["--role", "cache"]), @"
+    asking SCRATCH/herd.git …
+    error: the herd has no role `cache`
+    hint: cargo xtask status
+    exit code 2
+    ");
+    insta::assert_snapshot!(deploy(&["--until", "bse_packages"]), @"
+    asking SCRATCH/herd.git …
+    error: no migration `bse_packages` is deployed, did you mean `base_packages`?
+    hint: cargo xtask deploy --until base_packages
+    exit code 2
+    ");
+    assert_eq!(office.newest().number, 1, "nothing was told");
+}
