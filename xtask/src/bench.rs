@@ -2,9 +2,12 @@
 //! more migration), and an idle agent on a host.
 //!
 //! Machines differ, and so does one machine from minute to minute. So everything is a ratio of two things that are
-//! measured in turns in the same run, and of each the median counts.
+//! measured in turns in the same run, and of each the median counts. Herds are too
+//! large for that.
 
 mod agent;
+mod herd;
+mod processor;
 mod rebuild;
 mod walk;
 
@@ -18,9 +21,13 @@ use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::files::{self, FileError};
 use wb_core::system::{CommandError, environment};
 
+use crate::build::BuildError;
+use crate::sandbox::SandboxError;
+use crate::scaffold::ScaffoldError;
 use crate::shell::Shell;
 
 pub use agent::{FETCH_TARGET, IDLE_TARGET, POLL_TARGET, Polled, measure as agent};
+pub use herd::{Deployed, HOST_PLACE, HerdOptions, Herds, Measured, Way, measure as herd, measure_with as herd_with};
 pub use rebuild::Rebuild;
 pub use walk::Walked;
 
@@ -101,6 +108,33 @@ pub enum BenchError {
     /// The runner says nonsense of its chain.
     #[error("the runner's self-check is no chain")]
     SelfCheck(#[from] serde_json::Error),
+    /// The runner of a herd can't be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Its fleet can't be made.
+    #[error(transparent)]
+    Fleet(#[from] ScaffoldError),
+    /// A program that is needed is missing.
+    #[error(transparent)]
+    Tools(#[from] SandboxError),
+    /// No port of this machine can be listened at.
+    #[error("could not listen at a port of this machine")]
+    Listen {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server of the repository does not answer.
+    #[error("the git server does not come up: {said}")]
+    Server {
+        /// What it said.
+        said: String,
+    },
+    /// Two deploys need two links.
+    #[error("the runner of a herd needs two links at least")]
+    FewLinks,
+    /// Nobody else tells the herd that is measured what to do.
+    #[error("somebody else told the herd something")]
+    Foreign,
     /// What is measured must be right.
     #[error("the chain in {} is wrong: {what}", dir.display())]
     Wrong {
@@ -147,7 +181,9 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new() -> Result<Self, BenchError> {
-        let dir = environment::temp_dir().join(format!("wildebeest-bench-{}", uuid::Uuid::new_v4()));
+        // Short: the path of a kept connection's socket is limited.
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        let dir = environment::temp_dir().join(format!("wb-bench-{}", &name[..8]));
         files::create_private_dir(&dir)?;
         Ok(Self(dir))
     }
@@ -157,6 +193,10 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         drop(files::remove_tree(&self.0));
     }
+}
+
+fn failed(action: &'static str) -> impl FnOnce(CommandError) -> BenchError {
+    move |source| BenchError::Command { action, source }
 }
 
 /// How long something takes.

@@ -88,7 +88,7 @@ impl Command {
             Self::Release(command) => done(command.run(shell)),
             Self::Waive(command) => done(command.run(shell)),
             Self::Book(command) => done(command.run(shell)),
-            Self::Bench(command) => done(command.run(shell)),
+            Self::Bench(command) => command.run(shell),
             Self::Ci(command) => command.run(shell),
             Self::Demo(command) => command.run(shell),
             Self::Deploy(command) => command.run(shell),

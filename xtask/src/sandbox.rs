@@ -48,7 +48,7 @@ pub use network::Network;
 pub use places::{cache_dir, scratch_dir};
 pub use probe::{Missing, Probe, probe, probe_bare};
 pub use subnet::{Subnet, SubnetError};
-pub use tools::{ensure_musl_compiler, ensure_tools};
+pub use tools::{ensure_musl_compiler, ensure_ssh_server, ensure_tools};
 use wb_core::system::{CommandError, FileError, clock};
 
 /// What went wrong with a sandbox.

@@ -14,9 +14,10 @@ use wb_core::registry::{
 use wb_core::runner::Home;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::command::Child;
-use wb_core::system::{Command, CommandError, files};
+use wb_core::system::{Command, files};
 
-use super::{BenchError, Scratch, median};
+use super::processor::{proc, used_ms};
+use super::{BenchError, Scratch, failed, median};
 use crate::shell::Shell;
 
 /// What an idle agent may hold in memory, in MiB.
@@ -61,11 +62,11 @@ pub fn measure(runner: &Path, rounds: u32, polls: u32, shell: &Shell) -> Result<
     let _ends = Ends(&agent);
     let (mut polled, mut fetched) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
-        polled.push(herd.cost_of_polls(&agent, polls)?);
+        polled.push(cost_of_polls(&agent, polls));
         fetched.push(herd.cost_of_fetches(polls)?);
         progress.reached(round.into());
     }
-    let idle_mib = idle_mib(&files::read_text(proc(&agent, "status"))?);
+    let idle_mib = idle_mib(&files::read_text(proc(agent.pid().unwrap_or_default(), "status"))?);
     let (poll_cpu_ms, git_fetch_cpu_ms) = (median(polled), median(fetched));
     let ratio = poll_cpu_ms / git_fetch_cpu_ms;
     Ok(Polled { idle_mib, poll_cpu_ms, git_fetch_cpu_ms, ratio, bytes: herd.bytes()?, polls: rounds * polls })
@@ -135,24 +136,16 @@ impl Herd {
         self.dir.join("remote.git").display().to_string()
     }
 
-    /// The processor's time of one poll, in milliseconds.
-    fn cost_of_polls(&self, agent: &Child, polls: u32) -> Result<f64, BenchError> {
-        let used = || Ok::<_, BenchError>(cpu_ms(&files::read_text(proc(agent, "stat"))?, true));
-        let before = used()?;
-        Real.sleep(POLL * polls);
-        Ok((used()? - before) / f64::from(polls))
-    }
-
     /// The processor's time of one bare fetch, in milliseconds. They are as far apart as the polls: right after one
     /// another they would cost half as much, with all that they need still in the processor's caches.
     fn cost_of_fetches(&self, fetches: u32) -> Result<f64, BenchError> {
-        let used = || Ok::<_, BenchError>(cpu_ms(&files::read_text("/proc/self/stat")?, false));
-        let before = used()?;
+        let used = || used_ms(std::process::id(), false);
+        let before = used();
         for _ in 0..fetches {
             self.fetch().read().map_err(failed("fetch"))?;
             Real.sleep(POLL);
         }
-        Ok((used()? - before) / f64::from(fetches))
+        Ok((used() - before) / f64::from(fetches))
     }
 
     /// What an idle agent asks for.
@@ -193,8 +186,12 @@ fn others() -> [RefName; 2] {
     [RefName::Report(uuid), RefName::State(uuid)]
 }
 
-fn proc(child: &Child, file: &str) -> PathBuf {
-    format!("/proc/{}/{file}", child.pid().unwrap_or_default()).into()
+/// The processor's time of one poll, in milliseconds.
+fn cost_of_polls(agent: &Child, polls: u32) -> f64 {
+    let used = || used_ms(agent.pid().unwrap_or_default(), true);
+    let before = used();
+    Real.sleep(POLL * polls);
+    (used() - before) / f64::from(polls)
 }
 
 /// The resident memory that `/proc/PID/status` tells, in MiB.
@@ -204,29 +201,12 @@ fn idle_mib(status: &str) -> f64 {
     kib.unwrap_or_default() / 1024.0
 }
 
-/// The processor's time that `/proc/PID/stat` tells, in milliseconds: of the children that have ended, and of the
-/// process `itself`.
-fn cpu_ms(stat: &str, itself: bool) -> f64 {
-    // The name of the program, in parentheses, may have spaces in it.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
-    let own = if itself { ticks(11) + ticks(12) } else { 0.0 };
-    // Linux tells these in hundredths of a second, whatever its clock does.
-    (own + ticks(13) + ticks(14)) * 10.0
-}
-
-fn failed(action: &'static str) -> impl FnOnce(CommandError) -> BenchError {
-    move |source| BenchError::Command { action, source }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_proc_tells_is_read() {
-        let stat = "7 (wild ) beest) S 1 7 7 0 -1 4194304 100 200 0 0 5 6 7 8 20 0 3 0 99 100 200";
-        assert_eq!((cpu_ms(stat, true), cpu_ms(stat, false)), (260.0, 150.0));
         assert_eq!(idle_mib("Name:\twildebeest\nVmRSS:\t    6144 kB\n"), 6.0);
     }
 }

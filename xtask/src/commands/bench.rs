@@ -1,4 +1,6 @@
 use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -6,10 +8,11 @@ use wb_core::system::files;
 
 use super::judge;
 use crate::bench::{
-    self, COLD_TARGET, FETCH_TARGET, IDLE_TARGET, Options, Outcome, POLL_TARGET, Polled, REBUILD_TARGET, WARM_TARGET,
+    self, COLD_TARGET, FETCH_TARGET, HerdOptions, Herds, IDLE_TARGET, Options, Outcome, POLL_TARGET, Polled,
+    REBUILD_TARGET, WARM_TARGET, Way,
 };
 use crate::build;
-use crate::failure::Failure;
+use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
 use crate::shell::Shell;
 use crate::table::Table;
@@ -25,6 +28,7 @@ pub(super) struct Bench {
 enum What {
     Chain(Chain),
     Agent(Agent),
+    Herd(Herd),
 }
 
 /// Measure what the chain costs in a build
@@ -74,11 +78,56 @@ struct Agent {
     polls: u32,
 }
 
+/// Measure what herds of many real agents cost, from a deploy until all are done
+///
+/// Each host is a process of a runner that is built for this as a deploy builds one, with directories, a key and a copy
+/// of the refs of its own; all of them follow one bare repository on this machine. One deploy goes to hosts that are new,
+/// which take no turns, and one to hosts in service, of which a share at most is out of load at once. Both bring another
+/// runner. Whatever passes between hosts and server is counted on its way, and so is what the processor does for the
+/// server.
+///
+/// All hosts share this machine, so the seconds say how soon it has done the work of all: TMPDIR on a fast disk, or in
+/// memory, helps. A thousand hosts need some 8 GiB of memory, 20 GB there, and some 20 minutes on two processors.
+///
+/// The exit code is 1 where a host was lost: not at the target by its own disk, or not by what arrived from it.
+#[derive(Debug, Args)]
+struct Herd {
+    /// Write the result to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How many hosts each herd has
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "10,100", value_parser = many())]
+    hosts: Vec<u32>,
+    /// How many links there are, of which the first deploy brings half
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    links: u32,
+    /// How far polls of a host are apart [default: 50 ms for each host, and 1 s at least]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    poll: Option<Duration>,
+    /// How many of a hundred hosts may be out of load at once
+    #[arg(long, value_name = "PERCENT", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=100))]
+    share: u32,
+    /// Over ssh, from an sshd with the settings that it comes with, which drops connections beyond some
+    #[arg(long)]
+    ssh: bool,
+    /// Who is not done with a deploy after TIME is lost
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = humantime::parse_duration)]
+    patience: Duration,
+    /// Measure the runner in FILE, which has links like those of the bench's own, instead of building one
+    #[arg(long, value_name = "FILE", hide = true)]
+    runner: Option<PathBuf>,
+}
+
+fn many() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=10_000)
+}
+
 impl Bench {
-    pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
+    pub(super) fn run(self, shell: &Shell) -> Ended {
         match self.what {
-            What::Chain(chain) => chain.run(shell),
-            What::Agent(agent) => agent.run(shell),
+            What::Chain(chain) => chain.run(shell).map(|()| ExitCode::SUCCESS),
+            What::Agent(agent) => agent.run(shell).map(|()| ExitCode::SUCCESS),
+            What::Herd(herd) => herd.run(shell),
         }
     }
 }
@@ -105,6 +154,29 @@ impl Agent {
     }
 }
 
+impl Herd {
+    fn run(self, shell: &Shell) -> Ended {
+        let options = HerdOptions {
+            hosts: self.hosts.iter().map(|hosts| *hosts as usize).collect(),
+            links: self.links as usize,
+            poll: self.poll,
+            share: self.share,
+            way: if self.ssh { Way::Ssh } else { Way::Git },
+            patience: self.patience,
+        };
+        let failed = |error| Failure::environment("no herd could be measured").because(&error);
+        let herds = match &self.runner {
+            Some(runner) => bench::herd_with(runner, &options, shell),
+            None => bench::herd(&options, shell),
+        };
+        let herds = herds.map_err(failed)?;
+        shell.print_text(measured(&herds));
+        keep(self.json, &herds)?;
+        let lost = herds.herds.iter().any(|herd| herd.lost > 0);
+        Ok(ExitCode::from(if lost { NO } else { 0 }))
+    }
+}
+
 fn keep(path: Option<PathBuf>, outcome: &impl Serialize) -> Result<(), Failure> {
     let Some(path) = path else { return Ok(()) };
     let text = serde_json::to_string_pretty(outcome).unwrap_or_default();
@@ -126,6 +198,34 @@ fn polls(polled: &Polled) -> String {
     format!(
         "{table}\nThe bare fetch costs {git_fetch_cpu_ms:.2} ms; a poll sends and receives {bytes} bytes; {polls} polls."
     )
+}
+
+fn measured(herds: &Herds) -> String {
+    let heading =
+        ["hosts", "deploy", "seconds", "fetches", "pushes", "fetched", "pushed", "git's cpu s", "dropped", "late"];
+    let mut table = Table::new(&heading);
+    let mut text = String::new();
+    for herd in &herds.herds {
+        for deploy in &herd.deploys {
+            table.row([
+                herd.hosts.to_string(),
+                if deploy.rolling { "rolling" } else { "new" }.to_owned(),
+                format!("{:.1}", deploy.seconds),
+                format!("{:.1}", deploy.fetches_per_host),
+                format!("{:.1}", deploy.pushes_per_host),
+                deploy.fetched_bytes_per_host.to_string(),
+                deploy.pushed_bytes_per_host.to_string(),
+                format!("{:.1}", deploy.git_cpu_seconds),
+                deploy.dropped_connections.to_string(),
+                deploy.late.to_string(),
+            ]);
+        }
+        text += &format!(
+            "{} hosts: {} bytes for an idle poll, one every {} s; {} lost\n",
+            herd.hosts, herd.bytes_per_idle_poll, herd.poll_seconds, herd.lost
+        );
+    }
+    format!("{table}\nFetches, pushes and bytes are those of one host.\n{text}")
 }
 
 fn table(outcome: &Outcome) -> String {

@@ -47,6 +47,17 @@ pub fn ensure_musl_compiler(say: &dyn Fn(&str)) -> Result<(), SandboxError> {
     ensure(&MUSL, say)
 }
 
+/// Where the ssh server of Debian lies.
+const SSHD: [Tool; 1] = [Tool { program: "sshd", package: "openssh-server" }];
+
+/// Installs an ssh server where there is none, as [`ensure_tools`] does.
+///
+/// # Errors
+/// As [`ensure_tools`].
+pub fn ensure_ssh_server(say: &dyn Fn(&str)) -> Result<(), SandboxError> {
+    ensure(&SSHD, say)
+}
+
 fn ensure(tools: &[Tool], say: &dyn Fn(&str)) -> Result<(), SandboxError> {
     let missing = || missing_of(tools);
     if missing().is_empty() {
