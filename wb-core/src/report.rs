@@ -224,6 +224,12 @@ impl Doing {
         Self::Waiting { why: why.into(), on: Vec::new(), key: String::new(), overdue: false }
     }
 
+    /// Whether an operator's word keeps it waiting, as [`crate::plan::Wait::key`] tells.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Waiting { key, .. } if key.starts_with("hold "))
+    }
+
     /// Whether this is the same as `other`, though perhaps further on, or with other trouble.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

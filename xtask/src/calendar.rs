@@ -25,11 +25,17 @@ pub fn day(seconds: u64) -> String {
 /// `3m ago`: one unit is enough to tell what is new from what is not.
 #[must_use]
 pub fn ago(now: u64, then: u64) -> String {
-    match now.saturating_sub(then) {
-        seconds @ 0..60 => format!("{seconds}s ago"),
-        seconds @ 60..3600 => format!("{}m ago", seconds / 60),
-        seconds @ 3600..86400 => format!("{}h ago", seconds / 3600),
-        seconds => format!("{}d ago", seconds / 86400),
+    format!("{} ago", span(now.saturating_sub(then)))
+}
+
+/// `3m`: so many seconds, in one unit.
+#[must_use]
+pub fn span(seconds: u64) -> String {
+    match seconds {
+        seconds @ 0..60 => format!("{seconds}s"),
+        seconds @ 60..3600 => format!("{}m", seconds / 60),
+        seconds @ 3600..86400 => format!("{}h", seconds / 3600),
+        seconds => format!("{}d", seconds / 86400),
     }
 }
 

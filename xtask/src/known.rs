@@ -32,9 +32,18 @@ impl Known {
     /// # Errors
     /// When it can't be reached, or has lost changes.
     pub fn ask(operator: &Operator, shell: &Shell) -> Result<Self, OperatorError> {
+        let known = Self::see(operator)?;
+        operator.refuse_rewound(known.newest.as_ref(), shell)?;
+        Ok(known)
+    }
+
+    /// Asks the remote, whatever it has lost: for who tells the herd nothing.
+    ///
+    /// # Errors
+    /// When it can't be reached, or the newest change does not count.
+    pub fn see(operator: &Operator) -> Result<Self, OperatorError> {
         operator.fetch()?;
         let newest = operator.newest()?;
-        operator.refuse_rewound(newest.as_ref(), shell)?;
         let manifest = newest.as_ref().map(|change| change.manifest.clone()).unwrap_or_default();
         let reports = operator.reports(&manifest)?;
         let (pools, now) = (operator.registry().pools()?, Real.now().as_secs());

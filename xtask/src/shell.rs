@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
+use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use wb_core::system::environment;
@@ -17,6 +18,45 @@ pub struct Shell {
     out: Stream,
     err: Stream,
     progress: bool,
+    screen: bool,
+}
+
+/// A place where pages of text are shown: a file by default, which has no width and no colour.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Canvas {
+    /// How many letters a line has.
+    pub width: Option<usize>,
+    /// How many lines there are.
+    pub height: Option<usize>,
+    /// Whether it knows colours.
+    pub colour: bool,
+}
+
+/// How a line is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As any other.
+    Plain,
+    /// All is well.
+    Good,
+    /// To be kept in sight.
+    Careful,
+    /// Something is wrong.
+    Bad,
+}
+
+impl Canvas {
+    /// The text as it is meant, where colours are known. It must not command a terminal itself.
+    #[must_use]
+    pub fn paint(&self, tone: Tone, text: &str) -> String {
+        let colour = match tone {
+            Tone::Plain => None,
+            Tone::Good => Some(GREEN),
+            Tone::Careful => Some(YELLOW),
+            Tone::Bad => Some(RED),
+        };
+        colour.filter(|_| self.colour).map_or_else(|| text.to_owned(), |colour| painted(colour, text))
+    }
 }
 
 impl Shell {
@@ -24,11 +64,13 @@ impl Shell {
     #[must_use]
     pub fn standard() -> Self {
         let colour = |terminal: bool| terminal && environment::var("NO_COLOR").is_none();
-        let terminal = io::stderr().is_terminal();
+        let (terminal, out) = (io::stderr().is_terminal(), io::stdout().is_terminal());
+        let is_able = environment::var("TERM").is_none_or(|term| term != "dumb");
         Self {
-            out: Stream::new(io::stdout(), colour(io::stdout().is_terminal())),
+            out: Stream::new(io::stdout(), colour(out)),
             err: Stream::new(io::stderr(), colour(terminal)),
-            progress: terminal && environment::var("TERM").is_none_or(|term| term != "dumb"),
+            progress: terminal && is_able,
+            screen: out && is_able,
         }
     }
 
@@ -40,8 +82,34 @@ impl Shell {
             out: Stream::new(captured.clone(), false),
             err: Stream::new(captured.clone(), false),
             progress: false,
+            screen: false,
         };
         (shell, captured)
+    }
+
+    /// Where pages of what was asked for are shown.
+    #[must_use]
+    pub fn canvas(&self) -> Canvas {
+        let size = Term::stdout().size_checked().filter(|_| self.screen);
+        Canvas {
+            width: size.map(|(_, columns)| columns.into()),
+            height: size.map(|(lines, _)| lines.into()),
+            colour: self.out.colour,
+        }
+    }
+
+    /// Pages of what was asked for that were made for [`Shell::canvas`].
+    pub fn print_page(&self, page: &str) {
+        self.out.write(page);
+    }
+
+    /// The whole terminal, for pages that take each other's place; nothing where standard output is none.
+    #[must_use]
+    pub fn screen(&self) -> Option<Screen<'_>> {
+        self.screen.then(|| {
+            self.out.write(ENTER);
+            Screen { shell: self }
+        })
     }
 
     /// A line of what was asked for.
@@ -143,6 +211,39 @@ impl Shell {
     }
 }
 
+/// A terminal that shows one page at a time. It is as it was before when this is dropped.
+pub struct Screen<'a> {
+    shell: &'a Shell,
+}
+
+/// To another screen than the one with the history, without a cursor, and with long lines cut.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const LEAVE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+
+impl Screen<'_> {
+    /// Shows a page, as far as there is room for it.
+    pub fn show(&self, page: &str) {
+        self.shell.out.write(&over(page, self.shell.canvas().height));
+    }
+}
+
+impl Drop for Screen<'_> {
+    fn drop(&mut self) {
+        self.shell.out.write(LEAVE);
+    }
+}
+
+/// What puts a page over the one before: each line is written over, and nothing flickers.
+fn over(page: &str, height: Option<usize>) -> String {
+    let lines: Vec<&str> = page.lines().collect();
+    let room = height.unwrap_or(usize::MAX).max(2) - 1;
+    let hidden = lines.len().saturating_sub(room).min(lines.len());
+    let shown = if hidden == 0 { lines.len() } else { room - 1 };
+    let more = (hidden > 0).then(|| format!("… {} more lines\x1b[K\n", lines.len() - shown));
+    let text: String = lines[..shown].iter().map(|line| format!("{line}\x1b[K\n")).collect();
+    format!("\x1b[H{text}{}\x1b[J", more.unwrap_or_default())
+}
+
 /// Something under way. It leaves the terminal when it is dropped.
 #[derive(Debug)]
 pub struct Progress {
@@ -191,7 +292,8 @@ impl Write for Captured {
 }
 
 /// Text without what a terminal would obey: hosts and remotes say what they like.
-fn plain(text: impl Display) -> String {
+#[must_use]
+pub fn plain(text: impl Display) -> String {
     let kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
     text.to_string().chars().filter(kept).collect()
 }
@@ -219,10 +321,14 @@ impl Stream {
 
     fn paint(&self, colour: &str, text: &str) -> String {
         match self.colour {
-            true => format!("\x1b[{colour}m{text}\x1b[0m"),
+            true => painted(colour, text),
             false => text.to_owned(),
         }
     }
+}
+
+fn painted(colour: &str, text: &str) -> String {
+    format!("\x1b[{colour}m{text}\x1b[0m")
 }
 
 #[cfg(test)]
@@ -243,6 +349,19 @@ mod tests {
         shell.print("a\x1b]0;b\x07\r\tc");
         shell.warn("\x1b[2Jd");
         assert_eq!(captured.text(), "a]0;b\tc\nwarning: [2Jd\n");
+    }
+
+    #[test]
+    fn a_page_is_put_over_the_one_before_as_far_as_there_is_room() {
+        let check = |page, height, expect: &str| {
+            let seen = over(page, height).replace("\x1b[K", "").replace("\x1b[H", "").replace("\x1b[J", "$");
+            assert_eq!(seen, expect);
+        };
+        check("a\nb\n", None, "a\nb\n$");
+        check("a\nb\n", Some(3), "a\nb\n$");
+        check("a\nb\nc\n", Some(3), "a\n… 2 more lines\n$");
+        check("a\nb\nc\n", Some(0), "… 3 more lines\n$");
+        check("", Some(9), "$");
     }
 
     #[test]

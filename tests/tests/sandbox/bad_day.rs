@@ -100,7 +100,7 @@ fn a_package_that_does_not_exist(stage: &Stage) -> String {
         others.clone().all(|host| phase(&status, host) == ("waiting", &why)).then_some(())
     });
     let table = stage.operate(&["status"]);
-    says(&table, 1, &[&format!("`install_tool` ({sha1})"), "`no-such-package`", "failed", &why]);
+    says(&table, 4, &[&format!("`install_tool` ({sha1})"), "`no-such-package`", "failed", &why]);
     assert_eq!(stage.pool(), format!("web: {name} out"));
     assert_eq!(diary(stage, &name), "begin rejoin leave");
     others.for_each(|host| assert_eq!(diary(stage, host), "begin rejoin", "{host}"));

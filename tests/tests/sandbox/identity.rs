@@ -81,7 +81,7 @@ fn two_with_one_identity(stage: &Stage) {
         log_says(stage, host, "this machine has no right to act as `web1`: two machines claim it");
     }
     let status = stage.operate(&["status"]);
-    says(&status, 1, &["two machines report as `web1`", "wildebeest keep", "wildebeest rekey --name NEW_NAME"]);
+    says(&status, 4, &["two machines report as `web1`", "wildebeest keep", "wildebeest rekey --name NEW_NAME"]);
     says(&run(stage, "web1", "wildebeest status"), 1, &["two machines report as `web1`"]);
     stage.on("web1", "service wildebeest stop");
     says(&run(stage, "web1", "wildebeest keep"), 0, &["This machine is `web1`"]);

@@ -13,7 +13,7 @@ use crate::fleet::Fleet;
 use crate::operator::Operator;
 use crate::sandbox::Host;
 use crate::shell::Shell;
-use crate::status::{self, HerdStatus, HostStatus};
+use crate::status::{self, HerdStatus, HostStatus, Phase};
 
 /// What is shown while the herd rolls.
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ pub(super) fn until_all_at(
         let there = |host: &&HostStatus| host.state == Some(target) && host.is_settled() && host.in_service;
         let count = status.hosts.iter().filter(there).count();
         progress.reached(count as u64);
-        if let Some(failed) = status.hosts.iter().find(|host| matches!(host.phase, "failed" | "stopped")) {
+        if let Some(failed) = status.hosts.iter().find(|host| matches!(host.phase, Phase::Failed | Phase::Stopped)) {
             let (host, why) = (failed.name.clone(), failed.detail.clone());
             return Err(DemoError::Host { log: hosts::log(hosts, &host), host, why });
         }
@@ -54,7 +54,7 @@ pub(super) fn until_all_at(
         }
         if watch.elapsed() > bound {
             let (seconds, target) = (bound.as_secs(), target.short());
-            return Err(DemoError::Late { seconds, target, status: status.table().to_string() });
+            return Err(DemoError::Late { seconds, target, status: status.text() });
         }
         Real.sleep(EVERY);
     }
@@ -62,7 +62,7 @@ pub(super) fn until_all_at(
 
 fn show(
     status: &HerdStatus,
-    shown: &mut BTreeMap<String, (Option<Sha1>, &'static str)>,
+    shown: &mut BTreeMap<String, (Option<Sha1>, Phase)>,
     scenery: Option<Scenery<'_>>,
     shell: &Shell,
 ) {
@@ -77,18 +77,7 @@ fn show(
     for host in &status.hosts {
         let now = (host.state, host.phase);
         if shown.insert(host.name.clone(), now) != Some(now) {
-            shell.done(&host.name, line(host));
+            shell.done(&host.name, host.outline());
         }
-    }
-}
-
-fn line(host: &HostStatus) -> String {
-    let at = match (&host.migration, host.state) {
-        (Some(name), Some(state)) => format!("at `{name}` ({})", state.short()),
-        _ => "at the start of the chain".to_owned(),
-    };
-    match host.detail.is_empty() {
-        true => format!("{at}, {}", host.phase),
-        false => format!("{at}, {}: {}", host.phase, host.detail),
     }
 }

@@ -116,6 +116,16 @@ fn follow(office: &Office, catalog: &Catalog) {
     while agent.tick().unwrap() == Next::Again {}
 }
 
+/// Waits for the herd to be settled.
+fn until_settled(office: &Office) -> String {
+    let file = office.scratch.path("herd.prom").display().to_string();
+    office.xtask(&["status", "--until-settled", "--every", "1s", "--timeout", "2m", "--prometheus", &file])
+}
+
+fn metrics(office: &Office) -> String {
+    files::read_text(office.scratch.path("herd.prom")).unwrap()
+}
+
 #[test]
 fn what_failed_is_retried_or_adopted_and_nothing_else_is() {
     let office = Office::new();
@@ -139,8 +149,15 @@ fn what_failed_is_retried_or_adopted_and_nothing_else_is() {
     hint: or mend the migration, then cargo xtask amend page --why '…', and cargo xtask deploy
     hint: or do by hand what it does, then cargo xtask adopt web1 --message '…'
     asking SCRATCH/herd.git …
-    exit code 1
+    exit code 4
     ");
+    let waited = until_settled(&office);
+    assert!(
+        waited.contains("Z web1 at the start of the chain, failed: `page` (0000000): nginx -t says no\n"),
+        "{waited}"
+    );
+    assert!(waited.ends_with("exit code 4"), "it can't be settled: {waited}");
+    assert!(metrics(&office).contains("wildebeest_host_failed{host=\"web1\"} 1\n"));
     insta::assert_snapshot!(with_key(&["retry", "web1"]), @"
     ~ host `web1`: tries again what failed
     change 3 retry: web1, signed by ana@localhost
@@ -185,6 +202,9 @@ fn what_failed_is_retried_or_adopted_and_nothing_else_is() {
     follow(&office, &catalog);
     let status = office.xtask(&["status"]);
     assert!(status.contains("page, done by hand  0       up to date"), "{status}");
+    let waited = until_settled(&office);
+    assert!(waited.contains(": 1 of 1 hosts are at `page` (0000000)\n") && waited.ends_with("exit code 0"), "{waited}");
+    assert!(metrics(&office).contains("wildebeest_settled 1\n"));
     insta::assert_snapshot!(with_key(&["adopt", "web1", "-m", "again"]), @"
     error: `web1` has no migration before it; it says: up to date
     hint: cargo xtask status

@@ -1,0 +1,70 @@
+//! Who is out of load, in which role, and what for.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use wb_core::change::Manifest;
+use wb_core::pool::{Claim, Pool};
+
+use super::{HostStatus, Phase};
+use crate::known::Known;
+
+/// The pool of one role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PoolStatus {
+    /// The role.
+    pub role: String,
+    /// How many of its hosts may be out of load at once.
+    pub limit: usize,
+    /// How many claims count.
+    pub out: usize,
+    /// All claims, in the order in which they were made.
+    pub holders: Vec<HolderStatus>,
+}
+
+/// A claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HolderStatus {
+    /// Whose it is, by the name that the host bears now.
+    pub host: String,
+    /// Since when, in seconds since 1970, UTC.
+    pub since: u64,
+    /// What the host is doing; nothing when it left the herd.
+    pub phase: Option<Phase>,
+    /// What for, or what is wrong.
+    pub detail: String,
+    /// The number of the change by which an operator freed it.
+    pub freed_by: Option<u64>,
+    /// Whether it counts: it was not freed, and its host is in the herd.
+    pub counts: bool,
+}
+
+/// The pools of all roles that the runner knows, or that anybody claimed from.
+pub(super) fn all(known: &Known, hosts: &[HostStatus]) -> Vec<PoolStatus> {
+    let (none, Known { manifest, pools, .. }) = (Pool::default(), known);
+    let roles: BTreeSet<&String> = manifest.roles.keys().chain(pools.keys()).collect();
+    roles.into_iter().map(|role| pool(role, pools.get(role).unwrap_or(&none), manifest, hosts)).collect()
+}
+
+fn pool(role: &str, pool: &Pool, known: &Manifest, hosts: &[HostStatus]) -> PoolStatus {
+    PoolStatus {
+        role: role.to_owned(),
+        limit: known.limit(role),
+        out: pool.counting(known).holders.len(),
+        holders: pool.holders.iter().map(|claim| holder(claim, known, hosts)).collect(),
+    }
+}
+
+fn holder(claim: &Claim, known: &Manifest, hosts: &[HostStatus]) -> HolderStatus {
+    let name = known.host_of(claim.uuid).map(|(name, _)| name);
+    let host = hosts.iter().find(|host| Some(host.name.as_str()) == name);
+    let freed_by = known.released.iter().find(|release| release.nonce == claim.nonce).map(|release| release.change);
+    HolderStatus {
+        host: name.unwrap_or(&claim.host).to_owned(),
+        since: claim.since,
+        phase: host.map(|host| host.phase),
+        detail: host.map_or_else(|| "left the herd".to_owned(), |host| host.detail.clone()),
+        freed_by,
+        counts: freed_by.is_none() && host.is_some(),
+    }
+}

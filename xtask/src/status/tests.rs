@@ -1,0 +1,307 @@
+//! Statuses of herds over plain data. A host is written `web4@3 failed`: at the third link, with what it does.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+use wb_core::chain::{Chain, Digest, Link, Sha1};
+use wb_core::change::{Canary, Hold, HostManifest, Identity, Manifest, Release, Retired, RolePolicy, Waiver, Whom};
+use wb_core::context::MaxOut;
+use wb_core::plan::Wait;
+use wb_core::pool::Claim;
+use wb_core::report::{Doing, Drift, Failure, Report};
+
+use super::*;
+use crate::retry;
+use crate::shell::Canvas;
+
+pub(super) const NOW: u64 = 1_000_090;
+
+/// What a status of tests is made of.
+pub(super) struct Herd {
+    pub(super) known: Known,
+    pub(super) newcomers: BTreeSet<String>,
+}
+
+pub(super) fn link(n: u8) -> Link {
+    let name = ["base_packages", "install_nginx", "second_page"][usize::from(n) - 1].to_owned();
+    Link::new(name, Sha1::from_bytes([n; 20]), "web", Digest::of(&[n]))
+}
+
+fn failure(host: &HostManifest) -> Failure {
+    let Link { sha1, name, digest, .. } = link(3);
+    let settings = wb_core::plan::settings_digest(host);
+    Failure { link: sha1, name, digest, settings, error: "nginx -t\nsays no".into() }
+}
+
+fn hold() -> Hold {
+    Hold { whom: Whom::Role("web".into()), change: 4, why: "the shop is full".into() }
+}
+
+fn doing(word: &str, host: &HostManifest) -> Doing {
+    match word {
+        "runs" => Doing::Running { link: "second_page".into() },
+        "waits" => Doing::Waiting {
+            why: "for a place in the pool of web: 1 of 1 out already: web2".into(),
+            on: vec!["web2".into()],
+            key: "pool web".into(),
+            overdue: false,
+        },
+        "overdue" => Doing::Waiting { why: "x".into(), on: Vec::new(), key: "others".into(), overdue: true },
+        "held" => {
+            let wait = Wait::Held(hold());
+            Doing::Waiting { why: wait.to_string(), on: wait.on(), key: wait.key(), overdue: false }
+        }
+        "failed" => Doing::Failed(failure(host)),
+        "stopped" => Doing::Stopped { why: "the state 0909090 is not in the chain".into() },
+        "rejoins" => Doing::Rejoining { trouble: Some("no answer".into()) },
+        "reboots" => Doing::Rebooting { link: "second_page".into(), trouble: None },
+        "enrolled" => Doing::Enrolled,
+        _ => Doing::UpToDate,
+    }
+}
+
+impl Herd {
+    /// Hosts of the role web, told to reach the third of three links by change 4. `web9` was not admitted, and a host
+    /// without a place has no report.
+    pub(super) fn new(hosts: &[&str]) -> Self {
+        let manifest = Manifest {
+            number: 4,
+            chain: Chain::new(vec![link(1), link(2), link(3)]).unwrap(),
+            target: Some(link(3).sha1),
+            roles: [("web".to_owned(), RolePolicy::new(MaxOut::Hosts(1)))].into(),
+            ..Manifest::default()
+        };
+        let mut herd = Self { known: Known { manifest, now: NOW, ..Known::default() }, newcomers: BTreeSet::new() };
+        hosts.iter().enumerate().for_each(|(n, host)| herd.add(host, n as u128 + 1));
+        herd
+    }
+
+    fn add(&mut self, host: &str, n: u128) {
+        let (place, word) = host.split_once(' ').unwrap_or((host, ""));
+        let (name, at) = place.split_once('@').map_or((place, None), |(name, at)| (name, Some(at)));
+        let identity = (name != "web9").then(|| Identity { uuid: Uuid::from_u128(n), key: String::new() });
+        let host = HostManifest { roles: ["web".to_owned()].into(), identity, ..HostManifest::default() };
+        if let Some(at) = at {
+            self.known.reports.insert(name.to_owned(), report(at.parse().ok(), doing(word, &host)));
+        }
+        self.known.manifest.hosts.insert(name.to_owned(), host);
+    }
+
+    pub(super) fn report(&mut self, host: &str) -> &mut Report {
+        self.known.reports.get_mut(host).unwrap()
+    }
+
+    pub(super) fn drift(&mut self, host: &str, specs: &[&str]) {
+        let drift = |spec: &&str| Drift {
+            link: "install_nginx".into(),
+            spec: (*spec).to_owned(),
+            error: "not running".into(),
+            since: NOW - 7_300,
+        };
+        self.report(host).drift = specs.iter().map(drift).collect();
+    }
+
+    pub(super) fn claim(&mut self, host: &str, since: u64) -> Uuid {
+        let uuid = self.known.manifest.hosts.get(host).and_then(|host| Some(host.identity.as_ref()?.uuid));
+        let nonce = Uuid::from_u128(u128::from(since));
+        let claim = Claim { host: host.into(), uuid: uuid.unwrap_or(Uuid::from_u128(99)), nonce, since };
+        self.known.pools.entry("web".into()).or_default().holders.push(claim);
+        nonce
+    }
+
+    pub(super) fn status(&self) -> HerdStatus {
+        HerdStatus::of(&self.known, self.newcomers.clone())
+    }
+}
+
+fn report(state: Option<u8>, doing: Doing) -> Report {
+    let link = state.filter(|n| *n < 4).map(|n| link(n).name);
+    let state = state.map(|n| Sha1::from_bytes([n; 20]));
+    Report { time: 1_000_000, link, accepted: Some(4), since: 999_490, ..retry::tests::report(state, doing) }
+}
+
+/// A herd in which much is going on.
+pub(super) fn eventful() -> Herd {
+    let mut herd = Herd::new(&[
+        "web1@3",
+        "web2@2 runs",
+        "web3@2 waits",
+        "web4@2 failed",
+        "web5@9 stopped",
+        "web6@- rejoins",
+        "web7",
+        "web8@3 stopped",
+        "web9",
+        "weba@3",
+        "webb@2 waits",
+        "webc@2 held",
+        "webd@2 overdue",
+        "webe@2 enrolled",
+    ]);
+    herd.report("web1").by_hand = vec![link(3).sha1];
+    herd.report("web8").contested = true;
+    herd.drift("weba", &["nginx_runs", "port_is_open"]);
+    herd.report("webb").time = 990_000;
+    herd.known.manifest.roles.insert("web".into(), RolePolicy::new(MaxOut::Hosts(2)));
+    herd.claim("web2", 999_000);
+    herd.claim("webb", 990_000);
+    let freed = herd.claim("web4", 998_000);
+    herd.claim("web0", 997_000);
+    herd.known.manifest.released.push(Release { change: 3, host: "web4".into(), nonce: freed });
+    herd.known.manifest.holds.push(hold());
+    herd.known.manifest.waived.push(Waiver { change: 2, link: link(3).sha1, host: "web6".into() });
+    herd.known.manifest.waived.push(Waiver { change: 2, link: link(3).sha1, host: "web1".into() });
+    herd.newcomers.extend(["web9".to_owned(), "web1".to_owned()]);
+    herd
+}
+
+fn on(width: usize) -> Canvas {
+    Canvas { width: Some(width), ..Canvas::default() }
+}
+
+#[test]
+fn every_host_says_where_it_is_and_why() {
+    let status = eventful().status();
+    insta::assert_snapshot!(status.text());
+    assert_eq!(status.failed().collect::<Vec<_>>(), [("web4", "second_page")]);
+}
+
+#[test]
+fn on_a_narrow_terminal_what_there_is_to_say_stands_below() {
+    let status = Herd::new(&["web1@3", "web2@2 runs", "web3@2 waits", "web4@2 failed"]).status();
+    insta::assert_snapshot!(format!("{}--\n{}", status.page(false, &on(80)), status.page(false, &on(60))));
+}
+
+#[test]
+fn of_a_large_herd_those_that_are_well_are_counted() {
+    let names: Vec<String> = (0..100).map(|n| format!("web{n:03}@3{}", if n == 70 { " failed" } else { "" })).collect();
+    let status = Herd::new(&names.iter().map(String::as_str).collect::<Vec<_>>()).status();
+    let page = status.page(false, &on(160));
+    insta::assert_snapshot!(page);
+    assert_eq!(status.page(true, &on(160)).lines().count(), page.lines().count() + 98);
+}
+
+#[test]
+fn canaries_say_how_long_they_bake() {
+    let mut herd = Herd::new(&["web1@3", "web2@2", "web3@1"]);
+    herd.known.manifest.target = Some(link(2).sha1);
+    let hosts = ["web1".to_owned(), "web3".to_owned()].into();
+    herd.known.manifest.canary = Some(Canary { hosts, target: link(3).sha1, bake: Some(3600) });
+    let mut told = vec![herd.status().text()];
+    herd.report("web3").state = Some(link(3).sha1);
+    told.push(herd.status().text());
+    herd.known.manifest.canary.as_mut().unwrap().bake = None;
+    told.push(herd.status().text());
+    herd.known.manifest.canary.as_mut().unwrap().bake = Some(60);
+    told.push(herd.status().text());
+    insta::assert_snapshot!(told.join("--\n"));
+}
+
+#[test]
+fn settled_is_only_a_herd_that_is_all_there_and_well() {
+    let check = |hosts: &[&str], expect| {
+        let status = Herd::new(hosts).status();
+        assert_eq!((status.verdict, status.settled), (expect, expect == Verdict::Settled), "{hosts:?}");
+    };
+    check(&["web1@3"], Verdict::Settled);
+    check(&["web1@2"], Verdict::OnItsWay);
+    check(&["web1@9"], Verdict::OnItsWay);
+    check(&["web1@3 rejoins"], Verdict::OnItsWay);
+    check(&["web1@3", "web7"], Verdict::OnItsWay);
+    check(&["web1@3", "web2@2 overdue"], Verdict::OnItsWay);
+    check(&["web1@3 stopped"], Verdict::NeedsPeople);
+    check(&["web1@3", "web2@2 failed"], Verdict::NeedsPeople);
+    check(&["web1@3", "web2@2 held"], Verdict::NeedsPeople);
+    check(&["web1@3", "web9"], Verdict::NeedsPeople);
+}
+
+#[test]
+fn what_was_seen_too_long_ago_is_unknown() {
+    let mut herd = Herd::new(&["web1@3"]);
+    let mut check = |now, expect: (Verdict, Phase, bool, Option<u64>)| {
+        herd.known.now = now;
+        let status = herd.status();
+        let host = &status.hosts[0];
+        assert_eq!((status.verdict, host.phase, host.healthy, host.since), expect, "{now}");
+    };
+    check(1_000_720, (Verdict::Settled, Phase::UpToDate, true, Some(999_490)));
+    check(1_000_721, (Verdict::OnItsWay, Phase::Unknown, false, Some(1_000_720)));
+    check(900_000, (Verdict::OnItsWay, Phase::Unknown, false, None));
+}
+
+#[test]
+fn drift_is_not_settled_and_shows_beside_what_a_host_does() {
+    let mut herd = Herd::new(&["web1@3", "web2@2 waits"]);
+    herd.drift("web1", &["nginx_runs"]);
+    herd.drift("web2", &["nginx_runs"]);
+    let status = herd.status();
+    let seen = |host: &HostStatus| (host.phase, host.healthy, host.needs_people, host.since);
+    assert_eq!(seen(&status.hosts[0]), (Phase::Drifted, false, true, Some(NOW - 7_300)));
+    assert_eq!(seen(&status.hosts[1]), (Phase::Waiting, false, false, Some(999_490)));
+    assert!(status.hosts[1].detail.ends_with("web2; spec `nginx_runs` of `install_nginx`: not running"));
+}
+
+#[test]
+fn who_has_not_heard_the_newest_word_may_still_go_on() {
+    let mut herd = Herd::new(&["web1@2 failed", "web2@2 stopped"]);
+    assert!(herd.status().hosts.iter().all(|host| host.needs_people));
+    herd.known.manifest.number = 5;
+    assert!(!herd.status().hosts.iter().any(|host| host.needs_people));
+    for host in ["web1", "web2"] {
+        herd.report(host).accepted = Some(5);
+    }
+    herd.known.manifest.hosts.get_mut("web1").unwrap().retry = 5;
+    let needs: Vec<_> = herd.status().hosts.iter().map(|host| host.needs_people).collect();
+    assert_eq!(needs, [false, true], "the first one is about to try again");
+}
+
+#[test]
+fn a_pending_canary_is_not_settled() {
+    let check = |hosts: &[&str], bake, expect| {
+        let mut herd = Herd::new(hosts);
+        herd.known.manifest.target = Some(link(2).sha1);
+        herd.known.manifest.canary = Some(Canary { hosts: ["web1".to_owned()].into(), target: link(3).sha1, bake });
+        let status = herd.status();
+        assert_eq!((status.verdict, status.canary.is_some()), expect, "{hosts:?}");
+    };
+    check(&["web1@2", "web2@2"], None, (Verdict::OnItsWay, true));
+    check(&["web1@3", "web2@2"], None, (Verdict::NeedsPeople, true));
+    check(&["web1@3", "web2@2"], Some(3600), (Verdict::OnItsWay, true));
+    check(&["web1@3", "web2@2"], Some(60), (Verdict::OnItsWay, false));
+    check(&["web1@3", "web2@3"], Some(60), (Verdict::Settled, false));
+}
+
+#[test]
+fn only_links_that_the_host_will_run_are_before_it() {
+    let check = |host: &str, roles: &[&str], expect| {
+        let mut herd = Herd::new(&[host]);
+        herd.known.manifest.hosts.get_mut("web1").unwrap().roles =
+            roles.iter().map(|role| (*role).to_owned()).collect();
+        herd.known.manifest.retired.push(Retired { uuid: Uuid::from_u128(3), name: "web3".into(), change: 3 });
+        let status = herd.status();
+        assert_eq!((status.hosts[0].behind, status.hosts.len()), (expect, 1), "{roles:?}");
+        assert_eq!(status.retired, ["web3"]);
+    };
+    check("web1@1", &["web"], Some(2));
+    check("web1@1", &["database"], Some(0));
+    check("web1@-", &["database", "web"], Some(3));
+    check("web1@9", &["database"], None);
+}
+
+#[test]
+fn a_herd_that_was_told_nothing_is_not_settled() {
+    let status = HerdStatus::of(&Known::default(), BTreeSet::new());
+    assert_eq!((status.settled, status.summary().as_str()), (false, "the herd was told nothing yet"));
+}
+
+#[test]
+fn programs_get_all_of_it() {
+    let mut herd = Herd::new(&["web4@2 failed"]);
+    herd.drift("web4", &["nginx_runs"]);
+    herd.claim("web4", 999_000);
+    herd.known.manifest.holds.push(hold());
+    herd.known.manifest.waived.push(Waiver { change: 2, link: link(3).sha1, host: "web4".into() });
+    let hosts = ["web4".to_owned()].into();
+    herd.known.manifest.canary = Some(Canary { hosts, target: link(3).sha1, bake: Some(3600) });
+    insta::assert_snapshot!(serde_json::to_string_pretty(&herd.status()).unwrap());
+}

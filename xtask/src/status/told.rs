@@ -1,0 +1,96 @@
+//! What operators told the herd beside its target: who goes first, who begins nothing, whom nobody waits for.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use wb_core::chain::Sha1;
+use wb_core::change::{Canary, Hold, Waiver, Whom};
+use wb_core::plan::passed_since;
+
+use crate::known::Known;
+
+/// The hosts that go first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CanaryStatus {
+    /// How far they go.
+    pub target: Sha1,
+    /// That link's name.
+    pub migration: String,
+    /// Each of them, and since when it has passed, in seconds since 1970, UTC; nothing: it has not.
+    pub hosts: BTreeMap<String, Option<u64>>,
+    /// For how many seconds all of them bake; nothing: until an operator promotes.
+    pub bake: Option<u64>,
+    /// For how many seconds they still bake, where all of them have passed.
+    pub left: Option<u64>,
+}
+
+/// A word that hosts are to begin nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HoldStatus {
+    /// Who.
+    pub whom: Whom,
+    /// Why.
+    pub why: String,
+    /// The number of the change.
+    pub change: u64,
+}
+
+/// A word that a link does not wait for a host, where the host is not past the link yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WaiverStatus {
+    /// The link that does not wait.
+    pub link: Sha1,
+    /// Its name.
+    pub migration: String,
+    /// For this host.
+    pub host: String,
+    /// The number of the change.
+    pub change: u64,
+}
+
+impl CanaryStatus {
+    pub(super) fn of(canary: &Canary, known: &Known) -> Self {
+        let Known { manifest, reports, now, .. } = known;
+        let passed = |host: &String| passed_since(manifest, canary, reports.get(host)?);
+        let present = canary.hosts.iter().filter(|host| manifest.hosts.contains_key(*host));
+        let hosts: BTreeMap<_, _> = present.map(|host| (host.clone(), passed(host))).collect();
+        let last: Option<u64> =
+            hosts.values().copied().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
+        let left = |(last, bake): (u64, u64)| bake.saturating_sub(now.saturating_sub(last));
+        Self {
+            target: canary.target,
+            migration: manifest.chain.get(canary.target).map(|link| link.name.clone()).unwrap_or_default(),
+            hosts,
+            bake: canary.bake,
+            left: last.zip(canary.bake).map(left),
+        }
+    }
+
+    /// Whether all of them have passed.
+    #[must_use]
+    pub fn has_passed(&self) -> bool {
+        self.hosts.values().all(Option::is_some)
+    }
+}
+
+impl HoldStatus {
+    pub(super) fn of(hold: &Hold) -> Self {
+        Self { whom: hold.whom.clone(), why: hold.why.clone(), change: hold.change }
+    }
+}
+
+impl WaiverStatus {
+    pub(super) fn of(waiver: &Waiver, known: &Known) -> Option<Self> {
+        let manifest = &known.manifest;
+        let place = |sha1: Sha1| manifest.chain.position(sha1);
+        let state = known.reports.get(&waiver.host).and_then(|report| report.state);
+        let link = manifest.chain.get(waiver.link).filter(|_| manifest.hosts.contains_key(&waiver.host))?;
+        let is_past = state.and_then(place) >= place(waiver.link);
+        (!is_past).then(|| Self {
+            link: waiver.link,
+            migration: link.name.clone(),
+            host: waiver.host.clone(),
+            change: waiver.change,
+        })
+    }
+}
