@@ -12,6 +12,7 @@ use wb_core::registry::VerifiedChange;
 use wb_core::runner::Catalog;
 use wb_core::system::{Command, files};
 use wb_xtask::adopt::{Word, adopting};
+use wb_xtask::changes::{self, outcome::HostOutcome};
 use wb_xtask::deploy::aim::Aim;
 use wb_xtask::deploy::plan::{Proposal, Refusal, plan, stuck};
 use wb_xtask::fleet::{Fleet, HERD_FILE};
@@ -126,6 +127,21 @@ impl<'a> Desk<'a> {
         };
         let known = Known::ask(&self.operator, &self.shell)?;
         Ok(tell(&self.operator, known, self.herd.key(), &self.shell, next).map_err(|error| error.to_string())?)
+    }
+
+    /// What came of a change on each host, without the times.
+    ///
+    /// # Panics
+    /// When that can't be told.
+    #[must_use]
+    pub fn outcomes(&self, number: u64) -> Vec<String> {
+        let known = Known::ask(&self.operator, &self.shell).expect("a herd");
+        let full = changes::full(&self.operator, &known, number).expect("a change");
+        let one = |host: &HostOutcome| {
+            let told = if host.outcome.when() == "not told" { ", not told when" } else { "" };
+            format!("{} {}{told}", host.host, host.outcome)
+        };
+        full.hosts.iter().map(one).collect()
     }
 
     /// How far the herd is.

@@ -208,3 +208,24 @@ fn a_waived_host_is_waited_for_no_longer_and_does_its_part_later() {
     herd.settle(&["db1"], &all(), 20);
     assert_eq!((&*herd.written("db1"), &*herd.said(&["db1"])[0]), ("tuning", "db1 up to date"));
 }
+
+#[test]
+fn what_came_of_a_change_is_told_by_the_hosts() {
+    let herd = herd(&["db1", "web1", "web2"]);
+    let desk = Desk::of(&herd);
+    herd.deploy(&all());
+    assert_eq!(desk.outcomes(5)[0], "db1 not seen yet; it is at change 4");
+    herd.settle(&["db1", "web1"], &all(), 20);
+    let said = ["db1 done: `tuning`", "web1 done: `theme`", "web2 not seen yet; it is at change 4"];
+    assert_eq!(desk.outcomes(5), said);
+    let said = ["db1 passed over", "web1 done: `first`", "web2 done: `first`"];
+    assert_eq!(desk.outcomes(4), said);
+    desk.tell(|known| holding(known, &whom(&["web2"]), "a look")).unwrap();
+    herd.settle(&["web2"], &all(), 20);
+    assert_eq!(
+        desk.outcomes(6),
+        ["db1 not seen yet; it is at change 5", "web1 not seen yet; it is at change 5", "web2 seen"]
+    );
+    let waits = "web2 on its way: waits: web2 is held by change 6: a look";
+    assert_eq!(desk.outcomes(5)[2], waits);
+}

@@ -29,6 +29,7 @@ mod watch;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+pub use crate::results::How;
 pub use act::Rest;
 use machine::Housed;
 pub use machine::Machine;
@@ -37,7 +38,7 @@ pub use notices::{Away, Notices};
 pub use run::run_link;
 #[cfg(feature = "faults")]
 pub use store::subject;
-pub use store::{FORMAT, How, LinkRecord, Record, Refused, Reports, Shelf, Store, StoreError, Trial};
+pub use store::{FORMAT, LinkRecord, Record, Refused, Reports, Shelf, Store, StoreError, Trial};
 pub use trial::{STARTS, starts, uncount};
 pub use upgrade::RUNNER_FILE;
 

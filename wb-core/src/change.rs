@@ -233,23 +233,7 @@ impl Manifest {
 impl std::fmt::Display for Manifest {
     /// Number, kind and message in a line: `3 deploy: the second page`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kind = match self.kind {
-            ChangeKind::Deploy => "deploy",
-            ChangeKind::Admit => "admit",
-            ChangeKind::Retry => "retry",
-            ChangeKind::Adopt => "adopt",
-            ChangeKind::Retire => "retire",
-            ChangeKind::Rename => "rename",
-            ChangeKind::Tag => "tag",
-            ChangeKind::Replace => "replace",
-            ChangeKind::Promote => "promote",
-            ChangeKind::Hold => "hold",
-            ChangeKind::Resume => "resume",
-            ChangeKind::Release => "release",
-            ChangeKind::Waive => "waive",
-            ChangeKind::Other => "change",
-        };
-        write!(f, "{} {kind}: {}", self.number, self.message.lines().next().unwrap_or_default())
+        write!(f, "{} {}: {}", self.number, self.kind, self.message.lines().next().unwrap_or_default())
     }
 }
 
@@ -328,6 +312,27 @@ pub enum ChangeKind {
     /// A kind that this runner does not know. It must still be read, or no newer runner could ever be taken over.
     #[serde(other)]
     Other,
+}
+
+impl std::fmt::Display for ChangeKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Deploy => "deploy",
+            Self::Admit => "admit",
+            Self::Retry => "retry",
+            Self::Adopt => "adopt",
+            Self::Retire => "retire",
+            Self::Rename => "rename",
+            Self::Tag => "tag",
+            Self::Replace => "replace",
+            Self::Promote => "promote",
+            Self::Hold => "hold",
+            Self::Resume => "resume",
+            Self::Release => "release",
+            Self::Waive => "waive",
+            Self::Other => "change",
+        })
+    }
 }
 
 /// How the hosts of a role take turns.

@@ -20,6 +20,7 @@ pub mod pool;
 pub mod registry;
 #[cfg(feature = "runtime")]
 pub mod report;
+pub mod results;
 #[cfg(feature = "runtime")]
 pub mod runner;
 pub mod system;

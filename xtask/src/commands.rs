@@ -7,6 +7,7 @@ mod baseline;
 mod bench;
 mod book;
 mod chain;
+mod changes;
 mod check;
 mod ci;
 mod demo;
@@ -57,6 +58,7 @@ enum Command {
     Host(host::Host),
     Deploy(deploy::Deploy),
     Status(status::Status),
+    Changes(changes::Changes),
     Retry(retry::Retry),
     Adopt(adopt::Adopt),
     Promote(promote::Promote),
@@ -80,6 +82,7 @@ impl Command {
             Self::Rechain(command) => command.run(shell),
             Self::Chain(command) => done(command.run(shell)),
             Self::Host(command) => done(command.run(shell)),
+            Self::Changes(command) => done(command.run(shell)),
             Self::Retry(command) => done(command.run(shell)),
             Self::Adopt(command) => done(command.run(shell)),
             Self::Promote(command) => done(command.run(shell)),

@@ -13,6 +13,7 @@ pub mod calendar;
 pub mod canary;
 pub mod chain_file;
 pub mod chain_list;
+pub mod changes;
 pub mod ci;
 mod commands;
 pub mod demo;

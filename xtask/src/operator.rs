@@ -10,6 +10,7 @@ use wb_core::registry::{
     RegistryError, ReportCache, SignatureError, SigningKey, VerifiedChange,
 };
 use wb_core::report::Report;
+use wb_core::results::Results;
 use wb_core::system::FileError;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::files;
@@ -34,6 +35,19 @@ pub struct Operator {
     git: Git,
     signers: AllowedSigners,
     signers_path: PathBuf,
+}
+
+/// A change as it stands in the log, whether it counts or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Logged {
+    /// The commit.
+    pub commit: Sha1,
+    /// What it says.
+    pub manifest: Manifest,
+    /// Who signed it, as `allowed_signers` names them; nothing where nobody did whose word counts.
+    pub signer: Option<String>,
+    /// The change before it.
+    pub parent: Option<Sha1>,
 }
 
 /// What came of appending a change.
@@ -170,6 +184,48 @@ impl Operator {
             self.registry.keep(&self.memory(), tip)?;
         }
         Ok(Some(newest))
+    }
+
+    /// Where the log ends, as far as it was fetched, whether that counts or not.
+    ///
+    /// # Errors
+    /// When the local copy can't be read.
+    pub fn tip(&self) -> Result<Option<Sha1>, OperatorError> {
+        Ok(self.registry.get(&RefName::Changes)?)
+    }
+
+    /// A change of the log.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn logged(&self, commit: Sha1) -> Result<Logged, LogError> {
+        let log = self.log();
+        let (manifest, signer) = match log.read(commit) {
+            Ok(change) => (change.manifest, Some(change.signer)),
+            Err(LogError::Object(ObjectError::Unsigned { .. } | ObjectError::Signature { .. })) => {
+                (log.recall(commit)?.manifest, None)
+            }
+            Err(error) => return Err(error),
+        };
+        let parent = self.registry.parents(commit)?.first().copied();
+        Ok(Logged { commit, manifest, signer, parent })
+    }
+
+    /// What hosts tell of the past, by name, where a report of them counts.
+    ///
+    /// # Errors
+    /// When the local copy can't be read.
+    pub fn results(
+        &self,
+        manifest: &Manifest,
+        reports: &BTreeMap<String, Report>,
+    ) -> Result<BTreeMap<String, Results>, OperatorError> {
+        let refs = self.registry.refs("refs/wildebeest/report/")?;
+        let of = |name: &String| {
+            let identity = manifest.hosts.get(name)?.identity.as_ref()?;
+            Some((name.clone(), self.registry.results(*refs.get(&RefName::Report(identity.uuid))?)))
+        };
+        Ok(reports.keys().filter_map(of).collect())
     }
 
     /// The reports of the admitted hosts, by name, as far as they were fetched and count.

@@ -104,7 +104,8 @@ impl Agent<'_> {
         for change in changes {
             self.journal.say(&format!("accepted change {} by {}", change.manifest, change.signer));
             self.registry.keep("accepted", change.sha1)?;
-            self.store.update(|record| record.accepted = Some(change.sha1))?;
+            let now = self.now();
+            self.store.update(|record| record.accept(change.sha1, change.manifest.number, now))?;
             self.change = Some(change);
         }
         self.distrust = bad.map(|error| format!("{}; hint: {}", with_causes(&error), self.remedy(&error)));

@@ -84,7 +84,8 @@ impl Agent<'_> {
         mut updates: Vec<RefUpdate>,
     ) -> Result<Pushed, AgentError> {
         let log = self.journal.tail.borrow().clone();
-        let commit = self.registry.write_report(&report, &log, &self.key)?;
+        let results = self.store.record().results();
+        let commit = self.registry.write_report(&report, &results, &log, &self.key)?;
         let name = RefName::Report(self.config.uuid);
         updates.push(RefUpdate { expected, name, new: Some(commit) });
         updates.extend(self.picture(&report)?);

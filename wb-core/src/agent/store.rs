@@ -14,6 +14,7 @@ use crate::chain::{Digest, Link, Sha1};
 use crate::context::{Debt, DebtError, Debts, Journal, JournalError, Step, Terms};
 use crate::plan::Past;
 use crate::report::{Failure, LAST_NONCES, Line};
+use crate::results::{Acceptance, How, LATEST, LinkResult, Results};
 use crate::system::fault::{self, Bug};
 use crate::system::{FileError, files};
 
@@ -53,6 +54,9 @@ pub struct Record {
     /// The newest change that it accepted.
     #[serde(default)]
     pub accepted: Option<Sha1>,
+    /// When it accepted which change, oldest first, bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acceptances: Vec<Acceptance>,
     /// The report that it wrote last, and the one that it is about to write.
     #[serde(default)]
     pub reports: Reports,
@@ -121,18 +125,6 @@ pub struct LinkRecord {
     pub time: u64,
 }
 
-/// What became of a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum How {
-    /// It was run, and its specs passed.
-    Done,
-    /// It is of another role, or a baseline stands for it, or it is a baseline that this host has no need of.
-    PassedOver,
-    /// An operator said that it was done by hand, and its specs passed.
-    Adopted,
-}
-
 /// The reports of this host as it knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reports {
@@ -187,6 +179,22 @@ impl Record {
     pub fn by_hand(&self) -> Vec<Sha1> {
         let all = self.links.iter().chain(&self.ahead);
         all.filter(|link| link.how == How::Adopted).map(|link| link.sha1).collect()
+    }
+
+    /// What it tells of the past.
+    #[must_use]
+    pub fn results(&self) -> Results {
+        let links = self.links.iter().chain(&self.ahead);
+        let told = links.map(|link| LinkResult { name: link.name.clone(), how: link.how, time: link.time });
+        Results::latest(told, &self.acceptances)
+    }
+
+    /// A change was accepted.
+    pub fn accept(&mut self, commit: Sha1, change: u64, time: u64) {
+        self.accepted = Some(commit);
+        self.acceptances.push(Acceptance { change, time });
+        let old = self.acceptances.len().saturating_sub(LATEST);
+        self.acceptances.drain(..old);
     }
 
     /// What the host has behind it.

@@ -12,9 +12,16 @@ use crate::change::Manifest;
 use crate::herd::is_name;
 use crate::pool::Pool;
 use crate::report::Report;
+use crate::results::Results;
 
 /// The largest log tail that a report carries, in bytes.
 const LARGEST_LOG: usize = 64 << 10;
+
+/// In the tree of a report: the end of the host's log.
+const LOG_FILE: &str = "log";
+
+/// In the tree of a report: what the host tells of the past.
+const RESULTS_FILE: &str = "results";
 
 impl Registry {
     /// The reports of machines that enrolled and are not admitted: each signed with the key that it names itself. Those
@@ -32,6 +39,14 @@ impl Registry {
         let read = |(uuid, sha1)| read_newcomer(self.objects(), sha1).filter(|r| r.uuid == uuid && is_name(&r.name));
         Ok(new.filter_map(read).collect())
     }
+
+    /// What a host tells of the past beside a report of it, which must have been read: its signature is not looked at
+    /// again. Old reports tell nothing.
+    #[must_use]
+    pub fn results(&self, report: Sha1) -> Results {
+        let text = self.objects().read(report).and_then(|commit| self.objects().text(&commit, RESULTS_FILE));
+        text.ok().flatten().map(|text| Results::decode(&text)).unwrap_or_default()
+    }
 }
 
 pub(super) fn read_pool(objects: &Objects, sha1: Sha1) -> Result<Pool, ObjectError> {
@@ -43,13 +58,18 @@ pub(super) fn read_pool(objects: &Objects, sha1: Sha1) -> Result<Pool, ObjectErr
 pub(super) fn write_report(
     objects: &Objects,
     report: &Report,
+    results: &Results,
     log: &str,
     key: &SigningKey,
 ) -> Result<Sha1, ObjectError> {
     let start = log.len().saturating_sub(LARGEST_LOG);
     let new = NewCommit {
         message: report.message(),
-        files: [("log".to_owned(), log.as_bytes()[start..].to_vec())].into(),
+        files: [
+            (LOG_FILE.to_owned(), log.as_bytes()[start..].to_vec()),
+            (RESULTS_FILE.to_owned(), results.encode().into_bytes()),
+        ]
+        .into(),
         parent: None,
         author: host_author(&report.name),
         time: Duration::from_secs(report.time),

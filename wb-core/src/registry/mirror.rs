@@ -17,6 +17,7 @@ use crate::chain::Sha1;
 use crate::change::Manifest;
 use crate::pool::Pool;
 use crate::report::Report;
+use crate::results::Results;
 
 /// What one herd's remote says, as far as it was fetched, and the way to tell it something.
 pub trait Mirror {
@@ -87,11 +88,17 @@ pub trait Mirror {
     /// When it can't be read, or does not count.
     fn change(&self, commit: Sha1, allowed: Option<&AllowedSigners>) -> Result<VerifiedChange, LogError>;
 
-    /// Writes a report with the end of a log, and moves no ref.
+    /// Writes a report with what the host tells of the past and with the end of its log, and moves no ref.
     ///
     /// # Errors
     /// When it can't be written or signed.
-    fn write_report(&self, report: &Report, log: &str, key: &SigningKey) -> Result<Sha1, RegistryError>;
+    fn write_report(
+        &self,
+        report: &Report,
+        results: &Results,
+        log: &str,
+        key: &SigningKey,
+    ) -> Result<Sha1, RegistryError>;
 
     /// Writes a pool, and moves no ref.
     ///

@@ -15,6 +15,7 @@ use super::signature::{AllowedSigners, SigningKey};
 use crate::chain::Sha1;
 use crate::pool::Pool;
 use crate::report::Report;
+use crate::results::Results;
 use crate::system::fault::{self, Kind, Subject};
 use crate::system::{Command, CommandError, FileError, Output, files};
 
@@ -219,8 +220,14 @@ impl Mirror for Registry {
         }
     }
 
-    fn write_report(&self, report: &Report, log: &str, key: &SigningKey) -> Result<Sha1, RegistryError> {
-        Ok(herd::write_report(&self.objects, report, log, key)?)
+    fn write_report(
+        &self,
+        report: &Report,
+        results: &Results,
+        log: &str,
+        key: &SigningKey,
+    ) -> Result<Sha1, RegistryError> {
+        Ok(herd::write_report(&self.objects, report, results, log, key)?)
     }
 
     fn write_pool(&self, role: &str, pool: &Pool, host: &str, time: Duration) -> Result<Sha1, RegistryError> {

@@ -248,7 +248,7 @@ pub(super) fn announce(
         lines: identity::next(&[]),
         poll: config.poll.as_secs().max(1),
     };
-    let commit = registry.write_report(&report, "", &SigningKey::new(home.key()))?;
+    let commit = registry.write_report(&report, &record.results(), "", &SigningKey::new(home.key()))?;
     store.update(|record| record.reports.intend(commit, report.nonce))?;
     match registry.push(&[RefUpdate { name, expected: found, new: Some(commit) }])? {
         Pushed::Won => {

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use serde_json::Value;
 use wb_core::chain::{Chain, Digest, Link, Sha1, Wait};
 use wb_core::change::{Canary, Manifest, RolePolicy, Whom};
 use wb_core::context::MaxOut;
@@ -33,6 +34,7 @@ fn office() -> Office {
         let theme = Link { wait: Some(Wait::all("server")), ..link(2, "theme") };
         manifest.chain = Chain::new(vec![link(1, "page"), theme]).unwrap();
         manifest.target = Some(sha1(1));
+        manifest.message = "the first page".into();
         manifest.roles.insert("server".into(), RolePolicy::new(MaxOut::Hosts(1)));
     });
     office
@@ -298,4 +300,68 @@ fn canaries_that_make_no_sense_are_refused_before_anything_is_built() {
     exit code 2
     ");
     assert_eq!(office.newest().number, 1, "nothing was told");
+}
+
+/// When a change was made differs from run to run.
+fn undated(said: &str) -> String {
+    let words = said.split(' ').map(|word| match word.trim_end_matches(',') {
+        date if date.len() == 20 && date.ends_with('Z') => word.replace(date, "2001-09-09T01:46:40Z"),
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_log_says_who_said_what() {
+    let office = office();
+    office.signed(&["hold", "web1", "-m", "a look"]);
+    insta::assert_snapshot!(undated(&office.xtask(&["changes"])), @"
+    #  when                  author      signed by      kind    message
+    4  2001-09-09T01:46:40Z  wildebeest  ana@localhost  hold    web1: a look
+    3  2001-09-09T01:46:40Z  wildebeest  ana@localhost  deploy  the first page
+    2  2001-09-09T01:46:40Z  wildebeest  ana@localhost  admit   web2
+    1  2001-09-09T01:46:40Z  wildebeest  ana@localhost  admit   web1
+    next: cargo xtask changes 4
+    exit code 0
+    ");
+    insta::assert_snapshot!(undated(&office.xtask(&["changes", "4"])), @"
+    change 4 hold: web1: a look
+    by wildebeest <wildebeest@localhost>, signed by ana@localhost, at 2001-09-09T01:46:40Z, commit 0000000
+    + hold of web1: a look
+    host  outcome       when
+    web1  not seen yet
+    web2  not seen yet
+    0 of 2 hosts have it behind them; next: cargo xtask status
+    exit code 0
+    ");
+    insta::assert_snapshot!(undated(&office.xtask(&["changes", "3"])), @"
+    change 3 deploy: the first page
+    by wildebeest <wildebeest@localhost>, signed by ana@localhost, at 2001-09-09T01:46:40Z, commit 0000000
+    + migration `page` (0000000) for role `server`, 2 hosts
+    + migration `theme` (0000000) for role `server`, 2 hosts
+    ~ target: `page` (0000000), was none
+    + role `server`: at most 1 out
+    host  outcome       when
+    web1  not seen yet
+    web2  not seen yet
+    0 of 2 hosts have it behind them; next: cargo xtask status
+    exit code 0
+    ");
+    insta::assert_snapshot!(office.xtask(&["changes", "9"]), @"
+    error: there is no change 9: they go from 1 to 4
+    hint: cargo xtask changes
+    exit code 2
+    ");
+    let json = |args: &[&str]| -> Value {
+        let said = office.scratch.xtask(&office.fleet, args).text();
+        serde_json::from_str(&said).unwrap()
+    };
+    let full = json(&["changes", "4", "--json"]);
+    let said = (&full["kind"], &full["signer"], &full["hosts"][0]["outcome"]);
+    assert_eq!(said, (&"hold".into(), &"ana@localhost".into(), &"not_seen".into()));
+    let all = json(&["changes", "--json"]);
+    assert_eq!((all.as_array().unwrap().len(), &all[0]["number"]), (4, &4.into()));
+    files::write(office.fleet.join("migrations/allowed_signers"), "", 0o644).unwrap();
+    let listed = office.xtask(&["changes"]);
+    assert_eq!(listed.matches("nobody who counts").count(), 4, "{listed}");
 }

@@ -1,0 +1,237 @@
+//! The log of changes as people look at it: who said what, when and why, the newest first; and of one change what it
+//! changed, and what came of it on each host.
+
+pub mod outcome;
+
+use serde::Serialize;
+use wb_core::chain::Sha1;
+use wb_core::change::Manifest;
+use wb_core::registry::LogError;
+
+use crate::calendar::moment;
+use crate::deploy::difference::Difference;
+use crate::known::Known;
+use crate::operator::{Logged, Operator, OperatorError};
+use crate::table::Table;
+use outcome::{HostOutcome, outcomes};
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangesError {
+    /// There is no change of that number.
+    #[error("there is no change {number}: {}", ends(*newest))]
+    NoSuch {
+        /// The number.
+        number: u64,
+        /// That of the newest one; 0: there is none.
+        newest: u64,
+    },
+    /// The log can't be read so far back.
+    #[error("the log of changes can't be read")]
+    Log {
+        /// Why.
+        source: LogError,
+    },
+    /// The remote.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+}
+
+/// A change, in a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Its number.
+    pub number: u64,
+    /// What kind of decision it was.
+    pub kind: String,
+    /// When, in seconds since 1970, UTC, as its author says.
+    pub time: u64,
+    /// Who, as they say.
+    pub author: String,
+    /// Who signed it, as `allowed_signers` names them; nothing where nobody did whose word counts.
+    pub signer: Option<String>,
+    /// In a line, what and why.
+    pub message: String,
+    /// The commit.
+    pub commit: Sha1,
+}
+
+impl Entry {
+    fn of(logged: &Logged) -> Self {
+        let Manifest { number, kind, time, author, message, .. } = &logged.manifest;
+        Self {
+            number: *number,
+            kind: kind.to_string(),
+            time: *time,
+            author: author.clone(),
+            signer: logged.signer.clone(),
+            message: message.lines().next().unwrap_or_default().to_owned(),
+            commit: logged.commit,
+        }
+    }
+
+    fn signer(&self) -> &str {
+        self.signer.as_deref().unwrap_or("nobody who counts")
+    }
+}
+
+/// The newest changes, at most so many, the newest first; and whether there are more.
+///
+/// # Errors
+/// When the log can't be read.
+pub fn newest(operator: &Operator, most: usize) -> Result<(Vec<Entry>, bool), ChangesError> {
+    let (mut entries, mut next) = (Vec::new(), operator.tip()?);
+    while let Some(commit) = next.filter(|_| entries.len() < most) {
+        let logged = operator.logged(commit).map_err(|source| ChangesError::Log { source })?;
+        next = logged.parent;
+        entries.push(Entry::of(&logged));
+    }
+    Ok((entries, next.is_some()))
+}
+
+/// Changes in lines.
+#[must_use]
+pub fn table(entries: &[Entry]) -> Table {
+    let mut table = Table::new(&["#", "when", "author", "signed by", "kind", "message"]);
+    for entry in entries {
+        let author = entry.author.split('<').next().unwrap_or_default();
+        table.row([
+            entry.number.to_string(),
+            moment(entry.time),
+            author.to_owned(),
+            entry.signer().to_owned(),
+            entry.kind.clone(),
+            entry.message.clone(),
+        ]);
+    }
+    table
+}
+
+/// A change in full.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Full {
+    /// The change.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// The commit of the source repository that its runner was built from.
+    pub source: Option<Sha1>,
+    /// What it changed, a line each.
+    pub difference: Vec<String>,
+    /// What came of it on each host that was admitted then.
+    pub hosts: Vec<HostOutcome>,
+}
+
+/// The change of this number in full, as the hosts' reports tell that were fetched.
+///
+/// # Errors
+/// When there is none, or the log can't be read.
+pub fn full(operator: &Operator, known: &Known, number: u64) -> Result<Full, ChangesError> {
+    let newest = known.newest.as_ref().map(|change| change.sha1);
+    let mut next = newest.filter(|_| (1..=known.manifest.number).contains(&number));
+    let no_such = || ChangesError::NoSuch { number, newest: known.manifest.number };
+    let read = |commit| operator.logged(commit).map_err(|source| ChangesError::Log { source });
+    let logged = loop {
+        let logged = read(next.ok_or_else(no_such)?)?;
+        if logged.manifest.number == number {
+            break logged;
+        }
+        next = logged.parent;
+    };
+    let parent = logged.parent.map(read).transpose()?.map(|parent| parent.manifest).unwrap_or_default();
+    let results = operator.results(&known.manifest, &known.reports)?;
+    Ok(Full {
+        entry: Entry::of(&logged),
+        source: logged.manifest.source,
+        difference: Difference::between(&parent, &logged.manifest).lines(),
+        hosts: outcomes(&logged.manifest, &parent, known, &results),
+    })
+}
+
+impl Full {
+    /// Who said it, when and why.
+    #[must_use]
+    pub fn heading(&self) -> String {
+        let Entry { number, kind, time, author, message, commit, .. } = &self.entry;
+        let source = self.source.map(|source| format!(", of the source {}", source.short())).unwrap_or_default();
+        let signer = self.entry.signer();
+        format!(
+            "change {number} {kind}: {message}\nby {author}, signed by {signer}, at {}, commit {}{source}",
+            moment(*time),
+            commit.short()
+        )
+    }
+
+    /// The hosts in lines.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let mut table = Table::new(&["host", "outcome", "when"]);
+        for host in &self.hosts {
+            table.row([host.called(), host.outcome.to_string(), host.outcome.when()]);
+        }
+        table
+    }
+
+    /// All of it in a line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let over = self.hosts.iter().filter(|host| host.outcome.is_over()).count();
+        format!("{over} of {} hosts have it behind them", self.hosts.len())
+    }
+}
+
+fn ends(newest: u64) -> String {
+    match newest {
+        0 => "the herd was told nothing yet".to_owned(),
+        newest => format!("they go from 1 to {newest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(number: u64, signer: Option<&str>) -> Entry {
+        Entry {
+            number,
+            kind: "hold".into(),
+            time: 1_000_000_000,
+            author: "Ana <ana@example.org>".into(),
+            signer: signer.map(str::to_owned),
+            message: "web1: a look".into(),
+            commit: Sha1::from_bytes([1; 20]),
+        }
+    }
+
+    #[test]
+    fn the_log_is_a_table() {
+        insta::assert_snapshot!(table(&[entry(12, Some("ana@example.org")), entry(11, None)]), @"
+        #   when                  author  signed by          kind  message
+        12  2001-09-09T01:46:40Z  Ana     ana@example.org    hold  web1: a look
+        11  2001-09-09T01:46:40Z  Ana     nobody who counts  hold  web1: a look
+        ");
+    }
+
+    #[test]
+    fn a_change_in_full_has_a_heading() {
+        let full = Full {
+            entry: entry(12, Some("ana@example.org")),
+            source: Some(Sha1::from_bytes([2; 20])),
+            difference: vec![],
+            hosts: vec![],
+        };
+        insta::assert_snapshot!(full.heading(), @"
+        change 12 hold: web1: a look
+        by Ana <ana@example.org>, signed by ana@example.org, at 2001-09-09T01:46:40Z, commit 0101010, of the source 0202020
+        ");
+        assert_eq!(full.summary(), "0 of 0 hosts have it behind them");
+    }
+
+    #[test]
+    fn a_number_that_there_is_not_is_told() {
+        let check = |newest, expect: &str| {
+            assert_eq!(ChangesError::NoSuch { number: 9, newest }.to_string(), expect);
+        };
+        check(4, "there is no change 9: they go from 1 to 4");
+        check(0, "there is no change 9: the herd was told nothing yet");
+    }
+}

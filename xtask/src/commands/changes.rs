@@ -1,0 +1,90 @@
+use clap::Args;
+
+use super::judge;
+use crate::changes::{self, ChangesError, Full};
+use crate::failure::Failure;
+use crate::fleet::Fleet;
+use crate::known::Known;
+use crate::operator::Operator;
+use crate::shell::Shell;
+
+/// Show what the herd was told: all changes, or one in full
+///
+/// The newest first: when, who, who signed it, what and why. With a number: that change in full, what it changed, and what
+/// came of it on each host, as the hosts' newest reports tell.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask changes            the newest twenty
+  cargo xtask changes --all
+  cargo xtask changes 12         what change 12 changed, and what came of it on each host
+
+Exit codes: 0 shown; 2 no such change; 3 no remote")]
+pub(super) struct Changes {
+    /// The number of a change, to show it in full
+    number: Option<u64>,
+    /// All changes, not only the newest twenty
+    #[arg(long)]
+    all: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// So many are shown where nobody wants all.
+const NEWEST: usize = 20;
+
+impl Changes {
+    pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
+        let fleet = Fleet::current().map_err(judge::fleet)?;
+        let operator = Operator::of(&fleet).map_err(judge::operator)?;
+        match self.number {
+            Some(number) => self.full(&operator, number, shell),
+            None => self.list(&operator, shell),
+        }
+    }
+
+    fn list(&self, operator: &Operator, shell: &Shell) -> Result<(), Failure> {
+        operator.fetch().map_err(judge::operator)?;
+        let (entries, more) = changes::newest(operator, if self.all { usize::MAX } else { NEWEST }).map_err(judged)?;
+        if self.json {
+            shell.print_json(&entries);
+            return Ok(());
+        }
+        let Some(newest) = entries.first() else {
+            shell.print("the herd was told nothing yet; next: cargo xtask deploy");
+            return Ok(());
+        };
+        shell.print_text(changes::table(&entries));
+        let all = if more { "; cargo xtask changes --all shows the older ones" } else { "" };
+        shell.print(format_args!("next: cargo xtask changes {}{all}", newest.number));
+        Ok(())
+    }
+
+    fn full(&self, operator: &Operator, number: u64, shell: &Shell) -> Result<(), Failure> {
+        let known = Known::ask(operator, shell).map_err(judge::operator)?;
+        let full = changes::full(operator, &known, number).map_err(judged)?;
+        match self.json {
+            true => shell.print_json(&full),
+            false => show(&full, shell),
+        }
+        Ok(())
+    }
+}
+
+fn show(full: &Full, shell: &Shell) {
+    shell.print(full.heading());
+    full.difference.iter().for_each(|line| shell.print(line));
+    if !full.hosts.is_empty() {
+        shell.print_text(full.table());
+    }
+    shell.print(format_args!("{}; next: cargo xtask status", full.summary()));
+}
+
+fn judged(error: ChangesError) -> Failure {
+    match error {
+        ChangesError::NoSuch { .. } => Failure::usage(error).hint("cargo xtask changes"),
+        ChangesError::Operator(error) => judge::operator(error),
+        error @ ChangesError::Log { .. } => error.into(),
+    }
+}
