@@ -46,7 +46,7 @@ use self::identity::Foreign;
 use reboot::Asked;
 
 use crate::chain::{Digest, Sha1};
-use crate::plan::Stop;
+use crate::plan::{Stop, Wait};
 use crate::registry::{
     AllowedSigners, LogError, Mirror, RefName, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange,
 };
@@ -482,6 +482,13 @@ impl Agent<'_> {
 impl std::fmt::Debug for Agent<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Agent").field("config", &self.config).field("record", &self.record()).finish_non_exhaustive()
+    }
+}
+
+impl From<&Wait> for Doing {
+    /// Waiting for that, as long as it is not overdue.
+    fn from(wait: &Wait) -> Self {
+        Self::Waiting { why: wait.to_string(), on: wait.on(), key: wait.key(), overdue: false }
     }
 }
 

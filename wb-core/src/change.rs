@@ -430,6 +430,9 @@ pub struct Canary {
     pub hosts: BTreeSet<String>,
     /// How far they go. Everyone else follows when this is promoted, or has baked.
     pub target: Sha1,
+    /// The number of the change that told them so: what a canary did before it accepted that says nothing.
+    #[serde(default)]
+    pub change: u64,
     /// For how many seconds all of them must have been there, and well, before everyone follows by itself. Nothing: an
     /// operator promotes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -561,6 +564,7 @@ mod tests {
         let canary = canaries.clone().next().map(|(_, target)| Canary {
             hosts: canaries.map(|(host, _)| host.to_owned()).collect(),
             target: link(target),
+            change: 0,
             bake: None,
         });
         let target = Some(target).filter(|target| !target.is_empty()).map(link);

@@ -76,7 +76,11 @@ pub fn behind(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, R
         let has_passed = report.is_some_and(|report| passed_since(manifest, canary, report).is_some());
         let link = |state: Sha1| manifest.chain.get(state).cloned();
         let drifted = |report: &Report| if report.drift.is_empty() { "" } else { ", drifted" };
-        let doing = |report: &Report| format!("{}{}", report.doing, drifted(report));
+        let unheard = |report: &Report| match report.accepted.unwrap_or_default() < canary.change {
+            true => format!(", and has not heard of change {} yet", canary.change),
+            false => String::new(),
+        };
+        let doing = |report: &Report| format!("{}{}{}", report.doing, drifted(report), unheard(report));
         let says = || report.map(|report| (report.state.and_then(link), doing(report)));
         (!has_passed).then(|| Behind { host: host.clone(), says: says() })
     });
@@ -191,7 +195,7 @@ mod tests {
         let links = known.manifest.chain.links();
         let (page, theme) = (links[1].sha1, links[3].sha1);
         let hosts = canaries.iter().map(|host| (*host).to_owned()).collect();
-        known.manifest.canary = Some(Canary { hosts, target: theme, bake: None });
+        known.manifest.canary = Some(Canary { hosts, target: theme, change: 0, bake: None });
         known.manifest.target = Some(page);
         known
     }
@@ -212,6 +216,11 @@ mod tests {
         check(&behind, false, None, Err(not_yet));
         let early = "12 promote: `theme` (0404040), before web1, web2 had passed: a hole is open";
         check(&behind, true, Some("a hole is open"), Ok(early));
+        let mut unheard = pending.clone();
+        unheard.manifest.canary.as_mut().unwrap().change = 11;
+        let not_yet = "the canaries have not passed yet: `web1` at `theme` (0404040), up to date, and has not heard of change \
+                       11 yet";
+        check(&unheard, false, None, Err(not_yet));
         let nothing =
             "no canaries go first now, so there is nothing to promote: everyone is told to reach `theme` (0404040)";
         check(&known("web1@page"), true, None, Err(nothing));

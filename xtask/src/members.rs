@@ -162,7 +162,7 @@ mod tests {
         let (link, target) = (manifest.chain.links()[0].sha1, manifest.chain.links()[3].sha1);
         manifest.released = vec![Release { change: 3, host: "web1".into(), nonce: Uuid::nil() }];
         manifest.waived = vec![Waiver { change: 3, link, host: "web1".into() }];
-        manifest.canary = Some(Canary { hosts: names(&["web1"]), target, bake: None });
+        manifest.canary = Some(Canary { hosts: names(&["web1"]), target, change: 3, bake: None });
         manifest
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::wait::is_for_others;
 use crate::chain::Sha1;
 use crate::change::{Canary, Manifest};
 use crate::report::{Doing, Report};
@@ -16,17 +17,19 @@ pub fn goal(manifest: &Manifest, name: &str, reports: &BTreeMap<String, Report>,
     }
 }
 
-/// Since when a canary has passed, as its report tells: it is where canaries are to go and well, or it waits in load for
-/// hosts none of which is a canary, so that only the others can let it go on. One that has drifted has not passed.
+/// Since when a canary has passed, as its report tells: it has accepted the change, and is where canaries are to go and
+/// well, or it waits in load for hosts to reach a link, none of which is a canary, so that only the others can let it go on.
+/// One that has drifted has not passed.
 #[must_use]
 pub fn passed_since(manifest: &Manifest, canary: &Canary, report: &Report) -> Option<u64> {
     let place = |sha1: Sha1| manifest.chain.position(sha1);
     let is_there = || report.state.and_then(place) >= place(canary.target);
+    let has_heard = report.accepted.unwrap_or_default() >= canary.change;
     let has_passed = match &report.doing {
-        _ if report.contested || !report.drift.is_empty() => false,
+        _ if report.contested || !report.drift.is_empty() || !has_heard => false,
         Doing::UpToDate => is_there(),
-        Doing::Waiting { on, overdue: false, .. } => {
-            !on.is_empty() && !on.iter().any(|host| canary.hosts.contains(host))
+        Doing::Waiting { on, key, overdue: false, .. } => {
+            is_for_others(key) && !on.is_empty() && !on.iter().any(|host| canary.hosts.contains(host))
         }
         _ => false,
     };

@@ -1,7 +1,12 @@
 //! Plans over plain data. A chain is written `w1 d2 w3<d w4`: links of the roles web and database, the third waiting
-//! for the role database. `w4=w1..w3` is a baseline that stands for the links of the role web from `w1` to `w3`, and `-w1`
-//! a link whose code is gone. Hosts are written `web1@w3`; a host of these tests ran all links of its role up to there,
-//! or, as in `web1@w5:w4+w5`, the ones that are named.
+//! for all hosts of the role database; `<?d` waits for any of them, `<2d` for two, `<d@d1` for all to reach `d1`, and `<d+`
+//! and `<d!` are passed by hosts that catch up, or stop these. `~w2` is run in load. `w4=w1..w3` is a baseline that stands
+//! for the links of the role web from `w1` to `w3`, and `-w1` a link whose code is gone. Hosts are written `web1@w3`; a
+//! host of these tests ran all links of its role up to there, or, as in `web1@w5:w4+w5`, the ones that are named.
+
+mod canaries;
+mod turns;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +16,7 @@ use uuid::Uuid;
 use super::*;
 use crate::agent::phase::{Event, Held, Leg, Phase};
 use crate::agent::{How, Record};
-use crate::chain::{Range, Wait as LinkWait};
+use crate::chain::{Range, Wait as LinkWait, Who};
 use crate::change::{Adoption, FullRunners, Identity, RolePolicy, Runner};
 use crate::context::MaxOut;
 use crate::report::Incarnation;
@@ -25,14 +30,31 @@ fn role(letter: char) -> String {
 fn chain(text: &str) -> Chain {
     let link = |word: &str| {
         let (gone, word) = word.strip_prefix('-').map_or((false, word), |word| (true, word));
+        let (in_load, word) = word.strip_prefix('~').map_or((false, word), |word| (true, word));
         let (word, range) = word.split_once('=').map_or((word, None), |(word, range)| (word, range.split_once("..")));
         let replaces = range.map(|(from, to)| Range { from: sha1(from), to: sha1(to) });
         let name = word.split('<').next().unwrap().to_owned();
-        let wait = word.split('<').nth(1).map(|w| LinkWait::all(role(w.chars().next().unwrap())));
+        let wait = word.split('<').nth(1).map(wait);
         let (role, digest) = (role(name.chars().next().unwrap()), Digest::of(name.as_bytes()));
-        Link { wait, replaces, gone, ..Link::new(&name, sha1(&name), role, digest) }
+        Link { wait, in_load, replaces, gone, ..Link::new(&name, sha1(&name), role, digest) }
     };
     Chain::new(text.split_whitespace().map(link).collect()).unwrap()
+}
+
+fn wait(text: &str) -> LinkWait {
+    let catchups = [('+', OnCatchup::Pass), ('!', OnCatchup::Fail)];
+    let (text, on_catchup) = catchups
+        .into_iter()
+        .find_map(|(sign, on_catchup)| Some((text.strip_suffix(sign)?, on_catchup)))
+        .unwrap_or((text, OnCatchup::Wait));
+    let (who, reached) = text.split_once('@').map_or((text, None), |(who, link)| (who, Some(link.to_owned())));
+    let (sign, role) = (who.chars().next().unwrap(), role(who.chars().last().unwrap()));
+    let who = match sign {
+        '?' => Who::Any { role },
+        '1'..='9' => Who::Count { role, hosts: sign.to_digit(10).unwrap() },
+        _ => Who::All { role },
+    };
+    LinkWait { reached, on_catchup, ..LinkWait::new(who) }
 }
 
 fn sha1(name: &str) -> Sha1 {
@@ -666,7 +688,7 @@ fn what_was_done_before_stands_as_it_was_done() {
 #[test]
 fn a_canary_that_drifted_has_not_passed() {
     let herd = Herd::new("w1 w2", "web1@w2");
-    let canary = crate::change::Canary { hosts: ["web1".to_owned()].into(), target: sha1("w2"), bake: None };
+    let canary = crate::change::Canary { hosts: ["web1".to_owned()].into(), target: sha1("w2"), change: 5, bake: None };
     let mut report = Report { since: 7, ..herd.reports["web1"].clone() };
     assert_eq!(passed_since(&herd.manifest, &canary, &report), Some(7));
     report.drift.push(crate::report::Drift { link: "w1".into(), spec: "runs".into(), error: "no".into(), since: 8 });

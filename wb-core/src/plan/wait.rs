@@ -93,6 +93,15 @@ impl Stop {
     pub const ANEW: &str = "`wildebeest enroll` makes this machine a new host";
 }
 
+/// How the [`Wait::key`] of a wait for others to reach a link begins.
+const OTHERS: &str = "others ";
+
+/// Whether a wait with this [`Wait::key`] is for others to reach a link.
+#[must_use]
+pub(super) fn is_for_others(key: &str) -> bool {
+    key.starts_with(OTHERS)
+}
+
 impl Wait {
     /// Whether this host alone could end it, or is among those who could.
     #[must_use]
@@ -121,7 +130,7 @@ impl Wait {
             Self::NotAdmitted => "admission".to_owned(),
             Self::NothingDeployed => "deploy".to_owned(),
             Self::Runner { link } => format!("runner {}", link.sha1),
-            Self::Others { link, .. } => format!("others {}", link.sha1),
+            Self::Others { link, .. } => format!("{OTHERS}{}", link.sha1),
             Self::Pool { role, .. } => format!("pool {role}"),
             Self::FailedElsewhere { link, .. } => format!("failed {}", link.sha1),
             Self::Held(hold) => format!("hold {}", hold.change),

@@ -65,7 +65,9 @@ pub fn aiming(before: &Manifest, has_baked: bool, manifest: Manifest, aim: &Aim)
         not_back(&manifest, &whom, Some(pending.target), end)?;
     }
     let (target, canary) = match (end, canaries.is_empty()) {
-        (Some(target), false) if end != told => (told, Some(Canary { hosts: canaries, target, bake: aim.bake })),
+        (Some(target), false) if end != told => {
+            (told, Some(Canary { hosts: canaries, target, change: manifest.number, bake: aim.bake }))
+        }
         (_, false) => return Err(Refusal::NothingFirst { link: named(&manifest, end) }),
         (_, true) => (end, None),
     };
@@ -129,6 +131,7 @@ mod tests {
         let canary = |first: &&str| Canary {
             hosts: canaries.iter().map(|canary| canary.split_once('>').unwrap().0.to_owned()).collect(),
             target: sha1(first.split_once('>').unwrap().1),
+            change: 0,
             bake: None,
         };
         (manifest.canary, manifest.target) = (canaries.first().map(canary), Some(sha1(target)));

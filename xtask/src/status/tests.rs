@@ -186,7 +186,7 @@ fn canaries_say_how_long_they_bake() {
     let mut herd = Herd::new(&["web1@3", "web2@2", "web3@1"]);
     herd.known.manifest.target = Some(link(2).sha1);
     let hosts = ["web1".to_owned(), "web3".to_owned()].into();
-    herd.known.manifest.canary = Some(Canary { hosts, target: link(3).sha1, bake: Some(3600) });
+    herd.known.manifest.canary = Some(Canary { hosts, target: link(3).sha1, change: 0, bake: Some(3600) });
     let mut told = vec![herd.status().text()];
     herd.report("web3").state = Some(link(3).sha1);
     told.push(herd.status().text());
@@ -260,7 +260,8 @@ fn a_pending_canary_is_not_settled() {
     let check = |hosts: &[&str], bake, expect| {
         let mut herd = Herd::new(hosts);
         herd.known.manifest.target = Some(link(2).sha1);
-        herd.known.manifest.canary = Some(Canary { hosts: ["web1".to_owned()].into(), target: link(3).sha1, bake });
+        herd.known.manifest.canary =
+            Some(Canary { hosts: ["web1".to_owned()].into(), target: link(3).sha1, change: 0, bake });
         let status = herd.status();
         assert_eq!((status.verdict, status.canary.is_some()), expect, "{hosts:?}");
     };
@@ -302,6 +303,6 @@ fn programs_get_all_of_it() {
     herd.known.manifest.holds.push(hold());
     herd.known.manifest.waived.push(Waiver { change: 2, link: link(3).sha1, host: "web4".into() });
     let hosts = ["web4".to_owned()].into();
-    herd.known.manifest.canary = Some(Canary { hosts, target: link(3).sha1, bake: Some(3600) });
+    herd.known.manifest.canary = Some(Canary { hosts, target: link(3).sha1, change: 0, bake: Some(3600) });
     insta::assert_snapshot!(serde_json::to_string_pretty(&herd.status()).unwrap());
 }

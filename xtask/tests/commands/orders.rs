@@ -121,7 +121,7 @@ fn what_canaries_have_is_promoted() {
     exit code 1
     ");
     office.tell(|manifest| {
-        manifest.canary = Some(Canary { hosts: ["web1".to_owned()].into(), target: sha1(2), bake: None });
+        manifest.canary = Some(Canary { hosts: ["web1".to_owned()].into(), target: sha1(2), change: 0, bake: None });
     });
     insta::assert_snapshot!(office.signed(&["promote"]), @"
     error: the canaries have not passed yet: `web1` at the start, waits to be admitted

@@ -33,7 +33,7 @@ fn canaries(before: &Manifest, after: &Manifest) -> Vec<String> {
     let line = match (old, &after.canary) {
         (None, None) => None,
         (Some(old), None) => Some(format!("- canaries {}: they go where everyone goes", whom(&old))),
-        (Some(old), Some(new)) if old == *new => None,
+        (Some(old), Some(new)) if (Canary { change: new.change, ..old.clone() }) == *new => None,
         (Some(old), Some(new)) => {
             let was = format!("were {} to {}", whom(&old), named(before, Some(old.target)));
             Some(format!("~ canaries {}: {}; {was}", whom(new), aim(after, new)))
@@ -125,7 +125,12 @@ mod tests {
     }
 
     fn canary(hosts: &[&str], bake: Option<u64>) -> Option<Canary> {
-        Some(Canary { hosts: hosts.iter().map(|host| (*host).to_owned()).collect(), target: sha1("b"), bake })
+        Some(Canary {
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            target: sha1("b"),
+            change: 0,
+            bake,
+        })
     }
 
     fn hold(whom: Whom) -> Hold {
