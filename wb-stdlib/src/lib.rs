@@ -2,7 +2,7 @@
 //!
 //! A migration gets a [`Host`] and says what is to be so; a spec gets a [`View`] and checks that it is. Each noun has a
 //! room of its own: [`packages`], [`service`], [`file`](mod@file), [`directory`], [`link`], [`command`], [`facts`],
-//! [`herd`], [`haproxy`], [`port`], [`http`]. Every operation states the wanted end state, looks first, acts only when
+//! [`herd`], [`haproxy`], [`port`], [`http`], [`alerts`]. Every operation states the wanted end state, looks first, acts only when
 //! needed, and returns an [`Outcome`] that says whether and what it changed.
 //!
 //! ```
@@ -30,6 +30,7 @@ extern crate self as wb_stdlib;
 
 #[doc(hidden)]
 pub mod __private;
+pub mod alerts;
 pub mod command;
 pub mod directory;
 mod ensure;

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use wb_core::context::Context;
 
+use crate::alerts::Alerts;
 use crate::command::Command;
 use crate::facts::Facts;
 use crate::file::File;
@@ -102,6 +103,11 @@ pub trait Look: Access + Copy {
     /// A GET request for `url`, as in `http://127.0.0.1/health`.
     fn http(&self, url: &str) -> Request<Self> {
         Request::new(*self, url)
+    }
+
+    /// The alerts of the Prometheus at `url`, as in `http://prometheus.example.org:9090`.
+    fn alerts(&self, url: &str) -> Alerts<Self> {
+        Alerts::new(*self, url)
     }
 }
 

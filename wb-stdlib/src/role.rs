@@ -4,9 +4,10 @@ use anyhow::Result;
 
 use crate::{Host, View};
 
-/// How the hosts of a role leave the load and come back to it. Both default to nothing: a role without load.
+/// How the hosts of a role leave the load and come back to it, and whether one more of them may. All default to nothing: a
+/// role without load, which is always well.
 ///
-/// Both must bear being called twice: after a crash they are called again.
+/// `leave` and `rejoin` must bear being called twice: after a crash they are called again.
 ///
 /// ```
 /// use wb_stdlib::prelude::*;
@@ -15,6 +16,13 @@ use crate::{Host, View};
 /// pub struct Web;
 ///
 /// impl Role for Web {
+///     /// The shop must answer through its balancer, and nobody be called out of bed, before one more host leaves.
+///     fn gate(host: &View) -> Result<()> {
+///         host.http("http://192.0.2.10/health").answers(200)?;
+///         host.alerts("http://prometheus.example.org:9090").labelled("severity", "page").none_firing()?;
+///         Ok(())
+///     }
+///
 ///     fn leave(host: &Host) -> Result<()> {
 ///         for balancer in host.balancers("load_balancer")? {
 ///             balancer.drain("web", host.name())?;
@@ -31,8 +39,10 @@ use crate::{Host, View};
 /// }
 /// ```
 pub trait Role {
-    /// Says whether the role as a whole is well enough for one more host to leave it. It is asked before each leg, and only
-    /// looks: at the role's other hosts, at a balancer, at what an alerting system says.
+    /// Says whether the role as a whole is well enough for one more host to leave it. It is asked right before a host claims
+    /// its place, before each leg, and only looks: at the role's other hosts, at a balancer
+    /// ([`http`](crate::Look::http)), at what an alerting system says ([`alerts`](crate::Look::alerts)). A host that is out
+    /// already, and one that was never in service, are not asked: what they do mends the role, or does not touch it.
     ///
     /// # Errors
     /// When it is not, and why; the host waits in load, and asks again at its next poll.
