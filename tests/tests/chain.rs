@@ -304,6 +304,65 @@ fn a_file_that_does_not_parse_is_named_with_its_place() {
     assert!(verdict.starts_with("\nsrc/chain/a.rs can't be read: line 2, column 9: expected "), "{verdict}");
 }
 
+/// The last migration `d` waits for hosts to reach `name`.
+fn waits_for(drawing: &str, mods: &[&str], name: &str) -> String {
+    let repository = Repository::drawn(drawing);
+    let wait = format!("\"web\", wait = all(\"web\", reached(\"{name}\"))");
+    repository.write("src/chain/d.rs", &migration("d", "web", 0).replace("\"web\"", &wait));
+    repository.write_mods(mods);
+    text(&repository)
+}
+
+#[test]
+fn a_migration_waits_for_earlier_ones_only() {
+    let check = |name: &str, expect: &str| {
+        assert_eq!(waits_for("c1 - *install_nginx - *b", &["install_nginx", "b", "d"], name), expect, "{name}");
+    };
+    let help =
+        "name a migration that comes before this one, or leave `reached(…)` out to wait for the one right before";
+    check("install_nginx", "");
+    check("b", "");
+    check("d", &format!("`d` (draft) waits for hosts to reach `d`, which is itself\nhelp: {help}"));
+    check(
+        "instal_nginx",
+        &format!(
+            "`d` (draft) waits for hosts to reach `instal_nginx`, which is no migration of the chain\n\
+             help: did you mean `install_nginx`? {help}"
+        ),
+    );
+    assert_eq!(
+        waits_for("c1", &["d"], "a"),
+        "`d` (draft) waits for hosts to reach `a`, which is no migration of the chain\n\
+         help: leave the wait out: nothing comes before this migration"
+    );
+}
+
+#[test]
+fn what_lands_later_is_no_earlier_one() {
+    let repository = Repository::drawn("c1 - *a - *b");
+    let wait = "\"web\", wait = all(\"web\", reached(\"b\"))";
+    repository.write("src/chain/a.rs", &migration("a", "web", 0).replace("\"web\"", wait));
+    repository.write_mods(&["a", "b"]);
+    assert!(text(&repository).contains("`a` (<a>) waits for hosts to reach `b`, which comes after it"));
+}
+
+#[test]
+fn of_a_file_that_is_not_listed_only_that_is_said() {
+    let said = waits_for("c1 - *a - *b", &["a", "d"], "b");
+    assert!(said.starts_with("no `mod` line names `b` (<b>)") && !said.contains("waits for"), "{said}");
+}
+
+#[test]
+fn waits_in_code_are_judged_too() {
+    let repository = Repository::drawn("c1 - *a");
+    let code = "host.wait_until(all(\"wbe\").reached(\"b\").within(Duration::from_mins(30)))?;";
+    repository.write("src/chain/d.rs", &migration("d", "web", 0).replace("let _ = (host, 0);", code));
+    repository.write_mods(&["a", "d"]);
+    let said = text(&repository);
+    assert!(said.contains("there is no role `wbe`\nhelp: did you mean `web`?"), "{said}");
+    assert!(said.contains("`d` (draft) waits for hosts to reach `b`, which is no migration"), "{said}");
+}
+
 #[test]
 fn a_file_that_never_had_a_migration_may_go() {
     let repository = Repository::drawn("c1 - *a");

@@ -95,6 +95,14 @@ fn unknown_role() {
 }
 
 #[test]
+fn a_wait_for_what_is_no_earlier_migration() {
+    let Some(fleet) = Fleet::drawn("reached", "c1 - *install_postgres", &["install_postgres", "page"]) else { return };
+    let wait = "\"web\", wait = all(\"web\", reached(\"instal_postgres\")), overdue = \"30m\"";
+    fleet.repository.write("src/chain/page.rs", &migration("page", "web", 0).replace("\"web\"", wait));
+    insta::assert_snapshot!("reached", fleet.said());
+}
+
+#[test]
 fn several_mistakes_come_at_once() {
     check("several_mistakes", "c1 - *a - *b - c2[-a] - c3[~b,+d,+e]", &["e", "d", "b"]);
 }

@@ -32,7 +32,7 @@ pub use digest::code_digest;
 pub use facts::{CONFLICT, Commit, Declared, Facts, History, Outside, Reach, Source, Unreadable, Written};
 pub use id::{Digest, ParseIdError, Sha1};
 pub use lock::{Gone, Lock, LockError, Pin, Unmerged};
-pub use mistake::{Edit, Mistake, Named, in_repository};
+pub use mistake::{Beyond, Edit, Mistake, Named, in_repository};
 pub use spelling::nearest;
 pub use verify::{Landed, Verdict, verify};
 pub use wait::{NoWait, OnCatchup, Wait, Who};

@@ -44,7 +44,7 @@ impl Verdicts {
         let mut verdicts = Self::default();
         for mistake in resolved.mistakes.iter().filter(|mistake| !mistake.is_told_by_compiler()) {
             match (mistake, mistake.link().and_then(|file| functions.get(file))) {
-                (Mistake::UnknownRole { role, .. }, Some(_)) => {
+                (Mistake::UnknownRole { role, file, .. }, Some(_)) if stands_in_attribute(resolved, file, role) => {
                     drop(verdicts.roles.insert(role.clone(), mistake.text()))
                 }
                 (_, Some(function)) => add(verdicts.links.entry((*function).to_owned()).or_default(), &mistake.text()),
@@ -53,6 +53,14 @@ impl Verdicts {
         }
         verdicts
     }
+}
+
+/// Whether an attribute of this file names a role: its string asks for the verdict. Nobody asks for what code says.
+fn stands_in_attribute(resolved: &Resolved, file: &str, role: &str) -> bool {
+    let migrations = resolved.written.files.get(file).map_or(&[][..], |source| &source.migrations);
+    migrations.iter().any(|migration| {
+        migration.role.as_deref() == Some(role) || migration.wait.as_ref().is_some_and(|wait| wait.role() == role)
+    })
 }
 
 fn add(texts: &mut String, text: &str) {

@@ -151,7 +151,8 @@ fn terms(args: &MigrationArgs) -> TokenStream {
         }
         None => quote!(::core::option::Option::None),
     };
-    quote!(::wb_stdlib::__private::Terms { keeps: &[#(#keeps),*], timeout: #timeout, in_load: false })
+    let in_load = args.in_load;
+    quote!(::wb_stdlib::__private::Terms { keeps: &[#(#keeps),*], timeout: #timeout, in_load: #in_load })
 }
 
 fn link_call(ident: &Ident, name: &str) -> TokenStream {

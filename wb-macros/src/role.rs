@@ -1,10 +1,11 @@
-//! `#[role(max_out = …, name = "…")]`.
+//! `#[role(max_out = …, max_failed = 2, windows = ["Sat,Sun 22:00-04:00"], name = "…")]`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt as _;
-use syn::{ItemStruct, Lit};
-use wb_core::chain::source::{Errors, RoleArgs, role_name};
+use syn::{ItemStruct, Lit, LitInt, LitStr};
+use wb_core::chain::source::{Errors, RoleArgs, Windows, role_name};
+use wb_core::window::Window;
 
 use crate::editor;
 use crate::migration::beside;
@@ -13,7 +14,7 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = errors.check(syn::parse2::<RoleArgs>(args));
     let role = errors.check(syn::parse2::<ItemStruct>(item.clone()));
-    let max_out = args.as_ref().and_then(|args| errors.check(max_out(&args.max_out)));
+    let turns = args.as_ref().and_then(|args| turns(args, &mut errors));
     let role = role.and_then(|role| errors.check(without_generics(role)));
     let name = match (&args, &role) {
         (Some(args), Some(role)) => errors.check(name(args, role)),
@@ -23,8 +24,8 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         (Some(role), Some(name)) if editor::is_here() => editor::named_role(role, name),
         _ => item.clone(),
     };
-    let registered = match (&role, &name, &max_out) {
-        (Some(role), Some(name), Some(max_out)) => register(role, name, max_out),
+    let registered = match (&role, &name, &turns) {
+        (Some(role), Some(name), Some(turns)) => register(role, name, turns),
         _ => TokenStream::new(),
     };
     beside(errors, quote!(#declared #registered))
@@ -37,20 +38,29 @@ fn without_generics(role: ItemStruct) -> syn::Result<ItemStruct> {
     Err(syn::Error::new_spanned(&role.generics, "a role has no generic parameters"))
 }
 
-fn register(role: &ItemStruct, name: &str, max_out: &TokenStream) -> TokenStream {
+fn register(role: &ItemStruct, name: &str, turns: &TokenStream) -> TokenStream {
     let ident = &role.ident;
     quote! {
         ::wb_stdlib::__private::inventory::submit! {
             ::wb_stdlib::__private::RoleDefinition {
                 name: #name,
-                max_out: #max_out,
+                #turns
                 gate: ::wb_stdlib::__private::gate::<#ident>,
                 leave: ::wb_stdlib::__private::leave::<#ident>,
                 rejoin: ::wb_stdlib::__private::rejoin::<#ident>,
-                ..::wb_stdlib::__private::RoleDefinition::PLAIN
             }
         }
     }
+}
+
+/// How the hosts of the role take turns, as fields of its definition.
+fn turns(args: &RoleArgs, errors: &mut Errors) -> Option<TokenStream> {
+    let max_out = errors.check(max_out(&args.max_out));
+    let max_failed = args.max_failed.as_ref().map(|lit| errors.check(max_failed(lit)));
+    let windows = args.windows.as_ref().map(|windows| windows_of(windows, errors));
+    let (max_out, max_failed, windows) =
+        (max_out?, max_failed.unwrap_or_else(|| Some(quote!(1)))?, windows.unwrap_or_else(|| Some(Vec::new()))?);
+    Some(quote!(max_out: #max_out, max_failed: #max_failed, windows: &[#(#windows),*],))
 }
 
 fn max_out(lit: &Lit) -> syn::Result<TokenStream> {
@@ -68,6 +78,28 @@ fn max_out(lit: &Lit) -> syn::Result<TokenStream> {
         }
         _ => Err(wrong()),
     }
+}
+
+fn max_failed(lit: &LitInt) -> syn::Result<TokenStream> {
+    let wrong = || {
+        let what =
+            "how many hosts may fail at a migration before no other begins it? `1` (which it is by itself) or more";
+        syn::Error::new_spanned(lit, what)
+    };
+    let hosts: u32 = lit.base10_parse().ok().filter(|hosts| *hosts > 0).ok_or_else(wrong)?;
+    Ok(quote!(#hosts))
+}
+
+/// The windows, where each is one.
+fn windows_of(windows: &Windows, errors: &mut Errors) -> Option<Vec<LitStr>> {
+    if windows.texts.is_empty() {
+        let what = "with no window at all no host would ever leave load; leave `windows` out if any time is right";
+        errors.add(syn::Error::new(windows.brackets.span.join(), what));
+        return None;
+    }
+    let read = |text: &LitStr| text.value().parse::<Window>().map_err(|error| syn::Error::new(text.span(), error));
+    let right: Vec<bool> = windows.texts.iter().map(|text| errors.check(read(text)).is_some()).collect();
+    right.into_iter().all(|right| right).then(|| windows.texts.clone())
 }
 
 fn name(args: &RoleArgs, role: &ItemStruct) -> syn::Result<String> {

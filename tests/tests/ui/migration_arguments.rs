@@ -12,7 +12,7 @@ mod without_a_role {
 mod misspelt {
     use wb_stdlib::prelude::*;
 
-    #[migration(rol = "web", role = "web", role = "database", wait = any("database"))]
+    #[migration(rol = "web", role = "web", role = "database", wait = some("database"))]
     fn misspelt(_host: &Host) -> Result<()> {
         Ok(())
     }
@@ -59,6 +59,60 @@ mod keeps_no_list {
 
     #[migration(role = "web", amended = "why", keeps = "initdb")]
     fn keeps_no_list(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
+mod for_nobody {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", wait = count("database", 0, reached("install_postgres")), on_catchup = skip)]
+    fn for_nobody(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
+mod for_how_many {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", wait = count("database"), overdue = "soon", rolling = no)]
+    fn for_how_many(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
+mod any_two {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", wait = any("database", 2))]
+    fn any_two(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
+mod not_reached {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", wait = all("database", reach("install_postgres")))]
+    fn not_reached(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
+mod without_a_wait {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", on_catchup = pass, overdue = "30m")]
+    fn without_a_wait(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
+mod sound_waits {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", wait = count("web", 2, reached("page")), on_catchup = pass, overdue = "30m", rolling = false)]
+    fn sound_waits(_host: &Host) -> Result<()> {
         Ok(())
     }
 }

@@ -111,6 +111,18 @@ pub enum Mistake {
         /// The roles that there are.
         known: Vec<String>,
     },
+    /// A wait for hosts to reach what is no earlier link.
+    #[error("{link} waits for hosts to reach `{reached}`, {}", beyond(*place))]
+    Reached {
+        /// The link that waits.
+        link: Named,
+        /// What it names.
+        reached: String,
+        /// Where that stands.
+        place: Beyond,
+        /// The links that come before it.
+        earlier: Vec<String>,
+    },
     /// A file in `src/chain` that is not compiled.
     #[error("no `mod` line names {link}, so src/chain/{}.rs is not compiled", link.name)]
     NoModLine {
@@ -280,6 +292,17 @@ pub enum Edit {
     LineEnds,
 }
 
+/// Where a name stands that a link waits for in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beyond {
+    /// Nowhere.
+    Nowhere,
+    /// It is the link itself.
+    Itself,
+    /// It comes after the link.
+    Later,
+}
+
 impl Mistake {
     /// The stem of the file in `src/chain` that the mistake stands in. A mistake of no single link, or of one without a
     /// file, stands at `chain!()`.
@@ -289,6 +312,7 @@ impl Mistake {
             Self::Diverged { link, .. }
             | Self::Edited { link, .. }
             | Self::DigestDisagrees { link, .. }
+            | Self::Reached { link, .. }
             | Self::Baseline { link, .. } => Some(&link.name),
             Self::SharedCommit { names, .. } | Self::SeveralDrafts { names } => names.last().map(String::as_str),
             Self::NoMigration { file }
@@ -328,6 +352,7 @@ impl Mistake {
                 format!("`cargo xtask rechain` writes them in the order of the commits: {order}")
             }
             Self::UnknownRole { role, known, .. } => unknown_role(role, known),
+            Self::Reached { reached, place, earlier, .. } => not_reached(reached, *place, earlier),
             Self::NoModLine { link: Named { name, sha1: Some(_) } } => {
                 format!("`cargo xtask rechain` adds `mod {name};` to src/chain.rs, in the order of the commits")
             }
@@ -406,6 +431,7 @@ impl Mistake {
             Self::Edited { .. } => "edited",
             Self::WrongOrder { .. } => "wrong_order",
             Self::UnknownRole { .. } => "unknown_role",
+            Self::Reached { .. } => "reached",
             Self::NoModLine { .. } => "no_mod_line",
             Self::NoFile { .. } => "no_file",
             Self::NoMigration { .. } => "no_migration",
@@ -587,6 +613,25 @@ fn unknown_role(role: &str, known: &[String]) -> String {
     format!("{}the roles of src/roles.rs are {}", meant.unwrap_or_default(), quoted(known))
 }
 
+fn beyond(place: Beyond) -> &'static str {
+    match place {
+        Beyond::Nowhere => "which is no migration of the chain",
+        Beyond::Itself => "which is itself",
+        Beyond::Later => "which comes after it: a migration waits for earlier ones only",
+    }
+}
+
+fn not_reached(reached: &str, place: Beyond, earlier: &[String]) -> String {
+    let meant = nearest(reached, earlier.iter().map(String::as_str)).filter(|_| place == Beyond::Nowhere);
+    let meant = meant.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    match earlier {
+        [] => "leave the wait out: nothing comes before this migration".to_owned(),
+        _ => format!(
+            "{meant}name a migration that comes before this one, or leave `reached(…)` out to wait for the one right before"
+        ),
+    }
+}
+
 fn disagreement(found: Option<Sha1>) -> String {
     match found {
         Some(found) => format!("and history says that {} introduced it", found.short()),
@@ -675,6 +720,9 @@ mod tests {
             },
             Mistake::UnknownRole { file: name(), role: "databse".into(), known: names(&["database", "web"]) },
             Mistake::UnknownRole { file: name(), role: "web".into(), known: vec![] },
+            not_reached("instal_postgres", Beyond::Nowhere, &["base_packages", "install_postgres"]),
+            not_reached("tune_postgres", Beyond::Later, &["base_packages", "install_postgres"]),
+            not_reached("install_nginx", Beyond::Itself, &[]),
             Mistake::NoModLine { link: named("install_nginx", 1) },
             Mistake::NoModLine { link: named("install_nginx", 0) },
             Mistake::NoFile { name: name() },
@@ -727,6 +775,10 @@ mod tests {
             Mistake::Unreadable { file: "src/chain/a.rs".into(), what: format!("line 2, column 1: {CONFLICT}") },
             Mistake::Unreadable { file: "src/chain.rs".into(), what: format!("line 2, column 1: {CONFLICT}") },
         ]
+    }
+
+    fn not_reached(reached: &str, place: Beyond, earlier: &[&str]) -> Mistake {
+        Mistake::Reached { link: named("install_nginx", 3), reached: reached.into(), place, earlier: names(earlier) }
     }
 
     fn shared_commit(arrived: &[&str], is_root: bool) -> Mistake {

@@ -2,6 +2,10 @@
 //!
 //! The macros and the verdict read attributes by the same code, so that they can't disagree.
 
+mod inside;
+mod role;
+mod wait;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -10,13 +14,14 @@ use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::visit::{self, Visit};
-use syn::{Attribute, Item, LitStr, Token};
+use syn::{Attribute, Item, LitBool, LitStr, Token};
 
-use super::{Declared, Outside, Replaces, Wait};
-
-mod inside;
+use super::{Declared, Outside, Replaces};
 
 pub use inside::waits_inside;
+pub use role::{RoleArgs, Windows};
+pub use wait::WaitArg;
+use wait::{Catchup, Overdue};
 
 /// The modules that `chain.rs` declares, in its order. Modules with a body are its own affair.
 #[must_use]
@@ -63,7 +68,7 @@ fn declared(name: &str, attribute: &Attribute) -> Option<Declared> {
             name,
             role: Some(args.role.value()),
             wait: args.wait.map(|wait| wait.value()),
-            in_load: false,
+            in_load: args.in_load,
             amended: args.amended.map(|why| why.0.value()),
             replaces,
         },
@@ -209,12 +214,15 @@ fn is_named(attribute: &Attribute, name: &str) -> bool {
     attribute.path().segments.last().is_some_and(|segment| segment.ident == name)
 }
 
-/// The arguments of `#[migration(role = "…", wait = all("…"), timeout = "…", amended = "…", keeps = ["…"])]`.
+/// The arguments of `#[migration(role = "…", wait = all("…"), on_catchup = pass, overdue = "…", rolling = false,
+/// timeout = "…", amended = "…", keeps = ["…"])]`.
 pub struct MigrationArgs {
     /// Whose hosts run it.
     pub role: LitStr,
     /// What it waits for.
     pub wait: Option<WaitArg>,
+    /// Whether hosts run it in load, without a claim.
+    pub in_load: bool,
     /// How long one run of it may take.
     pub timeout: Option<Timeout>,
     /// Why it was edited after it landed.
@@ -256,20 +264,6 @@ pub struct BaselineArgs {
     pub replaces: Replaces,
 }
 
-/// `all("…")`.
-pub struct WaitArg {
-    /// Whose hosts it waits for.
-    pub role: LitStr,
-}
-
-impl WaitArg {
-    /// As data.
-    #[must_use]
-    pub fn value(&self) -> Wait {
-        Wait::all(self.role.value())
-    }
-}
-
 impl Parse for MigrationArgs {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let (mut slots, end, mut errors) = (LinkSlots::default(), input.span(), Errors::default());
@@ -281,6 +275,7 @@ impl Parse for MigrationArgs {
         if matches!(slots.role, Slot::Missing) {
             errors.add(syn::Error::new(end, "a migration belongs to a role: `#[migration(role = \"…\")]`"));
         }
+        slots.check(&mut errors);
         errors.none()?;
         slots.value().ok_or_else(|| syn::Error::new(end, "no role"))
     }
@@ -291,19 +286,26 @@ impl Parse for MigrationArgs {
 struct LinkSlots {
     role: Slot<LitStr>,
     wait: Slot<WaitArg>,
+    on_catchup: Slot<Catchup>,
+    overdue: Slot<Overdue>,
+    rolling: Slot<Rolling>,
     timeout: Slot<Timeout>,
     amended: Slot<Why>,
     keeps: Slot<Steps>,
 }
 
 impl LinkSlots {
-    const KNOWN: [&'static str; 5] = ["role", "wait", "timeout", "amended", "keeps"];
+    const KNOWN: [&'static str; 8] =
+        ["role", "wait", "on_catchup", "overdue", "rolling", "timeout", "amended", "keeps"];
 
     /// Takes an argument, or gives back what is none of these.
     fn set(&mut self, argument: Argument, errors: &mut Errors) -> Option<Argument> {
         match argument.key.to_string().as_str() {
             "role" => argument.set(&mut self.role, errors),
             "wait" => argument.set(&mut self.wait, errors),
+            "on_catchup" => argument.set(&mut self.on_catchup, errors),
+            "overdue" => argument.set(&mut self.overdue, errors),
+            "rolling" => argument.set(&mut self.rolling, errors),
             "timeout" => argument.set(&mut self.timeout, errors),
             "amended" => argument.set(&mut self.amended, errors),
             "keeps" => argument.set(&mut self.keeps, errors),
@@ -312,14 +314,39 @@ impl LinkSlots {
         None
     }
 
+    /// What is said of a wait needs one.
+    fn check(&self, errors: &mut Errors) {
+        if !matches!(self.wait, Slot::Missing) {
+            return;
+        }
+        let on_catchup = self.on_catchup.given().map(|word| ("on_catchup", word.word.span()));
+        let overdue = self.overdue.given().map(|time| ("overdue", time.text.span()));
+        for (what, span) in on_catchup.into_iter().chain(overdue) {
+            let what = format!("`{what}` is said of a wait, and there is none: `wait = all(\"role\"), {what} = …`");
+            errors.add(syn::Error::new(span, what));
+        }
+    }
+
     fn value(self) -> Option<MigrationArgs> {
         Some(MigrationArgs {
             role: self.role.value()?,
-            wait: self.wait.value(),
+            wait: self.wait.value().map(|wait| wait.with(self.on_catchup.value(), self.overdue.value())),
+            in_load: self.rolling.value().is_some_and(|rolling| !rolling.0),
             timeout: self.timeout.value(),
             amended: self.amended.value(),
             keeps: self.keeps.value().map(|steps| steps.0).unwrap_or_default(),
         })
+    }
+}
+
+/// Whether hosts take turns: they leave load for it.
+struct Rolling(bool);
+
+impl Parse for Rolling {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let what = "a link is run out of load, `rolling = true`, or in load, `rolling = false`";
+        let wrong = input.span();
+        input.parse::<LitBool>().map(|value| Self(value.value)).map_err(|_| syn::Error::new(wrong, what))
     }
 }
 
@@ -391,58 +418,12 @@ impl Parse for BaselineArgs {
             .value()
             .map(|text| text.value().parse::<Replaces>().map_err(|error| syn::Error::new(text.span(), error)));
         let replaces = replaces.and_then(|replaces| errors.check(replaces));
+        slots.check(&mut errors);
         errors.none()?;
         match (slots.value(), replaces) {
             (Some(link), Some(replaces)) => Ok(Self { link, replaces }),
             _ => Err(syn::Error::new(end, "no role, or nothing that it replaces")),
         }
-    }
-}
-
-impl Parse for WaitArg {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let word: syn::Ident = input.parse()?;
-        if word != "all" {
-            return Err(syn::Error::new(
-                word.span(),
-                format!("`{word}` is nothing to wait for; write `all(\"role\")`"),
-            ));
-        }
-        let content;
-        syn::parenthesized!(content in input);
-        let role = content.parse()?;
-        comma(&content)?;
-        Ok(Self { role })
-    }
-}
-
-/// The arguments of `#[role(max_out = …, name = "…")]`.
-pub struct RoleArgs {
-    /// How many of its hosts may be out of load.
-    pub max_out: syn::Lit,
-    /// Its name, where it is not that of the struct.
-    pub name: Option<LitStr>,
-}
-
-impl Parse for RoleArgs {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let (mut max_out, mut name) = (Slot::Missing, Slot::Missing);
-        let (end, mut errors) = (input.span(), Errors::default());
-        for argument in arguments(input)? {
-            match argument.key.to_string().as_str() {
-                "max_out" => argument.set(&mut max_out, &mut errors),
-                "name" => argument.set(&mut name, &mut errors),
-                _ => errors.add(argument.unknown(&["max_out", "name"])),
-            }
-        }
-        if matches!(max_out, Slot::Missing) {
-            let what =
-                "how many hosts of the role may be out of load at once? `#[role(max_out = \"25%\")]`, or a number";
-            errors.add(syn::Error::new(end, what));
-        }
-        errors.none()?;
-        let max_out = max_out.value().ok_or_else(|| syn::Error::new(end, "no max_out"))?;
-        Ok(Self { max_out, name: name.value() })
     }
 }
 
@@ -487,6 +468,13 @@ enum Slot<T> {
 }
 
 impl<T> Slot<T> {
+    fn given(&self) -> Option<&T> {
+        match self {
+            Self::Given(value) => Some(value),
+            Self::Missing | Self::Wrong => None,
+        }
+    }
+
     fn value(self) -> Option<T> {
         match self {
             Self::Given(value) => Some(value),

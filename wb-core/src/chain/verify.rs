@@ -10,8 +10,8 @@ use std::ops::RangeInclusive;
 use super::ancestry::Ancestry;
 use super::place::{Order, Place};
 use super::{
-    Content, DIGEST_VERSION, Declared, Digest, Edit, Facts, Link, Lock, Mistake, Named, Outside, Pin, Reach, Sha1,
-    Source, Wait, replaced,
+    Beyond, Content, DIGEST_VERSION, Declared, Digest, Edit, Facts, Link, Lock, Mistake, Named, Outside, Pin, Reach,
+    Sha1, Source, Wait, replaced,
 };
 
 /// The chain as it should be, and what is wrong with the chain as it is.
@@ -68,6 +68,7 @@ pub fn verify(facts: &Facts) -> Verdict {
         files(&case),
         escapes(facts),
         roles(&case),
+        reached(&case, &links),
         baselines,
     ];
     let landed = case.landed.keys().filter_map(|name| Some(((*name).to_owned(), case.landed_as(name)?)));
@@ -629,11 +630,9 @@ fn wrong_file(file: &str, source: &Source) -> Option<Mistake> {
 
 fn roles(case: &Case<'_>) -> Vec<Mistake> {
     let Some(known) = &case.facts.written.roles else { return Vec::new() };
-    let files = case.facts.written.files.iter();
-    let migrations = files.flat_map(|(file, source)| source.migrations.iter().map(move |migration| (file, migration)));
-    let named = migrations.flat_map(|(file, migration)| {
-        let awaited = migration.wait.as_ref().map(Wait::role);
-        migration.role.as_deref().into_iter().chain(awaited).map(move |role| (file, role))
+    let named = case.facts.written.files.iter().flat_map(|(file, source)| {
+        let own = source.migrations.iter().filter_map(|migration| migration.role.as_deref());
+        own.chain(waits(source).map(Wait::role)).map(move |role| (file, role))
     });
     let unknown = named.filter(|(_, role)| !known.contains(*role));
     let mistake = |(file, role): (&String, &str)| Mistake::UnknownRole {
@@ -642,4 +641,32 @@ fn roles(case: &Case<'_>) -> Vec<Mistake> {
         known: known.iter().cloned().collect(),
     };
     unknown.map(mistake).collect()
+}
+
+/// Waits for links that don't come before the one that waits. Of a name with a file something else is wrong, and said.
+fn reached(case: &Case<'_>, links: &[Link]) -> Vec<Mistake> {
+    let place = |name: &str| links.iter().position(|link| link.name == name);
+    let is_known = |name: &str| case.has_file(name) || case.landed.contains_key(name);
+    let beyond = |at: usize, reached: &str| match place(reached) {
+        Some(there) if there < at => None,
+        Some(there) => Some(if there == at { Beyond::Itself } else { Beyond::Later }),
+        None => (!is_known(reached)).then_some(Beyond::Nowhere),
+    };
+    let waiting = links.iter().enumerate().filter_map(|(at, link)| Some((at, link, case.source(&link.name)?)));
+    let mistakes = waiting.flat_map(|(at, link, source)| {
+        let names: BTreeSet<&String> = waits(source).filter_map(|wait| wait.reached.as_ref()).collect();
+        let wrong = names.into_iter().filter_map(move |reached| Some((reached, beyond(at, reached)?)));
+        wrong.map(move |(reached, place)| Mistake::Reached {
+            link: case.named(&link.name),
+            reached: reached.clone(),
+            place,
+            earlier: links[..at].iter().map(|link| link.name.clone()).collect(),
+        })
+    });
+    mistakes.collect()
+}
+
+/// The waits of a file, in attributes and in code.
+fn waits(source: &Source) -> impl Iterator<Item = &Wait> {
+    source.migrations.iter().filter_map(|migration| migration.wait.as_ref()).chain(&source.inside)
 }

@@ -12,12 +12,14 @@ use super::repository::Repository;
 use crate::chain::{Content, DIGEST_VERSION, Declared, Digest, Outside, Sha1, Source, Wait};
 use crate::system::files;
 
-const READERS: [&str; 9] = [
+const READERS: [&str; 11] = [
     include_str!("../chain.rs"),
     include_str!("../chain/baseline.rs"),
     include_str!("../chain/content.rs"),
     include_str!("../chain/source.rs"),
     include_str!("../chain/source/inside.rs"),
+    include_str!("../chain/source/role.rs"),
+    include_str!("../chain/source/wait.rs"),
     include_str!("../chain/wait.rs"),
     include_str!("../chain/digest.rs"),
     include_str!("../chain/facts.rs"),
