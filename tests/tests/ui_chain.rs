@@ -95,6 +95,16 @@ fn unknown_role() {
 }
 
 #[test]
+fn unknown_roles_of_waits() {
+    let Some(fleet) = Fleet::drawn("unknown_awaited", "c1", &["install_nginx"]) else { return };
+    let text = migration("install_nginx", "web", 0)
+        .replace("\"web\"", "\"web\", wait = count(\"wbe\", 2)")
+        .replace("let _ = (host, 0);", "host.wait_until(all(\"databse\").within(Duration::from_mins(30)))?;");
+    fleet.repository.write("src/chain/install_nginx.rs", &text);
+    insta::assert_snapshot!("unknown_awaited", fleet.said());
+}
+
+#[test]
 fn a_wait_for_what_is_no_earlier_migration() {
     let Some(fleet) = Fleet::drawn("reached", "c1 - *install_postgres", &["install_postgres", "page"]) else { return };
     let wait = "\"web\", wait = all(\"web\", reached(\"instal_postgres\")), overdue = \"30m\"";

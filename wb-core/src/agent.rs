@@ -11,6 +11,7 @@ mod dispute;
 pub mod identity;
 pub mod incarnation;
 mod look;
+mod lookout;
 mod machine;
 mod notices;
 pub mod pace;

@@ -7,17 +7,20 @@ mod attempt;
 mod debt;
 mod definition;
 mod journal;
+mod lookout;
 mod operation;
 mod verdicts;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 pub use attempt::{Attempt, Place, Requirement, StepError, awaits_reboot};
 pub use debt::{Debt, DebtAction, DebtError, Debts};
 pub use definition::{Code, Links, MaxOut, Migration, Role, Run, Spec, StaticWait, StaticWho, Terms};
 pub use inventory;
 pub use journal::{Journal, JournalError, MemoryJournal, Step};
+pub use lookout::{Lookout, NoSuch, Sight};
 pub use operation::{Operation, Outcome};
 pub use verdicts::Verdicts;
 
@@ -57,6 +60,7 @@ pub struct Context<'a> {
     herd: &'a HerdView,
     journal: Rc<dyn Journal>,
     attempt: Option<Rc<Attempt>>,
+    lookout: Option<Rc<dyn Lookout + 'a>>,
     operations: RefCell<Vec<Operation>>,
 }
 
@@ -64,13 +68,19 @@ impl<'a> Context<'a> {
     /// A context with nothing done yet.
     #[must_use]
     pub fn new(system: &'a System, mode: Mode, herd: &'a HerdView, journal: Rc<dyn Journal>) -> Self {
-        Self { system, mode, herd, journal, attempt: None, operations: RefCell::new(Vec::new()) }
+        Self { system, mode, herd, journal, attempt: None, lookout: None, operations: RefCell::new(Vec::new()) }
     }
 
     /// This one, for a run of a link.
     #[must_use]
     pub fn of(self, attempt: Rc<Attempt>) -> Self {
         Self { attempt: Some(attempt), ..self }
+    }
+
+    /// This one, for code that may ask how far other hosts are.
+    #[must_use]
+    pub fn with_lookout(self, lookout: Rc<dyn Lookout + 'a>) -> Self {
+        Self { lookout: Some(lookout), ..self }
     }
 
     /// The machine.
@@ -101,6 +111,28 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn attempt(&self) -> Option<&Rc<Attempt>> {
         self.attempt.as_ref()
+    }
+
+    /// The way to ask how far other hosts are, where there is one.
+    #[must_use]
+    pub fn lookout(&self) -> Option<&dyn Lookout> {
+        self.lookout.as_deref()
+    }
+
+    /// Lets `time` pass, in pieces so short that this process can end, or the time of the migration be over, in between.
+    pub fn pause(&self, time: Duration) {
+        const PIECE: Duration = Duration::from_secs(1);
+        let mut left = time;
+        loop {
+            crate::system::ending::ending().boundary();
+            self.system.must_be_in_time();
+            if left.is_zero() {
+                return;
+            }
+            let piece = left.min(PIECE);
+            self.system.clock().sleep(piece);
+            left -= piece;
+        }
     }
 
     /// Remembers what an operation did, or would do. Does not come back when this process is to end, or the time of the

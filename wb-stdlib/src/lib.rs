@@ -2,7 +2,7 @@
 //!
 //! A migration gets a [`Host`] and says what is to be so; a spec gets a [`View`] and checks that it is. Each noun has a
 //! room of its own: [`packages`], [`service`], [`file`](mod@file), [`directory`], [`link`], [`command`], [`facts`],
-//! [`herd`], [`haproxy`], [`port`], [`http`], [`alerts`]. Every operation states the wanted end state, looks first, acts only when
+//! [`herd`], [`haproxy`], [`port`], [`http`], [`alerts`], [`wait`]. Every operation states the wanted end state, looks first, acts only when
 //! needed, and returns an [`Outcome`] that says whether and what it changed.
 //!
 //! ```
@@ -55,6 +55,7 @@ mod role;
 pub mod service;
 mod step;
 mod template;
+pub mod wait;
 
 pub use host::{Host, View};
 pub use look::Look;

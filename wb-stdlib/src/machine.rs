@@ -9,7 +9,7 @@ use anyhow::Result;
 use wb_core::chain::{Digest, Link, Sha1};
 use wb_core::change::Member;
 use wb_core::context::{
-    Attempt, Context, Debt, DebtAction, Debts as _, HerdView, Journal, MemoryJournal, Mode, Outcome,
+    Attempt, Context, Debt, DebtAction, Debts as _, HerdView, Journal, Lookout, MemoryJournal, Mode, Outcome,
 };
 use wb_core::system::command::{Command, CommandError, Output, Processes};
 use wb_core::system::{System, files};
@@ -48,6 +48,7 @@ pub(crate) struct Machine {
     herd: HerdView,
     pub(crate) journal: Rc<MemoryJournal>,
     boot: String,
+    others: Option<Rc<dyn Lookout>>,
     said: Mutex<String>,
 }
 
@@ -57,7 +58,8 @@ impl Machine {
         let answers = Answers::default();
         let system = System::new(root.path(), answers.clone(), wb_core::system::clock::Stepping::default());
         let herd = HerdView { me: "web1".into(), members: Vec::new() };
-        Self { root, answers, system, herd, journal: Rc::default(), boot: "boot".into(), said: Mutex::default() }
+        let (journal, said) = (Rc::default(), Mutex::default());
+        Self { root, answers, system, herd, journal, boot: "boot".into(), others: None, said }
     }
 
     /// A command whose line starts so gives this, each time.
@@ -139,10 +141,19 @@ impl Machine {
         self.in_boot(&next)
     }
 
+    /// This machine among others, which it sees so.
+    pub(crate) fn among(self, others: Rc<dyn Lookout>) -> Self {
+        Self { others: Some(others), ..self }
+    }
+
     fn attempt<T>(&self, mode: Mode, act: impl FnOnce(&Host) -> Result<T>) -> Result<T> {
         let link = Link::new("link", Sha1::from_bytes([1; 20]), "web", Digest::of(b"link"));
         let attempt = Attempt::new(&link, self.boot.as_str(), Rc::clone(&self.journal) as Rc<dyn Journal>);
         let context = self.context(mode).of(Rc::clone(&attempt));
+        let context = match &self.others {
+            Some(others) => context.with_lookout(Rc::clone(others)),
+            None => context,
+        };
         self.listening(&context, |context| attempt.run(|| act(&Host::new(context))))
     }
 

@@ -4,7 +4,11 @@
 /// commit of its own. The function has the name of its file.
 ///
 /// `role` names whose hosts run it. With `wait = all("database")` a host waits, in load, until all hosts of that role
-/// are at or past the link before it. With `timeout = "10m"` one run of it may take ten minutes, in `s`, `m` or `h`: then
+/// are at or past the link before it; `any("database")` waits for one of them, `count("database", 2)` for two, and
+/// `all("database", reached("install_postgres"))` for an earlier link than that. `overdue = "30m"` says when such a wait is a
+/// trouble, and `on_catchup = pass` that a host which catches up need not wait (`fail`: that it must not run this late). With
+/// `rolling = false` hosts run it in load, without taking turns; there it may wait in its middle, by
+/// [`Host::wait_until`](crate::Host::wait_until). With `timeout = "10m"` one run of it may take ten minutes, in `s`, `m` or `h`: then
 /// its command is killed with all that this started, and it has failed; otherwise only each command has a bound. An edit
 /// after it landed says `amended = "why"`, and perhaps `keeps = ["initdb"]`: which finished [steps](crate::Host::step)
 /// stand on hosts that are in the middle of it. rust-analyzer jumps from the name of a role to the role, and finds a name that no
@@ -122,7 +126,8 @@ pub use wb_macros::reusable;
 /// `name = "…"` says otherwise.
 ///
 /// `max_out` is how many of its hosts may be out of load at once: a number, or a share that is rounded down, and at
-/// least 1.
+/// least 1. `max_failed` is how many of them fail at a migration before no other begins it; 1 without it. `windows` says
+/// when hosts may leave load, in UTC: at any time without it.
 ///
 /// ```
 /// use wb_stdlib::prelude::*;
@@ -134,7 +139,7 @@ pub use wb_macros::reusable;
 /// impl Role for Database {}
 ///
 /// /// Serves pages.
-/// #[role(max_out = "25%", name = "www")]
+/// #[role(max_out = "25%", max_failed = 2, windows = ["Sat,Sun 22:00-04:00", "Mon-Fri 02:00-05:00"], name = "www")]
 /// pub struct Web;
 ///
 /// impl Role for Web {

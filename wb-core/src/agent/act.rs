@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::lookout::Sentry;
 use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
 use super::{Agent, AgentError, Ran};
@@ -345,10 +346,11 @@ impl Agent<'_> {
         Ok(Step::Moved)
     }
 
-    fn run_now(&self, link: &Link) -> Result<(), String> {
+    fn run_now(&mut self, link: &Link) -> Result<(), String> {
         self.journal.say(&format!("runs {link}"));
-        let boot_id = self.here().boot_id;
-        let run = run_link(self.catalog, link, self.system, &self.view(), Rc::clone(&self.store) as Rc<_>, &boot_id);
+        let (catalog, system, view, boot_id) = (self.catalog, self.system, self.view(), self.here().boot_id);
+        let (journal, lookout) = (Rc::clone(&self.store) as Rc<_>, Rc::new(Sentry::new(self, link)));
+        let run = run_link(catalog, link, system, &view, journal, &boot_id, lookout);
         let changed = run.operations.iter().filter(|operation| operation.outcome.changed());
         changed.for_each(|operation| self.journal.say(&operation.to_string()));
         run.result

@@ -2,7 +2,7 @@
 //! agent knows what it may have half done. The drawing of all this in the book is made by [`drawing`].
 //!
 //! A host never in service has nothing to leave: it goes from `InLoad` to `Out` at once, and back from `Out` to
-//! `InLoad` until it enters service.
+//! `InLoad` until it enters service. So does one that runs a link in load: it has no claim.
 
 pub mod drawing;
 
@@ -26,7 +26,7 @@ pub struct Held {
 pub struct Leg {
     /// Its last link.
     pub until: Sha1,
-    /// The claim that it is run under; none for a host never in service.
+    /// The claim that it is run under; none for a host never in service, and for links that are run in load.
     pub held: Option<Held>,
 }
 
@@ -47,7 +47,7 @@ pub enum Phase {
         /// For what.
         leg: Leg,
     },
-    /// Out of load, between links.
+    /// Between links; out of load where there is a claim.
     Out {
         /// In which leg.
         leg: Leg,

@@ -1,10 +1,12 @@
 //! What would happen, without doing it.
 
 use std::fmt;
+use std::rc::Rc;
 
 use serde::Serialize;
 
 use super::dispute::objections;
+use super::lookout::Glance;
 use super::phase::Phase;
 use super::run::preview_link;
 use super::{Agent, Notices, Record};
@@ -54,7 +56,10 @@ pub fn links(agent: &Agent<'_>, catalog: &Catalog, system: &System) -> Vec<Previ
     // What an interrupted run owes is paid by the first link.
     let without_debts = Record { debts: Vec::new(), ..record.clone() };
     let records = std::iter::once(&record).chain(std::iter::repeat(&without_debts));
-    mine.zip(records).map(|(link, record): (&Link, _)| preview_link(catalog, link, system, &herd, record)).collect()
+    let preview = |(link, record): (&Link, _)| {
+        preview_link(catalog, link, system, &herd, record, Rc::new(Glance { agent, link }))
+    };
+    mine.zip(records).map(preview).collect()
 }
 
 /// The roles of this host, as the newest accepted change has them.

@@ -23,8 +23,7 @@ impl Agent<'_> {
     }
 
     fn say(&mut self, doing: &Doing) -> Result<(), AgentError> {
-        let report = self.report(doing);
-        if self.published.as_ref().is_some_and(|old| !is_news(old, &report)) {
+        if self.has_said(doing) {
             return Ok(());
         }
         let tries = pace::races(&self.store.record().phase);
@@ -127,8 +126,7 @@ impl Agent<'_> {
 
     /// What a host that waits for this says. It is overdue when it has waited for longer than the link says.
     pub(super) fn waiting(&self, wait: &Wait) -> Doing {
-        let (why, on, key) = (wait.to_string(), wait.on(), wait.key());
-        let doing = Doing::Waiting { why, on, key, overdue: false };
+        let doing = Doing::from(wait);
         let waited = self.now().saturating_sub(self.since(&doing));
         match (doing, wait.overdue()) {
             (Doing::Waiting { why, on, key, .. }, Some(limit)) => {
@@ -136,6 +134,11 @@ impl Agent<'_> {
             }
             (doing, _) => doing,
         }
+    }
+
+    /// Whether the herd knows already that this host does this.
+    pub(super) fn has_said(&self, doing: &Doing) -> bool {
+        self.published.as_ref().is_some_and(|old| !is_news(old, &self.report(doing)))
     }
 
     pub(super) fn report(&self, doing: &Doing) -> Report {

@@ -8,7 +8,7 @@ use super::preview::Preview;
 use super::store::standing;
 use super::{Record, Store, incarnation};
 use crate::chain::Link;
-use crate::context::{Attempt, Context, HerdView, Journal, MemoryJournal, Mode, Operation};
+use crate::context::{Attempt, Context, HerdView, Journal, Lookout, MemoryJournal, Mode, Operation};
 use crate::runner::Catalog;
 use crate::system::fault::{self, Subject};
 use crate::system::{OutOfTime, System};
@@ -31,11 +31,12 @@ pub fn run_link(
     herd: &HerdView,
     journal: Rc<dyn Journal>,
     boot_id: &str,
+    lookout: Rc<dyn Lookout + '_>,
 ) -> Run {
     let _during = fault::during(Subject::Migration);
     let system = system.within(catalog.terms(link.sha1).timeout);
     let attempt = Attempt::new(link, boot_id, Rc::clone(&journal));
-    let context = Context::new(&system, Mode::Apply, herd, journal).of(Rc::clone(&attempt));
+    let context = Context::new(&system, Mode::Apply, herd, journal).of(Rc::clone(&attempt)).with_lookout(lookout);
     let result = match catalog.code(link.sha1) {
         None => Err("it is not in this runner".to_owned()),
         Some(code) => attempt.run(|| guarded(&context, |context| code.run(context))),
@@ -71,11 +72,12 @@ pub(super) fn preview_link(
     system: &System,
     herd: &HerdView,
     record: &Record,
+    lookout: Rc<dyn Lookout + '_>,
 ) -> Preview {
     let steps = standing(&record.steps, link, catalog.terms(link.sha1));
     let journal: Rc<dyn Journal> = Rc::new(MemoryJournal::new(record.debts.clone(), steps));
     let attempt = Attempt::new(link, incarnation::read(system).boot_id, Rc::clone(&journal));
-    let context = Context::new(system, Mode::Plan, herd, journal).of(Rc::clone(&attempt));
+    let context = Context::new(system, Mode::Plan, herd, journal).of(Rc::clone(&attempt)).with_lookout(lookout);
     let ends = match catalog.code(link.sha1) {
         None => Some("it is not in this runner".to_owned()),
         Some(code) => attempt.run(|| guarded(&context, |context| code.run(context))).err(),

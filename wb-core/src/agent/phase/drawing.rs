@@ -22,11 +22,12 @@ pub struct Transition {
     pub sentence: &'static str,
     /// The name of the phase after it.
     pub to: &'static str,
-    /// Where it depends on that: whether the host is in service, and so has a claim.
+    /// Where it depends on that: whether the host has a claim. Without one are those that were never in service, and
+    /// those that run a link in load.
     pub claimed: Option<bool>,
 }
 
-/// One phase of each kind, of a host in service, in the order of a leg.
+/// One phase of each kind, of a host with a claim, in the order of a leg.
 #[must_use]
 pub fn phases() -> Vec<Phase> {
     list(|last| phase_after(last, true))
@@ -46,7 +47,7 @@ pub fn page() -> String {
     format!("```text\n{}```\n\n{}\n{}", tree(&transitions), phase_table(), event_table(&transitions))
 }
 
-/// What can happen in a phase, asked for a host in service and for one that never was.
+/// What can happen in a phase, asked for a host with a claim and for one without.
 fn from(claimed: &Phase, new: &Phase) -> Vec<Transition> {
     let with = list(|last| event_after(last, true));
     let without = list(|last| event_after(last, false));
@@ -142,8 +143,8 @@ fn tree(transitions: &[Transition]) -> String {
 fn label(way: &Transition) -> String {
     match way.claimed {
         None => way.event.to_owned(),
-        Some(true) => format!("{}, in service", way.event),
-        Some(false) => format!("{}, never in service", way.event),
+        Some(true) => format!("{}, with a claim", way.event),
+        Some(false) => format!("{}, without one", way.event),
     }
 }
 
@@ -171,8 +172,8 @@ fn event_table(transitions: &[Transition]) -> String {
         let Transition { from, event, sentence, to, claimed } = way;
         let whose = match claimed {
             None => "",
-            Some(true) => " (A host in service.)",
-            Some(false) => " (A host never in service.)",
+            Some(true) => " (With a claim.)",
+            Some(false) => " (Without one.)",
         };
         let _ = writeln!(text, "| `{from}` | `{event}` | {sentence}{whose} | `{to}` |");
     }
