@@ -27,8 +27,14 @@ impl Agent<'_> {
 
     /// Fetches what this host needs to know now, checks that nobody else reports in its name, and accepts changes.
     pub(super) fn look(&mut self) -> Result<(), AgentError> {
-        let busy = self.is_busy();
+        let looked = self.look_now();
+        // A remote that is away may take longer to say so than hosts wait between two looks.
         self.looked.set(Some(self.now()));
+        looked
+    }
+
+    fn look_now(&mut self) -> Result<(), AgentError> {
+        let busy = self.is_busy();
         self.registry.fetch(&self.wanted(busy))?;
         self.check_identity()?;
         let busy = self.look_further(busy)?;
@@ -37,7 +43,7 @@ impl Agent<'_> {
         self.look_further(busy).map(drop)
     }
 
-    /// Whether the last look is longer ago than hosts look for changes: amid a leg too, what operators say counts.
+    /// Whether the end of the last look is longer ago than hosts look for changes: amid a leg too, what operators say counts.
     pub(super) fn is_to_look(&self) -> bool {
         let every = self.config.poll.as_secs().max(1);
         self.looked.get().is_none_or(|last| pace::is_due(last, every, self.now()))
