@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-pub use awaited::{lagging, lagging_for};
+pub use awaited::{ends_waits, lagging, lagging_for};
 pub use course::{Course, Onward, Past, Wanted};
 pub use goal::{goal, has_baked, passed_since};
 pub use wait::{Lag, Stop, Wait};

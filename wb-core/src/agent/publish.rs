@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{Agent, AgentError, Said, identity, pace};
 use crate::chain::{Link, Sha1};
-use crate::plan::Wait;
+use crate::plan::{Wait, ends_waits};
 use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::{Doing, HEARTBEAT, Report};
 use crate::system::fault::{self, Bug, Subject};
@@ -41,14 +41,14 @@ impl Agent<'_> {
         Err(AgentError::Overtaken { tries })
     }
 
-    /// Says which link runs, where that is easily said: nobody waits for it.
+    /// Says which link runs, where that is easily said, or where somebody may have waited for what was done before.
     ///
     /// # Errors
     /// When this machine may do nothing any more, or has just found out that it was restored.
     pub(super) fn publish_progress(&mut self, link: &Link) -> Result<(), AgentError> {
         let recent = self.published.as_ref().is_some_and(|old| !pace::is_due(old.time, PROGRESS, self.now()));
         let _during = fault::during(Subject::Progress);
-        if !recent
+        if (!recent || self.ended_waits())
             && !self.mute
             && let Err(error) = self.say(&Doing::Running { link: link.name.clone() })
         {
@@ -60,6 +60,13 @@ impl Agent<'_> {
             self.journal.say(&format!("could not tell the herd about {link}: {error}"));
         }
         Ok(())
+    }
+
+    /// Whether others may wait for what this host has done since its last report.
+    fn ended_waits(&self) -> bool {
+        let Some((change, (_, host))) = self.change.as_ref().zip(self.host()) else { return false };
+        let told = self.published.as_ref().and_then(|report| report.state);
+        ends_waits(&change.manifest.chain, &host.roles, told, self.store.record().state())
     }
 
     /// Pushes a new report together with `updates`: all of them or none. A report that is not this machine's own is lost

@@ -1,9 +1,9 @@
 //! Whether the wait of a link holds, and for whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::wait::Lag;
-use crate::chain::{Link, Sha1, Wait};
+use crate::chain::{Chain, Link, Sha1, Wait};
 use crate::change::Manifest;
 use crate::report::Report;
 
@@ -23,7 +23,7 @@ pub fn lagging_for(
     wait: &Wait,
     link: Sha1,
 ) -> Vec<Lag> {
-    let Some(needed) = needed(manifest, wait, link) else { return Vec::new() };
+    let Some(needed) = needed(&manifest.chain, wait, link) else { return Vec::new() };
     let place = |name: &str| reports.get(name).and_then(|report| manifest.chain.position(report.state?));
     let is_there = |name: &str| place(name).is_some_and(|at| at >= needed) || manifest.is_waived(link, name);
     let others: Vec<&str> = manifest.admitted(wait.role()).filter(|name| *name != me).collect();
@@ -35,10 +35,21 @@ pub fn lagging_for(
     behind.into_iter().map(|name| Lag { host: name.to_owned(), at: at(name) }).collect()
 }
 
+/// Whether links may have waited for a host of `roles` to come from the state `from` to `to`. Others want to hear of that
+/// before the host does anything that takes long.
+#[must_use]
+pub fn ends_waits(chain: &Chain, roles: &BTreeSet<String>, from: Option<Sha1>, to: Option<Sha1>) -> bool {
+    let reached = |state: Option<Sha1>| state.and_then(|state| chain.position(state)).map_or(0, |place| place + 1);
+    let passed = reached(from)..reached(to);
+    let waits = chain.links().iter().filter_map(|link| Some((link.sha1, link.wait.as_ref()?)));
+    let mut ours = waits.filter(|(_, wait)| roles.contains(wait.role()));
+    ours.any(|(link, wait)| needed(chain, wait, link).is_some_and(|needed| passed.contains(&needed)))
+}
+
 /// The place in the chain that the others are to be at or past; nothing where there is none to reach.
-fn needed(manifest: &Manifest, wait: &Wait, link: Sha1) -> Option<usize> {
+fn needed(chain: &Chain, wait: &Wait, link: Sha1) -> Option<usize> {
     match &wait.reached {
-        Some(name) => manifest.chain.links().iter().position(|link| link.name == *name),
-        None => manifest.chain.position(link)?.checked_sub(1),
+        Some(name) => chain.links().iter().position(|link| link.name == *name),
+        None => chain.position(link)?.checked_sub(1),
     }
 }

@@ -195,6 +195,20 @@ fn said(plan: &Plan) -> String {
 }
 
 #[test]
+fn others_are_told_of_what_they_may_wait_for() {
+    let check = |text: &str, role: &str, from: Option<&str>, to: &str, expect| {
+        let told = ends_waits(&chain(text), &[role.to_owned()].into(), from.map(sha1), Some(sha1(to)));
+        assert_eq!(told, expect, "{text}: {role} from {from:?} to {to}");
+    };
+    check("w1 w2<w w3 w4", "web", None, "w1", true);
+    check("w1 w2<w w3 w4", "web", Some("w1"), "w3", false);
+    check("w1 d2 w3<d w4", "database", Some("w1"), "d2", true);
+    check("w1 d2 w3<d w4", "database", Some("w1"), "w4", true);
+    check("w1 d2 w3<d w4", "database", Some("d2"), "w4", false);
+    check("w1 d2 w3<d w4", "web", Some("w1"), "w4", false);
+}
+
+#[test]
 fn a_host_at_the_target_has_nothing_to_do() {
     let herd = Herd::new("w1 w2", "web1@w2");
     assert_eq!(herd.plan("web1", true), "up to date");
