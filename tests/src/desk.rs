@@ -12,7 +12,9 @@ use wb_core::registry::VerifiedChange;
 use wb_core::runner::Catalog;
 use wb_core::system::{Command, files};
 use wb_xtask::adopt::{Word, adopting};
-use wb_xtask::changes::{self, outcome::HostOutcome};
+use wb_xtask::changes;
+use wb_xtask::changes::outcome::HostOutcome;
+use wb_xtask::changes::recover::{self, Choice};
 use wb_xtask::deploy::aim::Aim;
 use wb_xtask::deploy::plan::{Proposal, Refusal, plan, stuck};
 use wb_xtask::fleet::{Fleet, HERD_FILE};
@@ -142,6 +144,16 @@ impl<'a> Desk<'a> {
             format!("{} {}{told}", host.host, host.outcome)
         };
         full.hosts.iter().map(one).collect()
+    }
+
+    /// Brings back what the remote has lost of the log, and gives that.
+    ///
+    /// # Errors
+    /// When nothing is brought back, in words.
+    pub fn recover(&self) -> Result<Vec<String>, String> {
+        let recovery = recover::look(&self.operator, &Choice::default()).map_err(|error| error.to_string())?;
+        recover::carry_out(&self.operator, &recovery).map_err(|error| error.to_string())?;
+        Ok(recovery.lost.into_iter().map(|said| said.change).collect())
     }
 
     /// How far the herd is.

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use wb_core::change::Whom;
+use wb_core::change::{ChangeKind, Whom};
 use wb_core::context::{MaxOut, Migration, Role, StaticWait};
 use wb_core::runner::Catalog;
-use wb_core::system::files;
+use wb_core::system::{Command, files};
 use wb_tests::desk::Desk;
 use wb_tests::herd::TestHerd;
 use wb_tests::links::{migration, write};
@@ -228,4 +228,26 @@ fn what_came_of_a_change_is_told_by_the_hosts() {
     );
     let waits = "web2 on its way: waits: web2 is held by change 6: a look";
     assert_eq!(desk.outcomes(5)[2], waits);
+}
+
+#[test]
+fn a_log_is_brought_back_that_only_hosts_know_of() {
+    let herd = herd(&["web1", "web2"]);
+    herd.deploy(&two());
+    herd.change(ChangeKind::Hold, |manifest| manifest.message = "nothing".into());
+    herd.settle(&["web1"], &two(), 20);
+    let backup = herd.newest().unwrap().manifest.number - 2;
+    let git = |args: &[&str]| Command::new("git").arg("-C").arg(herd.remote()).args(args).read().unwrap();
+    git(&["update-ref", "refs/wildebeest/changes", "refs/wildebeest/changes~2"]);
+    let desk = Desk::of(&herd);
+    let held = desk.tell(|known| holding(known, &whom(&["web1"]), "a look")).unwrap_err();
+    assert_eq!(held, "the remote has lost change 5, which `web1` has accepted: the log of changes was rewound");
+    herd.tick("web1", &two()).unwrap();
+    assert!(herd.said(&["web1"])[0].ends_with("hint: an operator brings it back by `cargo xtask changes recover`"));
+    assert_eq!((backup, desk.recover().unwrap()), (3, vec!["4 deploy: ".to_owned(), "5 hold: nothing".to_owned()]));
+    assert_eq!(desk.recover().unwrap(), [""; 0], "nothing is lost any more");
+    herd.settle(&["web1", "web2"], &two(), 20);
+    assert_eq!(herd.said(&["web1", "web2"]), ["web1 up to date", "web2 up to date"]);
+    git(&["update-ref", "-d", "refs/wildebeest/changes"]);
+    assert_eq!(desk.recover().unwrap().len(), 5);
 }

@@ -2,6 +2,7 @@
 //! changed, and what came of it on each host.
 
 pub mod outcome;
+pub mod recover;
 
 use serde::Serialize;
 use wb_core::chain::Sha1;

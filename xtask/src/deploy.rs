@@ -158,13 +158,15 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     let planned = plan::plan(before, &proposal(&built.says.chain, &built.says.roles));
     let (mut manifest, difference) = planned.map_err(DeployError::Refused)?;
     let (stuck, stops) = (plan::stuck(&manifest, &known.reports), canary::stops(&manifest, &known.reports));
-    let (held, same) = (hold::held(&manifest), before.filter(|before| difference.is_empty() && built.is_in(before)));
-    let end = match (same, key) {
+    let same = before.filter(|before| difference.is_empty() && built.is_in(before));
+    let lost = same.map_or(Ok(false), |before| built.is_lost(&operator, before))?;
+    let held = hold::held(&manifest);
+    let end = match (same.filter(|_| !lost), key) {
         (Some(before), _) => End::KnownSince(before.number),
         (None, None) => End::DryRun,
         (None, Some(key)) => {
             sign_off(&mut manifest, &operator, request.message.as_deref());
-            tell(&operator, known.newest.as_ref(), manifest, &built, &key)?
+            tell(&operator, known.newest.as_ref(), manifest, &built, lost, &key)?
         }
     };
     Ok(Deployed { difference, stuck, stops, held, end })
@@ -251,10 +253,11 @@ fn tell(
     newest: Option<&VerifiedChange>,
     mut manifest: Manifest,
     built: &Carried,
+    lost: bool,
     key: &SigningKey,
 ) -> Result<End, DeployError> {
     let mut others = newest.map_or(Ok(Vec::new()), |newest| traces(operator, &newest.manifest, &manifest))?;
-    if !built.is_in(&manifest) {
+    if lost || !built.is_in(&manifest) {
         let (runner, update) = built.store(operator, &manifest)?;
         let others_fit = newest.is_some_and(|newest| newest.manifest.chain == manifest.chain);
         manifest.runners = plan::runners(&manifest.runners, others_fit, &built.says.platform, runner);
@@ -298,6 +301,13 @@ impl Carried {
 
     fn is_in(&self, manifest: &Manifest) -> bool {
         manifest.runners.get(&self.says.platform).is_some_and(|runner| runner.sha256 == self.sha256)
+    }
+
+    /// Whether the remote has lost it, as a git server does that is restored from a backup.
+    fn is_lost(&self, operator: &Operator, manifest: &Manifest) -> Result<bool, OperatorError> {
+        let runner = manifest.runners.get(&self.says.platform);
+        let lost = operator.lost_runners(manifest)?;
+        Ok(lost.iter().any(|lost| Some(&lost.runner) == runner))
     }
 
     /// Puts it into a commit of its own, to be pushed with the change that names it.

@@ -1,9 +1,11 @@
 //! What an operator works with: the fleet, the remote that its herd follows, and the list of whose word counts.
 
+pub mod memory;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use wb_core::chain::{Digest, Sha1};
+use wb_core::chain::Sha1;
 use wb_core::change::Manifest;
 use wb_core::registry::{
     Access, AllowedSigners, ChangeLog, Git, LogError, Mirror as _, ObjectError, Pushed, RefName, RefUpdate, Registry,
@@ -17,7 +19,6 @@ use wb_core::system::files;
 
 use crate::fleet::{Fleet, FleetError};
 use crate::git::{GitError, WorkTree};
-use crate::shell::Shell;
 
 /// The file of a fleet that says whose changes count.
 pub const SIGNERS_FILE: &str = "allowed_signers";
@@ -122,8 +123,6 @@ pub enum OperatorError {
         number: u64,
         /// Its commit.
         commit: Sha1,
-        /// The command that brings it back, where this machine still has it.
-        remedy: Option<String>,
     },
 }
 
@@ -236,63 +235,6 @@ impl Operator {
         Ok(self.registry.reports(manifest, &mut ReportCache::default())?)
     }
 
-    /// Refuses to go on from a log that lacks what hosts have accepted, or what was seen from here: the hosts would
-    /// refuse all that follows. A host that names a change that nobody signed, or that is nowhere to be found, is only
-    /// warned of: its word alone must not stop all others.
-    ///
-    /// # Errors
-    /// When the log does not contain a change that was signed.
-    pub fn refuse_rewound(&self, newest: Option<&VerifiedChange>, shell: &Shell) -> Result<(), OperatorError> {
-        let lacks = |commit| newest.is_none_or(|newest| !self.contains(newest.sha1, commit));
-        if let Some(seen) = self.remembered().filter(|seen| lacks(*seen)).and_then(|seen| self.log().read(seen).ok()) {
-            return Err(self.rewound("was seen from here before".to_owned(), &seen));
-        }
-        for (host, commit) in self.accepted(newest)?.into_iter().filter(|(_, commit)| lacks(*commit)) {
-            match self.found(commit) {
-                Some(change) => return Err(self.rewound(format!("`{host}` has accepted"), &change)),
-                None => shell.warn(format_args!(
-                    "`{host}` says that it accepted {}, and no signed change is found there: it will follow no deploy",
-                    commit.short()
-                )),
-            }
-        }
-        Ok(())
-    }
-
-    /// The newest changes that hosts say they accepted. Without a log nobody is admitted, and every report counts.
-    fn accepted(&self, newest: Option<&VerifiedChange>) -> Result<Vec<(String, Sha1)>, OperatorError> {
-        let reports: Vec<(String, Report)> = match newest {
-            Some(newest) => self.reports(&newest.manifest)?.into_iter().collect(),
-            None => self.registry.newcomers(None)?.into_iter().map(|report| (report.name.clone(), report)).collect(),
-        };
-        Ok(reports.into_iter().filter_map(|(host, report)| Some((host, report.accepted_commit?))).collect())
-    }
-
-    /// A change that may be here, or on the remote without a name.
-    fn found(&self, commit: Sha1) -> Option<VerifiedChange> {
-        if !self.registry.objects().contains(commit) {
-            let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--"];
-            let fetch = self.git.network(&self.here).args(fetch).arg(self.registry.url()).arg(commit.to_string());
-            fetch.read().ok()?;
-        }
-        self.log().read(commit).ok()
-    }
-
-    /// The newest change of this remote that was ever seen from here.
-    fn remembered(&self) -> Option<Sha1> {
-        let name = format!("refs/kept/{}", self.memory());
-        self.git.local(&self.here).args(["rev-parse", "--verify", "--quiet", &name]).read().ok()?.trim().parse().ok()
-    }
-
-    fn memory(&self) -> String {
-        format!("changes/{}", Digest::of(self.registry.url().as_bytes()))
-    }
-
-    fn rewound(&self, witness: String, lost: &VerifiedChange) -> OperatorError {
-        let (number, commit) = (lost.manifest.number, lost.sha1);
-        OperatorError::Rewound { witness, number, commit, remedy: self.remedy(commit) }
-    }
-
     /// Refuses a key whose changes no host would take, before any work is done for one.
     ///
     /// # Errors
@@ -344,16 +286,6 @@ impl Operator {
 
     fn log(&self) -> ChangeLog<'_> {
         ChangeLog::new(self.registry.objects(), &self.signers)
-    }
-
-    fn contains(&self, newest: Sha1, older: Sha1) -> bool {
-        let objects = self.registry.objects();
-        objects.contains(older) && objects.descends(newest, older).unwrap_or(false)
-    }
-
-    fn remedy(&self, commit: Sha1) -> Option<String> {
-        let push = format!("git -C {} push {} {commit}:{}", self.here.display(), self.registry.url(), RefName::Changes);
-        self.registry.objects().contains(commit).then_some(push)
     }
 
     fn not_allowed(&self, key: &SigningKey) -> OperatorError {

@@ -7,6 +7,9 @@ use crate::plan::Stop;
 use crate::registry::{LogError, ObjectError, RefName, ReportCache};
 use crate::runner::{HostConfig, with_causes};
 
+/// What brings a log back that the remote has lost.
+const RECOVER: &str = "an operator brings it back by `cargo xtask changes recover`";
+
 impl Agent<'_> {
     /// The change that was accepted last, from the local objects. It was judged then; where the objects are lost, the
     /// next fetch brings them back.
@@ -94,7 +97,7 @@ impl Agent<'_> {
             self.recall();
         }
         if self.change.is_none() && accepted.is_some() {
-            self.distrust = Some("the change that was accepted last is not on the remote".to_owned());
+            self.distrust = Some(format!("the change that was accepted last is not on the remote; hint: {RECOVER}"));
             return Ok(());
         }
         if let Some(why) = self.forgotten(tip)? {
@@ -102,8 +105,8 @@ impl Agent<'_> {
             return Ok(());
         }
         let Some(tip) = tip.filter(|tip| Some(*tip) != accepted) else {
-            self.distrust = (tip.is_none() && accepted.is_some())
-                .then(|| "the log of changes is gone; hint: a machine that has it must push it back".to_owned());
+            self.distrust =
+                (tip.is_none() && accepted.is_some()).then(|| format!("the log of changes is gone; hint: {RECOVER}"));
             return Ok(());
         };
         let (changes, bad) = self.registry.changes_since(self.change.as_ref(), tip, &self.allowed);
@@ -153,7 +156,7 @@ impl Agent<'_> {
         let lost = own.into_iter().chain(others).find(|(_, _, commit)| !kept(*commit));
         Ok(lost.map(|(host, number, _)| {
             let lost = format!("the log of changes has lost change {number}, which {host} had accepted");
-            format!("{lost}; hint: a machine that has the lost changes must push them back")
+            format!("{lost}; hint: {RECOVER}")
         }))
     }
 
@@ -167,7 +170,7 @@ impl Agent<'_> {
 
     fn remedy(&self, error: &LogError) -> String {
         match error {
-            LogError::Rewound { .. } => "a machine that has the lost changes must push them back".to_owned(),
+            LogError::Rewound { .. } => RECOVER.to_owned(),
             LogError::Object(ObjectError::Unsigned { .. } | ObjectError::Signature { .. }) => {
                 format!("whose changes count stands in {}", self.home.allowed_signers().display())
             }

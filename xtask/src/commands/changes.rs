@@ -1,4 +1,6 @@
-use clap::Args;
+mod recover;
+
+use clap::{Args, Subcommand};
 
 use super::judge;
 use crate::changes::{self, ChangesError, Full};
@@ -13,14 +15,19 @@ use crate::shell::Shell;
 /// The newest first: when, who, who signed it, what and why. With a number: that change in full, what it changed, and what
 /// came of it on each host, as the hosts' newest reports tell.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   cargo xtask changes            the newest twenty
   cargo xtask changes --all
   cargo xtask changes 12         what change 12 changed, and what came of it on each host
 
-Exit codes: 0 shown; 2 no such change; 3 no remote")]
+Exit codes: 0 shown; 2 no such change; 3 no remote"
+)]
 pub(super) struct Changes {
+    #[command(subcommand)]
+    command: Option<ChangesCommand>,
     /// The number of a change, to show it in full
     number: Option<u64>,
     /// All changes, not only the newest twenty
@@ -31,6 +38,11 @@ pub(super) struct Changes {
     json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum ChangesCommand {
+    Recover(recover::Recover),
+}
+
 /// So many are shown where nobody wants all.
 const NEWEST: usize = 20;
 
@@ -38,9 +50,10 @@ impl Changes {
     pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
-        match self.number {
-            Some(number) => self.full(&operator, number, shell),
-            None => self.list(&operator, shell),
+        match (&self.command, self.number) {
+            (Some(ChangesCommand::Recover(recover)), _) => recover.run(&operator, shell),
+            (None, Some(number)) => self.full(&operator, number, shell),
+            (None, None) => self.list(&operator, shell),
         }
     }
 

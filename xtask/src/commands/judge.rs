@@ -125,7 +125,7 @@ pub(super) fn operator(error: OperatorError) -> Failure {
             let line = format!(r#"{principal} namespaces=\"git\" $(cat {})"#, public.display());
             Failure::refused(&error).hint(format_args!("echo \"{line}\" >> {signers}"))
         }
-        OperatorError::Rewound { ref remedy, .. } => Failure::refused(&error).hint_if(remedy.clone()),
+        OperatorError::Rewound { .. } => Failure::refused(error).hint("cargo xtask changes recover"),
         OperatorError::Newest { ref source } => Failure::refused(&error).because(source).hint_if(unsigned(source)),
         OperatorError::Registry(error) => registry(error),
         OperatorError::Key { ref key, .. } => {

@@ -13,4 +13,5 @@ mod office;
 mod orders;
 mod page;
 mod rechain;
+mod recover;
 mod support;
