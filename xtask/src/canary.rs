@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use wb_core::chain::{Link, Sha1};
 use wb_core::change::{Canary, ChangeKind, Manifest};
 use wb_core::plan::{Course, Lag, Past, lagging, passed_since};
-use wb_core::report::Report;
+use wb_core::report::{Report, Standing};
 
 use crate::known::Known;
 
@@ -54,7 +54,7 @@ pub fn promoting(known: &Known, early: bool, why: Option<&str>) -> Result<Manife
     let Some(canary) = &before.canary else {
         return Err(PromoteError::NothingPending { target: before.target_link().cloned().map(Box::new) });
     };
-    let behind = behind(before, canary, &known.reports);
+    let behind = behind(before, canary, &known.reports, known.now);
     if !behind.is_empty() && !early {
         return Err(PromoteError::NotPassed(behind));
     }
@@ -69,22 +69,30 @@ pub fn promoting(known: &Known, early: bool, why: Option<&str>) -> Result<Manife
 
 /// The canaries that have not passed.
 #[must_use]
-pub fn behind(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, Report>) -> Vec<Behind> {
+pub fn behind(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, Report>, now: u64) -> Vec<Behind> {
     let hosts = canary.hosts.iter().filter(|host| manifest.hosts.contains_key(*host));
     let behind = hosts.filter_map(|host| {
         let report = reports.get(host);
-        let has_passed = report.is_some_and(|report| passed_since(manifest, canary, report).is_some());
+        let has_passed = report.is_some_and(|report| passed_since(manifest, canary, report, now).is_some());
         let link = |state: Sha1| manifest.chain.get(state).cloned();
-        let drifted = |report: &Report| if report.drift.is_empty() { "" } else { ", drifted" };
         let unheard = |report: &Report| match report.accepted.unwrap_or_default() < canary.change {
             true => format!(", and has not heard of change {} yet", canary.change),
             false => String::new(),
         };
-        let doing = |report: &Report| format!("{}{}{}", report.doing, drifted(report), unheard(report));
+        let doing = |report: &Report| format!("{}{}{}", report.doing, but(report, now), unheard(report));
         let says = || report.map(|report| (report.state.and_then(link), doing(report)));
         (!has_passed).then(|| Behind { host: host.clone(), says: says() })
     });
     behind.collect()
+}
+
+/// What else there is to say of a host that says that it is well.
+fn but(report: &Report, now: u64) -> &'static str {
+    match report.standing(now) {
+        Standing::Fresh if report.drift.is_empty() => "",
+        Standing::Fresh => ", drifted",
+        Standing::Late { .. } | Standing::Ahead { .. } => ", and nobody has heard of it since",
+    }
 }
 
 /// What a promotion comes to for hosts, a line each.

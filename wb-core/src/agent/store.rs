@@ -316,6 +316,12 @@ impl Store {
         self.record.borrow().clone()
     }
 
+    /// When the host came past a link last, in seconds since 1970, UTC; 0: it never did.
+    #[must_use]
+    pub(super) fn worked(&self) -> u64 {
+        self.record.borrow().links.iter().map(|link| link.time).max().unwrap_or_default()
+    }
+
     /// Changes the record, on disk and then in memory.
     ///
     /// # Errors

@@ -134,7 +134,7 @@ fn share(host: Uuid, whole: u64) -> u64 {
 impl Agent<'_> {
     /// Asks specs whether what was done here still holds, where that is due. False when there are more to ask.
     pub(super) fn watch_for_drift(&mut self) -> bool {
-        let (now, worked) = (self.now(), || self.worked());
+        let (now, worked) = (self.now(), || self.store.worked());
         if !self.watch.is_due(worked, now) {
             return true;
         }
@@ -153,11 +153,6 @@ impl Agent<'_> {
         }
         self.watch.end(now).iter().for_each(|line| self.journal.say(line));
         true
-    }
-
-    /// When this host ran a link last.
-    fn worked(&self) -> u64 {
-        self.store.record().links.iter().map(|link| link.time).max().unwrap_or_default()
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::wait::is_for_others;
 use crate::chain::Sha1;
 use crate::change::{Canary, Manifest};
-use crate::report::{Doing, Report};
+use crate::report::{Doing, Report, Standing};
 
 /// The link that this host is to reach at `now`, in seconds since 1970, as reports tell.
 #[must_use]
@@ -19,14 +19,15 @@ pub fn goal(manifest: &Manifest, name: &str, reports: &BTreeMap<String, Report>,
 
 /// Since when a canary has passed, as its report tells: it has accepted the change, and is where canaries are to go and
 /// well, or it waits in load for hosts to reach a link, none of which is a canary, so that only the others can let it go on.
-/// One that has drifted has not passed.
+/// One that has drifted, or that nobody hears of any more at `now`, in seconds since 1970, has not passed.
 #[must_use]
-pub fn passed_since(manifest: &Manifest, canary: &Canary, report: &Report) -> Option<u64> {
+pub fn passed_since(manifest: &Manifest, canary: &Canary, report: &Report, now: u64) -> Option<u64> {
     let place = |sha1: Sha1| manifest.chain.position(sha1);
     let is_there = || report.state.and_then(place) >= place(canary.target);
     let has_heard = report.accepted.unwrap_or_default() >= canary.change;
     let has_passed = match &report.doing {
         _ if report.contested || !report.drift.is_empty() || !has_heard => false,
+        _ if report.standing(now) != Standing::Fresh => false,
         Doing::UpToDate => is_there(),
         Doing::Waiting { on, key, overdue: false, .. } => {
             is_for_others(key) && !on.is_empty() && !on.iter().any(|host| canary.hosts.contains(host))
@@ -41,7 +42,7 @@ pub fn passed_since(manifest: &Manifest, canary: &Canary, report: &Report) -> Op
 pub fn has_baked(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, Report>, now: u64) -> bool {
     let Some(bake) = canary.bake else { return false };
     let hosts = canary.hosts.iter().filter(|host| manifest.hosts.contains_key(*host));
-    let passed: Option<Vec<u64>> = hosts.map(|host| passed_since(manifest, canary, reports.get(host)?)).collect();
+    let passed: Option<Vec<u64>> = hosts.map(|host| passed_since(manifest, canary, reports.get(host)?, now)).collect();
     let last = passed.and_then(|passed| passed.into_iter().max());
     last.is_some_and(|last| now.saturating_sub(last) >= bake)
 }

@@ -120,8 +120,8 @@ pub(super) fn verify(home: Home, program: &Program, as_json: bool) -> Result<(St
     }
     let last = match (verdicts.len(), broken) {
         (0, _) => "No spec is to hold here: nothing that this host completed has one.".to_owned(),
-        (all, 0) => format!("All {all} specs hold."),
-        (all, broken) => format!("{broken} of {all} specs do not hold. Next: mend it here, or by a migration."),
+        (all, 0) => format!("{all} of {all} specs hold."),
+        (all, broken) => format!("{} of {all} specs hold. Next: mend it here, or by a migration.", all - broken),
     };
     let lines = verdicts.iter().map(ToString::to_string).chain([last]);
     Ok((lines.collect::<Vec<_>>().join("\n"), broken == 0))

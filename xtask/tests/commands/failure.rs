@@ -117,6 +117,18 @@ fn a_host_fails_is_retried_and_adopts() {
     assert_eq!(site.once(), (true, 0));
     let status = said(&site.office.scratch, &site.office.scratch.xtask(&site.office.fleet, &["status"]));
     assert!(status.ends_with("exit code 0") && status.contains("serve_page, done by hand"), "{status}");
+    let verified = || said(&site.office.scratch, &site.wildebeest("verify", &[]));
+    insta::assert_snapshot!(verified(), @"
+    ok      `serve_page` (0000000)  the_page_is_there
+    1 of 1 specs hold.
+    exit code 0
+    ");
+    files::remove(site.office.scratch.path("page")).unwrap();
+    insta::assert_snapshot!(verified(), @"
+    failed  `serve_page` (0000000)  the_page_is_there: expected the file SCRATCH/page, found nothing there
+    0 of 1 specs hold. Next: mend it here, or by a migration.
+    exit code 1
+    ");
     let chain = site.wildebeest("chain", &[]).text();
     assert!(chain.lines().last().unwrap().ends_with("done by hand"), "{chain}");
     let chain = site.office.xtask(&["chain"]);
