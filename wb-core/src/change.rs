@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::chain::{Chain, Digest, Link, Sha1};
+use crate::chain::{self, Chain, Digest, Link, Sha1, Wait};
 use crate::context::{HerdView, MaxOut};
+use crate::herd::is_name;
 use crate::window::Window;
 
 /// All that the herd is told, after one change.
@@ -62,6 +63,10 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The longest text of one that is read or written, in bytes: thousands of hosts with their settings, and tens of
+    /// thousands of links.
+    pub const LARGEST: usize = 8 << 20;
+
     /// The text that is committed.
     #[must_use]
     pub fn encode(&self) -> String {
@@ -74,21 +79,76 @@ impl Manifest {
     /// Reads what [`Manifest::encode`] wrote.
     ///
     /// # Errors
-    /// When the text is no manifest, or its target is not in its chain.
+    /// When the text is no manifest or too long, contradicts itself, or something in it has a name that it can't have:
+    /// names stand in refs, in messages and in commands.
     pub fn decode(text: &str) -> Result<Self, ManifestError> {
+        if text.len() > Self::LARGEST {
+            return Err(ManifestError::Large { size: text.len() });
+        }
         let manifest: Self = serde_json::from_str(text).map_err(|source| ManifestError::Syntax { source })?;
-        let canary = manifest.canary.as_ref().map(|canary| canary.target);
-        let unknown = manifest.target.into_iter().chain(canary).find(|target| manifest.chain.get(*target).is_none());
-        match unknown {
-            Some(target) => Err(ManifestError::Target { target }),
+        manifest.is_one_word()?;
+        match manifest.misnamed() {
+            Some((what, name)) => Err(ManifestError::Name { what, name: name.to_owned() }),
             None => Ok(manifest),
+        }
+    }
+
+    /// Its targets are in its chain, canaries do not stay behind, and no two hosts are one machine.
+    fn is_one_word(&self) -> Result<(), ManifestError> {
+        let canary = self.canary.as_ref().map(|canary| canary.target);
+        let mut targets = self.target.into_iter().chain(canary);
+        if let Some(target) = targets.find(|target| self.chain.get(*target).is_none()) {
+            return Err(ManifestError::Target { target });
+        }
+        if canary.is_some() {
+            self.not_back("its canaries", self.target, canary)?;
+        }
+        let mut names = BTreeMap::new();
+        for (name, host) in &self.hosts {
+            let Some(identity) = &host.identity else { continue };
+            if let Some(other) = names.insert(identity.uuid, name) {
+                return Err(ManifestError::Twice { names: [other.clone(), name.clone()] });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `now` is no step back from what somebody was told before.
+    fn not_back(&self, whom: &str, told: Option<Sha1>, now: Option<Sha1>) -> Result<(), ManifestError> {
+        let place = |target: Option<Sha1>| target.and_then(|target| self.chain.position(target));
+        let named = |target: Option<Sha1>| target.and_then(|target| self.chain.get(target)).map(ToString::to_string);
+        match place(now) >= place(told) {
+            true => Ok(()),
+            false => Err(ManifestError::Back { whom: whom.to_owned(), told: named(told), now: named(now) }),
         }
     }
 
     /// The manifest of the next change, which says nothing new yet.
     #[must_use]
     pub fn next(&self, kind: ChangeKind) -> Self {
-        Self { number: self.number + 1, kind, message: String::new(), ..self.clone() }
+        Self { number: self.number.saturating_add(1), kind, message: String::new(), ..self.clone() }
+    }
+
+    /// What has a name that it can't have, and the name.
+    fn misnamed(&self) -> Option<(&'static str, &str)> {
+        let links = || self.chain.links().iter();
+        let waits = || links().filter_map(|link| link.wait.as_ref());
+        let held = |is: fn(&Whom) -> Option<&String>| self.holds.iter().filter_map(move |hold| is(&hold.whom));
+        let hosts = (self.hosts.keys().chain(self.canary.iter().flat_map(|canary| &canary.hosts)))
+            .chain(self.retired.iter().map(|retired| &retired.name))
+            .chain(held(|whom| if let Whom::Host(host) = whom { Some(host) } else { None }))
+            .chain(self.released.iter().map(|release| &release.host))
+            .chain(self.waived.iter().map(|waiver| &waiver.host));
+        let roles = (self.roles.keys().chain(self.hosts.values().flat_map(|host| &host.roles)))
+            .chain(held(|whom| if let Whom::Role(role) = whom { Some(role) } else { None }))
+            .map(String::as_str)
+            .chain(links().map(|link| link.role.as_str()))
+            .chain(waits().map(Wait::role));
+        let names = links().map(|link| &link.name).chain(waits().filter_map(|wait| wait.reached.as_ref()));
+        let mut hosts = hosts.map(|name| ("host", name.as_str())).filter(|(_, name)| !is_name(name));
+        let roles = roles.map(|name| ("role", name));
+        let mut others = roles.chain(names.map(|name| ("migration", name.as_str())));
+        hosts.next().or_else(|| others.find(|(_, name)| !chain::is_name(name)))
     }
 
     /// Whether this may come right after `parent`: its number is the next, its chain is the parent's, perhaps with more
@@ -97,9 +157,9 @@ impl Manifest {
     /// # Errors
     /// When it may not.
     pub fn follows(&self, parent: Option<&Manifest>) -> Result<(), ManifestError> {
-        let expected = parent.map_or(0, |parent| parent.number) + 1;
-        if self.number != expected {
-            return Err(ManifestError::Number { expected, found: self.number });
+        let before = parent.map_or(0, |parent| parent.number);
+        if self.number.checked_sub(1) != Some(before) {
+            return Err(ManifestError::Number { expected: before.saturating_add(1), found: self.number });
         }
         let Some(parent) = parent else { return Ok(()) };
         if !self.chain.extends(&parent.chain) {
@@ -110,22 +170,13 @@ impl Manifest {
 
     /// Whether nobody is told to reach less than `parent` told: everyone but the canaries, then the canaries.
     fn goes_on(&self, parent: &Manifest) -> Result<(), ManifestError> {
-        let not_back = |whom: &str, told: Option<Sha1>, now: Option<Sha1>| {
-            let place = |target: Option<Sha1>| target.and_then(|target| self.chain.position(target));
-            let named =
-                |target: Option<Sha1>| target.and_then(|target| self.chain.get(target)).map(ToString::to_string);
-            match place(now) >= place(told) {
-                true => Ok(()),
-                false => Err(ManifestError::Back { whom: whom.to_owned(), told: named(told), now: named(now) }),
-            }
-        };
-        not_back("everyone", parent.target, self.target)?;
+        self.not_back("everyone", parent.target, self.target)?;
         if let Some(canary) = &self.canary {
-            not_back("its canaries", parent.target, Some(canary.target))?;
+            self.not_back("its canaries", parent.target, Some(canary.target))?;
         }
         let Some(canary) = &parent.canary else { return Ok(()) };
         let called = canary.hosts.iter().filter_map(|name| self.called_now(name, parent));
-        called.into_iter().try_for_each(|name| not_back(name, Some(canary.target), self.told(name)))
+        called.into_iter().try_for_each(|name| self.not_back(name, Some(canary.target), self.told(name)))
     }
 
     /// What a host is called that `older` has under this name, where it is still part of the herd.
@@ -245,6 +296,26 @@ pub enum ManifestError {
     Syntax {
         /// Why.
         source: serde_json::Error,
+    },
+    /// It is longer than any that is read.
+    #[error("its manifest has {size} bytes, and {} are the most", Manifest::LARGEST)]
+    Large {
+        /// How many bytes it has.
+        size: usize,
+    },
+    /// Something in it has a name that it can't have.
+    #[error("there is no {what} that can be called `{}`", name.escape_debug())]
+    Name {
+        /// What it is.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Two of its hosts are one machine.
+    #[error("its hosts {} are one machine", names.join(" and "))]
+    Twice {
+        /// Their names.
+        names: [String; 2],
     },
     /// Its target is no link of its chain.
     #[error("its target {} is not in its chain", target.short())]
@@ -639,8 +710,54 @@ mod tests {
     fn a_broken_manifest_is_refused() {
         let check = |text: &str, expect: &str| assert_eq!(Manifest::decode(text).unwrap_err().to_string(), expect);
         check("", "its manifest can't be read");
+        let large = " ".repeat(Manifest::LARGEST + 1);
+        check(&large, "its manifest has 8388609 bytes, and 8388608 are the most");
         let elsewhere = Manifest { target: Some(Sha1::from_bytes([9; 20])), ..manifest(1, &["a"]) };
         check(&elsewhere.encode(), "its target 0909090 is not in its chain");
+        let mut twice = manifest(1, &["a"]);
+        let host = HostManifest {
+            identity: Some(Identity { uuid: Uuid::nil(), key: String::new() }),
+            ..HostManifest::default()
+        };
+        twice.hosts = [("web1".to_owned(), host.clone()), ("web2".to_owned(), host)].into();
+        check(&twice.encode(), "its hosts web1 and web2 are one machine");
+    }
+
+    #[test]
+    fn what_has_a_wrong_name_is_refused() {
+        let check = |from: &str, to: &str, expect: &str| {
+            let mut manifest = manifest(1, &["a"]);
+            let host = HostManifest { roles: ["database".to_owned()].into(), ..HostManifest::default() };
+            manifest.hosts.insert("web1".into(), host);
+            let text = manifest.encode().replace(&format!("\"{from}\""), &format!("\"{to}\""));
+            let said = Manifest::decode(&text).map_or_else(|error| error.to_string(), |_| String::new());
+            assert_eq!(said, expect);
+        };
+        check("web1", "../x", "there is no host that can be called `../x`");
+        check("web", "a*", "there is no role that can be called `a*`");
+        check("database", "", "there is no role that can be called ``");
+        check("a", "x\\n\\ny", "there is no migration that can be called `x\\n\\ny`");
+        check("a", "größe", "");
+    }
+
+    #[test]
+    fn the_highest_number_is_the_last() {
+        let last = manifest(u64::MAX, &["a"]);
+        assert!(last.follows(Some(&manifest(u64::MAX - 1, &["a"]))).is_ok());
+        for number in [0, 1, u64::MAX] {
+            assert!(manifest(number, &["a"]).follows(Some(&last)).is_err(), "{number}");
+        }
+    }
+
+    #[test]
+    fn settings_are_read_as_they_were_written() {
+        let mut manifest = manifest(1, &[]);
+        let settings = [("ratio".to_owned(), serde_json::json!(5.0e-324)), ("x".into(), serde_json::json!(0.1 + 0.2))];
+        let host = HostManifest { settings: settings.into_iter().collect(), ..HostManifest::default() };
+        manifest.hosts.insert("web1".into(), host);
+        let odd = serde_json::json!(-6.631236846766476e-308);
+        manifest.hosts.entry("web1".into()).or_default().settings.insert("odd".into(), odd);
+        assert_eq!(Manifest::decode(&manifest.encode()).unwrap(), manifest);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 
 #[cfg(feature = "runtime")]
 pub mod agent;
+#[cfg(feature = "runtime")]
+pub mod calendar;
 pub mod chain;
 #[cfg(feature = "runtime")]
 pub mod change;

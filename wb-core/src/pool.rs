@@ -97,7 +97,8 @@ impl Pool {
     pub fn message(&self, role: &str) -> String {
         let names: Vec<&str> = self.holders.iter().map(|claim| claim.host.as_str()).collect();
         let out = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
-        format!("{role}: {out} out\n\n{}\n", serde_json::to_string_pretty(self).unwrap_or_default())
+        let subject = format!("{role}: {out} out").replace(char::is_control, " ");
+        format!("{subject}\n\n{}\n", serde_json::to_string_pretty(self).unwrap_or_default())
     }
 
     /// Reads the body of such a message.
@@ -175,9 +176,10 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_is_read_back() {
-        let message = pool(&[1, 2]).message("web");
-        assert_eq!(Pool::decode(message.split_once("\n\n").unwrap().1).unwrap(), pool(&[1, 2]));
+    fn a_pool_is_read_back_whatever_its_holders_are_called() {
+        let mut pool = pool(&[1, 2]);
+        pool.holders[0].host = "web\n\n1".into();
+        assert_eq!(Pool::decode(pool.message("web").split_once("\n\n").unwrap().1).unwrap(), pool);
     }
 
     proptest! {

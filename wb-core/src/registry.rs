@@ -6,6 +6,8 @@
 //! names the value that it expects there, and every shared value carries a nonce: a push of an object that the ref
 //! already points to would otherwise count as won, whatever the lease says.
 
+#[cfg(feature = "runtime")]
+mod commit;
 #[cfg(feature = "history")]
 mod contents;
 #[cfg(feature = "runtime")]
@@ -53,11 +55,12 @@ pub use track::track;
 
 #[cfg(feature = "runtime")]
 pub use {
+    commit::Commit,
     git::{Access, Git},
     introduction::{Byline, Introduction, bylines, file_in, introductions, introductions_elsewhere},
     log::{ChangeLog, LogError, VerifiedChange},
     mirror::{Answer, Mirror, ReportCache},
-    objects::{Commit, NewCommit, ObjectError, Objects},
+    objects::{NewCommit, ObjectError, Objects},
     porcelain::{PushLine, Verdict, parse_push},
     refs::RefName,
     remote::{Pushed, RefUpdate, Registry, RegistryError},

@@ -173,6 +173,25 @@ pub struct Failure {
 /// How many nonces of older reports a report names.
 pub const LAST_NONCES: usize = 8;
 
+/// The longest text that stands in a report, in bytes.
+const LONGEST_TEXT: usize = 32 << 10;
+
+/// A text of at most so many bytes; where something is left out, that is said.
+///
+/// ```
+/// use wb_core::report::shortened;
+/// assert_eq!((&*shortened("größer", 7), &*shortened("größer", 20)), ("grö…", "größer"));
+/// ```
+#[must_use]
+pub fn shortened(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let end =
+        text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| end + '…'.len_utf8() <= most).last();
+    format!("{}…", &text[..end.unwrap_or(0)])
+}
+
 /// How many lines a report names. One comes with each restore.
 pub const LINES: usize = 64;
 
@@ -242,6 +261,22 @@ impl Doing {
         }
     }
 
+    /// With what stands in words cut short: a report that is too large is read by nobody.
+    #[must_use]
+    pub fn shortened(&self) -> Self {
+        let short = |text: &String| shortened(text, LONGEST_TEXT);
+        let mut doing = self.clone();
+        match &mut doing {
+            Self::Waiting { why, .. } | Self::Stopped { why } => *why = short(why),
+            Self::Leaving { trouble } | Self::Rejoining { trouble } | Self::Rebooting { trouble, .. } => {
+                *trouble = trouble.as_ref().map(short);
+            }
+            Self::Failed(failure) => failure.error = short(&failure.error),
+            Self::Enrolled | Self::UpToDate | Self::Running { .. } => {}
+        }
+        doing
+    }
+
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
@@ -288,7 +323,8 @@ impl Report {
             _ => "the start of the chain".to_owned(),
         };
         let doing: String = self.doing.to_string().lines().next().unwrap_or_default().chars().take(200).collect();
-        format!("{} at {state}, {doing}\n\n{}\n", self.name, serde_json::to_string_pretty(self).unwrap_or_default())
+        let subject = format!("{} at {state}, {doing}", self.name).replace(char::is_control, " ");
+        format!("{subject}\n\n{}\n", serde_json::to_string_pretty(self).unwrap_or_default())
     }
 
     /// How much this tells at `now`, in seconds since 1970, UTC, by the clock of who reads it.
@@ -392,6 +428,31 @@ mod tests {
     fn the_first_line_is_for_people() {
         let message = report(Doing::Running { link: "page".into() }).message();
         assert_eq!(message.lines().next(), Some("web1 at `install_nginx` (0101010), running `page`"));
+    }
+
+    #[test]
+    fn no_name_cuts_the_message() {
+        let report = Report { name: "a\n\nb".into(), link: Some("c\n\nd".into()), ..report(Doing::UpToDate) };
+        let message = report.message();
+        assert_eq!(Report::decode(message.split_once("\n\n").unwrap().1).unwrap(), report);
+    }
+
+    #[test]
+    fn what_a_host_says_has_an_end() {
+        let long = || "x".repeat(1 << 20);
+        let failure = Failure {
+            link: Sha1::from_bytes([2; 20]),
+            name: "page".into(),
+            digest: Digest::of(b"page"),
+            settings: Digest::of(b"{}"),
+            error: long(),
+        };
+        for doing in [Doing::waiting(long()), Doing::Leaving { trouble: Some(long()) }, Doing::Failed(failure)] {
+            let size = report(doing.shortened()).message().len();
+            assert!(size > LONGEST_TEXT && size < LONGEST_TEXT + 4_000, "{size}");
+        }
+        let short = Doing::Stopped { why: "no".into() };
+        assert_eq!(short.shortened(), short);
     }
 
     #[test]

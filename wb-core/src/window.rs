@@ -55,7 +55,8 @@ impl Window {
             0 => MINUTES_OF_A_WEEK,
             minutes => minutes,
         };
-        (minute + self.openings().map(until).min().unwrap_or(MINUTES_OF_A_WEEK)) * 60
+        let opens = minute.saturating_add(self.openings().map(until).min().unwrap_or(MINUTES_OF_A_WEEK));
+        opens.saturating_mul(60)
     }
 
     /// The minutes of the week at which it opens.
@@ -176,6 +177,7 @@ mod tests {
         check("daily 02:00-03:00", at(2, 2, 0), at(3, 2, 0));
         check("Sat,Sun 22:00-04:00", at(0, 9, 0), at(5, 22, 0));
         check("Mon 02:00-03:00", at(0, 2, 30), at(7, 2, 0));
+        check("Mon 02:00-03:00", u64::MAX, u64::MAX);
     }
 
     #[test]

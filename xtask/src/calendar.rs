@@ -1,20 +1,8 @@
 //! Moments for people and for programs. A moment is in seconds since 1970, UTC.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use humantime::format_rfc3339_seconds;
-
-/// `2001-09-09T01:46:40Z`.
-///
-/// ```
-/// assert_eq!(wb_xtask::calendar::moment(1_000_000_000), "2001-09-09T01:46:40Z");
-/// ```
-#[must_use]
-pub fn moment(seconds: u64) -> String {
-    // What a commit claims may be any number; years have four digits.
-    const LAST: u64 = 253_402_300_799;
-    format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds.min(LAST))).to_string()
-}
+pub use wb_core::calendar::moment;
 
 /// `2001-09-09`.
 #[must_use]

@@ -395,15 +395,21 @@ impl Agent<'_> {
         (self.catalog.code(link).is_some() && self.distrust.is_none()).then_some(compiled)
     }
 
-    /// The claim that a pool holds for this host, be it of a role that it has no more.
+    /// The claim that a pool holds for this host, be it of a role that it has no more. What nobody knows is no role's pool:
+    /// anybody who can push can make such a ref, and any number of them.
     fn found_claim(&self) -> Result<Option<Held>, AgentError> {
         if !self.store.record().in_service {
             return Ok(None);
         }
         let mine =
             |pool: &Pool| pool.holders.iter().find(|claim| claim.uuid == self.config.uuid).map(|claim| claim.nonce);
+        let told = self.change.as_ref().map(|change| &change.manifest.roles);
+        let is_role =
+            |role: &str| self.catalog.role(role).is_some() || told.is_some_and(|told| told.contains_key(role));
+        let pools = self.registry.pools()?;
+        let known = pools.iter().filter(|(role, _)| is_role(role));
         let found: Vec<(String, uuid::Uuid)> =
-            self.registry.pools()?.iter().filter_map(|(role, pool)| Some((role.clone(), mine(pool)?))).collect();
+            known.filter_map(|(role, pool)| Some((role.clone(), mine(pool)?))).collect();
         let nonce = found.first().map(|(_, nonce)| *nonce);
         Ok(nonce.map(|nonce| Held { nonce, roles: found.into_iter().map(|(role, _)| role).collect() }))
     }

@@ -97,7 +97,7 @@ pub fn next(lines: &[Line]) -> Vec<Line> {
     match lines {
         [] => branch(&[]),
         [first, before @ ..] => {
-            let first = Line { id: first.id, count: first.count + 1 };
+            let first = Line { id: first.id, count: first.count.saturating_add(1) };
             [first].into_iter().chain(before.iter().cloned()).collect()
         }
     }
@@ -167,7 +167,7 @@ impl TakingOver {
         match self.since.as_ref().filter(|since| since.boot_id == now.boot_id) {
             _ if self.grace == 0 => Grace::Over,
             None => Grace::Begins,
-            Some(since) if now.uptime >= since.uptime + Duration::from_secs(self.grace) => Grace::Over,
+            Some(since) if now.uptime.saturating_sub(since.uptime).as_secs() >= self.grace => Grace::Over,
             Some(_) => Grace::Runs,
         }
     }
@@ -182,7 +182,7 @@ fn grace(found: &Report) -> u64 {
             2 * LONGEST.as_secs()
         }
         Doing::Enrolled | Doing::UpToDate | Doing::Waiting { .. } | Doing::Failed(_) | Doing::Stopped { .. } => {
-            2 * if found.poll == 0 { UNSAID } else { found.poll }
+            if found.poll == 0 { 2 * UNSAID } else { found.poll.saturating_mul(2) }
         }
     }
 }
@@ -403,6 +403,7 @@ mod tests {
         check(Doing::Running { link: "page".into() }, 5, 1200);
         check(Doing::Rebooting { link: "page".into(), trouble: None }, 5, 1200);
         check(Doing::Enrolled, 5, 10);
+        check(Doing::UpToDate, u64::MAX, u64::MAX);
     }
 
     #[test]
@@ -414,6 +415,8 @@ mod tests {
         assert_eq!(taking.at(&at("second", 109)), Grace::Runs);
         assert_eq!(taking.at(&at("second", 110)), Grace::Over);
         assert_eq!(taking.at(&at("third", 500)), Grace::Begins);
+        let endless = TakingOver { grace: u64::MAX, ..taking };
+        assert_eq!((endless.at(&at("second", 99)), endless.at(&at("second", u64::MAX))), (Grace::Runs, Grace::Runs));
     }
 
     /// One step of a history: the present machine reports so often, and is then put back to where it was at some time.
@@ -470,6 +473,11 @@ mod tests {
             prop_assert!(!has(&a, &b[0]) && !has(&b, &a[0]));
             prop_assert!(has(&a, &common[0]) && has(&b, &common[0]));
         }
+    }
+
+    #[test]
+    fn a_line_that_is_full_goes_on() {
+        assert_eq!(next(&[line(1, u64::MAX)]), [line(1, u64::MAX)]);
     }
 
     #[test]

@@ -149,7 +149,7 @@ impl Agent<'_> {
     }
 
     pub(super) fn report(&self, doing: &Doing) -> Report {
-        let record = self.store.record();
+        let (record, doing) = (self.store.record(), doing.shortened());
         Report {
             name: self.config.name.clone(),
             uuid: self.config.uuid,
@@ -158,8 +158,8 @@ impl Agent<'_> {
             state: record.state(),
             link: record.links.last().map(|link| link.name.clone()),
             in_service: record.in_service,
-            doing: doing.clone(),
-            since: self.since(doing),
+            since: self.since(&doing),
+            doing,
             accepted: self.change.as_ref().map(|change| change.manifest.number),
             accepted_commit: self.change.as_ref().map(|change| change.sha1),
             runner: self.runner,

@@ -168,6 +168,35 @@ impl Reports {
 }
 
 impl Record {
+    /// What is written to the file at `path`.
+    ///
+    /// # Errors
+    /// When it can't be written as JSON.
+    pub fn encode(&self, path: &Path) -> Result<Vec<u8>, StoreError> {
+        serde_json::to_vec_pretty(self).map_err(|source| StoreError::Syntax { path: path.to_owned(), source })
+    }
+
+    /// Reads what the file at `path` has.
+    ///
+    /// # Errors
+    /// When it is no record, or one of a newer format.
+    pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, StoreError> {
+        #[derive(Deserialize)]
+        struct Head {
+            #[serde(default)]
+            format: u32,
+        }
+        let syntax = |source| StoreError::Syntax { path: path.to_owned(), source };
+        // An empty list would pass for a record with nothing in it.
+        serde_json::from_slice::<BTreeMap<String, serde::de::IgnoredAny>>(bytes).map_err(syntax)?;
+        // What a newer format means by its fields nobody knows here.
+        let Head { format } = serde_json::from_slice(bytes).map_err(syntax)?;
+        match format > FORMAT {
+            true => Err(StoreError::Newer { path: path.to_owned(), found: format }),
+            false => serde_json::from_slice(bytes).map_err(syntax),
+        }
+    }
+
     /// The last link that was completed or passed over.
     #[must_use]
     pub fn state(&self) -> Option<Sha1> {
@@ -300,7 +329,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let record = match files::read_optional(path)? {
             None => Record::default(),
-            Some(bytes) => parse(path, &bytes)?,
+            Some(bytes) => Record::decode(path, &bytes)?,
         };
         Ok(Self::on(InFile(path.to_owned()), record))
     }
@@ -466,8 +495,7 @@ struct InFile(PathBuf);
 impl Shelf for InFile {
     #[cfg_attr(not(feature = "faults"), expect(unused_variables, reason = "only faults ask what a change is about"))]
     fn put(&self, old: &Record, new: &Record) -> Result<(), StoreError> {
-        let text =
-            serde_json::to_vec_pretty(new).map_err(|source| StoreError::Syntax { path: self.0.clone(), source })?;
+        let text = new.encode(&self.0)?;
         #[cfg(feature = "faults")]
         let _during = fault::during(passage::subject(old, new));
         Ok(files::write(&self.0, text, 0o600)?)
@@ -480,23 +508,6 @@ pub(super) fn standing(steps: &[Step], link: &Link, terms: Terms) -> Vec<Step> {
     let mine = steps.iter().filter(|step| step.link == link.sha1);
     let stands = |step: &&Step| step.digest == link.digest || terms.keeps.contains(&step.name.as_str());
     mine.filter(stands).map(|step| Step { digest: link.digest, ..step.clone() }).collect()
-}
-
-fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
-    #[derive(Deserialize)]
-    struct Head {
-        #[serde(default)]
-        format: u32,
-    }
-    let syntax = |source| StoreError::Syntax { path: path.to_owned(), source };
-    // An empty list would pass for a record with nothing in it.
-    serde_json::from_slice::<BTreeMap<String, serde::de::IgnoredAny>>(bytes).map_err(syntax)?;
-    // What a newer format means by its fields nobody knows here.
-    let Head { format } = serde_json::from_slice(bytes).map_err(syntax)?;
-    match format > FORMAT {
-        true => Err(StoreError::Newer { path: path.to_owned(), found: format }),
-        false => serde_json::from_slice(bytes).map_err(syntax),
-    }
 }
 
 impl Debts for Store {

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{DIGEST_VERSION, Digest, Link, Range, Sha1, Wait};
+use super::{DIGEST_VERSION, Digest, Link, Range, Sha1, Wait, is_name};
 
 const VERSION: u32 = 1;
 
@@ -97,6 +97,14 @@ impl Pin {
         }
     }
 
+    /// The names that stand in it: its own, and those of roles.
+    fn names(&self) -> Vec<String> {
+        let wait = self.gone.as_ref().and_then(Gone::wait);
+        let awaited = wait.into_iter().flat_map(|wait| std::iter::once(wait.role().to_owned()).chain(wait.reached));
+        let role = self.gone.as_ref().map(|gone| gone.role.clone());
+        std::iter::once(self.name.clone()).chain(role).chain(awaited).collect()
+    }
+
     /// This pin with the marks of another pin of the same commit.
     fn merged(&self, other: &Self) -> Result<Self, Unmerged> {
         if let (Some(ours), Some(theirs)) = (self.amended, other.amended)
@@ -174,6 +182,10 @@ impl Lock {
         }
         let mut seen = BTreeSet::new();
         for pin in &file.link {
+            if let Some(name) = pin.names().into_iter().find(|name| !is_name(name)) {
+                let what = format!("`{}` can't be a name here", name.escape_debug());
+                return Err(LockError::at(text, &name, what));
+            }
             let ids = [pin.name.clone(), pin.sha1.to_string()];
             if let Some(twice) = ids.into_iter().find(|id| !seen.insert(id.clone())) {
                 return Err(LockError::at(text, &twice, format!("`{twice}` is pinned twice")));
@@ -353,6 +365,8 @@ mod tests {
         check("0101010101", "xy01010101", "line 8, column 8: `xy01010101");
         check("install_nginx", "base_packages", "line 12, column 9: `base_packages` is pinned twice");
         check("name = \"base_packages\"", "<<<<<<< HEAD", "line 7, column ");
+        check("base_packages", "base\\\"packages", "line 1, column 1: `base\\\"packages` can't be a name here");
+        check("install_nginx", "../nginx", "line 12, column 9: `../nginx` can't be a name here");
     }
 
     #[test]

@@ -1,4 +1,16 @@
-//! Did you mean: the name that somebody probably meant.
+//! Which names there can be, and the one that somebody probably meant.
+
+/// Whether `text` can name a migration or a role: letters and digits of any script, `_` or `-`, at most 200 bytes. So it
+/// means nothing in a ref, a path, a file of ours or a command line.
+///
+/// ```
+/// use wb_core::chain::is_name;
+/// assert!(is_name("install_nginx") && is_name("größe") && !is_name("") && !is_name("a/b") && !is_name("a\nb"));
+/// ```
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 200 && text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
 
 /// The candidate that is nearest to `word`, when it is near enough to be a slip of the fingers.
 ///

@@ -1,8 +1,8 @@
 //! Why a host waits or stops: values that say it in words, with names and numbers.
 
 use std::fmt;
-use std::time::Duration;
 
+use crate::calendar::moment;
 use crate::chain::{Link, Sha1};
 use crate::change::{Hold, Retired};
 use crate::pool::NoPlace;
@@ -161,7 +161,7 @@ impl fmt::Display for Wait {
             Self::FailedElsewhere { hosts, link } => write!(f, "{link} failed on {}", hosts.join(", ")),
             Self::Held(Hold { whom, change, why }) => write!(f, "{whom} is held by change {change}: {why}"),
             Self::Window { role, opens } => {
-                write!(f, "for the maintenance window of {role}, which opens at {}", utc(*opens))
+                write!(f, "for the maintenance window of {role}, which opens at {}", moment(*opens))
             }
             Self::Gate { role, why } => write!(f, "for the gate of {role}: {why}"),
         }
@@ -194,11 +194,6 @@ impl fmt::Display for Stop {
             }
         }
     }
-}
-
-fn utc(time: u64) -> String {
-    let at = std::time::UNIX_EPOCH + Duration::from_secs(time);
-    humantime::format_rfc3339_seconds(at).to_string()
 }
 
 fn list(lagging: &[Lag]) -> String {

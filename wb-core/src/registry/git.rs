@@ -33,6 +33,9 @@ pub struct Git {
 /// Long enough for a first fetch of a runner over a slow line; a hanging server must not stop a host for ever.
 const NETWORK_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// What git says of a fetch or a push takes a few lines, and what a server lets it say takes as many as that wants.
+const LARGEST_ANSWER: u64 = 1 << 20;
+
 const INHERITED: [&str; 9] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -78,7 +81,7 @@ impl Git {
     /// `git -C dir …`, for what crosses a network.
     #[must_use]
     pub fn network(&self, dir: &Path) -> Command {
-        let command = self.local(dir).timeout(NETWORK_TIMEOUT);
+        let command = self.local(dir).timeout(NETWORK_TIMEOUT).says_at_most(LARGEST_ANSWER);
         match &self.access {
             Access::Operator { ssh_command: None } => command,
             Access::Operator { ssh_command: Some(ssh) } => command.args(["-c", &format!("core.sshCommand={ssh}")]),

@@ -1,11 +1,15 @@
 //! The log of changes: signed commits, one after the other, each with the whole manifest.
 
-use super::objects::{Commit, NewCommit, ObjectError, Objects};
+use super::commit::Commit;
+use super::objects::{NewCommit, ObjectError, Objects};
 use super::signature::{AllowedSigners, SigningKey};
 use crate::chain::Sha1;
 use crate::change::{Manifest, ManifestError};
 
 const FILE: &str = "manifest.json";
+
+/// So many changes are walked at most. Anybody who can push can make the log long, with what nobody signed.
+const LONGEST: usize = 100_000;
 
 /// A change whose signature and content were checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,9 +75,12 @@ impl<'a> ChangeLog<'a> {
         key: &SigningKey,
     ) -> Result<Sha1, LogError> {
         manifest.follows(parent.map(|change| &change.manifest)).map_err(|source| LogError::New { source })?;
+        let text = manifest.encode();
+        // What no host could read would be the end of the log.
+        Manifest::decode(&text).map_err(|source| LogError::New { source })?;
         let new = NewCommit {
             message: format!("{manifest}\n"),
-            files: [(FILE.to_owned(), manifest.encode().into_bytes())].into(),
+            files: [(FILE.to_owned(), text.into_bytes())].into(),
             parent: parent.map(|change| change.sha1),
             author: split_author(&manifest.author),
             time: std::time::Duration::from_secs(manifest.time),
@@ -126,6 +133,9 @@ fn commits(
             _ => return Err(LogError::Merge { commit: sha1 }),
         };
         commits.push(sha1);
+        if commits.len() > LONGEST {
+            return Err(LogError::Long { tip });
+        }
     }
     commits.reverse();
     Ok(commits)
@@ -152,6 +162,12 @@ pub enum LogError {
         tip: Sha1,
         /// The newest change that was accepted.
         accepted: Sha1,
+    },
+    /// It is longer than any log that people could have written.
+    #[error("the log of changes that ends at {} has more than {LONGEST} changes", tip.short())]
+    Long {
+        /// The remote's newest change.
+        tip: Sha1,
     },
     /// A change has two parents.
     #[error("the change {} is a merge", commit.short())]
@@ -193,6 +209,25 @@ fn split_author(author: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_without_end_is_not_walked_to_it() {
+        let sha1 = |n: u32| {
+            let mut bytes = [0; 20];
+            bytes[..4].copy_from_slice(&n.to_be_bytes());
+            Sha1::from_bytes(bytes)
+        };
+        let number = |sha1: Sha1| sha1.as_bytes()[..4].iter().fold(0, |all, byte| all << 8 | u32::from(*byte));
+        let check = |tip: u32, expect: &str| {
+            let parents = |commit| Ok(number(commit).checked_sub(1).map(sha1).into_iter().collect());
+            let said =
+                commits(None, sha1(tip), parents).map_or_else(|error| error.to_string(), |all| all.len().to_string());
+            assert_eq!(said, expect);
+        };
+        check(2, "3");
+        check(99_999, "100000");
+        check(100_000, "the log of changes that ends at 000186a has more than 100000 changes");
+    }
 
     #[test]
     fn an_author_is_a_name_and_an_address() {

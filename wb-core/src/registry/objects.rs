@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use git2::{ConfigLevel, FileMode, ObjectType, Oid, Repository, Signature, Time};
 
-use super::signature::{AllowedSigners, SignatureError, SigningKey};
+use super::commit::Commit;
+use super::signature::{SignatureError, SigningKey};
 use crate::chain::Sha1;
 use crate::system::fault::{self, Kind, Subject};
 use crate::system::{FileError, files};
@@ -27,6 +28,10 @@ const LARGEST_COMMIT: usize = 1 << 20;
 /// The largest file that is read out of a commit, in bytes: a runner.
 const LARGEST_FILE: usize = 256 << 20;
 
+/// The bits of a mode that tell what something is, and what they are for a file.
+const FILE_TYPE: i32 = 0o170_000;
+const REGULAR: i32 = 0o100_000;
+
 /// A commit to be written, its tree made of files at its top.
 #[derive(Debug, Clone, Default)]
 pub struct NewCommit {
@@ -40,43 +45,6 @@ pub struct NewCommit {
     pub author: (String, String),
     /// Since 1970, UTC.
     pub time: Duration,
-}
-
-/// A commit that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Commit {
-    /// Its name.
-    pub sha1: Sha1,
-    /// The commits before it.
-    pub parents: Vec<Sha1>,
-    /// Subject, empty line, body.
-    pub message: String,
-    tree: Sha1,
-    signed: Option<(Vec<u8>, String)>,
-}
-
-impl Commit {
-    /// The first line of the message.
-    #[must_use]
-    pub fn subject(&self) -> &str {
-        self.message.lines().next().unwrap_or_default()
-    }
-
-    /// What follows the first empty line of the message.
-    #[must_use]
-    pub fn body(&self) -> &str {
-        self.message.split_once("\n\n").map_or("", |(_, body)| body)
-    }
-
-    /// Who signed it.
-    ///
-    /// # Errors
-    /// When it is not signed, or not by one of `allowed`.
-    pub fn verify(&self, allowed: &AllowedSigners) -> Result<String, ObjectError> {
-        let (payload, signature) = self.signed.as_ref().ok_or(ObjectError::Unsigned { commit: self.sha1 })?;
-        let verified = allowed.verify(payload, signature);
-        verified.map_err(|source| ObjectError::Signature { commit: self.sha1, source })
-    }
 }
 
 impl Objects {
@@ -117,26 +85,15 @@ impl Objects {
     /// When it is not there, or is no commit that can be read.
     pub fn read(&self, sha1: Sha1) -> Result<Commit, ObjectError> {
         let broken = |source| ObjectError::Read { commit: sha1, source };
-        let oid = oid(sha1);
-        let (size, _) = self.repository.odb().and_then(|odb| odb.read_header(oid)).map_err(broken)?;
+        let odb = self.repository.odb().map_err(broken)?;
+        let (size, kind) = odb.read_header(oid(sha1)).map_err(broken)?;
+        if kind != ObjectType::Commit {
+            return Err(ObjectError::Malformed { commit: sha1, what: "is none, but another object" });
+        }
         if size > LARGEST_COMMIT {
             return Err(ObjectError::Large { commit: sha1 });
         }
-        let commit = self.repository.find_commit(oid).map_err(broken)?;
-        let signed = match self.repository.extract_signature(&oid, None) {
-            Ok((signature, payload)) => Some((payload.to_vec(), String::from_utf8_lossy(&signature).into_owned())),
-            Err(_) => None,
-        };
-        Ok(Commit {
-            sha1,
-            parents: commit
-                .parent_ids()
-                .map(|oid| from_oid(oid).ok_or(ObjectError::NotSha1))
-                .collect::<Result<_, _>>()?,
-            message: String::from_utf8_lossy(commit.message_bytes()).into_owned(),
-            tree: from_oid(commit.tree_id()).ok_or(ObjectError::NotSha1)?,
-            signed,
-        })
+        Commit::parse(sha1, odb.read(oid(sha1)).map_err(broken)?.data())
     }
 
     /// A text file at the top of a commit's tree, or nothing where there is none of that name.
@@ -160,9 +117,9 @@ impl Objects {
     /// The size is looked at before the content: a small pack may hold a very large file.
     fn bounded(&self, commit: &Commit, name: &str, largest: usize) -> Result<Option<Vec<u8>>, ObjectError> {
         let broken = |source| ObjectError::Read { commit: commit.sha1, source };
-        let tree = self.repository.find_tree(oid(commit.tree)).map_err(broken)?;
+        let tree = self.repository.find_tree(oid(commit.tree())).map_err(broken)?;
         let Some(entry) = tree.get_name(name) else { return Ok(None) };
-        if entry.kind() != Some(ObjectType::Blob) {
+        if entry.filemode() & FILE_TYPE != REGULAR {
             return Err(ObjectError::File { commit: commit.sha1, name: name.to_owned(), what: "is no file" });
         }
         let (size, _) = self.repository.odb().and_then(|odb| odb.read_header(entry.id())).map_err(broken)?;
@@ -283,6 +240,14 @@ pub enum ObjectError {
         commit: Sha1,
         /// Why.
         source: git2::Error,
+    },
+    /// It is no commit, or one that git does not write so.
+    #[error("the commit {} {what}", commit.short())]
+    Malformed {
+        /// Which.
+        commit: Sha1,
+        /// What is wrong.
+        what: &'static str,
     },
     /// A commit is larger than any of ours.
     #[error("the commit {} is larger than 1 MiB", commit.short())]

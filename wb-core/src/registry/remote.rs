@@ -14,7 +14,7 @@ use super::refs::RefName;
 use super::signature::{AllowedSigners, SigningKey};
 use crate::chain::Sha1;
 use crate::pool::Pool;
-use crate::report::Report;
+use crate::report::{Report, shortened};
 use crate::results::Results;
 use crate::system::fault::{self, Kind, Subject};
 use crate::system::{Command, CommandError, FileError, Output, files};
@@ -128,6 +128,9 @@ impl Registry {
         files::remove_tree(&fresh)?;
         make(&self.git, &fresh)?;
         self.fetch_into(&fresh, starts)?;
+        // What was accepted may be nowhere else: the remote may have lost it.
+        let keep = self.git.local(&fresh).args(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--"]);
+        drop(keep.arg(&self.path).arg(format!("+{KEPT}/*:{KEPT}/*")).run());
         files::remove_tree(&broken)?;
         files::rename(&self.path, &broken)?;
         Ok(files::rename(&fresh, &self.path)?)
@@ -146,7 +149,11 @@ impl Mirror for Registry {
     fn fetch(&self, starts: &[String]) -> Result<(), RegistryError> {
         let _during = fault::during(Subject::Fetch);
         match self.fetch_into(&self.path, starts) {
-            Err(error @ RegistryError::Local { .. }) if self.mends => self.renew(starts).map_err(|_| error),
+            Err(error @ RegistryError::Local { .. }) if self.mends => match self.renew(starts) {
+                // What not even a new one takes (refs that no repository can have both) is no fault of this one.
+                Err(RegistryError::Local { source, .. }) if !is_of_disk(&source) => Err(self.unreachable(source)),
+                renewed => renewed.map_err(|_| error),
+            },
             fetched => fetched,
         }
     }
@@ -333,6 +340,12 @@ const OF_REMOTE: [&str; 7] = [
     "unable to write flush packet",
 ];
 
+/// Whether the disk takes nothing any more.
+fn is_of_disk(error: &CommandError) -> bool {
+    let words = ["No space left on device", "Read-only file system", "Input/output error", "Permission denied"];
+    matches!(error, CommandError::Failed { said, .. } if words.iter().any(|words| said.contains(words)))
+}
+
 /// Whether it is the local repository that a fetch failed at, as far as git tells. A remote that is away and a transfer
 /// that is cut short are no reason to give it up.
 fn is_local(error: &CommandError) -> bool {
@@ -359,7 +372,8 @@ fn published(push: &Command) -> Result<Output, CommandError> {
 /// What git said about trouble.
 fn trouble(output: &Output) -> String {
     let said = format!("{}\n{}", output.error_text(), output.text());
-    said.lines().filter(|line| line.contains("error") || line.starts_with('!')).collect::<Vec<_>>().join("; ")
+    let lines = said.lines().filter(|line| line.contains("error") || line.starts_with('!'));
+    lines.take(10).map(words).collect::<Vec<_>>().join("; ")
 }
 
 /// What became of each ref.
@@ -377,7 +391,13 @@ fn refusal(why: &str, said: &str) -> String {
     let of_server = said.lines().filter_map(|line| {
         line.strip_prefix("error: remote unpack failed: ").or_else(|| line.strip_prefix("remote: "))
     });
-    [why].into_iter().chain(of_server.map(str::trim).take(3)).collect::<Vec<_>>().join("; ")
+    [why].into_iter().chain(of_server).take(4).map(words).collect::<Vec<_>>().join("; ")
+}
+
+/// A server may say anything, and at any length.
+fn words(line: &str) -> String {
+    const LONGEST: usize = 300;
+    shortened(line.replace(char::is_control, " ").trim(), LONGEST)
 }
 
 fn seen(name: &str) -> String {
@@ -401,6 +421,9 @@ mod tests {
             "[remote rejected] (x); unable to create temporary object directory",
         );
         check("remote: no write access to out/*   ", "[remote rejected] (x); no write access to out/*");
+        let flood = format!("remote: \u{1b}[2J{}\n", "x".repeat(5_000)).repeat(9);
+        assert!(refusal("[remote rejected] (x)", &flood).chars().all(|c| !c.is_control()));
+        assert!(refusal("[remote rejected] (x)", &flood).len() < 1_000);
     }
 
     #[test]

@@ -80,9 +80,12 @@ impl AllowedSigners {
     #[must_use]
     pub fn one(principal: &str, key: &str) -> Self {
         let mut words = key.split_whitespace();
-        let algorithm =
-            words.next().filter(|word| ["ssh-", "ecdsa-", "sk-"].iter().any(|start| word.starts_with(start)));
-        let text = match (algorithm, words.next()) {
+        let is_algorithm = |word: &&str| {
+            let known = ["ssh-", "ecdsa-", "sk-"].iter().any(|start| word.starts_with(start));
+            known && word.chars().all(|c| c.is_ascii_alphanumeric() || "-@.".contains(c))
+        };
+        let is_key = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || "+/=".contains(c));
+        let text = match (words.next().filter(is_algorithm), words.next().filter(is_key)) {
             (Some(algorithm), Some(key)) => format!("{principal} {algorithm} {key}\n"),
             _ => String::new(),
         };
@@ -250,6 +253,9 @@ mod tests {
         check("ssh-ed25519 AAAA\n* ssh-ed25519 BBBB", "web1 ssh-ed25519 AAAA\n");
         check("cert-authority ssh-ed25519 AAAA", "");
         check("ssh-ed25519", "");
+        check("ssh-ed25519,namespaces=\"x\" AAAA", "");
+        check("ssh-ed25519 \"AAAA\"", "");
+        check("ssh-\u{1}ed25519 AAAA", "");
     }
 
     #[test]

@@ -46,6 +46,16 @@ impl HostConfig {
     pub const VERIFY: Duration = Duration::from_secs(3600);
 }
 
+impl HostConfig {
+    /// Reads the text of a `host.toml`.
+    ///
+    /// # Errors
+    /// With line and column, what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| mistake(text, &error))
+    }
+}
+
 /// Why a host's own files can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
@@ -185,8 +195,7 @@ impl Home {
             return Err(HomeError::Unfinished { path: next });
         }
         let bytes = files::read_optional(&path)?.ok_or_else(|| HomeError::NotEnrolled { path: path.clone() })?;
-        let text = String::from_utf8_lossy(&bytes);
-        toml::from_str(&text).map_err(|error| HomeError::Syntax { path, what: mistake(&text, &error) })
+        HostConfig::parse(&String::from_utf8_lossy(&bytes)).map_err(|what| HomeError::Syntax { path, what })
     }
 
     /// Writes the configuration.

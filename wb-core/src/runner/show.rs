@@ -8,6 +8,7 @@ use super::home::Home;
 use super::program::Program;
 use super::{platform, serve};
 use crate::agent::{Agent, How, LinkRecord, Store, preview, verify as asked};
+use crate::calendar::moment;
 use crate::chain::Link;
 use crate::report::Drift;
 
@@ -99,14 +100,6 @@ pub(super) fn status(home: Home, program: &Program, as_json: bool) -> Result<(St
     }
     Ok((lines.join("\n"), healthy))
 }
-
-fn moment(seconds: u64) -> String {
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds.min(LAST_MOMENT));
-    humantime::format_rfc3339_seconds(time).to_string()
-}
-
-/// The end of the year 9999: later ones have no usual form.
-const LAST_MOMENT: u64 = 253_402_300_799;
 
 /// What the specs of all that this host completed say, and whether all of them hold.
 pub(super) fn verify(home: Home, program: &Program, as_json: bool) -> Result<(String, bool), Failure> {

@@ -29,6 +29,7 @@ pub struct Command {
     stdin: Vec<u8>,
     timeout: Option<Duration>,
     expendable: bool,
+    largest: Option<u64>,
 }
 
 impl Command {
@@ -43,6 +44,7 @@ impl Command {
             stdin: Vec::new(),
             timeout: None,
             expendable: false,
+            largest: None,
         }
     }
 
@@ -111,6 +113,14 @@ impl Command {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Lets it write so many bytes to each of its output streams, and no more: it meets an error beyond that. Whatever
+    /// it writes is kept in memory.
+    #[must_use]
+    pub fn says_at_most(mut self, bytes: u64) -> Self {
+        self.largest = Some(bytes);
         self
     }
 
@@ -293,7 +303,7 @@ impl Command {
     /// and a pipe would then never come to its end.
     fn captured(&self, how: fn(duct::Expression) -> duct::Expression) -> io::Result<(duct::Handle, Streams)> {
         fault::pass(Kind::Spawn)?;
-        let streams = Streams { stdout: in_memory()?, stderr: in_memory()? };
+        let streams = Streams::up_to(self.largest)?;
         let expression = how(self.expression()?);
         let expression = expression.stdout_file(streams.stdout.try_clone()?).stderr_file(streams.stderr.try_clone()?);
         let handle = expression.start()?;
@@ -536,12 +546,20 @@ impl Processes for Real {
 struct Streams {
     stdout: File,
     stderr: File,
+    are_bounded: bool,
 }
 
 impl Streams {
+    fn up_to(largest: Option<u64>) -> io::Result<Self> {
+        let stream = || largest.map_or_else(in_memory, in_memory_up_to);
+        Ok(Self { stdout: stream()?, stderr: stream()?, are_bounded: largest.is_some() })
+    }
+
     /// All of it, after the end of the command.
     fn output(mut self, handle: &duct::Handle) -> io::Result<Output> {
-        let (stdout, stderr) = (written(&mut self.stdout)?, written(&mut self.stderr)?);
+        let said =
+            |stream: &mut File| written(stream).map(|all| if self.are_bounded { without_zeros(all) } else { all });
+        let (stdout, stderr) = (said(&mut self.stdout)?, said(&mut self.stderr)?);
         let ended = handle.try_wait()?.map(Output::of).unwrap_or_default();
         Ok(Output { stdout, stderr, ..ended })
     }
@@ -549,6 +567,15 @@ impl Streams {
 
 fn in_memory() -> io::Result<File> {
     Ok(rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC)?.into())
+}
+
+/// A file that never gets larger than it is.
+fn in_memory_up_to(bytes: u64) -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+    let file = memfd_create("output", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    ftruncate(&file, bytes)?;
+    fcntl_add_seals(&file, SealFlags::GROW)?;
+    Ok(file.into())
 }
 
 fn holding(bytes: &[u8]) -> io::Result<File> {
@@ -563,6 +590,13 @@ fn written(stream: &mut File) -> io::Result<Vec<u8>> {
     stream.rewind()?;
     stream.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// A file that never gets larger has zeros where nothing was written.
+fn without_zeros(mut bytes: Vec<u8>) -> Vec<u8> {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    bytes.truncate(end);
+    bytes
 }
 
 fn own_group(command: &mut std::process::Command) -> io::Result<()> {
@@ -623,6 +657,20 @@ mod tests {
     fn output_and_exit_code_come_back() {
         let output = Command::shell("echo out; echo err >&2; exit 3").run().unwrap();
         assert_eq!((output.code, output.text(), output.error_text()), (3, "out".into(), "err".into()));
+    }
+
+    #[test]
+    fn what_says_too_much_meets_an_error() {
+        let all = Command::shell("echo out; head -c 3000 /dev/zero | tr '\\0' x; echo err >&2");
+        let run = |command: &Command| {
+            let output = command.run().unwrap();
+            (output.stdout.len(), output.error_text().lines().last().unwrap_or_default().to_owned())
+        };
+        assert_eq!(run(&all), (3_004, "err".to_owned()));
+        let (said, error) = run(&all.clone().says_at_most(1_000));
+        assert!((4..=1_000).contains(&said), "{said}");
+        assert_eq!(error, "err");
+        assert_eq!(run(&Command::shell("echo out").says_at_most(1_000)), (4, String::new()));
     }
 
     #[test]
@@ -694,9 +742,18 @@ mod tests {
         let command = Command::shell(line).timeout(Duration::from_millis(300));
         let error = System::real().run(&command).unwrap_err();
         assert!(matches!(error, CommandError::TimedOut { .. }), "{error}");
-        let pid = std::fs::read_to_string(dir.path().join("pid")).unwrap();
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-        assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+        assert!(comes_to_its_end(dir.path()));
+    }
+
+    /// Whether the process that has written its number into the file `pid` does.
+    fn comes_to_its_end(dir: &Path) -> bool {
+        let pid = std::fs::read_to_string(dir.join("pid")).unwrap();
+        let gone = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            (stat.is_empty() || stat.contains(") Z ")).then_some(())
+        };
+        let clock = super::super::clock::Real;
+        super::super::clock::wait_until(&clock, Duration::from_secs(9), Duration::from_millis(5), gone).is_some()
     }
 
     #[test]
@@ -706,14 +763,7 @@ mod tests {
         let command = Command::shell(format!("sh -c \"{}\" & wait", deaf.replace('$', "\\$"))).dir(dir.path());
         let error = System::real().run(&command.timeout(Duration::from_millis(300))).unwrap_err();
         assert!(matches!(error, CommandError::TimedOut { .. }), "{error}");
-        let pid = std::fs::read_to_string(dir.path().join("pid")).unwrap();
-        let gone = || {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-            (stat.is_empty() || stat.contains(") Z ")).then_some(())
-        };
-        let clock = super::super::clock::Real;
-        let gone = super::super::clock::wait_until(&clock, Duration::from_secs(9), Duration::from_millis(5), gone);
-        assert!(gone.is_some());
+        assert!(comes_to_its_end(dir.path()));
     }
 
     #[test]
