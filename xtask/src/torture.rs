@@ -16,6 +16,7 @@ pub mod operator;
 mod order;
 pub mod outcome;
 pub mod play;
+pub mod remote;
 pub mod round;
 pub mod rule;
 pub mod rules;
@@ -83,6 +84,12 @@ pub enum TortureError {
     /// A command can't be run.
     #[error(transparent)]
     Command(CommandError),
+    /// What stands between a host and its remote.
+    #[error("nothing can stand between a host and its remote")]
+    Wire {
+        /// Why.
+        source: std::io::Error,
+    },
     /// A file of the round.
     #[error(transparent)]
     File(#[from] FileError),

@@ -9,7 +9,10 @@ use wb_core::system::{environment, files};
 use crate::failure::{Ended, Failure, NO};
 use crate::shell::Shell;
 use crate::torture::outcome::Outcome;
-use crate::torture::{self, Options, runner};
+use crate::torture::remote::examination::Fate;
+use crate::torture::remote::guest::{self, Task};
+use crate::torture::remote::kind::Kind;
+use crate::torture::{self, Options, TortureError, remote, runner};
 
 /// Show what a host survives, on hosts of its own
 #[derive(Debug, Args)]
@@ -21,8 +24,12 @@ pub(super) struct Torture {
 #[derive(Debug, Subcommand)]
 enum What {
     Host(Host),
+    Remote(Remote),
     /// Print what is done to a host and what it promises, as the table in the book
     Table,
+    /// One round of `torture remote`
+    #[command(hide = true)]
+    Guest(Guest),
     /// A host's runner, in a round
     #[command(hide = true)]
     Runner(Runner),
@@ -60,6 +67,59 @@ struct Host {
     bug: Option<Bug>,
 }
 
+/// Give hosts what a broken or hostile remote may have, and see that they neither panic nor lose anything
+///
+/// In each round, readers of what comes from elsewhere (git's output, refs, commits, manifests, reports, pools, files that
+/// a disk has torn) get a thousand inputs of each kind, most of them valid ones made wrong. Then a real agent looks at a
+/// real repository that somebody plays tricks on: refs that point to anything, torn objects, odd commits and trees, forged
+/// and mutated changes, a network that garbles. It must not panic, must keep what it had, run nothing that was not signed,
+/// and come to its target once the remote is right again. Nothing of this machine's own is touched.
+///
+/// The same seed gives the same inputs and the same tricks; what is broken comes with the arguments that repeat it. The
+/// exit code is 0 where nothing was, and 1 where something was.
+#[derive(Debug, Args)]
+struct Remote {
+    /// The seed of the first round
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// How many rounds
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    rounds: usize,
+    /// How many rounds at once [default: as many as there are processors]
+    #[arg(long, value_name = "J")]
+    jobs: Option<usize>,
+    /// How many inputs of each kind in a round
+    #[arg(long, value_name = "M", default_value_t = 1_000)]
+    inputs: usize,
+    /// Give inputs of this kind only, and visit no remote; may be given several times
+    #[arg(long, value_name = "KIND")]
+    kind: Vec<Kind>,
+    /// Give this file as one input of the kind, and say what comes of it
+    #[arg(long, value_name = "FILE", requires = "kind")]
+    input: Option<PathBuf>,
+    /// Write the result to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Leave the directories of rounds that went wrong
+    #[arg(long)]
+    keep: bool,
+}
+
+/// All is given by the command that starts it.
+#[derive(Debug, Args)]
+struct Guest {
+    #[arg(long)]
+    seed: u64,
+    #[arg(long)]
+    inputs: usize,
+    #[arg(long)]
+    kind: Vec<Kind>,
+    #[arg(long, requires = "server")]
+    stage: Option<PathBuf>,
+    #[arg(long)]
+    server: Option<u16>,
+}
+
 /// Both are given by the round that starts it.
 #[derive(Debug, Args)]
 struct Runner {
@@ -77,6 +137,8 @@ impl Torture {
         let failed = |error| Failure::environment("no round could be played").because(&error);
         match self.what {
             What::Host(host) => host.run(shell),
+            What::Remote(remote) => remote.run(shell),
+            What::Guest(guest) => guest.run(shell).map_err(failed),
             What::Table => {
                 shell.print_text(torture::matrix::table());
                 Ok(ExitCode::SUCCESS)
@@ -112,6 +174,79 @@ impl Host {
         }
         Ok(ExitCode::from(if outcome.ok { 0 } else { NO }))
     }
+}
+
+impl Remote {
+    fn run(self, shell: &Shell) -> Ended {
+        let failed = |error| Failure::environment("no round could be played").because(&error);
+        if let Some(file) = &self.input {
+            return Ok(one_input(&self.kind, &files::read(file)?, shell));
+        }
+        let exe = environment::current_exe()
+            .map_err(|error| Failure::environment("no round could be played").because(&error))?;
+        let visits = self.kind.is_empty();
+        let options = remote::Options {
+            seed: self.seed,
+            rounds: self.rounds,
+            jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            inputs: self.inputs,
+            kinds: if visits { Kind::ALL.to_vec() } else { self.kind },
+            visits,
+            keep: self.keep,
+        };
+        let outcome = remote::torture(&exe, &options, shell).map_err(failed)?;
+        shell.print_text(remote_summary(&outcome));
+        if let Some(path) = self.json {
+            let text = serde_json::to_string_pretty(&outcome).unwrap_or_default();
+            files::write(path, text + "\n", 0o644)?;
+        }
+        Ok(ExitCode::from(if outcome.ok { 0 } else { NO }))
+    }
+}
+
+fn one_input(kinds: &[Kind], input: &[u8], shell: &Shell) -> ExitCode {
+    let mut ok = true;
+    for kind in kinds {
+        match remote::inputs::look_at(*kind, input) {
+            Ok(Fate::Accepted) => shell.print(format_args!("{kind}: it is read, and nothing is wrong")),
+            Ok(Fate::Refused) => shell.print(format_args!("{kind}: it is refused, and nothing is wrong")),
+            Err(what) => {
+                ok = false;
+                shell.print(format_args!("{kind}: {what}"));
+            }
+        }
+    }
+    ExitCode::from(if ok { 0 } else { NO })
+}
+
+impl Guest {
+    fn run(self, shell: &Shell) -> Result<ExitCode, TortureError> {
+        let Self { seed, inputs, kind, stage, server } = self;
+        let done = guest::run(&Task { seed, inputs, kinds: kind, visit: stage.zip(server) })?;
+        shell.print(serde_json::to_string(&done).unwrap_or_default());
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn remote_summary(outcome: &remote::outcome::Outcome) -> String {
+    let mut text = String::new();
+    for (kind, given) in &outcome.kinds {
+        text += &format!("{:>9}  {kind}, of which {} were read\n", given.given, given.accepted);
+    }
+    for (name, times) in &outcome.tricks {
+        text += &format!("{times:>9}  {}\n", name.replace('_', " "));
+    }
+    for found in outcome.violations.iter().take(10) {
+        text +=
+            &format!("{}: {}\n  repeat it with `cargo xtask torture remote {}`\n", found.rule, found.what, found.again);
+    }
+    let broken = match outcome.violations.len() {
+        0 => "nothing was broken".to_owned(),
+        many => format!("rules were broken {many} times"),
+    };
+    let remote::outcome::Outcome { rounds, inputs, ticks, errors, seconds, .. } = outcome;
+    let looks = format!("{ticks} looks of hosts at remotes, {errors} of them refused");
+    text + &format!("{rounds} rounds, {inputs} inputs, {looks}, in {seconds:.0} s, {broken}\n")
 }
 
 fn summary(outcome: &Outcome) -> String {

@@ -43,8 +43,8 @@ impl Ground {
 
     /// Leaves its files where they are, and tells where.
     #[must_use]
-    pub fn keep(mut self) -> PathBuf {
-        std::mem::take(&mut self.scratch.0)
+    pub fn keep(self) -> PathBuf {
+        self.scratch.keep()
     }
 }
 
@@ -61,10 +61,19 @@ fn calm(stage: &Stage, scenario: Scenario) -> Result<Vec<Vec<usize>>, TortureErr
 
 /// A directory in memory, where there is room for it.
 #[derive(Debug)]
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Result<Self, TortureError> {
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Leaves it where it is, and tells where.
+    pub(super) fn keep(mut self) -> PathBuf {
+        std::mem::take(&mut self.0)
+    }
+
+    pub(super) fn new() -> Result<Self, TortureError> {
         let name = format!("wildebeest-torture-{}", uuid::Uuid::new_v4());
         let memory = Path::new("/dev/shm").join(&name);
         let dir = match files::create_private_dir(&memory) {

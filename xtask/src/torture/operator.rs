@@ -69,6 +69,17 @@ impl Operator {
         self.upload_file(&script(generation.name()), &reference(generation))
     }
 
+    /// The commits of the runners that are on the remote.
+    ///
+    /// # Errors
+    /// When one is not.
+    pub fn uploaded(&self) -> Result<Runners, TortureError> {
+        let ask = self.git().arg("rev-parse").args(Generation::ALL.map(reference));
+        let said = ask.read().map_err(TortureError::Command)?;
+        let commits: Vec<Sha1> = said.lines().filter_map(|line| line.parse().ok()).collect();
+        commits.try_into().map_err(|_| TortureError::NoRound)
+    }
+
     /// Puts a file on the remote as a runner.
     ///
     /// # Errors
@@ -79,6 +90,32 @@ impl Operator {
         let commit = Objects::open(&self.remote)?.write(&NewCommit { files, author, ..NewCommit::default() }, None)?;
         self.point(reference, commit)?;
         Ok(commit)
+    }
+
+    /// The key that this one signs with.
+    #[must_use]
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// Deploys a generation, and makes of the host what it was, whatever changes before said of it.
+    ///
+    /// # Errors
+    /// When the change can't be written.
+    pub fn put_right(&self, generation: Generation, commit: Sha1, identity: Identity) -> Result<Sha1, TortureError> {
+        let catalog = generation.catalog()?;
+        let sha256 = Digest::of(script(generation.name()).as_bytes());
+        let roles = [ROLE.to_owned()].into();
+        self.append(ChangeKind::Deploy, |manifest| {
+            manifest.chain = catalog.chain().clone();
+            manifest.target = catalog.chain().tip().map(|link| link.sha1);
+            manifest.roles = catalog.policies().clone();
+            manifest.runners = [(platform(), Runner { sha256, commit, reference: reference(generation) })].into();
+            manifest.full_runners.clear();
+            manifest.retired.clear();
+            let host = HostManifest { roles, identity: Some(identity), ..HostManifest::default() };
+            manifest.hosts = [(HOST.to_owned(), host)].into();
+        })
     }
 
     /// Admits the host.

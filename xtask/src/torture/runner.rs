@@ -31,11 +31,16 @@ pub fn run(generation: &str, args: Vec<OsString>) -> Result<ExitCode, TortureErr
     let links = if dies { Some(Generation::Second) } else { Generation::named(generation) };
     let links = links.ok_or(TortureError::NoRound)?;
     arm(&dir, &args, dies);
-    let machine = Machine { dir: dir.clone(), root: dir.join("host/root") };
-    let system = System::new(machine.root.clone(), machine, Standing::read(&dir));
+    let system = machine(&dir);
     let digest = Some(Digest::of(script(generation).as_bytes()));
     let args = std::iter::once(OsString::from("wildebeest")).chain(args).collect();
     Ok(main_of(&Program { catalog: links.catalog()?, system, digest, args }))
+}
+
+/// The machine of the round in this directory.
+pub(super) fn machine(dir: &Path) -> System {
+    let machine = Machine { dir: dir.to_owned(), root: dir.join("host/root") };
+    System::new(machine.root.clone(), machine, Standing::read(dir))
 }
 
 /// Takes the plan of this process out of the round's. A self-check is no start: it changes nothing.

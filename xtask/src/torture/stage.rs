@@ -8,7 +8,7 @@ use wb_core::agent::{Record, Store};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::Identity;
 use wb_core::pool::Pool;
-use wb_core::registry::{Access, AllowedSigners, Git, Objects, RefName, generate, public_key};
+use wb_core::registry::{Access, AllowedSigners, Git, Objects, RefName, SigningKey, generate, public_key};
 use wb_core::report::Report;
 use wb_core::runner::{Enrollment, Home, enroll};
 use wb_core::system::{Command, Output, System, clock, command, environment, files};
@@ -45,7 +45,7 @@ pub struct Stage {
     dir: PathBuf,
     exe: PathBuf,
     operator: Operator,
-    forger: wb_core::registry::SigningKey,
+    forger: SigningKey,
     runners: Runners,
 }
 
@@ -55,7 +55,7 @@ impl Stage {
     /// # Errors
     /// When git, ssh-keygen or the host itself fail without any fault.
     pub fn set(dir: &Path, exe: &Path) -> Result<Self, TortureError> {
-        let place = Place { dir: dir.join("template"), exe: exe.to_owned() };
+        let place = Place::at(&dir.join("template"), exe);
         let remote = place.remote();
         files::create_dir(place.root().join("srv"))?;
         files::create_dir(&remote)?;
@@ -76,12 +76,37 @@ impl Stage {
         Ok(stage)
     }
 
+    /// The stage that another process has set up in this directory.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn found(dir: &Path, exe: &Path) -> Result<Self, TortureError> {
+        let template = Place::at(&dir.join("template"), exe);
+        let key = |name: &str| SigningKey::new(dir.join(name));
+        let allowed = template.home().read_allowed_signers()?;
+        let operator = Operator::new(&template.remote(), key("operator"), allowed);
+        let runners = operator.uploaded()?;
+        Ok(Self { dir: dir.to_owned(), exe: exe.to_owned(), operator, forger: key("forger"), runners })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The key of somebody whose signature counts nowhere.
+    #[must_use]
+    pub fn forgers_key(&self) -> &SigningKey {
+        &self.forger
+    }
+
     /// A place of its own for a round.
     ///
     /// # Errors
     /// When it can't be copied.
     pub fn place(&self, name: &str) -> Result<Place, TortureError> {
-        let place = Place { dir: self.dir.join(name), exe: self.exe.clone() };
+        let place = Place::at(&self.dir.join(name), &self.exe);
         let copy = Command::new("cp").args(["-a", "--reflink=auto"]).arg(self.dir.join("template")).arg(&place.dir);
         copy.read().map_err(TortureError::Command)?;
         let home = place.home();
@@ -119,6 +144,21 @@ pub struct Place {
 }
 
 impl Place {
+    /// The place in this directory, whose hosts run the program at `exe`.
+    #[must_use]
+    pub fn at(dir: &Path, exe: &Path) -> Self {
+        Self { dir: dir.to_owned(), exe: exe.to_owned() }
+    }
+
+    /// An empty one.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn new(dir: &Path, exe: &Path) -> Result<Self, TortureError> {
+        files::create_dir(dir.join("tmp"))?;
+        Ok(Self::at(dir, exe))
+    }
+
     /// The git repository that the herd lives in.
     #[must_use]
     pub fn remote(&self) -> PathBuf {
@@ -283,7 +323,7 @@ impl Place {
         drop(files::remove_tree(&self.dir));
     }
 
-    fn in_environment(&self, command: Command) -> Command {
+    pub(super) fn in_environment(&self, command: Command) -> Command {
         let path = environment::var("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
         let command = command.env_clear().env("PATH", path).env("HOME", &self.dir).env("TMPDIR", self.dir.join("tmp"));
         let command = command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
