@@ -172,7 +172,7 @@ fn chosen<'a>(
 
 /// The manifest with one more admitted host, or with another machine in its place. Of `herd.toml` it takes this host's
 /// entry only.
-fn admitting(before: Option<&Manifest>, name: &str, entry: &HostEntry, machine: &Report) -> Manifest {
+pub(crate) fn admitting(before: Option<&Manifest>, name: &str, entry: &HostEntry, machine: &Report) -> Manifest {
     let mut manifest = before.cloned().unwrap_or_default();
     let mut host = plan::host(entry, None);
     host.identity = Some(Identity { uuid: machine.uuid, key: machine.key.clone() });

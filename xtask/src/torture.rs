@@ -7,6 +7,7 @@
 
 mod chance;
 pub mod ground;
+pub mod herd;
 pub mod history;
 pub mod journal;
 pub mod links;

@@ -46,6 +46,9 @@ impl Agent<'_> {
     pub(super) fn after_boot(&mut self) -> Result<Option<Doing>, AgentError> {
         let boot_id = self.here().boot_id;
         let record = self.store.record();
+        if fault::planted(Bug::StaysInAfterBoot) {
+            return Ok(None);
+        }
         if record.boot_id == boot_id || (record.phase.is_out() && self.dispute()?.is_some()) {
             return Ok(None);
         }
@@ -106,7 +109,11 @@ impl Agent<'_> {
                 self.journal.say_once(&format!("stopped: {stop}"));
                 Step::until(stop.into())
             }
-            Plan::PassOver(links) => {
+            Plan::PassOver(mut links) => {
+                if fault::planted(Bug::PassesTooFar) {
+                    let last = links.last().and_then(|link| self.catalog.chain().position(link.sha1));
+                    links.extend(last.and_then(|last| self.catalog.chain().links().get(last + 1)).cloned());
+                }
                 self.store.passed_over(&links, self.now())?;
                 Ok(Step::Moved)
             }
@@ -144,7 +151,7 @@ impl Agent<'_> {
             state: record.state(),
             past: &record.past(),
             announced: record.announced,
-            in_service: record.in_service,
+            in_service: record.in_service || fault::planted(Bug::NewHostsClaim),
             compiled: self.catalog.chain(),
             reports: &reports,
             pools: &pools,
@@ -288,6 +295,9 @@ impl Agent<'_> {
         };
         match onward {
             Onward::End => {
+                if let Some(held) = leg.held.as_ref().filter(|_| fault::planted(Bug::EarlyRelease)) {
+                    drop(self.release(held));
+                }
                 self.store.happened(Event::LegDone)?;
                 return Ok(if leg.held.is_some() { Step::Moved } else { Step::Rest(Rest::Again) });
             }
@@ -385,7 +395,8 @@ impl Agent<'_> {
     fn may_try_again(&self, failure: &Failure) -> bool {
         let Some((change, (name, host))) = self.change.as_ref().zip(self.host()) else { return false };
         let is_held = change.manifest.hold_of(name).is_some();
-        !is_held && self.has_as_told(failure.link).is_some() && !still_failed(failure, &change.manifest, host)
+        let has_changed = !still_failed(failure, &change.manifest, host) || fault::planted(Bug::TriesForEver);
+        !is_held && self.has_as_told(failure.link).is_some() && has_changed
     }
 
     /// A link that this runner has the code of, as the newest change has it.

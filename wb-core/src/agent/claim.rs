@@ -8,7 +8,7 @@ use crate::chain::Sha1;
 use crate::pool::{Claim, Pool};
 use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::Doing;
-use crate::system::fault::{self, Subject};
+use crate::system::fault::{self, Bug, Subject};
 
 impl Agent<'_> {
     /// Claims; false when somebody else was faster or there is no place any more.
@@ -22,6 +22,10 @@ impl Agent<'_> {
             let Ok(new) = pool.claim(self.mine(held), limit, change.manifest.number, Uuid::new_v4()) else {
                 return Ok(false);
             };
+            if fault::planted(Bug::BlindClaim) {
+                self.registry.fetch(&[RefName::Out(role.clone()).to_string()])?;
+            }
+            let expected = if fault::planted(Bug::BlindClaim) { self.pool(role)?.0 } else { expected };
             updates.push(self.pool_update(role, expected, &new)?);
         }
         let _during = fault::during(Subject::Claim);

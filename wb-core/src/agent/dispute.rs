@@ -5,6 +5,7 @@ use super::{Agent, AgentError};
 use crate::chain::Sha1;
 use crate::registry::{Pushed, RefName};
 use crate::report::{Doing, Incarnation, Report};
+use crate::system::fault::{self, Bug};
 
 impl Agent<'_> {
     /// Which machine this is.
@@ -55,7 +56,7 @@ impl Agent<'_> {
     pub(super) fn check_identity(&mut self) -> Result<(), AgentError> {
         let Some(found) = self.registry.get(&RefName::Report(self.config.uuid))? else { return Ok(()) };
         let (record, here) = (self.store.record(), self.here());
-        if identity::is_settled(found, &record, &here) {
+        if fault::planted(Bug::AnyMachine) || identity::is_settled(found, &record, &here) {
             return Ok(());
         }
         let report = self.signed(found);

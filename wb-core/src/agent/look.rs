@@ -6,6 +6,7 @@ use crate::chain::Sha1;
 use crate::plan::Stop;
 use crate::registry::{LogError, ObjectError, RefName, ReportCache};
 use crate::runner::{HostConfig, with_causes};
+use crate::system::fault::{self, Bug};
 
 /// What brings a log back that the remote has lost.
 const RECOVER: &str = "an operator brings it back by `cargo xtask changes recover`";
@@ -109,7 +110,10 @@ impl Agent<'_> {
                 (tip.is_none() && accepted.is_some()).then(|| format!("the log of changes is gone; hint: {RECOVER}"));
             return Ok(());
         };
-        let (changes, bad) = self.registry.changes_since(self.change.as_ref(), tip, &self.allowed);
+        let (changes, bad) = match fault::planted(Bug::AnySigner) {
+            true => (self.registry.change(tip, None).into_iter().collect(), None),
+            false => self.registry.changes_since(self.change.as_ref(), tip, &self.allowed),
+        };
         for change in changes {
             self.journal.say(&format!("accepted change {} by {}", change.manifest, change.signer));
             self.registry.keep("accepted", change.sha1)?;

@@ -35,7 +35,7 @@ mod unarmed;
 #[cfg(feature = "faults")]
 pub(crate) use armed::{Change, pass, strike, synced, synced_dir, unsynced, will_set_attributes};
 #[cfg(feature = "faults")]
-pub use armed::{During, arm, during, plant, planted};
+pub use armed::{During, arm, during, plant, plant_here, planted};
 #[cfg(feature = "faults")]
 pub use jumping::Jumping;
 #[cfg(feature = "faults")]

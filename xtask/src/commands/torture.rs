@@ -1,3 +1,5 @@
+mod herd;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,6 +26,7 @@ pub(super) struct Torture {
 #[derive(Debug, Subcommand)]
 enum What {
     Host(Host),
+    Herd(herd::Herd),
     Remote(Remote),
     /// Print what is done to a host and what it promises, as the table in the book
     Table,
@@ -137,6 +140,7 @@ impl Torture {
         let failed = |error| Failure::environment("no round could be played").because(&error);
         match self.what {
             What::Host(host) => host.run(shell),
+            What::Herd(herd) => herd.run(shell),
             What::Remote(remote) => remote.run(shell),
             What::Guest(guest) => guest.run(shell).map_err(failed),
             What::Table => {

@@ -41,11 +41,14 @@ impl fmt::Display for Rule {
 #[must_use]
 pub fn breaks(bug: Bug) -> Rule {
     match bug {
-        Bug::StateBeforeAct => Rule::Invariant(1),
+        Bug::StateBeforeAct | Bug::PassesTooFar => Rule::Invariant(1),
         Bug::TwoWrites => Rule::Invariant(2),
+        Bug::BlindClaim | Bug::EarlyRelease => Rule::Invariant(3),
         Bug::ReportBeforeRecord | Bug::MissingDirSync => Rule::Invariant(4),
-        Bug::UnverifiedRunner => Rule::Invariant(5),
-        Bug::RejoinAfterFailure => Rule::Invariant(6),
+        Bug::UnverifiedRunner | Bug::AnySigner => Rule::Invariant(5),
+        Bug::RejoinAfterFailure | Bug::TriesForEver | Bug::StaysInAfterBoot => Rule::Invariant(6),
+        Bug::NewHostsClaim => Rule::Invariant(7),
+        Bug::AnyMachine => Rule::Invariant(8),
         Bug::MissingFsync => Rule::Readable,
     }
 }

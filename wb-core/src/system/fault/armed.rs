@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::io::Errno;
@@ -16,10 +16,11 @@ use super::recorder::{Names, Recorder};
 
 static ARMED: OnceLock<Armed> = OnceLock::new();
 
-static PLANTED: AtomicU8 = AtomicU8::new(0);
+static PLANTED: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     static SUBJECT: Cell<Subject> = const { Cell::new(Subject::Any) };
+    static PLANTED_HERE: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Arms this process: once, before anything else. A second plan is not heard.
@@ -30,14 +31,19 @@ pub fn arm(plan: Plan) {
 
 /// Lets this process make a mistake.
 pub fn plant(bug: Bug) {
-    PLANTED.fetch_or(1 << bug as u8, Ordering::Relaxed);
+    PLANTED.fetch_or(1 << bug as u64, Ordering::Relaxed);
+}
+
+/// Lets this thread make a mistake, or none.
+pub fn plant_here(bug: Option<Bug>) {
+    PLANTED_HERE.set(bug.map_or(0, |bug| 1 << bug as u64));
 }
 
 /// Whether a mistake is to be made.
 #[must_use]
 pub fn planted(bug: Bug) -> bool {
     with(|armed| armed.plan.bugs.contains(&bug)).unwrap_or_default()
-        || PLANTED.load(Ordering::Relaxed) & (1 << bug as u8) != 0
+        || (PLANTED.load(Ordering::Relaxed) | PLANTED_HERE.get()) & (1 << bug as u64) != 0
 }
 
 /// What is being changed, for as long as this value lives.

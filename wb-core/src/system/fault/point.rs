@@ -130,6 +130,22 @@ pub enum Bug {
     UnverifiedRunner,
     /// A host rejoins although a link failed.
     RejoinAfterFailure,
+    /// A host passes over one link more than it may.
+    PassesTooFar,
+    /// A claim is written over whatever the pool has by then.
+    BlindClaim,
+    /// A claim is given back before the host rejoins.
+    EarlyRelease,
+    /// A change counts whoever signed it.
+    AnySigner,
+    /// What failed is tried again for no reason.
+    TriesForEver,
+    /// A host does not leave load again after a boot.
+    StaysInAfterBoot,
+    /// A host that was never in service claims a place, as others do.
+    NewHostsClaim,
+    /// A report is taken for this machine's own, whoever wrote it.
+    AnyMachine,
 }
 
 /// The number of the point at which `kind` is done to `subject`.

@@ -1,0 +1,63 @@
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use wb_core::system::fault::Bug;
+use wb_core::system::files;
+
+use crate::failure::{Ended, NO};
+use crate::shell::Shell;
+use crate::torture::herd::{self, Options};
+
+/// Let many hosts act at once in a simulated world, and see that they break no rule and come to their target
+///
+/// In each round a herd follows deploys with the agent that real hosts run; git, disks, machines and time are in memory.
+/// Meanwhile agents are killed at any point, machines lose their power, boot, are restored from backups and cloned, links
+/// and hooks fail, messages are lost, late and out of order, hosts are cut off, the server is away, read-only or rewound,
+/// changes are forged, and operators hold, retry, adopt, release, waive, admit, retire, tag and rename. After everything
+/// that happens the invariants must hold, and in the end, when nothing goes wrong any more, every host must come to where
+/// it was told to be.
+///
+/// The same seed gives the same rounds; each round has the seed of the first plus its number. Of the first round in which a
+/// rule is broken, the shortest form that still breaks it is told. The exit code is 0 where no rule was broken, and 1 where
+/// one was.
+#[derive(Debug, Args)]
+pub(super) struct Herd {
+    /// The seed of the first round
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// How many rounds
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    rounds: usize,
+    /// How many hosts
+    #[arg(long, value_name = "H", default_value_t = 20)]
+    hosts: usize,
+    /// How many rounds at once [default: as many as there are processors]
+    #[arg(long, value_name = "J")]
+    jobs: Option<usize>,
+    /// Write the result to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Let agents make a mistake, and end where it is found
+    #[arg(long, value_name = "NAME", hide = true, value_parser = super::bug)]
+    bug: Option<Bug>,
+}
+
+impl Herd {
+    pub(super) fn run(self, shell: &Shell) -> Ended {
+        let options = Options {
+            seed: self.seed,
+            rounds: self.rounds,
+            hosts: self.hosts,
+            jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            bug: self.bug,
+        };
+        let outcome = herd::torture(&options, shell);
+        shell.print_text(herd::told(&outcome, &options));
+        if let Some(path) = self.json {
+            let text = serde_json::to_string_pretty(&outcome).unwrap_or_default();
+            files::write(path, text + "\n", 0o644)?;
+        }
+        Ok(ExitCode::from(if outcome.ok { 0 } else { NO }))
+    }
+}
