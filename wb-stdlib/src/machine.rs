@@ -48,6 +48,7 @@ pub(crate) struct Machine {
     herd: HerdView,
     pub(crate) journal: Rc<MemoryJournal>,
     boot: String,
+    in_load: bool,
     others: Option<Rc<dyn Lookout>>,
     said: Mutex<String>,
 }
@@ -59,7 +60,7 @@ impl Machine {
         let system = System::new(root.path(), answers.clone(), wb_core::system::clock::Stepping::default());
         let herd = HerdView { me: "web1".into(), members: Vec::new() };
         let (journal, said) = (Rc::default(), Mutex::default());
-        Self { root, answers, system, herd, journal, boot: "boot".into(), others: None, said }
+        Self { root, answers, system, herd, journal, boot: "boot".into(), in_load: false, others: None, said }
     }
 
     /// A command whose line starts so gives this, each time.
@@ -141,6 +142,11 @@ impl Machine {
         self.in_boot(&next)
     }
 
+    /// This machine, whose migrations are run in load.
+    pub(crate) fn in_load(self) -> Self {
+        Self { in_load: true, ..self }
+    }
+
     /// This machine among others, which it sees so.
     pub(crate) fn among(self, others: Rc<dyn Lookout>) -> Self {
         Self { others: Some(others), ..self }
@@ -148,6 +154,7 @@ impl Machine {
 
     fn attempt<T>(&self, mode: Mode, act: impl FnOnce(&Host) -> Result<T>) -> Result<T> {
         let link = Link::new("link", Sha1::from_bytes([1; 20]), "web", Digest::of(b"link"));
+        let link = Link { in_load: self.in_load, ..link };
         let attempt = Attempt::new(&link, self.boot.as_str(), Rc::clone(&self.journal) as Rc<dyn Journal>);
         let context = self.context(mode).of(Rc::clone(&attempt));
         let context = match &self.others {

@@ -70,7 +70,8 @@ impl Host<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`StepError::Rebooting`], before the reboot; and when it can't be stored, or nothing tells one boot from the next.
+    /// [`StepError::Rebooting`], before the reboot; when the migration is run in load, with `rolling = false`; and when it
+    /// can't be stored, or nothing tells one boot from the next.
     pub fn reboot(&self) -> Result<(), StepError> {
         let attempt = self.attempt("reboot")?;
         let outcome = match self.plans() {
@@ -266,6 +267,16 @@ mod tests {
         let machine = Machine::new();
         machine.rehearse(|host| Ok(host.reboot()?)).unwrap();
         assert_eq!((machine.said(), machine.journal.steps().len()), ("+ host rebooted".into(), 0));
+    }
+
+    #[test]
+    fn what_is_run_in_load_reboots_nothing() {
+        let machine = Machine::new().in_load();
+        let expect = "`link` (0101010) is run in load (`rolling = false`), where a reboot would take load away unasked; hint: \
+                      without `rolling = false` it is run out of load, and may reboot its host";
+        assert_eq!(machine.run(|host| Ok(host.reboot()?)).unwrap_err().to_string(), expect);
+        assert_eq!(machine.rehearse(|host| Ok(host.reboot()?)).unwrap_err().to_string(), expect);
+        assert_eq!(machine.journal.steps(), []);
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub struct Listed {
     /// What it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait: Option<Wait>,
+    /// Whether hosts run it in load, without taking turns.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_load: bool,
     /// The links that it stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Range>,
@@ -83,6 +86,7 @@ pub fn list(resolved: &Resolved, bylines: &BTreeMap<Sha1, Byline>, herd: Option<
             name: link.name.clone(),
             role: link.role.clone(),
             wait: link.wait.clone(),
+            in_load: link.in_load,
             replaces: link.replaces,
             digest: link.digest,
             state: state(link, pins.get(link.name.as_str()).copied()),
@@ -118,9 +122,10 @@ pub fn table(links: &[Listed]) -> Table {
 
 fn what(link: &Listed) -> String {
     let baseline = if link.replaces.is_some() { ", baseline" } else { "" };
+    let in_load = if link.in_load { ", in load" } else { "" };
     match link.by_hand.as_slice() {
-        [] => format!("{}{baseline}", link.state),
-        hosts => format!("{}{baseline}, done by hand on {}", link.state, hosts.join(", ")),
+        [] => format!("{}{baseline}{in_load}", link.state),
+        hosts => format!("{}{baseline}{in_load}, done by hand on {}", link.state, hosts.join(", ")),
     }
 }
 
@@ -262,6 +267,17 @@ mod tests {
         let as_of = Some("2001-09-09T01:46:40Z".to_owned());
         let expect = Reached { at_or_past: 2, of: 3, of_role_at_or_past: 1, of_role: 2, as_of };
         assert_eq!(listed[2].hosts, Some(expect));
+    }
+
+    #[test]
+    fn what_is_run_in_load_is_said_to_be() {
+        let mut resolved = resolved();
+        resolved.links[0].in_load = true;
+        let said: Vec<String> = list(&resolved, &bylines(), None).iter().map(what).collect();
+        assert_eq!(
+            said.iter().map(|what| what.ends_with(", in load")).collect::<Vec<_>>(),
+            [true, false, false, false]
+        );
     }
 
     #[test]

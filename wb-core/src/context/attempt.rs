@@ -94,6 +94,15 @@ pub enum StepError {
     /// The kernel does not say which boot this is.
     #[error("can't tell this boot of the host from the next: /proc/sys/kernel/random/boot_id can't be read")]
     NoBootId,
+    /// It is run while its host bears load.
+    #[error(
+        "{link} is run in load (`rolling = false`), where a reboot would take load away unasked; hint: without \
+         `rolling = false` it is run out of load, and may reboot its host"
+    )]
+    InLoad {
+        /// The link.
+        link: String,
+    },
     /// The host is about to reboot. The migration goes on after that.
     #[error("the host reboots: the migration goes on after that")]
     Rebooting,
@@ -139,9 +148,9 @@ impl Attempt {
     /// Asks for a reboot; nothing more to ask for where it has come.
     ///
     /// # Errors
-    /// [`StepError::Rebooting`], once it is written down that the host is to reboot.
+    /// [`StepError::Rebooting`], once it is written down that the host is to reboot; and when the link is run in load.
     pub fn reboot(self: &Rc<Self>) -> Result<(), StepError> {
-        let place = self.place(REBOOT)?;
+        let place = self.reboots()?;
         if place.has_come()? {
             return Ok(());
         }
@@ -154,13 +163,22 @@ impl Attempt {
     /// # Errors
     /// When no reboot can be asked for here.
     pub fn has_rebooted(self: &Rc<Self>) -> Result<bool, StepError> {
-        self.place(REBOOT)?.has_come()
+        self.reboots()?.has_come()
     }
 
     /// Whether it has asked for a reboot that has not come.
     #[must_use]
     pub fn awaits_reboot(&self) -> bool {
         awaits_reboot(&self.journal.steps(), self.link.sha1, &self.boot_id)
+    }
+
+    /// The next reboot. The same link is refused it on all hosts, also where it would harm nobody: what is tested on one is
+    /// what happens on the next.
+    fn reboots(self: &Rc<Self>) -> Result<Place, StepError> {
+        match self.link.in_load {
+            true => Err(StepError::InLoad { link: self.link.to_string() }),
+            false => self.place(REBOOT),
+        }
     }
 
     fn place(self: &Rc<Self>, name: &str) -> Result<Place, StepError> {

@@ -107,7 +107,7 @@ impl<'a> Course<'a> {
         spared.any(|(_, span)| place.is_some_and(|place| span.contains(&place)))
     }
 
-    /// What comes next in a leg whose claim is for the pools of these roles (none: a host never in service), where
+    /// What comes next in a leg whose claim is for the pools of these roles (none: it is run without one), where
     /// `link` is next. A role that was gained since counts after a leg with a claim; one without may end anywhere.
     #[must_use]
     pub fn onward(&self, link: Option<&Link>, claimed: Option<&[String]>) -> Onward {
