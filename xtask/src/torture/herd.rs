@@ -59,7 +59,8 @@ pub fn torture(options: &Options, shell: &Shell) -> Outcome {
     std::thread::scope(|scope| {
         for _ in 0..options.jobs.max(1) {
             let (done, next) = (done.clone(), &next);
-            let spawned = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || work(options, next, &done));
+            let spawned =
+                std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || work(options, next, &done));
             drop(spawned);
         }
         drop(done);
@@ -120,7 +121,11 @@ fn in_short(seed: u64, rule: rule::Rule, options: &Options) -> String {
         spawned.ok().and_then(|shrunk| shrunk.join().ok())
     });
     let Some((round, played)) = played else { return String::new() };
-    let mut text = format!("seed {seed}, with {} of {} deeds:\n", round.deeds.len(), Round::drawn(seed, options.hosts).deeds.len());
+    let mut text = format!(
+        "seed {seed}, with {} of {} deeds:\n",
+        round.deeds.len(),
+        Round::drawn(seed, options.hosts).deeds.len()
+    );
     for line in &played.trace {
         text += &format!("{line}\n");
     }

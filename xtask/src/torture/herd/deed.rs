@@ -178,7 +178,10 @@ impl World {
                 let links = (self.build.links + links).min(length(self.fleet));
                 self.deploys(Build { links, ..self.build }, *canaries, *tampered);
             }
-            Deed::Promotes => drop({ let early = self.chance.one_in(2); self.promotes(early) }),
+            Deed::Promotes => drop({
+                let early = self.chance.one_in(2);
+                self.promotes(early)
+            }),
             Deed::Holds(which) => drop(self.holds(self.whom(*which))),
             Deed::Resumes => drop(self.resumes()),
             Deed::Retries => drop(self.retries()),
@@ -322,7 +325,8 @@ impl World {
             Phase::Failed { failure, .. } => Some(failure.link),
             _ => None,
         };
-        let failed: Vec<usize> = self.machines.iter().filter_map(|machine| self.chain.position(failed(&machine.disk.record)?)).collect();
+        let failed: Vec<usize> =
+            self.machines.iter().filter_map(|machine| self.chain.position(failed(&machine.disk.record)?)).collect();
         let Some(link) = failed.get(which % failed.len().max(1)) else { return false };
         let Some(build) = self.build.amending(*link) else { return false };
         if !self.deploys(build, 0, false) {

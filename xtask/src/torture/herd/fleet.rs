@@ -127,8 +127,10 @@ fn wait(before: &[Sketch], chance: &mut Chance) -> StaticWait {
 
 fn compile(build: Build) -> &'static Catalog {
     let sketches = &sketches(build.fleet)[..build.links];
-    let migrations: Vec<&'static Migration> = (0..).zip(sketches).map(|(i, s)| &*Box::leak(Box::new(migration(build, i, s)))).collect();
-    let roles: Vec<&'static Role> = (0..).zip(ROLES).map(|(i, name)| &*Box::leak(Box::new(role(build.fleet, i, name)))).collect();
+    let migrations: Vec<&'static Migration> =
+        (0..).zip(sketches).map(|(i, s)| &*Box::leak(Box::new(migration(build, i, s)))).collect();
+    let roles: Vec<&'static Role> =
+        (0..).zip(ROLES).map(|(i, name)| &*Box::leak(Box::new(role(build.fleet, i, name)))).collect();
     let specs: Vec<&'static Spec> = (0..).zip(sketches).map(|(i, s)| &*Box::leak(Box::new(spec(i, s)))).collect();
     let catalog = Catalog::new(migrations, roles, specs).unwrap_or_default();
     Box::leak(Box::new(catalog))
@@ -218,13 +220,37 @@ const HOOKS: [[Hook; 3]; 4] = [
 ];
 
 static LINKS: [Link; LONGEST] = [
-    Link(0), Link(1), Link(2), Link(3), Link(4), Link(5), Link(6),
-    Link(7), Link(8), Link(9), Link(10), Link(11), Link(12), Link(13),
+    Link(0),
+    Link(1),
+    Link(2),
+    Link(3),
+    Link(4),
+    Link(5),
+    Link(6),
+    Link(7),
+    Link(8),
+    Link(9),
+    Link(10),
+    Link(11),
+    Link(12),
+    Link(13),
 ];
 
 const SPECS: [Hook; LONGEST] = [
-    holds::<0>, holds::<1>, holds::<2>, holds::<3>, holds::<4>, holds::<5>, holds::<6>,
-    holds::<7>, holds::<8>, holds::<9>, holds::<10>, holds::<11>, holds::<12>, holds::<13>,
+    holds::<0>,
+    holds::<1>,
+    holds::<2>,
+    holds::<3>,
+    holds::<4>,
+    holds::<5>,
+    holds::<6>,
+    holds::<7>,
+    holds::<8>,
+    holds::<9>,
+    holds::<10>,
+    holds::<11>,
+    holds::<12>,
+    holds::<13>,
 ];
 
 /// The place in its chain of a link of any fleet.

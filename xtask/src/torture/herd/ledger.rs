@@ -184,7 +184,11 @@ impl Ledger {
     /// The roles that are out of load because of us.
     #[must_use]
     pub fn out(&self, machine: usize) -> Vec<&'static str> {
-        (0..).zip(ROLES).filter(|(role, _)| self.machines[machine].out & (1 << role) != 0).map(|(_, name)| name).collect()
+        (0..)
+            .zip(ROLES)
+            .filter(|(role, _)| self.machines[machine].out & (1 << role) != 0)
+            .map(|(_, name)| name)
+            .collect()
     }
 
     /// Whether it was ever in load.
@@ -246,7 +250,10 @@ impl Ledger {
         let out: Vec<usize> = (0..self.machines.len()).filter(|other| self.counts(*other, role)).collect();
         let limit = out.iter().map(|other| self.limit(*other, role)).max().unwrap_or(1);
         match out.contains(&machine) && out.len() > limit {
-            true => Err(broken(Rule::Invariant(3), format!("{} hosts of {} are out, and {limit} may be", out.len(), ROLES[role]))),
+            true => Err(broken(
+                Rule::Invariant(3),
+                format!("{} hosts of {} are out, and {limit} may be", out.len(), ROLES[role]),
+            )),
             false => Ok(()),
         }
     }
@@ -273,7 +280,9 @@ impl Ledger {
         here.freed = false;
         here.served = true;
         match self.unended(machine).next() {
-            Some(link) => Err(broken(Rule::Invariant(6), format!("it rejoins after {}, which did not end", self.name(link)))),
+            Some(link) => {
+                Err(broken(Rule::Invariant(6), format!("it rejoins after {}, which did not end", self.name(link))))
+            }
             None => Ok(()),
         }
     }
@@ -298,7 +307,10 @@ impl Ledger {
         if let Some(key) = failed.get(&link)
             && *key == (digest, self.settings(machine))
         {
-            return Err(broken(Rule::Invariant(6), format!("{} is tried again, though nothing changed", self.name(link))));
+            return Err(broken(
+                Rule::Invariant(6),
+                format!("{} is tried again, though nothing changed", self.name(link)),
+            ));
         }
         self.machines[machine].saved.begun |= 1 << link;
         Ok(())
@@ -344,7 +356,10 @@ impl Ledger {
         let passed = self.machines[machine].saved.passed;
         let missing = |mask: u32| (0..self.chain.links().len()).find(|link| mask & (1 << link) != 0);
         if let Some(link) = missing(done & !passed) {
-            return Err(broken(Rule::Invariant(1), format!("{} is done by the record, and never ran", self.name(link))));
+            return Err(broken(
+                Rule::Invariant(1),
+                format!("{} is done by the record, and never ran", self.name(link)),
+            ));
         }
         for role in ROLES {
             let mine = self.chain.links().iter().enumerate().filter(|(_, link)| link.role == role);
@@ -413,7 +428,8 @@ impl Ledger {
     fn pushes(&self, report: &Report, disk: &Record) -> Judged {
         let place = |state: Option<Sha1>| state.and_then(|state| self.chain.position(state));
         let known = |commit: Option<Sha1>| self.changes.iter().position(|(known, _)| Some(*known) == commit);
-        let more = |about: &str| Err(broken(Rule::Invariant(4), format!("the report says more than the disk about {about}")));
+        let more =
+            |about: &str| Err(broken(Rule::Invariant(4), format!("the report says more than the disk about {about}")));
         if place(report.state) > place(disk.state()) {
             return more("the state");
         }
@@ -437,7 +453,8 @@ impl Ledger {
             return Ok(());
         }
         let roles = disk.phase.held().map(|held| &held.roles[..]).unwrap_or_default();
-        let in_load = |role: &&String| ROLES.iter().position(|name| name == role).is_some_and(|role| here.out & (1 << role) == 0);
+        let in_load =
+            |role: &&String| ROLES.iter().position(|name| name == role).is_some_and(|role| here.out & (1 << role) == 0);
         let rule = if matches!(disk.phase, Phase::Failed { .. }) { Rule::Invariant(6) } else { Rule::OutOfLoad };
         match roles.iter().find(in_load) {
             Some(role) => Err(broken(rule, format!("it goes on amid a leg, and is in load as {role}"))),

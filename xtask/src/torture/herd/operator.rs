@@ -67,7 +67,8 @@ impl World {
     #[must_use]
     pub fn known(&self) -> Known {
         let manifest = (*self.told()).clone();
-        let pools = ROLES.iter().filter_map(|role| Some(((*role).to_owned(), self.server.pool(role)?.clone()))).collect();
+        let pools =
+            ROLES.iter().filter_map(|role| Some(((*role).to_owned(), self.server.pool(role)?.clone()))).collect();
         Known { newest: None, reports: self.reports(), manifest, pools, now: START + self.now / 1000 }
     }
 
@@ -103,7 +104,8 @@ impl World {
         manifest.canary = None;
         let names: Vec<String> = before.hosts.keys().cloned().collect();
         if canaries > 0 && before.target.is_some() && before.target != Some(tip) {
-            let mut hosts: BTreeSet<String> = (0..canaries).filter_map(|_| names.get(self.chance.below(names.len())).cloned()).collect();
+            let mut hosts: BTreeSet<String> =
+                (0..canaries).filter_map(|_| names.get(self.chance.below(names.len())).cloned()).collect();
             hosts.extend(before.canary.iter().flat_map(|canary| canary.hosts.iter().cloned()));
             let bake = self.chance.one_in(2).then_some(60);
             manifest.canary = Some(Canary { hosts, target: tip, bake, change: manifest.number });
@@ -143,7 +145,8 @@ impl World {
     /// Whoever failed tries again.
     pub fn retries(&mut self) -> bool {
         let known = self.known();
-        let failed = |(name, report): (&String, &Report)| matches!(report.doing, Doing::Failed(_)).then(|| name.clone());
+        let failed =
+            |(name, report): (&String, &Report)| matches!(report.doing, Doing::Failed(_)).then(|| name.clone());
         let failed: Vec<String> = known.reports.iter().filter_map(failed).collect();
         let next = retrying(&known, &failed).ok().filter(|_| !failed.is_empty());
         self.tells("retry", next)
@@ -167,7 +170,8 @@ impl World {
     /// The claims of a host are freed by force.
     pub fn releases(&mut self, which: usize) -> bool {
         let known = self.known();
-        let holders: BTreeSet<&String> = known.pools.values().flat_map(|pool| &pool.holders).map(|claim| &claim.host).collect();
+        let holders: BTreeSet<&String> =
+            known.pools.values().flat_map(|pool| &pool.holders).map(|claim| &claim.host).collect();
         let host = holders.into_iter().nth(which % known.pools.len().max(1));
         let next = host.and_then(|host| releasing(&known, host, "it is lost", true).ok());
         self.tells("release", next)
@@ -183,7 +187,8 @@ impl World {
             }
             _ => None,
         });
-        let next = waits.find_map(|(link, on)| on.iter().find_map(|host| waiving(&known, &link, host, "it is lost").ok()));
+        let next =
+            waits.find_map(|(link, on)| on.iter().find_map(|host| waiving(&known, &link, host, "it is lost").ok()));
         self.tells("waive", next)
     }
 
@@ -214,7 +219,9 @@ impl World {
     pub fn admits(&mut self, machine: usize, roles: BTreeSet<String>) -> bool {
         let config = &self.machines[machine].disk.config;
         let (told, name) = (self.told(), config.name.clone());
-        let Some(report) = self.server.report(config.uuid).filter(|report| !told.knows(report.uuid)) else { return false };
+        let Some(report) = self.server.report(config.uuid).filter(|report| !told.knows(report.uuid)) else {
+            return false;
+        };
         let before = told.hosts.get(&name);
         let kind = if before.is_some() { "replace" } else { "new_host" };
         let roles = before.map_or(roles, |before| before.roles.clone());
@@ -246,7 +253,8 @@ impl World {
             verify: HostConfig::VERIFY,
         };
         let applied = record.links.iter().filter(|link| link.how != How::PassedOver);
-        let applied = applied.filter_map(|link| self.chain.position(link.sha1)).fold(0, |applied, place| applied | 1 << place);
+        let applied =
+            applied.filter_map(|link| self.chain.position(link.sha1)).fold(0, |applied, place| applied | 1 << place);
         let disk = Disk {
             config,
             key: format!("key-{number}"),

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest, Runner};
 use wb_core::chain::Digest;
+use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest, Runner};
 use wb_core::registry::RefName;
 use wb_core::runner::platform;
 

@@ -105,7 +105,9 @@ impl World {
     fn strikes(&mut self, me: usize, spot: Spot) -> bool {
         let is_spared = self.calm || self.alone.is_some();
         let machine = &mut self.machines[me];
-        let Some(at) = machine.blows.iter().position(|blow| blow.spot == spot).filter(|_| !is_spared) else { return false };
+        let Some(at) = machine.blows.iter().position(|blow| blow.spot == spot).filter(|_| !is_spared) else {
+            return false;
+        };
         if machine.blows[at].passes > 0 {
             machine.blows[at].passes -= 1;
             return false;
@@ -196,7 +198,8 @@ impl Mirror for Seat {
         if !self.reaches() {
             return broken();
         }
-        let loss = with(|world| if world.calm || world.alone.is_some() { None } else { world.machines[self.0].lost.pop() });
+        let loss =
+            with(|world| if world.calm || world.alone.is_some() { None } else { world.machines[self.0].lost.pop() });
         let verdicts = match loss {
             Some(Loss::Request) => {
                 with(|world| world.faults.count("lost_request"));
@@ -284,7 +287,8 @@ impl Mirror for Seat {
             Object::Change { signer, manifest, .. } => Some((*signer, Rc::clone(manifest))),
             _ => None,
         });
-        let counts = |signer: &Option<&str>| allowed.is_none_or(|allowed| signer.is_some_and(|by| allowed.text().contains(by)));
+        let counts =
+            |signer: &Option<&str>| allowed.is_none_or(|allowed| signer.is_some_and(|by| allowed.text().contains(by)));
         match found.filter(|(signer, _)| counts(signer)) {
             Some((signer, manifest)) => {
                 let signer = signer.unwrap_or_default().to_owned();
@@ -353,7 +357,11 @@ impl World {
                 Some(Object::Report { report, .. }) => format!("reports: {}", report.doing),
                 Some(Object::Pool(pool)) => {
                     let names: Vec<&str> = pool.holders.iter().map(|claim| claim.host.as_str()).collect();
-                    format!("pool of {}: [{}]", update.name.to_string().rsplit('/').next().unwrap_or_default(), names.join(", "))
+                    format!(
+                        "pool of {}: [{}]",
+                        update.name.to_string().rsplit('/').next().unwrap_or_default(),
+                        names.join(", ")
+                    )
                 }
                 _ => continue,
             };

@@ -1,8 +1,8 @@
 //! All stand still but one: a new host, or one that was restored, must come as far as the links let it, by itself.
 
+use wb_core::agent::phase::Phase;
 use wb_core::chain::{Link, Who};
 use wb_core::change::Manifest;
-use wb_core::agent::phase::Phase;
 use wb_core::plan::goal;
 use wb_core::report::Doing;
 
@@ -102,7 +102,10 @@ impl World {
         let goal = goal(&told, name, &self.reports(), START + self.now / 1000)?;
         let end = told.chain.position(goal)?;
         let links = told.chain.links().iter().enumerate().take(end + 1);
-        links.into_iter().find(|(place, link)| host.roles.contains(&link.role) && !self.ledger.has_done(me, *place)).map(|(_, link)| link.clone())
+        links
+            .into_iter()
+            .find(|(place, link)| host.roles.contains(&link.role) && !self.ledger.has_done(me, *place))
+            .map(|(_, link)| link.clone())
     }
 
     /// Why a host should not be where it is.
@@ -120,7 +123,8 @@ impl World {
                 waits(self, &told, name, &link)
                     || self.has_failed(&told, name, &link)
                     || matches!(&here.record.phase, Phase::Failed { .. })
-                    || ((in_load || here.record.taking_over.is_some()) && host.roles.iter().any(|role| self.is_full(&told, me, role)))
+                    || ((in_load || here.record.taking_over.is_some())
+                        && host.roles.iter().any(|role| self.is_full(&told, me, role)))
             }
             None => false,
         };

@@ -89,7 +89,9 @@ impl World {
             let here = &self.machines[*machine];
             here.on && !here.busy && !here.is_copy && told.host_of(here.disk.config.uuid).is_some()
         };
-        let is_disputed = |machine: &usize| self.machines[*machine].is_stuck || self.machines[*machine].disk.record.contested.is_some();
+        let is_disputed = |machine: &usize| {
+            self.machines[*machine].is_stuck || self.machines[*machine].disk.record.contested.is_some()
+        };
         (0..self.machines.len()).filter(is_host).filter(is_disputed).collect()
     }
 
@@ -98,23 +100,38 @@ impl World {
     pub fn unfinished(&self) -> Option<(usize, String)> {
         let told = self.told();
         for (name, host) in &told.hosts {
-            let Some(machine) = host.identity.as_ref().and_then(|identity| self.machine_of(identity.uuid)) else { continue };
+            let Some(machine) = host.identity.as_ref().and_then(|identity| self.machine_of(identity.uuid)) else {
+                continue;
+            };
             let record = &self.machines[machine].disk.record;
             let mut out = self.ledger.out(machine);
             out.retain(|role| host.roles.contains(*role));
-            let missed = (0..).zip(self.chain.links()).find(|(place, link)| host.roles.contains(&link.role) && !self.ledger.has_done(machine, *place));
-            let says = self.server.report(self.machines[machine].disk.config.uuid).map_or("nothing".to_owned(), |report| report.doing.to_string());
+            let missed = (0..)
+                .zip(self.chain.links())
+                .find(|(place, link)| host.roles.contains(&link.role) && !self.ledger.has_done(machine, *place));
+            let says = self
+                .server
+                .report(self.machines[machine].disk.config.uuid)
+                .map_or("nothing".to_owned(), |report| report.doing.to_string());
             let what = match () {
-                () if record.state() != told.target => format!("{name} is at {:?}, {}, and says: {says}", record.links.last().map(|link| &link.name), record.phase.name()),
+                () if record.state() != told.target => format!(
+                    "{name} is at {:?}, {}, and says: {says}",
+                    record.links.last().map(|link| &link.name),
+                    record.phase.name()
+                ),
                 () if record.phase != Phase::InLoad => format!("{name} is {}, and says: {says}", record.phase.name()),
                 () if !record.in_service => format!("{name} is not in service, and says: {says}"),
                 () if !out.is_empty() => format!("{name} is out of load as {}", out.join(", ")),
-                () if missed.is_some() => format!("{name} has never run {}", missed.map(|(_, link)| link.name.as_str()).unwrap_or_default()),
+                () if missed.is_some() => {
+                    format!("{name} has never run {}", missed.map(|(_, link)| link.name.as_str()).unwrap_or_default())
+                }
                 () => continue,
             };
             return Some((machine, what));
         }
-        let holder = told.roles.keys().find_map(|role| self.server.pool(role)?.counting(&told).holders.first().map(|claim| (role.clone(), claim.host.clone())));
+        let holder = told.roles.keys().find_map(|role| {
+            self.server.pool(role)?.counting(&told).holders.first().map(|claim| (role.clone(), claim.host.clone()))
+        });
         holder.map(|(role, host)| (0, format!("the pool of {role} still lists {host}")))
     }
 }

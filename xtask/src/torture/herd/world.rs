@@ -309,7 +309,9 @@ impl World {
             let Some(role) = ROLES.iter().position(|role| role == name) else { continue };
             let mine = self.server.pool(name).and_then(|pool| pool.holders.iter().find(|claim| claim.uuid == uuid));
             let manifest = accepted.and_then(|commit| self.manifest(commit));
-            if let Some((nonce, limit)) = mine.map(|claim| claim.nonce).zip(manifest.map(|manifest| manifest.limit(name))) {
+            if let Some((nonce, limit)) =
+                mine.map(|claim| claim.nonce).zip(manifest.map(|manifest| manifest.limit(name)))
+            {
                 self.witness(machine, &Effect::Claims { role, nonce, limit });
             }
         }
