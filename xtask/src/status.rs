@@ -147,12 +147,11 @@ impl HerdStatus {
     }
 }
 
-/// Canaries that have passed, and do not bake, wait for an operator.
 fn verdict(hosts: &[HostStatus], canary: Option<&CanaryStatus>) -> Verdict {
     let all_settled = hosts.iter().all(HostStatus::is_settled);
     match canary {
         None if all_settled => Verdict::Settled,
-        Some(canary) if canary.bake.is_none() && canary.has_passed() => Verdict::NeedsPeople,
+        Some(canary) if canary.needs_people() => Verdict::NeedsPeople,
         _ if hosts.iter().any(|host| host.needs_people) => Verdict::NeedsPeople,
         _ => Verdict::OnItsWay,
     }

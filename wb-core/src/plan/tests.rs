@@ -700,17 +700,6 @@ fn what_was_done_before_stands_as_it_was_done() {
 }
 
 #[test]
-fn a_canary_that_drifted_or_fell_silent_has_not_passed() {
-    let herd = Herd::new("w1 w2", "web1@w2");
-    let canary = crate::change::Canary { hosts: ["web1".to_owned()].into(), target: sha1("w2"), change: 5, bake: None };
-    let mut report = Report { since: 7, ..herd.reports["web1"].clone() };
-    let passed = |report: &Report, now| passed_since(&herd.manifest, &canary, report, now);
-    assert_eq!([passed(&report, 600), passed(&report, 900)], [Some(7), None]);
-    report.drift.push(crate::report::Drift { link: "w1".into(), spec: "runs".into(), error: "no".into(), since: 8 });
-    assert_eq!(passed(&report, 600), None);
-}
-
-#[test]
 fn a_retired_host_stops_and_holds_nobody_up() {
     let mut herd = Herd::new("w1 w2<w w3", "web1@w1 web2@- web3@w1");
     assert_eq!(herd.plan("web1", true), "wait `w2` (7732000) waits for web2 at the start");

@@ -133,7 +133,7 @@ impl HerdStatus {
         hints.extend(first(Phase::Drifted).map(|host| format!("on {host}: wildebeest verify")));
         hints.extend(first(Phase::Unknown).map(|host| format!("on {host}: wildebeest status")));
         hints.extend(self.lost().map(|host| format!("if {host} is dead: cargo xtask release {host} -m '…'")));
-        if self.canary.as_ref().is_some_and(|canary| canary.bake.is_none() && canary.has_passed()) {
+        if self.canary.as_ref().is_some_and(CanaryStatus::needs_people) {
             hints.push("cargo xtask promote".to_owned());
         }
         hints

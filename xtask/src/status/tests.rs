@@ -270,6 +270,7 @@ fn a_pending_canary_is_not_settled() {
     check(&["web1@3", "web2@2"], Some(3600), (Verdict::OnItsWay, true));
     check(&["web1@3", "web2@2"], Some(60), (Verdict::OnItsWay, false));
     check(&["web1@3", "web2@3"], Some(60), (Verdict::Settled, false));
+    check(&["web2@3"], Some(60), (Verdict::NeedsPeople, true));
 }
 
 #[test]

@@ -66,10 +66,10 @@ impl CanaryStatus {
         }
     }
 
-    /// Whether all of them have passed.
+    /// Whether only a promotion lets the others follow: all of them have passed, and they do not bake, or none is left.
     #[must_use]
-    pub fn has_passed(&self) -> bool {
-        self.hosts.values().all(Option::is_some)
+    pub fn needs_people(&self) -> bool {
+        self.hosts.values().all(Option::is_some) && (self.bake.is_none() || self.hosts.is_empty())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::change::Canary;
 use crate::plan::{Wait, goal};
+use crate::report::Drift;
 
 const NOW: u64 = 10_000;
 const BAKE: u64 = 600;
@@ -14,6 +15,7 @@ fn herd(hosts: &str, canaries: &[&str], bake: Option<u64>) -> Herd {
     herd.manifest.target = Some(sha1("w1"));
     herd.manifest.canary = Some(Canary { hosts: canaries, target: sha1("w3"), change: 5, bake });
     herd.now = NOW;
+    herd.reports.values_mut().for_each(|report| report.time = NOW);
     herd
 }
 
@@ -109,6 +111,26 @@ fn the_last_of_several_canaries_counts() {
     assert_eq!(herd.plan("web3", true), "up to date");
     herd.manifest.hosts.remove("web2");
     assert_eq!(herd.plan("web3", true), r#"leg to w3 claiming ["web"]"#);
+}
+
+#[test]
+fn a_canary_that_drifted_or_fell_silent_has_not_passed() {
+    let check = |time, drift: &[&str], follows| {
+        let mut herd = herd("web1@w3 web2@w1", &["web1"], Some(BAKE));
+        let drift = drift.iter().map(|spec| Drift {
+            link: "w1".into(),
+            spec: (*spec).to_owned(),
+            error: "no".into(),
+            since: NOW,
+        });
+        let report = herd.reports.get_mut("web1").unwrap();
+        (report.time, report.drift) = (time, drift.collect());
+        let expect = if follows { r#"leg to w3 claiming ["web"]"# } else { "up to date" };
+        assert_eq!(herd.plan("web2", true), expect, "{time}");
+    };
+    check(NOW - 600, &[], true);
+    check(NOW - 600, &["runs"], false);
+    check(NOW - 900, &[], false);
 }
 
 #[test]
