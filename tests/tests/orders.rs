@@ -87,7 +87,8 @@ fn canaries_go_first_and_everyone_follows_when_they_are_promoted() {
     let desk = Desk::of(&herd);
     desk.deploy_as(&two(), &[], &canaries(&["web1"], None), |_| {}).unwrap();
     let not_yet = desk.tell(|known| promoting(known, false, None)).unwrap_err();
-    assert_eq!(not_yet, "the canaries have not passed yet: `web1` at `first` (1111111), up to date");
+    let unheard = "`web1` at `first` (1111111), up to date, and has not heard of change 5 yet";
+    assert_eq!(not_yet, format!("the canaries have not passed yet: {unheard}"));
     herd.settle(&["web1", "web2"], &two(), 20);
     assert_eq!((herd.written("web1").ends_with("second rejoin"), &*herd.written("web2")), (true, "first rejoin"));
     assert_eq!(desk.tell(|known| promoting(known, false, None)).unwrap(), "6 promote: `second` (2222222)");

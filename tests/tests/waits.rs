@@ -697,27 +697,26 @@ fn a_holder_whose_place_was_freed_ends_its_link_and_leaves_the_next_one_alone() 
     scene.wrote("web2", "zero rejoin leave one two rejoin");
 }
 
-/// All web servers at `base`, which the first of them leaves as a canary.
-fn with_canary(bake: Option<u64>) -> Rc<Scene> {
+/// All web servers at `base`, which the first of them leaves as a canary for these links.
+fn with_canary(links: &[&'static Migration], bake: Option<u64>) -> Rc<Scene> {
     let scene = Scene::in_service(WEBS);
-    let before = scene.herd.newest().unwrap().manifest.target;
-    scene.catalog.replace(catalog(&[&BASE, &WEB_1, &WEB_2], &WEB));
-    scene.herd.deploy(&scene.catalog.borrow());
+    scene.catalog.replace(catalog(links, &WEB));
     scene.change(ChangeKind::Deploy, |manifest| {
-        let target = manifest.target.unwrap();
-        let hosts = ["web1".to_owned()].into();
+        manifest.chain = scene.catalog.borrow().chain().clone();
+        let (target, hosts) = (manifest.chain.tip().unwrap().sha1, ["web1".to_owned()].into());
         manifest.canary = Some(Canary { hosts, target, change: manifest.number, bake });
-        manifest.target = before;
     });
     scene.settle(&["web1", "web2"]);
-    scene.wrote("web1", "zero rejoin leave one two rejoin");
     scene.wrote("web2", "zero rejoin");
     scene
 }
 
+const WELL: [&Migration; 3] = [&BASE, &WEB_1, &WEB_2];
+
 #[test]
 fn everyone_follows_a_canary_that_is_promoted() {
-    let scene = with_canary(None);
+    let scene = with_canary(&WELL, None);
+    scene.wrote("web1", "zero rejoin leave one two rejoin");
     scene.passes(1_000_000);
     scene.settle(&["web1", "web2"]);
     scene.wrote("web2", "zero rejoin");
@@ -730,7 +729,7 @@ fn everyone_follows_a_canary_that_is_promoted() {
 
 #[test]
 fn everyone_follows_a_canary_that_has_baked() {
-    let scene = with_canary(Some(600));
+    let scene = with_canary(&WELL, Some(600));
     scene.passes(599);
     scene.settle(&["web1", "web2"]);
     scene.wrote("web2", "zero rejoin");
@@ -741,16 +740,7 @@ fn everyone_follows_a_canary_that_has_baked() {
 
 #[test]
 fn a_canary_that_fails_keeps_everyone_away() {
-    let scene = Scene::in_service(WEBS);
-    let before = scene.herd.newest().unwrap().manifest.target;
-    scene.catalog.replace(catalog(&[&BASE, &FAILS_1], &WEB));
-    scene.herd.deploy(&scene.catalog.borrow());
-    scene.change(ChangeKind::Deploy, |manifest| {
-        let (target, hosts) = (manifest.target.unwrap(), ["web1".to_owned()].into());
-        manifest.canary = Some(Canary { hosts, target, change: manifest.number, bake: Some(600) });
-        manifest.target = before;
-    });
-    scene.settle(&["web1", "web2"]);
+    let scene = with_canary(&[&BASE, &FAILS_1], Some(600));
     scene.passes(1_000_000);
     scene.settle(&["web1", "web2"]);
     scene.says("web1", "failed at `one` (1111111): no page");

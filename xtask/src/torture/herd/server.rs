@@ -178,7 +178,10 @@ mod tests {
         assert_eq!(server.push(&[update("web", Some(a), a)]), [Verdict::Identical]);
         assert_eq!(server.push(&[update("db", None, b), update("web", None, b)]), [Verdict::Stale, Verdict::Stale]);
         assert_eq!(server.get(&RefName::Out("db".into())), None);
-        assert_eq!(server.push(&[update("db", None, b), update("web", Some(a), b)]), [Verdict::Written; 2]);
+        assert_eq!(
+            server.push(&[update("db", None, b), update("web", Some(a), b)]),
+            [Verdict::Written, Verdict::Written]
+        );
     }
 
     #[test]
