@@ -382,6 +382,6 @@ impl World {
 #[must_use]
 pub fn some_roles(which: usize) -> BTreeSet<String> {
     let first = ROLES[which % ROLES.len()];
-    let second = (which / ROLES.len() % 3 == 0).then(|| ROLES[which / (3 * ROLES.len()) % ROLES.len()]);
+    let second = (which / ROLES.len()).is_multiple_of(3).then(|| ROLES[which / (3 * ROLES.len()) % ROLES.len()]);
     std::iter::once(first).chain(second).map(str::to_owned).collect()
 }

@@ -405,11 +405,11 @@ impl Ledger {
             self.machines[machine].saved.failed.insert(link, key);
         }
         self.machines[machine].nonce = new.held().map(|held| held.nonce);
-        let begins = match (old, new) {
-            (Phase::Claiming { .. }, Phase::Leaving { .. }) => true,
-            (Phase::InLoad, Phase::Out { leg: Leg { held: None, .. } }) => true,
-            _ => false,
-        };
+        let begins = matches!(
+            (old, new),
+            (Phase::Claiming { .. }, Phase::Leaving { .. })
+                | (Phase::InLoad, Phase::Out { leg: Leg { held: None, .. } })
+        );
         if begins { self.begins_leg(machine) } else { Ok(()) }
     }
 

@@ -252,7 +252,7 @@ impl Mirror for Seat {
 
     fn report(&self, sha1: Sha1, key: &str) -> Option<Report> {
         with(|world| match world.server.object(sha1)? {
-            Object::Report { report, key: by } if by == key => Some(report.clone()),
+            Object::Report { report, key: by } if by == key => Some(Report::clone(report)),
             _ => None,
         })
     }
@@ -301,7 +301,7 @@ impl Mirror for Seat {
     fn write_report(&self, report: &Report, _: &Results, _: &str, key: &SigningKey) -> Result<Sha1, RegistryError> {
         self.alive();
         let key = key.path().display().to_string();
-        Ok(with(|world| world.server.add(Object::Report { report: report.clone(), key })))
+        Ok(with(|world| world.server.add(Object::Report { report: Box::new(report.clone()), key })))
     }
 
     fn write_pool(&self, _: &str, pool: &Pool, _: &str, _: Duration) -> Result<Sha1, RegistryError> {
@@ -318,7 +318,7 @@ impl Mirror for Seat {
 impl World {
     fn is_about_to_push(&mut self, me: usize, updates: &[RefUpdate]) {
         let report = updates.iter().find_map(|update| match (&update.name, self.server.object(update.new?)?) {
-            (RefName::Report(_), Object::Report { report, .. }) => Some(report.clone()),
+            (RefName::Report(_), Object::Report { report, .. }) => Some(Report::clone(report)),
             _ => None,
         });
         if let Some(report) = report {

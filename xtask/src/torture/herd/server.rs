@@ -28,7 +28,7 @@ pub enum Object {
     /// A report, and the key that signed it.
     Report {
         /// What it says.
-        report: Report,
+        report: Box<Report>,
         /// The key.
         key: String,
     },

@@ -38,7 +38,7 @@ pub fn stands_still(which: usize) {
         world.alone = None;
         world.say(me, || "all others move again".into());
         if let Some(why) = world.is_stuck(me).filter(|_| world.violation.is_none()) {
-            world.breaks(me, broken(Rule::Invariant(7), why));
+            world.breaks(me, &broken(Rule::Invariant(7), why));
         }
         world.machines[me].is_restored = false;
     });
@@ -160,7 +160,7 @@ fn waits(world: &World, told: &Manifest, me: &str, link: &Link) -> bool {
         state >= needed || told.is_waived(link.sha1, name)
     };
     let others: Vec<&str> = told.admitted(wait.role()).filter(|name| *name != me).collect();
-    let there = others.iter().copied().filter(|name| is_there(&name)).count();
+    let there = others.iter().copied().filter(|name| is_there(name)).count();
     let wanted = match wait.who {
         Who::All { .. } => others.len(),
         Who::Any { .. } => 1,

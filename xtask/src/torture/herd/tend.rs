@@ -150,7 +150,7 @@ pub fn to_the_end(run_until: fn(u64)) {
     }
     with(|world| {
         if let Some((machine, what)) = world.unfinished() {
-            world.breaks(machine, broken(Rule::Completes, what));
+            world.breaks(machine, &broken(Rule::Completes, what));
         }
     });
 }

@@ -257,21 +257,21 @@ impl World {
     pub fn witness(&mut self, machine: usize, effect: &Effect<'_>) {
         self.events += 1;
         if let Err(violation) = self.ledger.next(machine, effect) {
-            self.breaks(machine, violation);
+            self.breaks(machine, &violation);
         }
     }
 
     /// Remembers the first rule that is broken.
-    pub fn breaks(&mut self, machine: usize, violation: Violation) {
+    pub fn breaks(&mut self, machine: usize, violation: &Violation) {
         let name = self.machines[machine].name.clone();
         self.say(machine, || format!("BREAKS {violation}"));
         let what = format!("{name}: {}", violation.what);
-        self.violation.get_or_insert(Violation { what, ..violation });
+        self.violation.get_or_insert_with(|| Violation { what, ..violation.clone() });
     }
 
     /// A machine's agent panicked.
     pub fn panics(&mut self, machine: usize) {
-        self.breaks(machine, broken(Rule::Completes, "its agent panicked"));
+        self.breaks(machine, &broken(Rule::Completes, "its agent panicked"));
     }
 
     /// Says what happens to a machine, where somebody listens.
