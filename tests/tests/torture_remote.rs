@@ -1,7 +1,5 @@
 //! Nothing that a remote has makes a host panic, lose what it had, or run something else: a fixed share of what
 //! `cargo xtask torture remote` gives, and every input that was once too much.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
-
 use std::path::Path;
 
 use wb_core::system::{Command, files};
