@@ -2,7 +2,7 @@
 //! in memory.
 //!
 //! A *round* is a herd, some deploys, and all that goes wrong meanwhile; it follows from its seed ([`round`]), and so do
-//! its order and its time ([`play`]). What really happens stands in a [`ledger`], which knows the rules and tells the
+//! its order and its time ([`mod@play`]). What really happens stands in a [`ledger`], which knows the rules and tells the
 //! first one that is broken. Where one was, [`shrink`] leaves away what it does not need.
 
 pub mod deed;
