@@ -373,6 +373,47 @@ fn what_fails_in_load_stops_the_host_there() {
     assert_eq!(scene.herd.out("web"), Vec::<String>::new());
 }
 
+/// The link as an operator amends it: under another digest, and with nothing left to fail at.
+#[expect(clippy::needless_pass_by_value, reason = "what it becomes has all of its parts")]
+const fn amended(link: Migration) -> Migration {
+    Migration { digest: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", ..link }
+}
+
+#[test]
+fn what_failed_in_load_and_needs_a_turn_now_gets_one() {
+    static FAILS: Migration = in_load(running("web", 1, |_| anyhow::bail!("no page")));
+    static ROLLS: Migration = amended(link("web", 1));
+    let scene = Scene::in_service(WEBS);
+    scene.deploy(&[&BASE, &FAILS], &WEB);
+    scene.settle(&["web1"]);
+    scene.says("web1", "failed at `one` (1111111): no page");
+    scene.lay("web2", "stuck");
+    scene.deploy(&[&BASE, &ROLLS], &WEB);
+    scene.settle(&["web2", "web1"]);
+    scene.says("web1", "waits: for a place in the pool of web: 1 of 1 out already: web2");
+    scene.take_away("web2", "stuck");
+    scene.settle(&["web2", "web1"]);
+    scene.wrote("web1", "zero rejoin leave one rejoin");
+}
+
+#[test]
+fn what_needs_no_turn_any_more_is_run_in_load_by_who_has_not_begun_it() {
+    static MENDED: Migration = amended(link("web", 1));
+    static MENDED_IN_LOAD: Migration = in_load(amended(link("web", 1)));
+    static TWO_IN_LOAD: Migration = in_load(link("web", 2));
+    for (links, expect) in [
+        ([&BASE, &MENDED, &TWO_IN_LOAD], "zero rejoin leave fails one rejoin two"),
+        ([&BASE, &MENDED_IN_LOAD, &WEB_2], "zero rejoin leave fails one two rejoin"),
+    ] {
+        let scene = Scene::in_service(WEBS);
+        scene.deploy(&[&BASE, &FAILS_1, &WEB_2], &WEB);
+        scene.settle(&["web1"]);
+        scene.deploy(&links, &WEB);
+        scene.settle(&["web1"]);
+        scene.wrote("web1", expect);
+    }
+}
+
 /// For twenty seconds at most.
 fn for_the_databases() -> Until {
     all("database").reached("one").within(Duration::from_secs(20))
@@ -442,7 +483,7 @@ fn who_is_out_of_load_looks_once() {
     let said = meanwhile(&scene, |_, _| {});
     scene.settle(&["web1"]);
     let expect = "failed at `two` (2222222): all(\"database\", reached(\"one\")) does not hold: db1 at the start; and this host \
-                  is out of load, where it waits for nobody\nhint: `rolling = false`";
+                  is out of load, where it waits for nobody\nhint: let it wait before it begins";
     assert!(scene.said("web1").contains(expect), "{}", scene.said("web1"));
     assert_eq!(*said.borrow(), Vec::<String>::new());
     scene.settle(&["db1"]);

@@ -103,6 +103,14 @@ pub fn adoption_due(host: &HostManifest, acted: u64, next: Sha1) -> Option<u64> 
     (adoption.change > acted && adoption.change > host.retry).then_some(adoption.change)
 }
 
+/// Whether a host in service leaves load to run a link. Who runs again what the herd knew to be done here, up to the link
+/// that it had `announced` before it was restored, leaves once for all of it.
+#[must_use]
+pub fn leaves_for(chain: &Chain, announced: Option<Sha1>, link: &Link) -> bool {
+    let place = |sha1: Option<Sha1>| sha1.and_then(|sha1| chain.position(sha1));
+    !link.in_load || place(announced) >= place(Some(link.sha1))
+}
+
 /// Not to run anything now; a plan too, and boxed since it is rare and large.
 type NotNow = Box<Plan>;
 
@@ -170,7 +178,7 @@ impl<'a> Me<'a> {
     /// Whether it must be out of load to run a link. Who was never in service has no load to leave; who catches up leaves
     /// once for all.
     fn leaves_for(&self, link: &Link) -> bool {
-        self.situation.in_service && (!link.in_load || self.catches_up_on(link))
+        self.situation.in_service && leaves_for(&self.manifest.chain, self.situation.announced, link)
     }
 
     /// Whether it runs a link again that the herd knows to be done here, or that a host in service of the link's role has

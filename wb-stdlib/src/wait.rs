@@ -25,8 +25,8 @@ pub enum WaitError {
     /// This host is out of load.
     #[error(
         "{wait} does not hold: {}; and this host is out of load, where it waits for nobody\n\
-         hint: `rolling = false` in the attribute runs the migration in load, where it may wait; or let it wait before it \
-         begins, with `wait = {wait}` there",
+         hint: let it wait before it begins, with `wait = {wait}` in its attribute; or `rolling = false` there runs it in \
+         load, where it may wait, on hosts that have not begun it",
         list(lagging)
     )]
     OutOfLoad {
@@ -255,8 +255,9 @@ mod tests {
     fn who_is_out_of_load_looks_once() {
         waited(&looks(&[""], false)).1.unwrap();
         let expect = "all(\"web\", reached(\"page\")) does not hold: web2 at the start; and this host is out of load, where \
-                      it waits for nobody\nhint: `rolling = false` in the attribute runs the migration in load, where it \
-                      may wait; or let it wait before it begins, with `wait = all(\"web\", reached(\"page\"))` there";
+                      it waits for nobody\nhint: let it wait before it begins, with `wait = all(\"web\", \
+                      reached(\"page\"))` in its attribute; or `rolling = false` there runs it in load, where it may wait, \
+                      on hosts that have not begun it";
         assert_eq!(error(&["web2", ""], false), expect);
     }
 

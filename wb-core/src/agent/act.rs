@@ -10,7 +10,7 @@ use super::{Agent, AgentError, Ran};
 use crate::chain::{Link, Sha1};
 use crate::change::{Canary, HostManifest};
 use crate::context::{HerdView, Role};
-use crate::plan::{Course, Onward, Plan, Situation, Wait, goal, plan, still_failed};
+use crate::plan::{Course, Onward, Plan, Situation, Wait, goal, leaves_for, plan, still_failed};
 use crate::pool::Pool;
 use crate::report::{Doing, Failure};
 use crate::system::ending::ending;
@@ -285,15 +285,7 @@ impl Agent<'_> {
             self.look_amid_leg()?;
             return Ok(Step::Moved);
         }
-        let claimed = leg.held.as_ref().map(|held| &held.roles[..]);
-        let onward = match self.ends_here(leg).filter(|_| !is_begun) {
-            Some(why) => {
-                self.journal.say(&format!("ends its leg before its last link: {why}"));
-                Onward::End
-            }
-            None => self.on_course(|course| course.onward(next, claimed))?.unwrap_or(Onward::End),
-        };
-        match onward {
+        match self.onward(leg, next, is_begun)? {
             Onward::End => {
                 if let Some(held) = leg.held.as_ref().filter(|_| fault::planted(Bug::EarlyRelease)) {
                     drop(self.release(held));
@@ -311,12 +303,40 @@ impl Agent<'_> {
         Ok(Step::Moved)
     }
 
+    /// What comes next in the leg, of which `next` is the next link.
+    fn onward(&self, leg: &Leg, next: Option<&Link>, is_begun: bool) -> Result<Onward, AgentError> {
+        let mut ends = self.ends_here(leg).filter(|_| !is_begun);
+        if ends.is_none() {
+            let claimed = leg.held.as_ref().map(|held| &held.roles[..]);
+            let onward = self.on_course(|course| course.onward(next, claimed))?.unwrap_or(Onward::End);
+            let Onward::Run(link) = &onward else { return Ok(onward) };
+            ends = self.ends_before(leg, link, is_begun);
+            if ends.is_none() {
+                return Ok(onward);
+            }
+        }
+        self.journal.say(&format!("ends its leg before its last link: {}", ends.unwrap_or_default()));
+        Ok(Onward::End)
+    }
+
     /// Why no further link of the leg is to be begun, if that is so.
     fn ends_here(&self, leg: &Leg) -> Option<String> {
         let (change, (name, _)) = self.change.as_ref().zip(self.host())?;
         let hold = change.manifest.hold_of(name).map(|hold| Wait::Held(hold.clone()).to_string());
         let is_freed = leg.held.as_ref().is_some_and(|held| change.manifest.is_released(held.nonce));
         hold.or_else(|| is_freed.then(|| "an operator freed its place in the pool".to_owned()))
+    }
+
+    /// Why this link of the leg is not to be run in it, if that is so: it may have changed since the leg was planned. What
+    /// was begun out of load is ended there, whatever became of it; nobody rejoins amid a link.
+    fn ends_before(&self, leg: &Leg, link: &Link, is_begun: bool) -> Option<String> {
+        let record = self.store.record();
+        let leaves = leaves_for(self.catalog.chain(), record.announced, link);
+        match &leg.held {
+            None if record.in_service && leaves => Some(format!("{link} is run out of load")),
+            Some(_) if !leaves && !is_begun => Some(format!("{link} is run in load")),
+            _ => None,
+        }
     }
 
     fn run(&mut self, sha1: Sha1) -> Result<Step, AgentError> {
