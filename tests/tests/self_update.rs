@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use wb_core::agent::{Record, Refused, Store, Trial};
 use wb_core::chain::Digest;
-use wb_core::change::{ChangeKind, Runner};
+use wb_core::change::{ChangeKind, Hold, RolePolicy, Runner, Whom};
+use wb_core::context::MaxOut;
 use wb_core::registry::{Mirror as _, NewCommit, RefName, RefUpdate};
 use wb_core::runner::platform;
 use wb_core::system::clock::{Real, wait_until};
@@ -181,6 +182,20 @@ fn a_new_runner_takes_over_and_the_old_one_is_kept() {
     assert_eq!(files::stat(stage.previous()).unwrap().unwrap().mode, 0o755);
     assert_eq!((stage.record().trial, stage.record().refused), (None, None));
     assert_eq!(stage.herd.reports()["web1"].runner, Digest::of(&runner("second")));
+}
+
+#[test]
+fn a_new_runner_takes_over_where_the_change_says_what_this_one_does_not_know() {
+    let stage = Stage::new();
+    stage.herd.change(ChangeKind::Hold, |manifest| {
+        let whom = Whom::Other(serde_json::json!({ "zone": "a" }).into());
+        manifest.holds.push(Hold { whom, change: manifest.number, why: "a move".into() });
+        let windows = vec!["every second Sat 22:00-04:00".to_owned().into()];
+        manifest.roles.insert("web".into(), RolePolicy { windows, ..RolePolicy::new(MaxOut::Hosts(1)) });
+    });
+    stage.deploy(&runner("second"));
+    stage.check(&stage.once(), 0, &format!("takes over the runner {}", short(&runner("second"))));
+    stage.is_installed(&runner("second"));
 }
 
 #[test]

@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use crate::chain::{self, Chain, Digest, Link, Sha1, Wait};
 use crate::context::{HerdView, MaxOut};
+use crate::foreign::Foreign;
 use crate::herd::is_name;
 use crate::window::Window;
 
@@ -143,7 +144,7 @@ impl Manifest {
             .chain(held(|whom| if let Whom::Role(role) = whom { Some(role) } else { None }))
             .map(String::as_str)
             .chain(links().map(|link| link.role.as_str()))
-            .chain(waits().map(Wait::role));
+            .chain(waits().filter(|wait| wait.is_known()).map(Wait::role));
         let names = links().map(|link| &link.name).chain(waits().filter_map(|wait| wait.reached.as_ref()));
         let mut hosts = hosts.map(|name| ("host", name.as_str())).filter(|(_, name)| !is_name(name));
         let roles = roles.map(|name| ("role", name));
@@ -223,7 +224,8 @@ impl Manifest {
     #[must_use]
     pub fn is_among(&self, name: &str, whom: &Whom) -> bool {
         match whom {
-            Whom::Herd => true,
+            // Whom a newer runner means nobody knows here: to begin nothing is safe.
+            Whom::Herd | Whom::Other(_) => true,
             Whom::Role(role) => self.hosts.get(name).is_some_and(|host| host.roles.contains(role)),
             Whom::Host(host) => host == name,
         }
@@ -409,7 +411,9 @@ impl std::fmt::Display for ChangeKind {
 /// How the hosts of a role take turns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolePolicy {
-    /// How many of its hosts in service may be out of load at once.
+    /// How many of its hosts in service may be out of load at once: one, where that is said in a way that this runner does
+    /// not know.
+    #[serde(deserialize_with = "max_out")]
     pub max_out: MaxOut,
     /// How many of them may fail at a link before no other begins it.
     #[serde(default = "one")]
@@ -425,6 +429,11 @@ impl RolePolicy {
     pub fn new(max_out: MaxOut) -> Self {
         Self { max_out, max_failed: one(), windows: Vec::new() }
     }
+}
+
+fn max_out<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MaxOut, D::Error> {
+    let said = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(said).unwrap_or(MaxOut::Hosts(1)))
 }
 
 fn one() -> u32 {
@@ -531,6 +540,9 @@ pub enum Whom {
     Role(String),
     /// One host.
     Host(String),
+    /// A part that this runner does not know.
+    #[serde(untagged)]
+    Other(Foreign),
 }
 
 impl std::fmt::Display for Whom {
@@ -539,6 +551,7 @@ impl std::fmt::Display for Whom {
             Self::Herd => write!(f, "the herd"),
             Self::Role(role) => write!(f, "the role {role}"),
             Self::Host(host) => write!(f, "{host}"),
+            Self::Other(_) => write!(f, "a part of the herd that only a newer runner knows"),
         }
     }
 }
@@ -704,6 +717,41 @@ mod tests {
         let text = manifest(1, &["a"]).encode().replace(r#""kind": "deploy""#, r#""kind": "rotate""#);
         let read = Manifest::decode(&text).unwrap();
         assert_eq!((read.kind, read.to_string()), (ChangeKind::Other, "1 change: m".to_owned()));
+    }
+
+    #[test]
+    fn words_from_the_future_are_read_and_kept() {
+        let known = serde_json::json!({
+            "wait": { "all": { "role": "web" } }, "whom": "herd", "windows": ["daily 02:00-03:00"],
+            "max_out": { "percent": 25 }, "on_catchup": "fail",
+        });
+        let check = |what: &str, said: serde_json::Value, kept: bool| {
+            let mut words = known.clone();
+            words[what] = said;
+            let mut json = serde_json::to_value(manifest(1, &["a"])).unwrap();
+            json["chain"][0]["wait"] = words["wait"].clone();
+            json["chain"][0]["wait"]["on_catchup"] = words["on_catchup"].clone();
+            json["holds"] = serde_json::json!([{ "whom": words["whom"], "change": 1, "why": "a sale" }]);
+            json["roles"]["web"] =
+                serde_json::json!({ "max_out": words["max_out"], "max_failed": 1, "windows": words["windows"] });
+            let read = Manifest::decode(&json.to_string()).unwrap();
+            let again = serde_json::to_value(&read).unwrap();
+            assert_eq!(again == json, kept, "{again:#}\n{json:#}");
+            read
+        };
+        check("whom", "herd".into(), true);
+        let read = check("wait", serde_json::json!({ "unless": { "zone": ["a", "b"] } }), true);
+        assert!(!read.chain.links()[0].wait.as_ref().unwrap().is_known());
+        let read = check("wait", serde_json::json!({ "all": { "role": "web" }, "for_days": 2 }), true);
+        assert!(!read.chain.links()[0].wait.as_ref().unwrap().is_known());
+        for whom in [serde_json::json!("strangers"), serde_json::json!({ "zone": { "name": "a" } })] {
+            assert!(check("whom", whom, true).hold_of("web1").is_some());
+        }
+        let read = check("windows", serde_json::json!(["every second Sat 22:00-04:00"]), true);
+        assert!((0..168).all(|hour| !read.roles["web"].windows[0].is_open(hour * 3600)));
+        assert_eq!(check("max_out", serde_json::json!({ "zones": 1 }), false).limit("web"), 1);
+        let read = check("on_catchup", "ask".into(), false);
+        assert_eq!(read.chain.links()[0].wait.as_ref().unwrap().on_catchup, chain::OnCatchup::Other);
     }
 
     #[test]

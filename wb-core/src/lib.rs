@@ -14,6 +14,7 @@ pub mod chain;
 pub mod change;
 #[cfg(feature = "runtime")]
 pub mod context;
+pub mod foreign;
 pub mod herd;
 #[cfg(feature = "runtime")]
 pub mod plan;

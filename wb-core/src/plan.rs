@@ -216,6 +216,9 @@ impl<'a> Me<'a> {
     }
 
     fn obstacle(&self, link: &Link) -> Option<NotNow> {
+        if link.wait.as_ref().is_some_and(|wait| !wait.is_known()) {
+            return Some(Wait::Runner { link: link.clone() }.into());
+        }
         let reports = self.situation.reports;
         let lagging = awaited::lagging(self.manifest, reports, self.name, link);
         if let Some(wait) = link.wait.as_ref().filter(|_| !lagging.is_empty()) {

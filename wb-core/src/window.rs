@@ -9,8 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// A time that comes again every week: `Sat,Sun 22:00-04:00`, `Mon-Fri 01:30-05:00`, `daily 02:00-03:00`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct Window {
     /// The days on which it opens; the first bit is Monday.
     days: u8,
@@ -18,6 +18,8 @@ pub struct Window {
     from: u32,
     /// When it closes, in minutes of that day or, where that is not later, of the next one.
     to: u32,
+    /// What a newer runner wrote, where this one can't read it: such a window opens on no day.
+    foreign: Option<Box<str>>,
 }
 
 /// What is no window.
@@ -42,31 +44,31 @@ impl Window {
     /// assert!(night.is_open(sunday_at_three) && !night.is_open(sunday_at_three + 3600));
     /// ```
     #[must_use]
-    pub fn is_open(self, time: u64) -> bool {
+    pub fn is_open(&self, time: u64) -> bool {
         let now = minute_of_week(time);
         self.openings().any(|opens| (now + MINUTES_OF_A_WEEK - opens) % MINUTES_OF_A_WEEK < self.length())
     }
 
     /// When it opens next after `time`, both in seconds since 1970, UTC.
     #[must_use]
-    pub fn opens_after(self, time: u64) -> u64 {
+    pub fn opens_after(&self, time: u64) -> u64 {
         let (minute, now) = (time / 60, minute_of_week(time));
         let until = |opens: u64| match (opens + MINUTES_OF_A_WEEK - now) % MINUTES_OF_A_WEEK {
             0 => MINUTES_OF_A_WEEK,
             minutes => minutes,
         };
-        let opens = minute.saturating_add(self.openings().map(until).min().unwrap_or(MINUTES_OF_A_WEEK));
+        let opens = minute.saturating_add(self.openings().map(until).min().unwrap_or(u64::MAX));
         opens.saturating_mul(60)
     }
 
     /// The minutes of the week at which it opens.
-    fn openings(self) -> impl Iterator<Item = u64> {
+    fn openings(&self) -> impl Iterator<Item = u64> {
         let days = (0..7u64).filter(move |day| self.days & (1 << day) != 0);
         days.map(move |day| day * MINUTES_OF_A_DAY + u64::from(self.from))
     }
 
     /// In minutes.
-    fn length(self) -> u64 {
+    fn length(&self) -> u64 {
         let (from, to) = (u64::from(self.from), u64::from(self.to));
         if to > from { to - from } else { to + MINUTES_OF_A_DAY - from }
     }
@@ -87,7 +89,7 @@ impl FromStr for Window {
             let (from, to) = (minute(from)?, minute(to)?);
             // Midnight ends a day; nothing begins then.
             let from = (u64::from(from) < MINUTES_OF_A_DAY).then_some(from)?;
-            Some(Self { days: read_days(days)?, from, to })
+            Some(Self { days: read_days(days)?, from, to, foreign: None })
         };
         read().ok_or_else(|| NoWindow(text.to_owned()))
     }
@@ -118,6 +120,9 @@ fn minute(text: &str) -> Option<u32> {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(foreign) = &self.foreign {
+            return write!(f, "`{}`, which only a newer runner knows", foreign.escape_debug());
+        }
         let named = DAYS.iter().enumerate().filter(|(day, _)| self.days & (1 << day) != 0).map(|(_, name)| *name);
         let days = if self.days == EVERY_DAY { "daily".to_owned() } else { named.collect::<Vec<_>>().join(",") };
         let time = |minute: u32| format!("{:02}:{:02}", minute / 60, minute % 60);
@@ -125,17 +130,19 @@ impl fmt::Display for Window {
     }
 }
 
-impl TryFrom<String> for Window {
-    type Error = NoWindow;
-
-    fn try_from(text: String) -> Result<Self, NoWindow> {
-        text.parse()
+impl From<String> for Window {
+    /// What stands in a manifest is read in any case, or no newer runner could ever be taken over.
+    fn from(text: String) -> Self {
+        text.parse().unwrap_or_else(|NoWindow(text)| Self { days: 0, from: 0, to: 0, foreign: Some(text.into()) })
     }
 }
 
 impl From<Window> for String {
     fn from(window: Window) -> Self {
-        window.to_string()
+        match window.foreign {
+            Some(foreign) => foreign.into(),
+            None => window.to_string(),
+        }
     }
 }
 

@@ -122,9 +122,10 @@ pub(crate) fn wait(wait: Option<&Wait>) -> TokenStream {
         Who::All { role } => quote!(All(#role)),
         Who::Any { role } => quote!(Any(#role)),
         Who::Count { role, hosts } => quote!(Count(#role, #hosts)),
+        Who::Other(_) => return quote!(::core::compile_error!("no attribute says this")),
     };
     let on_catchup = match on_catchup {
-        OnCatchup::Wait => quote!(Wait),
+        OnCatchup::Wait | OnCatchup::Other => quote!(Wait),
         OnCatchup::Pass => quote!(Pass),
         OnCatchup::Fail => quote!(Fail),
     };

@@ -66,7 +66,7 @@ pub fn resuming(known: &Known, whom: &BTreeSet<Whom>, why: Option<&str>) -> Resu
 fn meant(manifest: &Manifest, whom: &BTreeSet<Whom>) -> Result<BTreeSet<Whom>, Unknown> {
     for whom in whom {
         match whom {
-            Whom::Herd => {}
+            Whom::Herd | Whom::Other(_) => {}
             Whom::Role(role) => named::role(manifest, role)?,
             Whom::Host(host) => drop(named::host(manifest, host)?),
         }

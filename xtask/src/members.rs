@@ -56,7 +56,7 @@ pub fn renaming(before: &Manifest, old: &str, new: &str) -> Manifest {
 fn call(manifest: &mut Manifest, old: &str, new: &str) {
     let held = manifest.holds.iter_mut().filter_map(|hold| match &mut hold.whom {
         Whom::Host(host) => Some(host),
-        Whom::Herd | Whom::Role(_) => None,
+        Whom::Herd | Whom::Role(_) | Whom::Other(_) => None,
     });
     let released = manifest.released.iter_mut().map(|release| &mut release.host);
     let waived = manifest.waived.iter_mut().map(|waiver| &mut waiver.host);

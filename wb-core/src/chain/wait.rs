@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::foreign::Foreign;
+
 /// What a link waits for before a host may run it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
@@ -44,6 +46,9 @@ pub enum Who {
         /// How many.
         hosts: u32,
     },
+    /// A wait of a kind that this runner does not know: to it, it never holds.
+    #[serde(untagged)]
+    Other(Foreign),
 }
 
 /// What a wait means to a host that catches up: one that was restored, on the links that it had announced before, and one
@@ -58,6 +63,9 @@ pub enum OnCatchup {
     Pass,
     /// That the link can't be run now: where the wait does not hold, the host stops before it until people act.
     Fail,
+    /// A word that this runner does not know: it waits as every other host does.
+    #[serde(other)]
+    Other,
 }
 
 impl OnCatchup {
@@ -81,7 +89,13 @@ impl Wait {
         Self::new(Who::All { role: role.into() })
     }
 
-    /// The role of those that it waits for.
+    /// Whether this runner can say when it holds.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !matches!(self.who, Who::Other(_))
+    }
+
+    /// The role of those that it waits for; empty where nobody knows here.
     #[must_use]
     pub fn role(&self) -> &str {
         self.who.role()
@@ -89,11 +103,12 @@ impl Wait {
 }
 
 impl Who {
-    /// The role of those that are waited for.
+    /// The role of those that are waited for; empty where nobody knows here.
     #[must_use]
     pub fn role(&self) -> &str {
         match self {
             Self::All { role } | Self::Any { role } | Self::Count { role, .. } => role,
+            Self::Other(_) => "",
         }
     }
 
@@ -110,6 +125,7 @@ impl Who {
             Self::All { .. } => others,
             Self::Any { .. } => others.min(1),
             Self::Count { hosts, .. } => others.min(*hosts as usize),
+            Self::Other(_) => usize::MAX,
         }
     }
 }
@@ -121,6 +137,7 @@ impl fmt::Display for Wait {
             Who::All { role } => ("all", role),
             Who::Any { role } => ("any", role),
             Who::Count { role, .. } => ("count", role),
+            Who::Other(_) => return write!(f, "a wait that only a newer runner knows"),
         };
         write!(f, "{word}(\"{role}\"")?;
         if let Who::Count { hosts, .. } = self.who {
@@ -131,7 +148,7 @@ impl fmt::Display for Wait {
         }
         write!(f, ")")?;
         match self.on_catchup {
-            OnCatchup::Wait => {}
+            OnCatchup::Wait | OnCatchup::Other => {}
             OnCatchup::Pass => write!(f, ", on_catchup = pass")?,
             OnCatchup::Fail => write!(f, ", on_catchup = fail")?,
         }

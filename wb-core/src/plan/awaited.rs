@@ -23,6 +23,10 @@ pub fn lagging_for(
     wait: &Wait,
     link: Sha1,
 ) -> Vec<Lag> {
+    if !wait.is_known() {
+        let others = manifest.hosts.keys().filter(|name| *name != me);
+        return others.map(|name| Lag { host: name.clone(), at: None }).collect();
+    }
     let Some(needed) = needed(&manifest.chain, wait, link) else { return Vec::new() };
     let place = |name: &str| reports.get(name).and_then(|report| manifest.chain.position(report.state?));
     let is_there = |name: &str| place(name).is_some_and(|at| at >= needed) || manifest.is_waived(link, name);

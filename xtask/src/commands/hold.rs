@@ -117,5 +117,6 @@ fn resume(whom: &Whom) -> String {
         Whom::Herd => "cargo xtask resume".to_owned(),
         Whom::Role(role) => format!("cargo xtask resume --role {}", quoted(role)),
         Whom::Host(host) => format!("cargo xtask resume {}", quoted(host)),
+        Whom::Other(_) => "git pull, and resume with the xtask that knows it".to_owned(),
     }
 }

@@ -128,6 +128,11 @@ fn who_is_held_begins_nothing() {
     check(Whom::Herd, "wait the herd is held by change 6: a sale");
     check(Whom::Role("web".into()), "wait the role web is held by change 6: a sale");
     check(Whom::Host("web1".into()), "wait web1 is held by change 6: a sale");
+    let strangers = serde_json::json!({ "zone": "a" });
+    check(
+        Whom::Other(strangers.into()),
+        "wait a part of the herd that only a newer runner knows is held by change 6: a sale",
+    );
     check(Whom::Role("database".into()), RUNS);
     check(Whom::Host("web2".into()), RUNS);
 }

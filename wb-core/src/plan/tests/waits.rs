@@ -119,6 +119,19 @@ fn a_leg_ends_before_what_stops_a_host_that_catches_up() {
 }
 
 #[test]
+fn a_wait_that_nobody_here_knows_never_holds() {
+    let waits = "wait for the runner that has `w2` (7732000)";
+    for hosts in ["web1@w1 db1@w1", "web1@w1"] {
+        let mut herd = Herd::new("w1 w2", hosts);
+        let mut links = herd.manifest.chain.links().to_vec();
+        links[1].wait = Some(LinkWait::new(Who::Other(serde_json::json!({ "unless": "rain" }).into())));
+        herd.manifest.chain = Chain::new(links).unwrap();
+        assert_eq!(herd.plan("web1", true), waits);
+        assert_eq!(herd.plan("web1", false), waits);
+    }
+}
+
+#[test]
 fn who_is_waived_is_not_waited_for() {
     let waived = |chain: &str, link: &str, host: &str, expect: &str| {
         let mut herd = Herd::new(chain, "web1@d3 db1@d3 db2@-");

@@ -62,7 +62,7 @@ fn holds(before: &Manifest, after: &Manifest) -> Vec<String> {
             let name = after.called_now(name, before).unwrap_or(name).to_owned();
             Hold { whom: Whom::Host(name), ..hold.clone() }
         }
-        Whom::Herd | Whom::Role(_) => hold.clone(),
+        Whom::Herd | Whom::Role(_) | Whom::Other(_) => hold.clone(),
     });
     let old: Vec<Hold> = renamed.collect();
     let gone = old.iter().filter(|hold| !after.holds.contains(hold));

@@ -165,6 +165,7 @@ fn waits(world: &World, told: &Manifest, me: &str, link: &Link) -> bool {
         Who::All { .. } => others.len(),
         Who::Any { .. } => 1,
         Who::Count { hosts, .. } => hosts as usize,
+        Who::Other(_) => usize::MAX,
     };
     there < wanted.min(others.len())
 }
