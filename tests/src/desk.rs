@@ -75,8 +75,8 @@ impl<'a> Desk<'a> {
     /// When that is refused, in words.
     pub fn tell<E: Display>(&self, next: impl Fn(&Known) -> Result<Manifest, E>) -> Result<String, String> {
         let known = Known::ask(&self.operator, &self.shell).map_err(|error| error.to_string())?;
-        let told = tell(&self.operator, known, self.herd.key(), &self.shell, next);
-        told.map(|change| change.manifest.to_string()).map_err(|error| error.to_string())
+        let told = tell(&self.operator, known, self.herd.key(), &self.shell, next, |_, _| Vec::new());
+        told.map(|told| told.change().manifest.to_string()).map_err(|error| error.to_string())
     }
 
     /// Deploys all of a catalog, after a change of `herd.toml`, and gives the names of the hosts that stay failed.
@@ -128,7 +128,8 @@ impl<'a> Desk<'a> {
             Ok(plan(Some(&known.manifest), &proposal).map_err(|refusals| said(&refusals))?.0)
         };
         let known = Known::ask(&self.operator, &self.shell)?;
-        Ok(tell(&self.operator, known, self.herd.key(), &self.shell, next).map_err(|error| error.to_string())?)
+        let told = tell(&self.operator, known, self.herd.key(), &self.shell, next, |_, _| Vec::new());
+        Ok(told.map_err(|error| error.to_string())?.change())
     }
 
     /// What came of a change on each host, without the times.

@@ -102,8 +102,10 @@ pub fn admit(
             Chosen::Admitted(fingerprint) => Err(NotNow::Before { fingerprint }),
         }
     };
-    match tell(operator, Known::ask(operator, shell)?, key, shell, next) {
-        Ok(change) => {
+    // The name and the fingerprint say all of it.
+    match tell(operator, Known::ask(operator, shell)?, key, shell, next, |_, _| Vec::new()) {
+        Ok(told) => {
+            let change = told.change();
             let identity = change.manifest.hosts.get(name).and_then(|host| host.identity.as_ref());
             let key = identity.map(|identity| identity.key.clone()).unwrap_or_default();
             Ok(Admitted::Now { fingerprint: fingerprint_of(name, &key)?, change })

@@ -1,14 +1,14 @@
 //! Adopting: an operator's signed word that a host's next link was done there by hand. Who, when and why stand in the
 //! change; the host counts the link as completed only when its specs pass.
 
-use serde::Serialize;
-use wb_core::chain::{Link, Sha1};
+use wb_core::chain::Link;
 use wb_core::change::{Adoption, ChangeKind, HostManifest, Manifest};
 use wb_core::plan::{Course, Past};
 use wb_core::report::{Doing, Report};
 
 use crate::known::Known;
 use crate::named::{self, Unknown};
+use crate::table::one_line;
 
 /// What an operator says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,23 +17,6 @@ pub struct Word {
     pub host: String,
     /// Which link, by its name; else the host's next one.
     pub link: Option<String>,
-    /// What was done, and why.
-    pub why: String,
-}
-
-/// What comes of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Intent {
-    /// The host.
-    pub host: String,
-    /// The link's name.
-    pub migration: String,
-    /// The link.
-    pub sha1: Sha1,
-    /// What the host says it is doing.
-    pub now: String,
-    /// Whether it failed at that link.
-    pub failed: bool,
     /// What was done, and why.
     pub why: String,
 }
@@ -83,35 +66,43 @@ pub enum AdoptError {
 /// # Errors
 /// When the link is not the next one of the host.
 pub fn adopting(known: &Known, word: &Word) -> Result<Manifest, AdoptError> {
-    let Intent { host, sha1, why, .. } = intent(known, word)?;
+    let link = meant(known, word)?;
     let mut manifest = known.manifest.next(ChangeKind::Adopt);
-    let link = manifest.chain.get(sha1).map(ToString::to_string).unwrap_or_default();
-    manifest.message = format!("{host}, {link}: {why}");
-    let adoption = Adoption { change: manifest.number, link: sha1 };
-    manifest.hosts.entry(host).and_modify(|host| host.adopt = Some(adoption));
+    manifest.message = format!("{}, {link}: {}", word.host, word.why);
+    let adoption = Adoption { change: manifest.number, link: link.sha1 };
+    manifest.hosts.entry(word.host.clone()).and_modify(|host| host.adopt = Some(adoption));
     Ok(manifest)
 }
 
-/// What the word comes to.
-///
-/// # Errors
-/// When the link is not the next one of the host.
-pub fn intent(known: &Known, word: &Word) -> Result<Intent, AdoptError> {
+/// What comes of it on the host, in a line.
+#[must_use]
+pub fn what_follows(known: &Known, after: &Manifest) -> Vec<String> {
+    let asked = after.hosts.iter().filter_map(|(name, host)| {
+        let adoption = host.adopt.as_ref().filter(|adoption| adoption.change == after.number)?;
+        Some((name, after.chain.get(adoption.link)?, known.reports.get(name)?))
+    });
+    let lines = asked.map(|(name, link, report)| {
+        let failed = matches!(&report.doing, Doing::Failed(failure) if failure.link == link.sha1);
+        let otherwise = if failed { "stays failed" } else { "runs it" };
+        let says = one_line(&report.doing.to_string());
+        format!("`{name}` asks the specs of {link}, and goes on after it, or {otherwise}; it says now: {says}")
+    });
+    lines.collect()
+}
+
+fn meant(known: &Known, word: &Word) -> Result<Link, AdoptError> {
     let (manifest, host) = (&known.manifest, word.host.clone());
     let entry = named::host(manifest, &host)?;
     let named = word.link.as_ref().map(|name| named::link(manifest, name)).transpose()?;
     let Some(report) = known.reports.get(&host) else { return Err(AdoptError::Silent { host }) };
     let next = next(manifest, &host, entry, report);
-    let link = match (named, next.as_slice()) {
-        (_, []) => return Err(AdoptError::NothingNext { host, says: report.doing.to_string() }),
-        (Some(named), next) if next.contains(named) => named.clone(),
-        (Some(link), _) => return Err(AdoptError::NotNext { host, link: Box::new(link.clone()), next }),
-        (None, [link]) => link.clone(),
-        (None, _) => return Err(AdoptError::Several { host, next }),
-    };
-    let failed = matches!(&report.doing, Doing::Failed(failure) if failure.link == link.sha1);
-    let (now, why) = (report.doing.to_string(), word.why.clone());
-    Ok(Intent { host, migration: link.name, sha1: link.sha1, now, failed, why })
+    match (named, next.as_slice()) {
+        (_, []) => Err(AdoptError::NothingNext { host, says: report.doing.to_string() }),
+        (Some(named), next) if next.contains(named) => Ok(named.clone()),
+        (Some(link), _) => Err(AdoptError::NotNext { host, link: Box::new(link.clone()), next }),
+        (None, [link]) => Ok(link.clone()),
+        (None, _) => Err(AdoptError::Several { host, next }),
+    }
 }
 
 /// The link that comes next on a host, as its report says. Where it failed, that is certain; else it may depend on whether
@@ -136,7 +127,7 @@ fn listed(links: &[Link]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use wb_core::chain::{Chain, Digest, Range};
+    use wb_core::chain::{Chain, Digest, Range, Sha1};
 
     use super::*;
     use crate::retry::tests::{failed_at, report};
@@ -204,6 +195,20 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_of_it_is_told() {
+        let check = |doing: Doing, expect: &str| {
+            let reports = [("web1".to_owned(), report(Some(sha1("a")), doing))].into();
+            let known = Known { manifest: herd(false), reports, ..Known::default() };
+            let word = Word { host: "web1".into(), link: None, why: "the disk was full".into() };
+            assert_eq!(what_follows(&known, &adopting(&known, &word).unwrap()), [expect]);
+        };
+        let asks = "`web1` asks the specs of `c` (6363636), and goes on after it, or";
+        let failed = format!("{asks} stays failed; it says now: failed at `c` (6363636): no luck");
+        check(failed_at("c", sha1("c")), &failed);
+        check(Doing::waiting("for its turn"), &format!("{asks} runs it; it says now: waits: for its turn"));
+    }
+
+    #[test]
     fn where_only_the_host_knows_its_next_link_it_must_be_named() {
         let waits = || Doing::waiting("for its turn");
         let several = "the next migration of `web1` is `c` (6363636) or `z` (7a7a7a7): only the host knows";
@@ -218,7 +223,7 @@ mod tests {
         let refused = |host: &str| {
             let word = Word { host: host.into(), link: None, why: "why".into() };
             let known = Known { manifest: herd(false), ..Known::default() };
-            intent(&known, &word).unwrap_err().to_string()
+            adopting(&known, &word).unwrap_err().to_string()
         };
         assert_eq!(refused("wbe1"), "the herd has no host `wbe1`, did you mean `web1`?");
         assert_eq!(refused("web1"), "no report of `web1` counts, so nobody knows what its next migration is");

@@ -114,6 +114,9 @@ pub enum OperatorError {
         /// How often it was tried.
         tries: u32,
     },
+    /// What others told makes this something else than what was shown.
+    #[error("others told the herd something first, and what this comes to now is not what was shown; nothing was told")]
+    Otherwise,
     /// The remote has lost changes that hosts have accepted.
     #[error("the remote has lost change {number}, which {witness}: the log of changes was rewound")]
     Rewound {

@@ -1,5 +1,6 @@
 //! Telling the herd one thing more: a change that is made of the newest one, signed, and appended if that still is the
-//! newest. Who comes second is shown what was said meanwhile, and says its own of that: nothing of either is lost.
+//! newest. Who comes second is shown what was said meanwhile, and says its own of that, where it still comes to what was
+//! shown before: nothing of either is lost, and nobody signs what they have not seen.
 
 use std::fmt;
 
@@ -36,26 +37,57 @@ impl<E> From<OperatorError> for NotTold<E> {
     }
 }
 
-/// Tells the herd what `next` makes of what is known of it, in this operator's name, signed with `key`.
+/// The herd is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    /// By this change.
+    Now(Box<VerifiedChange>),
+    /// By others, who were first and told all of it; this is the newest change.
+    Before(Box<VerifiedChange>),
+}
+
+impl Told {
+    /// The change by which the herd knows all of it, at the latest.
+    #[must_use]
+    pub fn change(self) -> Box<VerifiedChange> {
+        let (Self::Now(change) | Self::Before(change)) = self;
+        change
+    }
+}
+
+/// Tells the herd what `next` makes of what is known of it, in this operator's name, signed with `key`. `shown` is what
+/// the operator sees of that beforehand; where others are first and it would be something else, nothing is told.
 ///
 /// # Errors
-/// When `next` refuses, the change can't be appended, or others are faster again and again.
+/// When `next` refuses, the change can't be appended, others are faster again and again, or have told what makes this
+/// something else.
 pub fn tell<E>(
     operator: &Operator,
     mut known: Known,
     key: &SigningKey,
     shell: &Shell,
     next: impl Fn(&Known) -> Result<Manifest, E>,
-) -> Result<Box<VerifiedChange>, NotTold<E>> {
+    shown: impl Fn(&Known, &Manifest) -> Vec<String>,
+) -> Result<Told, NotTold<E>> {
     const TRIES: u32 = 5;
     operator.refuse_stranger(key)?;
+    let mut first: Option<Vec<String>> = None;
     for _ in 0..TRIES {
         let mut manifest = next(&known).map_err(NotTold::Refused)?;
+        if let Some(first) = &first {
+            let is_nothing = Difference::between(&known.manifest, &manifest).is_empty();
+            match known.newest.clone().filter(|_| is_nothing) {
+                Some(newest) => return Ok(Told::Before(Box::new(newest))),
+                None if *first != shown(&known, &manifest) => return Err(OperatorError::Otherwise.into()),
+                None => {}
+            }
+        }
+        first.get_or_insert_with(|| shown(&known, &manifest));
         manifest.author = operator.tree().identity().to_string();
         manifest.time = Real.now().as_secs();
         let traces = traces(operator, &known.manifest, &manifest)?;
         if let Appended::Won(change) = operator.append(known.newest.as_ref(), &manifest, key, traces)? {
-            return Ok(change);
+            return Ok(Told::Now(change));
         }
         let before = known.newest;
         known = Known::ask(operator, shell)?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use wb_core::system::quoted;
 
 use super::judge;
-use super::order::show_told;
+use super::order::{show_known, show_told};
 use crate::canary::Stop;
 use crate::deploy::aim::Aim;
 use crate::deploy::plan::Stuck;
@@ -151,7 +151,7 @@ fn end(end: &End, line: &str, json: bool, shell: &Shell) -> ExitCode {
             shell.print(format_args!("next: cargo xtask status{promote}"));
         }
         End::KnownSince(number) => {
-            shell.print(format_args!("nothing new: the herd knows all of it since change {number}"));
+            show_known(*number, shell);
         }
         End::DryRun => shell.print(format_args!("nothing was told; next: {line}")),
     }

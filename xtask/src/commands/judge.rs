@@ -125,6 +125,7 @@ pub(super) fn operator(error: OperatorError) -> Failure {
             let line = format!(r#"{principal} namespaces=\"git\" $(cat {})"#, public.display());
             Failure::refused(&error).hint(format_args!("echo \"{line}\" >> {signers}"))
         }
+        OperatorError::Overtaken { .. } | OperatorError::Otherwise => Failure::refused(error),
         OperatorError::Rewound { .. } => Failure::refused(error).hint("cargo xtask changes recover"),
         OperatorError::Newest { ref source } => Failure::refused(&error).because(source).hint_if(unsigned(source)),
         OperatorError::Registry(error) => registry(error),
@@ -146,7 +147,9 @@ pub(super) fn said(message: &str) -> Result<&str, Failure> {
 pub(super) fn not_told<E>(error: NotTold<E>, again: &str, judged: impl Fn(E) -> Failure) -> Failure {
     match error {
         NotTold::Refused(refusal) => judged(refusal),
-        NotTold::Operator(error @ OperatorError::Overtaken { .. }) => Failure::refused(error).hint(again),
+        NotTold::Operator(error @ (OperatorError::Overtaken { .. } | OperatorError::Otherwise)) => {
+            Failure::refused(error).hint(again)
+        }
         NotTold::Operator(error) => operator(error),
     }
 }

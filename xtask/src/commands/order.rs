@@ -15,7 +15,7 @@ use crate::known::Known;
 use crate::operator::Operator;
 use crate::shell::Shell;
 use crate::signing_key;
-use crate::tell::tell;
+use crate::tell::{Told, tell};
 
 /// How it is told.
 #[derive(Debug, Args)]
@@ -46,8 +46,10 @@ pub(super) struct Order<'a, E> {
 /// What came of it.
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome {
-    /// The number of the change; none where nothing was told.
+    /// The number of the change that says it, new or not; none where nothing was told.
     pub(super) change: Option<u64>,
+    /// Whether the herd knew it all.
+    pub(super) known: bool,
     /// Whether nothing was meant to be changed.
     pub(super) dry_run: bool,
     /// What is different, a line each.
@@ -61,6 +63,24 @@ impl Outcome {
     pub(super) fn show(&self, shell: &Shell) {
         self.difference.iter().chain(&self.meaning).for_each(|line| shell.print(line));
     }
+}
+
+impl Outcome {
+    /// Notes by which change the herd is told, and says so, but for programs.
+    pub(super) fn end(&mut self, told: &Told, for_programs: bool, shell: &Shell) {
+        let (Told::Now(change) | Told::Before(change)) = told;
+        (self.change, self.known) = (Some(change.manifest.number), matches!(told, Told::Before(_)));
+        match told {
+            _ if for_programs => {}
+            Told::Now(change) => show_told(change, shell),
+            Told::Before(change) => show_known(change.manifest.number, shell),
+        }
+    }
+}
+
+/// Nothing had to be told.
+pub(super) fn show_known(number: u64, shell: &Shell) {
+    shell.print(format_args!("nothing new: the herd knows all of it since change {number}"));
 }
 
 /// A change that was told.
@@ -86,14 +106,11 @@ impl Telling {
             outcome.show(shell);
         }
         let told = key.map(|key| order.tell(&operator, known, &key, shell)).transpose()?;
-        outcome.change = told.as_ref().map(|change| change.manifest.number);
+        told.iter().for_each(|told| outcome.end(told, self.json, shell));
         match (told, self.json) {
             (_, true) => shell.print_json(&outcome),
             (None, false) => shell.print(format_args!("nothing was told; next: {}", order.again)),
-            (Some(change), false) => {
-                show_told(&change, shell);
-                shell.print("next: cargo xtask status");
-            }
+            (Some(_), false) => shell.print("next: cargo xtask status"),
         }
         Ok(())
     }
@@ -105,18 +122,21 @@ impl<E> Order<'_, E> {
         let after = (self.next)(known).map_err(self.judged)?;
         let difference = Difference::between(&known.manifest, &after).lines();
         let meaning = (self.meaning)(known, &after);
-        Ok(Outcome { change: None, dry_run, difference, meaning })
+        Ok(Outcome { change: None, known: false, dry_run, difference, meaning })
     }
 
-    /// Tells it, once.
+    /// Tells it, once, as it was shown.
     pub(super) fn tell(
         &self,
         operator: &Operator,
         known: Known,
         key: &SigningKey,
         shell: &Shell,
-    ) -> Result<Box<VerifiedChange>, Failure> {
-        let told = tell(operator, known, key, shell, self.next);
+    ) -> Result<Told, Failure> {
+        let shown = |known: &Known, after: &Manifest| {
+            [Difference::between(&known.manifest, after).lines(), (self.meaning)(known, after)].concat()
+        };
+        let told = tell(operator, known, key, shell, self.next, shown);
         told.map_err(|error| judge::not_told(error, &self.again, self.judged))
     }
 }

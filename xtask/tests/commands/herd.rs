@@ -171,14 +171,14 @@ fn what_failed_is_retried_or_adopted_and_nothing_else_is() {
     exit code 2
     ");
     insta::assert_snapshot!(with_key(&["adopt", "web1", "-m", "by hand", "--dry-run"]), @"
-    host  migration     now                                           then
-    web1  0000000 page  failed at `page` (0000000): nginx -t says no  asks its specs; goes on after it, or stays failed
+    ~ host `web1`: `page` (0000000) was done by hand
+    `web1` asks the specs of `page` (0000000), and goes on after it, or stays failed; it says now: failed at `page` (0000000): nginx -t says no
     nothing was told; next: cargo xtask adopt web1 --message 'by hand'
     exit code 0
     ");
     insta::assert_snapshot!(with_key(&["adopt", "web1", "-m", "by hand"]), @"
-    host  migration     now                                           then
-    web1  0000000 page  failed at `page` (0000000): nginx -t says no  asks its specs; goes on after it, or stays failed
+    ~ host `web1`: `page` (0000000) was done by hand
+    `web1` asks the specs of `page` (0000000), and goes on after it, or stays failed; it says now: failed at `page` (0000000): nginx -t says no
     change 4 adopt: web1, `page` (0000000): by hand, signed by ana@localhost
     next: cargo xtask status
     exit code 0
@@ -188,14 +188,15 @@ fn what_failed_is_retried_or_adopted_and_nothing_else_is() {
     files::write(office.scratch.path("machine-web1/root/page"), "", 0o644).unwrap();
     insta::assert_snapshot!(with_key(&["adopt", "web1", "-m", "the page is there now", "--json"]), @r#"
     {
-      "host": "web1",
-      "migration": "page",
-      "sha1": "0000000000000000000000000000000000000000",
-      "now": "failed at `page` (0000000): adopting it, as change 4 says, was refused: spec `is_there`: expected a page, found none",
-      "failed": true,
-      "why": "the page is there now",
       "change": 5,
-      "signer": "ana@localhost"
+      "known": false,
+      "dry_run": false,
+      "difference": [
+        "~ host `web1`: `page` (0000000) was done by hand"
+      ],
+      "meaning": [
+        "`web1` asks the specs of `page` (0000000), and goes on after it, or stays failed; it says now: failed at `page` (0000000): adopting it, as change 4 says, was refused: spec `is_there`: expected a page, found none"
+      ]
     }
     exit code 0
     "#);

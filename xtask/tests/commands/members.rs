@@ -94,6 +94,7 @@ fn a_host_is_renamed() {
     insta::assert_snapshot!(office.signed(&["host", "rename", "web1", "web3", "--json"]), @r#"
     {
       "change": null,
+      "known": false,
       "dry_run": false,
       "difference": [],
       "meaning": [],
@@ -147,6 +148,7 @@ fn a_host_gets_and_loses_roles() {
     insta::assert_snapshot!(office.signed(&["host", "tag", "web2", "--remove", "server", "--json"]), @r#"
     {
       "change": 3,
+      "known": false,
       "dry_run": false,
       "difference": [
         "~ host `web2`: roles database+server to database"

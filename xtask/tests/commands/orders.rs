@@ -1,6 +1,9 @@
 //! What operators say beside deploys, as they read it, and two of them at once.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fmt::{Debug, Display};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,10 +13,14 @@ use wb_core::context::MaxOut;
 use wb_core::pool::{Claim, Pool};
 use wb_core::registry::{Mirror as _, Pushed, RefName, RefUpdate};
 use wb_core::system::files;
-use wb_xtask::hold::{HoldError, holding};
+use wb_xtask::canary::promoting;
+use wb_xtask::deploy::difference::Difference;
+use wb_xtask::hold::{HoldError, holding, resuming};
 use wb_xtask::known::Known;
+use wb_xtask::members::{retiring, tagging};
+use wb_xtask::operator::OperatorError;
 use wb_xtask::shell::Shell;
-use wb_xtask::tell::{NotTold, tell};
+use wb_xtask::tell::{NotTold, Told, tell};
 
 use crate::office::Office;
 
@@ -78,6 +85,7 @@ fn hosts_are_held_and_go_on() {
     insta::assert_snapshot!(office.signed(&["hold", "-m", "a sale", "--json"]), @r#"
     {
       "change": 5,
+      "known": false,
       "dry_run": false,
       "difference": [
         "+ hold of the herd: a sale"
@@ -221,36 +229,110 @@ fn a_claim_is_freed_and_a_wait_is_waived() {
     assert_eq!((manifest.released, manifest.waived), (vec![], vec![]));
 }
 
+/// Ben, who tells the herd what he likes right before Ana's word arrives.
+struct Race<'a> {
+    office: &'a Office,
+    bens: PathBuf,
+}
+
+impl<'a> Race<'a> {
+    fn new(office: &'a Office) -> Self {
+        let bens = office.scratch.path("bens");
+        office.scratch.git(&office.fleet, &["clone", "--quiet", ".", &bens.display().to_string()]);
+        let remote = office.scratch.path("herd.git").display().to_string();
+        office.scratch.git(&bens, &["remote", "set-url", "origin", &remote]);
+        let signers = "migrations/allowed_signers";
+        files::copy(office.fleet.join(signers), bens.join(signers)).unwrap();
+        Self { office, bens }
+    }
+
+    fn ben(&self, args: &[&str]) {
+        let key = self.office.key.path().display().to_string();
+        let ben = self.office.scratch.xtask(&self.bens, &[args, &["--key", &key]].concat());
+        assert_eq!(ben.code, 0, "{}", ben.error_text());
+    }
+
+    /// What comes of Ana's word, and what is printed, where Ben comes first.
+    fn run<E: Display>(
+        &self,
+        ben: impl Fn(),
+        ana: impl Fn(&Known) -> Result<Manifest, E>,
+    ) -> (Result<Told, NotTold<E>>, String) {
+        let (operator, (shell, said), first) = (self.office.operator(), Shell::captured(), Cell::new(true));
+        let next = |known: &Known| {
+            let next = ana(known);
+            if first.replace(false) {
+                ben();
+            }
+            next
+        };
+        let shown = |known: &Known, after: &Manifest| Difference::between(&known.manifest, after).lines();
+        let known = Known::ask(&operator, &shell).unwrap();
+        (tell(&operator, known, &self.office.key, &shell, next, shown), said.text())
+    }
+
+    /// What Ana says comes to something else after what Ben said, so that she is told, and nothing else is.
+    fn refuse<E: Display + Debug>(&self, ben: impl Fn(), ana: impl Fn(&Known) -> Result<Manifest, E>) -> String {
+        let (told, said) = self.run(ben, ana);
+        let otherwise = OperatorError::Otherwise.to_string();
+        assert_eq!(told.as_ref().map_err(ToString::to_string), Err(otherwise), "{told:?}");
+        said
+    }
+}
+
 #[test]
 fn of_two_operators_at_once_nothing_is_lost() {
     let office = office();
-    let bens = office.scratch.path("bens");
-    office.scratch.git(&office.fleet, &["clone", "--quiet", ".", &bens.display().to_string()]);
-    office.scratch.git(&bens, &["remote", "set-url", "origin", &office.scratch.path("herd.git").display().to_string()]);
-    let key = office.key.path().display().to_string();
-    let signers = "migrations/allowed_signers";
-    files::copy(office.fleet.join(signers), bens.join(signers)).unwrap();
+    let race = Race::new(&office);
     let hold = |known: &Known, host: &str| holding(known, &[Whom::Host(host.to_owned())].into(), "a look");
-    let (ana, (shell, said)) = (office.operator(), Shell::captured());
-    let first = Cell::new(true);
-    let next = |known: &Known| -> Result<Manifest, HoldError> {
-        if first.replace(false) {
-            let ben = office.scratch.xtask(&bens, &["hold", "web2", "-m", "ben is first", "--key", &key]);
-            assert_eq!(ben.code, 0, "{}", ben.error_text());
-        }
-        hold(known, "web1")
-    };
-    let change = tell(&ana, Known::ask(&ana, &shell).unwrap(), &office.key, &shell, next).unwrap();
+    let (told, said) = race.run(|| race.ben(&["hold", "web2", "-m", "ben is first"]), |known| hold(known, "web1"));
+    let Ok(Told::Now(change)) = told else { panic!("{told:?}") };
     assert_eq!(change.manifest.to_string(), "5 hold: web1: a look");
     let held: Vec<String> = change.manifest.holds.iter().map(|hold| hold.whom.to_string()).collect();
     assert_eq!(held, ["web2", "web1"], "nothing of either is lost");
-    insta::assert_snapshot!(said.text(), @"
+    insta::assert_snapshot!(said, @"
     note: the herd was told something else meanwhile:
       change 4 hold: web2: ben is first, by wildebeest <wildebeest@localhost>, signed by ana@localhost
         + hold of web2: ben is first
     ");
-    let refused = tell(&ana, Known::ask(&ana, &shell).unwrap(), &office.key, &shell, |known| hold(known, "web2"));
+    let (refused, _) = race.run(|| (), |known| hold(known, "web2"));
     assert!(matches!(refused, Err(NotTold::Refused(HoldError::Already(_)))), "{refused:?}");
+}
+
+#[test]
+fn nobody_signs_what_they_have_not_seen() {
+    let office = office();
+    let race = Race::new(&office);
+    let roles = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect::<BTreeSet<_>>();
+    let tag = |known: &Known| Ok::<_, HoldError>(tagging(&known.manifest, "web1", &roles(&["server", "database"])));
+    let cache = || office.tell(|now| now.hosts.get_mut("web1").unwrap().roles = roles(&["server", "cache"]));
+    race.refuse(cache, tag);
+    assert_eq!(office.newest().hosts["web1"].roles, roles(&["server", "cache"]), "Ben's role stays");
+
+    let canary = |target| Some(Canary { hosts: roles(&["web1"]), target: sha1(target), change: 0, bake: None });
+    office.tell(|now| now.canary = canary(1));
+    let said = race.refuse(|| office.tell(|now| now.canary = canary(2)), |known| promoting(known, true, None));
+    assert!(said.contains("~ canaries `web1`: to `theme`"), "{said}");
+    assert_eq!(office.newest().target, Some(sha1(1)), "nobody gets what no canary has run");
+
+    race.ben(&["hold", "-m", "a sale"]);
+    let again = || {
+        race.ben(&["resume"]);
+        race.ben(&["hold", "-m", "the disks are full"]);
+    };
+    race.refuse(again, |known| resuming(known, &BTreeSet::new(), None));
+    assert_eq!(office.newest().holds[0].why, "the disks are full", "the new hold stays");
+}
+
+#[test]
+fn what_others_told_first_is_not_told_again() {
+    let office = office();
+    let race = Race::new(&office);
+    let gone = BTreeSet::from(["web2".to_owned()]);
+    let retire = |known: &Known| Ok::<_, HoldError>(retiring(&known.manifest, &gone));
+    let (told, _) = race.run(|| race.ben(&["host", "retire", "web2"]), retire);
+    let Ok(Told::Before(change)) = told else { panic!("{told:?}") };
+    assert_eq!((change.manifest.number, office.newest().number), (4, 4));
 }
 
 #[test]

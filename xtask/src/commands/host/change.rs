@@ -9,7 +9,7 @@ use wb_core::system::{files, quoted};
 
 use super::not_edited;
 use crate::commands::judge;
-use crate::commands::order::{self, Order, show_told};
+use crate::commands::order::{self, Order};
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::herd_file::EditError;
@@ -79,7 +79,8 @@ impl Options {
         }
         if !self.how.dry_run {
             if let Some(operator) = operator.filter(|_| !outcome.told.difference.is_empty()) {
-                outcome.told.change = self.tell(&operator, known, &order, shell)?;
+                let told = order.tell(&operator, known, &self.how.key(&operator)?, shell)?;
+                outcome.told.end(&told, self.how.json, shell);
             }
             if edited != text {
                 files::write(&path, edited, 0o644)?;
@@ -92,20 +93,6 @@ impl Options {
     fn next(&self, known: &Known, wish: &Wish<'_>) -> Result<Manifest, Failure> {
         let why = self.message.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         Ok(Manifest { message: format!("{}{why}", wish.whom), ..(wish.next)(known)? })
-    }
-
-    fn tell(
-        &self,
-        operator: &Operator,
-        known: Known,
-        order: &Order<'_, Failure>,
-        shell: &Shell,
-    ) -> Result<Option<u64>, Failure> {
-        let change = order.tell(operator, known, &self.how.key(operator)?, shell)?;
-        if !self.how.json {
-            show_told(&change, shell);
-        }
-        Ok(Some(change.manifest.number))
     }
 
     fn show(&self, outcome: &Outcome, wish: &Wish<'_>, path: &Path, shell: &Shell) {

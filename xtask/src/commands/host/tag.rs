@@ -10,6 +10,7 @@ use crate::commands::judge;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::herd_file::with_roles;
+use crate::known::Known;
 use crate::members::{new_roles_mean, tagging};
 use crate::shell::Shell;
 
@@ -42,7 +43,8 @@ impl Tag {
         let wish = Wish {
             commit: format!("Tag {whom}"),
             whom,
-            next: &|known| Ok(tagging(&known.manifest, &name, &roles)),
+            // Another operator may have given it roles that are not in this herd.toml: these it keeps.
+            next: &|known| Ok(tagging(&known.manifest, &name, &with(told(known, &name), &add, &remove))),
             meaning: &|known, after| new_roles_mean(known, after, &name),
             edit: &|text| with_roles(text, &name, &roles),
             again: line(&name, &add, &remove),
@@ -77,9 +79,18 @@ impl Tag {
         if let Some(role) = both {
             return Err(Failure::usage(format_args!("the role `{role}` is to be added and removed")));
         }
-        let kept = entry.roles.iter().filter(|role| !self.remove.contains(role));
-        Ok(kept.chain(&self.add).cloned().collect())
+        Ok(with(&entry.roles, &self.add, &self.remove))
     }
+}
+
+/// What the host is, as the herd was told; nothing where it was told of no such host.
+fn told<'a>(known: &'a Known, name: &str) -> impl IntoIterator<Item = &'a String> {
+    known.manifest.hosts.get(name).into_iter().flat_map(|host| &host.roles)
+}
+
+fn with<'a>(roles: impl IntoIterator<Item = &'a String>, add: &'a [String], remove: &[String]) -> BTreeSet<String> {
+    let kept = roles.into_iter().filter(|role| !remove.contains(role));
+    kept.chain(add).cloned().collect()
 }
 
 fn line(name: &str, add: &[String], remove: &[String]) -> String {
