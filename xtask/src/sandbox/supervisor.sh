@@ -6,7 +6,9 @@ router=$(readlink /proc/1/ns/net)
 mkdir -p "$disk/upper" "$disk/work" "$disk/root"
 hostname "$name"
 nsenter --target 1 --net ip link delete "$port" 2>/dev/null || :
-nsenter --target 1 --net ip link add "$port" type veth peer name eth0 netns $$
+# The same card each time it is switched on: others remember for a while which one has the address.
+card=$(printf '02:00:%02x:%02x:%02x:%02x' $(echo "${address%/*}" | tr . ' '))
+nsenter --target 1 --net ip link add "$port" type veth peer name eth0 address "$card" netns $$
 nsenter --target 1 --net ip link set "$port" master herd0 up
 ip address add "$address" dev eth0
 
