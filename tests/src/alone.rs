@@ -41,6 +41,23 @@ pub fn alone(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
     judge(&output);
 }
 
+/// As [`alone`], for a test whose runner is built as often as it is told something new. Such runners have the same parts,
+/// which are compiled once for all of these tests, and less carefully than for production; the demo shows what that is like.
+///
+/// # Panics
+/// When the test fails.
+pub fn alone_with_quick_builds(name: &str, body: impl FnOnce()) {
+    let target = target_dir(&environment::current_exe().expect("this program"), "quick").display().to_string();
+    alone(name, &[&QUICK_BUILDS[..], &[("CARGO_TARGET_DIR", target.as_str())]].concat(), body);
+}
+
+const QUICK_BUILDS: [(&str, &str); 4] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_INCREMENTAL", "true"),
+];
+
 fn judge(output: &Output) {
     let said = format!("{}\n{}", output.error_text(), output.text());
     match said.lines().find(|line| line.starts_with(SKIPPED)) {
@@ -96,14 +113,8 @@ fn kept() -> Vec<(&'static str, PathBuf)> {
         .collect()
 }
 
-/// Where the runners of a test's fleets are built, for a test whose fleet has the same parts.
-#[must_use]
-pub fn fleets_of(name: &str) -> PathBuf {
-    target_dir(&environment::current_exe().expect("this program"), name)
-}
-
-/// Where the runner of the test's fleet is built: near the `deps` that this program lies in, so that it stays warm, and
-/// apart from other fleets, which cargo would mistake for this one.
+/// Where the runners of fleets are built: near the `deps` that this program lies in, so that it stays warm, and apart from
+/// what is built otherwise.
 fn target_dir(this: &Path, name: &str) -> PathBuf {
     let profile = this.ancestors().nth(2).map_or_else(environment::temp_dir, Path::to_owned);
     profile.join("fleets").join(name.replace("::", "-"))

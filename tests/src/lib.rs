@@ -11,4 +11,5 @@ pub mod fleet;
 pub mod herd;
 pub mod links;
 pub mod repair;
+pub mod sight;
 pub mod stage;

@@ -1,8 +1,9 @@
 //! A herd of real hosts, with all that belongs to it: a git server, a fleet repository, an operator.
 
-use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use wb_core::registry::{SigningKey, generate, public_key};
@@ -10,21 +11,22 @@ use wb_core::system::clock::{Real, Stopwatch, wait_until};
 use wb_core::system::{Command, Output, files};
 use wb_xtask::build;
 use wb_xtask::fleet::Fleet;
-use wb_xtask::sandbox::{GitServer, Herd, Host, Image, cache_dir, scratch_dir};
+use wb_xtask::sandbox::{GitServer, Herd, Host, Image, Network, cache_dir, scratch_dir};
 use wb_xtask::scaffold::{self, Dependencies, LinkSource, Scaffold};
 use wb_xtask::shell::Shell;
 
-/// A herd on this machine, in which every host has the one role `web`.
+/// A herd on this machine.
 pub struct Stage {
     hosts: Vec<Host>,
     server: GitServer,
     fleet: Fleet,
     signers: String,
     runner: Vec<u8>,
-    authorised: RefCell<Vec<String>>,
+    authorised: Mutex<Vec<String>>,
     operator: PathBuf,
-    shell: Shell,
-    _herd: Herd,
+    poll: String,
+    roles_of: RolesOf,
+    herd: Herd,
 }
 
 const SUBNET: &str = "10.78.0.0/24";
@@ -32,23 +34,55 @@ const GIT: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 2);
 const RUNNER: &str = "/usr/local/bin/wildebeest";
 
 /// Long enough for each thing that a test waits for, on a busy machine.
-const BOUND: Duration = Duration::from_secs(60);
+pub(crate) const BOUND: Duration = Duration::from_secs(120);
 
-/// What a stage is set for.
+/// The roles of a host, by its name.
+pub type RolesOf = fn(&str) -> &'static [&'static str];
+
+/// What a stage is set for. What is not said: the hosts are of one role `web` and keep a diary, which the first migration
+/// begins.
 #[derive(Debug, Clone)]
 pub struct Play<'a> {
     /// Of its scratch directory.
     pub name: &'a str,
     /// The hosts, by name.
     pub hosts: &'a [&'a str],
-    /// The text of `src/roles.rs`, in which there is the role `web`.
+    /// The roles of each.
+    pub roles_of: RolesOf,
+    /// The text of `src/roles.rs`.
     pub roles: &'a str,
     /// The first migrations.
     pub links: Vec<LinkSource>,
     /// The settings of every host, as an inline table without its braces.
     pub settings: &'a str,
+    /// How often hosts look at the remote.
+    pub poll: &'a str,
+    /// What hosts will install, for a machine on which they have no way out to the mirrors.
+    pub packages: &'a [&'a str],
     /// The program with the operator's commands.
     pub operator: &'a str,
+}
+
+impl Default for Play<'_> {
+    fn default() -> Self {
+        Self {
+            name: "test",
+            hosts: &[],
+            roles_of: |_| &["web"],
+            roles: include_str!("../fleet/roles.rs"),
+            links: vec![link("begin", include_str!("../fleet/begin.rs"))],
+            settings: "",
+            poll: "1s",
+            packages: &[],
+            operator: "",
+        }
+    }
+}
+
+/// A migration that brings no files with it.
+#[must_use]
+pub fn link(name: &str, source: &str) -> LinkSource {
+    LinkSource { name: name.into(), source: source.into(), files: Vec::new() }
 }
 
 impl Stage {
@@ -60,18 +94,21 @@ impl Stage {
     pub fn set(play: Play<'_>) -> Self {
         let (shell, scratch) = (Shell::standard(), scratch_dir(play.name));
         let image = Image::debian12(&cache_dir(), &|line| shell.note(line)).expect("an image");
-        let herd = Herd::start(&image, &scratch.join("herd"), SUBNET.parse().expect("a subnet")).expect("a herd");
+        let (subnet, place) = (SUBNET.parse().expect("a subnet"), scratch.join("herd"));
+        let herd = Herd::start_stocked(&image, &place, subnet, play.packages, &|line| shell.note(line));
+        let herd = herd.expect("a herd");
         let server = herd.git_server("git", GIT).expect("a git server");
-        let hosts: Vec<Host> = play.hosts.iter().zip(11..).map(|(name, last)| boot(&herd, name, last)).collect();
+        let hosts = each(play.hosts.iter().zip(11..), |(name, last)| boot(&herd, name, last));
         let (key, public) = key_of_operator(&scratch.join("keys"));
         server.authorise([&public]).expect("an authorised operator");
-        let (signers, operator) = (format!("operator@example.org {public}\n"), play.operator.into());
-        let fleet = make_fleet(play, &scratch.join("fleet"), herd_of(&server, &hosts), &signers, &shell);
+        let signers = format!("operator@example.org {public}\n");
+        let (operator, poll, roles_of) = (play.operator.into(), play.poll.to_owned(), play.roles_of);
+        let fleet = make_fleet(play, &scratch.join("fleet"), herd_of(&server, &hosts, roles_of), &signers, &shell);
         connect(&fleet, &herd, &server, &key);
         let runner = build::runner(&fleet, &shell).expect("a runner");
         let runner = files::read(runner.path).expect("a runner");
-        let authorised = RefCell::new(vec![public]);
-        Self { hosts, server, fleet, signers, runner, authorised, operator, shell, _herd: herd }
+        let authorised = Mutex::new(vec![public]);
+        Self { hosts, server, fleet, signers, runner, authorised, operator, poll, roles_of, herd }
     }
 
     /// A host by its name.
@@ -87,6 +124,12 @@ impl Stage {
     #[must_use]
     pub fn server(&self) -> &Host {
         self.server.host()
+    }
+
+    /// The network that all of them are in.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        self.herd.network()
     }
 
     /// The output of a line of shell on a host.
@@ -115,7 +158,7 @@ impl Stage {
     #[must_use]
     pub fn enroll(&self, host: &str, name: &str) -> Output {
         let command = Command::new(RUNNER).args(["enroll", "--name", name, "--remote", &self.server.url()]);
-        let command = command.args(["--allowed-signers", "/root/allowed_signers", "--poll", "1s"]);
+        let command = command.args(["--allowed-signers", "/root/allowed_signers", "--poll", &self.poll]);
         self.host(host).run(command).expect("a command that runs")
     }
 
@@ -132,7 +175,7 @@ impl Stage {
     /// # Panics
     /// When there is none.
     pub fn authorise_key(&self, host: &str, path: &str) {
-        let mut keys = self.authorised.borrow_mut();
+        let mut keys = self.authorised.lock().unwrap_or_else(PoisonError::into_inner);
         keys.push(self.on(host, &format!("cat {path}")));
         self.server.authorise(keys.iter()).expect("authorised keys");
     }
@@ -140,6 +183,23 @@ impl Stage {
     /// Starts a host's agent, now and at each boot.
     pub fn start_agent(&self, host: &str) {
         self.on(host, "wildebeest install-service");
+    }
+
+    /// Enrols hosts under their names, all at once, admits them, and starts their agents.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn join(&self, hosts: &[&str]) {
+        each(hosts, |host| {
+            self.equip(host);
+            assert_eq!(self.enroll(host, host).code, 3, "the server does not know the key of {host} yet");
+            self.authorise(host);
+            assert_eq!(self.enroll(host, host).code, 0, "{host}");
+        });
+        for host in hosts {
+            assert_eq!(self.operate(&["host", "admit", host]).code, 0, "{host}");
+        }
+        each(hosts, |host| self.start_agent(host));
     }
 
     /// One of the operator's commands.
@@ -156,8 +216,13 @@ impl Stage {
     pub fn part<T>(&self, what: &str, act: impl FnOnce(&Self) -> T) -> T {
         let watch = Stopwatch::start();
         let result = act(self);
-        self.shell.note(format_args!("{what}: {:.1} s", watch.elapsed().as_secs_f64()));
+        self.note(&format!("{what}: {:.1} s", watch.elapsed().as_secs_f64()));
         result
+    }
+
+    /// Says something for who reads what a test did.
+    pub fn note(&self, line: &str) {
+        Shell::standard().note(line);
     }
 
     /// Adds migrations, a commit each.
@@ -175,7 +240,7 @@ impl Stage {
     /// # Panics
     /// When that fails.
     pub fn set_settings(&self, settings: &str) {
-        let text = herd_of(&self.server, &self.hosts)(settings);
+        let text = herd_of(&self.server, &self.hosts, self.roles_of)(settings);
         files::write(self.fleet.herd_path(), text, 0o644).expect("herd.toml");
         self.fleet.work_tree().expect("a repository").commit_all("Other settings").expect("a commit");
     }
@@ -186,8 +251,21 @@ impl Stage {
     /// When it can't be read.
     #[must_use]
     pub fn pool(&self) -> String {
-        let log = "git -c safe.directory='*' -C /srv/git/herd.git log -1 --format=%s refs/wildebeest/out/web";
-        self.server.host().read(Command::shell(log)).expect("a pool")
+        self.git_log("-1 refs/wildebeest/out/web")
+    }
+
+    /// All that the pool of a role ever was, the newest first, where the server keeps a log of its refs.
+    ///
+    /// # Panics
+    /// When it can't be read.
+    #[must_use]
+    pub fn pools(&self, role: &str) -> Vec<String> {
+        self.git_log(&format!("--walk-reflogs refs/wildebeest/out/{role}")).lines().map(str::to_owned).collect()
+    }
+
+    fn git_log(&self, args: &str) -> String {
+        let log = format!("git -c safe.directory='*' -C /srv/git/herd.git log --format=%s {args}");
+        self.server.host().read(Command::shell(&log)).expect("a pool")
     }
 
     /// Waits until `ready` gives a value, and not for ever.
@@ -195,8 +273,19 @@ impl Stage {
     /// # Panics
     /// When it does not; then with what there is to know of the herd.
     pub fn wait<T>(&self, what: &str, ready: impl FnMut() -> Option<T>) -> T {
-        let found = wait_until(&Real, BOUND, Duration::from_millis(100), ready);
-        found.unwrap_or_else(|| panic!("waited {} s in vain for {what}\n{}", BOUND.as_secs(), self.logs()))
+        self.wait_so(BOUND, Duration::from_millis(100), what, ready)
+    }
+
+    /// The same, for `bound` at most, and with a pause before it is asked again.
+    pub(crate) fn wait_so<T>(
+        &self,
+        bound: Duration,
+        pause: Duration,
+        what: &str,
+        ready: impl FnMut() -> Option<T>,
+    ) -> T {
+        let found = wait_until(&Real, bound, pause, ready);
+        found.unwrap_or_else(|| panic!("waited {} s in vain for {what}\n{}", bound.as_secs(), self.logs()))
     }
 
     fn logs(&self) -> String {
@@ -207,6 +296,21 @@ impl Stage {
         };
         self.hosts.iter().map(log).collect()
     }
+}
+
+/// Does something with each item at once.
+///
+/// # Panics
+/// When that panics.
+pub fn each<T: Send, R: Send>(items: impl IntoIterator<Item = T>, act: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let act = &act;
+    thread::scope(|scope| {
+        let threads: Vec<_> = items.into_iter().map(|item| scope.spawn(move || act(item))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
 }
 
 fn boot(herd: &Herd, name: &str, last: u8) -> Host {
@@ -235,12 +339,13 @@ fn make_fleet(play: Play<'_>, dir: &Path, herd: impl Fn(&str) -> String, signers
 }
 
 /// The text of `herd.toml`, for any settings.
-fn herd_of(server: &GitServer, hosts: &[Host]) -> impl Fn(&str) -> String {
+fn herd_of(server: &GitServer, hosts: &[Host], roles_of: RolesOf) -> impl Fn(&str) -> String {
     let host = |host: &Host| (host.name().to_owned(), host.address());
     let (remote, hosts) = (server.url(), hosts.iter().map(host).collect::<Vec<_>>());
     move |settings| {
         let entry = |(name, address): &(String, Ipv4Addr)| {
-            format!("\n[hosts.{name}]\nroles = [\"web\"]\naddress = \"{address}\"\nsettings = {{ {settings} }}\n")
+            let roles = roles_of(name);
+            format!("\n[hosts.{name}]\nroles = {roles:?}\naddress = \"{address}\"\nsettings = {{ {settings} }}\n")
         };
         format!("[herd]\nremote = \"{remote}\"\n") + &hosts.iter().map(entry).collect::<String>()
     }

@@ -1,9 +1,9 @@
 //! A bad day of one small herd: each mishap is survived, and the next one begins where it ended.
 
 use serde_json::Value;
-use wb_core::system::Output;
-use wb_tests::alone::alone;
-use wb_tests::stage::{Play, Stage};
+use wb_tests::alone::alone_with_quick_builds;
+use wb_tests::sight::says;
+use wb_tests::stage::{self, Play, Stage};
 use wb_xtask::scaffold::LinkSource;
 
 const HOSTS: [&str; 3] = ["web1", "web2", "web3"];
@@ -12,24 +12,15 @@ const WRONG: &str = "tool = \"no-such-package\", calm = false";
 const NOT_CALM: &str = "tool = \"hello\", calm = false";
 const RIGHT: &str = "tool = \"hello\", calm = true";
 
-/// The runner is built often here, and the demo shows what it is like when it is built as for production.
-pub(crate) const QUICK_BUILDS: [(&str, &str); 4] = [
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
-    ("CARGO_PROFILE_RELEASE_LTO", "off"),
-    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-    ("CARGO_PROFILE_RELEASE_INCREMENTAL", "true"),
-];
-
 #[test]
 fn a_bad_day() {
-    alone("bad_day::a_bad_day", &QUICK_BUILDS, || {
+    alone_with_quick_builds("bad_day::a_bad_day", || {
         let stage = Stage::set(Play {
             name: "test-bad-day",
             hosts: &HOSTS,
-            roles: ROLES,
-            links: vec![link("begin")],
             settings: WRONG,
             operator: env!("CARGO_BIN_EXE_wb-operator"),
+            ..Play::default()
         });
         stage.part("a key that the server does not know", a_key_that_the_server_does_not_know);
         stage.part("a name that is taken", a_name_that_is_taken);
@@ -73,10 +64,10 @@ fn the_herd_comes_up(stage: &Stage) {
         says(&stage.operate(&["host", "admit", host]), 0, &["admitted"]);
         stage.start_agent(host);
     }
-    deploy(stage);
-    settled(stage);
+    stage.deploy();
+    stage.up_to_date(&HOSTS);
     for host in HOSTS {
-        assert_eq!(diary(stage, host), "begin rejoin", "{host}");
+        assert_eq!(stage.diary(host), "begin rejoin", "{host}");
     }
 }
 
@@ -91,52 +82,51 @@ fn connection(stage: &Stage) -> String {
 /// Gives the host that failed.
 fn a_package_that_does_not_exist(stage: &Stage) -> String {
     stage.add_links(&["install_tool", "keep_calm", "pass_the_gate"].map(link));
-    deploy(stage);
+    stage.deploy();
     let (name, sha1) = failed(stage, "install_tool", "no-such-package");
     let others = HOSTS.iter().filter(|host| **host != name);
     let why = format!("`install_tool` ({sha1}) failed on {name}");
-    stage.wait("the others to wait", || {
-        let status = status(stage);
-        others.clone().all(|host| phase(&status, host) == ("waiting", &why)).then_some(())
+    stage.watch("the others to wait", |status| {
+        others.clone().all(|host| status.phase(host) == ("waiting", &why)).then_some(())
     });
     let table = stage.operate(&["status"]);
     says(&table, 4, &[&format!("`install_tool` ({sha1})"), "`no-such-package`", "failed", &why]);
     assert_eq!(stage.pool(), format!("web: {name} out"));
-    assert_eq!(diary(stage, &name), "begin rejoin leave");
-    others.for_each(|host| assert_eq!(diary(stage, host), "begin rejoin", "{host}"));
+    assert_eq!(stage.diary(&name), "begin rejoin leave");
+    others.for_each(|host| assert_eq!(stage.diary(host), "begin rejoin", "{host}"));
     name
 }
 
 fn a_panic(stage: &Stage, host: &str) {
     stage.set_settings(NOT_CALM);
-    deploy(stage);
+    stage.deploy();
     assert_eq!(failed(stage, "keep_calm", "panicked: this host is not calm").0, host);
     assert_eq!(stage.pool(), format!("web: {host} out"));
-    assert_eq!(diary(stage, host), "begin rejoin leave tool");
+    assert_eq!(stage.diary(host), "begin rejoin leave tool");
     stage.set_settings(RIGHT);
-    deploy(stage);
-    diary_says(stage, host, "begin rejoin leave tool calm gate");
+    stage.deploy();
+    stage.diary_says(host, "begin rejoin leave tool calm gate");
 }
 
 fn an_agent_that_is_killed(stage: &Stage, host: &str) {
     stage.on(host, "kill -KILL $(cat /run/wildebeest.pid)");
     stage.wait("the agent to die", || (!agent_runs(stage, host)).then_some(()));
     stage.on(host, "service wildebeest start");
-    diary_says(stage, host, "begin rejoin leave tool calm gate gate");
+    stage.diary_says(host, "begin rejoin leave tool calm gate gate");
 }
 
 fn a_cable_that_is_pulled(stage: &Stage, host: &str) {
     stage.host(host).partition(true).unwrap();
     open_the_gate(stage, host);
-    diary_says(stage, host, "begin rejoin leave tool calm gate gate through rejoin");
+    stage.diary_says(host, "begin rejoin leave tool calm gate gate through rejoin");
     assert_eq!(stage.pool(), format!("web: {host} out"), "nobody can know yet");
     stage.host(host).partition(false).unwrap();
-    reached_the_tip(stage, host);
+    stage.up_to_date(&[host]);
 }
 
 /// Gives the host that it happened to.
 fn a_full_disk(stage: &Stage, first: &str) -> String {
-    let at_gate = |host: &&&str| diary(stage, host).ends_with("gate");
+    let at_gate = |host: &&&str| stage.diary(host).ends_with("gate");
     let host = stage.wait("the next host at the gate", || {
         HOSTS.iter().filter(|host| **host != first).find(at_gate).map(|host| (*host).to_owned())
     });
@@ -152,8 +142,8 @@ fn a_full_disk(stage: &Stage, first: &str) -> String {
     assert_eq!(record(stage, &host), before, "nothing is lost, and nothing is half written");
     assert_eq!(stage.pool(), format!("web: {host} out"));
     stage.on(&host, "rm /var/lib/wildebeest/filler");
-    reached_the_tip(stage, &host);
-    assert_eq!(diary(stage, &host), "begin rejoin leave tool calm gate through rejoin");
+    stage.up_to_date(&[&host]);
+    assert_eq!(stage.diary(&host), "begin rejoin leave tool calm gate through rejoin");
     host
 }
 
@@ -162,80 +152,36 @@ const ON_A_SMALL_DISK: &str = "set -e; cd /var/lib; mkdir small
     cp -a wildebeest/. small; mount --move small wildebeest";
 
 fn a_power_cut_while_the_server_is_away(stage: &Stage, host: &str) {
-    diary_says(stage, host, "begin rejoin leave tool calm gate");
+    stage.diary_says(host, "begin rejoin leave tool calm gate");
     stage.host(host).kill().unwrap();
     stage.server().partition(true).unwrap();
     stage.host(host).start().unwrap();
-    diary_says(stage, host, "begin rejoin leave tool calm gate leave gate");
+    stage.diary_says(host, "begin rejoin leave tool calm gate leave gate");
     open_the_gate(stage, host);
-    diary_says(stage, host, "begin rejoin leave tool calm gate leave gate through rejoin");
+    stage.diary_says(host, "begin rejoin leave tool calm gate leave gate through rejoin");
     assert_eq!(stage.pool(), format!("web: {host} out"));
     stage.server().partition(false).unwrap();
-    reached_the_tip(stage, host);
+    stage.up_to_date(&[host]);
 }
 
 fn the_herd_is_well(stage: &Stage) {
-    settled(stage);
+    stage.up_to_date(&HOSTS);
     assert_eq!(stage.pool(), "web: nobody out");
     says(&stage.operate(&["status"]), 0, &["3 of 3 hosts are at `pass_the_gate`"]);
 }
 
-fn says(output: &Output, code: i32, expect: &[&str]) {
-    let said = format!("{}\n{}", output.text(), output.error_text());
-    assert_eq!(output.code, code, "{said}");
-    expect.iter().for_each(|expected| assert!(said.contains(expected), "{expected} in\n{said}"));
-}
-
-fn deploy(stage: &Stage) {
-    says(&stage.operate(&["deploy"]), 0, &[]);
-}
-
-fn status(stage: &Stage) -> Value {
-    serde_json::from_str(&stage.operate(&["status", "--json"]).text()).unwrap()
-}
-
-fn of<'a>(status: &'a Value, host: &str) -> &'a Value {
-    status["hosts"].as_array().unwrap().iter().find(|entry| entry["name"] == host).unwrap()
-}
-
-fn phase<'a>(status: &'a Value, host: &str) -> (&'a str, &'a str) {
-    let host = of(status, host);
-    (host["phase"].as_str().unwrap(), host["detail"].as_str().unwrap())
-}
-
 /// Waits until a host failed at `link` because of `why`; gives its name and the link's short sha1.
 fn failed(stage: &Stage, link: &str, why: &str) -> (String, String) {
-    let name = stage.wait("a host that failed", || {
-        let status = status(stage);
-        let at_link = |host: &&&str| phase(&status, host).0 == "failed" && phase(&status, host).1.contains(link);
+    let name = stage.watch("a host that failed", |status| {
+        let at_link = |host: &&&str| status.phase(host).0 == "failed" && status.phase(host).1.contains(link);
         HOSTS.iter().find(at_link).map(|host| (*host).to_owned())
     });
-    let status = status(stage);
-    let detail = phase(&status, &name).1;
+    let status = stage.status();
+    let detail = status.phase(&name).1;
     assert!(detail.contains(why), "{detail}");
     let sha1 = detail.split(['(', ')']).nth(1).unwrap();
     assert_eq!(sha1.len(), 7, "{detail}");
     (name, sha1.to_owned())
-}
-
-fn settled(stage: &Stage) {
-    stage.wait("all hosts at the tip", || {
-        let status = status(stage);
-        let served = HOSTS.iter().all(|host| of(&status, host)["in_service"] == true);
-        (status["settled"] == true && served).then_some(())
-    });
-}
-
-fn reached_the_tip(stage: &Stage, host: &str) {
-    stage.wait("the host at the tip", || (phase(&status(stage), host).0 == "up to date").then_some(()));
-}
-
-fn diary(stage: &Stage, host: &str) -> String {
-    stage.on(host, "cat /srv/diary").replace('\n', " ")
-}
-
-fn diary_says(stage: &Stage, host: &str, expect: &str) {
-    stage.wait(&format!("the diary of {host} to be `{expect}`"), || (diary(stage, host) == expect).then_some(()));
 }
 
 fn open_the_gate(stage: &Stage, host: &str) {
@@ -250,14 +196,11 @@ fn record(stage: &Stage, host: &str) -> Value {
     serde_json::from_str(&stage.on(host, "cat /var/lib/wildebeest/record.json")).unwrap()
 }
 
-const ROLES: &str = include_str!("../../fleet/roles.rs");
-
 fn link(name: &str) -> LinkSource {
     let source = match name {
-        "begin" => include_str!("../../fleet/begin.rs"),
         "install_tool" => include_str!("../../fleet/install_tool.rs"),
         "keep_calm" => include_str!("../../fleet/keep_calm.rs"),
         _ => include_str!("../../fleet/pass_the_gate.rs"),
     };
-    LinkSource { name: name.into(), source: source.into(), files: Vec::new() }
+    stage::link(name, source)
 }

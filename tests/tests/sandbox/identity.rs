@@ -1,26 +1,18 @@
 //! Disks of hosts are copied: to another machine, as clones of virtual machines are made, and back, as backups are.
 
-use serde_json::Value;
 use wb_core::system::{Command, Output};
-use wb_tests::alone::{alone, fleets_of};
-use wb_tests::stage::{Play, Stage};
-use wb_xtask::scaffold::LinkSource;
-
-/// The runner is that of the bad day as far as its parts go.
-const FLEETS_OF: &str = "bad_day::a_bad_day";
+use wb_tests::alone::alone_with_quick_builds;
+use wb_tests::sight::says;
+use wb_tests::stage::{Play, Stage, link};
 
 #[test]
 fn clones_and_restores() {
-    let target = fleets_of(FLEETS_OF).display().to_string();
-    let variables = [&super::bad_day::QUICK_BUILDS[..], &[("CARGO_TARGET_DIR", target.as_str())]].concat();
-    alone("identity::clones_and_restores", &variables, || {
+    alone_with_quick_builds("identity::clones_and_restores", || {
         let stage = Stage::set(Play {
             name: "test-identity",
             hosts: &["web1", "web2", "web3"],
-            roles: include_str!("../../fleet/roles.rs"),
-            links: vec![link("begin", include_str!("../../fleet/begin.rs"))],
-            settings: "",
             operator: env!("CARGO_BIN_EXE_wb-operator"),
+            ..Play::default()
         });
         stage.part("a host joins, and its disk is kept", a_host_joins);
         stage.part("a clone gets an identity of its own", a_clone);
@@ -35,17 +27,17 @@ fn a_host_joins(stage: &Stage) {
     stage.authorise("web1");
     says(&stage.enroll("web1", "web1"), 0, &["web1 is enrolled"]);
     says(&stage.operate(&["host", "admit", "web1"]), 0, &[]);
-    says(&stage.operate(&["deploy"]), 0, &[]);
+    stage.deploy();
     stage.start_agent("web1");
-    diary_says(stage, "web1", "begin rejoin");
-    stage.wait("web1 to be up to date", || (phase(stage, "web1") == "up to date").then_some(()));
+    stage.diary_says("web1", "begin rejoin");
+    stage.up_to_date(&["web1"]);
     stage.host("web1").keep_disk("backup").unwrap();
 }
 
 /// The disk of `web1` on other hardware: its agent starts with the machine, and stops.
 fn a_clone(stage: &Stage) {
     boot_with_backup(stage, "web2", true);
-    let log = log_says(stage, "web2", "this machine has no right to act as `web1`");
+    let log = stage.log_says("web2", "this machine has no right to act as `web1`");
     assert!(log.contains("the last report came from a machine with the fingerprint"), "{log}");
     assert!(log.contains("wildebeest rekey --name NEW_NAME"), "{log}");
     says(&run(stage, "web2", "wildebeest rekey --name web2"), 3, &["an agent of this machine is running", "hint: "]);
@@ -57,28 +49,28 @@ fn a_clone(stage: &Stage) {
     says(&run(stage, "web2", "wildebeest rekey --name web2"), 0, &["web2 is enrolled", "host admit web2"]);
     says(&stage.operate(&["host", "admit", "web2"]), 0, &["admitted `web2`"]);
     stage.on("web2", "service wildebeest start");
-    diary_says(stage, "web2", "begin rejoin rejoin");
+    stage.diary_says("web2", "begin rejoin rejoin");
     stage.add_links(&[link("go_on", include_str!("../../fleet/go_on.rs"))]);
-    says(&stage.operate(&["deploy"]), 0, &[]);
-    diary_says(stage, "web1", "begin rejoin leave on rejoin");
-    diary_says(stage, "web2", "begin rejoin rejoin leave on rejoin");
-    up_to_date(stage, &["web1", "web2"]);
+    stage.deploy();
+    stage.diary_says("web1", "begin rejoin leave on rejoin");
+    stage.diary_says("web2", "begin rejoin rejoin leave on rejoin");
+    stage.up_to_date(&["web1", "web2"]);
 }
 
 fn a_backup_is_put_back(stage: &Stage) {
     boot_with_backup(stage, "web1", false);
-    let log = log_says(stage, "web1", "takes its identity over, after a restore");
+    let log = stage.log_says("web1", "takes its identity over, after a restore");
     assert!(log.contains("waits: 2 s for another machine with its identity to object"), "{log}");
-    diary_says(stage, "web1", "begin rejoin leave on rejoin");
-    up_to_date(stage, &["web1", "web2"]);
+    stage.diary_says("web1", "begin rejoin leave on rejoin");
+    stage.up_to_date(&["web1", "web2"]);
 }
 
 /// The hardware of sandboxes is that of the machine: what tells them apart is on their disks.
 fn two_with_one_identity(stage: &Stage) {
     boot_with_backup(stage, "web3", false);
-    stage.wait("web1 to be contested", || (phase(stage, "web1") == "contested").then_some(()));
+    stage.watch("web1 to be contested", |status| (status.phase("web1").0 == "contested").then_some(()));
     for host in ["web1", "web3"] {
-        log_says(stage, host, "this machine has no right to act as `web1`: two machines claim it");
+        stage.log_says(host, "this machine has no right to act as `web1`: two machines claim it");
     }
     let status = stage.operate(&["status"]);
     says(&status, 4, &["two machines report as `web1`", "wildebeest keep", "wildebeest rekey --name NEW_NAME"]);
@@ -86,9 +78,9 @@ fn two_with_one_identity(stage: &Stage) {
     stage.on("web1", "service wildebeest stop");
     says(&run(stage, "web1", "wildebeest keep"), 0, &["This machine is `web1`"]);
     stage.on("web1", "service wildebeest start");
-    up_to_date(stage, &["web1", "web2"]);
+    stage.up_to_date(&["web1", "web2"]);
     says(&run(stage, "web3", "wildebeest status"), 1, &["another machine reports as `web1` too"]);
-    up_to_date(stage, &["web1", "web2"]);
+    stage.up_to_date(&["web1", "web2"]);
 }
 
 fn boot_with_backup(stage: &Stage, host: &str, other_hardware: bool) {
@@ -100,38 +92,4 @@ fn boot_with_backup(stage: &Stage, host: &str, other_hardware: bool) {
 
 fn run(stage: &Stage, host: &str, line: &str) -> Output {
     stage.host(host).run(Command::shell(line)).unwrap()
-}
-
-fn says(output: &Output, code: i32, words: &[&str]) {
-    let said = format!("{}\n{}", output.text(), output.error_text());
-    assert_eq!(output.code, code, "{said}");
-    words.iter().for_each(|words| assert!(said.contains(words), "no `{words}` in {said}"));
-}
-
-fn diary_says(stage: &Stage, host: &str, expect: &str) {
-    let diary = || stage.on(host, "cat /srv/diary 2>/dev/null || true").replace('\n', " ");
-    stage.wait(&format!("the diary of {host} to be `{expect}`"), || (diary() == expect).then_some(()));
-}
-
-fn log_says(stage: &Stage, host: &str, words: &str) -> String {
-    stage.wait(&format!("`{words}` in the log of {host}"), || {
-        Some(stage.on(host, "cat /var/log/wildebeest.log")).filter(|log| log.contains(words))
-    })
-}
-
-fn up_to_date(stage: &Stage, hosts: &[&str]) {
-    for host in hosts {
-        stage.wait(&format!("{host} to be up to date"), || (phase(stage, host) == "up to date").then_some(()));
-    }
-}
-
-fn phase(stage: &Stage, host: &str) -> String {
-    let status = stage.operate(&["status", "--json"]).text();
-    let status: Value = serde_json::from_str(&status).unwrap();
-    let hosts = status["hosts"].as_array().unwrap();
-    hosts.iter().find(|known| known["name"] == host).unwrap()["phase"].as_str().unwrap().to_owned()
-}
-
-fn link(name: &str, source: &str) -> LinkSource {
-    LinkSource { name: name.into(), source: source.into(), files: Vec::new() }
 }

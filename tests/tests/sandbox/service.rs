@@ -1,16 +1,14 @@
 //! The agent as a service of four init systems, each of them real and in charge of its host: it is installed, told to
 //! look, killed, stopped in the middle of a migration, started again, rebooted with its host, and removed.
 
-use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 use wb_core::system::clock::{Real, Stopwatch, wait_until};
 use wb_core::system::{Command, Output};
-use wb_tests::alone::{alone, fleets_of};
-use wb_tests::stage::{Play, Stage};
+use wb_tests::alone::alone_with_quick_builds;
+use wb_tests::stage::{self, Play, Stage, link};
 use wb_xtask::sandbox::Host;
-use wb_xtask::scaffold::LinkSource;
 
 /// One way to run the agent.
 struct Service {
@@ -115,14 +113,9 @@ static SERVICES: [Service; 4] = [
     },
 ];
 
-/// The runner is that of the bad day as far as its parts go.
-const FLEETS_OF: &str = "bad_day::a_bad_day";
-
 #[test]
 fn the_agent_is_a_service() {
-    let target = fleets_of(FLEETS_OF).display().to_string();
-    let variables = [&super::bad_day::QUICK_BUILDS[..], &[("CARGO_TARGET_DIR", target.as_str())]].concat();
-    alone("service::the_agent_is_a_service", &variables, || {
+    alone_with_quick_builds("service::the_agent_is_a_service", || {
         if !has_control_groups() {
             eprintln!(
                 "skipped: the service of systemd: it needs control groups of version 2, and none can be made here"
@@ -132,9 +125,8 @@ fn the_agent_is_a_service() {
             name: "test-service",
             hosts: &services().map(|service| service.host).collect::<Vec<_>>(),
             roles: &include_str!("../../fleet/roles.rs").replace("max_out = 1", "max_out = 4"),
-            links: vec![link("begin", include_str!("../../fleet/begin.rs"))],
-            settings: "",
             operator: env!("CARGO_BIN_EXE_wb-operator"),
+            ..Play::default()
         });
         stage.part("four init systems", |stage| each(stage, other_init));
         stage.part("four hosts join", all_join);
@@ -145,7 +137,7 @@ fn the_agent_is_a_service() {
         stage.part("it is stopped while it waits", |stage| each(stage, stopped_while_it_waits));
         stage.part("it is stopped in the middle of a migration", |stage| {
             stage.add_links(&[link("pass_the_gate", include_str!("../../fleet/pass_the_gate.rs"))]);
-            deploy(stage);
+            stage.deploy();
             each(stage, stopped_while_it_works);
         });
         stage.part("the power fails while it is out of load", |stage| each(stage, out_at_boot));
@@ -167,11 +159,7 @@ fn has_control_groups() -> bool {
 }
 
 fn each(stage: &Stage, act: fn(&Service, &Host)) {
-    thread::scope(|scope| {
-        let hosts = services().map(|service| (service, stage.host(service.host)));
-        let threads: Vec<_> = hosts.map(|(service, host)| scope.spawn(move || act(service, host))).collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-    });
+    stage::each(services(), |service| act(service, stage.host(service.host)));
 }
 
 fn other_init(service: &Service, host: &Host) {
@@ -191,7 +179,7 @@ fn all_join(stage: &Stage) {
         assert!(enrolled.text().contains("wildebeest install-service"), "{enrolled:?}");
         assert_eq!(stage.operate(&["host", "admit", host]).code, 0);
     }
-    deploy(stage);
+    stage.deploy();
 }
 
 fn installed(service: &Service, host: &Host) {
@@ -334,13 +322,4 @@ fn until(what: &str, service: &Service, host: &Host, mut holds: impl FnMut() -> 
     let found = wait_until(&Real, Duration::from_secs(60), Duration::from_millis(100), || holds().then_some(()));
     let log = || run(host, service.log).text();
     assert!(found.is_some(), "waited in vain for {what} on {}\n{}\n{}", host.name(), diary(host), log());
-}
-
-fn deploy(stage: &Stage) {
-    let deployed = stage.operate(&["deploy"]);
-    assert_eq!(deployed.code, 0, "{deployed:?}");
-}
-
-fn link(name: &str, source: &str) -> LinkSource {
-    LinkSource { name: name.into(), source: source.into(), files: Vec::new() }
 }
