@@ -1,0 +1,62 @@
+//! The git server restarts while two hosts are out, is read-only for a while, and then drops connections.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use wb_core::system::Command;
+use wb_tests::stage::{Stage, each};
+
+use super::cast::{WEBS, machines};
+use super::{at, diary_has, holders};
+
+/// Who is out comes back into load without the server. Nobody leaves while nobody can claim, and when it is well again, all
+/// goes on.
+pub(super) fn is_ill(stage: &Stage) {
+    let out = at(stage, "bridge");
+    let others = || WEBS.into_iter().filter(move |web| !out.contains(web));
+    let before: Vec<String> = others().map(|web| stage.diary(web)).collect();
+
+    restarts(stage);
+    each(out, |web| stage.on(web, "touch /srv/bridge"));
+    out.iter().for_each(|web| diary_has(stage, web, "leave bridge over rejoin"));
+    assert_eq!(holders(&stage.pool()), out.into(), "nobody can know yet");
+
+    on_server(stage, &format!("{READ_ONLY}; service ssh start"));
+    out.iter().for_each(|web| drop(stage.log_says(web, "refuses: [remote rejected] (unpacker error); unable to")));
+    assert_eq!(holders(&stage.pool()), out.into());
+    assert_eq!(others().map(|web| stage.diary(web)).collect::<Vec<_>>(), before, "nobody left");
+
+    on_server(stage, &format!("{}; {WRITABLE}", max_startups("1:100:1")));
+    each(others(), |web| stage.on(web, "touch /srv/bridge"));
+    all_are_dropped(stage);
+    others().for_each(|web| diary_has(stage, web, "leave bridge over"));
+    on_server(stage, &max_startups("1000"));
+}
+
+/// The machine comes up again; git is not to be had yet.
+fn restarts(stage: &Stage) {
+    on_server(stage, "update-rc.d ssh disable");
+    stage.server().kill().unwrap();
+    stage.server().start().unwrap();
+}
+
+/// As long as somebody keeps sshd waiting, it drops everybody else; then it takes one at a time.
+fn all_are_dropped(stage: &Stage) {
+    let (sshd, bound) = (SocketAddr::from((stage.server().address(), 22)), Duration::from_secs(5));
+    let _kept_waiting = stage.network().connect(sshd, bound).unwrap();
+    on_server(stage, DROP);
+    machines().iter().for_each(|host| drop(stage.log_says(host, "kex_exchange_identification")));
+}
+
+/// Ends the connections that hosts keep.
+const DROP: &str = "kill $(pgrep -u git -x sshd) 2>/dev/null || true";
+const READ_ONLY: &str = "cd /srv/git; mount --bind herd.git herd.git; mount -o remount,bind,ro herd.git";
+const WRITABLE: &str = "mount -o remount,bind,rw /srv/git/herd.git";
+
+fn max_startups(many: &str) -> String {
+    format!("sed -i 's/^MaxStartups .*/MaxStartups {many}/' /etc/ssh/sshd_config.d/git.conf; service ssh restart")
+}
+
+fn on_server(stage: &Stage, line: &str) {
+    stage.server().read(Command::shell(line)).unwrap();
+}
