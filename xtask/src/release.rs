@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 
 use wb_core::change::{ChangeKind, Manifest, Release};
 use wb_core::pool::Claim;
+use wb_core::report::{Report, Standing};
 
 use crate::calendar::ago;
 use crate::known::Known;
 use crate::named::{self, Unknown};
 use crate::outlook::freed;
-
-/// Whoever reported so many seconds ago may be alive.
-const ALIVE: u64 = 300;
 
 /// Why nothing is freed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,8 +51,8 @@ pub fn releasing(known: &Known, host: &str, why: &str, force: bool) -> Result<Ma
         let freed = known.manifest.released.iter().rfind(|release| nonces.contains(&release.nonce));
         return Err(ReleaseError::HoldsNone { host: host.to_owned(), freed: freed.map(|release| release.change) });
     }
-    let alive =
-        known.reports.get(host).filter(|report| known.now.saturating_sub(report.time) < ALIVE.max(2 * report.poll));
+    let is_late = |report: &Report| matches!(report.standing(known.now), Standing::Late { .. });
+    let alive = known.reports.get(host).filter(|report| !is_late(report));
     let mut manifest = known.manifest.next(ChangeKind::Release);
     manifest.message = match alive {
         None => format!("{host}: {why}"),
@@ -109,7 +107,7 @@ mod tests {
     /// Two web servers, of which the first holds places since long ago, when it reported last.
     fn herd(pools: &[&str]) -> Known {
         let mut known = known("db1@theme web1@tuning web2@tuning");
-        known.now = 1_000;
+        known.now = 10_000;
         let claim = Claim { host: "web1".into(), uuid: Uuid::from_u128(2), nonce: Uuid::from_u128(9), since: 0 };
         for role in pools {
             known.pools.insert((*role).to_owned(), Pool { holders: vec![claim.clone()], ..Pool::default() });
@@ -150,12 +148,14 @@ mod tests {
             known.clone()
         };
         let alive = "`web1` reported 40s ago, so it may be alive and out of load; it says: running `theme`";
-        check(&reported(960, 30), "web1", false, Err(alive));
+        check(&reported(9_960, 30), "web1", false, Err(alive));
         let forced = "12 release: web1, which reported 40s ago: its power supply burnt";
-        check(&reported(960, 30), "web1", true, Ok(forced));
-        check(&reported(700, 30), "web1", false, Ok("12 release: web1: its power supply burnt"));
-        let slow = "`web1` reported 5m ago, so it may be alive and out of load; it says: running `theme`";
-        check(&reported(700, 160), "web1", false, Err(slow));
+        check(&reported(9_960, 30), "web1", true, Ok(forced));
+        check(&reported(1_000, 30), "web1", false, Ok("12 release: web1: its power supply burnt"));
+        let amid_a_leg = "`web1` reported 50m ago, so it may be alive and out of load; it says: running `theme`";
+        check(&reported(7_000, 30), "web1", false, Err(amid_a_leg));
+        let by_its_clock = "`web1` reported 0s ago, so it may be alive and out of load; it says: running `theme`";
+        check(&reported(u64::MAX, u64::MAX), "web1", false, Err(by_its_clock));
     }
 
     #[test]
