@@ -269,6 +269,13 @@ impl Manifest {
         max_out.of(self.admitted(role).count())
     }
 
+    /// The maintenance windows of those of `roles` that have some.
+    #[must_use]
+    pub fn windows<'a>(&'a self, roles: &'a BTreeSet<String>) -> BTreeMap<&'a str, &'a [Window]> {
+        let windows = |role: &'a String| Some((role.as_str(), &self.roles.get(role)?.windows[..]));
+        roles.iter().filter_map(windows).filter(|(_, windows)| !windows.is_empty()).collect()
+    }
+
     /// The admitted hosts as migrations on `me` see them.
     #[must_use]
     pub fn view(&self, me: &str) -> HerdView {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-pub use awaited::{ends_waits, lagging, lagging_for};
+pub use awaited::{ends_waits, lagging, lagging_for, needed};
 pub use course::{Course, Onward, Past, Wanted};
 pub use goal::{goal, has_baked, passed_since};
 pub use wait::{Lag, Stop, Wait};
@@ -21,6 +21,7 @@ use crate::chain::{Chain, Digest, Link, OnCatchup, Sha1};
 use crate::change::{HostManifest, Manifest};
 use crate::pool::{Claim, Pool};
 use crate::report::{Doing, Failure, Report};
+use crate::window;
 
 /// All that a plan depends on.
 #[derive(Debug, Clone, Copy)]
@@ -254,9 +255,9 @@ impl<'a> Me<'a> {
 
     /// The roles whose pools are claimed, where all of them have a place now.
     fn claims(&self) -> Result<Vec<String>, NotNow> {
+        self.in_windows()?;
         let empty = Pool::default();
         for role in &self.host.roles {
-            self.in_window(role)?;
             let mine = Claim { host: String::new(), uuid: self.situation.uuid, nonce: Uuid::nil(), since: 0 };
             let pool = self.situation.pools.get(role).unwrap_or(&empty).counting(self.manifest);
             let place = pool.claim(mine, self.manifest.limit(role), self.manifest.number, Uuid::nil());
@@ -265,13 +266,11 @@ impl<'a> Me<'a> {
         Ok(self.host.roles.iter().cloned().collect())
     }
 
-    fn in_window(&self, role: &str) -> Result<(), NotNow> {
-        let (now, windows) = (self.situation.now, self.manifest.roles.get(role).map(|policy| &policy.windows[..]));
-        let windows = windows.unwrap_or_default();
-        if windows.is_empty() || windows.iter().any(|window| window.is_open(now)) {
-            return Ok(());
+    fn in_windows(&self) -> Result<(), NotNow> {
+        let (now, windows) = (self.situation.now, self.manifest.windows(&self.host.roles));
+        match window::open_at_once(windows.values().copied(), now) {
+            Some(opens) if opens <= now => Ok(()),
+            opens => Err(Wait::Window { roles: windows.into_keys().map(str::to_owned).collect(), opens }.into()),
         }
-        let opens = windows.iter().map(|window| window.opens_after(now)).min().unwrap_or(now);
-        Err(Wait::Window { role: role.to_owned(), opens }.into())
     }
 }

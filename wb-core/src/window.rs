@@ -52,13 +52,17 @@ impl Window {
     /// When it opens next after `time`, both in seconds since 1970, UTC.
     #[must_use]
     pub fn opens_after(&self, time: u64) -> u64 {
+        self.openings_after(time).min().unwrap_or(u64::MAX)
+    }
+
+    /// Each of the times in the week after `time` at which it opens.
+    fn openings_after(&self, time: u64) -> impl Iterator<Item = u64> {
         let (minute, now) = (time / 60, minute_of_week(time));
-        let until = |opens: u64| match (opens + MINUTES_OF_A_WEEK - now) % MINUTES_OF_A_WEEK {
+        let until = move |opens: u64| match (opens + MINUTES_OF_A_WEEK - now) % MINUTES_OF_A_WEEK {
             0 => MINUTES_OF_A_WEEK,
             minutes => minutes,
         };
-        let opens = minute.saturating_add(self.openings().map(until).min().unwrap_or(u64::MAX));
-        opens.saturating_mul(60)
+        self.openings().map(move |opens| minute.saturating_add(until(opens)).saturating_mul(60))
     }
 
     /// The minutes of the week at which it opens.
@@ -72,6 +76,28 @@ impl Window {
         let (from, to) = (u64::from(self.from), u64::from(self.to));
         if to > from { to - from } else { to + MINUTES_OF_A_DAY - from }
     }
+}
+
+/// When a window of each of these roles is open, at `time` or at the next time after it, both in seconds since 1970, UTC;
+/// nothing where that never is. A role without windows is always open.
+///
+/// ```
+/// use wb_core::window::{Window, open_at_once};
+/// let windows = |text: &str| [text.parse::<Window>().unwrap()];
+/// let (web, cache, mail) = (windows("Sat 22:00-04:00"), windows("Sun 03:00-05:00"), windows("Mon 03:00-05:00"));
+/// let friday_at_noon = 1_700_827_200; // 2023-11-24
+/// let sunday_at_three = 1_700_967_600;
+/// assert_eq!(open_at_once([&web[..], &cache[..], &[]], friday_at_noon), Some(sunday_at_three));
+/// assert_eq!(open_at_once([&web[..], &mail[..]], friday_at_noon), None);
+/// ```
+#[must_use]
+pub fn open_at_once<'a>(roles: impl IntoIterator<Item = &'a [Window]>, time: u64) -> Option<u64> {
+    let roles: Vec<&[Window]> = roles.into_iter().filter(|windows| !windows.is_empty()).collect();
+    let are_open = |time: &u64| roles.iter().all(|windows| windows.iter().any(|window| window.is_open(*time)));
+    let openings = roles.iter().flat_map(|windows| windows.iter().flat_map(|window| window.openings_after(time)));
+    let mut times: Vec<u64> = std::iter::once(time).chain(openings).collect();
+    times.sort_unstable();
+    times.into_iter().find(are_open)
 }
 
 /// The first day of 1970 was a Thursday.
@@ -112,7 +138,8 @@ fn read_days(text: &str) -> Option<u8> {
 
 fn minute(text: &str) -> Option<u32> {
     let (hours, minutes) = text.split_once(':')?;
-    let number = |digits: &str| (digits.len() == 2).then(|| digits.parse::<u32>().ok()).flatten();
+    let is_number = |digits: &str| digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    let number = |digits: &str| is_number(digits).then(|| digits.parse::<u32>().ok()).flatten();
     let (hours, minutes) = (number(hours)?, number(minutes)?);
     let minute = hours * 60 + minutes;
     (minutes < 60 && u64::from(minute) <= MINUTES_OF_A_DAY).then_some(minute)
@@ -194,8 +221,16 @@ mod tests {
         check("Mon-Wed 01:30-05:00", "Mon,Tue,Wed 01:30-05:00");
         check("Sat-Mon 01:30-05:00", "Mon,Sat,Sun 01:30-05:00");
         check("daily 02:00-03:00", "daily 02:00-03:00");
-        for text in ["", "Sat", "Sat 22-04", "Sam 22:00-04:00", "Sat 25:00-26:00", "Sat 22:60-23:00", "Sat 24:00-02:00"]
-        {
+        for text in [
+            "",
+            "Sat",
+            "Sat 22-04",
+            "Sam 22:00-04:00",
+            "Sat 25:00-26:00",
+            "Sat 22:60-23:00",
+            "Sat 24:00-02:00",
+            "Sat +1:00-02:00",
+        ] {
             assert!(text.parse::<Window>().is_err(), "{text}");
         }
     }

@@ -1,8 +1,8 @@
-//! Waiving: an operator's signed word that a link does not wait for a host, which counts as being there for it.
+//! Waiving: an operator's signed word that a link does not wait for a host, which is left out of the wait.
 
 use wb_core::chain::{Link, Wait};
 use wb_core::change::{ChangeKind, HostManifest, Manifest, Waiver};
-use wb_core::plan::lagging;
+use wb_core::plan::{self, lagging};
 use wb_core::report::Doing;
 
 use crate::known::Known;
@@ -107,10 +107,7 @@ fn says_so(known: &Known, link: &Link, host: &str) -> bool {
 fn at(known: &Known, link: &Link, host: &str) -> Option<Link> {
     let chain = &known.manifest.chain;
     let state = known.reports.get(host)?.state?;
-    let needed = match link.wait.as_ref().and_then(|wait| wait.reached.as_ref()) {
-        Some(name) => chain.links().iter().position(|link| link.name == *name),
-        None => chain.position(link.sha1)?.checked_sub(1),
-    };
+    let needed = plan::needed(chain, link.wait.as_ref()?, link.sha1);
     chain.get(state).filter(|_| chain.position(state) >= needed).cloned()
 }
 

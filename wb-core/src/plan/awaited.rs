@@ -29,8 +29,10 @@ pub fn lagging_for(
     }
     let Some(needed) = needed(&manifest.chain, wait, link) else { return Vec::new() };
     let place = |name: &str| reports.get(name).and_then(|report| manifest.chain.position(report.state?));
-    let is_there = |name: &str| place(name).is_some_and(|at| at >= needed) || manifest.is_waived(link, name);
-    let others: Vec<&str> = manifest.admitted(wait.role()).filter(|name| *name != me).collect();
+    let is_there = |name: &str| place(name).is_some_and(|at| at >= needed);
+    // Who is waived is not there, it is left out: the wait holds as it would in a herd without that host.
+    let counts = |name: &&str| *name != me && !manifest.is_waived(link, name);
+    let others: Vec<&str> = manifest.admitted(wait.role()).filter(counts).collect();
     let behind: Vec<&str> = others.iter().copied().filter(|name| !is_there(name)).collect();
     if others.len() - behind.len() >= wait.who.needs(others.len()) {
         return Vec::new();
@@ -50,8 +52,10 @@ pub fn ends_waits(chain: &Chain, roles: &BTreeSet<String>, from: Option<Sha1>, t
     ours.any(|(link, wait)| needed(chain, wait, link).is_some_and(|needed| passed.contains(&needed)))
 }
 
-/// The place in the chain that the others are to be at or past; nothing where there is none to reach.
-fn needed(chain: &Chain, wait: &Wait, link: Sha1) -> Option<usize> {
+/// The place in the chain that the others are to be at or past for a wait that `link` has; nothing where there is none to
+/// reach.
+#[must_use]
+pub fn needed(chain: &Chain, wait: &Wait, link: Sha1) -> Option<usize> {
     match &wait.reached {
         Some(name) => chain.links().iter().position(|link| link.name == *name),
         None => chain.position(link)?.checked_sub(1),

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{Course, Past};
+use super::{Course, Past, needed};
 use crate::chain::{Chain, Link, Wait};
 
 /// Which herd can't reach the end of its chain.
@@ -116,16 +116,13 @@ impl Herd<'_> {
             return None;
         }
         let inside = self.inside.get(&link.name).into_iter().flatten();
-        let (needed, other) = link.wait.iter().chain(inside).find_map(|wait| self.lacks(host, wait))?;
+        let (needed, other) = link.wait.iter().chain(inside).find_map(|wait| self.lacks(host, link, wait))?;
         Some(Blocked { host: host.to_owned(), link: link.clone(), other, needed })
     }
 
     /// What a wait wants that is not so, and the first host that is not there.
-    fn lacks(&self, host: &str, wait: &Wait) -> Option<(Link, String)> {
-        let needed = match &wait.reached {
-            Some(name) => self.chain.links().iter().position(|link| link.name == *name)?,
-            None => self.at[host].checked_sub(1)?,
-        };
+    fn lacks(&self, host: &str, link: &Link, wait: &Wait) -> Option<(Link, String)> {
+        let needed = needed(self.chain, wait, link.sha1)?;
         let has_role = |name: &str| self.hosts[name].contains(wait.role());
         let others: Vec<&str> = self.at.keys().copied().filter(|name| *name != host && has_role(name)).collect();
         let behind: Vec<&str> = others.iter().copied().filter(|name| self.at[name] <= needed).collect();

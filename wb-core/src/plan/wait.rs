@@ -44,12 +44,12 @@ pub enum Wait {
     },
     /// An operator holds this host.
     Held(Hold),
-    /// The hosts of a role may not leave load at this time.
+    /// The hosts of its roles may not leave load at this time.
     Window {
-        /// The role.
-        role: String,
-        /// When they may, in seconds since 1970, UTC.
-        opens: u64,
+        /// Those of its roles that have windows.
+        roles: Vec<String>,
+        /// When they all may, in seconds since 1970, UTC; never, where no two windows of theirs are open at once.
+        opens: Option<u64>,
     },
     /// A role says that it is not well enough for one more host to leave it.
     Gate {
@@ -134,7 +134,7 @@ impl Wait {
             Self::Pool { role, .. } => format!("pool {role}"),
             Self::FailedElsewhere { link, .. } => format!("failed {}", link.sha1),
             Self::Held(hold) => format!("hold {}", hold.change),
-            Self::Window { role, .. } => format!("window {role}"),
+            Self::Window { .. } => "window".to_owned(),
             Self::Gate { role, .. } => format!("gate {role}"),
         }
     }
@@ -160,9 +160,7 @@ impl fmt::Display for Wait {
             Self::Pool { role, no_place } => write!(f, "for a place in the pool of {role}: {no_place}"),
             Self::FailedElsewhere { hosts, link } => write!(f, "{link} failed on {}", hosts.join(", ")),
             Self::Held(Hold { whom, change, why }) => write!(f, "{whom} is held by change {change}: {why}"),
-            Self::Window { role, opens } => {
-                write!(f, "for the maintenance window of {role}, which opens at {}", moment(*opens))
-            }
+            Self::Window { roles, opens } => write!(f, "for {}", window(roles, *opens)),
             Self::Gate { role, why } => write!(f, "for the gate of {role}: {why}"),
         }
     }
@@ -193,6 +191,16 @@ impl fmt::Display for Stop {
                 write!(f, "{link} is not to be caught up on while it waits for {}; {hint}", list(lagging))
             }
         }
+    }
+}
+
+fn window(roles: &[String], opens: Option<u64>) -> String {
+    match (roles, opens) {
+        ([role], Some(opens)) => format!("the maintenance window of {role}, which opens at {}", moment(opens)),
+        (_, Some(opens)) => {
+            format!("the maintenance windows of {}, which are open at once from {}", roles.join(", "), moment(opens))
+        }
+        (_, None) => format!("the maintenance windows of {}, which are never open at once", roles.join(", ")),
     }
 }
 

@@ -7,6 +7,7 @@ use wb_core::change::{ChangeKind, FullRunners, HostManifest, Manifest, RolePolic
 use wb_core::herd::{Herd, HostEntry};
 use wb_core::plan::still_failed;
 use wb_core::report::{Doing, Report};
+use wb_core::window::open_at_once;
 
 use super::aim::{Aim, aiming};
 use super::difference::Difference;
@@ -96,6 +97,14 @@ pub enum Refusal {
         /// The roles that there are.
         known: Vec<String>,
     },
+    /// A host could never leave load.
+    #[error("`{host}` has the roles {}, whose maintenance windows are never open at once: it could never leave load", roles.join(", "))]
+    NeverOpen {
+        /// The host.
+        host: String,
+        /// Those of its roles that have windows.
+        roles: Vec<String>,
+    },
     /// A host is gone from the herd, and nobody said so.
     #[error("the host `{host}` is no longer in herd.toml")]
     Gone {
@@ -168,6 +177,7 @@ impl Refusal {
             Self::Altered { link, .. } => format!("git log -p -- '*src/chain/{}.rs'", link.name),
             Self::NeverDeployed { link, .. } => format!("git log --diff-filter=D -- '*src/chain/{}.rs'", link.name),
             Self::UnknownRole { line, .. } => format!("vi +{line} herd.toml"),
+            Self::NeverOpen { .. } => "git grep -n windows -- '*src/roles.rs'".into(),
             Self::Gone { host } => format!("cargo xtask host retire {host}"),
             Self::StillThere { .. } => "cargo xtask host list".into(),
             Self::NeverThere { .. } => "cargo xtask status".into(),
@@ -201,6 +211,7 @@ pub fn plan(before: Option<&Manifest>, proposal: &Proposal<'_>) -> Result<(Manif
         .chain(altered(&before.chain, proposal.chain, proposal.amended))
         .chain(never_deployed(&before.chain, proposal.chain))
         .chain(unknown_roles(proposal.herd, proposal.herd_text, &proposal.roles.keys().cloned().collect()))
+        .chain(never_open(&proposed(before, proposal)))
         .chain(removals(before, proposal))
         .chain(aimless)
         .collect();
@@ -298,6 +309,18 @@ pub fn unknown_roles(herd: &Herd, text: &str, known: &BTreeSet<String>) -> Vec<R
         Refusal::UnknownRole { line, column, host: host.clone(), role: role.clone(), meant, known }
     });
     unknown.collect()
+}
+
+/// The hosts of which no time is a maintenance window of all their roles.
+#[must_use]
+pub fn never_open(manifest: &Manifest) -> Vec<Refusal> {
+    let refusal = |(name, host): (&String, &HostManifest)| {
+        let windows = manifest.windows(&host.roles);
+        let roles = || windows.keys().map(|role| format!("`{role}`")).collect();
+        let opens = open_at_once(windows.values().copied(), 0);
+        opens.is_none().then(|| Refusal::NeverOpen { host: name.clone(), roles: roles() })
+    };
+    manifest.hosts.iter().filter_map(refusal).collect()
 }
 
 fn hosts(before: &Manifest, herd: &Herd) -> BTreeMap<String, HostManifest> {
@@ -591,6 +614,25 @@ mod tests {
         let wbe = "herd.toml, line 2, column 17: the host `web1` has the role `wep`, and there is none of that name, \
                    did you mean `web`? src/roles.rs has `database`, `web`";
         check(&chain(&["a", "b"]), herd, &[], &[cache, wbe]);
+    }
+
+    #[test]
+    fn roles_whose_windows_never_meet_are_refused_on_one_host() {
+        let with = |windows: [&str; 2]| {
+            let policy = |window: &str| RolePolicy {
+                windows: vec![window.parse().unwrap()],
+                ..RolePolicy::new(wb_core::context::MaxOut::Hosts(1))
+            };
+            let mut manifest = first();
+            manifest.roles.insert("database".into(), policy(windows[0]));
+            manifest.roles.insert("web".into(), policy(windows[1]));
+            manifest.hosts.get_mut("web1").unwrap().roles = ["database".to_owned(), "web".to_owned()].into();
+            never_open(&manifest).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let never = "`web1` has the roles `database`, `web`, whose maintenance windows are never open at once: it could \
+                     never leave load";
+        assert_eq!(with(["Sat 22:00-04:00", "Sun 12:00-14:00"]), [never]);
+        assert_eq!(with(["Sat 22:00-04:00", "Sun 03:00-14:00"]), [""; 0]);
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn a_canary_that_only_others_can_let_go_on_bakes() {
 fn a_canary_that_waits_for_its_turn_has_shown_nothing() {
     let no_place = crate::pool::NoPlace::Full { limit: 1, holders: vec!["web2".into()] };
     bakes("w1", 0, &waiting(&Wait::Pool { role: "web".into(), no_place }), false);
-    bakes("w1", 0, &waiting(&Wait::Window { role: "web".into(), opens: NOW }), false);
+    bakes("w1", 0, &waiting(&Wait::Window { roles: vec!["web".into()], opens: Some(NOW) }), false);
     bakes("w1", 0, &waiting(&Wait::Gate { role: "web".into(), why: "no answer".into() }), false);
     bakes("w1", 0, &Doing::waiting("for its next poll"), false);
 }

@@ -92,7 +92,13 @@ fn a_host_with_several_roles_needs_a_window_and_a_place_in_each() {
     herd.now = MONDAY;
     let waits = "wait for the maintenance window of database, which opens at 2023-11-21T02:00:00Z";
     assert_eq!(herd.plan("web1", true), waits);
-    herd.now += 26 * 3600;
+    herd.manifest.roles.insert("web".into(), with_window("Sat 22:00-04:00"));
+    let never = "wait for the maintenance windows of database, web, which are never open at once";
+    assert_eq!(herd.plan("web1", true), never);
+    herd.manifest.roles.insert("web".into(), with_window("daily 02:30-04:00"));
+    let both = "wait for the maintenance windows of database, web, which are open at once from 2023-11-21T02:30:00Z";
+    assert_eq!(herd.plan("web1", true), both);
+    herd.now += 26 * 3600 + 1800;
     herd.hold("db1");
     assert_eq!(herd.plan("web1", true), "wait for a place in the pool of database: 1 of 1 out already: db1");
 }

@@ -143,6 +143,12 @@ fn who_is_waived_is_not_waited_for() {
     waived("d1 d2 d3 w4<2d", "w4", "db2", RUNS);
     waived("d1 d2 d3 w4<d", "w4", "db1", waits);
     waived("d1 d2 d3 w4<d", "d3", "db2", waits);
+    let mut herd = Herd::new("d1 d2 d3 w4<?d", "web1@d3 db1@- db2@-");
+    let waiver = |host: &str| Waiver { change: 6, link: sha1("w4"), host: host.into() };
+    herd.manifest.waived = vec![waiver("db1")];
+    assert_eq!(herd.plan("web1", true), waits, "who is waived is not one of those that are there");
+    herd.manifest.waived.push(waiver("db2"));
+    assert_eq!(herd.plan("web1", true), RUNS);
 }
 
 #[test]
