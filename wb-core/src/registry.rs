@@ -49,9 +49,12 @@ mod track;
 #[cfg(feature = "history")]
 mod walk;
 
-#[cfg(feature = "history")]
-pub use resolve::{Resolved, Walker, resolve, resolve_as, resolve_strictly};
 pub use track::track;
+#[cfg(feature = "history")]
+pub use {
+    resolve::{Resolved, Walker, resolve, resolve_as, resolve_strictly},
+    sources::waits_elsewhere,
+};
 
 #[cfg(feature = "runtime")]
 pub use {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::source::Inside;
 use super::{Content, Lock, LockError, Replaces, Sha1, Wait};
 
 /// All that [`super::verify`] looks at.
@@ -47,8 +48,8 @@ pub struct Source {
     pub with_unix_lines: Option<Content>,
     /// What it takes in from outside of its file and its assets.
     pub outside: Vec<Outside>,
-    /// What its code waits for, as far as that stands there in full.
-    pub inside: Vec<Wait>,
+    /// What its code waits for.
+    pub inside: Inside,
 }
 
 /// What a file of `src/chain` takes in that its digest does not see.

@@ -668,5 +668,5 @@ fn reached(case: &Case<'_>, links: &[Link]) -> Vec<Mistake> {
 
 /// The waits of a file, in attributes and in code.
 fn waits(source: &Source) -> impl Iterator<Item = &Wait> {
-    source.migrations.iter().filter_map(|migration| migration.wait.as_ref()).chain(&source.inside)
+    source.migrations.iter().filter_map(|migration| migration.wait.as_ref()).chain(&source.inside.waits)
 }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::memory;
 use super::repository::Repository;
-use crate::chain::{Content, DIGEST_VERSION, Declared, Digest, Outside, Sha1, Source, Wait};
+use crate::chain::source::Inside;
+use crate::chain::{Content, DIGEST_VERSION, Declared, Digest, Outside, Sha1, Source};
 use crate::system::files;
 
 const READERS: [&str; 11] = [
@@ -52,7 +53,7 @@ struct Line {
     code: Digest,
     assets: Vec<String>,
     outside: Vec<Outside>,
-    inside: Vec<Wait>,
+    inside: Inside,
 }
 
 impl ParsedFiles {

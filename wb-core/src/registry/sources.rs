@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::parsed::{Parsed, ParsedFiles};
 use super::repository::Repository;
-use crate::chain::source::{assets, migrations, mod_attributes, mod_lines, outside, roles, waits_inside};
+use crate::chain::source::{Inside, assets, migrations, mod_attributes, mod_lines, outside, roles, waits_inside};
 use crate::chain::{CONFLICT, Content, Digest, Lock, LockError, Sha1, Source, Unreadable, Written, code_digest};
-use crate::system::files::{self, FileError};
+use crate::system::files::{self, FileError, Kind};
 
 /// What the files of a crate say.
 #[derive(Debug, Default)]
@@ -45,6 +45,32 @@ pub(super) fn read(crate_dir: &Path, repository: Option<&Repository>, chain: Opt
     let is_parsed = written.unreadable.len() == before;
     written.roles = is_parsed.then(|| declared.map(|file| roles(&file)).unwrap_or_default());
     sources
+}
+
+/// The Rust files under `src`, but for those of the chain, whose code waits for other hosts; of what can't be read or parsed
+/// the compiler tells.
+#[must_use]
+pub fn waits_elsewhere(crate_dir: &Path) -> Vec<String> {
+    let chain = crate_dir.join("src/chain");
+    let mut dirs = vec![crate_dir.join("src")];
+    let mut found = Vec::new();
+    while let Some(dir) = dirs.pop() {
+        for path in files::list(&dir).unwrap_or_default() {
+            let is_dir = files::stat(&path).is_ok_and(|stat| stat.is_some_and(|stat| stat.kind == Kind::Directory));
+            if is_dir && path != chain {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") && waits(&path) {
+                found.push(path.strip_prefix(crate_dir).unwrap_or(&path).display().to_string());
+            }
+        }
+    }
+    found
+}
+
+fn waits(path: &Path) -> bool {
+    let text = files::read(path).ok().filter(|text| text.windows(10).any(|word| word == b"wait_until"));
+    let file = text.and_then(|text| parse(&text).ok());
+    file.is_some_and(|file| waits_inside(&file) != Inside::default())
 }
 
 /// What a parsed file says; of the assets that it names, the names.

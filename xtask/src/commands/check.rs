@@ -2,7 +2,7 @@ use clap::Args;
 use serde::Serialize;
 use wb_core::chain::{Chain, Link, Mistake, Reach, Sha1};
 use wb_core::plan::{self, deadlock::Deadlock};
-use wb_core::registry::{Resolved, resolve_strictly};
+use wb_core::registry::{Resolved, resolve_strictly, waits_elsewhere};
 use wb_core::system::{files, quoted};
 
 use super::judge;
@@ -56,6 +56,7 @@ impl Check {
             return Ok(if told.is_empty() { 0.into() } else { NO.into() });
         }
         unseen(&resolved.reach).into_iter().for_each(|what| shell.warn(what));
+        computed(&fleet, &resolved).into_iter().for_each(|what| shell.warn(what));
         let failures = [mistakes(&resolved.mistakes), check_waits(&fleet, &resolved), check_herd(&fleet, &resolved)];
         let failures: Vec<Failure> = failures.into_iter().filter_map(Result::err).collect();
         if !failures.is_empty() {
@@ -122,6 +123,17 @@ fn unseen(reach: &Reach) -> Option<&'static str> {
     }
 }
 
+/// The files whose code waits for others in a way that nobody can judge before it runs.
+fn computed(fleet: &Fleet, resolved: &Resolved) -> Vec<String> {
+    let of =
+        |file: &String| format!("{file} computes what it waits for, so nobody can say that this wait ends: {IN_FULL}");
+    let files = resolved.written.files.iter().filter(|(_, source)| source.inside.computed > 0);
+    let chain = files.map(|(name, _)| format!("src/chain/{name}.rs"));
+    chain.chain(waits_elsewhere(&fleet.crate_dir)).map(|file| of(&file)).collect()
+}
+
+const IN_FULL: &str = "write it in the migration, as `host.wait_until(all(\"web\").reached(\"page\").within(…))`";
+
 /// All mistakes. The compiler shows where an unknown role is named; here the message has to.
 fn mistakes(mistakes: &[Mistake]) -> Result<(), Failure> {
     let failure = |mistake: &Mistake| {
@@ -142,9 +154,9 @@ fn deadlocks(fleet: &Fleet, resolved: &Resolved) -> Result<Vec<Deadlock>, Failur
     let Ok(chain) = Chain::new(resolved.links.clone()) else { return Ok(Vec::new()) };
     let herd = fleet.herd().map_err(judge::fleet)?;
     let hosts = herd.hosts.into_iter().map(|(name, host)| (name, host.roles)).collect();
-    let inside = resolved.written.files.iter().map(|(name, source)| (name.clone(), source.inside.clone())).collect();
+    let inside = resolved.written.files.iter().map(|(name, source)| (name.clone(), source.inside.waits.clone()));
     let mut found: Vec<Deadlock> = Vec::new();
-    for deadlock in plan::deadlock::deadlocks(&chain, &hosts, &inside) {
+    for deadlock in plan::deadlock::deadlocks(&chain, &hosts, &inside.collect()) {
         if !found.iter().any(|known| known.cycle == deadlock.cycle) {
             found.push(deadlock);
         }

@@ -174,3 +174,25 @@ fn each_application_is_a_link_of_its_own() {
     let formatted = scratch.hermetic("rustfmt", &fleet).args(["--edition", "2024", "--check", file]).run().unwrap();
     assert_eq!(formatted.code, 0, "{}", formatted.text());
 }
+
+fn write_code(fleet: &Path, name: &str, code: &str) {
+    let path = fleet.join("migrations/src/chain").join(format!("{name}.rs"));
+    let text = files::read_text(&path).unwrap();
+    files::write(path, text.replace("let _ = host;", code), 0o644).unwrap();
+}
+
+#[test]
+fn waits_that_could_last_for_ever_are_shown_with_their_cycle() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    for (name, code) in [
+        ("drain", "host.wait_until(all(\"server\").reached(\"fill\").within(Duration::from_mins(5)))?;"),
+        ("fill", "let drained = all(\"server\").reached(\"drain\"); host.wait_until(drained)?;"),
+    ] {
+        scratch.xtask(&fleet, &["new", name, "--role", "server"]);
+        write_code(&fleet, name, code);
+        commit(&scratch, &fleet, name);
+    }
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check"])), @"");
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check", "--json"])), @"");
+}

@@ -1,25 +1,36 @@
 //! The waits in the code of migrations, as far as they stand there in full: `host.wait_until(all("web").reached("page"))`.
-//! One whose role or link is computed is not seen.
+//! Of one whose role or link is computed, all that is known is that it is there.
 
+use serde::{Deserialize, Serialize};
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprCall, ExprMethodCall, Lit};
 
 use crate::chain::{Wait, Who};
 
-/// The waits in a file.
-#[must_use]
-pub fn waits_inside(file: &syn::File) -> Vec<Wait> {
-    let mut found = Found(Vec::new());
-    found.visit_file(file);
-    found.0
+/// The waits in the code of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Inside {
+    /// Those that stand there in full.
+    pub waits: Vec<Wait>,
+    /// How many there are of which nobody can say, before they run, what they wait for.
+    pub computed: usize,
 }
 
-struct Found(Vec<Wait>);
+/// The waits in a file. Macros are not looked into.
+#[must_use]
+pub fn waits_inside(file: &syn::File) -> Inside {
+    let mut found = Inside::default();
+    found.visit_file(file);
+    found
+}
 
-impl<'ast> Visit<'ast> for Found {
+impl<'ast> Visit<'ast> for Inside {
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
         if call.method == "wait_until" {
-            self.0.extend(call.args.first().and_then(wait));
+            match call.args.first().and_then(wait) {
+                Some(wait) => self.waits.push(wait),
+                None => self.computed += 1,
+            }
         }
         visit::visit_expr_method_call(self, call);
     }
@@ -76,7 +87,9 @@ mod tests {
     fn a_wait_that_stands_there_in_full_is_seen() {
         let check = |code: &str, expect: &str| {
             let file = syn::parse_str(&format!("fn f(host: &Host) -> Result<()> {{ {code}; Ok(()) }}")).unwrap();
-            let said: Vec<String> = waits_inside(&file).iter().map(ToString::to_string).collect();
+            let Inside { waits, computed } = waits_inside(&file);
+            let computed = std::iter::repeat_n("computed".to_owned(), computed);
+            let said: Vec<String> = waits.iter().map(ToString::to_string).chain(computed).collect();
             assert_eq!(said.join(" "), expect, "{code}");
         };
         check(r#"host.wait_until(all("web"))?"#, r#"all("web")"#);
@@ -85,7 +98,11 @@ mod tests {
             r#"count("web", 2, reached("page"))"#,
         );
         check(r#"if x { host.wait_until(wait::any("web").reached("page"))? }"#, r#"any("web", reached("page"))"#);
-        check(r#"host.wait_until(all(role))?"#, "");
+        check(r#"host.wait_until(all(role))?"#, "computed");
+        check(
+            r#"let web = all("web"); host.wait_until(web.reached(link))?; host.wait_until(web)?"#,
+            "computed computed",
+        );
         check(r#"host.wait_for(all("web"))?"#, "");
     }
 }
