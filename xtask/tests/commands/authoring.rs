@@ -175,24 +175,55 @@ fn each_application_is_a_link_of_its_own() {
     assert_eq!(formatted.code, 0, "{}", formatted.text());
 }
 
-fn write_code(fleet: &Path, name: &str, code: &str) {
-    let path = fleet.join("migrations/src/chain").join(format!("{name}.rs"));
-    let text = files::read_text(&path).unwrap();
-    files::write(path, text.replace("let _ = host;", code), 0o644).unwrap();
+/// Lands a migration of the role `server` with this code, whatever the chain comes to with it.
+fn land_code(scratch: &Scratch, fleet: &Path, name: &str, code: &str) {
+    let crate_dir = fleet.join("migrations/src");
+    let text = format!(
+        "//! Waits.\n\nuse wb_stdlib::prelude::*;\n\n/// Waits.\n#[migration(role = \"server\", rolling = false)]\n\
+         fn {name}(host: &Host) -> Result<()> {{\n    {code}\n    Ok(())\n}}\n"
+    );
+    files::write(crate_dir.join(format!("chain/{name}.rs")), text, 0o644).unwrap();
+    let chain = files::read_text(crate_dir.join("chain.rs")).unwrap();
+    let chain = chain.replace("\nwb_stdlib::chain!", &format!("mod {name};\n\nwb_stdlib::chain!"));
+    files::write(crate_dir.join("chain.rs"), chain, 0o644).unwrap();
+    commit(scratch, fleet, name);
 }
 
 #[test]
 fn waits_that_could_last_for_ever_are_shown_with_their_cycle() {
     let scratch = Scratch::new();
     let fleet = scratch.fleet();
-    for (name, code) in [
-        ("drain", "host.wait_until(all(\"server\").reached(\"fill\").within(Duration::from_mins(5)))?;"),
-        ("fill", "let drained = all(\"server\").reached(\"drain\"); host.wait_until(drained)?;"),
-    ] {
-        scratch.xtask(&fleet, &["new", name, "--role", "server"]);
-        write_code(&fleet, name, code);
-        commit(&scratch, &fleet, name);
-    }
-    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check"])), @"");
-    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check", "--json"])), @"");
+    let filled = "host.wait_until(all(\"server\").reached(\"fill\").within(Duration::from_mins(5)))?;";
+    land_code(&scratch, &fleet, "drain", filled);
+    let drained = "let drained = all(\"server\").reached(\"drain\");\n    host.wait_until(drained.within(Duration::from_mins(5)))?;";
+    land_code(&scratch, &fleet, "fill", drained);
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check"])), @r#"
+    warning: src/chain/fill.rs computes what it waits for, so nobody can say that this wait ends: write it in the migration, as `host.wait_until(all("web").reached("page").within(…))`
+    error: `drain` (0000000) waits for hosts to reach `fill`, which comes after it: a migration waits for earlier ones only
+    hint: name a migration that comes before this one, or leave `reached(…)` out to wait for the one right before
+    error: a new herd waits for ever: `drain` (0000000) on a host of role server waits for another host of role server to be at or past `fill` (0000000), and `drain` (0000000) on another host of role server waits for a host of role server to be at or past `fill` (0000000)
+    hint: let a migration wait only for migrations that come before it
+    exit code 1
+    "#);
+    insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check", "--json"])), @r#"
+    [
+      {
+        "kind": "reached",
+        "link": "drain",
+        "sha1": "0000000000000000000000000000000000000000",
+        "file": "src/chain/drain.rs",
+        "message": "`drain` (0000000) waits for hosts to reach `fill`, which comes after it: a migration waits for earlier ones only",
+        "help": "name a migration that comes before this one, or leave `reached(…)` out to wait for the one right before"
+      },
+      {
+        "kind": "deadlock",
+        "link": "drain",
+        "sha1": "0000000000000000000000000000000000000000",
+        "file": "src/chain/drain.rs",
+        "message": "a new herd waits for ever: `drain` (0000000) on a host of role server waits for another host of role server to be at or past `fill` (0000000), and `drain` (0000000) on another host of role server waits for a host of role server to be at or past `fill` (0000000)",
+        "help": "let a migration wait only for migrations that come before it"
+      }
+    ]
+    exit code 1
+    "#);
 }
