@@ -33,7 +33,7 @@ pub use facts::{CONFLICT, Commit, Declared, Facts, History, Outside, Reach, Sour
 pub use id::{Digest, ParseIdError, Sha1};
 pub use lock::{Gone, Lock, LockError, Pin, Unmerged};
 pub use mistake::{Beyond, Edit, Mistake, Named, in_repository};
-pub use spelling::{is_name, nearest};
+pub use spelling::{is_name, nearest, some_of};
 pub use verify::{Landed, Verdict, verify};
 pub use wait::{NoWait, OnCatchup, Wait, Who};
 

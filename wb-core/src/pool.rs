@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::chain::some_of;
 use crate::change::Manifest;
 
 /// All who are out, and the newest change that any of them had seen.
@@ -34,7 +35,7 @@ pub struct Claim {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoPlace {
     /// As many as may be are out.
-    #[error("{} of {limit} out already: {}", holders.len(), holders.join(", "))]
+    #[error("{} of {limit} out already: {}", holders.len(), some_of(holders))]
     Full {
         /// How many may be out.
         limit: usize,
@@ -95,8 +96,8 @@ impl Pool {
     /// The commit message: a line for people, then all of it as JSON.
     #[must_use]
     pub fn message(&self, role: &str) -> String {
-        let names: Vec<&str> = self.holders.iter().map(|claim| claim.host.as_str()).collect();
-        let out = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        let names: Vec<String> = self.holders.iter().map(|claim| claim.host.clone()).collect();
+        let out = if names.is_empty() { "nobody".to_owned() } else { some_of(&names) };
         let subject = format!("{role}: {out} out").replace(char::is_control, " ");
         format!("{subject}\n\n{}\n", serde_json::to_string_pretty(self).unwrap_or_default())
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{CONFLICT, LockError, Sha1, WrongBaseline, nearest};
+use super::{CONFLICT, LockError, Sha1, WrongBaseline, nearest, some_of};
 use crate::system::quoted as shell_word;
 
 /// A link as messages name it: `` `install_nginx` (a1b2c3d) ``.
@@ -663,19 +663,12 @@ fn lines<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 fn quoted(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    join(&names)
+    some_of(&names)
 }
 
 fn list(links: &[Named]) -> String {
     let links: Vec<String> = links.iter().map(Named::to_string).collect();
-    join(&links)
-}
-
-/// The first words, and how many more there are.
-fn join(words: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let shown = words.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if words.len() > SHOWN { format!("{shown} and {} more", words.len() - SHOWN) } else { shown }
+    some_of(&links)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which names there can be, and the one that somebody probably meant.
+//! Words in messages: which names there can be, the one that somebody probably meant, and lists that may be long.
 
 /// Whether `text` can name a migration or a role: letters and digits of any script, `_` or `-`, at most 200 bytes. So it
 /// means nothing in a ref, a path, a file of ours or a command line.
@@ -40,6 +40,21 @@ fn distance(from: &str, to: &str) -> usize {
         rows.push(row);
     }
     rows[from.len()][to.len()]
+}
+
+/// The first words, and how many more there are.
+///
+/// ```
+/// use wb_core::chain::some_of;
+/// assert_eq!(some_of(&["web1", "web2"].map(str::to_owned)), "web1, web2");
+/// let many: Vec<String> = (1..=1000).map(|n| format!("web{n}")).collect();
+/// assert_eq!(some_of(&many), "web1, web2, web3, web4, web5, web6, web7, web8 and 992 more");
+/// ```
+#[must_use]
+pub fn some_of(words: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = words.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if words.len() > SHOWN { format!("{shown} and {} more", words.len() - SHOWN) } else { shown }
 }
 
 #[cfg(test)]

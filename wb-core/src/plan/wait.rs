@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::calendar::moment;
-use crate::chain::{Link, Sha1};
+use crate::chain::{Link, Sha1, some_of};
 use crate::change::{Hold, Retired};
 use crate::pool::NoPlace;
 
@@ -158,7 +158,7 @@ impl fmt::Display for Wait {
             Self::Runner { link } => write!(f, "for the runner that has {link}"),
             Self::Others { link, lagging } => write!(f, "{link} waits for {}", list(lagging)),
             Self::Pool { role, no_place } => write!(f, "for a place in the pool of {role}: {no_place}"),
-            Self::FailedElsewhere { hosts, link } => write!(f, "{link} failed on {}", hosts.join(", ")),
+            Self::FailedElsewhere { hosts, link } => write!(f, "{link} failed on {}", some_of(hosts)),
             Self::Held(Hold { whom, change, why }) => write!(f, "{whom} is held by change {change}: {why}"),
             Self::Window { roles, opens } => write!(f, "for {}", window(roles, *opens)),
             Self::Gate { role, why } => write!(f, "for the gate of {role}: {why}"),
@@ -205,5 +205,5 @@ fn window(roles: &[String], opens: Option<u64>) -> String {
 }
 
 fn list(lagging: &[Lag]) -> String {
-    lagging.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    some_of(&lagging.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
