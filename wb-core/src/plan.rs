@@ -15,6 +15,7 @@ use uuid::Uuid;
 pub use awaited::{ends_waits, lagging, lagging_for, needed};
 pub use course::{Course, Onward, Past, Wanted};
 pub use goal::{goal, has_baked, passed_since};
+pub(crate) use wait::is_for_others;
 pub use wait::{Lag, Stop, Wait};
 
 use crate::chain::{Chain, Digest, Link, OnCatchup, Sha1};

@@ -361,10 +361,10 @@ impl Report {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn report(doing: Doing) -> Report {
+    pub(crate) fn report(doing: Doing) -> Report {
         Report {
             name: "web1".into(),
             uuid: Uuid::from_u128(1),

@@ -45,8 +45,7 @@ impl Agent<'_> {
 
     /// Gives the claim back, together with the new state. Others may be at it at the same moment: then again.
     pub(super) fn release(&mut self, held: &Held) -> Result<(), AgentError> {
-        let tries = pace::races(&self.store.record().phase);
-        for _ in 0..tries {
+        for _ in 0..pace::RACES {
             let mut updates = Vec::new();
             for role in &held.roles {
                 let (expected, pool) = self.pool(role)?;
@@ -64,7 +63,7 @@ impl Agent<'_> {
                 return Ok(());
             }
         }
-        Err(AgentError::Overtaken { tries })
+        Err(AgentError::Overtaken { tries: pace::RACES })
     }
 
     fn mine(&self, held: &Held) -> Claim {

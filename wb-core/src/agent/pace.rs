@@ -73,7 +73,7 @@ pub fn after(phase: &Phase, outcome: Outcome, failures: u32, polls: Polls, now: 
     match outcome {
         Outcome::More => Duration::ZERO,
         Outcome::Rest => until_poll(polls, now),
-        Outcome::Overtaken => less(polls.every.min(SHORTEST), chance, 1),
+        Outcome::Overtaken => less(doubled(SHORTEST, failures).min(polls.every), chance, 1),
         Outcome::Kept => in_a_hurry(polls.every).pause(failures, chance),
         Outcome::Failed => retry(phase, polls.every).pause(failures, chance),
         Outcome::Stuck => retry(&Phase::InLoad, polls.every).pause(failures, chance),
@@ -104,14 +104,9 @@ fn eager(every: Duration, longest: Duration) -> Retry {
     Retry { first: every.min(SHORTEST), longest: longest.max(every.min(SHORTEST)) }
 }
 
-/// How often a push that lost a race is tried in one turn. Each lost race is somebody else's progress.
-#[must_use]
-pub fn races(phase: &Phase) -> u32 {
-    match phase {
-        Phase::Returning { .. } => 10,
-        _ => 2,
-    }
-}
+/// How often a push that lost a race is tried in one turn. Each lost race is somebody else's progress; but the more hosts
+/// there are at it, the more of them lose, and all of these have to be spread.
+pub const RACES: u32 = 2;
 
 /// How often a host that was out of load at its last boot tries to leave again before services that bear load may start.
 #[must_use]
@@ -126,22 +121,24 @@ pub fn is_due(last: u64, every: u64, now: u64) -> bool {
     now.checked_sub(last).is_none_or(|ago| ago >= every)
 }
 
-/// Failures in a row. Another phase begins anew.
+/// Failures in a row, or lost races. Another phase begins anew.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Streak {
     /// How many.
     pub failures: u32,
     phase: &'static str,
+    races: bool,
 }
 
 impl Streak {
     /// With one more turn.
     #[must_use]
     pub fn and(self, phase: &Phase, outcome: Outcome) -> Self {
-        let before = if self.phase == phase.name() { self.failures } else { 0 };
-        let failed = matches!(outcome, Outcome::Kept | Outcome::Failed | Outcome::Stuck);
+        let races = outcome == Outcome::Overtaken;
+        let before = if self.phase == phase.name() && self.races == races { self.failures } else { 0 };
+        let failed = races || matches!(outcome, Outcome::Kept | Outcome::Failed | Outcome::Stuck);
         let failures = if failed { before.saturating_add(1) } else { 0 };
-        Self { failures, phase: phase.name() }
+        Self { failures, phase: phase.name(), races }
     }
 }
 
@@ -162,9 +159,13 @@ impl Retry {
     /// The pause after the `failures`-th failure in a row, less up to a half.
     #[must_use]
     pub fn pause(self, failures: u32, chance: u64) -> Duration {
-        let doublings = failures.saturating_sub(1).min(20);
-        less(self.first.saturating_mul(1 << doublings).min(self.longest), chance, 2)
+        less(doubled(self.first, failures).min(self.longest), chance, 2)
     }
+}
+
+/// `first` after the first failure, and twice as much after each one more.
+fn doubled(first: Duration, failures: u32) -> Duration {
+    first.saturating_mul(1 << failures.saturating_sub(1).min(20))
 }
 
 /// The longest pause after errors in load, where a host does not poll more seldom.
@@ -273,6 +274,7 @@ mod tests {
         assert_eq!(twice.failures, 2);
         assert_eq!(twice.and(&returning, Outcome::Failed).failures, 1);
         assert_eq!(twice.and(&rejoining, Outcome::Rest).failures, 0);
+        assert_eq!(twice.and(&rejoining, Outcome::Overtaken).failures, 1);
     }
 
     #[test]
@@ -319,10 +321,10 @@ mod tests {
         }
 
         #[test]
-        fn who_lost_a_race_comes_back_soon(every in 1u64..600, chance: u64) {
+        fn who_lost_a_race_comes_back_soon(every in 1u64..600, lost in 0u32..40, chance: u64) {
             let polls = polls(0, Duration::from_secs(every));
-            let wait = after(&Phase::InLoad, Outcome::Overtaken, 0, polls, Duration::ZERO, chance);
-            prop_assert!(wait <= Duration::from_secs(1));
+            let wait = after(&Phase::InLoad, Outcome::Overtaken, lost, polls, Duration::ZERO, chance);
+            prop_assert!(wait <= polls.every && wait <= Duration::from_secs(1 << lost.saturating_sub(1).min(30)));
         }
     }
 }

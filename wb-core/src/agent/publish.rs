@@ -4,10 +4,13 @@ use uuid::Uuid;
 
 use super::{Agent, AgentError, Said, identity, pace};
 use crate::chain::{Link, Sha1};
-use crate::plan::{Wait, ends_waits};
+use crate::plan::{Wait, ends_waits, is_for_others};
 use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::{Doing, HEARTBEAT, Report};
 use crate::system::fault::{self, Bug, Subject};
+
+/// Who it is that a host waits for is told at most this often, in seconds.
+const DETAILS: u64 = 60;
 
 /// Progress within a leg is told at most this often, in seconds.
 const PROGRESS: u64 = 3;
@@ -26,8 +29,7 @@ impl Agent<'_> {
         if self.has_said(doing) {
             return Ok(());
         }
-        let tries = pace::races(&self.store.record().phase);
-        for _ in 0..tries {
+        for _ in 0..pace::RACES {
             match self.push_with(doing, Vec::new())? {
                 Pushed::Won => return Ok(()),
                 Pushed::Lost if self.retirement().is_some() => return Ok(()),
@@ -38,7 +40,7 @@ impl Agent<'_> {
                 break;
             }
         }
-        Err(AgentError::Overtaken { tries })
+        Err(AgentError::Overtaken { tries: pace::RACES })
     }
 
     /// Says which link runs, where that is easily said, or where somebody may have waited for what was done before.
@@ -177,9 +179,28 @@ impl Agent<'_> {
     }
 }
 
-/// Whether a report says something that the one before it did not, if only that the host is alive.
+/// Whether a report says something that the one before it did not, if only that the host is alive. Who else is there
+/// while it waits changes all the time in a large herd.
 fn is_news(old: &Report, new: &Report) -> bool {
-    !same(old, new) || pace::is_due(old.time, HEARTBEAT, new.time)
+    let waits_on = Report { doing: new.doing.clone(), ..old.clone() };
+    match same(old, new) {
+        true => pace::is_due(old.time, HEARTBEAT, new.time),
+        false if is_same_wait(&old.doing, &new.doing) && same(&waits_on, new) => {
+            pace::is_due(old.time, DETAILS, new.time)
+        }
+        false => true,
+    }
+}
+
+/// Whether it is one wait, and for nobody who is new to it: whether canaries bake depends on whom they wait for.
+fn is_same_wait(old: &Doing, new: &Doing) -> bool {
+    match (old, new) {
+        (Doing::Waiting { on: before, overdue: was, .. }, Doing::Waiting { on, key, overdue, .. }) => {
+            let is_for_more = is_for_others(key) && on.iter().any(|host| !before.contains(host));
+            old.is_same(new) && overdue == was && !is_for_more
+        }
+        _ => false,
+    }
 }
 
 /// Whether two reports say the same, apart from when.
@@ -194,4 +215,49 @@ fn same(old: &Report, new: &Report) -> bool {
         ..report.clone()
     };
     timeless(old) == timeless(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Digest;
+    use crate::plan::Lag;
+    use crate::pool::NoPlace;
+    use crate::report::tests::report;
+
+    fn others(lagging: &[&str]) -> Doing {
+        let link = Link::new("page", Sha1::ZERO, "web", Digest::of(b"page"));
+        let lag = |host: &&str| Lag { host: (*host).to_owned(), at: None };
+        Doing::from(&Wait::Others { link, lagging: lagging.iter().map(lag).collect() })
+    }
+
+    fn pool(holders: &[&str]) -> Doing {
+        let holders = holders.iter().map(|holder| (*holder).to_owned()).collect();
+        Doing::from(&Wait::Pool { role: "web".into(), no_place: NoPlace::Full { limit: 2, holders } })
+    }
+
+    #[test]
+    fn who_is_waited_for_is_told_less_often_than_that_a_host_waits() {
+        let check = |old: &Doing, new: &Doing, expect: [bool; 3]| {
+            let after = |seconds| {
+                let old = report(old.clone());
+                is_news(&old, &Report { time: old.time + seconds, ..report(new.clone()) })
+            };
+            assert_eq!([1, DETAILS, HEARTBEAT].map(after), expect, "{old} {new}");
+        };
+        check(&pool(&["web1"]), &pool(&["web1"]), [false, false, true]);
+        check(&pool(&["web1"]), &pool(&["web2", "web3"]), [false, true, true]);
+        check(&others(&["db1", "db2"]), &others(&["db2"]), [false, true, true]);
+        check(&others(&["db1"]), &others(&["db1", "db2"]), [true, true, true]);
+        check(&others(&["db1"]), &pool(&["db1"]), [true, true, true]);
+        check(&others(&["db1"]), &Doing::UpToDate, [true, true, true]);
+        check(&Doing::UpToDate, &Doing::UpToDate, [false, false, true]);
+    }
+
+    #[test]
+    fn that_a_wait_is_overdue_is_told_at_once() {
+        let Doing::Waiting { why, on, key, .. } = others(&["db1"]) else { panic!("it waits") };
+        let overdue = report(Doing::Waiting { why, on, key, overdue: true });
+        assert!(is_news(&report(others(&["db1"])), &overdue));
+    }
 }

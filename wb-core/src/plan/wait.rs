@@ -98,7 +98,7 @@ const OTHERS: &str = "others ";
 
 /// Whether a wait with this [`Wait::key`] is for others to reach a link.
 #[must_use]
-pub(super) fn is_for_others(key: &str) -> bool {
+pub(crate) fn is_for_others(key: &str) -> bool {
     key.starts_with(OTHERS)
 }
 
