@@ -77,8 +77,9 @@ fn retire(herd: &TestHerd, host: &str) {
         manifest.retired.push(Retired { uuid, name: host.to_owned(), change: manifest.number });
     });
     let _ = herd.newest();
-    let there = [RefName::Report(uuid), RefName::State(uuid)].map(|name| (herd.operator().get(&name).unwrap(), name));
-    let gone = there.map(|(expected, name)| RefUpdate { name, expected, new: None });
+    let there = RefName::of_host(uuid).map(|name| (herd.operator().get(&name).unwrap(), name)).into_iter();
+    let there = there.filter(|(there, _)| there.is_some());
+    let gone: Vec<_> = there.map(|(expected, name)| RefUpdate { name, expected, new: None }).collect();
     assert_eq!(herd.operator().push(&gone).unwrap(), Pushed::Won);
 }
 
@@ -92,7 +93,7 @@ fn refs(herd: &TestHerd, host: &str) -> usize {
     let uuid = herd.home(host).read_config().unwrap().uuid;
     let _ = herd.newest();
     let there = |name: RefName| herd.operator().get(&name).unwrap().is_some();
-    [RefName::Report(uuid), RefName::State(uuid)].into_iter().filter(|name| there(name.clone())).count()
+    RefName::of_host(uuid).into_iter().filter(|name| there(name.clone())).count()
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod awaited;
 mod course;
 pub mod deadlock;
 mod goal;
+mod informants;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 pub use awaited::{ends_waits, lagging, lagging_for, needed};
 pub use course::{Course, Onward, Past, Wanted};
 pub use goal::{goal, has_baked, passed_since};
+pub use informants::informants;
 pub(crate) use wait::is_for_others;
 pub use wait::{Lag, Stop, Wait};
 
@@ -41,7 +43,8 @@ pub struct Situation<'a> {
     pub in_service: bool,
     /// The chain that is compiled into the runner.
     pub compiled: &'a Chain,
-    /// The signed reports of admitted hosts, by name.
+    /// The signed reports of admitted hosts, by name: those of its [`informants`], and of hosts that failed. All others
+    /// may be missing.
     pub reports: &'a BTreeMap<String, Report>,
     /// The pools by role.
     pub pools: &'a BTreeMap<String, Pool>,

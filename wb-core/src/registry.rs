@@ -65,7 +65,7 @@ pub use {
     mirror::{Answer, Mirror, ReportCache},
     objects::{NewCommit, ObjectError, Objects},
     porcelain::{PushLine, Verdict, parse_push},
-    refs::RefName,
+    refs::{ROOT, RefName},
     remote::{Pushed, RefUpdate, Registry, RegistryError},
     signature::{AllowedSigners, SignatureError, SigningKey, generate, public_key},
 };

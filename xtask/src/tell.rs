@@ -103,7 +103,7 @@ pub fn tell<E>(
 /// When the remote can't be asked.
 pub fn traces(operator: &Operator, before: &Manifest, after: &Manifest) -> Result<Vec<RefUpdate>, OperatorError> {
     let new = after.retired.iter().filter(|retired| before.retirement(retired.uuid).is_none());
-    let names: Vec<RefName> = new.flat_map(|gone| [RefName::Report(gone.uuid), RefName::State(gone.uuid)]).collect();
+    let names: Vec<RefName> = new.flat_map(|gone| RefName::of_host(gone.uuid)).collect();
     if names.is_empty() {
         return Ok(Vec::new());
     }

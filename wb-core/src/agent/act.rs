@@ -1,5 +1,6 @@
 //! Acting: one step for each phase, until there is nothing to do but wait.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -10,9 +11,10 @@ use super::{Agent, AgentError, Ran};
 use crate::chain::{Link, Sha1};
 use crate::change::{Canary, HostManifest};
 use crate::context::{HerdView, Role};
-use crate::plan::{Course, Onward, Plan, Situation, Wait, goal, leaves_for, plan, still_failed};
+use crate::plan::{Course, Onward, Plan, Situation, Wait, goal, informants, leaves_for, plan, still_failed};
 use crate::pool::Pool;
-use crate::report::{Doing, Failure};
+use crate::registry::ReportCache;
+use crate::report::{Doing, Failure, Report};
 use crate::system::ending::ending;
 use crate::system::fault::{self, Bug, Subject};
 
@@ -137,14 +139,21 @@ impl Agent<'_> {
         Step::until(self.waiting(wait))
     }
 
-    /// What to do next, from what was fetched.
+    /// What to do next, from what was fetched. As long as others say themselves that they are not there yet, no signature
+    /// is checked: none of them could be further by it.
     pub(super) fn plan(&mut self) -> Result<Plan, AgentError> {
-        let reports = match &self.change {
-            Some(change) => self.registry.reports(&change.manifest, &mut self.cache.borrow_mut())?,
-            None => BTreeMap::new(),
-        };
-        let pools = self.pools()?;
-        let record = self.store.record();
+        let is_baking = self.change.as_ref().is_some_and(|change| change.manifest.canary.is_some());
+        if !is_baking && !self.informants().is_empty() {
+            let plan = self.plan_by(&self.reports(&self.claims)?)?;
+            if matches!(plan, Plan::Wait(Wait::Others { .. })) {
+                return Ok(plan);
+            }
+        }
+        self.plan_by(&self.reports(&self.cache)?)
+    }
+
+    fn plan_by(&self, reports: &BTreeMap<String, Report>) -> Result<Plan, AgentError> {
+        let (pools, record) = (self.pools()?, self.store.record());
         Ok(plan(&Situation {
             manifest: self.change.as_ref().map(|change| &change.manifest),
             uuid: self.config.uuid,
@@ -153,19 +162,31 @@ impl Agent<'_> {
             announced: record.announced,
             in_service: record.in_service || fault::planted(Bug::NewHostsClaim),
             compiled: self.catalog.chain(),
-            reports: &reports,
+            reports,
             pools: &pools,
             now: self.now(),
         }))
+    }
+
+    /// The reports that a plan depends on, as far as they were fetched.
+    fn reports(&self, cache: &RefCell<ReportCache>) -> Result<BTreeMap<String, Report>, AgentError> {
+        let Some(manifest) = self.change.as_ref().map(|change| &change.manifest) else { return Ok(BTreeMap::new()) };
+        let mut reports = self.registry.failures(manifest, &mut self.cache.borrow_mut())?;
+        reports.extend(self.registry.reports_of(manifest, &self.informants(), &mut cache.borrow_mut())?);
+        Ok(reports)
+    }
+
+    /// Whose reports that are, besides those of who failed.
+    pub(super) fn informants(&self) -> BTreeSet<&str> {
+        let manifest = self.change.as_ref().map(|change| &change.manifest);
+        manifest.map(|manifest| informants(manifest, self.config.uuid, self.store.record().state())).unwrap_or_default()
     }
 
     /// The link that this host is to reach, as far as was fetched.
     pub(super) fn goal(&self) -> Result<Option<Sha1>, AgentError> {
         let (Some(change), Some((name, _))) = (&self.change, self.host()) else { return Ok(None) };
         let reports = match change.manifest.canary {
-            Some(Canary { bake: Some(_), .. }) => {
-                self.registry.reports(&change.manifest, &mut self.cache.borrow_mut())?
-            }
+            Some(Canary { bake: Some(_), .. }) => self.reports(&self.cache)?,
             _ => BTreeMap::new(),
         };
         Ok(goal(&change.manifest, name, &reports, self.now()))

@@ -1,10 +1,13 @@
 //! Looking: what the remote says, and which of it counts.
 
+use std::collections::BTreeSet;
+
 use super::phase::Phase;
 use super::{Agent, AgentError, Said, pace};
 use crate::chain::Sha1;
+use crate::change::Manifest;
 use crate::plan::Stop;
-use crate::registry::{LogError, ObjectError, RefName, ReportCache};
+use crate::registry::{LogError, ObjectError, ROOT, RefName, ReportCache};
 use crate::runner::{HostConfig, with_causes};
 use crate::system::fault::{self, Bug};
 
@@ -38,13 +41,12 @@ impl Agent<'_> {
     }
 
     fn look_now(&mut self) -> Result<(), AgentError> {
-        let busy = self.is_busy();
-        self.registry.fetch(&self.wanted(busy))?;
+        let asked = self.ask(Vec::new())?;
         self.check_identity()?;
-        let busy = self.look_further(busy)?;
+        let asked = self.ask(asked)?;
         self.accept()?;
         self.refuse_retired()?;
-        self.look_further(busy).map(drop)
+        self.ask(asked).map(drop)
     }
 
     /// Whether the end of the last look is longer ago than hosts look for changes: amid a leg too, what operators say counts.
@@ -53,29 +55,46 @@ impl Agent<'_> {
         self.looked.get().is_none_or(|last| pace::is_due(last, every, self.now()))
     }
 
-    /// Fetches everybody's refs too, where that was not done, and turned out to be needed.
-    fn look_further(&self, busy: bool) -> Result<bool, AgentError> {
-        let further = !busy && self.is_busy();
-        if further {
-            self.registry.fetch(&self.wanted(true))?;
+    /// Fetches what this host needs to know and has not asked for yet; gives all that it asked for. What that tells may
+    /// be that it needs to know more.
+    fn ask(&self, mut asked: Vec<String>) -> Result<Vec<String>, AgentError> {
+        let is_new = |name: &String| !asked.iter().any(|start| name.starts_with(start));
+        let more: Vec<String> = self.wanted().into_iter().filter(is_new).collect();
+        if !more.is_empty() {
+            self.registry.fetch(&more)?;
+            asked.extend(more);
         }
-        Ok(busy || further)
+        Ok(asked)
     }
 
-    /// An idle host asks for the log, its own refs and the pools of its roles; one with work to do, for everybody's.
-    pub(super) fn wanted(&self, busy: bool) -> Vec<String> {
-        let mut wanted = vec![RefName::Changes.to_string()];
-        match busy {
-            true => wanted.extend(["report/", "state/", "out/"].map(|part| format!("refs/wildebeest/{part}"))),
+    /// What this host needs to know: the log, its own refs and the pools of its roles; and where it has work to do, all
+    /// pools, who failed, and what its informants say. Only who was restored asks everybody.
+    pub(super) fn wanted(&self) -> Vec<String> {
+        let uuid = self.config.uuid;
+        let own = [RefName::Changes, RefName::Report(uuid), RefName::State(uuid)].map(|name| name.to_string());
+        let others: Vec<String> = match self.is_busy() {
+            true => ["out/", "failed/"]
+                .map(|part| format!("{ROOT}{part}"))
+                .into_iter()
+                .chain(self.reports_wanted())
+                .collect(),
             false => {
-                let uuid = self.config.uuid;
-                wanted.extend([RefName::Report(uuid), RefName::State(uuid)].map(|name| name.to_string()));
                 // A remote that was put back and forward again may list this host as out, and keep others in.
                 let roles = self.host().map(|(_, host)| host.roles.clone()).unwrap_or_default();
-                wanted.extend(roles.into_iter().map(|role| RefName::Out(role).to_string()));
+                let pools = roles.into_iter().map(RefName::Out);
+                pools.chain([RefName::Failed(uuid)]).map(|name| name.to_string()).collect()
             }
+        };
+        own.into_iter().chain(others).collect()
+    }
+
+    /// What this host fetches of what others say.
+    fn reports_wanted(&self) -> Vec<String> {
+        match &self.change {
+            _ if self.store.record().taking_over.is_some() => vec![ALL_REPORTS.to_owned()],
+            Some(change) => reports_of(&change.manifest, &self.informants()),
+            None => Vec::new(),
         }
-        wanted
     }
 
     fn is_busy(&self) -> bool {
@@ -181,4 +200,15 @@ impl Agent<'_> {
             _ => format!("git ls-remote {}", self.registry.url()),
         }
     }
+}
+
+const ALL_REPORTS: &str = "refs/wildebeest/report/";
+
+/// What is fetched to know the reports of these hosts: where they are most of the herd, those of all.
+pub(super) fn reports_of(manifest: &Manifest, names: &BTreeSet<&str>) -> Vec<String> {
+    if names.len() * 2 > manifest.hosts.len() {
+        return vec![ALL_REPORTS.to_owned()];
+    }
+    let identities = names.iter().filter_map(|name| manifest.hosts.get(*name)?.identity.as_ref());
+    identities.map(|identity| RefName::Report(identity.uuid).to_string()).collect()
 }

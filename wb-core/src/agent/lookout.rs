@@ -7,12 +7,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::look::reports_of;
 use super::{Agent, AgentError};
 use crate::chain::{Link, Wait};
 use crate::change::Manifest;
 use crate::context::{Lookout, NoSuch, Sight};
 use crate::plan::{self, Lag, lagging_for};
-use crate::registry::{Pushed, RefName, RegistryError, VerifiedChange};
+use crate::registry::{Pushed, RefName, RegistryError, ReportCache, VerifiedChange};
 use crate::report::{Doing, Report};
 use crate::runner::with_causes;
 use crate::system::fault::{self, Subject};
@@ -31,21 +32,32 @@ impl<'l, 'a> Sentry<'l, 'a> {
         Self { agent: RefCell::new(agent), link, newest, told: Cell::new(false) }
     }
 
-    /// Fetches what others say, and the changes since the one that counts here.
-    fn ask(&self) -> Result<(), RegistryError> {
+    /// Fetches what those say who are waited for, and the changes since the one that counts here.
+    fn ask(&self, wait: &Wait) -> Result<(), RegistryError> {
         let agent = self.agent.borrow();
-        agent.registry.fetch(&[RefName::Changes.to_string(), "refs/wildebeest/report/".to_owned()])?;
+        agent.registry.fetch(&self.wanted(wait))?;
         let Some(tip) = agent.registry.get(&RefName::Changes)? else { return Ok(()) };
         let (changes, _) = agent.registry.changes_since(self.newest.borrow().as_ref(), tip, &agent.allowed);
         if let Some(newest) = changes.into_iter().last() {
             self.newest.replace(Some(newest));
+            agent.registry.fetch(&self.wanted(wait))?;
         }
         Ok(())
     }
 
+    /// The log, and the reports of those who are waited for.
+    fn wanted(&self, wait: &Wait) -> Vec<String> {
+        let newest = self.newest.borrow();
+        let reports = newest.as_ref().map(|change| {
+            let awaited = change.manifest.admitted(wait.role()).collect();
+            reports_of(&change.manifest, &awaited)
+        });
+        [RefName::Changes.to_string()].into_iter().chain(reports.unwrap_or_default()).collect()
+    }
+
     /// Why the remote could not be asked, where it could not.
-    fn away(&self) -> Option<String> {
-        let asked = self.ask();
+    fn away(&self, wait: &Wait) -> Option<String> {
+        let asked = self.ask(wait);
         let mut agent = self.agent.borrow_mut();
         match asked {
             Ok(()) => {
@@ -90,7 +102,7 @@ impl Lookout for Sentry<'_, '_> {
     }
 
     fn look(&self, wait: &Wait) -> Result<Sight, NoSuch> {
-        let away = self.away();
+        let away = self.away(wait);
         let lagging = self.lagging(wait)?;
         if away.is_none() && self.may_wait() {
             self.tell(&lagging);
@@ -127,12 +139,20 @@ impl Agent<'_> {
         let Some(manifest) = manifest else { return Ok(Vec::new()) };
         check(manifest, wait)?;
         let me = manifest.host_of(self.config.uuid).map_or(self.config.name.as_str(), |(name, _)| name);
-        Ok(lagging_for(manifest, &self.known_reports(manifest), me, wait, link.sha1))
+        let lagging = |cache| lagging_for(manifest, &self.known_reports(manifest, wait, cache), me, wait, link.sha1);
+        let by_claims = lagging(&self.claims);
+        Ok(if by_claims.is_empty() { lagging(&self.cache) } else { by_claims })
     }
 
     /// The reports that were fetched last; who can't be read is a host that nobody knows anything of.
-    fn known_reports(&self, manifest: &Manifest) -> BTreeMap<String, Report> {
-        self.registry.reports(manifest, &mut self.cache.borrow_mut()).unwrap_or_default()
+    fn known_reports(
+        &self,
+        manifest: &Manifest,
+        wait: &Wait,
+        cache: &RefCell<ReportCache>,
+    ) -> BTreeMap<String, Report> {
+        let awaited = manifest.admitted(wait.role()).collect();
+        self.registry.reports_of(manifest, &awaited, &mut cache.borrow_mut()).unwrap_or_default()
     }
 
     /// Says what this host does, where that is easily said. A report that is not this machine's own is judged by the next

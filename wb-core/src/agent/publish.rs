@@ -97,6 +97,7 @@ impl Agent<'_> {
         let commit = self.registry.write_report(&report, &results, &log, &self.key)?;
         let name = RefName::Report(self.config.uuid);
         updates.push(RefUpdate { expected, name, new: Some(commit) });
+        updates.extend(self.mark(&report, commit)?);
         updates.extend(self.picture(&report)?);
         let intend = || self.store.update(|record| record.reports.intend(commit, report.nonce));
         if !fault::planted(Bug::ReportBeforeRecord) {
@@ -114,6 +115,16 @@ impl Agent<'_> {
             self.heard();
         }
         Ok(pushed)
+    }
+
+    /// The ref by which others find those who failed, without asking everybody: it leads to the report of that. It is
+    /// never removed, since not every server lets a host do that: where a host goes on, it leads to where it said so.
+    fn mark(&self, report: &Report, commit: Sha1) -> Result<Option<RefUpdate>, AgentError> {
+        let (name, fails) = (RefName::Failed(self.config.uuid), matches!(report.doing, Doing::Failed(_)));
+        let expected = self.registry.get(&name)?;
+        let marked = expected.and_then(|marked| self.registry.claimed(marked, &self.public));
+        let is_marked = marked.is_some_and(|marked| matches!(marked.doing, Doing::Failed(_)));
+        Ok((fails || is_marked).then_some(RefUpdate { name, expected, new: Some(commit) }))
     }
 
     /// The state ref, where it shows another state than the report.

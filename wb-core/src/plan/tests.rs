@@ -17,7 +17,7 @@ use super::*;
 use crate::agent::phase::{Event, Held, Leg, Phase};
 use crate::agent::{How, Record};
 use crate::chain::{Range, Wait as LinkWait, Who};
-use crate::change::{Adoption, FullRunners, Identity, RolePolicy, Runner};
+use crate::change::{Adoption, Canary, FullRunners, Identity, RolePolicy, Runner};
 use crate::context::MaxOut;
 use crate::report::Incarnation;
 
@@ -138,15 +138,20 @@ impl Herd {
     }
 
     fn plan(&self, name: &str, in_service: bool) -> String {
+        let state = self.reports.get(name).and_then(|report| report.state);
+        self.plan_at(&self.reports, name, state, in_service)
+    }
+
+    fn plan_at(&self, reports: &BTreeMap<String, Report>, name: &str, state: Option<Sha1>, in_service: bool) -> String {
         let plan = plan(&Situation {
             manifest: Some(&self.manifest),
             uuid: self.manifest.hosts.get(name).map_or(Uuid::nil(), |_| self.uuid(name)),
-            state: self.reports.get(name).and_then(|report| report.state),
+            state,
             past: self.past.get(name).unwrap_or(&Past::default()),
             announced: self.announced,
             in_service,
             compiled: &self.manifest.chain,
-            reports: &self.reports,
+            reports,
             pools: &self.pools,
             now: self.now,
         });
@@ -541,6 +546,79 @@ proptest! {
             ref other => prop_assert!(false, "{:?}", other),
         }
     }
+}
+
+/// A word for each link, as [`chain`] reads them, and the names of the links.
+fn numbered(words: &[&str]) -> (String, Vec<String>) {
+    let name = |index: usize, word: &str| format!("{}{index}", word.trim_start_matches('~').split('<').next().unwrap());
+    let names: Vec<String> = words.iter().enumerate().map(|(index, word)| name(index, word)).collect();
+    let numbered = words.iter().zip(&names).map(|(word, name)| word.replacen(&name[..1], name, 1));
+    (numbered.collect::<Vec<_>>().join(" "), names)
+}
+
+const WAITING: [&str; 12] = ["w", "d", "~w", "w<w", "w<d", "d<w", "w<d+", "w<w!", "~w<?d", "w<2w", "w<?w+", "w<d@w0"];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    /// Whatever the others say, who is no informant and did not fail says nothing that counts.
+    #[test]
+    fn a_plan_needs_no_reports_but_those_of_informants_and_of_who_failed(
+        words in prop::collection::vec(prop::sample::select(&WAITING[..]), 1..9),
+        places in prop::collection::vec((0usize..10, any::<bool>()), 6),
+        failed in prop::collection::vec((0usize..6, 0usize..9, any::<bool>()), 0..3),
+        max_failed in 1u32..3,
+        out in prop::option::of(0usize..6),
+        announced in prop::option::of(0usize..9),
+        canary in prop::option::of((0usize..6, 0usize..9)),
+        in_service: bool,
+    ) {
+        let (text, links) = numbered(&words);
+        let link = |place: usize| links.get(place).map_or("-", String::as_str);
+        let names = ["web1", "web2", "web3", "db1", "db2", "lb1"];
+        let hosts: Vec<String> = names.iter().zip(&places).map(|(name, (at, _))| format!("{name}@{}", link(*at))).collect();
+        let mut herd = Herd::new(&text, &hosts.join(" "));
+        for (name, (_, in_service)) in names.iter().zip(&places) {
+            herd.reports.get_mut(*name).unwrap().in_service = *in_service;
+        }
+        for (host, place, is_same) in failed.into_iter().filter(|(_, place, _)| *place < links.len()) {
+            herd.fail(names[host], link(place), if is_same { link(place) } else { "older" });
+        }
+        let policy = RolePolicy { max_failed, ..RolePolicy::new(MaxOut::Hosts(1)) };
+        herd.manifest.roles = ["web", "database"].map(|role| (role.to_owned(), policy.clone())).into();
+        out.into_iter().for_each(|host| herd.hold(names[host]));
+        herd.announced = announced.and_then(|place| links.get(place)).map(|name| sha1(name));
+        if let Some((host, until)) = canary {
+            let target = herd.manifest.target.replace(sha1(&links[until.min(links.len() - 1)])).unwrap();
+            herd.manifest.canary = Some(Canary { hosts: [names[host].to_owned()].into(), target, bake: Some(0), change: 0 });
+        }
+        for name in names {
+            let state = herd.reports[name].state;
+            let informants = informants(&herd.manifest, herd.uuid(name), state);
+            let counts = |other: &str, report: &Report| {
+                informants.contains(other) || matches!(report.doing, Doing::Failed(_))
+            };
+            let mut few = herd.reports.clone();
+            few.retain(|other, report| counts(other, report));
+            prop_assert_eq!(herd.plan_at(&few, name, state, in_service), herd.plan(name, in_service), "{} in {}", name, text);
+        }
+    }
+}
+
+#[test]
+fn informants_are_those_that_a_link_ahead_waits_for() {
+    let check = |text: &str, host: &str, expect: &[&str]| {
+        let herd = Herd::new(text, &format!("{host} web2@- db1@- db2@- lb1@-"));
+        let (name, _) = host.split_once('@').unwrap();
+        let informants = informants(&herd.manifest, herd.uuid(name), herd.reports[name].state);
+        assert_eq!(informants.into_iter().collect::<Vec<_>>(), expect, "{text}, {host}");
+    };
+    check("w1 w2 d3", "web1@-", &[]);
+    check("w1 d2 w3<d", "web1@-", &["db1", "db2"]);
+    check("w1 d2 w3<d", "web1@w3", &[]);
+    check("w1 d2<w", "web1@-", &[]);
+    check("w1 w2<w", "web1@-", &["web1", "web2"]);
+    check("d1 w2<d+", "web1@-", &["db1", "db2", "web1", "web2"]);
+    check("d1 d2 w3<d@d1", "web1@d2", &["db1", "db2"]);
 }
 
 /// A chain of these roles in which each `b` is a baseline of the role web, from one of the links where it may begin.

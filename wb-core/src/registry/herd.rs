@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::mirror::Mirror as _;
 use super::objects::{NewCommit, ObjectError, Objects};
 use super::refs::RefName;
@@ -30,13 +32,26 @@ impl Registry {
     /// # Errors
     /// When the local repository can't be read.
     pub fn newcomers(&self, manifest: Option<&Manifest>) -> Result<Vec<Report>, RegistryError> {
+        self.newcomers_who(manifest, |_| true)
+    }
+
+    /// Those of them whose report `claims` something, as it stands there: no other signature is checked.
+    ///
+    /// # Errors
+    /// As [`Registry::newcomers`].
+    pub fn newcomers_who(
+        &self,
+        manifest: Option<&Manifest>,
+        claims: impl Fn(&Report) -> bool,
+    ) -> Result<Vec<Report>, RegistryError> {
         let refs = self.refs("refs/wildebeest/report/")?;
         let known = |uuid| manifest.is_some_and(|manifest| manifest.knows(uuid));
         let new = refs.iter().filter_map(|(name, sha1)| match name {
             RefName::Report(uuid) if !known(*uuid) => Some((*uuid, *sha1)),
             _ => None,
         });
-        let read = |(uuid, sha1)| read_newcomer(self.objects(), sha1).filter(|r| r.uuid == uuid && is_name(&r.name));
+        let is_one = |uuid: Uuid, claimed: &Report| claimed.uuid == uuid && is_name(&claimed.name) && claims(claimed);
+        let read = |(uuid, sha1)| read_newcomer(self.objects(), sha1, |claimed| is_one(uuid, claimed));
         Ok(new.filter_map(read).collect())
     }
 
@@ -106,8 +121,13 @@ pub(super) fn read_report(objects: &Objects, sha1: Sha1, key: &str) -> Option<Re
     Report::decode(commit.body()).ok()
 }
 
-fn read_newcomer(objects: &Objects, sha1: Sha1) -> Option<Report> {
-    let claimed = Report::decode(objects.read(sha1).ok()?.body()).ok()?;
+/// What a report says, whoever wrote it.
+pub(super) fn read_claim(objects: &Objects, sha1: Sha1) -> Option<Report> {
+    Report::decode(objects.read(sha1).ok()?.body()).ok()
+}
+
+fn read_newcomer(objects: &Objects, sha1: Sha1, counts: impl Fn(&Report) -> bool) -> Option<Report> {
+    let claimed = read_claim(objects, sha1).filter(counts)?;
     read_report(objects, sha1, &claimed.key)
 }
 

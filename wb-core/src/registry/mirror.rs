@@ -4,8 +4,10 @@
 //! one in memory. How a push is judged, which reports and pools count, and how the log of changes is walked is the same
 //! for both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use uuid::Uuid;
 
 use super::log::{LogError, VerifiedChange, since};
 use super::objects::ObjectError;
@@ -14,9 +16,9 @@ use super::refs::RefName;
 use super::remote::{Pushed, RefUpdate, RegistryError};
 use super::signature::{AllowedSigners, SigningKey};
 use crate::chain::Sha1;
-use crate::change::Manifest;
+use crate::change::{HostManifest, Identity, Manifest};
 use crate::pool::Pool;
-use crate::report::Report;
+use crate::report::{Doing, Report};
 use crate::results::Results;
 
 /// What one herd's remote says, as far as it was fetched, and the way to tell it something.
@@ -60,6 +62,11 @@ pub trait Mirror {
 
     /// One report, where `key` signed it.
     fn report(&self, sha1: Sha1, key: &str) -> Option<Report>;
+
+    /// What one report says, be it signed with `key` or not. To check a signature takes a thousand times as long.
+    fn claimed(&self, sha1: Sha1, key: &str) -> Option<Report> {
+        self.report(sha1, key)
+    }
 
     /// The pool that a commit holds.
     ///
@@ -139,16 +146,49 @@ pub trait Mirror {
     /// When the mirror can't be read.
     fn reports(&self, manifest: &Manifest, cache: &mut ReportCache) -> Result<BTreeMap<String, Report>, RegistryError> {
         let refs = self.refs("refs/wildebeest/report/")?;
-        let (mut reports, mut known) = (BTreeMap::new(), Vec::new());
-        for (name, host) in &manifest.hosts {
-            let Some(identity) = &host.identity else { continue };
-            let Some(sha1) = refs.get(&RefName::Report(identity.uuid)) else { continue };
-            let report = cache.read(self, *sha1, &identity.key);
-            known.push((*sha1, identity.key.clone()));
-            reports.extend(report.filter(|r| r.uuid == identity.uuid).map(|report| (name.clone(), report)));
+        let hosts = manifest.hosts.iter().map(|(name, host)| (name.as_str(), host));
+        Ok(known(self, hosts, RefName::Report, &refs, cache))
+    }
+
+    /// As [`Mirror::reports`], of these hosts only.
+    ///
+    /// # Errors
+    /// When the mirror can't be read.
+    fn reports_of(
+        &self,
+        manifest: &Manifest,
+        names: &BTreeSet<&str>,
+        cache: &mut ReportCache,
+    ) -> Result<BTreeMap<String, Report>, RegistryError> {
+        let mut refs = BTreeMap::new();
+        let hosts = names.iter().filter_map(|name| Some((*name, manifest.hosts.get(*name)?)));
+        for identity in hosts.clone().filter_map(|(_, host)| host.identity.as_ref()) {
+            let name = RefName::Report(identity.uuid);
+            refs.extend(self.get(&name)?.map(|sha1| (name, sha1)));
         }
-        cache.0.retain(|key, _| known.contains(key));
-        Ok(reports)
+        Ok(known(self, hosts, RefName::Report, &refs, cache))
+    }
+
+    /// The reports in which admitted hosts say that they failed, by name. Nobody else needs to be asked who failed.
+    ///
+    /// # Errors
+    /// When the mirror can't be read.
+    fn failures(
+        &self,
+        manifest: &Manifest,
+        cache: &mut ReportCache,
+    ) -> Result<BTreeMap<String, Report>, RegistryError> {
+        let mut refs = self.refs("refs/wildebeest/failed/")?;
+        let says_so = |sha1, host: &HostManifest| {
+            let claimed = self.claimed(sha1, &host.identity.as_ref()?.key)?;
+            Some(matches!(claimed.doing, Doing::Failed(_)))
+        };
+        refs.retain(|name, sha1| {
+            let RefName::Failed(uuid) = name else { return false };
+            manifest.host_of(*uuid).is_some_and(|(_, host)| says_so(*sha1, host).unwrap_or(false))
+        });
+        let hosts = manifest.hosts.iter().map(|(name, host)| (name.as_str(), host));
+        Ok(known(self, hosts, RefName::Failed, &refs, cache))
     }
 
     /// The pool of a role, as far as it was fetched. One that can't be read is an error: nobody may claim from it.
@@ -197,14 +237,61 @@ pub struct Answer {
     pub broken: Option<RegistryError>,
 }
 
-/// Reports that were read before: a signature is checked once.
+/// Reports that were read before, by the ref that pointed to them: a signature is checked once.
 #[derive(Debug, Default)]
-pub struct ReportCache(BTreeMap<(Sha1, String), Option<Report>>);
+pub struct ReportCache {
+    known: BTreeMap<RefName, Judged>,
+    /// Whether signatures are not checked at all.
+    claims: bool,
+}
+
+/// A report that counted, or did not, under a key.
+#[derive(Debug)]
+struct Judged {
+    sha1: Sha1,
+    key: String,
+    report: Option<Report>,
+}
 
 impl ReportCache {
-    fn read(&mut self, mirror: &(impl Mirror + ?Sized), sha1: Sha1, key: &str) -> Option<Report> {
-        self.0.entry((sha1, key.to_owned())).or_insert_with(|| mirror.report(sha1, key)).clone()
+    /// For reports as they stand there, whoever wrote them. They prove nothing.
+    #[must_use]
+    pub fn of_claims() -> Self {
+        Self { claims: true, ..Self::default() }
     }
+
+    fn read<M: Mirror + ?Sized>(
+        &mut self,
+        mirror: &M,
+        name: RefName,
+        sha1: Sha1,
+        identity: &Identity,
+    ) -> Option<Report> {
+        let read = if self.claims { M::claimed } else { M::report };
+        let judge = || Judged { sha1, key: identity.key.clone(), report: read(mirror, sha1, &identity.key) };
+        let judged = self.known.entry(name).or_insert_with(judge);
+        if judged.sha1 != sha1 || judged.key != identity.key {
+            *judged = judge();
+        }
+        judged.report.clone().filter(|report| report.uuid == identity.uuid)
+    }
+}
+
+/// The reports of these hosts that `refs` point to and that count.
+fn known<'m>(
+    mirror: &(impl Mirror + ?Sized),
+    hosts: impl Iterator<Item = (&'m str, &'m HostManifest)>,
+    of: impl Fn(Uuid) -> RefName,
+    refs: &BTreeMap<RefName, Sha1>,
+    cache: &mut ReportCache,
+) -> BTreeMap<String, Report> {
+    let read = |(name, host): (&str, &'m HostManifest)| {
+        let identity = host.identity.as_ref()?;
+        let from = of(identity.uuid);
+        let sha1 = *refs.get(&from)?;
+        Some((name.to_owned(), cache.read(mirror, from, sha1, identity)?))
+    };
+    hosts.filter_map(read).collect()
 }
 
 /// A lost race moves a ref. Where none of them has moved, the server could not write, and trying again won't help.

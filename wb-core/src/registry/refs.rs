@@ -26,11 +26,22 @@ pub enum RefName {
     State(Uuid),
     /// A host's signed report.
     Report(Uuid),
+    /// Where a host failed last, its report of that; where it failed before and goes on, the one in which it said so.
+    Failed(Uuid),
     /// A role's pool: who is out of load.
     Out(String),
 }
 
-const ROOT: &str = "refs/wildebeest/";
+/// What the names of all refs of a herd start with.
+pub const ROOT: &str = "refs/wildebeest/";
+
+impl RefName {
+    /// Those that a host alone writes.
+    #[must_use]
+    pub fn of_host(uuid: Uuid) -> [Self; 3] {
+        [Self::Report(uuid), Self::State(uuid), Self::Failed(uuid)]
+    }
+}
 
 impl fmt::Display for RefName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,6 +50,7 @@ impl fmt::Display for RefName {
             Self::Runner { platform, id } => write!(f, "{ROOT}runners/{platform}/{id}"),
             Self::State(uuid) => write!(f, "{ROOT}state/{uuid}"),
             Self::Report(uuid) => write!(f, "{ROOT}report/{uuid}"),
+            Self::Failed(uuid) => write!(f, "{ROOT}failed/{uuid}"),
             Self::Out(role) => write!(f, "{ROOT}out/{role}"),
         }
     }
@@ -60,6 +72,7 @@ fn parse(text: &str) -> Option<RefName> {
         ["runners", platform, id] => Some(RefName::Runner { platform: platform.into(), id: id.into() }),
         ["state", uuid] => uuid.parse().map(RefName::State).ok(),
         ["report", uuid] => uuid.parse().map(RefName::Report).ok(),
+        ["failed", uuid] => uuid.parse().map(RefName::Failed).ok(),
         ["out", role] => Some(RefName::Out(role.into())),
         _ => None,
     }
@@ -73,8 +86,7 @@ mod tests {
     fn names_are_read_back() {
         let uuid = Uuid::from_u128(7);
         let runner = RefName::Runner { platform: "x86_64-linux".into(), id: "abc".into() };
-        for name in [RefName::Changes, RefName::State(uuid), RefName::Report(uuid), RefName::Out("web".into()), runner]
-        {
+        for name in RefName::of_host(uuid).into_iter().chain([RefName::Changes, RefName::Out("web".into()), runner]) {
             assert_eq!(name.to_string().parse(), Ok(name));
         }
     }

@@ -204,6 +204,10 @@ impl Mirror for Registry {
         herd::read_report(&self.objects, sha1, key)
     }
 
+    fn claimed(&self, sha1: Sha1, _: &str) -> Option<Report> {
+        herd::read_claim(&self.objects, sha1)
+    }
+
     fn read_pool(&self, sha1: Sha1) -> Result<Pool, RegistryError> {
         Ok(herd::read_pool(&self.objects, sha1)?)
     }

@@ -202,9 +202,9 @@ pub(super) fn refuse_taken(
     let admitted =
         manifest.and_then(|manifest| manifest.hosts.get(&config.name)).and_then(|host| host.identity.as_ref());
     let other = |uuid: Uuid| uuid != config.uuid;
-    let waiting = registry.newcomers(manifest)?;
+    let has_name = |report: &Report| report.name == config.name && other(report.uuid);
     let taken = admitted.is_some_and(|identity| other(identity.uuid))
-        || waiting.iter().any(|report| report.name == config.name && other(report.uuid));
+        || !registry.newcomers_who(manifest, has_name)?.is_empty();
     if taken { Err(EnrollError::Taken { name: config.name.clone() }) } else { Ok(()) }
 }
 

@@ -1,7 +1,6 @@
 //! Canaries go first: everyone else follows when they are promoted, or have baked.
 
 use super::*;
-use crate::change::Canary;
 use crate::plan::{Wait, goal};
 use crate::report::Drift;
 

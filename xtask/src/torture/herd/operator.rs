@@ -54,8 +54,9 @@ impl World {
         let commit = self.server.add(Object::Change { parent, signer: Some(signer), manifest: Rc::clone(&manifest) });
         self.server.point(&RefName::Changes, Some(commit));
         for retired in manifest.retired.iter().filter(|retired| before.retirement(retired.uuid).is_none()) {
-            self.server.point(&RefName::Report(retired.uuid), None);
-            self.server.point(&RefName::State(retired.uuid), None);
+            for trace in RefName::of_host(retired.uuid) {
+                self.server.point(&trace, None);
+            }
         }
         self.say(usize::MAX, || format!("change {manifest}"));
         self.ledger.tells(commit, manifest);

@@ -1,0 +1,30 @@
+//! Whose reports a plan depends on: a host asks the remote for no others, so that what it costs does not grow with the
+//! herd, unless it waits for the herd.
+//!
+//! Beside them a plan depends on who failed, and those have refs of their own.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use crate::chain::{Link, OnCatchup, Sha1};
+use crate::change::Manifest;
+
+/// The hosts whose reports tell what this machine, which is at `state`, does next: those that a link ahead of it waits for,
+/// and the canaries whose baking it awaits.
+#[must_use]
+pub fn informants(manifest: &Manifest, uuid: Uuid, state: Option<Sha1>) -> BTreeSet<&str> {
+    let Some((_, host)) = manifest.host_of(uuid) else { return BTreeSet::new() };
+    let ahead = manifest.chain.after(state).unwrap_or_default().iter();
+    let mine = ahead.filter(|link| host.roles.contains(&link.role));
+    let canaries = manifest.canary.iter().filter(|canary| canary.bake.is_some());
+    let canaries = canaries.flat_map(|canary| &canary.hosts).map(String::as_str);
+    mine.flat_map(|link| awaited(manifest, link)).chain(canaries).collect()
+}
+
+/// Those that a link waits for, and those that tell whether a new host catches up on it, where that matters.
+fn awaited<'m>(manifest: &'m Manifest, link: &'m Link) -> impl Iterator<Item = &'m str> {
+    let waits = link.wait.iter().flat_map(|wait| manifest.admitted(wait.role()));
+    let catching_up = link.wait.iter().filter(|wait| wait.on_catchup != OnCatchup::Wait);
+    waits.chain(catching_up.flat_map(|_| manifest.admitted(&link.role)))
+}
