@@ -48,8 +48,8 @@ pub struct HerdOptions {
     pub links: usize,
     /// How often hosts poll; none: the larger the herd, the more seldom, so that idle polls leave this machine time.
     pub poll: Option<Duration>,
-    /// How many of a hundred hosts may be out of load at once.
-    pub share: u32,
+    /// How many of a hundred hosts may be out of load at once; none: nothing is deployed to hosts in service.
+    pub share: Option<u32>,
     /// How hosts reach the repository.
     pub way: Way,
     /// How long a herd may take for a deploy. Who is not done then is lost.
@@ -71,12 +71,12 @@ pub struct Measured {
     /// From a deploy to hosts that are new, and so take no turns, until all have told that they are done.
     pub seconds: f64,
     /// The same for hosts in service, of which a share at most is out of load at once.
-    pub rolling_seconds: f64,
+    pub rolling_seconds: Option<f64>,
     /// What a poll that finds nothing sends and receives.
     pub bytes_per_idle_poll: u64,
     /// What a host sends and receives for the first deploy, the runner included.
     pub bytes_per_host: u64,
-    /// What the processor did for git's server in both deploys, in seconds.
+    /// What the processor did for git's server in all deploys, in seconds.
     pub git_cpu_seconds: f64,
     /// Hosts that in the end were not at the target, by their own disk or by what arrived from them.
     pub lost: usize,
@@ -86,8 +86,8 @@ pub struct Measured {
     pub runner_bytes: usize,
     /// How hosts reach the repository.
     pub way: Way,
-    /// Each of the two deploys.
-    pub deploys: [Deployed; 2],
+    /// Each deploy.
+    pub deploys: Vec<Deployed>,
 }
 
 /// What a deploy cost, for each host.
@@ -173,21 +173,23 @@ impl<'a> Herd<'a> {
     fn measure(mut self) -> Result<Measured, BenchError> {
         self.enroll()?;
         let (half, tip) = self.targets()?;
-        let deploys = [self.deploy(half, None)?, self.deploy(tip, Some(self.options.share))?];
+        let new = self.deploy(half, None)?;
+        let rolling = self.options.share.map(|share| self.deploy(tip, Some(share))).transpose()?;
         let bytes_per_idle_poll = self.idle_poll();
-        let lost = self.hosts.lost(&self.remote.reports()?, &self.chain, tip);
+        let last = if rolling.is_some() { tip } else { half };
+        let lost = self.hosts.lost(&self.remote.reports()?, &self.chain, last);
         Ok(Measured {
             hosts: self.hosts.len(),
-            seconds: deploys[0].seconds,
-            rolling_seconds: deploys[1].seconds,
+            seconds: new.seconds,
+            rolling_seconds: rolling.as_ref().map(|rolling| rolling.seconds),
             bytes_per_idle_poll,
-            bytes_per_host: deploys[0].bytes_per_host,
-            git_cpu_seconds: deploys.iter().map(|deploy| deploy.git_cpu_seconds).sum(),
+            bytes_per_host: new.bytes_per_host,
+            git_cpu_seconds: new.git_cpu_seconds + rolling.as_ref().map_or(0.0, |rolling| rolling.git_cpu_seconds),
             lost,
             poll_seconds: seconds(self.poll),
             runner_bytes: self.runner.len(),
             way: self.options.way,
-            deploys,
+            deploys: [new].into_iter().chain(rolling).collect(),
         })
     }
 

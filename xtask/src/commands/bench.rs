@@ -107,6 +107,9 @@ struct Herd {
     /// How many of a hundred hosts may be out of load at once
     #[arg(long, value_name = "PERCENT", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=100))]
     share: u32,
+    /// Leave out the deploy to hosts in service
+    #[arg(long, conflicts_with = "share")]
+    no_rolling: bool,
     /// Over ssh, from an sshd with the settings that it comes with, which drops connections beyond some
     #[arg(long)]
     ssh: bool,
@@ -160,7 +163,7 @@ impl Herd {
             hosts: self.hosts.iter().map(|hosts| *hosts as usize).collect(),
             links: self.links as usize,
             poll: self.poll,
-            share: self.share,
+            share: (!self.no_rolling).then_some(self.share),
             way: if self.ssh { Way::Ssh } else { Way::Git },
             patience: self.patience,
         };

@@ -118,7 +118,8 @@ fn daemon(dir: &Path, port: u16) -> Result<Command, BenchError> {
     Ok(daemon.arg(format!("--base-path={}", dir.display())).arg(dir))
 }
 
-/// The settings that decide how many connections it takes at once are those that it comes with.
+/// The settings that decide how many connections it takes at once are those that it comes with. The user's shell, which
+/// runs each command, finds no start files of theirs.
 fn sshd(dir: &Path, port: u16, keys: &[String], shell: &Shell) -> Result<Command, BenchError> {
     ensure_ssh_server(&|line| shell.note(line)).map_err(BenchError::Tools)?;
     generate(&host_key(dir), "bench").map_err(BenchError::Key)?;
@@ -129,10 +130,11 @@ fn sshd(dir: &Path, port: u16, keys: &[String], shell: &Shell) -> Result<Command
         requests.display()
     );
     files::write(dir.join("serve"), serve, 0o755)?;
+    files::create_dir(dir.join("home"))?;
     let config = format!(
         "ListenAddress 127.0.0.1\nPort {port}\nHostKey {place}/server_key\nAuthorizedKeysFile {place}/authorized_keys\n\
          PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n\
-         ForceCommand {place}/serve\n"
+         PermitUserRC no\nSetEnv HOME={place}/home\nForceCommand {place}/serve\n"
     );
     files::write(dir.join("sshd_config"), config, 0o600)?;
     // Where it has root's rights, it wants this directory.
