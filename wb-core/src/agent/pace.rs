@@ -114,6 +114,14 @@ pub fn leave_after_boot() -> Budget {
     Budget { tries: 20, pause: Duration::from_secs(1) }
 }
 
+/// How long a machine waits that wants to enrol, after the server has dropped its connection so many times in a row; not at
+/// all once that is too often. `chance` is any number: it spreads machines that came at the same moment.
+#[must_use]
+pub fn enrolment(dropped: u32, chance: u64) -> Option<Duration> {
+    const TRIES: u32 = 12;
+    (dropped < TRIES).then(|| less(doubled(SHORTEST, dropped).min(Duration::from_secs(15)), chance, 1))
+}
+
 /// Whether something is due that is done `every` so many seconds and was done `last`. A clock that was set back tells
 /// nothing about how long ago that was, so that it is due too.
 #[must_use]
@@ -256,6 +264,18 @@ mod tests {
         check(Outcome::Kept, 1_000, 15);
         check(Outcome::Stuck, 1, 30);
         check(Outcome::Stuck, 1_000, 600);
+    }
+
+    #[test]
+    fn who_was_dropped_enrols_again_later_each_time_and_gives_up_in_the_end() {
+        let check = |dropped, chance, expect: Option<u64>| {
+            assert_eq!(enrolment(dropped, chance), expect.map(Duration::from_millis), "{dropped}");
+        };
+        check(1, 0, Some(1_000));
+        check(1, 400, Some(600));
+        check(3, 0, Some(4_000));
+        check(11, 0, Some(15_000));
+        check(12, 0, None);
     }
 
     #[test]

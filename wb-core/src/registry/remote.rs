@@ -309,6 +309,15 @@ pub enum RegistryError {
     File(#[from] FileError),
 }
 
+impl RegistryError {
+    /// Whether the server closed a connection before it asked who it is for, as sshd does when many come at once.
+    #[must_use]
+    pub fn is_dropped(&self) -> bool {
+        let Self::Unreachable { source: CommandError::Failed { said, .. }, .. } = self else { return false };
+        ["kex_exchange_identification: ", "ssh_exchange_identification: "].iter().any(|words| said.contains(words))
+    }
+}
+
 fn make(git: &Git, path: &Path) -> Result<(), RegistryError> {
     files::create_dir(path)?;
     let init = git.local(path).args(["init", "--quiet", "--bare", "."]);
@@ -428,6 +437,19 @@ mod tests {
         let flood = format!("remote: \u{1b}[2J{}\n", "x".repeat(5_000)).repeat(9);
         assert!(refusal("[remote rejected] (x)", &flood).chars().all(|c| !c.is_control()));
         assert!(refusal("[remote rejected] (x)", &flood).len() < 1_000);
+    }
+
+    #[test]
+    fn who_is_dropped_is_told_from_who_is_not_let_in() {
+        let check = |said: &str, expect| {
+            let source = CommandError::Failed { line: "git fetch".into(), code: 128, said: said.into() };
+            assert_eq!(RegistryError::Unreachable { url: "ssh://git".into(), source }.is_dropped(), expect, "{said}");
+        };
+        check("kex_exchange_identification: Connection closed by remote host\nConnection closed by ::1 port 22", true);
+        check("kex_exchange_identification: read: Connection reset by peer", true);
+        check("git@git: Permission denied (publickey).\nfatal: Could not read from remote repository.", false);
+        check("ssh: connect to host git port 22: Connection refused", false);
+        check("ssh: Could not resolve hostname git: Name or service not known", false);
     }
 
     #[test]

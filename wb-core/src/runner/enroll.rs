@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::home::{Home, HomeError, HostConfig};
 use super::rekey;
 use crate::agent::identity::{self, Verdict};
-use crate::agent::{self, incarnation};
+use crate::agent::{self, incarnation, pace};
 use crate::chain::Digest;
 use crate::change::Manifest;
 use crate::herd::is_name;
@@ -106,8 +106,8 @@ pub enum EnrollError {
 }
 
 /// Enrols this machine; running it again after an error goes on where it stopped. One that was retired becomes a new
-/// host, and keeps the record of what it has done. Gives the public key that the report
-/// is signed with, by which an operator recognises the machine.
+/// host, and keeps the record of what it has done. A server that drops connections, as sshd does when many come at once, is
+/// asked again. Gives the public key that the report is signed with, by which an operator recognises the machine.
 ///
 /// # Errors
 /// When the name is taken, the remote can't be reached or does not let this machine write, or a file can't be written.
@@ -116,7 +116,16 @@ pub fn enroll(home: &Home, wanted: &Enrollment, system: &System) -> Result<Strin
     files::create_dir(home.state())?;
     let _lock = home.lock()?.ok_or(EnrollError::Running)?;
     rekey::leave_retired(home, wanted)?;
-    join(home, wanted, system, refuse_taken)
+    let mut dropped = 0;
+    loop {
+        let joined = join(home, wanted, system, refuse_taken);
+        let is_dropped = matches!(&joined, Err(EnrollError::Registry(error)) if error.is_dropped());
+        dropped += u32::from(is_dropped);
+        match pace::enrolment(dropped, Uuid::new_v4().as_u64_pair().0).filter(|_| is_dropped) {
+            Some(pause) => system.clock().sleep(pause),
+            None => return joined,
+        }
+    }
 }
 
 pub(super) fn refuse_wrong(wanted: &Enrollment) -> Result<(), EnrollError> {

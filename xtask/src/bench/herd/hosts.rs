@@ -121,6 +121,9 @@ pub(super) struct Terms<'a> {
     pub(super) poll: Duration,
 }
 
+/// How many enrol at the same time.
+const AT_ONCE: usize = 100;
+
 /// All hosts.
 pub(super) struct Hosts(Vec<Host>);
 
@@ -136,14 +139,13 @@ impl Hosts {
         self.0.iter().map(Host::key).collect()
     }
 
-    /// Enrols them all, as many at once as there are processors; gives them as the herd is told of them.
+    /// Enrols them all, a hundred at once; gives them as the herd is told of them.
     pub(super) fn enroll(
         &mut self,
         terms: &Terms<'_>,
         progress: &Progress,
     ) -> Result<BTreeMap<String, HostManifest>, BenchError> {
-        let at_once = std::thread::available_parallelism().map_or(2, usize::from);
-        let (share, enrolled) = (self.0.len().div_ceil(at_once).max(1), AtomicUsize::new(0));
+        let (share, enrolled) = (self.0.len().div_ceil(AT_ONCE).max(1), AtomicUsize::new(0));
         let enroll = |hosts: &mut [Host]| {
             hosts.iter_mut().try_for_each(|host| {
                 host.enroll(terms)?;
