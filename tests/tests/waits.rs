@@ -780,6 +780,41 @@ fn everyone_follows_a_canary_that_has_baked() {
 }
 
 #[test]
+fn canaries_that_have_baked_may_go_away_and_those_that_come_later_follow() {
+    let scene = with_canary(&WELL, Some(600));
+    scene.passes(600);
+    scene.settle(&["web1"]);
+    scene.passes(1_000_000);
+    scene.herd.add(&[("web3", &["web"])]);
+    scene.settle(&["web2", "web3"]);
+    scene.wrote("web2", "zero rejoin leave one two rejoin");
+    scene.wrote("web3", "zero one two rejoin");
+}
+
+#[test]
+fn a_canary_that_has_nothing_to_run_bakes_from_when_it_heard_of_it() {
+    let scene = Scene::in_service(WEBS);
+    scene.passes(1_000_000);
+    scene.settle(&["web1", "web2"]);
+    scene.catalog.replace(catalog(&[&BASE, &DB_1], &WEB));
+    scene.change(ChangeKind::Deploy, |manifest| {
+        manifest.chain = scene.catalog.borrow().chain().clone();
+        let (target, hosts) = (manifest.chain.tip().unwrap().sha1, ["web1".to_owned()].into());
+        manifest.canary = Some(Canary { hosts, target, change: manifest.number, bake: Some(600) });
+    });
+    let are_at = |expect: [&str; 2]| {
+        scene.settle(&["web1", "web2"]);
+        let reports = scene.herd.reports();
+        assert_eq!(["web1", "web2"].map(|host| reports[host].link.clone().unwrap()), expect);
+    };
+    are_at(["one", "zero"]);
+    scene.passes(599);
+    are_at(["one", "zero"]);
+    scene.passes(1);
+    are_at(["one", "one"]);
+}
+
+#[test]
 fn a_canary_that_fails_keeps_everyone_away() {
     let scene = with_canary(&[&BASE, &FAILS_1], Some(600));
     scene.passes(1_000_000);

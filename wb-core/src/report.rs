@@ -36,6 +36,13 @@ pub struct Report {
     /// That change's commit.
     #[serde(default)]
     pub accepted_commit: Option<Sha1>,
+    /// Since when it knows what the canaries are told now, in seconds since 1970, UTC; 0: it does not, there are none, or the
+    /// report is from before it was said.
+    #[serde(default)]
+    pub heard: u64,
+    /// The end of the newest bake that it saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baked: Option<Baked>,
     /// The runner that it runs.
     pub runner: Digest,
     /// Which machine, and which boot of it.
@@ -64,6 +71,15 @@ pub struct Report {
     /// How often this host looks at the remote, in seconds; 0 in reports from before it was said.
     #[serde(default)]
     pub poll: u64,
+}
+
+/// That canaries have baked. It stays so, whatever becomes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baked {
+    /// The number of the change that told them to go first.
+    pub change: u64,
+    /// When their bake was over, in seconds since 1970, UTC.
+    pub at: u64,
 }
 
 /// A spec that held when its link was completed, and that does not hold any more.
@@ -377,6 +393,8 @@ pub(crate) mod tests {
             since: 4,
             accepted: Some(3),
             accepted_commit: None,
+            heard: 3,
+            baked: Some(Baked { change: 3, at: 4 }),
             runner: Digest::of(b"runner"),
             incarnation: Incarnation::default(),
             contested: false,

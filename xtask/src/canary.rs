@@ -1,13 +1,13 @@
 //! Canaries: the hosts that go first. Whether they have passed, where they will stop because of others, and the change
 //! that makes what they have everyone's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 use wb_core::chain::{Link, Sha1};
 use wb_core::change::{Canary, ChangeKind, Manifest};
-use wb_core::plan::{Course, Lag, Past, lagging, passed_since};
+use wb_core::plan::{Course, Lag, Past, has_baked, lagging, passed_since};
 use wb_core::report::{Report, Standing};
 
 use crate::known::Known;
@@ -54,7 +54,10 @@ pub fn promoting(known: &Known, early: bool, why: Option<&str>) -> Result<Manife
     let Some(canary) = &before.canary else {
         return Err(PromoteError::NothingPending { target: before.target_link().cloned().map(Box::new) });
     };
-    let behind = behind(before, canary, &known.reports, known.now);
+    let behind = match has_baked(before, canary, &known.reports, known.now) {
+        true => Vec::new(),
+        false => behind(before, canary, &known.reports, known.now),
+    };
     if !behind.is_empty() && !early {
         return Err(PromoteError::NotPassed(behind));
     }
@@ -65,6 +68,18 @@ pub fn promoting(known: &Known, early: bool, why: Option<&str>) -> Result<Manife
     }
     message += &why.map(|why| format!(": {why}")).unwrap_or_default();
     Ok(Manifest { target: Some(canary.target), canary: None, message, ..before.next(ChangeKind::Promote) })
+}
+
+/// The newest manifest, before these hosts leave. Canaries that have baked made theirs everyone's, and that stays when one
+/// of them goes.
+#[must_use]
+pub fn settled(known: &Known, leaving: &BTreeSet<String>) -> Manifest {
+    let Known { manifest, reports, now, .. } = known;
+    let canary = manifest.canary.as_ref().filter(|canary| !canary.hosts.is_disjoint(leaving));
+    match canary.filter(|canary| has_baked(manifest, canary, reports, *now)) {
+        Some(canary) => Manifest { target: Some(canary.target), canary: None, ..manifest.clone() },
+        None => manifest.clone(),
+    }
 }
 
 /// The canaries that have not passed.
@@ -116,17 +131,23 @@ pub struct Stop {
     /// Whom the link waits for.
     #[serde(serialize_with = "names")]
     pub lagging: Vec<Lag>,
-    /// Whether it counts as passed there: none of these is a canary.
+    /// Whether it counts as passed there: it bears load, and none of these is a canary.
     pub passes: bool,
+    /// Whether it bears load.
+    #[serde(skip)]
+    pub in_service: bool,
 }
 
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, link, lagging, passes } = self;
+        let Self { host, link, lagging, passes, in_service } = self;
         write!(f, "`{host}` will stop before {link}, which waits for {}: ", listed(lagging))?;
-        match passes {
-            true => write!(f, "in load there, it counts as passed"),
-            false => write!(f, "a canary among these stops too, so that only `cargo xtask promote --now` goes on"),
+        match (passes, in_service) {
+            (true, _) => write!(f, "in load there, it counts as passed"),
+            (false, false) => write!(f, "it never was in load, so that only `cargo xtask promote --now` goes on"),
+            (false, true) => {
+                write!(f, "a canary among these stops too, so that only `cargo xtask promote --now` goes on")
+            }
         }
     }
 }
@@ -137,6 +158,29 @@ fn name<S: Serializer>(link: &Link, serializer: S) -> Result<S::Ok, S::Error> {
 
 fn names<S: Serializer>(lagging: &[Lag], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(lagging.iter().map(|lag| &lag.host))
+}
+
+/// The canaries that have no link to run on their way, so that they show nothing of what it does, by name.
+#[must_use]
+pub fn idle(manifest: &Manifest, reports: &BTreeMap<String, Report>) -> Vec<String> {
+    let Some(canary) = &manifest.canary else { return Vec::new() };
+    let runs = |name: &&String| run_from(manifest, canary, reports, name).is_some_and(|links| !links.is_empty());
+    canary.hosts.iter().filter(|name| !runs(name)).cloned().collect()
+}
+
+/// The links that a canary runs on its way, as far as its report tells.
+fn run_from<'m>(
+    manifest: &'m Manifest,
+    canary: &Canary,
+    reports: &BTreeMap<String, Report>,
+    name: &str,
+) -> Option<Vec<&'m Link>> {
+    let (host, state) = (manifest.hosts.get(name)?, reports.get(name).and_then(|report| report.state));
+    let past = Past::told_by(&manifest.chain, &host.roles, state);
+    let course = Course::new(manifest, Some(canary.target), host, &past);
+    let end = manifest.chain.position(canary.target);
+    let links = course.run_from(state).take_while(|link| manifest.chain.position(link.sha1) <= end);
+    Some(links.filter_map(|link| manifest.chain.get(link.sha1)).collect())
 }
 
 /// Where canaries will stop, when everyone comes as far as they are told and nothing fails.
@@ -173,15 +217,11 @@ fn stop(
     expected: &BTreeMap<String, Report>,
     name: &str,
 ) -> Option<Stop> {
-    let (host, state) = (manifest.hosts.get(name)?, reports.get(name).and_then(|report| report.state));
-    let past = Past::told_by(&manifest.chain, &host.roles, state);
-    let course = Course::new(manifest, Some(canary.target), host, &past);
-    let end = manifest.chain.position(canary.target);
-    let mut links = course.run_from(state).take_while(|link| manifest.chain.position(link.sha1) <= end);
-    links.find_map(|link| {
+    let in_service = reports.get(name).is_some_and(|report| report.in_service);
+    run_from(manifest, canary, reports, name)?.into_iter().find_map(|link| {
         let lagging = lagging(manifest, expected, name, link);
-        let passes = !lagging.iter().any(|lag| canary.hosts.contains(&lag.host));
-        (!lagging.is_empty()).then(|| Stop { host: name.to_owned(), link: link.clone(), lagging, passes })
+        let passes = in_service && !lagging.iter().any(|lag| canary.hosts.contains(&lag.host));
+        (!lagging.is_empty()).then(|| Stop { host: name.to_owned(), link: link.clone(), lagging, passes, in_service })
     })
 }
 
@@ -192,7 +232,7 @@ fn listed(all: &[impl fmt::Display]) -> String {
 #[cfg(test)]
 mod tests {
     use wb_core::chain::{Chain, Wait};
-    use wb_core::report::Doing;
+    use wb_core::report::{Baked, Doing};
 
     use super::*;
     use crate::known::tests::known;
@@ -255,6 +295,41 @@ mod tests {
         check("db1@schema web1@page web2@page", &["db1", "web1"], &[]);
         check("db1@theme web1@page web2@page", &["web1"], &[]);
         check("db1@schema web1@page", &["db1"], &[]);
+    }
+
+    #[test]
+    fn a_canary_that_never_was_in_load_does_not_pass_by_waiting() {
+        let mut known = with_canaries("db1@schema web1@page web2@page", &["web1"]);
+        known.reports.get_mut("web1").unwrap().in_service = false;
+        let said: Vec<String> = stops(&known.manifest, &known.reports).iter().map(ToString::to_string).collect();
+        let waits = "`web1` will stop before `theme` (0404040), which waits for db1 at `page` (0202020): it never was in \
+                     load, so that only `cargo xtask promote --now` goes on";
+        assert_eq!(said, [waits]);
+    }
+
+    #[test]
+    fn canaries_that_have_nothing_to_run_are_named() {
+        let check = |canaries: &[&str], expect: &[&str]| {
+            let known = with_canaries("db1@tuning web1@page", canaries);
+            assert_eq!(idle(&known.manifest, &known.reports), expect, "{canaries:?}");
+        };
+        check(&["web1", "db1"], &["db1"]);
+        check(&["web1"], &[]);
+    }
+
+    #[test]
+    fn what_has_baked_stays_when_a_canary_leaves_and_needs_no_haste_to_be_promoted() {
+        let mut known = with_canaries("db1@page web1@theme web2@page", &["web1"]);
+        known.manifest.canary.as_mut().unwrap().bake = Some(60);
+        known.reports.get_mut("web1").unwrap().doing = Doing::Stopped { why: "no disk".into() };
+        let leaving = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(settled(&known, &leaving(&["web1"])), known.manifest);
+        assert!(promoting(&known, false, None).is_err());
+        known.reports.get_mut("web2").unwrap().baked = Some(Baked { change: 0, at: 0 });
+        assert_eq!(settled(&known, &leaving(&["web2"])), known.manifest);
+        let after = settled(&known, &leaving(&["web1"]));
+        assert_eq!((after.target, after.canary), (known.manifest.canary.as_ref().map(|canary| canary.target), None));
+        assert!(promoting(&known, false, None).is_ok());
     }
 
     #[test]

@@ -231,6 +231,8 @@ mod tests {
             verified: 0,
             since: 0,
             nonce: Uuid::nil(),
+            heard: 0,
+            baked: None,
             last_nonces: Vec::new(),
             lines: Vec::new(),
             poll: 0,

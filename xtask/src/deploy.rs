@@ -60,6 +60,8 @@ pub struct Deployed {
     pub stuck: Vec<Stuck>,
     /// Where canaries will stop.
     pub stops: Vec<Stop>,
+    /// The canaries that have nothing to run.
+    pub idle: Vec<String>,
     /// Who is held, and so begins nothing of it.
     pub held: Vec<Held>,
     /// How it ended.
@@ -160,7 +162,7 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     let (stuck, stops) = (plan::stuck(&manifest, &known.reports), canary::stops(&manifest, &known.reports));
     let same = before.filter(|before| difference.is_empty() && built.is_in(before));
     let lost = same.map_or(Ok(false), |before| built.is_lost(&operator, before))?;
-    let held = hold::held(&manifest);
+    let (idle, held) = (canary::idle(&manifest, &known.reports), hold::held(&manifest));
     let end = match (same.filter(|_| !lost), key) {
         (Some(before), _) => End::KnownSince(before.number),
         (None, None) => End::DryRun,
@@ -169,7 +171,7 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
             tell(&operator, known.newest.as_ref(), manifest, &built, lost, &key)?
         }
     };
-    Ok(Deployed { difference, stuck, stops, held, end })
+    Ok(Deployed { difference, stuck, stops, idle, held, end })
 }
 
 /// What the fleet says, all of it committed.

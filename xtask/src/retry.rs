@@ -79,6 +79,8 @@ pub(crate) mod tests {
             lines: Vec::new(),
             poll: 30,
             nonce: Uuid::nil(),
+            heard: 0,
+            baked: None,
             last_nonces: Vec::new(),
         }
     }

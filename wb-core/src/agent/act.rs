@@ -11,10 +11,10 @@ use super::{Agent, AgentError, Ran};
 use crate::chain::{Link, Sha1};
 use crate::change::{Canary, HostManifest};
 use crate::context::{HerdView, Role};
-use crate::plan::{Course, Onward, Plan, Situation, Wait, goal, informants, leaves_for, plan, still_failed};
+use crate::plan::{Course, Onward, Plan, Situation, Wait, bake_ends, goal, informants, leaves_for, plan, still_failed};
 use crate::pool::Pool;
 use crate::registry::ReportCache;
-use crate::report::{Doing, Failure, Report};
+use crate::report::{Baked, Doing, Failure, Report};
 use crate::system::ending::ending;
 use crate::system::fault::{self, Bug, Subject};
 
@@ -104,6 +104,7 @@ impl Agent<'_> {
         if self.adopts_in_load()? {
             return Ok(Step::Moved);
         }
+        self.note_bake()?;
         match self.plan()? {
             Plan::UpToDate => Step::until(Doing::UpToDate),
             Plan::Wait(wait) => self.waits(&wait),
@@ -172,7 +173,11 @@ impl Agent<'_> {
     fn reports(&self, cache: &RefCell<ReportCache>) -> Result<BTreeMap<String, Report>, AgentError> {
         let Some(manifest) = self.change.as_ref().map(|change| &change.manifest) else { return Ok(BTreeMap::new()) };
         let mut reports = self.registry.failures(manifest, &mut self.cache.borrow_mut())?;
-        reports.extend(self.registry.reports_of(manifest, &self.informants(), &mut cache.borrow_mut())?);
+        let mut whom = self.informants();
+        // That canaries have baked counts too where this host was the one that saw it.
+        let bakes = manifest.canary.as_ref().is_some_and(|canary| canary.bake.is_some());
+        whom.extend(self.host().filter(|_| bakes).map(|(name, _)| name));
+        reports.extend(self.registry.reports_of(manifest, &whom, &mut cache.borrow_mut())?);
         Ok(reports)
     }
 
@@ -190,6 +195,20 @@ impl Agent<'_> {
             _ => BTreeMap::new(),
         };
         Ok(goal(&change.manifest, name, &reports, self.now()))
+    }
+
+    /// Canaries that have baked have done so for good: this host remembers it, and says it in its reports.
+    fn note_bake(&self) -> Result<(), AgentError> {
+        let Some(manifest) = self.change.as_ref().map(|change| &change.manifest) else { return Ok(()) };
+        let Some(canary) = manifest.canary.as_ref().filter(|canary| self.store.record().awaits_bake(canary)) else {
+            return Ok(());
+        };
+        let (reports, now) = (self.reports(&self.cache)?, self.now());
+        if let Some(at) = bake_ends(manifest, canary, &reports, now).filter(|at| now >= *at) {
+            self.store.update(|record| record.baked = Some(Baked { change: canary.change, at }))?;
+            self.journal.say(&format!("the canaries of change {} have baked", canary.change));
+        }
+        Ok(())
     }
 
     /// A host never in service claims nothing, but of two machines with one identity only one may begin: the one that

@@ -276,6 +276,8 @@ mod tests {
             verified: 0,
             contested: false,
             nonce: Uuid::from_u128(100),
+            heard: 0,
+            baked: None,
             last_nonces: Vec::new(),
             lines,
             poll: 5,

@@ -101,11 +101,15 @@ impl Agent<'_> {
         let record = self.store.record();
         let unsettled = record.phase != Phase::InLoad || record.taking_over.is_some() || !record.in_service;
         let Some(manifest) = self.change.as_ref().map(|change| &change.manifest) else { return unsettled };
-        let told = manifest.host_of(self.config.uuid).map_or(manifest.target, |(name, _)| manifest.told(name));
-        // Who follows canaries that bake must know how they are.
-        let follows =
-            manifest.canary.as_ref().is_some_and(|canary| canary.bake.is_some() && told != Some(canary.target));
-        unsettled || follows || (told.is_some() && record.state() != told)
+        let told = || manifest.host_of(self.config.uuid).map_or(manifest.target, |(name, _)| manifest.told(name));
+        let canary = manifest.canary.as_ref();
+        // Whether canaries have baked must be known to who follows them; and who has seen it tells those that come later.
+        let awaits_bake = canary.is_some_and(|canary| record.awaits_bake(canary));
+        let goal = match canary.filter(|canary| canary.bake.is_some() && !awaits_bake) {
+            Some(canary) => Some(canary.target),
+            None => told(),
+        };
+        unsettled || awaits_bake || (goal.is_some() && record.state() != goal)
     }
 
     /// Walks and verifies every change since the last accepted one. One that does not count stops the walk: this host

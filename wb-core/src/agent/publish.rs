@@ -162,6 +162,12 @@ impl Agent<'_> {
         self.published.as_ref().is_some_and(|old| !is_news(old, &self.report(doing)))
     }
 
+    /// Since when this host knows what the canaries are told now.
+    fn heard_of_canaries(&self) -> u64 {
+        let canary = self.change.as_ref().and_then(|change| change.manifest.canary.as_ref());
+        canary.map_or(0, |canary| self.store.record().heard(canary.change))
+    }
+
     pub(super) fn report(&self, doing: &Doing) -> Report {
         let (record, doing) = (self.store.record(), doing.shortened());
         Report {
@@ -176,6 +182,8 @@ impl Agent<'_> {
             doing,
             accepted: self.change.as_ref().map(|change| change.manifest.number),
             accepted_commit: self.change.as_ref().map(|change| change.sha1),
+            heard: self.heard_of_canaries(),
+            baked: record.baked,
             runner: self.runner,
             incarnation: self.here(),
             contested: false,

@@ -11,9 +11,10 @@ use uuid::Uuid;
 use super::identity::{self, Contest, TakingOver};
 use super::phase::{Event, IllegalEvent, Phase};
 use crate::chain::{Digest, Link, Sha1};
+use crate::change::Canary;
 use crate::context::{Debt, DebtError, Debts, Journal, JournalError, Step, Terms};
 use crate::plan::Past;
-use crate::report::{Failure, LAST_NONCES, Line};
+use crate::report::{Baked, Failure, LAST_NONCES, Line};
 use crate::results::{Acceptance, How, LATEST, LinkResult, Results};
 use crate::system::fault::{self, Bug};
 use crate::system::{FileError, files};
@@ -45,6 +46,9 @@ pub struct Record {
     /// The state that the herd knew of this host when it took its identity over after a restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Sha1>,
+    /// The end of the newest bake that it saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baked: Option<Baked>,
     /// Whether the host has rejoined at least once.
     #[serde(default)]
     pub in_service: bool,
@@ -224,6 +228,19 @@ impl Record {
         self.acceptances.push(Acceptance { change, time });
         let old = self.acceptances.len().saturating_sub(LATEST);
         self.acceptances.drain(..old);
+    }
+
+    /// When it accepted `change`, or the first one after it that it still knows of; 0: it did not.
+    #[must_use]
+    pub fn heard(&self, change: u64) -> u64 {
+        let first = self.acceptances.iter().find(|acceptance| acceptance.change >= change);
+        first.map_or(0, |acceptance| acceptance.time)
+    }
+
+    /// Whether it has not seen yet that these canaries have baked, which they are to.
+    #[must_use]
+    pub fn awaits_bake(&self, canary: &Canary) -> bool {
+        canary.bake.is_some() && self.baked.is_none_or(|baked| baked.change != canary.change)
     }
 
     /// What the host has behind it.

@@ -1,5 +1,6 @@
 //! How far a host is to go: the canaries first, and everyone else when an operator promotes, or by itself once all
-//! canaries have been there, and well, for long enough.
+//! canaries have been there, and well, for long enough. Whoever sees that says so in its reports: what becomes of the
+//! canaries after that takes nothing back.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +19,8 @@ pub fn goal(manifest: &Manifest, name: &str, reports: &BTreeMap<String, Report>,
 }
 
 /// Since when a canary has passed, as its report tells: it has accepted the change, and is where canaries are to go and
-/// well, or it waits in load for hosts to reach a link, none of which is a canary, so that only the others can let it go on.
-/// One that has drifted, or that nobody hears of any more at `now`, in seconds since 1970, has not passed.
+/// well, or it waits in load for hosts to reach a link, none of which is a canary, so that only the others can let it go on,
+/// however long that takes. What it did before it had heard of the change says nothing. One that has drifted, or that nobody hears of any more at `now`, in seconds since 1970, has not passed.
 #[must_use]
 pub fn passed_since(manifest: &Manifest, canary: &Canary, report: &Report, now: u64) -> Option<u64> {
     let place = |sha1: Sha1| manifest.chain.position(sha1);
@@ -29,20 +30,32 @@ pub fn passed_since(manifest: &Manifest, canary: &Canary, report: &Report, now: 
         _ if report.contested || !report.drift.is_empty() || !has_heard => false,
         _ if report.standing(now) != Standing::Fresh => false,
         Doing::UpToDate => is_there(),
-        Doing::Waiting { on, key, overdue: false, .. } => {
-            is_for_others(key) && !on.is_empty() && !on.iter().any(|host| canary.hosts.contains(host))
+        Doing::Waiting { on, key, .. } => {
+            report.in_service
+                && is_for_others(key)
+                && !on.is_empty()
+                && !on.iter().any(|host| canary.hosts.contains(host))
         }
         _ => false,
     };
-    has_passed.then_some(report.since)
+    has_passed.then_some(report.since.max(report.heard))
 }
 
-/// Whether all canaries of the herd have passed, for as long as they are to bake.
+/// Whether all canaries of the herd have passed, for as long as they are to bake, or had when some host looked.
 #[must_use]
 pub fn has_baked(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, Report>, now: u64) -> bool {
-    let Some(bake) = canary.bake else { return false };
+    bake_ends(manifest, canary, reports, now).is_some_and(|end| now >= end)
+}
+
+/// When the bake is over, in seconds since 1970, UTC, as far as the reports tell at `now`: nothing where a canary has not
+/// passed.
+#[must_use]
+pub fn bake_ends(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, Report>, now: u64) -> Option<u64> {
+    let bake = canary.bake?;
+    let seen = reports.values().filter(|report| !report.contested).filter_map(|report| report.baked);
+    let seen = seen.filter(|baked| baked.change == canary.change).map(|baked| baked.at).min();
     let hosts = canary.hosts.iter().filter(|host| manifest.hosts.contains_key(*host));
     let passed: Option<Vec<u64>> = hosts.map(|host| passed_since(manifest, canary, reports.get(host)?, now)).collect();
     let last = passed.and_then(|passed| passed.into_iter().max());
-    last.is_some_and(|last| now.saturating_sub(last) >= bake)
+    seen.or_else(|| last.map(|last| last.saturating_add(bake)))
 }

@@ -179,6 +179,8 @@ fn report(name: &str, at: &str, n: u128) -> Report {
         verified: 0,
         since: 0,
         nonce: Uuid::nil(),
+        heard: 0,
+        baked: None,
         last_nonces: Vec::new(),
         lines: Vec::new(),
         poll: 0,

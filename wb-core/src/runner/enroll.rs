@@ -253,6 +253,8 @@ pub(super) fn announce(
         verified: 0,
         since: system.clock().now().as_secs(),
         nonce: Uuid::new_v4(),
+        heard: 0,
+        baked: None,
         last_nonces: Vec::new(),
         lines: identity::next(&[]),
         poll: config.poll.as_secs().max(1),

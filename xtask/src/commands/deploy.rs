@@ -80,6 +80,8 @@ struct Said<'a> {
     difference: Vec<String>,
     /// Where canaries will stop.
     stops: &'a [Stop],
+    /// The canaries that have nothing to run.
+    idle: &'a [String],
     /// Who is held.
     held: &'a [Held],
     /// The hosts that stay failed, each with the migration.
@@ -128,9 +130,12 @@ impl Deploy {
     }
 }
 
-fn show(Deployed { difference, stuck, stops, held, .. }: &Deployed, shell: &Shell) {
+fn show(Deployed { difference, stuck, stops, idle, held, .. }: &Deployed, shell: &Shell) {
     shell.print_text(difference);
     stops.iter().for_each(|stop| shell.print(stop));
+    for host in idle {
+        shell.print(format_args!("`{host}` has nothing to run, so that it shows nothing as a canary"));
+    }
     held.iter().for_each(|held| shell.print(held));
     stuck.iter().for_each(|stuck| offer(stuck, shell));
 }
@@ -158,7 +163,7 @@ fn end(end: &End, line: &str, json: bool, shell: &Shell) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn said(Deployed { difference, stuck, stops, held, end }: &Deployed) -> Said<'_> {
+fn said(Deployed { difference, stuck, stops, idle, held, end }: &Deployed) -> Said<'_> {
     let change = match end {
         End::Told(change) => Some(change.manifest.number),
         End::KnownSince(number) => Some(*number),
@@ -175,6 +180,7 @@ fn said(Deployed { difference, stuck, stops, held, end }: &Deployed) -> Said<'_>
         overtaken: matches!(end, End::Overtaken(_)),
         difference,
         stops,
+        idle,
         held,
         stuck: stuck.iter().map(|stuck| (stuck.host.as_str(), stuck.link.name.as_str())).collect(),
     }

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::plan::{Wait, goal};
-use crate::report::Drift;
+use crate::report::{Baked, Drift};
 
 const NOW: u64 = 10_000;
 const BAKE: u64 = 600;
+const FOLLOWS: &str = r#"leg to w3 claiming ["web"]"#;
 
 /// A herd that is told to stay at `w1`, and its canaries to go to `w3`.
 fn herd(hosts: &str, canaries: &[&str], bake: Option<u64>) -> Herd {
@@ -35,7 +36,7 @@ fn canaries_go_first_and_everyone_follows_when_they_are_promoted() {
     assert_eq!(herd.plan("web2", false), "enter service");
     let canary = herd.manifest.canary.take().unwrap();
     herd.manifest.target = Some(canary.target);
-    assert_eq!(herd.plan("web2", true), r#"leg to w3 claiming ["web"]"#);
+    assert_eq!(herd.plan("web2", true), FOLLOWS);
 }
 
 #[test]
@@ -77,7 +78,11 @@ fn a_canary_that_only_others_can_let_go_on_bakes() {
     bakes("w2", NOW, &others(&["web2"]), false);
     bakes("w2", 0, &others(&["web2", "web1"]), false);
     let Doing::Waiting { why, on, key, .. } = others(&["web2"]) else { panic!("it waits") };
-    bakes("w2", 0, &Doing::Waiting { why, on, key, overdue: true }, false);
+    bakes("w2", 0, &Doing::Waiting { why, on, key, overdue: true }, true);
+    let mut herd = herd("web1@w2 web2@w1", &["web1"], Some(BAKE));
+    since(&mut herd, "web1", 0, others(&["web2"]));
+    herd.reports.get_mut("web1").unwrap().in_service = false;
+    assert_eq!(herd.plan("web2", true), "up to date", "it never was in load");
 }
 
 #[test]
@@ -99,17 +104,42 @@ fn what_a_canary_did_before_it_heard_of_it_says_nothing() {
 }
 
 #[test]
+fn time_before_a_canary_heard_of_it_does_not_count() {
+    let mut herd = herd("web1@w3 web2@w1", &["web1"], Some(BAKE));
+    herd.reports.get_mut("web1").unwrap().heard = NOW - BAKE + 1;
+    assert_eq!(herd.plan("web2", true), "up to date");
+    herd.now += 1;
+    assert_eq!(herd.plan("web2", true), FOLLOWS);
+}
+
+#[test]
+fn what_becomes_of_canaries_that_have_baked_takes_nothing_back() {
+    let check = |says: &str, baked: Option<Baked>, expect: &str| {
+        let mut herd = herd("web1@w3 web2@w1 web3@w1", &["web1"], Some(BAKE));
+        herd.reports.get_mut("web1").unwrap().time = 0;
+        herd.reports.get_mut(says).unwrap().baked = baked;
+        assert_eq!(herd.plan("web2", true), expect, "{says} says {baked:?}");
+    };
+    let at = |change, at| Some(Baked { change, at });
+    check("web1", None, "up to date");
+    check("web1", at(5, NOW), FOLLOWS);
+    check("web3", at(5, NOW), FOLLOWS);
+    check("web3", at(5, NOW + 1), "up to date");
+    check("web3", at(4, NOW), "up to date");
+}
+
+#[test]
 fn the_last_of_several_canaries_counts() {
     let mut herd = herd("web1@w3 web2@w3 web3@w1", &["web1", "web2"], Some(BAKE));
     since(&mut herd, "web1", NOW - 2 * BAKE, Doing::UpToDate);
     since(&mut herd, "web2", NOW - BAKE + 9, Doing::UpToDate);
     assert_eq!(herd.plan("web3", true), "up to date");
     herd.now += 9;
-    assert_eq!(herd.plan("web3", true), r#"leg to w3 claiming ["web"]"#);
+    assert_eq!(herd.plan("web3", true), FOLLOWS);
     herd.reports.remove("web2");
     assert_eq!(herd.plan("web3", true), "up to date");
     herd.manifest.hosts.remove("web2");
-    assert_eq!(herd.plan("web3", true), r#"leg to w3 claiming ["web"]"#);
+    assert_eq!(herd.plan("web3", true), FOLLOWS);
 }
 
 #[test]
@@ -142,7 +172,7 @@ fn without_a_canary_left_nobody_follows() {
 #[test]
 fn a_canary_of_whom_two_machines_report_has_not_passed() {
     let mut herd = herd("web1@w3 web2@w1", &["web1"], Some(BAKE));
-    assert_eq!(herd.plan("web2", true), r#"leg to w3 claiming ["web"]"#);
+    assert_eq!(herd.plan("web2", true), FOLLOWS);
     herd.reports.get_mut("web1").unwrap().contested = true;
     assert_eq!(herd.plan("web2", true), "up to date");
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use wb_core::chain::nearest;
 
 use super::change::{Options, Wish};
+use crate::canary::settled;
 use crate::commands::judge;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
@@ -38,7 +39,7 @@ impl Retire {
             commit: format!("Retire {}", self.names.join(", ")),
             next: &|known| {
                 refuse_unknown(&leaving, &written, known)?;
-                Ok(retiring(&known.manifest, &leaving))
+                Ok(retiring(&settled(known, &leaving), &leaving))
             },
             meaning: &|known, after| [waiting_for(known, &leaving), waits_for_nobody(&known.manifest, after)].concat(),
             edit: &|text| leaving.iter().try_fold(text.to_owned(), |text, name| without_host(&text, name)),

@@ -17,7 +17,7 @@ use wb_core::context::{Debt, DebtAction, MaxOut, Step};
 use wb_core::herd::{Herd, HerdSettings, HostEntry};
 use wb_core::pool::{Claim, Pool};
 use wb_core::registry::RefName;
-use wb_core::report::{Doing, Drift, Failure, Incarnation, Line, Report};
+use wb_core::report::{Baked, Doing, Drift, Failure, Incarnation, Line, Report};
 use wb_core::results::{Acceptance, LinkResult, Results};
 use wb_core::runner::{HostConfig, platform};
 
@@ -374,6 +374,8 @@ impl Draw {
             drift: self.some(1, Self::drift),
             verified: self.number(),
             nonce: self.uuid(),
+            heard: self.number(),
+            baked: self.maybe(|draw| Baked { change: draw.number(), at: draw.number() }),
             last_nonces: self.some(8, Self::uuid),
             lines: self.some(3, Self::line),
             poll: self.number(),
@@ -504,6 +506,7 @@ impl Draw {
             started: self.maybe(Self::sha1),
             retry: self.number(),
             announced: self.seldom().then(|| self.sha1()),
+            baked: self.seldom().then(|| Baked { change: self.number(), at: self.number() }),
             in_service: self.often(),
             phase: self.phase(),
             accepted: self.maybe(Self::sha1),
