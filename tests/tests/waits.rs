@@ -444,6 +444,28 @@ fn meanwhile(scene: &Rc<Scene>, act: impl Fn(&Scene, u32) + 'static) -> Rc<RefCe
     said
 }
 
+#[test]
+fn what_code_waits_for_is_told_before_the_next_link() {
+    static LONG: Migration = running("database", 2, |context| {
+        happen(&DURING);
+        write(context, "long")
+    });
+    static LATER: Migration = Migration {
+        terms: Terms { in_load: true, inside: &[StaticWait { reached: Some("one"), ..ALL }], ..Terms::NONE },
+        ..running("web", 3, waits_inside)
+    };
+    let scene = Scene::in_service(ONE_DB);
+    scene.deploy(&[&BASE, &DB_1, &LONG, &LATER], &WEB);
+    let told = Rc::new(RefCell::new(None));
+    amid(&scene, {
+        let told = Rc::clone(&told);
+        move |scene| drop(told.replace(scene.herd.reports()["db1"].link.clone()))
+    });
+    scene.settle(&["db1"]);
+    scene.wrote("db1", "one long");
+    assert_eq!(told.borrow().as_deref(), Some("one"));
+}
+
 const WAITS: &str = "web1 waits: `two` (2222222) waits for db1 at the start";
 
 #[test]

@@ -51,6 +51,9 @@ pub struct Link {
     /// What it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Wait>,
+    /// What its code waits for, as far as that stands there in full. Others want to hear of that too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inside: Vec<Wait>,
     /// Whether hosts run it in load, without a claim.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_load: bool,
@@ -81,10 +84,16 @@ impl Link {
             role: role.into(),
             digest,
             wait: None,
+            inside: Vec::new(),
             in_load: false,
             replaces: None,
             gone: false,
         }
+    }
+
+    /// All that it waits for, before it begins and in its code.
+    pub fn waits(&self) -> impl Iterator<Item = &Wait> {
+        self.wait.iter().chain(&self.inside)
     }
 
     /// Whether it is not committed yet.

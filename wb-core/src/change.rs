@@ -133,7 +133,7 @@ impl Manifest {
     /// What has a name that it can't have, and the name.
     fn misnamed(&self) -> Option<(&'static str, &str)> {
         let links = || self.chain.links().iter();
-        let waits = || links().filter_map(|link| link.wait.as_ref());
+        let waits = || links().flat_map(Link::waits);
         let held = |is: fn(&Whom) -> Option<&String>| self.holds.iter().filter_map(move |hold| is(&hold.whom));
         let hosts = (self.hosts.keys().chain(self.canary.iter().flat_map(|canary| &canary.hosts)))
             .chain(self.retired.iter().map(|retired| &retired.name))

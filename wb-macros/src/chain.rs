@@ -15,7 +15,7 @@ use wb_core::registry::{Resolved, resolve};
 use wb_core::system::{environment, files};
 
 use crate::baseline;
-use crate::migration::constant;
+use crate::migration::{constant, static_wait};
 use crate::runner::takes_nothing;
 
 pub(crate) fn expand(input: &TokenStream) -> TokenStream {
@@ -156,12 +156,14 @@ fn placed(index: usize, link: &Link) -> TokenStream {
     let replaces = baseline::replaces(link);
     let sha1 = if link.is_draft() { String::new() } else { link.sha1.to_string() };
     let digest = link.digest.to_string();
+    let inside = link.inside.iter().map(static_wait);
     quote! {
         ::wb_stdlib::__private::Migration {
             sha1: #sha1,
             digest: #digest,
             index: #index,
             replaces: #replaces,
+            terms: ::wb_stdlib::__private::Terms { inside: &[#(#inside),*], ..#said.terms },
             ..#said
         }
     }

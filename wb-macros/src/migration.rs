@@ -115,9 +115,14 @@ fn expand_function(args: Option<&MigrationArgs>, ident: &Ident, item: &TokenStre
     }
 }
 
-/// A wait, as a constant.
+/// A wait that may be none, as a constant.
 pub(crate) fn wait(wait: Option<&Wait>) -> TokenStream {
-    let Some(Wait { who, reached, on_catchup, overdue }) = wait else { return quote!(::core::option::Option::None) };
+    let wait = wait.map(static_wait);
+    option(wait.as_ref())
+}
+
+/// A wait, as a constant.
+pub(crate) fn static_wait(Wait { who, reached, on_catchup, overdue }: &Wait) -> TokenStream {
     let who = match who {
         Who::All { role } => quote!(All(#role)),
         Who::Any { role } => quote!(Any(#role)),
@@ -131,12 +136,12 @@ pub(crate) fn wait(wait: Option<&Wait>) -> TokenStream {
     };
     let (reached, overdue) = (option(reached.as_ref()), option(overdue.as_ref()));
     quote! {
-        ::core::option::Option::Some(::wb_stdlib::__private::StaticWait {
+        ::wb_stdlib::__private::StaticWait {
             who: ::wb_stdlib::__private::StaticWho::#who,
             reached: #reached,
             on_catchup: ::wb_stdlib::__private::OnCatchup::#on_catchup,
             overdue: #overdue,
-        })
+        }
     }
 }
 
@@ -153,7 +158,7 @@ fn terms(args: &MigrationArgs) -> TokenStream {
         None => quote!(::core::option::Option::None),
     };
     let in_load = args.in_load;
-    quote!(::wb_stdlib::__private::Terms { keeps: &[#(#keeps),*], timeout: #timeout, in_load: #in_load })
+    quote!(::wb_stdlib::__private::Terms { keeps: &[#(#keeps),*], timeout: #timeout, in_load: #in_load, inside: &[] })
 }
 
 fn link_call(ident: &Ident, name: &str) -> TokenStream {

@@ -39,11 +39,13 @@ pub struct Terms {
     pub timeout: Option<Duration>,
     /// Whether it is run in load, without a claim.
     pub in_load: bool,
+    /// What its code waits for, as far as that stands there in full.
+    pub inside: &'static [StaticWait],
 }
 
 impl Terms {
-    /// No step is kept, no time is too long, and it is run out of load.
-    pub const NONE: Self = Self { keeps: &[], timeout: None, in_load: false };
+    /// No step is kept, no time is too long, it is run out of load, and its code waits for nobody.
+    pub const NONE: Self = Self { keeps: &[], timeout: None, in_load: false, inside: &[] };
 }
 
 /// What a link runs.
@@ -100,7 +102,7 @@ pub trait Run: std::fmt::Debug {
 pub struct Links(pub &'static [Migration]);
 
 /// [`crate::chain::Wait`], as a constant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StaticWait {
     /// For whom.
     pub who: StaticWho,
@@ -113,7 +115,7 @@ pub struct StaticWait {
 }
 
 /// [`crate::chain::Who`], as a constant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StaticWho {
     /// All hosts of this role.
     All(&'static str),

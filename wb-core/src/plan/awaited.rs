@@ -47,7 +47,7 @@ pub fn lagging_for(
 pub fn ends_waits(chain: &Chain, roles: &BTreeSet<String>, from: Option<Sha1>, to: Option<Sha1>) -> bool {
     let reached = |state: Option<Sha1>| state.and_then(|state| chain.position(state)).map_or(0, |place| place + 1);
     let passed = reached(from)..reached(to);
-    let waits = chain.links().iter().filter_map(|link| Some((link.sha1, link.wait.as_ref()?)));
+    let waits = chain.links().iter().flat_map(|link| link.waits().map(|wait| (link.sha1, wait)));
     let mut ours = waits.filter(|(_, wait)| roles.contains(wait.role()));
     ours.any(|(link, wait)| needed(chain, wait, link).is_some_and(|needed| passed.contains(&needed)))
 }

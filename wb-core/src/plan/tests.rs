@@ -213,6 +213,17 @@ fn others_are_told_of_what_they_may_wait_for() {
     check("w1 d2 w3<d w4", "database", Some("w1"), "w4", true);
     check("w1 d2 w3<d w4", "database", Some("d2"), "w4", false);
     check("w1 d2 w3<d w4", "web", Some("w1"), "w4", false);
+    let mut links = chain("w1 d2 w3 d4").links().to_vec();
+    links[2].inside = vec![wait("d@d2")];
+    let told = |from: &str| {
+        ends_waits(
+            &Chain::new(links.clone()).unwrap(),
+            &["database".to_owned()].into(),
+            Some(sha1(from)),
+            Some(sha1("d4")),
+        )
+    };
+    assert!(told("w1") && !told("d2"), "what code waits for counts as an attribute does");
 }
 
 #[test]

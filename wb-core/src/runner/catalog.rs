@@ -115,6 +115,7 @@ fn link(migration: &Migration) -> Result<Link, ParseIdError> {
         role: migration.role.to_owned(),
         digest: migration.digest.parse::<Digest>()?,
         wait: migration.wait.map(Wait::from),
+        inside: migration.terms.inside.iter().copied().map(Wait::from).collect(),
         in_load: migration.terms.in_load,
         replaces: migration.replaces.map(range).transpose()?,
         gone: migration.run.is_none(),
