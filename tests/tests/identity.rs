@@ -217,6 +217,23 @@ fn a_host_may_be_restored_again_and_to_before_it_was_restored() {
 }
 
 #[test]
+fn who_is_restored_again_still_knows_how_far_it_had_come() {
+    let herd = herd();
+    go_on(&herd);
+    let had = report(&herd).state;
+    for boot in ["a2", "a3"] {
+        herd.copy("backup", "web1");
+        herd.hardware("web1", "a", boot, 1);
+        herd.tick("web1", &second()).unwrap();
+        assert_eq!((report(&herd).link.as_deref(), report(&herd).announced), (Some("first"), had), "{boot}");
+        assert_eq!(herd.record("web1").announced, had, "{boot}");
+    }
+    catch_up(&herd, "web1", "a", "a3");
+    assert_eq!(herd.written("web1"), "first rejoin leave second rejoin");
+    assert_eq!((report(&herd).announced, herd.record("web1").announced), (None, None), "it has come so far again");
+}
+
+#[test]
 fn a_restored_host_and_the_original_that_runs_both_stop() {
     let herd = herd();
     go_on(&herd);

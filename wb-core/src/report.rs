@@ -43,6 +43,9 @@ pub struct Report {
     /// The end of the newest bake that it saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baked: Option<Baked>,
+    /// The state that the herd knew of it before it was restored from a backup, as long as it has not come so far again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Sha1>,
     /// The runner that it runs.
     pub runner: Digest,
     /// Which machine, and which boot of it.
@@ -395,6 +398,7 @@ pub(crate) mod tests {
             accepted_commit: None,
             heard: 3,
             baked: Some(Baked { change: 3, at: 4 }),
+            announced: Some(Sha1::from_bytes([5; 20])),
             runner: Digest::of(b"runner"),
             incarnation: Incarnation::default(),
             contested: false,

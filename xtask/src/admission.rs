@@ -222,6 +222,7 @@ mod tests {
             nonce: Uuid::nil(),
             heard: 0,
             baked: None,
+            announced: None,
             last_nonces: Vec::new(),
             lines: Vec::new(),
             poll: 0,

@@ -81,6 +81,7 @@ pub(crate) mod tests {
             nonce: Uuid::nil(),
             heard: 0,
             baked: None,
+            announced: None,
             last_nonces: Vec::new(),
         }
     }

@@ -100,7 +100,7 @@ impl Agent<'_> {
         self.journal.say(&format!("takes its identity over, after a restore; it {doing}"));
         self.store.update(|record| {
             record.taking_over = Some(taking_over);
-            record.announced = before.state;
+            record.restored_from(before);
         })?;
         let report = Report { lines: identity::branch(&before.lines), ..self.report(&self.besides(doing)) };
         match self.push_report(report, Some(found), Vec::new())? {

@@ -278,6 +278,7 @@ mod tests {
             nonce: Uuid::from_u128(100),
             heard: 0,
             baked: None,
+            announced: None,
             last_nonces: Vec::new(),
             lines,
             poll: 5,

@@ -184,6 +184,7 @@ impl Agent<'_> {
             accepted_commit: self.change.as_ref().map(|change| change.sha1),
             heard: self.heard_of_canaries(),
             baked: record.baked,
+            announced: record.announced,
             runner: self.runner,
             incarnation: self.here(),
             contested: false,

@@ -14,7 +14,7 @@ use crate::chain::{Digest, Link, Sha1};
 use crate::change::Canary;
 use crate::context::{Debt, DebtError, Debts, Journal, JournalError, Step, Terms};
 use crate::plan::Past;
-use crate::report::{Baked, Failure, LAST_NONCES, Line};
+use crate::report::{Baked, Failure, LAST_NONCES, Line, Report};
 use crate::results::{Acceptance, How, LATEST, LinkResult, Results};
 use crate::system::fault::{self, Bug};
 use crate::system::{FileError, files};
@@ -43,7 +43,7 @@ pub struct Record {
     /// The newest change that had asked this host to try again what failed, when that link was started.
     #[serde(default)]
     pub retry: u64,
-    /// The state that the herd knew of this host when it took its identity over after a restore.
+    /// The state that the herd knew of this host before it was restored, as long as it has not come so far again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Sha1>,
     /// The end of the newest bake that it saw.
@@ -257,6 +257,19 @@ impl Record {
         done.chain(self.started).collect()
     }
 
+    /// The herd knew more of this host than its disk does now. Who is restored again, before it had come so far again, still
+    /// catches up as far.
+    pub(crate) fn restored_from(&mut self, before: &Report) {
+        let known = before.announced.or(before.state);
+        self.announced = known.filter(|state| self.links.iter().all(|link| link.sha1 != *state));
+    }
+
+    /// A link is behind the host.
+    fn push(&mut self, link: LinkRecord) {
+        self.announced = self.announced.filter(|announced| *announced != link.sha1);
+        self.links.push(link);
+    }
+
     fn happened(&mut self, event: Event) -> Result<(), StoreError> {
         match event {
             Event::LinkStarts(link) => {
@@ -273,7 +286,7 @@ impl Record {
 
     pub(crate) fn add(&mut self, link: &Link, how: How, time: u64) {
         self.steps.retain(|step| step.link != link.sha1);
-        self.links.push(LinkRecord { sha1: link.sha1, name: link.name.clone(), how, time });
+        self.push(LinkRecord { sha1: link.sha1, name: link.name.clone(), how, time });
     }
 
     /// What was done before the host gained a role counts as it was done.
@@ -281,7 +294,7 @@ impl Record {
         match self.ahead.iter().position(|ahead| ahead.sha1 == link.sha1) {
             Some(place) => {
                 let done = self.ahead.remove(place);
-                self.links.push(done);
+                self.push(done);
             }
             None => self.add(link, How::PassedOver, time),
         }

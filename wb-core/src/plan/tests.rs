@@ -181,6 +181,7 @@ fn report(name: &str, at: &str, n: u128) -> Report {
         nonce: Uuid::nil(),
         heard: 0,
         baked: None,
+        announced: None,
         last_nonces: Vec::new(),
         lines: Vec::new(),
         poll: 0,

@@ -255,6 +255,7 @@ pub(super) fn announce(
         nonce: Uuid::new_v4(),
         heard: 0,
         baked: None,
+        announced: None,
         last_nonces: Vec::new(),
         lines: identity::next(&[]),
         poll: config.poll.as_secs().max(1),

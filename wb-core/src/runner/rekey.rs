@@ -120,6 +120,7 @@ fn cloned(record: Record) -> Record {
         reports: Reports::default(),
         taking_over: None,
         contested: None,
+        announced: None,
         ..record
     }
 }

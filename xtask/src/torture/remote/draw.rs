@@ -376,6 +376,7 @@ impl Draw {
             nonce: self.uuid(),
             heard: self.number(),
             baked: self.maybe(|draw| Baked { change: draw.number(), at: draw.number() }),
+            announced: self.maybe(Self::sha1),
             last_nonces: self.some(8, Self::uuid),
             lines: self.some(3, Self::line),
             poll: self.number(),
