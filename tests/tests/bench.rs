@@ -23,8 +23,9 @@ fn measured(hosts: usize, poll: Duration, share: Option<u32>, way: Way) -> serde
     let runner = dir.path().join("wildebeest");
     let script = format!("#!/bin/sh\nexec {} \"$0\" \"$@\"\n", env!("CARGO_BIN_EXE_wb-pages"));
     files::write(&runner, script, 0o755).unwrap();
-    let options =
-        HerdOptions { hosts: vec![hosts], links: 2, poll: Some(poll), share, way, patience: Duration::from_secs(240) };
+    // A busy machine is no reason to lose anybody.
+    let patience = Duration::from_secs(900);
+    let options = HerdOptions { hosts: vec![hosts], links: 2, poll: Some(poll), share, way, patience };
     let (shell, said) = Shell::captured();
     let herds = bench::herd_with(&runner, &options, &shell).unwrap_or_else(|error| panic!("{error}: {}", said.text()));
     serde_json::to_value(herds).unwrap()
