@@ -346,7 +346,7 @@ impl TestHerd {
     /// When it can't be read.
     #[must_use]
     pub fn record(&self, host: &str) -> Record {
-        Store::open(&self.home(host).record()).expect("a record").record()
+        Record::clone(&Store::open(&self.home(host).record()).expect("a record").record())
     }
 
     /// What keeps a host from going on.

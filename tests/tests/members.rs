@@ -147,7 +147,7 @@ fn a_host_that_is_retired_in_a_leg_stops_where_it_is() {
     for event in [Event::LegPlanned(leg), Event::ClaimWon, Event::Left] {
         store.happened(event).unwrap();
     }
-    let before = (herd.written("db1"), store.record().phase);
+    let before = (herd.written("db1"), store.record().phase.clone());
     retire(&herd, "db1");
     assert!(matches!(herd.tick("db1", &longer()), Err(AgentError::Retired { .. })));
     assert_eq!((herd.written("db1"), herd.record("db1").phase), before);

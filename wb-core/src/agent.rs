@@ -70,7 +70,7 @@ pub struct Agent<'a> {
     key: SigningKey,
     public: String,
     runner: Digest,
-    unfit: Option<Unfit>,
+    unfit: RefCell<Option<Unfit>>,
     change: Option<VerifiedChange>,
     distrust: Option<String>,
     cache: RefCell<ReportCache>,
@@ -265,7 +265,7 @@ impl<'a> Agent<'a> {
             machine: parts.machine,
             allowed: parts.allowed,
             runner,
-            unfit: None,
+            unfit: RefCell::default(),
             change: None,
             distrust: None,
             cache: RefCell::default(),
@@ -408,7 +408,7 @@ impl<'a> Agent<'a> {
 
     /// What the disk says.
     #[must_use]
-    pub fn record(&self) -> Record {
+    pub fn record(&self) -> Rc<Record> {
         self.store.record()
     }
 

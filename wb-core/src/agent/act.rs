@@ -79,7 +79,7 @@ impl Agent<'_> {
     }
 
     fn step(&mut self) -> Result<Step, AgentError> {
-        match self.store.record().phase {
+        match self.store.record().phase.clone() {
             Phase::InLoad => self.in_load(),
             Phase::Claiming { leg } => self.settle_claim(&leg),
             Phase::Leaving { .. } => self.leave(),
@@ -286,8 +286,8 @@ impl Agent<'_> {
     /// The roles that the host left load with, and has no more: there is nothing to come back to.
     fn lost_roles(&self) -> BTreeSet<String> {
         let Some((_, host)) = self.host() else { return BTreeSet::new() };
-        let phase = self.store.record().phase;
-        let held = phase.held().map(|held| held.roles.clone()).unwrap_or_default();
+        let record = self.store.record();
+        let held = record.phase.held().map(|held| held.roles.clone()).unwrap_or_default();
         held.into_iter().filter(|role| !host.roles.contains(role)).collect()
     }
 
@@ -517,7 +517,7 @@ impl Agent<'_> {
 
     /// What a host is doing that is not what its phase says. Who failed is still the one that failed: others must know.
     pub(super) fn besides(&self, doing: Doing) -> Doing {
-        match self.store.record().phase {
+        match self.store.record().phase.clone() {
             Phase::Failed { failure, .. } => {
                 let error = format!("{}; and now: {doing}", failure.error);
                 Doing::Failed(Failure { error, ..failure })

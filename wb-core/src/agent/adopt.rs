@@ -46,16 +46,16 @@ impl Agent<'_> {
     }
 
     fn vouch(&self, link: &Link) -> Result<(), String> {
-        let phase = self.store.record().phase;
-        if self.catalog.specs_of(&link.name).next().is_none() && !matches!(phase, Phase::Failed { .. }) {
+        let record = self.store.record();
+        if self.catalog.specs_of(&link.name).next().is_none() && !matches!(record.phase, Phase::Failed { .. }) {
             return Err("it has no spec that could tell".to_owned());
         }
-        vouch_for(self.catalog, link, self.system, &self.view(), self.store.clone(), phase != Phase::InLoad)
+        vouch_for(self.catalog, link, self.system, &self.view(), self.store.clone(), record.phase != Phase::InLoad)
     }
 
     /// What failed, under the settings of now: what was asked for before an adoption is used up by it.
     fn failure_here(&self) -> Option<Failure> {
-        let Phase::Failed { failure, .. } = self.store.record().phase else { return None };
+        let Phase::Failed { failure, .. } = self.store.record().phase.clone() else { return None };
         let settings = self.host().map_or(failure.settings, |(_, host)| settings_digest(host));
         Some(Failure { settings, ..failure })
     }

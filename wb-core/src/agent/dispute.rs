@@ -24,7 +24,7 @@ impl Agent<'_> {
     /// # Errors
     /// When the local copy of the refs can't be read.
     pub fn dispute(&self) -> Result<Option<Doing>, AgentError> {
-        if let Some(contest) = self.store.record().contested {
+        if let Some(contest) = self.store.record().contested.clone() {
             return Ok(Some(self.besides(Doing::Stopped { why: contest.why })));
         }
         Ok(match self.judged()? {
@@ -111,7 +111,7 @@ impl Agent<'_> {
 
     /// Tells the herd, and the other machine, that two have one identity.
     fn object(&mut self, found: Sha1, other: &Report) -> Result<(), AgentError> {
-        let why = self.store.record().contested.map(|contest| contest.why).unwrap_or_default();
+        let why = self.store.record().contested.as_ref().map(|contest| contest.why.clone()).unwrap_or_default();
         let lines = identity::branch(&other.lines);
         let report = Report { contested: true, lines, ..self.report(&self.besides(Doing::Stopped { why })) };
         match self.push_report(report, Some(found), Vec::new())? {
@@ -123,7 +123,7 @@ impl Agent<'_> {
 
     /// What another machine objected to is remembered; an objection of this one that did not arrive is made once more.
     fn heed(&mut self, found: Sha1, report: &Report) -> Result<(), AgentError> {
-        match (self.store.record().contested, report.contested) {
+        match (&self.store.record().contested, report.contested) {
             (None, _) => {
                 let contest = Contest::heard(&self.config.name, &report.incarnation);
                 self.journal.say(&contest.why);
@@ -151,7 +151,7 @@ impl Agent<'_> {
     }
 
     fn waits_or_resumes(&mut self) -> Result<Option<Doing>, AgentError> {
-        let Some(taking_over) = self.store.record().taking_over else { return Ok(None) };
+        let Some(taking_over) = self.store.record().taking_over.clone() else { return Ok(None) };
         let now = Moment { boot_id: self.here().boot_id, uptime: self.machine.uptime() };
         match taking_over.at(&now) {
             Grace::Begins => {
@@ -192,7 +192,7 @@ impl Agent<'_> {
         let found = self.registry.get(&RefName::Report(self.config.uuid))?;
         let (report, record) = (found.and_then(|found| self.signed(found)), self.store.record());
         let verdict = found.map(|found| identity::judge(found, report.as_ref(), &record, &self.here()));
-        let waits = record.taking_over.is_some_and(|taking_over| taking_over.grace > 0);
+        let waits = record.taking_over.as_ref().is_some_and(|taking_over| taking_over.grace > 0);
         if record.contested.is_none() && !waits && verdict.is_none_or(|verdict| verdict == Verdict::Mine) {
             return Ok(false);
         }

@@ -169,7 +169,7 @@ impl Agent<'_> {
     /// Who was restored has forgotten what it accepted, and the remote may have been rolled back too. The others remember,
     /// and so does the report that this machine wrote before.
     fn forgotten(&self, tip: Option<Sha1>) -> Result<Option<String>, AgentError> {
-        let Some(taking_over) = self.store.record().taking_over else { return Ok(None) };
+        let Some(taking_over) = self.store.record().taking_over.clone() else { return Ok(None) };
         let newest =
             tip.and_then(|tip| self.registry.change(tip, Some(&self.allowed)).ok()).map(|change| change.manifest);
         let others =

@@ -54,8 +54,8 @@ pub fn links(agent: &Agent<'_>, catalog: &Catalog, system: &System) -> Vec<Previ
     let course = Course::along(chain, chain.tip().map(|tip| tip.sha1), &roles, &past);
     let mine = course.run_from(record.state());
     // What an interrupted run owes is paid by the first link.
-    let without_debts = Record { debts: Vec::new(), ..record.clone() };
-    let records = std::iter::once(&record).chain(std::iter::repeat(&without_debts));
+    let without_debts = Record { debts: Vec::new(), ..Record::clone(&record) };
+    let records = std::iter::once(&*record).chain(std::iter::repeat(&without_debts));
     let preview = |(link, record): (&Link, _)| {
         preview_link(catalog, link, system, &herd, record, Rc::new(Glance { agent, link }))
     };

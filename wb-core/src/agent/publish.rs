@@ -192,7 +192,7 @@ impl Agent<'_> {
             drift: self.watch.drift().to_vec(),
             verified: self.watch.verified(),
             nonce: Uuid::new_v4(),
-            last_nonces: record.reports.nonces,
+            last_nonces: record.reports.nonces.clone(),
             lines: identity::next(&record.reports.lines),
             poll: self.config.poll.as_secs().max(1),
         }
@@ -225,16 +225,16 @@ fn is_same_wait(old: &Doing, new: &Doing) -> bool {
 
 /// Whether two reports say the same, apart from when.
 fn same(old: &Report, new: &Report) -> bool {
-    let timeless = |report: &Report| Report {
-        time: 0,
-        since: 0,
-        verified: 0,
-        nonce: Uuid::nil(),
-        last_nonces: Vec::new(),
-        lines: Vec::new(),
-        ..report.clone()
+    let new_then = Report {
+        time: old.time,
+        since: old.since,
+        verified: old.verified,
+        nonce: old.nonce,
+        last_nonces: old.last_nonces.clone(),
+        lines: old.lines.clone(),
+        ..new.clone()
     };
-    timeless(old) == timeless(new)
+    new_then == *old
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -314,14 +315,14 @@ pub trait Shelf: std::fmt::Debug {
     ///
     /// # Errors
     /// When that fails; `old` is still there then.
-    fn put(&self, old: &Record, new: &Record) -> Result<(), StoreError>;
+    fn put(&self, old: &Record, new: &Rc<Record>) -> Result<(), StoreError>;
 }
 
 /// The record and where it lies.
 #[derive(Debug)]
 pub struct Store {
     shelf: Box<dyn Shelf>,
-    record: RefCell<Record>,
+    record: RefCell<Rc<Record>>,
 }
 
 /// Why the record could not be read or written.
@@ -365,14 +366,14 @@ impl Store {
     }
 
     /// The record that lies on this shelf.
-    pub fn on(shelf: impl Shelf + 'static, record: Record) -> Self {
-        Self { shelf: Box::new(shelf), record: RefCell::new(record) }
+    pub fn on(shelf: impl Shelf + 'static, record: impl Into<Rc<Record>>) -> Self {
+        Self { shelf: Box::new(shelf), record: RefCell::new(record.into()) }
     }
 
     /// What the disk says.
     #[must_use]
-    pub fn record(&self) -> Record {
-        self.record.borrow().clone()
+    pub fn record(&self) -> Rc<Record> {
+        Rc::clone(&self.record.borrow())
     }
 
     /// When the host came past a link last, in seconds since 1970, UTC; 0: it never did.
@@ -507,12 +508,14 @@ impl Store {
     }
 
     fn try_update(&self, change: impl FnOnce(&mut Record) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let mut record = self.record();
-        change(&mut record)?;
-        record.format = FORMAT;
-        if record != *self.record.borrow() {
-            self.shelf.put(&self.record.borrow(), &record)?;
-            self.record.replace(record);
+        let old = self.record();
+        let mut new = Record::clone(&old);
+        change(&mut new)?;
+        new.format = FORMAT;
+        if new != *old {
+            let new = Rc::new(new);
+            self.shelf.put(&old, &new)?;
+            self.record.replace(new);
         }
         Ok(())
     }
@@ -524,7 +527,7 @@ struct InFile(PathBuf);
 
 impl Shelf for InFile {
     #[cfg_attr(not(feature = "faults"), expect(unused_variables, reason = "only faults ask what a change is about"))]
-    fn put(&self, old: &Record, new: &Record) -> Result<(), StoreError> {
+    fn put(&self, old: &Record, new: &Rc<Record>) -> Result<(), StoreError> {
         let text = new.encode(&self.0)?;
         #[cfg(feature = "faults")]
         let _during = fault::during(passage::subject(old, new));
@@ -600,7 +603,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("gone").join("record.json")).unwrap();
         assert!(store.passed_over(&[link(1)], 5).is_err());
-        assert_eq!(store.record(), Record::default());
+        assert_eq!(*store.record(), Record::default());
     }
 
     #[test]
@@ -630,7 +633,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("record.json")).unwrap();
         assert!(store.done(&link(1), 5).is_err());
-        assert_eq!(store.record(), Record::default());
+        assert_eq!(*store.record(), Record::default());
     }
 
     #[test]
@@ -728,7 +731,7 @@ mod tests {
     fn steps_are_on_disk_until_their_link_is_done() {
         let dir = tempfile::tempdir().unwrap();
         let store = running(dir.path(), &["initdb", "password", "initdb"]);
-        let read = || Store::open(&dir.path().join("record.json")).unwrap().record().steps;
+        let read = || Store::open(&dir.path().join("record.json")).unwrap().record().steps.clone();
         assert_eq!(names(&read()), ["password", "initdb"]);
         store.done(&link(1), 5).unwrap();
         assert_eq!(read(), []);

@@ -70,7 +70,7 @@ pub fn starts(home: &Home, system: &System, runner: Digest, say: &dyn Fn(&str)) 
 /// Takes back that this start was counted: it ended because it was told to, and that is no fault of the runner.
 pub fn uncount(home: &Home, runner: Digest, say: &dyn Fn(&str)) {
     let Ok(store) = Store::open(&home.record()) else { return };
-    let trial = store.record().trial.filter(|trial| trial.runner == runner);
+    let trial = store.record().trial.clone().filter(|trial| trial.runner == runner);
     let Some(starts) = trial.and_then(|trial| trial.starts.checked_sub(1)) else { return };
     let taken_back = store.update(|record| {
         if let Some(trial) = &mut record.trial {
@@ -128,7 +128,7 @@ impl Agent<'_> {
     /// This runner has come to its first poll, and back.
     pub(super) fn end_trial(&self) {
         let record = self.store.record();
-        if record.trial.is_none_or(|trial| trial.runner != self.runner) {
+        if record.trial.as_ref().is_none_or(|trial| trial.runner != self.runner) {
             return;
         }
         let ended = self.store.update(|record| {
@@ -147,7 +147,7 @@ impl Agent<'_> {
     /// # Errors
     /// When the disk is out of reach.
     pub fn put_back(&self, error: &CommandError) -> Result<bool, AgentError> {
-        let Some(trial) = self.store.record().trial else { return Ok(false) };
+        let Some(trial) = self.store.record().trial.clone() else { return Ok(false) };
         let refused = trial.refused(&format!("could not be started ({})", with_causes(error)));
         self.journal.say(&refused.why);
         put_back(self.machine.as_ref(), &self.store, &refused)
@@ -156,7 +156,7 @@ impl Agent<'_> {
     /// Why the runner that the newest accepted change names is not tried: it was put back, and no change came since.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
-        let (manifest, refused) = (&self.change.as_ref()?.manifest, self.store.record().refused?);
+        let (manifest, refused) = (&self.change.as_ref()?.manifest, self.store.record().refused.clone()?);
         let wanted = self.wanted_runner(manifest).ok()??.runner().sha256;
         let stands = wanted == refused.runner && wanted != self.runner && manifest.number <= refused.change;
         stands.then(|| format!("{}; {}", refused.why, self_check::HINT))

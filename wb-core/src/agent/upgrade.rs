@@ -34,13 +34,13 @@ impl Agent<'_> {
     /// Installs the runner that the newest change names for this host. True when there is a new one to run.
     pub(super) fn upgrade(&mut self) -> Result<bool, AgentError> {
         let Some(change) = &self.change else { return Ok(false) };
-        let manifest = change.manifest.clone();
-        let wanted = self.wanted_runner(&manifest)?.filter(|wanted| wanted.runner().sha256 != self.runner);
+        let manifest = &change.manifest;
+        let wanted = self.wanted_runner(manifest)?.filter(|wanted| wanted.runner().sha256 != self.runner);
         let Some(wanted) = wanted.filter(|_| self.may_upgrade()) else { return Ok(false) };
         let trial = Trial { runner: wanted.runner().sha256, change: manifest.number, starts: 0 };
         self.distrust = match self.refusal().or_else(|| self.known_as_unfit(&trial)) {
             Some(why) => Some(why),
-            None => self.take(trial, &manifest, wanted)?.err(),
+            None => self.take(trial, manifest, wanted)?.err(),
         };
         Ok(self.distrust.is_none())
     }
@@ -57,8 +57,8 @@ impl Agent<'_> {
     }
 
     fn may_upgrade(&self) -> bool {
-        let phase = self.store.record().phase;
-        let moves = matches!(&phase, Phase::Running { link, .. } if self.goes_on_elsewhere(*link));
+        let phase = &self.store.record().phase;
+        let moves = matches!(phase, Phase::Running { link, .. } if self.goes_on_elsewhere(*link));
         self.distrust.is_none() && (phase.may_upgrade() || moves)
     }
 
@@ -73,16 +73,12 @@ impl Agent<'_> {
     }
 
     fn known_as_unfit(&self, trial: &Trial) -> Option<String> {
-        let known = self.unfit.as_ref().filter(|unfit| unfit.trial == *trial)?;
+        let unfit = self.unfit.borrow();
+        let known = unfit.as_ref().filter(|unfit| unfit.trial == *trial)?;
         (self.now().abs_diff(known.time) < PAUSE).then(|| known.why.clone())
     }
 
-    fn take(
-        &mut self,
-        trial: Trial,
-        manifest: &Manifest,
-        wanted: Wanted<'_>,
-    ) -> Result<Result<(), String>, AgentError> {
+    fn take(&self, trial: Trial, manifest: &Manifest, wanted: Wanted<'_>) -> Result<Result<(), String>, AgentError> {
         let bytes = match self.fetch_runner(wanted.runner())? {
             Ok(bytes) => bytes,
             Err(why) => return Ok(Err(why)),
@@ -93,7 +89,7 @@ impl Agent<'_> {
             // What could not be checked because the remote went away is no worse for that.
             self.registry.fetch(&[RefName::Changes.to_string()])?;
             let why = format!("{} {what}", named(trial.runner, trial.change));
-            self.unfit = Some(Unfit { trial, why: why.clone(), time: self.now() });
+            self.unfit.replace(Some(Unfit { trial, why: why.clone(), time: self.now() }));
             return Ok(Err(why));
         }
         self.install(trial)?;

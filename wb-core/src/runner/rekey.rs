@@ -32,7 +32,7 @@ pub fn rekey(home: &Home, name: &str, system: &System) -> Result<String, EnrollE
     let config = home.read_config()?;
     if config.name != name || !is_new(home, &config)? {
         let next = HostConfig { uuid: Uuid::new_v4(), name: name.to_owned(), ..config };
-        let record = cloned(Store::open(&home.record())?.record());
+        let record = cloned(&Store::open(&home.record())?.record());
         prepare(home, &next, &record, refuse_taken)?;
         put_in_place(home)?;
     }
@@ -67,7 +67,7 @@ pub fn replace(home: &Home, wanted: &Enrollment, system: &System) -> Result<Stri
 pub(super) fn leave_retired(home: &Home, wanted: &Enrollment) -> Result<(), EnrollError> {
     put_in_place(home)?;
     if is_retired(home)? {
-        begin_as(home, wanted, &cloned(Store::open(&home.record())?.record()), refuse_taken)?;
+        begin_as(home, wanted, &cloned(&Store::open(&home.record())?.record()), refuse_taken)?;
     }
     Ok(())
 }
@@ -113,7 +113,7 @@ fn is_new(home: &Home, config: &HostConfig) -> Result<bool, EnrollError> {
 
 /// What the disk of a clone, or of a retired host, says of it: the links are done and what is owed is owed, and no claim is its own. It was never in
 /// load under its new name; what it was amid, it begins again.
-fn cloned(record: Record) -> Record {
+fn cloned(record: &Record) -> Record {
     Record {
         in_service: false,
         phase: Phase::InLoad,
@@ -121,7 +121,7 @@ fn cloned(record: Record) -> Record {
         taking_over: None,
         contested: None,
         announced: None,
-        ..record
+        ..record.clone()
     }
 }
 

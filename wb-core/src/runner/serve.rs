@@ -35,10 +35,10 @@ pub(super) fn forever(home: &Home, program: &Program, log: &Arc<Log>, ready: Rea
         if matches!(turn, Ok(Next::Exec)) && !ending().is_asked() {
             return Err(take_over(program, &agent, &lock));
         }
-        let (phase, outcome) = (agent.record().phase, Outcome::from(&turn));
-        streak = streak.and(&phase, outcome);
-        let pause =
-            pace::after(&phase, outcome, streak.failures, agent.polls(), program.system.clock().now(), chance());
+        let (record, outcome) = (agent.record(), Outcome::from(&turn));
+        let phase = &record.phase;
+        streak = streak.and(phase, outcome);
+        let pause = pace::after(phase, outcome, streak.failures, agent.polls(), program.system.clock().now(), chance());
         voice.judge(turn.err(), home, pause, &say);
         wait(&woken, pause, &say);
     }
@@ -101,8 +101,8 @@ pub(super) fn once(home: &Home, program: &Program, log: &Arc<Log>) -> Result<Exi
         match agent.tick()? {
             Next::Again => {}
             Next::Overtaken => {
-                let (phase, now) = (agent.record().phase, program.system.clock().now());
-                wait(&woken, pace::after(&phase, Outcome::Overtaken, 0, agent.polls(), now, chance()), &say);
+                let (record, now) = (agent.record(), program.system.clock().now());
+                wait(&woken, pace::after(&record.phase, Outcome::Overtaken, 0, agent.polls(), now, chance()), &say);
             }
             Next::Exec if ending().is_asked() => {}
             Next::Exec => return Err(take_over(program, &agent, &lock)),

@@ -15,7 +15,7 @@ use crate::report::Drift;
 /// The compiled chain, and what this host did of it.
 pub(super) fn chain(home: &Home, catalog: &Catalog, as_json: bool) -> Result<String, Failure> {
     let record = Store::open(&home.record())?.record();
-    let done: Vec<LinkRecord> = record.links.into_iter().chain(record.ahead).collect();
+    let done: Vec<LinkRecord> = record.links.iter().chain(&record.ahead).cloned().collect();
     let links = catalog.chain().links();
     if as_json {
         let value = json!({ "platform": platform(), "chain": links, "roles": catalog.policies(), "done": done });

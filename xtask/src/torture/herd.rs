@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod operator;
 pub mod outcome;
 pub mod play;
+pub mod refs;
 pub mod round;
 pub mod seat;
 pub mod server;
@@ -130,4 +131,25 @@ fn in_short(seed: u64, rule: rule::Rule, options: &Options) -> String {
         text += &format!("{line}\n");
     }
     text + &format!("repeat it with `cargo xtask torture herd --seed {seed} --rounds 1 --hosts {}`\n", options.hosts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_rounds_however_many_are_played_at_once() {
+        let played = |jobs| torture(&Options { seed: 5, rounds: 3, hosts: 5, jobs, bug: None }, &Shell::captured().0);
+        let once = played(1);
+        assert_eq!((once.rounds, &once), (3, &played(2)));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_story() {
+        let played =
+            || std::thread::Builder::new().stack_size(STACK).spawn(|| play(&Round::drawn(7, 5), true)).unwrap();
+        let (once, again) = (played().join().unwrap(), played().join().unwrap());
+        assert!(once.trace.len() > 100, "{:?}", once.trace);
+        assert_eq!(once, again);
+    }
 }

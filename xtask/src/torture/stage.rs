@@ -288,7 +288,7 @@ impl Place {
     /// # Errors
     /// When it can't be read.
     pub fn record(&self) -> Result<Record, TortureError> {
-        Ok(Store::open(&self.home().record())?.record())
+        Ok(Record::clone(&Store::open(&self.home().record())?.record()))
     }
 
     /// What the host told the herd last, and who is out of its role's pool.

@@ -108,7 +108,9 @@ fn sketch(fleet: u64) -> Vec<Sketch> {
         let role = ROLES[chance.below(ROLES.len())];
         let name: &'static str = format!("{role}_{index}").leak();
         let wait = (index > 0 && chance.one_in(4)).then(|| wait(&sketches, &mut chance));
-        sketches.push(Sketch { name, role, wait, in_load: chance.one_in(8), reboots: chance.one_in(12) });
+        // What runs in load may not reboot its host.
+        let (in_load, reboots) = (chance.one_in(8), chance.one_in(12));
+        sketches.push(Sketch { name, role, wait, in_load, reboots: reboots && !in_load });
     }
     sketches
 }

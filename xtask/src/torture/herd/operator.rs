@@ -16,6 +16,7 @@ use wb_core::runner::{HostConfig, platform};
 
 use super::fleet::{Build, ROLES};
 use super::ledger::Effect;
+use super::refs::Refs;
 use super::seat::OPERATORS;
 use super::server::Object;
 use super::world::{Disk, Machine, POLL, START, World};
@@ -259,8 +260,8 @@ impl World {
         let disk = Disk {
             config,
             key: format!("key-{number}"),
-            record,
-            seen: BTreeMap::new(),
+            record: record.into(),
+            seen: Refs::default(),
             runner: self.build.bytes(),
             kept: None,
             laid: None,
@@ -295,14 +296,15 @@ impl World {
         here.name = format!("{}r", here.name);
         here.disk.config = HostConfig { uuid, name: here.name.clone(), ..here.disk.config.clone() };
         here.disk.key = format!("key-{number}-{uuid}");
-        here.disk.record = Record {
+        let rekeyed = Record {
             in_service: false,
             phase: Phase::InLoad,
             reports: wb_core::agent::Reports::default(),
             taking_over: None,
             contested: None,
-            ..here.disk.record.clone()
+            ..Record::clone(&here.disk.record)
         };
+        here.disk.record = rekeyed.into();
         self.witness(machine, &Effect::IsNow { uuid });
         self.faults.count("rekey");
     }

@@ -23,7 +23,7 @@ use crate::torture::rule::Violation;
 const DEEPEST: usize = 4;
 
 /// What came of a round.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Played {
     /// How much happened.
     pub events: u64,

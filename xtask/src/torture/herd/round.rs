@@ -1,6 +1,7 @@
 //! A round: how many hosts, which fleet, and what is done to them when. All of it follows from a seed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use wb_core::chain::Digest;
 use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest, Runner};
@@ -110,10 +111,10 @@ impl World {
         self.tell(Some(first));
         let commit = self.server.get(&RefName::Changes);
         for machine in 0..self.machines.len() {
-            let old = self.machines[machine].disk.record.clone();
-            let new = wb_core::agent::Record { accepted: commit, ..old.clone() };
+            let old = Rc::clone(&self.machines[machine].disk.record);
+            let new = wb_core::agent::Record { accepted: commit, ..wb_core::agent::Record::clone(&old) };
             self.witness(machine, &Effect::Writes { old: &old, new: &new });
-            self.machines[machine].disk.record = new;
+            self.machines[machine].disk.record = new.into();
             let after = self.chance.below(30_000) as u64;
             self.turn(machine, after);
         }

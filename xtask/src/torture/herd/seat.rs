@@ -24,7 +24,8 @@ use super::faults::Spot;
 use super::fleet::{self, Build, ROLES};
 use super::ledger::Effect;
 use super::play::run_until;
-use super::server::{Object, Refs};
+use super::refs::Refs;
+use super::server::Object;
 use super::world::{Later, Loss, START, World, with};
 
 /// Who may sign changes.
@@ -44,7 +45,7 @@ impl Seat {
     pub fn parts(self) -> Parts<'static> {
         let (config, key, record) = with(|world| {
             let disk = &world.machines[self.0].disk;
-            (disk.config.clone(), disk.key.clone(), disk.record.clone())
+            (disk.config.clone(), disk.key.clone(), Rc::clone(&disk.record))
         });
         Parts {
             home: Home::new("/etc/wildebeest", "/var/lib/wildebeest"),
@@ -133,8 +134,8 @@ fn unreachable() -> RegistryError {
 
 /// What a fetch brings: each ref as it was when the fetch began, or when it ended, since a server lists refs one by one.
 fn seen(world: &mut World, me: usize, before: Refs, starts: &[String]) -> Refs {
-    let after = world.server.matching(starts);
-    if before == after {
+    let after = world.server.refs.clone();
+    if before.agree(&after, starts) {
         return after;
     }
     match world.machines[me].chance.below(3) {
@@ -145,11 +146,10 @@ fn seen(world: &mut World, me: usize, before: Refs, starts: &[String]) -> Refs {
         }
         _ => {
             world.faults.count("torn_view");
-            let mut torn = Refs::new();
-            for name in before.keys().chain(after.keys()) {
+            let mut torn = after.clone();
+            for name in before.named(starts).into_iter().chain(after.named(starts)) {
                 let old = world.machines[me].chance.one_in(2);
-                let there = if old { before.get(name) } else { after.get(name) };
-                torn.extend(there.map(|there| (name.clone(), there.clone())));
+                torn.point(&name, if old { before.get(&name) } else { after.get(&name) });
             }
             torn
         }
@@ -164,23 +164,21 @@ impl Mirror for Seat {
     fn fetch(&self, starts: &[String]) -> Result<(), RegistryError> {
         self.pass(Spot::Fetch);
         with(|world| {
-            let disk = world.machines[self.0].disk.record.clone();
+            let disk = Rc::clone(&world.machines[self.0].disk.record);
             world.witness(self.0, &Effect::Asks { disk: &disk });
         });
         if !self.reaches() {
             self.pause(1_000);
             return Err(unreachable());
         }
-        let before = with(|world| world.server.matching(starts));
+        let before = with(|world| world.server.refs.clone());
         self.latency();
         if !self.reaches() {
             return Err(unreachable());
         }
         with(|world| {
             let new = seen(world, self.0, before, starts);
-            let seen = &mut world.machines[self.0].disk.seen;
-            seen.retain(|name, _| !starts.iter().any(|start| name.starts_with(start)));
-            seen.extend(new);
+            world.machines[self.0].disk.seen.take(&new, starts);
         });
         self.pass(Spot::Fetch);
         Ok(())
@@ -221,26 +219,18 @@ impl Mirror for Seat {
     }
 
     fn refs(&self, start: &str) -> Result<BTreeMap<RefName, Sha1>, RegistryError> {
-        Ok(with(|world| {
-            let seen = world.machines[self.0].disk.seen.range(start.to_owned()..);
-            seen.take_while(|(name, _)| name.starts_with(start)).map(|(_, there)| there.clone()).collect()
-        }))
+        Ok(with(|world| world.machines[self.0].disk.seen.under(start)))
     }
 
     fn get(&self, name: &RefName) -> Result<Option<Sha1>, RegistryError> {
-        Ok(with(|world| world.machines[self.0].disk.seen.get(&name.to_string()).map(|(_, sha1)| *sha1)))
+        Ok(with(|world| world.machines[self.0].disk.seen.get(name)))
     }
 
     fn remember(&self, updates: &[RefUpdate]) -> Result<(), RegistryError> {
         self.pass(Spot::AfterPush);
         with(|world| {
             let seen = &mut world.machines[self.0].disk.seen;
-            for RefUpdate { name, new, .. } in updates {
-                match new {
-                    Some(new) => drop(seen.insert(name.to_string(), (name.clone(), *new))),
-                    None => drop(seen.remove(&name.to_string())),
-                }
-            }
+            updates.iter().for_each(|update| seen.point(&update.name, update.new));
         });
         Ok(())
     }
@@ -301,7 +291,7 @@ impl Mirror for Seat {
     fn write_report(&self, report: &Report, _: &Results, _: &str, key: &SigningKey) -> Result<Sha1, RegistryError> {
         self.alive();
         let key = key.path().display().to_string();
-        Ok(with(|world| world.server.add(Object::Report { report: Box::new(report.clone()), key })))
+        Ok(with(|world| world.server.add(Object::Report { report: Rc::new(report.clone()), key })))
     }
 
     fn write_pool(&self, _: &str, pool: &Pool, _: &str, _: Duration) -> Result<Sha1, RegistryError> {
@@ -318,11 +308,11 @@ impl Mirror for Seat {
 impl World {
     fn is_about_to_push(&mut self, me: usize, updates: &[RefUpdate]) {
         let report = updates.iter().find_map(|update| match (&update.name, self.server.object(update.new?)?) {
-            (RefName::Report(_), Object::Report { report, .. }) => Some(Report::clone(report)),
+            (RefName::Report(_), Object::Report { report, .. }) => Some(Rc::clone(report)),
             _ => None,
         });
         if let Some(report) = report {
-            let disk = self.machines[me].disk.record.clone();
+            let disk = Rc::clone(&self.machines[me].disk.record);
             self.witness(me, &Effect::Pushes { report: &report, disk: &disk });
         }
     }
@@ -371,7 +361,7 @@ impl World {
 }
 
 impl Shelf for Seat {
-    fn put(&self, old: &Record, new: &Record) -> Result<(), StoreError> {
+    fn put(&self, old: &Record, new: &Rc<Record>) -> Result<(), StoreError> {
         self.pass(Spot::BeforeWrite);
         let is_full = with(|world| world.now < world.machines[self.0].full && !world.calm && world.alone.is_none());
         if is_full {
@@ -379,7 +369,7 @@ impl Shelf for Seat {
             return Err(no_space().into());
         }
         with(|world| {
-            world.machines[self.0].disk.record = new.clone();
+            world.machines[self.0].disk.record = Rc::clone(new);
             world.witness(self.0, &Effect::Writes { old, new });
             if old.phase != new.phase {
                 world.say(self.0, || format!("is {}", new.phase.name()));

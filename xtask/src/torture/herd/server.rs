@@ -1,7 +1,6 @@
 //! The git server of a simulated herd: refs and objects in memory. A push moves all of its refs or none, each from the
 //! value that it names.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use wb_core::chain::Sha1;
@@ -10,8 +9,7 @@ use wb_core::pool::Pool;
 use wb_core::registry::{RefName, RefUpdate, Verdict};
 use wb_core::report::Report;
 
-/// Refs by their full names, and where they point.
-pub type Refs = BTreeMap<String, (RefName, Sha1)>;
+use super::refs::Refs;
 
 /// What a ref may point to.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ pub enum Object {
     /// A report, and the key that signed it.
     Report {
         /// What it says.
-        report: Box<Report>,
+        report: Rc<Report>,
         /// The key.
         key: String,
     },
@@ -65,26 +63,12 @@ impl Server {
     /// Where a ref points.
     #[must_use]
     pub fn get(&self, name: &RefName) -> Option<Sha1> {
-        self.refs.get(&name.to_string()).map(|(_, sha1)| *sha1)
+        self.refs.get(name)
     }
 
     /// Points a ref somewhere, whatever it pointed to.
     pub fn point(&mut self, name: &RefName, to: Option<Sha1>) {
-        match to {
-            Some(to) => drop(self.refs.insert(name.to_string(), (name.clone(), to))),
-            None => drop(self.refs.remove(&name.to_string())),
-        }
-    }
-
-    /// The refs whose names start with one of these.
-    #[must_use]
-    pub fn matching(&self, starts: &[String]) -> Refs {
-        let mut found = Refs::new();
-        for start in starts {
-            let named = self.refs.range(start.clone()..).take_while(|(name, _)| name.starts_with(start));
-            found.extend(named.map(|(name, there)| (name.clone(), there.clone())));
-        }
-        found
+        self.refs.point(name, to);
     }
 
     /// Moves refs, all of them or none, and says what became of each.
@@ -182,17 +166,6 @@ mod tests {
             server.push(&[update("db", None, b), update("web", Some(a), b)]),
             [Verdict::Written, Verdict::Written]
         );
-    }
-
-    #[test]
-    fn refs_are_found_by_how_they_start() {
-        let mut server = Server::default();
-        for role in ["a", "web", "web2"] {
-            let object = server.add(Object::State);
-            server.point(&RefName::Out(role.into()), Some(object));
-        }
-        let found = |start: &str| server.matching(&[start.to_owned()]).len();
-        assert_eq!((found("refs/wildebeest/out/"), found("refs/wildebeest/out/web"), found("x")), (3, 2, 0));
     }
 
     #[test]

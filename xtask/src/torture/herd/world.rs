@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -16,7 +17,8 @@ use super::deed::Deed;
 use super::faults::{Blow, Faults};
 use super::fleet::{Build, ROLES};
 use super::ledger::{Effect, Ledger, Saved};
-use super::server::{Refs, Server};
+use super::refs::Refs;
+use super::server::Server;
 use crate::torture::chance::Chance;
 use crate::torture::rule::{Rule, Violation, broken};
 
@@ -34,7 +36,7 @@ pub struct Disk {
     /// Its key, private and public in one.
     pub key: String,
     /// Its record.
-    pub record: Record,
+    pub record: Rc<Record>,
     /// The refs that it fetched last.
     pub seen: Refs,
     /// The installed runner.
@@ -94,6 +96,8 @@ pub struct Machine {
     pub is_twin: bool,
     /// The roles that it is to get.
     pub wants: BTreeSet<String>,
+    /// When it has its next turn, unless it has it now.
+    pub due: u64,
     /// How often its turns failed in a row.
     pub streak: Streak,
     /// Where its chance comes from.
@@ -249,8 +253,10 @@ impl World {
 
     /// Gives a machine its turn after so many milliseconds.
     pub fn turn(&mut self, machine: usize, after: u64) {
-        self.turns.retain(|(_, other)| *other != machine);
-        self.turns.insert((self.now + after, machine));
+        let at = self.now + after;
+        let before = std::mem::replace(&mut self.machines[machine].due, at);
+        self.turns.remove(&(before, machine));
+        self.turns.insert((at, machine));
     }
 
     /// What happens is held against the rules.
@@ -346,6 +352,7 @@ impl Machine {
             is_twin: false,
             is_stuck: false,
             wants: BTreeSet::new(),
+            due: 0,
             streak: Streak::default(),
             chance,
             blows: Vec::new(),
