@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use wb_core::change::{ChangeKind, Hold, Manifest, Whom};
 use wb_core::report::Doing;
+use wb_core::system::quoted;
 
 use crate::known::Known;
 use crate::named::{self, Unknown};
@@ -110,6 +111,17 @@ pub fn go_on(known: &Known, after: &Manifest) -> Vec<String> {
     };
     let free = turned(known, after);
     line("go on", &free.iter().collect::<Vec<_>>()).into_iter().chain(after.hosts.keys().filter_map(stays)).collect()
+}
+
+/// The command that ends a hold.
+#[must_use]
+pub fn ended_by(whom: &Whom) -> String {
+    match whom {
+        Whom::Herd => "cargo xtask resume".to_owned(),
+        Whom::Role(role) => format!("cargo xtask resume --role {}", quoted(role)),
+        Whom::Host(host) => format!("cargo xtask resume {}", quoted(host)),
+        Whom::Other(_) => "git pull, and resume with the xtask that knows it".to_owned(),
+    }
 }
 
 /// A part of the herd that is held.

@@ -22,6 +22,8 @@ pub struct Known {
     pub reports: BTreeMap<String, Report>,
     /// The pools by role.
     pub pools: BTreeMap<String, Pool>,
+    /// The number of a change that was seen from this machine, and that the remote has lost.
+    pub lost: Option<u64>,
     /// What time it is, in seconds since 1970, UTC.
     pub now: u64,
 }
@@ -47,7 +49,8 @@ impl Known {
         let manifest = newest.as_ref().map(|change| change.manifest.clone()).unwrap_or_default();
         let reports = operator.reports(&manifest)?;
         let (pools, now) = (operator.registry().pools()?, Real.now().as_secs());
-        Ok(Self { newest, manifest, reports, pools, now })
+        let lost = operator.lost(newest.as_ref()).map(|change| change.manifest.number);
+        Ok(Self { newest, manifest, reports, pools, lost, now })
     }
 }
 
@@ -85,6 +88,6 @@ pub(crate) mod tests {
             }
         }
         manifest.chain = chain;
-        Known { newest: None, manifest, reports, pools: BTreeMap::new(), now: 0 }
+        Known { manifest, reports, ..Known::default() }
     }
 }

@@ -1,6 +1,7 @@
 //! How far the herd is: made of the newest change, of what hosts report, and of the pools. What people read and what
 //! programs read is made of one value.
 
+mod hints;
 mod host;
 mod metrics;
 mod page;
@@ -35,7 +36,7 @@ pub struct HerdStatus {
     pub target: Option<Sha1>,
     /// That link's name.
     pub migration: Option<String>,
-    /// Whether every host is well and at the target of everyone, and no canary is pending.
+    /// Whether every host has heard the newest change, is well and at the target of everyone, and no canary is pending.
     pub settled: bool,
     /// The same, and whether time alone may bring it about.
     pub verdict: Verdict,
@@ -49,6 +50,8 @@ pub struct HerdStatus {
     pub holds: Vec<HoldStatus>,
     /// Whom links do not wait for.
     pub waived: Vec<WaiverStatus>,
+    /// The number of a change that was seen from this machine, and that the remote has lost.
+    pub lost_change: Option<u64>,
     /// The names of the hosts that left the herd, the last one last.
     pub retired: Vec<String>,
     /// The machines that enrolled and wait to be admitted, by name.
@@ -65,7 +68,8 @@ pub enum Verdict {
     Settled,
     /// It is not there yet, or nobody knows; time alone may bring it there.
     OnItsWay,
-    /// It does not get there before somebody acts: something failed, stopped, drifted, is held, or is to be promoted.
+    /// It does not get there before somebody acts: something failed, stopped, drifted, is held, is to be promoted, or to be
+    /// deployed in the first place, or the remote has lost changes.
     NeedsPeople,
 }
 
@@ -102,7 +106,11 @@ impl HerdStatus {
         let target = target.and_then(|target| manifest.chain.get(target));
         let hosts: Vec<HostStatus> = manifest.hosts.keys().map(|name| HostStatus::of(name, known)).collect();
         let canary = pending.map(|canary| CanaryStatus::of(canary, known));
-        let verdict = target.map_or(Verdict::OnItsWay, |_| verdict(&hosts, canary.as_ref()));
+        let is_deployed = target.is_some() || canary.is_some();
+        let verdict = match known.lost.is_none() && is_deployed {
+            true => verdict(&hosts, canary.as_ref()),
+            false => Verdict::NeedsPeople,
+        };
         Self {
             change: (manifest.number > 0).then_some(manifest.number),
             target: target.map(|link| link.sha1),
@@ -114,6 +122,7 @@ impl HerdStatus {
             holds: manifest.holds.iter().map(HoldStatus::of).collect(),
             waived: manifest.waived.iter().filter_map(|waiver| WaiverStatus::of(waiver, known)).collect(),
             hosts,
+            lost_change: known.lost,
             retired: manifest.retired.iter().map(|retired| retired.name.clone()).collect(),
             newcomers,
             time: *now,
@@ -132,10 +141,12 @@ impl HerdStatus {
         let Some((name, sha1)) = self.migration.as_ref().zip(self.target) else {
             return format!("change {number} has no migrations yet");
         };
-        let (there, all) = (self.hosts.iter().filter(|host| host.is_settled()).count(), self.hosts.len());
+        let (well, all) = (self.hosts.iter().filter(|host| host.is_well()), self.hosts.len());
+        let (there, unheard) = (well.clone().count(), well.filter(|host| !host.heard).count());
         let unsettled = match self.canary {
-            Some(_) if there == all => ", and the canaries are ahead of it",
-            _ => "",
+            _ if unheard > 0 => format!(", {unheard} of them without having heard of this change yet"),
+            Some(_) if there == all => ", and the canaries are ahead of it".to_owned(),
+            _ => String::new(),
         };
         format!("change {number}: {there} of {all} hosts are at `{name}` ({}){unsettled}", sha1.short())
     }

@@ -7,7 +7,7 @@ use wb_core::system::quoted;
 use super::judge;
 use super::order::{Order, Telling};
 use crate::failure::Failure;
-use crate::hold::{HoldError, begin_nothing, go_on, holding, resuming};
+use crate::hold::{HoldError, begin_nothing, ended_by, go_on, holding, resuming};
 use crate::shell::Shell;
 
 /// Let hosts begin nothing
@@ -104,19 +104,10 @@ impl Part {
 fn judged(error: &HoldError, again: &str) -> Failure {
     match error {
         HoldError::Unknown(unknown) => judge::unknown(unknown, again),
-        HoldError::Already(hold) => Failure::refused(error).hint(resume(&hold.whom)),
+        HoldError::Already(hold) => Failure::refused(error).hint(ended_by(&hold.whom)),
         HoldError::NotHeld { others, .. } => {
-            let ways = others.iter().map(|hold| resume(&hold.whom));
+            let ways = others.iter().map(|hold| ended_by(&hold.whom));
             ways.fold(Failure::refused(error), Failure::hint)
         }
-    }
-}
-
-fn resume(whom: &Whom) -> String {
-    match whom {
-        Whom::Herd => "cargo xtask resume".to_owned(),
-        Whom::Role(role) => format!("cargo xtask resume --role {}", quoted(role)),
-        Whom::Host(host) => format!("cargo xtask resume {}", quoted(host)),
-        Whom::Other(_) => "git pull, and resume with the xtask that knows it".to_owned(),
     }
 }

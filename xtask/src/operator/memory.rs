@@ -47,7 +47,7 @@ impl Operator {
     /// When the log does not contain a change that was signed.
     pub fn refuse_rewound(&self, newest: Option<&VerifiedChange>, shell: &Shell) -> Result<(), OperatorError> {
         let lacks = |commit| newest.is_none_or(|newest| !self.contains(newest.sha1, commit));
-        if let Some(seen) = self.remembered().filter(|seen| lacks(*seen)).and_then(|seen| self.log().read(seen).ok()) {
+        if let Some(seen) = self.lost(newest) {
             return Err(rewound("was seen from here before".to_owned(), &seen));
         }
         for (host, commit) in self.accepted(newest)?.into_iter().filter(|(_, commit)| lacks(*commit)) {
@@ -60,6 +60,14 @@ impl Operator {
             }
         }
         Ok(())
+    }
+
+    /// The newest change that was seen from here, where the log that was fetched has it no longer.
+    #[must_use]
+    pub fn lost(&self, newest: Option<&VerifiedChange>) -> Option<VerifiedChange> {
+        let seen = self.remembered()?;
+        let is_there = newest.is_some_and(|newest| self.contains(newest.sha1, seen));
+        self.log().read(seen).ok().filter(|_| !is_there)
     }
 
     /// The logs that this machine and the hosts know of, as far as a change that counts is found where they end; and the

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use wb_core::chain::{Chain, Sha1};
+use wb_core::chain::{Chain, Link, Sha1};
 use wb_core::change::{HostManifest, Manifest};
 use wb_core::plan::{Course, Past, goal, still_failed};
 use wb_core::report::{Doing, Drift, Report, Standing};
@@ -31,6 +31,8 @@ pub struct HostStatus {
     pub target: Option<Sha1>,
     /// How many links it has yet to run, as far as its state tells; nothing when its state is not in the chain, or nobody knows of it.
     pub behind: Option<usize>,
+    /// The name of the first of these.
+    pub next: Option<String>,
     /// Whether it is at the target, or past it.
     pub at_target: bool,
     /// What it is doing, in a word.
@@ -51,6 +53,8 @@ pub struct HostStatus {
     pub in_service: bool,
     /// The newest change that it accepted.
     pub change: Option<u64>,
+    /// Whether that is the newest one.
+    pub heard: bool,
     /// The link that failed on it, and is not tried again by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<String>,
@@ -188,6 +192,7 @@ impl HostStatus {
         let admitted = host.identity.is_some();
         let phase = Phase::of(admitted, report, *now);
         let drift = report.map(|report| report.drift.clone()).unwrap_or_default();
+        let ahead = report.and_then(|_| ahead(manifest, goal, host, state));
         let is_known = !matches!(phase, Phase::Contested | Phase::Unknown | Phase::Silent | Phase::Expected);
         Self {
             name: name.to_owned(),
@@ -197,7 +202,8 @@ impl HostStatus {
             state,
             migration: report.and_then(|report| report.link.clone()),
             target: goal,
-            behind: report.and_then(|_| behind(manifest, goal, host, state)),
+            behind: ahead.as_ref().map(|(count, _)| *count),
+            next: ahead.and_then(|(_, next)| next),
             at_target: report.is_some() && is_there(manifest, goal, state),
             phase,
             since: report.and_then(|report| since(report, phase, *now)),
@@ -210,15 +216,22 @@ impl HostStatus {
             failed_at: doing.and_then(|doing| failed_at(&manifest.chain, doing)),
             by_hand: report.map(|report| report.by_hand.clone()).unwrap_or_default(),
             change: report.and_then(|report| report.accepted),
+            heard: report.is_some_and(|report| has_heard(manifest, report)),
             drift,
             verified: report.map(|report| report.verified).filter(|time| *time > 0),
             reported: report.map(|report| report.time),
         }
     }
 
-    /// Whether it is where it should be, and nothing is wrong.
+    /// Whether it is where it should be, nothing is wrong, and it has heard all that the herd was told.
     #[must_use]
     pub fn is_settled(&self) -> bool {
+        self.is_well() && self.heard
+    }
+
+    /// Whether it is where it should be, and nothing is wrong.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
         self.at_target && self.phase == Phase::UpToDate
     }
 
@@ -252,8 +265,14 @@ fn is_there(known: &Manifest, goal: Option<Sha1>, state: Option<Sha1>) -> bool {
     place(state).is_some_and(|state| Some(state) >= place(goal))
 }
 
-/// Links of other roles, and those that a baseline stands for, are passed over in a moment.
-fn behind(known: &Manifest, goal: Option<Sha1>, host: &HostManifest, state: Option<Sha1>) -> Option<usize> {
+/// How many links there are to run, and the first one's name. Links of other roles, and those that a baseline stands for,
+/// are passed over in a moment.
+fn ahead(
+    known: &Manifest,
+    goal: Option<Sha1>,
+    host: &HostManifest,
+    state: Option<Sha1>,
+) -> Option<(usize, Option<String>)> {
     let after = |sha1: Sha1| known.chain.position(sha1).map(|place| place + 1);
     if let Some(state) = state {
         after(state)?;
@@ -261,7 +280,9 @@ fn behind(known: &Manifest, goal: Option<Sha1>, host: &HostManifest, state: Opti
     let past = Past::told_by(&known.chain, &host.roles, state);
     let told = goal.and_then(after).unwrap_or(0);
     let is_told = |sha1: Sha1| after(sha1).is_some_and(|place| place <= told);
-    Some(Course::new(known, goal, host, &past).run_from(state).filter(|link| is_told(link.sha1)).count())
+    let course = Course::new(known, goal, host, &past);
+    let links: Vec<&Link> = course.run_from(state).filter(|link| is_told(link.sha1)).collect();
+    Some((links.len(), links.first().map(|link| link.name.clone())))
 }
 
 fn since(report: &Report, phase: Phase, now: u64) -> Option<u64> {
@@ -281,12 +302,25 @@ fn waits_for(doing: &Doing) -> Vec<String> {
     }
 }
 
-/// What only people can end, as far as the host knows what they said last.
+fn has_heard(known: &Manifest, report: &Report) -> bool {
+    report.accepted >= Some(known.number)
+}
+
+/// Whether it has looked at the remote since the newest change, and would have accepted that.
+fn has_looked(known: &Manifest, report: &Report) -> bool {
+    const SHORTEST: u64 = 30;
+    report.time.saturating_sub(report.poll.max(SHORTEST).saturating_mul(2)) > known.time
+}
+
+/// What only people can end, as far as the host knows what they said last. One that is stopped may be so because it can't
+/// accept that.
 fn needs_people(phase: Phase, known: &Manifest, host: &HostManifest, report: Option<&Report>) -> bool {
-    let has_heard = report.is_some_and(|report| report.accepted == Some(known.number));
+    let has_heard = report.is_some_and(|report| has_heard(known, report));
+    let has_looked = report.is_some_and(|report| has_looked(known, report));
     match (phase, report.map(|report| &report.doing)) {
         (Phase::Expected | Phase::Contested | Phase::Drifted, _) => true,
-        (Phase::Held | Phase::Stopped, _) => has_heard,
+        (Phase::Held, _) => has_heard,
+        (Phase::Stopped, _) => has_heard || has_looked,
         (Phase::Failed, Some(Doing::Failed(failure))) => has_heard && still_failed(failure, known, host),
         _ => false,
     }

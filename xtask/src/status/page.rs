@@ -1,8 +1,6 @@
 //! A status as a page for people: what needs them first, and what is well in a line where there is much of it.
 
-use std::collections::BTreeSet;
-
-use super::{CanaryStatus, HerdStatus, HolderStatus, HostStatus, Phase, Verdict, ways_out};
+use super::{CanaryStatus, HerdStatus, HolderStatus, HostStatus, Phase, Verdict};
 use crate::calendar::{ago, span};
 use crate::shell::{Canvas, Tone};
 use crate::table::{Table, one_line};
@@ -26,7 +24,7 @@ impl HerdStatus {
     fn hosts_in_lines(&self, all: bool, canvas: &Canvas) -> Vec<String> {
         let is_short = all || self.hosts.len() <= LISTED;
         let (listed, well): (Vec<&HostStatus>, Vec<&HostStatus>) =
-            self.hosts.iter().partition(|host| is_short || !host.is_settled());
+            self.hosts.iter().partition(|host| is_short || !host.is_well());
         let mut lines = if listed.is_empty() { Vec::new() } else { self.table(listed, canvas) };
         if !well.is_empty() {
             lines.push(format!("{} hosts are well and up to date; --all lists them", well.len()));
@@ -91,6 +89,8 @@ impl HerdStatus {
 
     /// What an operator told beside the target.
     fn told(&self) -> Vec<String> {
+        let lost =
+            self.lost_change.map(|number| format!("the remote has lost change {number}, which was seen from here"));
         let canary = self.canary.iter().flat_map(|canary| self.canaries(canary));
         let held = self
             .holds
@@ -100,7 +100,7 @@ impl HerdStatus {
             let link = format!("`{}` ({})", waiver.migration, waiver.link.short());
             format!("waived: {link} does not wait for {}, by change {}", waiver.host, waiver.change)
         });
-        canary.chain(held).chain(waived).collect()
+        lost.into_iter().chain(canary).chain(held).chain(waived).collect()
     }
 
     fn canaries(&self, canary: &CanaryStatus) -> Vec<String> {
@@ -123,42 +123,6 @@ impl HerdStatus {
             Verdict::OnItsWay => Tone::Plain,
             Verdict::NeedsPeople => Tone::Bad,
         }
-    }
-
-    /// What to do next, in commands.
-    #[must_use]
-    pub fn hints(&self) -> Vec<String> {
-        let mut hints: Vec<String> = self.failures().into_iter().flat_map(|(host, at)| ways_out(host, at)).collect();
-        let first = |phase| self.hosts.iter().find(|host| host.phase == phase).map(|host| &host.name);
-        hints.extend(first(Phase::Drifted).map(|host| format!("on {host}: wildebeest verify")));
-        hints.extend(first(Phase::Unknown).map(|host| format!("on {host}: wildebeest status")));
-        hints.extend(self.lost().map(|host| format!("if {host} is dead: cargo xtask release {host} -m '…'")));
-        if self.canary.as_ref().is_some_and(CanaryStatus::needs_people) {
-            hints.push("cargo xtask promote".to_owned());
-        }
-        hints
-    }
-
-    /// The hosts that nobody hears of and that hold a place which others may want.
-    fn lost(&self) -> impl Iterator<Item = &str> {
-        let is_lost = |phase| matches!(phase, Some(Phase::Unknown | Phase::Silent));
-        let holders = self.pools.iter().flat_map(|pool| &pool.holders);
-        let lost: BTreeSet<&str> = holders
-            .filter(|holder| holder.counts && is_lost(holder.phase))
-            .map(|holder| holder.host.as_str())
-            .collect();
-        lost.into_iter()
-    }
-
-    /// The links at which something failed, each with the first host.
-    fn failures(&self) -> Vec<(&str, &str)> {
-        let mut failures: Vec<(&str, &str)> = Vec::new();
-        for (host, at) in self.failed() {
-            if failures.iter().all(|(_, other)| *other != at) {
-                failures.push((host, at));
-            }
-        }
-        failures
     }
 
     fn newcomer(&self, name: &str) -> String {

@@ -46,7 +46,7 @@ fn doing(word: &str, host: &HostManifest) -> Doing {
             key: "pool web".into(),
             overdue: false,
         },
-        "overdue" => Doing::Waiting { why: "x".into(), on: Vec::new(), key: "others".into(), overdue: true },
+        "overdue" => Doing::Waiting { why: "x".into(), on: vec!["web2".into()], key: "others".into(), overdue: true },
         "held" => {
             let wait = Wait::Held(hold());
             Doing::Waiting { why: wait.to_string(), on: wait.on(), key: wait.key(), overdue: false }
@@ -216,6 +216,33 @@ fn settled_is_only_a_herd_that_is_all_there_and_well() {
 }
 
 #[test]
+fn a_herd_is_settled_only_when_all_have_heard_the_newest_change() {
+    let mut herd = Herd::new(&["web1@3", "web2@3"]);
+    assert_eq!(herd.status().verdict, Verdict::Settled);
+    herd.known.manifest.number = 5;
+    herd.report("web1").accepted = Some(5);
+    let status = herd.status();
+    assert_eq!((status.verdict, status.hosts[1].heard), (Verdict::OnItsWay, false));
+    let summary =
+        "change 5: 2 of 2 hosts are at `second_page` (0303030), 1 of them without having heard of this change yet";
+    assert_eq!(status.summary(), summary);
+    herd.report("web2").accepted = Some(6);
+    assert_eq!(herd.status().verdict, Verdict::Settled, "another operator may be ahead of this one");
+}
+
+#[test]
+fn who_is_stopped_and_accepts_nothing_needs_people() {
+    let mut herd = Herd::new(&["web1@2 stopped"]);
+    (herd.known.manifest.number, herd.known.manifest.time) = (5, 1_000_000);
+    let check = |herd: &Herd, expect| assert_eq!(herd.status().hosts[0].needs_people, expect);
+    check(&herd, false);
+    herd.report("web1").time = 1_000_060;
+    check(&herd, false);
+    herd.report("web1").time = 1_000_061;
+    check(&herd, true);
+}
+
+#[test]
 fn what_was_seen_too_long_ago_is_unknown() {
     let mut herd = Herd::new(&["web1@3"]);
     let mut check = |now, expect: (Verdict, Phase, bool, Option<u64>)| {
@@ -245,7 +272,7 @@ fn drift_is_not_settled_and_shows_beside_what_a_host_does() {
 fn who_has_not_heard_the_newest_word_may_still_go_on() {
     let mut herd = Herd::new(&["web1@2 failed", "web2@2 stopped"]);
     assert!(herd.status().hosts.iter().all(|host| host.needs_people));
-    herd.known.manifest.number = 5;
+    (herd.known.manifest.number, herd.known.manifest.time) = (5, 1_000_000);
     assert!(!herd.status().hosts.iter().any(|host| host.needs_people));
     for host in ["web1", "web2"] {
         herd.report(host).accepted = Some(5);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use wb_core::chain::Sha1;
 use wb_core::change::{Canary, Hold, Waiver, Whom};
-use wb_core::plan::passed_since;
+use wb_core::plan::{Course, Past, lagging, passed_since};
+use wb_core::report::{Doing, Standing};
 
 use crate::known::Known;
 
@@ -22,6 +23,8 @@ pub struct CanaryStatus {
     pub bake: Option<u64>,
     /// For how many seconds they still bake, where all of them have passed.
     pub left: Option<u64>,
+    /// Whether they come no further and have not all passed, so that only `promote --now` lets the others follow.
+    pub stuck: bool,
 }
 
 /// A word that hosts are to begin nothing.
@@ -60,16 +63,36 @@ impl CanaryStatus {
         Self {
             target: canary.target,
             migration: manifest.chain.get(canary.target).map(|link| link.name.clone()).unwrap_or_default(),
+            stuck: hosts.values().any(Option::is_none) && manifest.hosts.keys().all(|host| stands_still(host, known)),
             hosts,
             bake: canary.bake,
             left: last.zip(canary.bake).map(left),
         }
     }
 
-    /// Whether only a promotion lets the others follow: all of them have passed, and they do not bake, or none is left.
+    /// Whether only a promotion lets the others follow: all of them have passed, and they do not bake, or none is left, or
+    /// they come no further.
     #[must_use]
     pub fn needs_people(&self) -> bool {
-        self.hosts.values().all(Option::is_some) && (self.bake.is_none() || self.hosts.is_empty())
+        self.stuck || self.hosts.values().all(Option::is_some) && (self.bake.is_none() || self.hosts.is_empty())
+    }
+}
+
+/// Whether a host that is well does nothing more by itself: it has heard all, and is where it was told to be, or its next
+/// link waits for others.
+fn stands_still(name: &str, known: &Known) -> bool {
+    let Known { manifest, reports, now, .. } = known;
+    let (Some(host), Some(report)) = (manifest.hosts.get(name), reports.get(name)) else { return false };
+    let is_new = report.standing(*now) == Standing::Fresh && report.accepted >= Some(manifest.number);
+    match &report.doing {
+        Doing::UpToDate => is_new,
+        Doing::Waiting { .. } => {
+            let past = Past::told_by(&manifest.chain, &host.roles, report.state);
+            let course = Course::new(manifest, manifest.told(name), host, &past);
+            let next = course.next(report.state);
+            is_new && next.is_some_and(|link| !lagging(manifest, reports, name, link).is_empty())
+        }
+        _ => false,
     }
 }
 

@@ -71,7 +71,8 @@ impl World {
         let manifest = (*self.told()).clone();
         let pools =
             ROLES.iter().filter_map(|role| Some(((*role).to_owned(), self.server.pool(role)?.clone()))).collect();
-        Known { newest: None, reports: self.reports(), manifest, pools, now: START + self.now / 1000 }
+        let (reports, now) = (self.reports(), START + self.now / 1000);
+        Known { newest: None, reports, manifest, pools, lost: None, now }
     }
 
     /// The reports of admitted hosts, by name.

@@ -1,0 +1,184 @@
+//! What to do next, in commands: for each kind of trouble, of the hosts that have it, the first one, so that a page about a
+//! large herd stays short.
+
+use std::collections::BTreeSet;
+
+use wb_core::change::Whom;
+
+use super::{CanaryStatus, HerdStatus, HostStatus, Phase, ways_out};
+use crate::hold;
+
+impl HerdStatus {
+    /// What to do next, in commands. Of whoever needs people, there is one at least.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        let mut hints: Vec<String> =
+            self.lost_change.map(|_| "cargo xtask changes recover".to_owned()).into_iter().collect();
+        hints.extend(self.failures().into_iter().flat_map(|(host, at)| ways_out(host, at)));
+        hints.extend(self.of_hosts());
+        hints.extend(self.lost().map(|host| format!("if {host} is dead: cargo xtask release {host} -m '…'")));
+        hints.extend(self.holding().into_iter().map(|whom| format!("to end the hold: {}", hold::ended_by(whom))));
+        hints.extend(self.canary.as_ref().and_then(CanaryStatus::promoted_by));
+        let is_deployed = self.target.is_some() || self.canary.is_some();
+        hints.extend((!is_deployed).then(|| "cargo xtask deploy".to_owned()));
+        hints
+    }
+
+    fn of_hosts(&self) -> impl Iterator<Item = String> {
+        let phases = [
+            Phase::Contested,
+            Phase::Stopped,
+            Phase::Drifted,
+            Phase::Unknown,
+            Phase::Silent,
+            Phase::Overdue,
+            Phase::Expected,
+        ];
+        let is_new = |host: &&HostStatus| host.phase != Phase::Expected || !self.newcomers.contains(&host.name);
+        let first = move |phase| self.hosts.iter().filter(is_new).find(|host| host.phase == phase);
+        phases.into_iter().filter_map(first).filter_map(HostStatus::way_out)
+    }
+
+    /// What holds hosts that could go on otherwise.
+    fn holding(&self) -> Vec<&Whom> {
+        let is_held = |whom: &Whom| {
+            self.hosts.iter().any(|host| match whom {
+                _ if host.phase != Phase::Held => false,
+                Whom::Herd | Whom::Other(_) => true,
+                Whom::Role(role) => host.roles.contains(role),
+                Whom::Host(name) => *name == host.name,
+            })
+        };
+        self.holds.iter().map(|hold| &hold.whom).filter(|whom| is_held(whom)).collect()
+    }
+
+    /// The hosts that nobody hears of and that hold a place which others may want.
+    fn lost(&self) -> impl Iterator<Item = &str> {
+        let is_lost = |phase| matches!(phase, Some(Phase::Unknown | Phase::Silent));
+        let holders = self.pools.iter().flat_map(|pool| &pool.holders);
+        let lost: BTreeSet<&str> = holders
+            .filter(|holder| holder.counts && is_lost(holder.phase))
+            .map(|holder| holder.host.as_str())
+            .collect();
+        lost.into_iter()
+    }
+
+    /// The links at which something failed, each with the first host.
+    fn failures(&self) -> Vec<(&str, &str)> {
+        let mut failures: Vec<(&str, &str)> = Vec::new();
+        for (host, at) in self.failed() {
+            if failures.iter().all(|(_, other)| *other != at) {
+                failures.push((host, at));
+            }
+        }
+        failures
+    }
+}
+
+impl CanaryStatus {
+    fn promoted_by(&self) -> Option<String> {
+        let promote = if self.stuck { "cargo xtask promote --now -m '…'" } else { "cargo xtask promote" };
+        self.needs_people().then(|| promote.to_owned())
+    }
+}
+
+impl HostStatus {
+    /// What ends its phase, where people can.
+    fn way_out(&self) -> Option<String> {
+        let name = &self.name;
+        Some(match self.phase {
+            Phase::Contested => {
+                format!("on the true {name}: wildebeest keep; on the copy: wildebeest rekey --name NAME")
+            }
+            Phase::Stopped | Phase::Unknown => format!("on {name}: wildebeest status"),
+            Phase::Drifted => format!("on {name}: wildebeest verify"),
+            Phase::Silent => format!("if {name} is gone for good: cargo xtask host retire {name}"),
+            Phase::Overdue => {
+                let (link, host) = (self.next.as_ref()?, self.waits_for.first()?);
+                format!("if `{link}` shall not wait for {host}: cargo xtask waive {link} {host} -m '…'")
+            }
+            Phase::Expected => {
+                format!("on the machine: wildebeest enroll --name {name} …, then cargo xtask host admit {name}")
+            }
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wb_core::chain::Wait;
+    use wb_core::change::{Hold, Manifest};
+
+    use super::super::tests::{Herd, link};
+    use super::super::{Known, Verdict};
+    use super::*;
+
+    fn check(hosts: &[&str], change: impl Fn(&mut Herd), expect: &[&str]) {
+        let mut herd = Herd::new(hosts);
+        change(&mut herd);
+        assert_eq!(herd.status().hints(), expect, "{hosts:?}");
+    }
+
+    #[test]
+    fn whoever_needs_people_says_what_they_can_do() {
+        let as_it_is = |_: &mut Herd| ();
+        check(&["web1@3", "web2@2 runs"], as_it_is, &[]);
+        let keep = "on the true web1: wildebeest keep; on the copy: wildebeest rekey --name NAME";
+        check(&["web1@3"], |herd| herd.report("web1").contested = true, &[keep]);
+        check(&["web1@9 stopped", "web2@9 stopped"], as_it_is, &["on web1: wildebeest status"]);
+        check(&["web7"], as_it_is, &["if web7 is gone for good: cargo xtask host retire web7"]);
+        let enroll = "on the machine: wildebeest enroll --name web9 …, then cargo xtask host admit web9";
+        check(&["web9"], as_it_is, &[enroll]);
+        check(&["web9"], |herd| drop(herd.newcomers.insert("web9".into())), &[]);
+        let waive = "if `second_page` shall not wait for web2: cargo xtask waive second_page web2 -m '…'";
+        check(&["web1@2 overdue", "web2@2 runs"], as_it_is, &[waive]);
+    }
+
+    #[test]
+    fn a_hold_is_ended_by_the_words_that_began_it() {
+        let held = |whom: Whom| {
+            move |herd: &mut Herd| {
+                herd.known.manifest.holds.push(Hold { whom: whom.clone(), change: 4, why: "a look".into() });
+            }
+        };
+        let check = |whom, expect: &[&str]| check(&["web1@2 held", "web2@2 waits"], held(whom), expect);
+        check(Whom::Herd, &["to end the hold: cargo xtask resume"]);
+        check(Whom::Role("web".into()), &["to end the hold: cargo xtask resume --role web"]);
+        check(Whom::Host("web1".into()), &["to end the hold: cargo xtask resume web1"]);
+        check(Whom::Host("web2".into()), &[]);
+    }
+
+    #[test]
+    fn where_nothing_is_deployed_or_the_log_was_rewound_people_must_act() {
+        let known = Known { manifest: Manifest { number: 2, ..Manifest::default() }, ..Known::default() };
+        let status = HerdStatus::of(&known, BTreeSet::new());
+        assert_eq!((status.verdict, status.hints()), (Verdict::NeedsPeople, vec!["cargo xtask deploy".to_owned()]));
+        let mut herd = Herd::new(&["web1@3"]);
+        herd.known.lost = Some(5);
+        let status = herd.status();
+        assert_eq!(
+            (status.verdict, status.hints()),
+            (Verdict::NeedsPeople, vec!["cargo xtask changes recover".to_owned()])
+        );
+        assert!(status.text().contains("the remote has lost change 5, which was seen from here\n"));
+    }
+
+    #[test]
+    fn canaries_that_wait_for_one_another_are_promoted_all_the_same() {
+        let mut herd = Herd::new(&["web1@2 waits", "web2@2 waits", "web3@2"]);
+        let hosts = ["web1".to_owned(), "web2".to_owned()].into();
+        let manifest = &mut herd.known.manifest;
+        manifest.target = Some(link(2).sha1);
+        manifest.canary = Some(wb_core::change::Canary { hosts, target: link(3).sha1, change: 0, bake: Some(60) });
+        assert_eq!(herd.status().verdict, Verdict::OnItsWay, "for a place in a pool they wait");
+        let mut links = herd.known.manifest.chain.links().to_vec();
+        links[2].wait = Some(Wait::all("web"));
+        herd.known.manifest.chain = wb_core::chain::Chain::new(links).unwrap();
+        let status = herd.status();
+        let promote = "cargo xtask promote --now -m '…'".to_owned();
+        assert_eq!((status.verdict, status.hints()), (Verdict::NeedsPeople, vec![promote]));
+        herd.report("web3").accepted = Some(3);
+        assert_eq!(herd.status().verdict, Verdict::OnItsWay, "one may still go on");
+    }
+}
