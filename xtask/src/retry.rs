@@ -1,6 +1,7 @@
 //! Asking hosts to try again what failed: an operator's signed word, good for one more try.
 
 use wb_core::change::{ChangeKind, Manifest};
+use wb_core::plan::still_failed;
 use wb_core::report::Doing;
 
 use crate::known::Known;
@@ -20,19 +21,32 @@ pub enum RetryError {
         /// What it says it does; nothing where no report of it counts.
         says: Option<String>,
     },
+    /// What failed there is about to be tried again.
+    #[error("`{host}` is about to try again what failed: {}", since(*asked))]
+    NotTriedYet {
+        /// The host.
+        host: String,
+        /// The change that asked for it, where the host has not heard of that yet.
+        asked: Option<u64>,
+    },
 }
 
 /// The manifest that asks these hosts to try again what failed, and changes nothing else.
 ///
 /// # Errors
-/// When one of them is unknown, or nothing failed there.
+/// When one of them is unknown, nothing failed there, or what failed is about to be tried again.
 pub fn retrying(known: &Known, hosts: &[String]) -> Result<Manifest, RetryError> {
     let mut manifest = known.manifest.next(ChangeKind::Retry);
     manifest.message = hosts.join(", ");
     for host in hosts {
-        named::host(&known.manifest, host)?;
-        match known.reports.get(host).map(|report| &report.doing) {
-            Some(Doing::Failed(_)) => {}
+        let (entry, report) = (named::host(&known.manifest, host)?, known.reports.get(host));
+        match report.map(|report| &report.doing) {
+            Some(Doing::Failed(failure)) if still_failed(failure, &known.manifest, entry) => {}
+            Some(Doing::Failed(_)) => {
+                let heard = report.and_then(|report| report.accepted);
+                let asked = Some(entry.retry).filter(|retry| Some(*retry) > heard.or(Some(0)));
+                return Err(RetryError::NotTriedYet { host: host.clone(), asked });
+            }
             other => {
                 return Err(RetryError::NotFailed { host: host.clone(), says: other.map(ToString::to_string) });
             }
@@ -45,6 +59,13 @@ pub fn retrying(known: &Known, hosts: &[String]) -> Result<Manifest, RetryError>
 
 fn it_says(doing: Option<&str>) -> String {
     doing.map_or_else(|| ": no report of it counts".to_owned(), |doing| format!("; it says: {doing}"))
+}
+
+fn since(asked: Option<u64>) -> String {
+    asked.map_or_else(
+        || "the migration or what the host is told is another since then".to_owned(),
+        |change| format!("change {change} asked it to, and it has not heard of that yet"),
+    )
 }
 
 #[cfg(test)]
@@ -91,6 +112,12 @@ pub(crate) mod tests {
         Doing::Failed(Failure { link, name: name.into(), digest, settings: digest, error: "no luck".into() })
     }
 
+    /// Failed with the settings of [`herd`].
+    fn failed_here() -> Doing {
+        let Doing::Failed(failure) = failed_at("page", Sha1::ZERO) else { return Doing::UpToDate };
+        Doing::Failed(Failure { settings: settings_digest(&HostManifest::default()), ..failure })
+    }
+
     fn herd() -> Manifest {
         let hosts = ["db1", "web1", "web2", "web3"].map(|name| (name.to_owned(), HostManifest::default()));
         Manifest { number: 4, hosts: hosts.into(), ..Manifest::default() }
@@ -98,7 +125,7 @@ pub(crate) mod tests {
 
     fn retried(hosts: &[&str]) -> Result<Manifest, String> {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        let failed = || report(None, failed_at("page", Sha1::ZERO));
+        let failed = || report(None, failed_here());
         let reports = [("db1", failed()), ("web1", failed()), ("web2", report(None, Doing::UpToDate))];
         let reports = reports.map(|(name, report)| (name.to_owned(), report)).into();
         let known = Known { manifest: herd(), reports, ..Known::default() };
@@ -114,6 +141,20 @@ pub(crate) mod tests {
         let key = |manifest: &Manifest, host: &str| settings_digest(&manifest.hosts[host]);
         assert_ne!(key(&manifest, "web1"), key(&herd(), "web1"), "it is tried again");
         assert_eq!(key(&manifest, "web2"), key(&herd(), "web2"), "others are left alone");
+    }
+
+    #[test]
+    fn who_was_asked_is_not_asked_again_before_it_has_tried() {
+        let check = |accepted, expect: &str| {
+            let mut known = Known { manifest: herd(), ..Known::default() };
+            known.manifest.hosts.get_mut("web1").unwrap().retry = 4;
+            known.reports.insert("web1".into(), Report { accepted, ..report(None, failed_here()) });
+            let refused = retrying(&known, &["web1".to_owned()]).unwrap_err();
+            assert_eq!(refused.to_string(), format!("`web1` is about to try again what failed: {expect}"));
+        };
+        check(None, "change 4 asked it to, and it has not heard of that yet");
+        check(Some(3), "change 4 asked it to, and it has not heard of that yet");
+        check(Some(4), "the migration or what the host is told is another since then");
     }
 
     #[test]

@@ -9,8 +9,13 @@ use crate::shell::Shell;
 /// Ask hosts to try again what failed
 ///
 /// One signed change that alters nothing else. What failed is tried once more; when it fails again, the host stops as
-/// before. Mend the cause first. A host on which nothing failed is refused.
+/// before. Mend the cause first. A host on which nothing failed is refused, and one that was asked and has not tried yet.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask retry web4
+
+Exit codes: 0 told; 1 nothing failed there, or it is about to try again; 2 no such host; 3 no key, no remote")]
 pub(super) struct Retry {
     /// The hosts to ask
     #[arg(required = true, value_name = "HOST")]
@@ -25,7 +30,9 @@ impl Retry {
         let again = format!("cargo xtask retry {}", hosts.join(" "));
         let judged = |error: RetryError| match error {
             RetryError::Unknown(unknown) => judge::unknown(&unknown, &again),
-            error @ RetryError::NotFailed { .. } => Failure::refused(error).hint("cargo xtask status"),
+            error @ (RetryError::NotFailed { .. } | RetryError::NotTriedYet { .. }) => {
+                Failure::refused(error).hint("cargo xtask status")
+            }
         };
         let next = |known: &_| retrying(known, &hosts);
         let order = Order { next: &next, meaning: &no_meaning, judged: &judged, again: again.clone() };

@@ -10,6 +10,7 @@ use wb_core::agent::{How, LinkRecord, Notices, Record};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::{Canary, ChangeKind, HostManifest, Manifest, Runner, Whom};
 use wb_core::herd::HostEntry;
+use wb_core::plan::still_failed;
 use wb_core::registry::RefName;
 use wb_core::report::{Doing, Report};
 use wb_core::runner::{HostConfig, platform};
@@ -148,8 +149,11 @@ impl World {
     /// Whoever failed tries again.
     pub fn retries(&mut self) -> bool {
         let known = self.known();
-        let failed =
-            |(name, report): (&String, &Report)| matches!(report.doing, Doing::Failed(_)).then(|| name.clone());
+        let failed = |(name, report): (&String, &Report)| {
+            let Doing::Failed(failure) = &report.doing else { return None };
+            let host = known.manifest.hosts.get(name)?;
+            still_failed(failure, &known.manifest, host).then(|| name.clone())
+        };
         let failed: Vec<String> = known.reports.iter().filter_map(failed).collect();
         let next = retrying(&known, &failed).ok().filter(|_| !failed.is_empty());
         self.tells("retry", next)

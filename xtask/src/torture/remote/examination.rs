@@ -240,6 +240,7 @@ fn status(manifest: &Manifest, reports: &BTreeMap<String, Report>, draw: &mut Dr
         manifest: manifest.clone(),
         reports: reports.clone(),
         pools: pools(draw),
+        lost: None,
         now: 1_750_000_000,
     };
     let status = HerdStatus::of(&known, BTreeSet::new());
