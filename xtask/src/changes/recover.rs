@@ -96,6 +96,20 @@ pub enum RecoverError {
         /// The commit, or its beginning.
         commit: String,
     },
+    /// It may be many commits.
+    #[error("`{commit}` is too short for a commit, or none: at least 7 hexadecimal digits are needed")]
+    Vague {
+        /// The commit, or its beginning.
+        commit: String,
+    },
+    /// Several logs end with such a commit.
+    #[error("{count} logs that are known end with a commit `{commit}`…: more digits are needed")]
+    Several {
+        /// The beginning of the commits.
+        commit: String,
+        /// How many there are.
+        count: usize,
+    },
     /// Hosts follow the log that would be given up.
     #[error("{} accepted changes that would be given up, and would refuse all others", hosts.join(", "))]
     Followed {
@@ -231,17 +245,30 @@ fn side(operator: &Operator, recalled: &Recalled) -> Result<Side, RecoverError> 
 /// The log that has all others as its beginning, or the one that is to be kept; and what of the others is not in it.
 fn whole(remote: &Side, known: Vec<Side>, keep: Option<&str>) -> Result<(Side, Vec<Said>), RecoverError> {
     let sides: Vec<Side> = std::iter::once(remote.clone()).chain(known).collect();
-    let ends =
-        |side: &Side, keep: &str| side.changes.last().is_some_and(|last| last.commit.to_string().starts_with(keep));
     let chosen = match keep {
-        Some(keep) => sides.iter().find(|side| ends(side, keep)),
-        None => sides.iter().rev().max_by_key(|side| side.changes.len()),
+        Some(keep) => kept(&sides, keep)?,
+        None => sides.iter().rev().max_by_key(|side| side.changes.len()).unwrap_or(remote),
     };
-    let chosen = chosen.ok_or_else(|| RecoverError::NoSuch { commit: keep.unwrap_or_default().to_owned() })?;
     let beyond = |side: &Side| side.changes[common(chosen, side)..].to_vec();
     match sides.iter().find(|side| !beyond(side).is_empty()) {
         Some(other) if keep.is_none() => Err(RecoverError::Forked(Box::new(Fork::of(other, chosen)))),
         _ => Ok((chosen.clone(), sides.iter().flat_map(beyond).collect())),
+    }
+}
+
+/// The one log that ends with a commit that begins like this.
+fn kept<'a>(sides: &'a [Side], keep: &str) -> Result<&'a Side, RecoverError> {
+    const SHORTEST: usize = 7;
+    let (commit, keep) = (keep.to_owned(), keep.to_lowercase());
+    if keep.len() < SHORTEST || !keep.chars().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(RecoverError::Vague { commit });
+    }
+    let ends = |side: &&Side| side.changes.last().is_some_and(|last| last.commit.to_string().starts_with(&keep));
+    let found: Vec<&Side> = sides.iter().filter(ends).collect();
+    match found[..] {
+        [side] => Ok(side),
+        [] => Err(RecoverError::NoSuch { commit }),
+        _ => Err(RecoverError::Several { commit, count: found.len() }),
     }
 }
 
@@ -329,9 +356,23 @@ mod tests {
     #[test]
     fn of_a_fork_a_side_may_be_kept() {
         let machine = ("this machine", "abcd");
-        check_keeping(Some("6464"), "abx", &[machine], Ok(("abcd", &["this machine"], 1)));
+        check_keeping(Some("6464646"), "abx", &[machine], Ok(("abcd", &["this machine"], 1)));
         check_keeping(Some("7878787"), "abx", &[machine], Ok(("abx", &[], 2)));
-        check_keeping(Some("6161"), "abx", &[machine], Err("no log that is known ends with a commit `6161`"));
+        check_keeping(Some("6161616"), "abx", &[machine], Err("no log that is known ends with a commit `6161616`"));
+    }
+
+    #[test]
+    fn which_side_is_kept_must_be_clear() {
+        let check = |keep: &str, expect: &str| {
+            check_keeping(Some(keep), "abx", &[("this machine", "abcd"), ("`web1`", "abcx")], Err(expect));
+        };
+        let short = |keep: &str| {
+            format!("`{keep}` is too short for a commit, or none: at least 7 hexadecimal digits are needed")
+        };
+        for keep in ["", "787878", "the first one"] {
+            check(keep, &short(keep));
+        }
+        check("7878787", "2 logs that are known end with a commit `7878787`…: more digits are needed");
     }
 
     #[test]

@@ -15,12 +15,14 @@ use crate::shell::Shell;
 /// them. Hosts put back what is theirs by themselves.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit codes: 0 brought back, or nothing is lost; 1 the log has forked, or does not count; 3 no remote")]
+Exit codes: 0 brought back, or nothing is lost; 1 the log has forked, does not count, has moved, or hosts follow the other
+side; 2 --keep names no side, or not one alone; 3 no remote")]
 pub(super) struct Recover {
     /// Drop what stands at the end of the remote's log and is signed by nobody in allowed_signers
     #[arg(long)]
     drop_unsigned: bool,
-    /// Where the log has forked, keep the side that ends with this commit, and give up what the other one has
+    /// Where the log has forked, keep the side that ends with this commit, by its first 7 digits at least, and give up what
+    /// the other one has
     #[arg(long, value_name = "COMMIT")]
     keep: Option<String>,
     /// Show what would be brought back, and change nothing
@@ -89,6 +91,7 @@ fn show(recovery: &Recovery, url: &str, shell: &Shell) {
         }
     }
     for (witness, commit) in &recovery.nowhere {
+        let url = quoted(url);
         let push = format!("git -C /var/lib/wildebeest/herd.git push {url} {commit}:refs/wildebeest/changes");
         let short = commit.short();
         shell.warn(format_args!(
@@ -109,7 +112,9 @@ fn judged(error: RecoverError, shell: &Shell) -> Failure {
             let failure = Failure::refused(&error).because(&**source).hint("git log -p -- '*allowed_signers'");
             failure.hint_if(witnesses.is_empty().then_some("cargo xtask changes recover --drop-unsigned"))
         }
-        RecoverError::NoSuch { .. } => Failure::usage(error).hint("cargo xtask changes recover --dry-run"),
+        RecoverError::NoSuch { .. } | RecoverError::Vague { .. } | RecoverError::Several { .. } => {
+            Failure::usage(error).hint("cargo xtask changes recover --dry-run")
+        }
         RecoverError::Followed { .. } => Failure::refused(error).hint("cargo xtask changes recover --dry-run"),
         RecoverError::Moved => Failure::refused(error).hint("cargo xtask changes recover"),
         RecoverError::Operator(error) => judge::operator(error),
