@@ -38,7 +38,8 @@ pub enum HoldError {
 /// When there is no such host or role, or it is held already.
 pub fn holding(known: &Known, whom: &BTreeSet<Whom>, why: &str) -> Result<Manifest, HoldError> {
     let mut manifest = known.manifest.next(ChangeKind::Hold);
-    for whom in meant(&known.manifest, whom)? {
+    for whom in all_or(whom) {
+        refuse_unknown(&known.manifest, &whom)?;
         if let Some(hold) = manifest.holds.iter().find(|hold| hold.whom == whom) {
             return Err(HoldError::Already(hold.clone()));
         }
@@ -54,8 +55,10 @@ pub fn holding(known: &Known, whom: &BTreeSet<Whom>, why: &str) -> Result<Manife
 /// When there is no such host or role, or it is not held.
 pub fn resuming(known: &Known, whom: &BTreeSet<Whom>, why: Option<&str>) -> Result<Manifest, HoldError> {
     let mut manifest = known.manifest.next(ChangeKind::Resume);
-    for whom in meant(&known.manifest, whom)? {
+    for whom in all_or(whom) {
         let Some(place) = manifest.holds.iter().position(|hold| hold.whom == whom) else {
+            // A role may have left the code since it was held.
+            refuse_unknown(&known.manifest, &whom)?;
             return Err(HoldError::NotHeld { whom, others: known.manifest.holds.clone() });
         };
         manifest.holds.remove(place);
@@ -64,15 +67,17 @@ pub fn resuming(known: &Known, whom: &BTreeSet<Whom>, why: Option<&str>) -> Resu
     Ok(manifest)
 }
 
-fn meant(manifest: &Manifest, whom: &BTreeSet<Whom>) -> Result<BTreeSet<Whom>, Unknown> {
-    for whom in whom {
-        match whom {
-            Whom::Herd | Whom::Other(_) => {}
-            Whom::Role(role) => named::role(manifest, role)?,
-            Whom::Host(host) => drop(named::host(manifest, host)?),
-        }
+/// These; none: the whole herd.
+fn all_or(whom: &BTreeSet<Whom>) -> BTreeSet<Whom> {
+    if whom.is_empty() { [Whom::Herd].into() } else { whom.clone() }
+}
+
+fn refuse_unknown(manifest: &Manifest, whom: &Whom) -> Result<(), Unknown> {
+    match whom {
+        Whom::Herd | Whom::Other(_) => Ok(()),
+        Whom::Role(role) => named::role(manifest, role),
+        Whom::Host(host) => named::host(manifest, host).map(drop),
     }
-    Ok(if whom.is_empty() { [Whom::Herd].into() } else { whom.clone() })
 }
 
 fn message(whom: &BTreeSet<Whom>, why: Option<&str>) -> String {
