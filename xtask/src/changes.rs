@@ -14,7 +14,7 @@ use crate::deploy::difference::Difference;
 use crate::known::Known;
 use crate::operator::{Logged, Operator, OperatorError};
 use crate::table::Table;
-use outcome::{HostOutcome, outcomes};
+use outcome::{HostOutcome, Outcome, outcomes};
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
@@ -76,25 +76,48 @@ impl Entry {
     }
 }
 
+/// A change in a list, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// The change.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// What came of it on each host that was admitted then.
+    pub hosts: Vec<HostOutcome>,
+}
+
+impl Listed {
+    /// How many hosts have it behind them, and on how many it failed.
+    fn hosts(&self) -> String {
+        let failed = self.hosts.iter().filter(|host| matches!(host.outcome, Outcome::Failed { .. })).count();
+        let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+        format!("{} of {}{failed}", over(&self.hosts), self.hosts.len())
+    }
+}
+
 /// The newest changes, at most so many, the newest first; and whether there are more.
 ///
 /// # Errors
 /// When the log can't be read.
-pub fn newest(operator: &Operator, most: usize) -> Result<(Vec<Entry>, bool), ChangesError> {
-    let (mut entries, mut next) = (Vec::new(), operator.tip()?);
-    while let Some(commit) = next.filter(|_| entries.len() < most) {
-        let logged = operator.logged(commit).map_err(|source| ChangesError::Log { source })?;
-        next = logged.parent;
-        entries.push(Entry::of(&logged));
+pub fn newest(operator: &Operator, known: &Known, most: usize) -> Result<(Vec<Listed>, bool), ChangesError> {
+    let read = |commit| operator.logged(commit).map_err(|source| ChangesError::Log { source });
+    let results = operator.results(&known.manifest, &known.reports)?;
+    let (mut listed, mut next) = (Vec::new(), operator.tip()?.map(read).transpose()?);
+    while let Some(logged) = next.take_if(|_| listed.len() < most) {
+        next = logged.parent.map(read).transpose()?;
+        let parent = next.as_ref().map(|parent| parent.manifest.clone()).unwrap_or_default();
+        let hosts = outcomes(&logged.manifest, &parent, known, &results);
+        listed.push(Listed { entry: Entry::of(&logged), hosts });
     }
-    Ok((entries, next.is_some()))
+    Ok((listed, next.is_some()))
 }
 
 /// Changes in lines.
 #[must_use]
-pub fn table(entries: &[Entry]) -> Table {
-    let mut table = Table::new(&["#", "when", "author", "signed by", "kind", "message"]);
-    for entry in entries {
+pub fn table(changes: &[Listed]) -> Table {
+    let mut table = Table::new(&["#", "when", "author", "signed by", "kind", "hosts", "message"]);
+    for listed in changes {
+        let entry = &listed.entry;
         let author = entry.author.split('<').next().unwrap_or_default();
         table.row([
             entry.number.to_string(),
@@ -102,6 +125,7 @@ pub fn table(entries: &[Entry]) -> Table {
             author.to_owned(),
             entry.signer().to_owned(),
             entry.kind.clone(),
+            listed.hosts(),
             entry.message.clone(),
         ]);
     }
@@ -127,10 +151,11 @@ pub struct Full {
 /// # Errors
 /// When there is none, or the log can't be read.
 pub fn full(operator: &Operator, known: &Known, number: u64) -> Result<Full, ChangesError> {
-    let newest = known.newest.as_ref().map(|change| change.sha1);
-    let mut next = newest.filter(|_| (1..=known.manifest.number).contains(&number));
-    let no_such = || ChangesError::NoSuch { number, newest: known.manifest.number };
     let read = |commit| operator.logged(commit).map_err(|source| ChangesError::Log { source });
+    let tip = operator.tip()?.map(read).transpose()?;
+    let newest = tip.as_ref().map_or(0, |tip| tip.manifest.number);
+    let mut next = tip.filter(|_| (1..=newest).contains(&number)).map(|tip| tip.commit);
+    let no_such = || ChangesError::NoSuch { number, newest };
     let logged = loop {
         let logged = read(next.ok_or_else(no_such)?)?;
         if logged.manifest.number == number {
@@ -175,9 +200,12 @@ impl Full {
     /// All of it in a line.
     #[must_use]
     pub fn summary(&self) -> String {
-        let over = self.hosts.iter().filter(|host| host.outcome.is_over()).count();
-        format!("{over} of {} hosts have it behind them", self.hosts.len())
+        format!("{} of {} hosts have it behind them", over(&self.hosts), self.hosts.len())
     }
+}
+
+fn over(hosts: &[HostOutcome]) -> usize {
+    hosts.iter().filter(|host| host.outcome.is_over()).count()
 }
 
 fn ends(newest: u64) -> String {
@@ -205,10 +233,18 @@ mod tests {
 
     #[test]
     fn the_log_is_a_table() {
-        insta::assert_snapshot!(table(&[entry(12, Some("ana@example.org")), entry(11, None)]), @"
-        #   when                  author  signed by          kind  message
-        12  2001-09-09T01:46:40Z  Ana     ana@example.org    hold  web1: a look
-        11  2001-09-09T01:46:40Z  Ana     nobody who counts  hold  web1: a look
+        let host = |host: &str, outcome| HostOutcome { host: host.to_owned(), now: None, outcome };
+        let failed = Outcome::Failed { migration: "page".into(), at: None, error: "no luck".into() };
+        let hosts =
+            vec![host("web1", Outcome::Seen { at: None }), host("web2", failed), host("web3", Outcome::Unknown)];
+        let listed = [
+            Listed { entry: entry(12, Some("ana@example.org")), hosts: hosts[..1].to_vec() },
+            Listed { entry: entry(11, None), hosts },
+        ];
+        insta::assert_snapshot!(table(&listed), @"
+        #   when                  author  signed by          kind  hosts             message
+        12  2001-09-09T01:46:40Z  Ana     ana@example.org    hold  1 of 1            web1: a look
+        11  2001-09-09T01:46:40Z  Ana     nobody who counts  hold  1 of 3, 1 failed  web1: a look
         ");
     }
 

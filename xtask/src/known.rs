@@ -54,6 +54,23 @@ impl Known {
     }
 }
 
+impl Known {
+    /// Asks the remote, whatever stands at the end of its log: what hosts say is judged by the newest change that counts.
+    ///
+    /// # Errors
+    /// When it can't be reached.
+    pub fn look(operator: &Operator) -> Result<Self, OperatorError> {
+        match Self::see(operator) {
+            Err(OperatorError::Newest { .. }) => {
+                let manifest = operator.newest_that_counts()?.map(|change| change.manifest).unwrap_or_default();
+                let reports = operator.reports(&manifest)?;
+                Ok(Self { manifest, reports, now: Real.now().as_secs(), ..Self::default() })
+            }
+            seen => seen,
+        }
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use uuid::Uuid;

@@ -188,6 +188,21 @@ impl Operator {
         Ok(Some(newest))
     }
 
+    /// The newest change that somebody signed whose word counts, whatever stands after it. It is not remembered.
+    ///
+    /// # Errors
+    /// When the local copy can't be read.
+    pub fn newest_that_counts(&self) -> Result<Option<VerifiedChange>, OperatorError> {
+        let mut next = self.tip()?;
+        while let Some(commit) = next {
+            match self.log().read(commit) {
+                Ok(change) => return Ok(Some(change)),
+                Err(_) => next = self.registry.parents(commit).ok().and_then(|parents| parents.first().copied()),
+            }
+        }
+        Ok(None)
+    }
+
     /// Where the log ends, as far as it was fetched, whether that counts or not.
     ///
     /// # Errors

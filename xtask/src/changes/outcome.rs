@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use wb_core::chain::Link;
 use wb_core::change::{HostManifest, Manifest};
+use wb_core::plan::{goal, settings_digest};
 use wb_core::report::{Doing, Failure, Report, Standing};
 use wb_core::results::{How, LinkResult, Results};
 
@@ -71,6 +72,8 @@ pub enum Outcome {
         /// What it does.
         doing: String,
     },
+    /// It has seen the change, and what that brought is for the canaries first.
+    AfterCanaries,
     /// It has seen the change, which asked nothing to be run.
     Seen {
         /// When.
@@ -111,7 +114,9 @@ impl Outcome {
             }
             Self::Failed { at, .. } => at.map(|at| format!("since {}", moment(at))).unwrap_or_default(),
             Self::Away { since } => format!("since {}", moment(*since)),
-            Self::OnItsWay { .. } | Self::NotSeen { .. } | Self::Left | Self::Unknown => String::new(),
+            Self::OnItsWay { .. } | Self::AfterCanaries | Self::NotSeen { .. } | Self::Left | Self::Unknown => {
+                String::new()
+            }
         }
     }
 }
@@ -124,6 +129,7 @@ impl fmt::Display for Outcome {
             Self::PassedOver { .. } => write!(f, "passed over"),
             Self::Failed { migration, error, .. } => write!(f, "failed at `{migration}`: {error}"),
             Self::OnItsWay { doing } => write!(f, "on its way: {doing}"),
+            Self::AfterCanaries => write!(f, "goes after the canaries"),
             Self::Seen { .. } => write!(f, "seen"),
             Self::NotSeen { seen: Some(seen) } => write!(f, "not seen yet; it is at change {seen}"),
             Self::NotSeen { seen: None } => write!(f, "not seen yet"),
@@ -149,7 +155,7 @@ pub fn outcomes(
             let Some(report) = known.reports.get(now) else { return Outcome::Unknown };
             let (none, results) = (Results::default(), results.get(now));
             let asked = Asked::of(name, host, change, parent);
-            let story = Story { known, change: change.number, report, results: results.unwrap_or(&none) };
+            let story = Story { name: now, known, change: change.number, report, results: results.unwrap_or(&none) };
             story.of(&asked)
         });
         HostOutcome { host: name.clone(), now: now.filter(|now| now != name).map(str::to_owned), outcome }
@@ -161,8 +167,10 @@ pub fn outcomes(
 enum Asked<'a> {
     /// To come to the end of these links, of which the host has these roles' to run.
     Links(&'a [Link], &'a HostManifest),
-    /// To try again what failed.
-    Retry,
+    /// The same, once the canaries have baked.
+    Later(&'a [Link], &'a HostManifest),
+    /// To try again what failed, as the host that it is then.
+    Retry(&'a HostManifest),
     /// To take a link as done by hand.
     Adopt(&'a Link),
     /// Nothing but to know.
@@ -176,11 +184,14 @@ impl<'a> Asked<'a> {
         let place =
             |target: Option<_>| target.and_then(|target| change.chain.position(target)).map_or(0, |place| place + 1);
         let (from, to) = (place(before), place(change.told(name)));
+        let baking = change.canary.as_ref().filter(|canary| canary.bake.is_some() && canary.change == change.number);
+        let later = baking.map_or(0, |canary| place(Some(canary.target)));
         let adopted = host.adopt.as_ref().filter(|adoption| adoption.change == change.number);
         match adopted.and_then(|adoption| change.chain.get(adoption.link)) {
             Some(link) => Self::Adopt(link),
             None if from < to => Self::Links(&change.chain.links()[from..to], host),
-            None if host.retry == change.number => Self::Retry,
+            None if from < later => Self::Later(&change.chain.links()[from..later], host),
+            None if host.retry == change.number => Self::Retry(host),
             None => Self::Nothing,
         }
     }
@@ -188,6 +199,8 @@ impl<'a> Asked<'a> {
 
 /// What a host tells of a change.
 struct Story<'a> {
+    /// What it is called now.
+    name: &'a str,
     known: &'a Known,
     change: u64,
     report: &'a Report,
@@ -199,9 +212,13 @@ impl Story<'_> {
         let seen = || Outcome::Seen { at: self.results.accepted_at(self.change) };
         match asked {
             Asked::Links(links, host) => self.run(links, host),
+            Asked::Later(links, host) => match self.run(links, host) {
+                Outcome::OnItsWay { .. } if !self.is_told(links) => self.waits_for_canaries().unwrap_or_else(seen),
+                outcome => outcome,
+            },
             _ if !self.has_seen() => self.not_yet(),
             Asked::Nothing => seen(),
-            Asked::Retry => self.failed(|_| true).unwrap_or_else(seen),
+            Asked::Retry(host) => self.failed(|failure| self.is_of_retry(failure, host)).unwrap_or_else(seen),
             Asked::Adopt(link) if self.report.by_hand.contains(&link.sha1) => Outcome::Adopted {
                 migration: link.name.clone(),
                 at: self.results.of(&link.name).map(|result| result.time),
@@ -218,6 +235,27 @@ impl Story<'_> {
         }
         let failed = self.failed(|failure| links.iter().any(|link| link.sha1 == failure.link));
         failed.unwrap_or_else(|| self.not_yet())
+    }
+
+    /// Whether the host is to reach the end of these by now.
+    fn is_told(&self, links: &[Link]) -> bool {
+        let Known { manifest, reports, now, .. } = self.known;
+        let place = |sha1| manifest.chain.position(sha1);
+        let end = links.last().and_then(|link| place(link.sha1));
+        goal(manifest, self.name, reports, *now).and_then(place) >= end
+    }
+
+    fn waits_for_canaries(&self) -> Option<Outcome> {
+        let canary = self.known.manifest.canary.as_ref();
+        canary.filter(|canary| canary.change == self.change).map(|_| Outcome::AfterCanaries)
+    }
+
+    /// Whether this came of that one more try, of which the host was this: neither of an earlier nor of a later one, nor of
+    /// a link after the one that was tried, since the try brought that behind the host.
+    fn is_of_retry(&self, failure: &Failure, host: &HostManifest) -> bool {
+        let asked = self.results.accepted_at(self.change);
+        let is_through = |result: &LinkResult| result.how != How::PassedOver && Some(result.time) >= asked;
+        failure.settings == settings_digest(host) && (asked.is_none() || !self.results.links.iter().any(is_through))
     }
 
     /// All of these are behind the host. The last that it ran says when that was.
@@ -264,8 +302,8 @@ impl Story<'_> {
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
-    use wb_core::chain::Sha1;
-    use wb_core::change::{Adoption, Identity};
+    use wb_core::chain::{Digest, Sha1};
+    use wb_core::change::{Adoption, Canary, Identity};
     use wb_core::results::Acceptance;
 
     use super::*;
@@ -361,7 +399,8 @@ mod tests {
         ask("web3", false);
         ask("web4", false);
         for host in ["web2", "web4"] {
-            known.reports.get_mut(host).unwrap().doing = failed_at("theme", theme);
+            let settings = settings_digest(&known.manifest.hosts[host]);
+            known.reports.get_mut(host).unwrap().doing = failed_with(theme, settings);
         }
         known.reports.get_mut("web3").unwrap().by_hand = vec![theme];
         told.extend([results(&known, "web3", &[(3, How::Adopted)])]);
@@ -372,6 +411,52 @@ mod tests {
             "web4: failed at `theme`: no luck ()",
         ];
         assert_eq!(said(&parent, &known, &told), expect);
+    }
+
+    fn failed_with(link: Sha1, settings: Digest) -> Doing {
+        let Doing::Failed(failure) = failed_at("theme", link) else { return Doing::UpToDate };
+        Doing::Failed(Failure { settings, ..failure })
+    }
+
+    #[test]
+    fn a_try_is_not_blamed_for_what_failed_before_or_after_it() {
+        let (_, mut known, mut told) = herd("web1@page web2@page web3@tuning");
+        let (parent, theme) = (known.manifest.clone(), Sha1::from_bytes([4; 20]));
+        for host in ["web1", "web2", "web3"] {
+            known.manifest.hosts.get_mut(host).unwrap().retry = 12;
+            let settings = settings_digest(&known.manifest.hosts[host]);
+            known.reports.get_mut(host).unwrap().doing = failed_with(theme, settings);
+        }
+        // The first failed before it had tried, the second at what it tried, the third at what comes after that.
+        let before = settings_digest(&parent.hosts["web1"]);
+        known.reports.get_mut("web1").unwrap().doing = failed_with(theme, before);
+        told.extend([results(&known, "web2", &[]), results(&known, "web3", &[(2, How::Done)])]);
+        let expect =
+            ["web1: seen (not told)", "web2: failed at `theme`: no luck ()", "web3: seen (1970-01-01T00:00:50Z)"];
+        assert_eq!(said(&parent, &known, &told), expect);
+    }
+
+    #[test]
+    fn where_canaries_bake_the_others_go_after_them() {
+        let check = |now: u64, change: u64, expect: [&str; 2]| {
+            let (parent, mut known, told) = herd("web1@theme web2@page");
+            let (hosts, theme) = (["web1".to_owned()].into(), Sha1::from_bytes([4; 20]));
+            known.manifest.target = parent.target;
+            known.manifest.canary = Some(Canary { hosts, target: theme, change: 12, bake: Some(60) });
+            known.reports.get_mut("web1").unwrap().since = 9_990;
+            known.now = now;
+            let then = known.manifest.clone();
+            known.manifest.number = change;
+            known.manifest.canary = known.manifest.canary.filter(|_| change == 12);
+            let outcomes = outcomes(&then, &parent, &known, &told);
+            let said: Vec<String> = outcomes.iter().map(|host| host.outcome.to_string()).collect();
+            assert_eq!(said, expect, "{now}");
+            outcomes.iter().filter(|host| host.outcome.is_over()).count()
+        };
+        let done = "done: `theme`";
+        assert_eq!(check(10_000, 12, [done, "goes after the canaries"]), 1);
+        assert_eq!(check(10_060, 12, [done, "on its way: up to date"]), 1);
+        assert_eq!(check(10_000, 13, [done, "seen"]), 2);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::shell::Shell;
 
 /// Show what the herd was told: all changes, or one in full
 ///
-/// The newest first: when, who, who signed it, what and why. With a number: that change in full, what it changed, and what
+/// The newest first: when, who, who signed it, what and why, and how many hosts have it behind them. With a number: that change in full, what it changed, and what
 /// came of it on each host, as the hosts' newest reports tell.
 #[derive(Debug, Args)]
 #[command(
@@ -58,24 +58,25 @@ impl Changes {
     }
 
     fn list(&self, operator: &Operator, shell: &Shell) -> Result<(), Failure> {
-        operator.fetch().map_err(judge::operator)?;
-        let (entries, more) = changes::newest(operator, if self.all { usize::MAX } else { NEWEST }).map_err(judged)?;
+        let known = Known::look(operator).map_err(judge::operator)?;
+        let most = if self.all { usize::MAX } else { NEWEST };
+        let (listed, more) = changes::newest(operator, &known, most).map_err(judged)?;
         if self.json {
-            shell.print_json(&entries);
+            shell.print_json(&listed);
             return Ok(());
         }
-        let Some(newest) = entries.first() else {
+        let Some(newest) = listed.first() else {
             shell.print("the herd was told nothing yet; next: cargo xtask deploy");
             return Ok(());
         };
-        shell.print_text(changes::table(&entries));
+        shell.print_text(changes::table(&listed));
         let all = if more { "; cargo xtask changes --all shows the older ones" } else { "" };
-        shell.print(format_args!("next: cargo xtask changes {}{all}", newest.number));
+        shell.print(format_args!("next: cargo xtask changes {}{all}", newest.entry.number));
         Ok(())
     }
 
     fn full(&self, operator: &Operator, number: u64, shell: &Shell) -> Result<(), Failure> {
-        let known = Known::ask(operator, shell).map_err(judge::operator)?;
+        let known = Known::look(operator).map_err(judge::operator)?;
         let full = changes::full(operator, &known, number).map_err(judged)?;
         match self.json {
             true => shell.print_json(&full),
