@@ -63,9 +63,9 @@ impl Shell {
     /// The standard streams, in colour and with progress bars where they are a terminal.
     #[must_use]
     pub fn standard() -> Self {
-        let colour = |terminal: bool| terminal && environment::var("NO_COLOR").is_none();
         let (terminal, out) = (io::stderr().is_terminal(), io::stdout().is_terminal());
         let is_able = environment::var("TERM").is_none_or(|term| term != "dumb");
+        let colour = |terminal: bool| terminal && is_able && environment::var("NO_COLOR").is_none();
         Self {
             out: Stream::new(io::stdout(), colour(out)),
             err: Stream::new(io::stderr(), colour(terminal)),
@@ -362,6 +362,16 @@ mod tests {
         check("a\nb\nc\n", Some(3), "a\n… 2 more lines\n$");
         check("a\nb\nc\n", Some(0), "… 3 more lines\n$");
         check("", Some(9), "$");
+    }
+
+    #[test]
+    fn a_terminal_is_left_as_it_was() {
+        let (mut shell, captured) = Shell::captured();
+        shell.screen = true;
+        let screen = shell.screen().unwrap();
+        screen.show("a\n");
+        drop(screen);
+        assert_eq!(captured.text(), format!("{ENTER}\x1b[Ha\x1b[K\n\x1b[J{LEAVE}"));
     }
 
     #[test]

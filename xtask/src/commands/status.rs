@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use wb_core::system::clock::Real;
 use wb_core::system::{FileError, files};
 
 use super::judge;
-use crate::failure::{Ended, NO};
+use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
 use crate::operator::Operator;
 use crate::shell::Shell;
@@ -25,11 +25,13 @@ const UNREACHED: u8 = 3;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  settled: every host is well and at the target of everyone, and no canary is pending
-  1  not there yet, or not known: time alone may bring it there; with --until-settled: the time is over
+  0  settled: every host has heard the newest change, is well and at the target of everyone, and no canary is pending
+  1  not there yet, or not known: time alone may bring it there; with --until-settled: the time is over; when watching:
+     ended before anything was seen
   2  wrong usage
   3  the remote, or something else that is needed, could not be reached, or was not at last
-  4  somebody must act: a host failed, stopped, drifted, is contested, held or not admitted, or canaries are to be promoted";
+  4  somebody must act: a host failed, stopped, drifted, is contested, held or not admitted, canaries are to be promoted,
+     nothing is deployed yet, or the remote has lost changes; the hints say what to do";
 
 /// Show how far the herd is
 ///
@@ -37,7 +39,7 @@ Exit codes:
 /// what it waits for or what is wrong; who is out of load; what operators told beside the target. A host is unknown when
 /// its last report is older than it should be, by the clock of this machine. Those that need people come first.
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES, group = ArgGroup::new("watching").args(["watch", "until_settled"]).multiple(true))]
 pub(super) struct Status {
     /// List all hosts, also those of a large herd that are well
     #[arg(long)]
@@ -49,13 +51,19 @@ pub(super) struct Status {
     #[arg(long)]
     watch: bool,
     /// How long to wait between two looks
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = every)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = every, requires = "watching")]
     every: Duration,
     /// Watch until the herd is settled, or can't be before somebody acts, or the time is over
     #[arg(long)]
     until_settled: bool,
     /// How long --until-settled waits
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "1h",
+        value_parser = humantime::parse_duration,
+        requires = "until_settled"
+    )]
     timeout: Duration,
     /// Write metrics to this file at each look, for the textfile collector of Prometheus' node_exporter
     #[arg(long, value_name = "FILE")]
@@ -97,6 +105,7 @@ impl Status {
         let seen = seen.map_err(|error| match error {
             WatchError::Look(error) => judge::operator(error),
             WatchError::Keep(error) => error.into(),
+            WatchError::Ended => Failure::refused(error),
         })?;
         match on_screen {
             true => shell.print_page(&seen.status.page(self.all, &shell.canvas())),

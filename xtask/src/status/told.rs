@@ -83,9 +83,10 @@ impl CanaryStatus {
 fn stands_still(name: &str, known: &Known) -> bool {
     let Known { manifest, reports, now, .. } = known;
     let (Some(host), Some(report)) = (manifest.hosts.get(name), reports.get(name)) else { return false };
+    let place = |sha1: Option<Sha1>| sha1.and_then(|sha1| manifest.chain.position(sha1));
     let is_new = report.standing(*now) == Standing::Fresh && report.accepted >= Some(manifest.number);
     match &report.doing {
-        Doing::UpToDate => is_new,
+        Doing::UpToDate => is_new && place(report.state) >= place(manifest.told(name)),
         Doing::Waiting { .. } => {
             let past = Past::told_by(&manifest.chain, &host.roles, report.state);
             let course = Course::new(manifest, manifest.told(name), host, &past);

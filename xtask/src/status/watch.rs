@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use wb_core::runner::with_causes;
 use wb_core::system::{Clock, FileError};
 
@@ -53,6 +54,9 @@ pub enum WatchError {
     /// The first look failed.
     #[error(transparent)]
     Look(#[from] OperatorError),
+    /// Somebody asked for the end before the first look gave anything.
+    #[error("ended before anything was seen")]
+    Ended,
     /// What was seen can't be written down.
     #[error(transparent)]
     Keep(#[from] FileError),
@@ -76,18 +80,21 @@ pub fn watch(
     let begun = clock.passed();
     let mut before: Option<Seen> = None;
     loop {
-        let seen = seen_by(look(), before.as_ref())?;
+        let seen = match seen_by(look(), before.as_ref()) {
+            Err(_) if is_asked() => return Err(WatchError::Ended),
+            seen => seen?,
+        };
         // What was under way when somebody asked for the end is none of the herd's failures.
         if let Some(before) = before.take_if(|_| is_asked() && seen.missed.is_some()) {
             return Ok(before);
         }
         show(before.as_ref(), &seen)?;
-        let end = watching.until.map(|until| begun + until);
+        let end = watching.until.map(|until| begun.saturating_add(until));
         let late = end.is_some_and(|end| clock.passed() >= end);
         if late || (end.is_some() && seen.is_over()) {
             return Ok(Seen { late: late && !seen.is_over(), ..seen });
         }
-        let next = clock.passed() + watching.every;
+        let next = clock.passed().saturating_add(watching.every);
         let next = end.map_or(next, |end| end.min(next));
         while clock.passed() < next && !is_asked() {
             clock.sleep(TICK);
@@ -135,13 +142,30 @@ impl View<'_> {
                 news(before, now).iter().for_each(|line| shell.print(format_args!("{at} {line}")));
             }
             Self::Json => {
-                let timeless = |seen: &Seen| HerdStatus { time: 0, ..seen.status.clone() };
                 if before.map(timeless).as_ref() != Some(&timeless(now)) {
-                    shell.print(serde_json::to_string(&now.status).unwrap_or_default());
+                    let line = Line { status: &now.status, missed: now.missed.as_deref() };
+                    shell.print(serde_json::to_string(&line).unwrap_or_default());
                 }
             }
         }
     }
+}
+
+/// What programs read.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    status: &'a HerdStatus,
+    /// Why there is nothing newer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missed: Option<&'a str>,
+}
+
+/// What was seen, but for what changes with time alone; and whether it was the newest.
+fn timeless(seen: &Seen) -> (HerdStatus, bool) {
+    let mut status = HerdStatus { time: 0, ..seen.status.clone() };
+    status.canary.iter_mut().for_each(|canary| canary.left = None);
+    (status, seen.missed.is_some())
 }
 
 fn away(why: &str) -> String {
@@ -188,6 +212,15 @@ mod tests {
     /// What is printed, and what is seen at last, of these looks; the last one is found again and again. Somebody asks for
     /// the end after so many looks.
     fn watched(watching: Watching, looks: &[Look<'_>], asked_after: usize) -> (String, Result<Seen, WatchError>) {
+        viewed(&View::Lines, watching, looks, asked_after)
+    }
+
+    fn viewed(
+        view: &View<'_>,
+        watching: Watching,
+        looks: &[Look<'_>],
+        asked_after: usize,
+    ) -> (String, Result<Seen, WatchError>) {
         let ((shell, captured), count) = (Shell::captured(), Cell::new(0));
         let look = || {
             let found = looks[count.replace(count.get() + 1).min(looks.len() - 1)];
@@ -195,7 +228,7 @@ mod tests {
         };
         let is_asked = || count.get() >= asked_after;
         let seen = watch(watching, &Stepping::default(), &is_asked, look, |before, now| {
-            View::Lines.show(before, now, &shell);
+            view.show(before, now, &shell);
             Ok(())
         });
         (captured.text(), seen)
@@ -242,7 +275,44 @@ mod tests {
     }
 
     #[test]
+    fn programs_get_a_line_when_something_changed_or_the_remote_went_away() {
+        let looks = [BEFORE, BEFORE, AMID, None, None, AMID, AFTER];
+        let (said, _) = viewed(&View::Json, ON, &looks, looks.len());
+        let lines: Vec<serde_json::Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told: Vec<_> =
+            lines.iter().map(|line| (line["hosts"][0]["phase"].as_str(), line["missed"].is_null())).collect();
+        let expect =
+            [("up to date", true), ("running", true), ("running", false), ("running", true), ("up to date", true)];
+        assert_eq!(told, expect.map(|(phase, is_new)| (Some(phase), is_new)));
+    }
+
+    #[test]
+    fn a_bake_that_goes_on_is_no_news() {
+        let (shell, captured) = Shell::captured();
+        let seen = |now| {
+            let mut herd = Herd::new(&["web1@3", "web2@2"]);
+            herd.known.manifest.target = Some(super::super::tests::link(2).sha1);
+            let (hosts, target) = (["web1".to_owned()].into(), super::super::tests::link(3).sha1);
+            herd.known.manifest.canary = Some(wb_core::change::Canary { hosts, target, change: 0, bake: Some(3600) });
+            herd.known.now = now;
+            Seen { status: herd.status(), missed: None, late: false }
+        };
+        let (one, other) = (seen(1_000_090), seen(1_000_095));
+        assert_ne!(one.status.canary, other.status.canary);
+        View::Json.show(None, &one, &shell);
+        View::Json.show(Some(&one), &other, &shell);
+        assert_eq!(captured.text().lines().count(), 1);
+    }
+
+    #[test]
+    fn a_time_without_end_is_waited_for() {
+        let watching = Watching { every: Duration::MAX, until: Some(Duration::MAX) };
+        assert!(watched(watching, &[BEFORE], 1).1.is_ok());
+    }
+
+    #[test]
     fn who_can_not_look_at_all_is_told_so() {
         assert!(matches!(watched(UNTIL, &[None], 9).1, Err(WatchError::Look(OperatorError::NoRemote))));
+        assert!(matches!(watched(UNTIL, &[None], 1).1, Err(WatchError::Ended)), "nothing is wrong with the remote");
     }
 }
