@@ -19,7 +19,8 @@ Exit codes:
   0  done, or the answer is yes
   1  the answer is no: mistakes in the chain, a deploy refused, a herd that is not at its target
   2  wrong usage: an argument that does not parse, a name that is taken, a role that there is not
-  3  something this command needs is missing or failed: a file, a program, a key, the remote";
+  3  something this command needs is missing or failed: a file, a program, a key, the remote
+  4  of status alone: the herd gets no further before somebody acts";
 
 /// One or more problems, and the exit code for them.
 #[derive(Debug)]

@@ -62,8 +62,10 @@ impl Known {
     pub fn look(operator: &Operator) -> Result<Self, OperatorError> {
         match Self::see(operator) {
             Err(OperatorError::Newest { .. }) => {
-                let manifest = operator.newest_that_counts()?.map(|change| change.manifest).unwrap_or_default();
-                let reports = operator.reports(&manifest)?;
+                let counts = operator.newest_that_counts()?.map(|change| change.manifest);
+                let reports = counts.as_ref().map(|manifest| operator.reports(manifest)).transpose()?;
+                let tip = operator.tip()?.and_then(|tip| operator.logged(tip).ok()).map(|logged| logged.manifest);
+                let (manifest, reports) = (counts.or(tip).unwrap_or_default(), reports.unwrap_or_default());
                 Ok(Self { manifest, reports, now: Real.now().as_secs(), ..Self::default() })
             }
             seen => seen,

@@ -24,6 +24,8 @@ pub enum Kind {
     Role,
     /// A link that was deployed.
     Migration,
+    /// A link of the chain as it is written.
+    Written,
 }
 
 impl Kind {
@@ -32,6 +34,7 @@ impl Kind {
             Self::Host => format!("the herd has no host `{name}`"),
             Self::Role => format!("the herd has no role `{name}`"),
             Self::Migration => format!("no migration `{name}` is deployed"),
+            Self::Written => format!("the chain has no migration `{name}`"),
         }
     }
 }

@@ -108,6 +108,14 @@ pub enum OperatorError {
         /// How the list would name whoever has the key.
         principal: String,
     },
+    /// The remote may have taken a change.
+    #[error("nobody knows whether the herd was told change {number}: the remote did not say so, and can't be asked")]
+    Doubtful {
+        /// Its number.
+        number: u64,
+        /// Why the remote can't be asked.
+        source: RegistryError,
+    },
     /// Others were faster, again and again.
     #[error("others told the herd something first, {tries} times in a row; nothing was changed")]
     Overtaken {
@@ -287,12 +295,24 @@ impl Operator {
         let expected = parent.map(|parent| parent.sha1);
         let mut updates = others;
         updates.push(RefUpdate { name: RefName::Changes, expected, new: Some(sha1) });
-        match self.registry.push(&updates)? {
-            Pushed::Won => {
-                self.registry.keep(&self.memory(), sha1)?;
-                Ok(Appended::Won(Box::new(change)))
-            }
-            Pushed::Lost => Ok(Appended::Lost),
+        match self.registry.push(&updates) {
+            Ok(Pushed::Won) => {}
+            Err(error @ RegistryError::Refused { .. }) => return Err(error.into()),
+            unknown if self.is_in_log(sha1, unknown.as_ref().err(), manifest.number)? => {}
+            Ok(Pushed::Lost) => return Ok(Appended::Lost),
+            Err(error) => return Err(error.into()),
+        }
+        self.registry.keep(&self.memory(), sha1)?;
+        Ok(Appended::Won(Box::new(change)))
+    }
+
+    /// Whether the remote took a change all the same: the connection may have broken after that, and somebody else may have
+    /// appended another change since, so that the log ends elsewhere.
+    fn is_in_log(&self, sha1: Sha1, broken: Option<&RegistryError>, number: u64) -> Result<bool, OperatorError> {
+        match self.registry.fetch(&[RefName::Changes.to_string()]) {
+            Ok(()) => Ok(self.tip()?.is_some_and(|tip| self.contains(tip, sha1))),
+            Err(source) if broken.is_some() => Err(OperatorError::Doubtful { number, source }),
+            Err(source) => Err(source.into()),
         }
     }
 

@@ -31,6 +31,7 @@ pub struct Recovery {
     #[serde(serialize_with = "platforms")]
     pub runners: Vec<LostRunner>,
     /// Whose log is nowhere to be found.
+    #[serde(serialize_with = "witnesses")]
     pub nowhere: Nowhere,
     /// Where the remote's log ends.
     #[serde(skip)]
@@ -50,6 +51,15 @@ impl Recovery {
 
 fn platforms<S: Serializer>(lost: &[LostRunner], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(lost.iter().map(|lost| (&lost.platform, if lost.is_here { "here" } else { "nowhere" })))
+}
+
+fn witnesses<S: Serializer>(nowhere: &Nowhere, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Knows<'a> {
+        witness: &'a str,
+        commit: Sha1,
+    }
+    serializer.collect_seq(nowhere.iter().map(|(witness, commit)| Knows { witness, commit: *commit }))
 }
 
 /// A change in a few words.

@@ -13,6 +13,13 @@ use crate::shell::Shell;
 /// it pays what a failed run owes, asks the migration's specs, and counts it as done by hand when they pass. When they
 /// fail, a host that failed there stays as it is, and one that had not begun runs the migration. It acts on this once.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask adopt web4 -m 'moved the page by hand: the old path was a mount'
+  cargo xtask adopt db1 --link schema -m 'restored from a dump that has it'
+
+Exit codes: 0 told; 1 it is not the next migration there, or no report of the host counts; 2 no such host or migration;
+3 no key, no remote")]
 pub(super) struct Adopt {
     /// The host
     host: String,
@@ -33,7 +40,7 @@ impl Adopt {
         let next = |known: &_| adopting(known, &word);
         let judged = |error| judged(&error, &word);
         let again = line(&word, word.link.as_deref());
-        self.telling.carry_out(&Order { next: &next, meaning: &what_follows, judged: &judged, again }, shell)
+        self.telling.carry_out(Order { next: &next, meaning: &what_follows, judged: &judged, again }, shell)
     }
 }
 
@@ -45,8 +52,9 @@ fn line(word: &Word, link: Option<&str>) -> String {
 fn judged(error: &AdoptError, word: &Word) -> Failure {
     match error {
         AdoptError::Unknown(unknown) => judge::unknown(unknown, &line(word, word.link.as_deref())),
-        AdoptError::Silent { .. } => Failure::usage(error).hint("cargo xtask status"),
-        AdoptError::NothingNext { .. } => Failure::refused(error).hint("cargo xtask status"),
+        AdoptError::Silent { .. } | AdoptError::NothingNext { .. } => {
+            Failure::refused(error).hint("cargo xtask status")
+        }
         AdoptError::NotNext { next, .. } | AdoptError::Several { next, .. } => {
             next.iter().fold(Failure::refused(error), |failure, next| failure.hint(line(word, Some(&next.name))))
         }

@@ -47,7 +47,7 @@ pub(super) struct Deploy {
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
     /// When all canaries have been well for that long, everyone follows by itself, as in 30m or 2h
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = bake)]
     bake: Option<std::time::Duration>,
     /// Go no further than this migration
     #[arg(long, value_name = "MIGRATION")]
@@ -74,10 +74,12 @@ struct Said<'a> {
     /// Whether the herd knew it all.
     known: bool,
     dry_run: bool,
-    /// Whether somebody else was first.
-    overtaken: bool,
     /// What is different, a line each; where somebody else was first, what they said.
     difference: Vec<String>,
+    /// What it comes to for hosts, a line each.
+    meaning: Vec<String>,
+    /// Whether somebody else was first.
+    overtaken: bool,
     /// Where canaries will stop.
     stops: &'a [Stop],
     /// The canaries that have nothing to run.
@@ -85,11 +87,24 @@ struct Said<'a> {
     /// Who is held.
     held: &'a [Held],
     /// The hosts that stay failed, each with the migration.
-    stuck: Vec<(&'a str, &'a str)>,
+    stuck: Vec<Failed<'a>>,
+}
+
+/// A host that stays failed.
+#[derive(Debug, Serialize)]
+struct Failed<'a> {
+    host: &'a str,
+    migration: &'a str,
+}
+
+fn bake(text: &str) -> Result<std::time::Duration, String> {
+    let bake = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if bake.as_secs() == 0 { Err("a bake lasts 1s at least".to_owned()) } else { Ok(bake) }
 }
 
 impl Deploy {
     pub(super) fn run(self, shell: &Shell) -> Ended {
+        judge::said_if(self.message.as_deref())?;
         if self.bake.is_some() && self.canary.is_empty() && self.roles.is_empty() {
             let usage = Failure::usage("--bake is for canaries, and there are none");
             return Err(usage.hint(format!("{} --canary HOST", self.line())));
@@ -123,10 +138,12 @@ impl Deploy {
         let hosts: String = self.canary.iter().map(|host| format!(" {}", quoted(host))).collect();
         let canary = if hosts.is_empty() { hosts } else { format!(" --canary{hosts}") };
         let message = self.message.as_ref().map(|message| format!(" --message {}", quoted(message)));
+        let key = self.key.as_ref().map(|key| format!(" --key {}", quoted(&key.to_string_lossy())));
         let until = self.until.as_slice();
         let whom =
             format!("{canary}{}{}{}", option("role", &self.roles), bake.unwrap_or_default(), option("until", until));
-        format!("cargo xtask deploy{whom}{}{}", option("remove", &self.remove), message.unwrap_or_default())
+        let (message, key) = (message.unwrap_or_default(), key.unwrap_or_default());
+        format!("cargo xtask deploy{whom}{}{message}{key}", option("remove", &self.remove))
     }
 }
 
@@ -177,12 +194,13 @@ fn said(Deployed { difference, stuck, stops, idle, held, end }: &Deployed) -> Sa
         change,
         known: matches!(end, End::KnownSince(_)),
         dry_run: *end == End::DryRun,
-        overtaken: matches!(end, End::Overtaken(_)),
         difference,
+        meaning: stops.iter().map(ToString::to_string).chain(held.iter().map(ToString::to_string)).collect(),
+        overtaken: matches!(end, End::Overtaken(_)),
         stops,
         idle,
         held,
-        stuck: stuck.iter().map(|stuck| (stuck.host.as_str(), stuck.link.name.as_str())).collect(),
+        stuck: stuck.iter().map(|stuck| Failed { host: &stuck.host, migration: &stuck.link.name }).collect(),
     }
 }
 

@@ -72,18 +72,18 @@ impl Hold {
         let next = |known: &_| holding(known, &whom, why);
         let judged = |error| judged(&error, &again);
         let order = Order { next: &next, meaning: &begin_nothing, judged: &judged, again: again.clone() };
-        self.telling.carry_out(&order, shell)
+        self.telling.carry_out(order, shell)
     }
 }
 
 impl Resume {
     pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
-        let why = self.message.as_deref();
+        let why = judge::said_if(self.message.as_deref())?;
         let (whom, again) = (self.part.whom(), self.part.line("resume", why));
         let next = |known: &_| resuming(known, &whom, why);
         let judged = |error| judged(&error, &again);
         let order = Order { next: &next, meaning: &go_on, judged: &judged, again: again.clone() };
-        self.telling.carry_out(&order, shell)
+        self.telling.carry_out(order, shell)
     }
 }
 

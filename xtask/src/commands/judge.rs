@@ -1,5 +1,7 @@
 //! Errors that several commands meet, with the command that helps.
 
+use std::collections::BTreeSet;
+
 use wb_core::chain::{Mistake, nearest};
 use wb_core::registry::{LogError, ObjectError, RegistryError};
 use wb_core::system::quoted;
@@ -102,8 +104,19 @@ pub(super) fn all_mistakes(mistakes: &[Mistake]) -> Failure {
 pub(super) fn refusals(refusals: &[Refusal], again: &str) -> Failure {
     Failure::all(refusals.iter().map(|refusal| match refusal {
         Refusal::Unknown(missing) => unknown(missing, again),
+        Refusal::OtherCanaries { hosts, .. } => Failure::refused(refusal).hint(with_canaries(again, hosts)),
         refusal => Failure::refused(refusal).hint(refusal.hint()),
     }))
+}
+
+/// The same deploy, with these hosts as canaries too.
+fn with_canaries(line: &str, hosts: &BTreeSet<String>) -> String {
+    let more: String = hosts.iter().map(|host| format!(" {}", quoted(host))).collect();
+    let canary = format!(" --canary{more}");
+    match line.contains(" --canary ") {
+        true => line.replacen(" --canary", &canary, 1),
+        false => line.replacen("cargo xtask deploy", &format!("cargo xtask deploy{canary}"), 1),
+    }
 }
 
 /// No key to sign with.
@@ -129,6 +142,7 @@ pub(super) fn operator(error: OperatorError) -> Failure {
         OperatorError::Rewound { .. } => Failure::refused(error).hint("cargo xtask changes recover"),
         OperatorError::Newest { ref source } => Failure::refused(&error).because(source).hint_if(unsigned(source)),
         OperatorError::Registry(error) => registry(error),
+        OperatorError::Doubtful { number, .. } => Failure::from(error).hint(format!("cargo xtask changes {number}")),
         OperatorError::Key { ref key, .. } => {
             let hint = format!("ssh-add {}", key.display());
             Failure::from(error).hint(hint)
@@ -140,7 +154,16 @@ pub(super) fn operator(error: OperatorError) -> Failure {
 /// What `--message` says.
 pub(super) fn said(message: &str) -> Result<&str, Failure> {
     let said = message.trim();
-    if said.is_empty() { Err(Failure::usage("--message says nothing")) } else { Ok(said) }
+    match said.lines().count() {
+        0 => Err(Failure::usage("--message says nothing")),
+        1 => Ok(said),
+        _ => Err(Failure::usage("--message has more than one line")),
+    }
+}
+
+/// The same, where it may be left out.
+pub(super) fn said_if(message: Option<&str>) -> Result<Option<&str>, Failure> {
+    message.map(said).transpose()
 }
 
 /// The herd was told nothing. `again` is the command line as it was.
@@ -158,7 +181,7 @@ pub(super) fn not_told<E>(error: NotTold<E>, again: &str, judged: impl Fn(E) -> 
 pub(super) fn unknown(unknown: &Unknown, again: &str) -> Failure {
     let list = match unknown.kind {
         Kind::Host | Kind::Role => "cargo xtask status",
-        Kind::Migration => "cargo xtask chain",
+        Kind::Migration | Kind::Written => "cargo xtask chain",
     };
     let meant = unknown.meant.as_ref().map(|meant| with_word(again, &unknown.name, meant));
     Failure::usage(unknown).hint(meant.unwrap_or_else(|| list.to_owned()))
@@ -190,6 +213,31 @@ fn unsigned(error: &LogError) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_canaries_are_the_only_difference() {
+        let check = |line: &str, expect: &str| {
+            let hosts = ["web1".to_owned(), "web2".to_owned()].into();
+            assert_eq!(with_canaries(line, &hosts), expect);
+        };
+        let deploy = "cargo xtask deploy --canary";
+        check(&format!("{deploy} db1 --bake 30m"), &format!("{deploy} web1 web2 db1 --bake 30m"));
+        check("cargo xtask deploy --role database -m a", &format!("{deploy} web1 web2 --role database -m a"));
+    }
+
+    #[test]
+    fn what_is_said_is_a_line() {
+        let check = |message, expect: Result<&str, &str>| {
+            assert_eq!(
+                said(message).map_err(|failure| failure.problems[0].message.clone()),
+                expect.map_err(str::to_owned)
+            );
+        };
+        check(" a look ", Ok("a look"));
+        check(" \n", Err("--message says nothing"));
+        check("a\nlook", Err("--message has more than one line"));
+        assert!(matches!(said_if(None), Ok(None)) && said_if(Some("")).is_err());
+    }
 
     #[test]
     fn a_hint_differs_in_one_word_and_can_be_pasted() {

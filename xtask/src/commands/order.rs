@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use wb_core::change::Manifest;
 use wb_core::registry::{SigningKey, VerifiedChange};
+use wb_core::system::quoted;
 
 use super::judge;
 use crate::deploy::difference::Difference;
@@ -95,8 +96,15 @@ impl Telling {
         Ok(SigningKey::new(key))
     }
 
+    /// A command line with the key to sign with, as it was given.
+    pub(super) fn signed(&self, line: &str) -> String {
+        let key = self.key.as_ref().map(|key| format!(" --key {}", quoted(&key.to_string_lossy())));
+        format!("{line}{}", key.unwrap_or_default())
+    }
+
     /// Shows what is different, and tells the herd of the fleet around.
-    pub(super) fn carry_out<E>(self, order: &Order<'_, E>, shell: &Shell) -> Result<(), Failure> {
+    pub(super) fn carry_out<E>(self, order: Order<'_, E>, shell: &Shell) -> Result<(), Failure> {
+        let order = Order { again: self.signed(&order.again), ..order };
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
         let key = if self.dry_run { None } else { Some(self.key(&operator)?) };

@@ -1,6 +1,7 @@
 use clap::Args;
 use wb_core::system::quoted;
 
+use super::judge;
 use super::order::{Order, Telling};
 use crate::canary::{PromoteError, follow, promoting};
 use crate::failure::Failure;
@@ -17,7 +18,7 @@ Examples:
   cargo xtask promote
   cargo xtask promote --now -m 'a hole is open, and web1 is slow'
 
-Exit codes: 0 told; 1 no canaries go first, or one has not passed; 3 no key, no remote")]
+Exit codes: 0 told; 1 no canaries go first, or one has not passed; 2 wrong usage; 3 no key, no remote")]
 pub(super) struct Promote {
     /// In a line, why
     #[arg(long, short, value_name = "WHY")]
@@ -32,18 +33,14 @@ pub(super) struct Promote {
 impl Promote {
     pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
         let Self { message, now, telling } = self;
-        let next = |known: &_| promoting(known, now, message.as_deref());
+        let why = judge::said_if(message.as_deref())?;
+        let next = |known: &_| promoting(known, now, why);
         let meaning = |known: &_, after: &_| {
             let held = held(after).into_iter().map(|held| held.to_string());
             follow(known, after).into_iter().chain(held).collect()
         };
-        let order = Order {
-            next: &next,
-            meaning: &meaning,
-            judged: &|error| judged(&error),
-            again: line(now, message.as_deref()),
-        };
-        telling.carry_out(&order, shell)
+        let order = Order { next: &next, meaning: &meaning, judged: &|error| judged(&error), again: line(now, why) };
+        telling.carry_out(order, shell)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::shell::Shell;
 #[command(after_help = "\
 Examples:
   cargo xtask release web2 -m 'its power supply burnt'
-  cargo xtask release web2 --force -m 'it hangs in its provider\'s network'
+  cargo xtask release web2 --force -m 'its provider has cut it off'
 
 Exit codes: 0 told; 1 it holds no place, or may be alive; 2 no such host; 3 no key, no remote")]
 pub(super) struct Release {
@@ -47,6 +47,6 @@ impl Release {
             ReleaseError::MayBeAlive { .. } => Failure::refused(&error).hint("cargo xtask status").hint(line(true)),
         };
         let order = Order { next: &next, meaning: &what_follows, judged: &judged, again: line(force) };
-        telling.carry_out(&order, shell)
+        telling.carry_out(order, shell)
     }
 }

@@ -36,6 +36,6 @@ impl Retry {
         };
         let next = |known: &_| retrying(known, &hosts);
         let order = Order { next: &next, meaning: &no_meaning, judged: &judged, again: again.clone() };
-        options.carry_out(&order, shell)
+        options.carry_out(order, shell)
     }
 }

@@ -48,6 +48,6 @@ impl Waive {
             }
         };
         let order = Order { next: &next, meaning: &meaning, judged: &judged, again: again.clone() };
-        telling.carry_out(&order, shell)
+        telling.carry_out(order, shell)
     }
 }

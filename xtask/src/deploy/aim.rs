@@ -6,7 +6,7 @@ use wb_core::chain::{Link, Sha1};
 use wb_core::change::{Canary, Manifest};
 
 use super::plan::Refusal;
-use crate::named;
+use crate::named::{self, Kind, Unknown};
 
 /// What an operator says of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,7 +51,11 @@ pub fn aiming(before: &Manifest, has_baked: bool, manifest: Manifest, aim: &Aim)
     let baked = before.canary.as_ref().filter(|_| has_baked).map(|canary| canary.target);
     let (told, pending) = (baked.or(before.target), before.canary.as_ref().filter(|_| !has_baked));
     let end = match &aim.until {
-        Some(name) => Some(named::link(&manifest, name)?.sha1),
+        // Here the chain is the one to be deployed.
+        Some(name) => {
+            let link = named::link(&manifest, name);
+            Some(link.map_err(|unknown| Unknown { kind: Kind::Written, ..unknown })?.sha1)
+        }
         None => manifest.chain.tip().map(|link| link.sha1),
     };
     let canaries = aim.chosen(&manifest)?;
@@ -165,7 +169,7 @@ mod tests {
         check(&told, &aim(&[], Some("page")), Ok("page"));
         let back = "everyone was told to reach `page` (0202020), and `schema` (0101010) is before it";
         check(&told, &aim(&[], Some("schema")), Err(back));
-        check(&told, &aim(&[], Some("tunning")), Err("no migration `tunning` is deployed, did you mean `tuning`?"));
+        check(&told, &aim(&[], Some("tunning")), Err("the chain has no migration `tunning`, did you mean `tuning`?"));
     }
 
     #[test]

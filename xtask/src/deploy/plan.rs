@@ -181,7 +181,9 @@ impl Refusal {
             Self::Gone { host } => format!("cargo xtask host retire {host}"),
             Self::StillThere { .. } => "cargo xtask host list".into(),
             Self::NeverThere { .. } => "cargo xtask status".into(),
-            Self::Unknown(Unknown { kind: Kind::Migration, .. }) | Self::Back { .. } => "cargo xtask chain".into(),
+            Self::Unknown(Unknown { kind: Kind::Migration | Kind::Written, .. }) | Self::Back { .. } => {
+                "cargo xtask chain".into()
+            }
             Self::Unknown(_) | Self::NoCanaries { .. } => "cargo xtask status".into(),
             Self::NotAdmitted { host } => format!("cargo xtask host admit {host}"),
             Self::OtherCanaries { hosts, named } => {

@@ -35,7 +35,7 @@ fn a_host_is_retired() {
     ");
     insta::assert_snapshot!(office.signed(&["host", "retire", "web2", "--dry-run"]), @"
     - host `web2`
-    nothing was told or written; next: cargo xtask host retire web2
+    nothing was told or written; next: cargo xtask host retire web2 --key SCRATCH/key
     exit code 0
     ");
     insta::assert_snapshot!(office.signed(&["host", "retire", "web2", "-m", "its disk died"]), @"

@@ -67,7 +67,7 @@ fn hosts_are_held_and_go_on() {
     insta::assert_snapshot!(office.signed(&["hold", "web1", "-m", "a look", "--dry-run"]), @"
     + hold of web1: a look
     begin nothing: `web1`
-    nothing was told; next: cargo xtask hold web1 --message 'a look'
+    nothing was told; next: cargo xtask hold web1 --message 'a look' --key SCRATCH/key
     exit code 0
     ");
     insta::assert_snapshot!(office.signed(&["hold", "web1", "-m", "a look"]), @"
@@ -324,6 +324,40 @@ fn nobody_signs_what_they_have_not_seen() {
     assert_eq!(office.newest().holds[0].why, "the disks are full", "the new hold stays");
 }
 
+/// Lets the remote take a change, break the connection before it says so, and then run this.
+fn break_after(office: &Office, then: &str) {
+    let remote = office.scratch.path("herd.git");
+    let hook = remote.join("hooks/reference-transaction");
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = committed ] && [ -z \"$ONCE\" ] && grep -q changes || exit 0\nexport ONCE=1\n\
+         rm hooks/reference-transaction\n{then}\nkill -9 $PPID\n"
+    );
+    files::create_dir(remote.join("hooks")).unwrap();
+    files::write(&hook, text, 0o755).unwrap();
+}
+
+#[test]
+fn a_change_that_the_remote_took_is_told_although_nobody_heard_so() {
+    let office = office();
+    let other = "git update-ref refs/wildebeest/changes \
+                 $(GIT_AUTHOR_NAME=b GIT_AUTHOR_EMAIL=b GIT_COMMITTER_NAME=b GIT_COMMITTER_EMAIL=b \
+                 git commit-tree -m other -p refs/wildebeest/changes refs/wildebeest/changes^{tree})";
+    break_after(&office, other);
+    let said = office.signed(&["hold", "web1", "-m", "a look"]);
+    assert!(said.contains("change 4 hold: web1: a look, signed by ana@localhost\nnext"), "{said}");
+}
+
+#[test]
+fn where_nobody_knows_whether_a_change_was_told_that_is_said() {
+    let office = office();
+    break_after(&office, "mv $PWD $PWD.gone");
+    let said = office.signed(&["hold", "web1", "-m", "a look"]);
+    let unknown =
+        "error: nobody knows whether the herd was told change 4: the remote did not say so, and can't be asked\n";
+    assert!(said.contains(unknown), "{said}");
+    assert!(said.contains("hint: cargo xtask changes 4\n") && said.ends_with("exit code 3"), "{said}");
+}
+
 #[test]
 fn what_others_told_first_is_not_told_again() {
     let office = office();
@@ -348,7 +382,7 @@ fn canaries_that_make_no_sense_are_refused_before_anything_is_built() {
     let deploy = |args: &[&str]| office.signed(&[&["deploy"], args].concat());
     insta::assert_snapshot!(deploy(&["--bake", "30m"]), @"
     error: --bake is for canaries, and there are none
-    hint: cargo xtask deploy --bake 30m --canary HOST
+    hint: cargo xtask deploy --bake 30m --key SCRATCH/key --canary HOST
     exit code 2
     ");
     insta::assert_snapshot!(deploy(&["--bake", "soon", "--canary", "web1"]), @"
@@ -360,7 +394,7 @@ fn canaries_that_make_no_sense_are_refused_before_anything_is_built() {
     insta::assert_snapshot!(deploy(&["--canary", "wbe1", "--bake", "90m", "-m", "a try"]), @"
     asking SCRATCH/herd.git …
     error: the herd has no host `wbe1`, did you mean `web1`?
-    hint: cargo xtask deploy --canary web1 --bake 1h30m --message 'a try'
+    hint: cargo xtask deploy --canary web1 --bake 1h30m --message 'a try' --key SCRATCH/key
     exit code 2
     ");
     insta::assert_snapshot!(deploy(&["--canary", "web1", "web2"]), @"
@@ -377,8 +411,8 @@ fn canaries_that_make_no_sense_are_refused_before_anything_is_built() {
     ");
     insta::assert_snapshot!(deploy(&["--until", "bse_packages"]), @"
     asking SCRATCH/herd.git …
-    error: no migration `bse_packages` is deployed, did you mean `base_packages`?
-    hint: cargo xtask deploy --until base_packages
+    error: the chain has no migration `bse_packages`, did you mean `base_packages`?
+    hint: cargo xtask deploy --until base_packages --key SCRATCH/key
     exit code 2
     ");
     assert_eq!(office.newest().number, 1, "nothing was told");
@@ -398,11 +432,11 @@ fn the_log_says_who_said_what() {
     let office = office();
     office.signed(&["hold", "web1", "-m", "a look"]);
     insta::assert_snapshot!(undated(&office.xtask(&["changes"])), @"
-    #  when                  author      signed by      kind    message
-    4  2001-09-09T01:46:40Z  wildebeest  ana@localhost  hold    web1: a look
-    3  2001-09-09T01:46:40Z  wildebeest  ana@localhost  deploy  the first page
-    2  2001-09-09T01:46:40Z  wildebeest  ana@localhost  admit   web2
-    1  2001-09-09T01:46:40Z  wildebeest  ana@localhost  admit   web1
+    #  when                  author      signed by      kind    hosts   message
+    4  2001-09-09T01:46:40Z  wildebeest  ana@localhost  hold    0 of 2  web1: a look
+    3  2001-09-09T01:46:40Z  wildebeest  ana@localhost  deploy  0 of 2  the first page
+    2  2001-09-09T01:46:40Z  wildebeest  ana@localhost  admit   0 of 2  web2
+    1  2001-09-09T01:46:40Z  wildebeest  ana@localhost  admit   0 of 1  web1
     next: cargo xtask changes 4
     exit code 0
     ");
@@ -443,7 +477,10 @@ fn the_log_says_who_said_what() {
     assert_eq!(said, (&"hold".into(), &"ana@localhost".into(), &"not_seen".into()));
     let all = json(&["changes", "--json"]);
     assert_eq!((all.as_array().unwrap().len(), &all[0]["number"]), (4, &4.into()));
+    assert_eq!(all[0]["hosts"][1], serde_json::json!({"host": "web2", "outcome": "not_seen", "seen": null}));
     files::write(office.fleet.join("migrations/allowed_signers"), "", 0o644).unwrap();
     let listed = office.xtask(&["changes"]);
     assert_eq!(listed.matches("nobody who counts").count(), 4, "{listed}");
+    let full = office.xtask(&["changes", "4"]);
+    assert!(full.contains("signed by nobody who counts") && full.contains("no report of it counts"), "{full}");
 }

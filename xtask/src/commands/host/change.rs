@@ -72,7 +72,12 @@ impl Options {
         let known = operator.as_ref().map(|operator| Known::ask(operator, shell).map_err(judge::operator));
         let known = known.transpose()?.unwrap_or_default();
         let next = |known: &Known| self.next(known, wish);
-        let order = Order { next: &next, meaning: wish.meaning, judged: &|failure| failure, again: wish.again.clone() };
+        let order = Order {
+            next: &next,
+            meaning: wish.meaning,
+            judged: &|failure| failure,
+            again: self.how.signed(&wish.again),
+        };
         let mut outcome = Outcome { told: order.outcome(&known, self.how.dry_run)?, herd_toml: edited != text };
         if !self.how.json {
             outcome.told.show(shell);
@@ -91,7 +96,7 @@ impl Options {
     }
 
     fn next(&self, known: &Known, wish: &Wish<'_>) -> Result<Manifest, Failure> {
-        let why = self.message.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let why = judge::said_if(self.message.as_deref())?.map(|why| format!(": {why}")).unwrap_or_default();
         Ok(Manifest { message: format!("{}{why}", wish.whom), ..(wish.next)(known)? })
     }
 
@@ -107,7 +112,9 @@ impl Options {
                 let path = quoted(&path.to_string_lossy());
                 shell.print(format_args!("next: git commit --message '{}' -- {path}", wish.commit));
             }
-            (_, true) => shell.print(format_args!("nothing was told or written; next: {}", wish.again)),
+            (_, true) => {
+                shell.print(format_args!("nothing was told or written; next: {}", self.how.signed(&wish.again)))
+            }
         }
     }
 }
