@@ -339,7 +339,7 @@ fn links(case: &Case<'_>) -> Vec<Link> {
             role: migration.role.clone().unwrap_or_default(),
             digest: source.content.digest(),
             wait: migration.wait.clone(),
-            inside: source.inside.clone(),
+            inside: source.inside.waits.clone(),
             in_load: migration.in_load,
             replaces: None,
             gone: false,
