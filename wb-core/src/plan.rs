@@ -264,7 +264,7 @@ impl<'a> Me<'a> {
         for role in &self.host.roles {
             let mine = Claim { host: String::new(), uuid: self.situation.uuid, nonce: Uuid::nil(), since: 0 };
             let pool = self.situation.pools.get(role).unwrap_or(&empty).counting(self.manifest);
-            let place = pool.claim(mine, self.manifest.limit(role), self.manifest.number, Uuid::nil());
+            let place = pool.claim(mine, self.manifest.limit(role, self.situation.reports), self.manifest.number, Uuid::nil());
             place.map_err(|no_place| Wait::Pool { role: role.clone(), no_place })?;
         }
         Ok(self.host.roles.iter().cloned().collect())

@@ -86,7 +86,7 @@ pub fn what_follows(known: &Known, after: &Manifest) -> Vec<String> {
     let of_host = |host: &str| {
         let roles: Vec<&str> = claims(known, host).into_iter().map(|(role, _)| role).collect();
         let free = roles.iter().map(|role| {
-            let out = after.limit(role) + 1;
+            let out = after.limit(role, &known.reports) + 1;
             format!("a place in the pool of {role} is free; as `{host}` may be out of load too, {out} of {role} may be out at once")
         });
         let then = format!("when `{host}` comes back it begins no further link, and rejoins if its specs pass");

@@ -14,10 +14,11 @@ impl Agent<'_> {
     /// Claims; false when somebody else was faster or there is no place any more.
     pub(super) fn claim(&mut self, leg: &Leg) -> Result<bool, AgentError> {
         let (Some(held), Some(change)) = (&leg.held, &self.change) else { return Ok(false) };
+        let reports = self.registry.reports(&change.manifest, &mut self.cache.borrow_mut())?;
         let mut updates = Vec::new();
         for role in &held.roles {
             let (expected, pool) = self.pool(role)?;
-            let limit = change.manifest.limit(role);
+            let limit = change.manifest.limit(role, &reports);
             let pool = pool.counting(&change.manifest);
             let Ok(new) = pool.claim(self.mine(held), limit, change.manifest.number, Uuid::new_v4()) else {
                 return Ok(false);

@@ -206,7 +206,7 @@ inventory::collect!(Spec);
 pub enum MaxOut {
     /// So many hosts.
     Hosts(u32),
-    /// So many of a hundred, rounded down.
+    /// So many of a hundred in service, rounded down.
     Percent(u32),
 }
 

@@ -240,7 +240,7 @@ impl Stage {
             seconds_load,
             rolled,
             max_out_seen: most_out,
-            max_out: manifest.limit("web"),
+            max_out: status.pools.iter().find(|pool| pool.role == "web").map_or(1, |pool| pool.limit),
             chain: manifest.chain,
             seconds_first_deploy,
             seconds_roll,

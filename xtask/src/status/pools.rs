@@ -43,13 +43,13 @@ pub struct HolderStatus {
 pub(super) fn all(known: &Known, hosts: &[HostStatus]) -> Vec<PoolStatus> {
     let (none, Known { manifest, pools, .. }) = (Pool::default(), known);
     let roles: BTreeSet<&String> = manifest.roles.keys().chain(pools.keys()).collect();
-    roles.into_iter().map(|role| pool(role, pools.get(role).unwrap_or(&none), manifest, hosts)).collect()
+    roles.into_iter().map(|role| pool(role, pools.get(role).unwrap_or(&none), known, hosts)).collect()
 }
 
-fn pool(role: &str, pool: &Pool, known: &Manifest, hosts: &[HostStatus]) -> PoolStatus {
+fn pool(role: &str, pool: &Pool, Known { manifest: known, reports, .. }: &Known, hosts: &[HostStatus]) -> PoolStatus {
     PoolStatus {
         role: role.to_owned(),
-        limit: known.limit(role),
+        limit: known.limit(role, reports),
         out: pool.counting(known).holders.len(),
         holders: pool.holders.iter().map(|claim| holder(claim, known, hosts)).collect(),
     }

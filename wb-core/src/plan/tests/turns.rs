@@ -57,6 +57,24 @@ fn a_restored_host_leaves_once_for_all_that_it_catches_up_on() {
     assert_eq!(herd.plan("web1", true), r#"leg to w1 claiming ["web"]"#);
 }
 
+#[test]
+fn new_hosts_let_none_of_those_leave_that_bear_load() {
+    let mut herd = Herd::new("w1 w2", "web1@w1 web2@w1 web3@w1 web4@w1");
+    for n in 5..21 {
+        let (name, at) = (format!("web{n}"), if n % 2 == 0 { "-" } else { "?" });
+        herd.add(&name, at, n);
+        herd.reports.entry(name).and_modify(|report| report.in_service = false);
+    }
+    herd.manifest.roles.insert("web".into(), RolePolicy::new(MaxOut::Percent(50)));
+    assert_eq!(herd.plan("web1", true), RUNS);
+    herd.hold("web2");
+    assert_eq!(herd.plan("web1", true), RUNS);
+    herd.hold("web3");
+    assert_eq!(herd.plan("web1", true), "wait for a place in the pool of web: 2 of 2 out already: web2, web3");
+    herd.reports.values_mut().for_each(|report| report.in_service = true);
+    assert_eq!(herd.plan("web1", true), RUNS);
+}
+
 fn with_window(window: &str) -> RolePolicy {
     RolePolicy { windows: vec![window.parse().unwrap()], ..RolePolicy::new(MaxOut::Hosts(1)) }
 }

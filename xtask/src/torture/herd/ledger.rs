@@ -12,6 +12,7 @@ use wb_core::agent::phase::{Leg, Phase};
 use wb_core::agent::{How, Record};
 use wb_core::chain::{Chain, Digest, Sha1};
 use wb_core::change::{HostManifest, Manifest};
+use wb_core::context::MaxOut;
 use wb_core::plan::settings_digest;
 use wb_core::report::Report;
 
@@ -270,7 +271,18 @@ impl Ledger {
 
     fn limit(&self, machine: usize, role: usize) -> usize {
         let claimed = self.machines[machine].nonce.and_then(|nonce| self.limits.get(&(role, nonce)));
-        claimed.copied().or_else(|| Some(self.changes.last()?.1.limit(ROLES[role]))).unwrap_or(1)
+        claimed.copied().or_else(|| Some(self.may_leave(role, &self.changes.last()?.1))).unwrap_or(1)
+    }
+
+    /// How many hosts of a role may be out at once by what a change says: a share is one of those that were ever in load,
+    /// whatever hosts report.
+    #[must_use]
+    pub fn may_leave(&self, role: usize, manifest: &Manifest) -> usize {
+        let has_served = |uuid: Uuid| self.machines.iter().any(|machine| machine.uuid == uuid && machine.served);
+        let hosts = manifest.hosts.values().filter(|host| host.roles.contains(ROLES[role]));
+        let serving = hosts.filter(|host| host.identity.as_ref().is_some_and(|identity| has_served(identity.uuid)));
+        let max_out = manifest.roles.get(ROLES[role]).map_or(MaxOut::Hosts(1), |policy| policy.max_out);
+        max_out.of(serving.count())
     }
 
     fn rejoins(&mut self, machine: usize, role: usize) -> Judged {

@@ -142,7 +142,9 @@ impl World {
     fn is_full(&self, told: &Manifest, me: usize, role: &str) -> bool {
         let uuid = self.machines[me].disk.config.uuid;
         let pool = self.server.pool(role).map(|pool| pool.counting(told));
-        pool.is_some_and(|pool| pool.holders.iter().filter(|claim| claim.uuid != uuid).count() >= told.limit(role))
+        pool.is_some_and(|pool| {
+            pool.holders.iter().filter(|claim| claim.uuid != uuid).count() >= told.limit(role, &self.reports())
+        })
     }
 }
 

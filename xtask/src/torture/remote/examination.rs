@@ -201,7 +201,7 @@ fn manifest(manifest: &Manifest, draw: &mut Draw) -> Result<(), Untrue> {
         let elsewhere = HostManifest { identity: None, ..host.clone() };
         held(settings_digest(&elsewhere) == settings_digest(host), "another machine has other settings")?;
         held(manifest.view(name).members.len() <= manifest.hosts.len(), "a host sees hosts that are none")?;
-        held(host.roles.iter().all(|role| manifest.limit(role) > 0), "a role can never be updated")?;
+        held(host.roles.iter().all(|role| manifest.limit(role, &reports) > 0), "a role can never be updated")?;
         for state in states(&manifest.chain, draw) {
             let past = Past::told_by(&manifest.chain, &host.roles, state);
             let course = Course::new(manifest, manifest.told(name), host, &past);
