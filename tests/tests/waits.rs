@@ -736,6 +736,23 @@ fn a_host_that_is_held_in_the_middle_of_a_leg_ends_its_link_and_rejoins() {
 }
 
 #[test]
+fn who_is_held_before_it_has_left_stays() {
+    let scene = Scene::in_service(WEBS);
+    scene.lay("web1", "stuck");
+    scene.deploy(&[&BASE, &WEB_1], &WEB);
+    scene.settle(&["web1"]);
+    scene.says("web1", "can't leave load: leave of role web: a session is open");
+    scene.change(ChangeKind::Hold, |manifest| {
+        let (change, why) = (manifest.number, "a sale".to_owned());
+        manifest.holds.push(Hold { whom: Whom::Host("web1".into()), change, why });
+    });
+    scene.take_away("web1", "stuck");
+    scene.settle(&["web1", "web2"]);
+    scene.wrote("web1", "zero rejoin rejoin");
+    scene.wrote("web2", "zero rejoin leave one rejoin");
+}
+
+#[test]
 fn a_holder_whose_place_was_freed_ends_its_link_and_leaves_the_next_one_alone() {
     let scene = Scene::in_service(WEBS);
     scene.lay("web2", "stuck");

@@ -55,6 +55,7 @@ impl Agent<'_> {
             return Ok(None);
         }
         if record.phase.is_out()
+            && !self.turns_back(&record.phase)
             && let Err(trouble) = self.each_role("leave", |role| role.leave)
         {
             self.journal.say_once(&format!("can't leave load after a boot: {trouble}"));
@@ -82,7 +83,7 @@ impl Agent<'_> {
         match self.store.record().phase.clone() {
             Phase::InLoad => self.in_load(),
             Phase::Claiming { leg } => self.settle_claim(&leg),
-            Phase::Leaving { .. } => self.leave(),
+            Phase::Leaving { leg } => self.leave(&leg),
             Phase::Out { leg } => self.out(&leg),
             Phase::Running { link, .. } => self.run(link),
             Phase::Failed { failure, .. } => self.failed(failure),
@@ -250,12 +251,19 @@ impl Agent<'_> {
 
     /// Nobody knows whether the claim of an interrupted push is held: the pools do.
     fn settle_claim(&mut self, leg: &Leg) -> Result<Step, AgentError> {
-        let won = self.holds(leg)?;
+        let won = self.holds(leg)? && !self.is_freed(leg);
         self.store.happened(if won { Event::ClaimWon } else { Event::ClaimLost })?;
         Ok(Step::Moved)
     }
 
-    fn leave(&mut self) -> Result<Step, AgentError> {
+    /// Where the place is this host's no more, another may be out in it: whoever has not left then stays, and rejoins,
+    /// since some of its roles may have left.
+    fn leave(&mut self, leg: &Leg) -> Result<Step, AgentError> {
+        if let Some(why) = self.ends_here(leg) {
+            self.journal.say(&format!("stays in load: {why}"));
+            self.store.happened(Event::TurnedBack)?;
+            return Ok(Step::Moved);
+        }
         match self.each_role("leave", |role| role.leave) {
             Ok(()) => {
                 self.store.happened(Event::Left)?;
@@ -363,8 +371,18 @@ impl Agent<'_> {
     fn ends_here(&self, leg: &Leg) -> Option<String> {
         let (change, (name, _)) = self.change.as_ref().zip(self.host())?;
         let hold = change.manifest.hold_of(name).map(|hold| Wait::Held(hold.clone()).to_string());
-        let is_freed = leg.held.as_ref().is_some_and(|held| change.manifest.is_released(held.nonce));
-        hold.or_else(|| is_freed.then(|| "an operator freed its place in the pool".to_owned()))
+        hold.or_else(|| self.is_freed(leg).then(|| "an operator freed its place in the pool".to_owned()))
+    }
+
+    /// Whether an operator freed the claim of the leg.
+    pub(super) fn is_freed(&self, leg: &Leg) -> bool {
+        let change = self.change.as_ref().zip(leg.held.as_ref());
+        change.is_some_and(|(change, held)| change.manifest.is_released(held.nonce))
+    }
+
+    /// Whether this host has not left yet, and is not to.
+    fn turns_back(&self, phase: &Phase) -> bool {
+        matches!(phase, Phase::Leaving { leg } if self.ends_here(leg).is_some())
     }
 
     /// Why this link of the leg is not to be run in it, if that is so: it may have changed since the leg was planned. What

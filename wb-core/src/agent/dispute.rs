@@ -171,6 +171,7 @@ impl Agent<'_> {
         }
         if let Some(leg) = self.store.record().phase.leg().cloned()
             && leg.held.is_some()
+            && !self.is_freed(&leg)
             && !self.holds(&leg)?
             && !self.claim(&leg)?
         {

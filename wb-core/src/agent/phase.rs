@@ -91,6 +91,8 @@ pub enum Event {
     ClaimLost,
     /// All roles have left.
     Left,
+    /// An operator freed the claim, or holds the host, before all had.
+    TurnedBack,
     /// A link is about to run.
     LinkStarts(Sha1),
     /// It was run, and its specs passed.
@@ -123,6 +125,7 @@ impl Event {
             Self::ClaimWon => "ClaimWon",
             Self::ClaimLost => "ClaimLost",
             Self::Left => "Left",
+            Self::TurnedBack => "TurnedBack",
             Self::LinkStarts(_) => "LinkStarts",
             Self::LinkDone => "LinkDone",
             Self::LinkFailed(_) => "LinkFailed",
@@ -145,6 +148,7 @@ impl Event {
             Self::ClaimWon => "The push of the claim won.",
             Self::ClaimLost => "The claim was not won: there is no place, or another host was faster.",
             Self::Left => "All roles have left.",
+            Self::TurnedBack => "An operator freed the place, or holds the host, before all roles had left.",
             Self::LinkStarts(_) => "A link is about to run.",
             Self::LinkDone => "The link was run, and its specs passed.",
             Self::LinkFailed(_) => "The link or one of its specs failed.",
@@ -182,6 +186,7 @@ impl Phase {
             (Claiming { leg }, Event::ClaimWon) => Ok(Leaving { leg }),
             (Claiming { .. }, Event::ClaimLost) => Ok(InLoad),
             (Leaving { leg }, Event::Left) => Ok(Out { leg }),
+            (Leaving { leg }, Event::TurnedBack) => Ok(Rejoining { held: leg.held }),
             (Out { leg }, Event::LinkStarts(link)) => Ok(Running { leg, link }),
             (Out { leg: Leg { held: Some(held), .. } }, Event::LegDone) => Ok(Rejoining { held: Some(held) }),
             (Out { leg: Leg { held: None, .. } }, Event::LegDone) => Ok(InLoad),
@@ -309,6 +314,14 @@ mod tests {
         let events =
             vec![LegPlanned(leg(true)), ClaimWon, Left, LinkStarts(sha1(2)), LinkDone, LegDone, Rejoined, Returned];
         assert_eq!(walk(events), "claiming leaving out running out rejoining returning in_load");
+    }
+
+    #[test]
+    fn who_is_called_back_before_it_has_left_rejoins_and_runs_nothing() {
+        use Event::{ClaimWon, Left, LegPlanned, Rejoined, Returned, TurnedBack};
+        let events = vec![LegPlanned(leg(true)), ClaimWon, TurnedBack, Rejoined, Returned];
+        assert_eq!(walk(events), "claiming leaving rejoining returning in_load");
+        assert!(Phase::Leaving { leg: leg(true) }.next(Left).unwrap().next(TurnedBack).is_err());
     }
 
     #[test]
