@@ -777,6 +777,43 @@ fn a_holder_whose_place_was_freed_ends_its_link_and_leaves_the_next_one_alone() 
     scene.wrote("web2", "zero rejoin leave one two rejoin");
 }
 
+#[test]
+fn what_was_amended_amid_a_leg_is_not_begun_in_its_old_form() {
+    static MENDED: Migration = Migration {
+        digest: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        ..running("web", 2, |context| write(context, "mended"))
+    };
+    let scene = Scene::in_service(WEBS);
+    amid(&scene, |scene| {
+        let mended = catalog(&[&BASE, &EVENTFUL, &MENDED], &WEB);
+        scene.change(ChangeKind::Deploy, |manifest| manifest.chain = mended.chain().clone());
+    });
+    scene.deploy(&[&BASE, &EVENTFUL, &WEB_2], &WEB);
+    scene.settle(&["web1"]);
+    scene.wrote("web1", "zero rejoin leave one rejoin");
+    scene.says("web1", "waits: for the runner that has `two` (2222222)");
+    scene.deploy(&[&BASE, &EVENTFUL, &MENDED], &WEB);
+    scene.settle(&["web1"]);
+    scene.wrote("web1", "zero rejoin leave one rejoin leave mended rejoin");
+}
+
+#[test]
+fn what_fails_elsewhere_amid_a_leg_is_not_begun() {
+    static TWO_WEBS: Role = web(2);
+    static FRAGILE: Migration = running("web", 2, |context| {
+        anyhow::ensure!(!is_there(context, "broken")?, "no page");
+        write(context, "two")
+    });
+    let scene = Scene::in_service(WEBS);
+    scene.lay("web2", "broken");
+    amid(&scene, |scene| scene.settle(&["web2"]));
+    scene.deploy(&[&BASE, &EVENTFUL, &FRAGILE], &TWO_WEBS);
+    scene.settle(&["web1"]);
+    scene.says("web2", "failed at `two` (2222222): no page");
+    scene.says("web1", "waits: `two` (2222222) failed on web2");
+    scene.wrote("web1", "zero rejoin leave one rejoin");
+}
+
 /// All web servers at `base`, which the first of them leaves as a canary for these links.
 fn with_canary(links: &[&'static Migration], bake: Option<u64>) -> Rc<Scene> {
     let scene = Scene::in_service(WEBS);

@@ -116,6 +116,25 @@ pub fn leaves_for(chain: &Chain, announced: Option<Sha1>, link: &Link) -> bool {
     !link.in_load || place(announced) >= place(Some(link.sha1))
 }
 
+/// Once as many hosts as a role allows have failed at a link, all others keep from it until its digest changes: the wait of
+/// the host `me`, where that is so.
+#[must_use]
+pub fn failed_elsewhere(
+    manifest: &Manifest,
+    reports: &BTreeMap<String, Report>,
+    me: &str,
+    link: &Link,
+) -> Option<Wait> {
+    let failed = |report: &Report| match &report.doing {
+        Doing::Failed(failure) => failure.link == link.sha1 && failure.digest == link.digest,
+        _ => false,
+    };
+    let others = reports.iter().filter(|(other, report)| *other != me && failed(report));
+    let hosts: Vec<String> = others.map(|(other, _)| other.clone()).collect();
+    let limit = manifest.roles.get(&link.role).map_or(1, |policy| policy.max_failed.max(1));
+    (hosts.len() >= limit as usize).then(|| Wait::FailedElsewhere { hosts, link: link.clone() })
+}
+
 /// Not to run anything now; a plan too, and boxed since it is rare and large.
 type NotNow = Box<Plan>;
 
@@ -235,20 +254,8 @@ impl<'a> Me<'a> {
                 _ => return Some(Wait::Others { link: link.clone(), lagging }.into()),
             }
         }
-        let not_now = self.failed_elsewhere(link);
+        let not_now = failed_elsewhere(self.manifest, reports, self.name, link).map(NotNow::from);
         not_now.or_else(|| self.not_compiled(link, |compiled| !compiled.gone))
-    }
-
-    /// Once as many hosts as a role allows have failed at a link, all others keep from it until its digest changes.
-    fn failed_elsewhere(&self, link: &Link) -> Option<NotNow> {
-        let failed = |report: &Report| match &report.doing {
-            Doing::Failed(failure) => failure.link == link.sha1 && failure.digest == link.digest,
-            _ => false,
-        };
-        let others = self.situation.reports.iter().filter(|(other, report)| *other != self.name && failed(report));
-        let hosts: Vec<String> = others.map(|(other, _)| other.clone()).collect();
-        let limit = self.manifest.roles.get(&link.role).map_or(1, |policy| policy.max_failed.max(1));
-        (hosts.len() >= limit as usize).then(|| Wait::FailedElsewhere { hosts, link: link.clone() }.into())
     }
 
     fn not_compiled(&self, wanted: &Link, is_enough: impl Fn(&Link) -> bool) -> Option<NotNow> {
@@ -264,7 +271,8 @@ impl<'a> Me<'a> {
         for role in &self.host.roles {
             let mine = Claim { host: String::new(), uuid: self.situation.uuid, nonce: Uuid::nil(), since: 0 };
             let pool = self.situation.pools.get(role).unwrap_or(&empty).counting(self.manifest);
-            let place = pool.claim(mine, self.manifest.limit(role, self.situation.reports), self.manifest.number, Uuid::nil());
+            let place =
+                pool.claim(mine, self.manifest.limit(role, self.situation.reports), self.manifest.number, Uuid::nil());
             place.map_err(|no_place| Wait::Pool { role: role.clone(), no_place })?;
         }
         Ok(self.host.roles.iter().cloned().collect())

@@ -11,7 +11,9 @@ use super::{Agent, AgentError, Ran};
 use crate::chain::{Link, Sha1};
 use crate::change::{Canary, HostManifest};
 use crate::context::{HerdView, Role};
-use crate::plan::{Course, Onward, Plan, Situation, Wait, bake_ends, goal, informants, leaves_for, plan, still_failed};
+use crate::plan::{
+    Course, Onward, Plan, Situation, Wait, bake_ends, failed_elsewhere, goal, informants, leaves_for, plan, still_failed,
+};
 use crate::pool::Pool;
 use crate::registry::ReportCache;
 use crate::report::{Baked, Doing, Failure, Report};
@@ -392,9 +394,22 @@ impl Agent<'_> {
         let leaves = leaves_for(self.catalog.chain(), record.announced, link);
         match &leg.held {
             None if record.in_service && leaves => Some(format!("{link} is run out of load")),
-            Some(_) if !leaves && !is_begun => Some(format!("{link} is run in load")),
-            _ => None,
+            _ if is_begun => None,
+            Some(_) if !leaves => Some(format!("{link} is run in load")),
+            _ => self.keeps_from(link),
         }
+    }
+
+    /// Why this host is not to begin a link that its leg was planned to run, if that is so: it was amended since, or has
+    /// failed on others.
+    fn keeps_from(&self, link: &Link) -> Option<String> {
+        let (change, (name, _)) = self.change.as_ref().zip(self.host())?;
+        let told = change.manifest.chain.get(link.sha1).is_some_and(|told| told.digest == link.digest);
+        if !told || self.catalog.code(link.sha1).is_none() {
+            return Some(format!("this runner does not have {link} as the herd was told"));
+        }
+        let reports = self.registry.failures(&change.manifest, &mut self.cache.borrow_mut()).unwrap_or_default();
+        failed_elsewhere(&change.manifest, &reports, name, link).map(|wait| wait.to_string())
     }
 
     fn run(&mut self, sha1: Sha1) -> Result<Step, AgentError> {
