@@ -7,9 +7,10 @@ use std::time::Duration;
 use wb_core::agent::phase::Phase;
 use wb_core::agent::{Agent, How, Next, Store};
 use wb_core::chain::Sha1;
-use wb_core::change::{Adoption, ChangeKind};
+use wb_core::change::{Adoption, ChangeKind, Release};
 use wb_core::context::{Code, Context, Debt, DebtAction, Debts as _, MaxOut, Migration, Role, Run, Spec, StaticWait};
 use wb_core::runner::{Catalog, HostConfig, platform};
+use wb_core::system::Command;
 use wb_core::system::clock::{Real, wait_until};
 use wb_core::system::files::{self, Attributes};
 use wb_tests::desk::Desk;
@@ -301,6 +302,24 @@ fn who_can_not_leave_load_after_a_boot_takes_over_the_runner_that_mends_it() {
     let mended = herd.publish(&next());
     herd.change(ChangeKind::Deploy, |manifest| manifest.runners = [(platform(), mended)].into());
     assert_eq!(herd.tick("web1", &next()).unwrap(), Next::Exec);
+}
+
+#[test]
+fn who_failed_keeps_its_place_whatever_the_remote_loses_until_it_is_freed() {
+    let herd = alone();
+    let lose = || {
+        let git = Command::new("git").arg("-C").arg(herd.remote());
+        git.args(["update-ref", "-d", "refs/wildebeest/out/web"]).read().unwrap();
+        settle(&herd, &next());
+        herd.out("web")
+    };
+    assert_eq!(lose(), ["web1"]);
+    assert_eq!(herd.said(&["web1"]), [FAILED]);
+    let nonce = herd.record("web1").phase.held().unwrap().nonce;
+    herd.change(ChangeKind::Release, |manifest| {
+        manifest.released.push(Release { change: manifest.number, host: "web1".into(), nonce });
+    });
+    assert_eq!(lose(), Vec::<String>::new());
 }
 
 #[test]

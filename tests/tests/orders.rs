@@ -194,6 +194,33 @@ fn a_freed_claim_lets_others_go_and_its_holder_comes_back_later() {
 }
 
 #[test]
+fn who_is_out_of_load_claims_its_place_again_where_the_remote_has_lost_it() {
+    let herd = herd(&["web1", "web2", "web3"]);
+    let lose = || {
+        let git = Command::new("git").arg("-C").arg(herd.remote());
+        git.args(["update-ref", "-d", "refs/wildebeest/out/web"]).read().unwrap();
+        assert_eq!(herd.out("web"), Vec::<String>::new());
+    };
+    ["web1", "web2"].into_iter().for_each(|host| stick(&herd, host));
+    herd.deploy(&two());
+    herd.settle(&["web1"], &two(), 9);
+    lose();
+    herd.settle(&["web1", "web2", "web3"], &two(), 9);
+    assert_eq!(herd.out("web"), ["web1"], "nobody was faster");
+    lose();
+    herd.tick("web2", &two()).unwrap();
+    herd.settle(&["web1", "web2", "web3"], &two(), 9);
+    assert_eq!(herd.out("web"), ["web2", "web1"], "both are out, whatever the limit");
+    assert_eq!(herd.written("web3"), "first rejoin");
+    ["web1", "web2"].into_iter().for_each(|host| unstick(&herd, host));
+    herd.settle(&["web1", "web2", "web3"], &two(), 30);
+    for host in ["web1", "web2", "web3"] {
+        assert_eq!(herd.written(host), "first rejoin leave second rejoin");
+    }
+    assert_eq!(herd.out("web"), Vec::<String>::new());
+}
+
+#[test]
 fn a_waived_host_is_waited_for_no_longer_and_does_its_part_later() {
     let herd = herd(&["db1", "web1", "web2"]);
     let desk = Desk::of(&herd);

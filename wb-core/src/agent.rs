@@ -308,6 +308,7 @@ impl<'a> Agent<'a> {
             Ok(()) => {
                 self.reached();
                 self.follow_name();
+                self.claim_again()?;
                 let upgraded = self.upgrade()?;
                 self.board.keep(self.board.notices().distrusting(self.distrust.clone()));
                 if upgraded {
@@ -344,6 +345,7 @@ impl<'a> Agent<'a> {
             Ok(()) => {
                 self.reached();
                 self.follow_name();
+                self.claim_again()?;
             }
         }
         Ok(())

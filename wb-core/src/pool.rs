@@ -87,6 +87,14 @@ impl Pool {
         Self { holders: others, change: self.change, nonce }
     }
 
+    /// The pool with this claim, whatever the limit: its host is out, though the pool has lost that.
+    #[must_use]
+    pub fn put_back(&self, claim: Claim, nonce: Uuid) -> Self {
+        let mut holders = self.without(claim.uuid);
+        holders.push(claim);
+        Self { holders, change: self.change, nonce }
+    }
+
     /// Whether this very claim stands there.
     #[must_use]
     pub fn holds(&self, claim: Uuid) -> bool {
@@ -157,6 +165,18 @@ mod tests {
     fn a_release_touches_nobody_else() {
         assert_eq!(pool(&[1, 2]).release(Uuid::from_u128(101), Uuid::nil()), pool(&[2]));
         assert_eq!(pool(&[2]).release(Uuid::from_u128(101), Uuid::nil()), pool(&[2]));
+    }
+
+    #[test]
+    fn what_was_lost_is_put_back_whatever_the_limit() {
+        let back = pool(&[1, 2]).put_back(claim(9), Uuid::nil());
+        assert_eq!(back, pool(&[1, 2, 9]));
+        assert_eq!(
+            back.claim(claim(3), 2, 4, Uuid::nil()).unwrap_err().to_string(),
+            "3 of 2 out already: web1, web2, web9"
+        );
+        let renewed = Claim { nonce: Uuid::from_u128(7), ..claim(1) };
+        assert_eq!(pool(&[1]).put_back(renewed.clone(), Uuid::nil()).holders, [renewed]);
     }
 
     #[test]

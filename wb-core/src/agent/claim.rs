@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::phase::{Held, Leg};
+use super::phase::{Held, Leg, Phase};
 use super::{Agent, AgentError, pace};
 use crate::chain::Sha1;
 use crate::pool::{Claim, Pool};
@@ -65,6 +65,45 @@ impl Agent<'_> {
             }
         }
         Err(AgentError::Overtaken { tries: pace::RACES })
+    }
+
+    /// Puts the claim of a host that is out of load back where the remote has lost it, whatever the limit: nobody else is to
+    /// leave meanwhile. A remote that does not take it holds nothing up; the next look tries again.
+    pub(super) fn claim_again(&mut self) -> Result<(), AgentError> {
+        match self.put_claims_back() {
+            Err(error) if !error.is_final() => self.go_on_without(&error),
+            tried => tried?,
+        }
+        Ok(())
+    }
+
+    fn put_claims_back(&mut self) -> Result<(), AgentError> {
+        let Some(held) = self.owned_claim() else { return Ok(()) };
+        let mut updates = Vec::new();
+        for role in &held.roles {
+            let (expected, pool) = self.pool(role)?;
+            if !pool.holds(held.nonce) {
+                updates.push(self.pool_update(role, expected, &pool.put_back(self.mine(&held), Uuid::new_v4()))?);
+            }
+        }
+        if updates.is_empty() {
+            return Ok(());
+        }
+        self.journal.say("the remote has lost that this host is out of load: it claims its place again");
+        let said = self.said.as_ref().map(|said| said.doing.clone());
+        let doing = said.unwrap_or_else(|| self.besides(Doing::Leaving { trouble: None }));
+        // Whoever wrote at the same moment is met at the next look.
+        self.push_with(&doing, updates).map(drop)
+    }
+
+    /// The claim under which this host is out of load, where it counts. Whoever was restored may have given it back since.
+    fn owned_claim(&self) -> Option<Held> {
+        let record = self.store.record();
+        let is_out = record.phase.is_out() || matches!(record.phase, Phase::Rejoining { .. });
+        let is_settled = record.taking_over.is_none() && record.contested.is_none() && self.host().is_some();
+        let held = record.phase.held().filter(|_| is_out && is_settled)?;
+        let is_freed = self.change.as_ref().is_some_and(|change| change.manifest.is_released(held.nonce));
+        (!is_freed).then(|| held.clone())
     }
 
     fn mine(&self, held: &Held) -> Claim {
