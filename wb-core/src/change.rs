@@ -279,6 +279,12 @@ impl Manifest {
         roles.iter().filter_map(windows).filter(|(_, windows)| !windows.is_empty()).collect()
     }
 
+    /// Whether the limit of `role` depends on how many of its hosts are in service.
+    #[must_use]
+    pub fn has_share(&self, role: &str) -> bool {
+        self.roles.get(role).is_some_and(|policy| matches!(policy.max_out, MaxOut::Percent(_)))
+    }
+
     /// The admitted hosts as migrations on `me` see them.
     #[must_use]
     pub fn view(&self, me: &str) -> HerdView {
@@ -759,7 +765,7 @@ mod tests {
         }
         let read = check("windows", serde_json::json!(["every second Sat 22:00-04:00"]), true);
         assert!((0..168).all(|hour| !read.roles["web"].windows[0].is_open(hour * 3600)));
-        assert_eq!(check("max_out", serde_json::json!({ "zones": 1 }), false).limit("web"), 1);
+        assert_eq!(check("max_out", serde_json::json!({ "zones": 1 }), false).limit("web", &BTreeMap::new()), 1);
         let read = check("on_catchup", "ask".into(), false);
         assert_eq!(read.chain.links()[0].wait.as_ref().unwrap().on_catchup, chain::OnCatchup::Other);
     }

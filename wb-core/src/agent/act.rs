@@ -12,7 +12,8 @@ use crate::chain::{Link, Sha1};
 use crate::change::{Canary, HostManifest};
 use crate::context::{HerdView, Role};
 use crate::plan::{
-    Course, Onward, Plan, Situation, Wait, bake_ends, failed_elsewhere, goal, informants, leaves_for, plan, still_failed,
+    Course, Onward, Plan, Situation, Wait, bake_ends, failed_elsewhere, goal, informants, leaves_for, plan,
+    still_failed,
 };
 use crate::pool::Pool;
 use crate::registry::ReportCache;
@@ -143,13 +144,13 @@ impl Agent<'_> {
         Step::until(self.waiting(wait))
     }
 
-    /// What to do next, from what was fetched. As long as others say themselves that they are not there yet, no signature
-    /// is checked: none of them could be further by it.
+    /// What to do next, from what was fetched. As long as others say themselves that they are not there yet, or a share of
+    /// all who say that they are in service is out, no signature is checked: it could only be worse by it.
     pub(super) fn plan(&mut self) -> Result<Plan, AgentError> {
         let is_baking = self.change.as_ref().is_some_and(|change| change.manifest.canary.is_some());
         if !is_baking && !self.informants().is_empty() {
             let plan = self.plan_by(&self.reports(&self.claims)?)?;
-            if matches!(plan, Plan::Wait(Wait::Others { .. })) {
+            if matches!(plan, Plan::Wait(Wait::Others { .. } | Wait::Pool { .. })) {
                 return Ok(plan);
             }
         }
@@ -173,7 +174,7 @@ impl Agent<'_> {
     }
 
     /// The reports that a plan depends on, as far as they were fetched.
-    fn reports(&self, cache: &RefCell<ReportCache>) -> Result<BTreeMap<String, Report>, AgentError> {
+    pub(super) fn reports(&self, cache: &RefCell<ReportCache>) -> Result<BTreeMap<String, Report>, AgentError> {
         let Some(manifest) = self.change.as_ref().map(|change| &change.manifest) else { return Ok(BTreeMap::new()) };
         let mut reports = self.registry.failures(manifest, &mut self.cache.borrow_mut())?;
         let mut whom = self.informants();
@@ -187,7 +188,9 @@ impl Agent<'_> {
     /// Whose reports that are, besides those of who failed.
     pub(super) fn informants(&self) -> BTreeSet<&str> {
         let manifest = self.change.as_ref().map(|change| &change.manifest);
-        manifest.map(|manifest| informants(manifest, self.config.uuid, self.store.record().state())).unwrap_or_default()
+        let record = self.store.record();
+        let told = |manifest| informants(manifest, self.config.uuid, record.state(), record.in_service);
+        manifest.map(told).unwrap_or_default()
     }
 
     /// The link that this host is to reach, as far as was fetched.

@@ -14,7 +14,7 @@ impl Agent<'_> {
     /// Claims; false when somebody else was faster or there is no place any more.
     pub(super) fn claim(&mut self, leg: &Leg) -> Result<bool, AgentError> {
         let (Some(held), Some(change)) = (&leg.held, &self.change) else { return Ok(false) };
-        let reports = self.registry.reports(&change.manifest, &mut self.cache.borrow_mut())?;
+        let reports = self.reports(&self.cache)?;
         let mut updates = Vec::new();
         for role in &held.roles {
             let (expected, pool) = self.pool(role)?;

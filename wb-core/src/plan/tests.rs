@@ -597,7 +597,8 @@ proptest! {
         for (host, place, is_same) in failed.into_iter().filter(|(_, place, _)| *place < links.len()) {
             herd.fail(names[host], link(place), if is_same { link(place) } else { "older" });
         }
-        let policy = RolePolicy { max_failed, ..RolePolicy::new(MaxOut::Hosts(1)) };
+        let max_out = if max_failed == 1 { MaxOut::Percent(60) } else { MaxOut::Hosts(1) };
+        let policy = RolePolicy { max_failed, ..RolePolicy::new(max_out) };
         herd.manifest.roles = ["web", "database"].map(|role| (role.to_owned(), policy.clone())).into();
         out.into_iter().for_each(|host| herd.hold(names[host]));
         herd.announced = announced.and_then(|place| links.get(place)).map(|name| sha1(name));
@@ -607,7 +608,7 @@ proptest! {
         }
         for name in names {
             let state = herd.reports[name].state;
-            let informants = informants(&herd.manifest, herd.uuid(name), state);
+            let informants = informants(&herd.manifest, herd.uuid(name), state, in_service);
             let counts = |other: &str, report: &Report| {
                 informants.contains(other) || matches!(report.doing, Doing::Failed(_))
             };
@@ -623,7 +624,7 @@ fn informants_are_those_that_a_link_ahead_waits_for() {
     let check = |text: &str, host: &str, expect: &[&str]| {
         let herd = Herd::new(text, &format!("{host} web2@- db1@- db2@- lb1@-"));
         let (name, _) = host.split_once('@').unwrap();
-        let informants = informants(&herd.manifest, herd.uuid(name), herd.reports[name].state);
+        let informants = informants(&herd.manifest, herd.uuid(name), herd.reports[name].state, true);
         assert_eq!(informants.into_iter().collect::<Vec<_>>(), expect, "{text}, {host}");
     };
     check("w1 w2 d3", "web1@-", &[]);
@@ -633,6 +634,15 @@ fn informants_are_those_that_a_link_ahead_waits_for() {
     check("w1 w2<w", "web1@-", &["web1", "web2"]);
     check("d1 w2<d+", "web1@-", &["db1", "db2", "web1", "web2"]);
     check("d1 d2 w3<d@d1", "web1@d2", &["db1", "db2"]);
+}
+
+#[test]
+fn of_whom_a_share_may_leave_is_known_to_who_may_leave() {
+    let mut herd = Herd::new("w1 w2", "web1@w1 web2@w1 db1@w1");
+    herd.manifest.roles.insert("web".into(), RolePolicy::new(MaxOut::Percent(50)));
+    let asks = |name: &str, in_service| informants(&herd.manifest, herd.uuid(name), Some(sha1("w1")), in_service);
+    assert_eq!(asks("web1", true), ["web1", "web2"].into());
+    assert_eq!((asks("web1", false), asks("db1", true)), (BTreeSet::new(), BTreeSet::new()));
 }
 
 /// A chain of these roles in which each `b` is a baseline of the role web, from one of the links where it may begin.

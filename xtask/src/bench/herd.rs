@@ -223,7 +223,8 @@ impl<'a> Herd<'a> {
         let runner = self.remote.publish(self.runner.clone())?;
         let progress = self.steps(if share.is_some() { "rolling" } else { "deploying to" });
         let (before, cpu_before, began) = (self.server.traffic(), self.server.cpu_seconds(), Real.passed());
-        self.remote.deploy(&self.chain, target, runner, MaxOut::Percent(share.unwrap_or(100)))?;
+        let all = || MaxOut::Hosts(u32::try_from(self.hosts.len()).unwrap_or(u32::MAX));
+        self.remote.deploy(&self.chain, target, runner, share.map_or_else(all, MaxOut::Percent))?;
         let late = self.until_all(&progress, |report| is_done(report, target))?;
         let took = seconds(Real.passed().saturating_sub(began));
         let (passed, cpu) = (self.server.traffic().since(before), self.server.cpu_seconds() - cpu_before);
