@@ -29,7 +29,7 @@ pub use baseline::{NoRange, Replaces, WrongBaseline, replaced};
 pub use content::{Content, DIGEST_VERSION};
 #[cfg(feature = "history")]
 pub use digest::code_digest;
-pub use facts::{CONFLICT, Commit, Declared, Facts, History, Outside, Reach, Source, Unreadable, Written};
+pub use facts::{CONFLICT, Commit, Declared, Facts, History, Inside, Outside, Reach, Source, Unreadable, Written};
 pub use id::{Digest, ParseIdError, Sha1};
 pub use lock::{Gone, Lock, LockError, Pin, Unmerged};
 pub use mistake::{Beyond, Edit, Mistake, Named, in_repository};

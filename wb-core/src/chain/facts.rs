@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::source::Inside;
 use super::{Content, Lock, LockError, Replaces, Sha1, Wait};
 
 /// All that [`super::verify`] looks at.
@@ -50,6 +49,15 @@ pub struct Source {
     pub outside: Vec<Outside>,
     /// What its code waits for.
     pub inside: Inside,
+}
+
+/// The waits in the code of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Inside {
+    /// Those that stand there in full.
+    pub waits: Vec<Wait>,
+    /// How many there are of which nobody can say, before they run, what they wait for.
+    pub computed: usize,
 }
 
 /// What a file of `src/chain` takes in that its digest does not see.

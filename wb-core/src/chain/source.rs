@@ -18,7 +18,7 @@ use syn::{Attribute, Item, LitBool, LitStr, Token};
 
 use super::{Declared, Outside, Replaces};
 
-pub use inside::{Inside, waits_inside};
+pub use inside::waits_inside;
 pub use role::{RoleArgs, Windows};
 pub use wait::WaitArg;
 use wait::{Catchup, Overdue};

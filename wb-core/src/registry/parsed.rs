@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::memory;
 use super::repository::Repository;
-use crate::chain::source::Inside;
-use crate::chain::{Content, DIGEST_VERSION, Declared, Digest, Outside, Sha1, Source};
+use crate::chain::{Content, DIGEST_VERSION, Declared, Digest, Inside, Outside, Sha1, Source};
 use crate::system::files;
 
 const READERS: [&str; 11] = [

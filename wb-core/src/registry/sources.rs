@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::parsed::{Parsed, ParsedFiles};
 use super::repository::Repository;
-use crate::chain::source::{Inside, assets, migrations, mod_attributes, mod_lines, outside, roles, waits_inside};
-use crate::chain::{CONFLICT, Content, Digest, Lock, LockError, Sha1, Source, Unreadable, Written, code_digest};
+use crate::chain::source::{assets, migrations, mod_attributes, mod_lines, outside, roles, waits_inside};
+use crate::chain::{
+    CONFLICT, Content, Digest, Inside, Lock, LockError, Sha1, Source, Unreadable, Written, code_digest,
+};
 use crate::system::files::{self, FileError, Kind};
 
 /// What the files of a crate say.

@@ -1,20 +1,10 @@
 //! The waits in the code of migrations, as far as they stand there in full: `host.wait_until(all("web").reached("page"))`.
 //! Of one whose role or link is computed, all that is known is that it is there.
 
-use serde::{Deserialize, Serialize};
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprCall, ExprMethodCall, Lit};
 
-use crate::chain::{Wait, Who};
-
-/// The waits in the code of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Inside {
-    /// Those that stand there in full.
-    pub waits: Vec<Wait>,
-    /// How many there are of which nobody can say, before they run, what they wait for.
-    pub computed: usize,
-}
+use crate::chain::{Inside, Wait, Who};
 
 /// The waits in a file. Macros are not looked into.
 #[must_use]
