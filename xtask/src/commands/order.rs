@@ -104,7 +104,8 @@ impl Telling {
 
     /// Shows what is different, and tells the herd of the fleet around.
     pub(super) fn carry_out<E>(self, order: Order<'_, E>, shell: &Shell) -> Result<(), Failure> {
-        let order = Order { again: self.signed(&order.again), ..order };
+        let Order { next, meaning, judged, again } = order;
+        let order = Order { next, meaning, judged, again: self.signed(&again) };
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
         let key = if self.dry_run { None } else { Some(self.key(&operator)?) };
