@@ -61,11 +61,19 @@ pub fn deadlocks(chain: &Chain, hosts: &Roles, inside: &BTreeMap<String, Vec<Wai
         let restored = hosts.keys().map(|other| (other.as_str(), if other == host { 0 } else { end })).collect();
         scenes.push((Scene::Restored(host.clone()), restored));
     }
+    let runs = hosts.iter().map(|(host, roles)| (host.as_str(), runs(chain, roles))).collect();
     let walk = |(scene, at)| {
-        let herd = Herd { chain, hosts: &hosts, inside, at };
+        let herd = Herd { chain, hosts: &hosts, runs: &runs, inside, at };
         herd.stuck().map(|cycle| Deadlock { scene, cycle })
     };
     scenes.into_iter().filter_map(walk).collect()
+}
+
+/// Which links a host of these roles runs, by their place.
+fn runs(chain: &Chain, roles: &BTreeSet<String>) -> Vec<bool> {
+    let (past, tip) = (Past::default(), chain.tip().map(|tip| tip.sha1));
+    let course = Course::along(chain, tip, roles, &past);
+    chain.links().iter().map(|link| course.runs(link)).collect()
 }
 
 fn peopled(chain: &Chain, hosts: &Roles) -> Roles {
@@ -82,6 +90,7 @@ fn peopled(chain: &Chain, hosts: &Roles) -> Roles {
 struct Herd<'a> {
     chain: &'a Chain,
     hosts: &'a Roles,
+    runs: &'a BTreeMap<&'a str, Vec<bool>>,
     inside: &'a BTreeMap<String, Vec<Wait>>,
     at: BTreeMap<&'a str, usize>,
 }
@@ -111,8 +120,7 @@ impl Herd<'_> {
     /// Who keeps a host from ending its next link.
     fn blocked(&self, host: &str) -> Option<Blocked> {
         let link = self.chain.links().get(self.at[host])?;
-        let tip = self.chain.tip().map(|tip| tip.sha1);
-        if !Course::along(self.chain, tip, &self.hosts[host], &Past::default()).runs(link) {
+        if !self.runs[host][self.at[host]] {
             return None;
         }
         let inside = self.inside.get(&link.name).into_iter().flatten();

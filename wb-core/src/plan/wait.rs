@@ -69,7 +69,7 @@ pub struct Lag {
     pub at: Option<Link>,
 }
 
-/// Why a host does nothing until people act.
+/// Why a host does nothing, which is a trouble.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
     /// Its state is not in the chain.
@@ -187,7 +187,9 @@ impl fmt::Display for Stop {
                 write!(f, "{what}: nothing is run here any more; hint: {}", Self::ANEW)
             }
             Self::CatchingUp { link, lagging } => {
-                let hint = "hint: let them get there, or `cargo xtask waive`";
+                let waive = lagging.iter().map(|lag| format!("`cargo xtask waive {} {}`", link.name, lag.host));
+                let waive = waive.collect::<Vec<_>>().join(", ");
+                let hint = format!("hint: it goes on once they are there; or {waive}");
                 write!(f, "{link} is not to be caught up on while it waits for {}; {hint}", list(lagging))
             }
         }

@@ -81,8 +81,8 @@ fn catches_up(chain: &str, hosts: &str, in_service: &str, new: &str, restored: &
 #[test]
 fn who_catches_up_waits_passes_or_stops() {
     let waits = "wait `w3` (7733000) waits for db1 at the start";
-    let stops = "stop `w3` (7733000) is not to be caught up on while it waits for db1 at the start; hint: let them get there, \
-                 or `cargo xtask waive`";
+    let stops = "stop `w3` (7733000) is not to be caught up on while it waits for db1 at the start; hint: it goes on once \
+                 they are there; or `cargo xtask waive w3 db1`";
     let (new, out) = ("leg to w3 claiming []", r#"leg to w3 claiming ["web"]"#);
     let hosts = "web1@w2 web2@w3 db1@-";
     catches_up("w1 w2 w3<d", hosts, waits, waits, waits);
