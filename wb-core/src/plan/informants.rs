@@ -11,17 +11,18 @@ use crate::chain::{Link, OnCatchup, Sha1};
 use crate::change::Manifest;
 
 /// The hosts whose reports tell what this machine, which is at `state`, does next: those that a link ahead of it waits for,
-/// the canaries whose baking it awaits, and, where it is in service, those of whom a share may leave load together with it.
+/// everybody while canaries bake, which it awaits, and, where it is in service, those of whom a share may leave load together with it.
 #[must_use]
 pub fn informants(manifest: &Manifest, uuid: Uuid, state: Option<Sha1>, in_service: bool) -> BTreeSet<&str> {
     let Some((_, host)) = manifest.host_of(uuid) else { return BTreeSet::new() };
     let ahead = manifest.chain.after(state).unwrap_or_default().iter();
     let mine = ahead.filter(|link| host.roles.contains(&link.role));
-    let canaries = manifest.canary.iter().filter(|canary| canary.bake.is_some());
-    let canaries = canaries.flat_map(|canary| &canary.hosts).map(String::as_str);
+    // Whoever saw the end of a bake says so, and canaries may be gone since.
+    let bakes = manifest.canary.iter().any(|canary| canary.bake.is_some());
+    let witnesses = manifest.hosts.keys().filter(|_| bakes).map(String::as_str);
     let peers = host.roles.iter().filter(|role| in_service && manifest.has_share(role));
     let peers = peers.flat_map(|role| manifest.admitted(role));
-    mine.flat_map(|link| awaited(manifest, link)).chain(canaries).chain(peers).collect()
+    mine.flat_map(|link| awaited(manifest, link)).chain(witnesses).chain(peers).collect()
 }
 
 /// Those that a link waits for, and those that tell whether a new host catches up on it, where that matters.
