@@ -171,8 +171,11 @@ fn all_were_answered(stage: &Stage, load: Load) {
 
 /// The two web servers that are out of load, once both have come so far.
 fn at(stage: &Stage, word: &str) -> [&'static str; MAX_OUT] {
-    let there = || WEBS.into_iter().filter(|web| stage.diary(web).ends_with(word)).collect::<Vec<_>>();
-    stage.wait(&format!("two at the {word}"), || there().try_into().ok())
+    stage.wait(&format!("two at the {word}"), || {
+        let there: Vec<_> = WEBS.into_iter().filter(|web| stage.diary(web).ends_with(word)).collect();
+        assert!(there.len() <= MAX_OUT, "more than {MAX_OUT} are out at the {word}: {}", there.join(", "));
+        there.try_into().ok()
+    })
 }
 
 fn diary_has(stage: &Stage, host: &str, words: &str) {
