@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use wb_core::agent::{Agent, AgentError, Next, preview};
 use wb_core::chain::OnCatchup;
-use wb_core::change::{Canary, ChangeKind, Hold, Manifest, Release, Waiver, Whom};
+use wb_core::change::{Canary, ChangeKind, Hold, Manifest, Release, Retired, Waiver, Whom};
 use wb_core::context::{Context, MaxOut, Migration, Role, StaticWait, StaticWho, Terms};
-use wb_core::registry::Mirror as _;
+use wb_core::registry::{Mirror as _, RefName};
 use wb_core::runner::Catalog;
 use wb_core::system::clock::{Clock, Stepping};
-use wb_core::system::{System, command, files};
+use wb_core::system::{Command, System, command, files};
 use wb_stdlib::Host;
 use wb_stdlib::wait::{Until, all};
 use wb_tests::herd::{TestHerd, runner};
@@ -557,6 +557,30 @@ fn a_wait_in_a_link_hears_of_a_waiver() {
 }
 
 #[test]
+fn who_is_retired_while_it_waits_says_nothing_any_more() {
+    let scene = Scene::in_service(&[("web1", &["web"])]);
+    scene.herd.add(&[("db1", &["database"])]);
+    scene.deploy(&[&BASE, &DB_1, &INSIDE], &WEB);
+    let report = RefName::Report(scene.herd.home("web1").read_config().unwrap().uuid);
+    let removed = report.to_string();
+    meanwhile(&scene, move |scene, times| {
+        if times == 1 {
+            scene.change(ChangeKind::Retire, |manifest| {
+                let (name, change) = ("web1".to_owned(), manifest.number);
+                let uuid = manifest.hosts.remove(&name).unwrap().identity.unwrap().uuid;
+                manifest.retired.push(Retired { uuid, name, change });
+            });
+            let git = Command::new("git").arg("-C").arg(scene.herd.remote());
+            git.args(["update-ref", "-d", &removed]).read().unwrap();
+        }
+    });
+    let error = scene.try_tick("web1").map(drop);
+    scene.herd.operator().fetch(&["refs/wildebeest/".into()]).unwrap();
+    assert_eq!(scene.herd.operator().get(&report).unwrap(), None, "{error:?}");
+    assert!(matches!(scene.try_tick("web1"), Err(AgentError::Retired { .. })));
+}
+
+#[test]
 fn a_remote_that_is_away_does_not_end_a_wait() {
     let scene = Scene::in_service(&[("web1", &["web"])]);
     scene.herd.add(&[("db1", &["database"])]);
@@ -649,6 +673,24 @@ fn a_closed_gate_keeps_hosts_in_load() {
     scene.take_away("web1", "unwell");
     scene.settle(&["web1"]);
     scene.wrote("web1", "zero rejoin leave one rejoin");
+}
+
+#[test]
+fn a_gate_that_takes_too_long_is_closed() {
+    static SLOW: Role = Role {
+        gate: |context| {
+            context.system().clock().sleep(Duration::from_secs(61));
+            context.system().must_be_in_time();
+            Ok(())
+        },
+        ..web(1)
+    };
+    let scene = Scene::in_service(WEBS);
+    scene.deploy(&[&BASE, &WEB_1], &SLOW);
+    scene.tick("web1");
+    let said = scene.said("web1");
+    assert!(said.starts_with("web1 waits: for the gate of web: "), "{said}");
+    assert_eq!(scene.herd.out("web"), Vec::<String>::new());
 }
 
 #[test]

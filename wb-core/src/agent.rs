@@ -47,6 +47,7 @@ use self::identity::Foreign;
 use reboot::Asked;
 
 use crate::chain::{Digest, Sha1};
+use crate::change::Retired;
 use crate::plan::{Stop, Wait};
 use crate::registry::{
     AllowedSigners, LogError, Mirror, RefName, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange,
@@ -77,7 +78,8 @@ pub struct Agent<'a> {
     claims: RefCell<ReportCache>,
     published: Option<Report>,
     said: Option<Said>,
-    looked: Cell<Option<u64>>,
+    left: Option<Retired>,
+    looked: Cell<Option<Looked>>,
     watch: Watch,
     mute: bool,
     journal: Journal<'a>,
@@ -272,6 +274,7 @@ impl<'a> Agent<'a> {
             claims: RefCell::new(ReportCache::of_claims()),
             published: None,
             said: None,
+            left: None,
             looked: Cell::new(None),
             mute: false,
             journal: Journal { log, tail: RefCell::default(), quiet: Cell::new(None) },
@@ -512,6 +515,15 @@ impl From<Stop> for Doing {
 struct Said {
     doing: Doing,
     since: u64,
+}
+
+/// The last look at the remote.
+#[derive(Debug, Clone, Copy)]
+struct Looked {
+    /// When it ended, in seconds since 1970, UTC.
+    ended: u64,
+    /// How many seconds it took, where nothing came of it.
+    lost: u64,
 }
 
 /// How a link ended, as long as that is not on disk: a full disk must not make it run once more.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::lookout::Sentry;
 use super::phase::{Event, Held, Leg, Phase};
@@ -20,6 +21,9 @@ use crate::registry::ReportCache;
 use crate::report::{Baked, Doing, Failure, Report};
 use crate::system::ending::ending;
 use crate::system::fault::{self, Bug, Subject};
+
+/// How long the gates of a host's roles may take as a whole. The agent hears of nothing meanwhile.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is left to do in this tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,8 +252,9 @@ impl Agent<'_> {
     /// The first of these roles that is not well enough for one more host to leave it.
     fn closed_gate(&self, roles: &[String]) -> Option<Wait> {
         let (herd, _during) = (self.view(), fault::during(Subject::Gate));
+        let system = self.system.within(Some(PATIENCE));
         roles.iter().filter_map(|name| self.catalog.role(name)).find_map(|role| {
-            let asked = enter(self.system, &herd, Rc::clone(&self.store), role.gate);
+            let asked = enter(&system, &herd, Rc::clone(&self.store), role.gate);
             asked.err().map(|why| Wait::Gate { role: role.name.to_owned(), why })
         })
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::phase::Phase;
-use super::{Agent, AgentError, Said, pace};
+use super::{Agent, AgentError, Looked, Said, pace};
 use crate::chain::Sha1;
-use crate::change::Manifest;
+use crate::change::{Manifest, Retired};
 use crate::plan::Stop;
 use crate::registry::{LogError, ObjectError, ROOT, RefName, ReportCache};
 use crate::runner::{HostConfig, with_causes};
@@ -34,9 +34,11 @@ impl Agent<'_> {
 
     /// Fetches what this host needs to know now, checks that nobody else reports in its name, and accepts changes.
     pub(super) fn look(&mut self) -> Result<(), AgentError> {
+        let begun = self.now();
         let looked = self.look_now();
         // A remote that is away may take longer to say so than hosts wait between two looks.
-        self.looked.set(Some(self.now()));
+        let (ended, in_vain) = (self.now(), looked.is_err());
+        self.looked.set(Some(Looked { ended, lost: if in_vain { ended.saturating_sub(begun) } else { 0 } }));
         looked
     }
 
@@ -51,8 +53,9 @@ impl Agent<'_> {
 
     /// Whether the end of the last look is longer ago than hosts look for changes: amid a leg too, what operators say counts.
     pub(super) fn is_to_look(&self) -> bool {
-        let every = self.config.poll.as_secs().max(1);
-        self.looked.get().is_none_or(|last| pace::is_due(last, every, self.now()))
+        let every = self.config.poll.as_secs();
+        let is_due = |last: Looked| pace::is_due(last.ended, pace::until_look(every, last.lost), self.now());
+        self.looked.get().is_none_or(is_due)
     }
 
     /// Fetches what this host needs to know and has not asked for yet; gives all that it asked for. What that tells may
@@ -150,9 +153,14 @@ impl Agent<'_> {
 
     /// Whether this machine left the herd. It then does nothing and says nothing: its refs would come back.
     pub(super) fn retirement(&self) -> Option<Stop> {
-        let manifest = &self.change.as_ref()?.manifest;
+        let told = || self.retired_by(&self.change.as_ref()?.manifest);
+        self.left.clone().or_else(told).map(Stop::Retired)
+    }
+
+    /// How this machine left the herd, as this change says.
+    pub(super) fn retired_by(&self, manifest: &Manifest) -> Option<Retired> {
         let gone = manifest.host_of(self.config.uuid).is_none();
-        manifest.retirement(self.config.uuid).filter(|_| gone).cloned().map(Stop::Retired)
+        manifest.retirement(self.config.uuid).filter(|_| gone).cloned()
     }
 
     /// What the herd calls this machine is its name, whatever it enrolled as. That its own file says so too is for people.

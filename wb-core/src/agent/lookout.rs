@@ -39,8 +39,12 @@ impl<'l, 'a> Sentry<'l, 'a> {
         let Some(tip) = agent.registry.get(&RefName::Changes)? else { return Ok(()) };
         let (changes, _) = agent.registry.changes_since(self.newest.borrow().as_ref(), tip, &agent.allowed);
         if let Some(newest) = changes.into_iter().last() {
+            let left = agent.retired_by(&newest.manifest);
             self.newest.replace(Some(newest));
             agent.registry.fetch(&self.wanted(wait))?;
+            drop(agent);
+            // A report that was removed is not to come back, whatever change is accepted here.
+            self.agent.borrow_mut().left = left;
         }
         Ok(())
     }

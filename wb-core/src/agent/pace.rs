@@ -129,6 +129,13 @@ pub fn is_due(last: u64, every: u64, now: u64) -> bool {
     now.checked_sub(last).is_none_or(|ago| ago >= every)
 }
 
+/// After how many seconds a host that is amid a leg looks again, which polls `every` so many: where the last look was in
+/// vain and took `lost` seconds, looks cost it a tenth of its time out of load at most.
+#[must_use]
+pub fn until_look(every: u64, lost: u64) -> u64 {
+    every.max(1).max(lost.saturating_mul(9))
+}
+
 /// Failures in a row, or lost races. Another phase begins anew.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Streak {
@@ -305,6 +312,16 @@ mod tests {
         check(1_000, 999, true);
         check(1_000, 0, true);
         check(1_000, u64::MAX, true);
+    }
+
+    #[test]
+    fn a_remote_that_hangs_costs_a_tenth_of_the_time() {
+        let check = |every, lost, expect| assert_eq!(until_look(every, lost), expect, "{every} {lost}");
+        check(30, 0, 30);
+        check(30, 2, 30);
+        check(30, 300, 2_700);
+        check(0, 0, 1);
+        check(30, u64::MAX, u64::MAX);
     }
 
     #[test]
