@@ -55,7 +55,7 @@ impl Agent<'_> {
     pub(super) fn after_boot(&mut self) -> Result<Option<Doing>, AgentError> {
         let boot_id = self.here().boot_id;
         let record = self.store.record();
-        if fault::planted(Bug::StaysInAfterBoot) {
+        if fault::planted(Bug::StaysInAfterBoot) && matches!(record.phase, Phase::Failed { .. }) {
             return Ok(None);
         }
         if record.boot_id == boot_id || (record.phase.is_out() && self.dispute()?.is_some()) {

@@ -5,6 +5,7 @@
 //! its order and its time ([`mod@play`]). What really happens stands in a [`ledger`], which knows the rules and tells the
 //! first one that is broken. Where one was, [`shrink`] leaves away what it does not need.
 
+pub mod baselines;
 pub mod deed;
 pub mod faults;
 pub mod fleet;
@@ -18,6 +19,7 @@ pub mod seat;
 pub mod server;
 pub mod shrink;
 pub mod still;
+pub mod tale;
 pub mod tend;
 pub mod world;
 
@@ -68,11 +70,11 @@ pub fn torture(options: &Options, shell: &Shell) -> Outcome {
         for (seed, played) in rounds {
             if let Some(violation) = &played.violation {
                 shell.warn(format_args!("seed {seed}: {violation}"));
-                if options.bug.is_some() {
-                    next.store(options.rounds, Ordering::Relaxed);
-                }
             }
             tally.add(seed, &played);
+            if options.bug.is_some_and(|bug| tally.has_broken(rule::breaks(bug))) {
+                next.store(options.rounds, Ordering::Relaxed);
+            }
             bar.reached(tally.rounds as u64);
         }
     });
@@ -104,6 +106,9 @@ pub fn told(outcome: &Outcome, options: &Options) -> String {
     if let Some((seed, rule)) = outcome.first {
         text += &in_short(seed, rule, options);
     }
+    if !outcome.never.is_empty() {
+        text += &format!("never seen in so many rounds: {}\n", outcome.never.join(", ").replace('_', " "));
+    }
     let Outcome { rounds, events, violations, liveness_failures, .. } = outcome;
     let broken = match violations.len() + liveness_failures.len() {
         0 => "no rule was broken".to_owned(),
@@ -122,15 +127,20 @@ fn in_short(seed: u64, rule: rule::Rule, options: &Options) -> String {
         spawned.ok().and_then(|shrunk| shrunk.join().ok())
     });
     let Some((round, played)) = played else { return String::new() };
+    let what = played.violation.map(|violation| violation.what).unwrap_or_default();
+    let all = Round::drawn(seed, options.hosts).deeds.len();
+    let (hosts, deeds) = (round.hosts, round.deeds.len());
     let mut text = format!(
-        "seed {seed}, with {} of {} deeds:\n",
-        round.deeds.len(),
-        Round::drawn(seed, options.hosts).deeds.len()
+        "\nThe round of seed {seed} breaks the rule `{rule}`: {what}\n\
+         It still does with {hosts} of {} hosts, and with {deeds} of the {all} things that are done to them:\n\n",
+        options.hosts
     );
-    for line in &played.trace {
+    for line in tale::in_short(&played.trace) {
         text += &format!("{line}\n");
     }
-    text + &format!("repeat it with `cargo xtask torture herd --seed {seed} --rounds 1 --hosts {}`\n", options.hosts)
+    let bug = options.bug.map(|bug| format!(" --bug {bug:?}")).unwrap_or_default();
+    let repeat = format!("cargo xtask torture herd --seed {seed} --rounds 1 --hosts {}{bug}", options.hosts);
+    text + &format!("\nRepeat it with `{repeat}`.\n")
 }
 
 #[cfg(test)]

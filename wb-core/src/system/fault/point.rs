@@ -140,7 +140,7 @@ pub enum Bug {
     AnySigner,
     /// What failed is tried again for no reason.
     TriesForEver,
-    /// A host does not leave load again after a boot.
+    /// A host that failed does not leave load again after a boot.
     StaysInAfterBoot,
     /// A host that was never in service claims a place, as others do.
     NewHostsClaim,

@@ -128,10 +128,12 @@ impl World {
             }
             Deed::Loses(which, loss) => {
                 let machine = self.pick(*which);
+                self.say(machine, || format!("one of its next pushes will meet a loss: {loss:?}"));
                 self.machines[machine].lost.push(*loss);
             }
             Deed::Full(which, millis) => {
                 let machine = self.pick(*which);
+                self.say(machine, || format!("its disk is full for {} s", millis / 1000));
                 self.machines[machine].full = self.now + millis;
             }
             Deed::Boots(which, forgets) => {
@@ -144,17 +146,23 @@ impl World {
             Deed::Clones(which, is_twin) => self.clones(*which, *is_twin),
             Deed::KeepsIn(which, times) => {
                 let machine = self.pick(*which);
+                self.say(machine, || format!("its leave will fail {times} times"));
                 self.machines[machine].leave_fails = *times;
             }
             Deed::KeepsOut(which, times) => {
                 let machine = self.pick(*which);
+                self.say(machine, || format!("its rejoin will fail {times} times"));
                 self.machines[machine].rejoin_fails = *times;
             }
-            Deed::ClosesGate(role, millis) => self.gates[*role % ROLES.len()] = self.now + millis,
+            Deed::ClosesGate(role, millis) => {
+                let role = *role % ROLES.len();
+                self.say(usize::MAX, || format!("the gate of {} is closed for {} s", ROLES[role], millis / 1000));
+                self.gates[role] = self.now + millis;
+            }
             Deed::Poisons(link, machine) => {
                 let (link, machine) = (link % self.chain.links().len(), machine.map(|which| self.pick(which)));
                 let version = machine.is_none().then(|| self.build.version(link));
-                self.say(machine.unwrap_or(usize::MAX), || format!("link {link} will fail"));
+                self.say(machine.unwrap_or(usize::MAX), || format!("{} will fail", self.chain.links()[link].name));
                 self.poison.push(Poison { machine, link, version });
             }
             Deed::Down(millis) => {
@@ -248,6 +256,7 @@ impl World {
         let machine = self.pick(which);
         let saved = self.ledger.save(machine);
         let at = self.now;
+        self.say(machine, || "its disk is backed up".into());
         let here = &mut self.machines[machine];
         let backup = Backup { at, disk: here.disk.clone(), applied: here.applied, saved };
         here.backups.push(backup);

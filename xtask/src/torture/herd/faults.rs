@@ -107,6 +107,7 @@ pub const KINDS: &[&str] = &[
     "crash_in_rejoin",
     "crash_in_upgrade",
     "closed_gate",
+    "closed_window",
     "delayed_view",
     "deploy",
     "failed_leave",

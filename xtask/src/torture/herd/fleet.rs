@@ -1,7 +1,8 @@
-//! What herds in the simulator run: chains over four roles, with waits, links that reboot and links that run in load.
+//! What herds in the simulator run: chains over four roles, with waits, baselines, links that reboot and links that run in
+//! load, and roles with maintenance windows.
 //!
-//! A [`Build`] is one runner: so many links of one fleet, some of them amended. Its bytes say which one it is, so that a
-//! runner that was tampered with is another one. What is compiled into runners is static, and so builds are made once and
+//! A [`Build`] is one runner: so many links of one fleet, some of them amended. Its bytes say which one it is; a runner that
+//! was tampered with has one space more, and starts all the same. What is compiled into runners is static, and so builds are made once and
 //! kept for the life of the process; there are few fleets, and so there are few of them.
 
 use std::collections::BTreeMap;
@@ -41,11 +42,17 @@ impl Build {
         format!("{} {} {}", self.fleet, self.links, self.amended).into_bytes()
     }
 
+    /// What is laid in the place of the runner by somebody who may not do so.
+    #[must_use]
+    pub fn tampered(self) -> Vec<u8> {
+        [&self.bytes()[..], b" "].concat()
+    }
+
     /// The runner that these bytes are.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
-        let mut words = text.split(' ');
+        let mut words = text.split_whitespace();
         let fleet = words.next()?.parse().ok()?;
         let (links, amended) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         words.next().is_none().then_some(Self { fleet, links, amended })
@@ -90,6 +97,8 @@ struct Sketch {
     name: &'static str,
     role: &'static str,
     wait: Option<StaticWait>,
+    /// The places of the first and the last link that it stands for, where it is a baseline.
+    replaces: Option<(usize, usize)>,
     in_load: bool,
     reboots: bool,
 }
@@ -108,11 +117,22 @@ fn sketch(fleet: u64) -> Vec<Sketch> {
         let role = ROLES[chance.below(ROLES.len())];
         let name: &'static str = format!("{role}_{index}").leak();
         let wait = (index > 0 && chance.one_in(4)).then(|| wait(&sketches, &mut chance));
+        let replaces = chance.one_in(5).then(|| replaced(&sketches, role, &mut chance)).flatten();
         // What runs in load may not reboot its host.
         let (in_load, reboots) = (chance.one_in(8), chance.one_in(12));
-        sketches.push(Sketch { name, role, wait, in_load, reboots: reboots && !in_load });
+        sketches.push(Sketch { name, role, wait, replaces, in_load, reboots: reboots && !in_load });
     }
     sketches
+}
+
+/// What a baseline of this role may stand for: its links up to the last one, without a cut into an older baseline.
+fn replaced(before: &[Sketch], role: &str, chance: &mut Chance) -> Option<(usize, usize)> {
+    let mine: Vec<usize> = (0..before.len()).filter(|place| before[*place].role == role).collect();
+    let is_cut = |from: usize| {
+        mine.iter().any(|older| before[*older].replaces.is_some_and(|(first, _)| first < from && from <= *older))
+    };
+    let whole: Vec<usize> = mine.iter().copied().filter(|from| !is_cut(*from)).collect();
+    Some((*whole.get(chance.below(whole.len().max(1)))?, *mine.last()?))
 }
 
 fn wait(before: &[Sketch], chance: &mut Chance) -> StaticWait {
@@ -123,7 +143,11 @@ fn wait(before: &[Sketch], chance: &mut Chance) -> StaticWait {
         _ => StaticWho::All(role),
     };
     let reached = chance.one_in(3).then(|| before[chance.below(before.len())].name);
-    let on_catchup = if chance.one_in(3) { OnCatchup::Pass } else { OnCatchup::Wait };
+    let on_catchup = match chance.below(6) {
+        0 | 1 => OnCatchup::Pass,
+        2 => OnCatchup::Fail,
+        _ => OnCatchup::Wait,
+    };
     StaticWait { who, reached, on_catchup, overdue: None }
 }
 
@@ -139,20 +163,33 @@ fn compile(build: Build) -> &'static Catalog {
 }
 
 fn migration(build: Build, index: usize, sketch: &Sketch) -> Migration {
-    let named = Digest::of(format!("{} {index}", build.fleet).as_bytes()).to_string();
     let digest = Digest::of(format!("{} {index} {}", build.fleet, build.version(index)).as_bytes());
     Migration {
         name: sketch.name,
         role: sketch.role,
-        sha1: named[..40].to_owned().leak(),
+        sha1: named(build.fleet, index),
         digest: digest.to_string().leak(),
         index,
         wait: sketch.wait,
-        replaces: None,
+        replaces: sketch.replaces.map(|(from, to)| (named(build.fleet, from), named(build.fleet, to))),
         terms: Terms { in_load: sketch.in_load, ..Terms::NONE },
         run: Some(Code::Wrapped(&LINKS[index])),
     }
 }
+
+/// The sha1 of a link.
+fn named(fleet: u64, index: usize) -> &'static str {
+    let digits = Digest::of(format!("{fleet} {index}").as_bytes()).to_string();
+    digits[..40].to_owned().leak()
+}
+
+/// When the hosts of some roles may leave load. The time of a round begins on a Tuesday at 22:13, and no window stays
+/// closed for longer than a host's patience.
+const WINDOWS: [&[&str]; 3] = [
+    &["Tue,Wed 22:15-22:21", "daily 22:26-22:36", "daily 22:40-22:10"],
+    &["Mon-Sat 22:00-22:14", "daily 22:18-22:22", "Tue-Fri 22:31-22:00"],
+    &["daily 22:20-22:10"],
+];
 
 fn role(fleet: u64, index: usize, name: &'static str) -> Role {
     let mut chance = Chance(fleet ^ ((index as u64 + 1) << 32));
@@ -163,8 +200,9 @@ fn role(fleet: u64, index: usize, name: &'static str) -> Role {
         _ => MaxOut::Percent(50),
     };
     let max_failed = 1 + u32::from(chance.one_in(3));
+    let windows: &[&str] = if chance.one_in(4) { WINDOWS[chance.below(WINDOWS.len())] } else { &[] };
     let [gate, leave, rejoin] = HOOKS[index];
-    Role { name, max_out, max_failed, gate, leave, rejoin, ..Role::PLAIN }
+    Role { name, max_out, max_failed, windows, gate, leave, rejoin }
 }
 
 fn spec(index: usize, sketch: &Sketch) -> Spec {
@@ -260,4 +298,30 @@ const SPECS: [Hook; LONGEST] = [
 pub fn place(fleet: u64, link: Sha1) -> Option<usize> {
     let build = Build { fleet, links: length(fleet), amended: 0 };
     build.catalog().chain().position(link)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fleet_compiles_and_all_that_chains_and_roles_may_have_is_there() {
+        let catalogs: Vec<&Catalog> =
+            (0..FLEETS).map(|fleet| Build { fleet, links: length(fleet), amended: 0 }.catalog()).collect();
+        assert!((0..).zip(&catalogs).all(|(fleet, catalog)| catalog.chain().links().len() == length(fleet)));
+        let links = || catalogs.iter().flat_map(|catalog| catalog.chain().links());
+        let catches_up = |word| links().any(|link| link.wait.as_ref().is_some_and(|wait| wait.on_catchup == word));
+        assert!([OnCatchup::Wait, OnCatchup::Pass, OnCatchup::Fail].into_iter().all(catches_up));
+        assert!(links().any(|link| link.replaces.is_some()) && links().any(|link| link.in_load));
+        let policies = || catalogs.iter().flat_map(|catalog| catalog.policies().values());
+        assert!(policies().any(|policy| !policy.windows.is_empty()) && policies().any(|policy| policy.max_failed > 1));
+    }
+
+    #[test]
+    fn a_tampered_runner_starts_and_is_another_one() {
+        let build = Build { fleet: 3, links: 2, amended: 5 };
+        assert_eq!([Build::read(&build.bytes()), Build::read(&build.tampered())], [Some(build); 2]);
+        assert_ne!(Digest::of(&build.bytes()), Digest::of(&build.tampered()));
+        assert_eq!(Build::read(b"3 2"), None);
+    }
 }

@@ -4,7 +4,7 @@
 //! report is handed to the network, a claim stands on the server. [`Ledger::next`] is all there is: from what was and what
 //! happens to what is, or to the rule that was broken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use uuid::Uuid;
@@ -16,6 +16,7 @@ use wb_core::context::MaxOut;
 use wb_core::plan::settings_digest;
 use wb_core::report::Report;
 
+use super::baselines::Baselines;
 use super::fleet::ROLES;
 use crate::torture::rule::{Rule, Violation, broken};
 
@@ -45,6 +46,8 @@ pub enum Effect<'a> {
         link: usize,
         /// Of its code.
         digest: Digest,
+        /// What its disk says.
+        disk: &'a Record,
     },
     /// The specs of a link have passed.
     Passes {
@@ -98,6 +101,10 @@ pub enum Effect<'a> {
         /// Who it is.
         uuid: Uuid,
     },
+    /// It has given its claims back.
+    GivesBack,
+    /// Its objection to another machine with its identity stands on the server.
+    Objects,
     /// An operator says that it is the one.
     IsKept,
 }
@@ -122,14 +129,21 @@ struct Truth {
     out: u32,
     /// Whether it was ever in load.
     served: bool,
-    /// Whether it is out without a claim, and nobody's fault.
+    /// Whether its disk was put back to amid a leg whose claim was given back since. Before it has asked the network it
+    /// can't know that, so it leaves, and is one more than may be out; it runs nothing before it holds a claim again.
     freed: bool,
+    /// Whether a machine that passes for it has given its claim back, while it was off or cut off amid the leg: it learns
+    /// that at its next look, and is one more than may be out until then.
+    usurped: bool,
     /// Whether `leave` failed since the last boot.
     kept_in: bool,
     /// Whether its disk is a copy of another machine's.
     is_copy: bool,
-    /// Whether the hardware looks the same too: then it passes for a machine that was restored, once.
+    /// Whether the hardware looks the same too: then it passes for a machine that was restored, once. Nothing tells the two
+    /// apart as long as the original is silent; once it has objected, neither may begin.
     is_twin: bool,
+    /// Whether it is such a copy, and may have passed for its original already.
+    was_twin: bool,
     nonce: Option<Uuid>,
     saved: Saved,
 }
@@ -142,6 +156,9 @@ pub struct Ledger {
     changes: Vec<(Sha1, Rc<Manifest>)>,
     limits: BTreeMap<(usize, Uuid), usize>,
     actors: BTreeMap<Uuid, usize>,
+    /// The identities that two machines have, as the server knows.
+    contested: BTreeSet<Uuid>,
+    baselines: Baselines,
 }
 
 type Judged = Result<(), Violation>;
@@ -150,7 +167,15 @@ impl Ledger {
     /// Nothing has happened to hosts of this chain.
     #[must_use]
     pub fn new(chain: &'static Chain) -> Self {
-        Self { chain, machines: Vec::new(), changes: Vec::new(), limits: BTreeMap::new(), actors: BTreeMap::new() }
+        Self {
+            chain,
+            machines: Vec::new(),
+            changes: Vec::new(),
+            limits: BTreeMap::new(),
+            actors: BTreeMap::new(),
+            contested: BTreeSet::new(),
+            baselines: Baselines::of(chain),
+        }
     }
 
     /// There is one more machine, which may be in load, and have a record.
@@ -162,7 +187,7 @@ impl Ledger {
 
     /// There is one more machine, with a copy of another one's disk.
     pub fn is_copied(&mut self, saved: Saved, uuid: Uuid, is_twin: bool) {
-        self.machines.push(Truth { uuid, is_copy: true, is_twin, saved, ..Truth::default() });
+        self.machines.push(Truth { uuid, is_copy: true, is_twin, was_twin: is_twin, saved, ..Truth::default() });
     }
 
     /// An operator has told the herd something.
@@ -198,10 +223,21 @@ impl Ledger {
         self.machines[machine].served
     }
 
-    /// Whether a machine has really done a link.
+    /// Whether a machine has really done a link, or what amounts to it.
     #[must_use]
-    pub fn has_done(&self, machine: usize, link: usize) -> bool {
-        self.machines[machine].saved.done & (1 << link) != 0
+    pub fn has_behind(&self, machine: usize, link: usize) -> bool {
+        self.baselines.amount_to(self.machines[machine].saved.done, link)
+    }
+
+    /// The next link of these roles, up to that place, that a machine has to run.
+    #[must_use]
+    pub fn next_link(&self, machine: usize, roles: &BTreeSet<String>, goal: usize) -> Option<usize> {
+        let Saved { done, begun, .. } = self.machines[machine].saved;
+        let is_mine = |place: &usize| roles.contains(&self.chain.links()[*place].role);
+        let is_left = |place: &usize| {
+            !self.baselines.amount_to(done, *place) && !self.baselines.spare(done | begun, *place, Some(goal))
+        };
+        (0..=goal).filter(is_mine).find(is_left)
     }
 
     /// What comes of an effect on a machine.
@@ -217,23 +253,35 @@ impl Ledger {
             }
             Effect::StaysIn => here.kept_in = true,
             Effect::Claims { role, nonce, limit } => {
-                here.freed = false;
+                (here.freed, here.usurped) = (false, false);
                 self.limits.insert((*role, *nonce), *limit);
+                return self.claims(machine);
             }
-            Effect::Starts { runner } => here.runner = Some(*runner),
+            Effect::Starts { runner } => {
+                here.runner = Some(*runner);
+                return self.runs_code_of_a_change(machine);
+            }
             Effect::Restores { saved, nonce, freed } => {
                 (here.saved, here.nonce, here.freed) = (saved.clone(), *nonce, *freed);
             }
             Effect::IsNow { uuid } => {
-                *here = Truth { uuid: *uuid, runner: here.runner, saved: here.saved.clone(), ..Truth::default() };
+                // It is a new host: what its original failed at it may try.
+                let saved = Saved { failed: BTreeMap::new(), ..here.saved.clone() };
+                *here = Truth { uuid: *uuid, runner: here.runner, saved, ..Truth::default() };
             }
+            Effect::GivesBack => self.gives_back(machine),
+            Effect::Objects => drop(self.contested.insert(here.uuid)),
             Effect::IsKept => {
                 (here.is_copy, here.is_twin) = (false, false);
+                self.contested.remove(&here.uuid);
                 self.actors.insert(here.uuid, machine);
             }
             Effect::Leaves { role } => return self.leaves(machine, *role),
             Effect::Rejoins { role } => return self.rejoins(machine, *role),
-            Effect::Begins { link, digest } => return self.begins(machine, *link, *digest),
+            Effect::Begins { link, digest, disk } => {
+                self.may_run_links(machine, disk)?;
+                return self.begins(machine, *link, *digest);
+            }
             Effect::Passes { link } => {
                 here.saved.passed |= 1 << link;
                 here.saved.begun &= !(1 << link);
@@ -245,9 +293,28 @@ impl Ledger {
         Ok(())
     }
 
+    /// Of a machine and its copy that nothing tells apart, one gives back the claim of both.
+    fn gives_back(&mut self, machine: usize) {
+        let Truth { uuid, nonce, was_twin, .. } = self.machines[machine];
+        for (other, there) in self.machines.iter_mut().enumerate() {
+            let is_same = there.uuid == uuid && there.nonce == nonce && nonce.is_some();
+            there.usurped |= other != machine && is_same && (was_twin || there.was_twin);
+        }
+    }
+
+    /// Neither of two machines with one identity claims, once one of them has objected and until people have chosen.
+    fn claims(&self, machine: usize) -> Judged {
+        match self.contested.contains(&self.machines[machine].uuid) {
+            true => Err(broken(Rule::Invariant(8), "it claims, though another machine has its identity")),
+            false => Ok(()),
+        }
+    }
+
     fn leaves(&mut self, machine: usize, role: usize) -> Judged {
         self.runs_code_of_a_change(machine)?;
-        self.machines[machine].out |= 1 << role;
+        let here = &mut self.machines[machine];
+        here.out |= 1 << role;
+        here.kept_in = false;
         let out: Vec<usize> = (0..self.machines.len()).filter(|other| self.counts(*other, role)).collect();
         let limit = out.iter().map(|other| self.limit(*other, role)).max().unwrap_or(1);
         match out.contains(&machine) && out.len() > limit {
@@ -266,7 +333,13 @@ impl Ledger {
         let host = manifest.and_then(|manifest| manifest.host_of(here.uuid));
         let is_released = here.nonce.zip(manifest).is_some_and(|(nonce, manifest)| manifest.is_released(nonce));
         let has_role = host.is_some_and(|(_, host)| host.roles.contains(ROLES[role]));
-        here.out & (1 << role) != 0 && here.served && !here.freed && !here.is_copy && has_role && !is_released
+        here.out & (1 << role) != 0
+            && here.served
+            && !here.freed
+            && !here.usurped
+            && !here.is_copy
+            && has_role
+            && !is_released
     }
 
     fn limit(&self, machine: usize, role: usize) -> usize {
@@ -289,7 +362,7 @@ impl Ledger {
         self.runs_code_of_a_change(machine)?;
         let here = &mut self.machines[machine];
         here.out &= !(1 << role);
-        here.freed = false;
+        (here.freed, here.usurped) = (false, false);
         here.served = true;
         match self.unended(machine).next() {
             Some(link) => {
@@ -306,13 +379,15 @@ impl Ledger {
         if done & (1 << link) != 0 {
             return Err(broken(Rule::Invariant(2), format!("{} runs again, though it is done", self.name(link))));
         }
+        if self.baselines.amount_to(*done, link) {
+            let what = format!("{} runs, though a baseline or what it stands for is done", self.name(link));
+            return Err(broken(Rule::Invariant(1), what));
+        }
         if let Some(before) = self.unended(machine).find(|before| *before < link) {
             let what = format!("{} runs after {}, which did not end", self.name(link), self.name(before));
             return Err(broken(Rule::Invariant(6), what));
         }
-        let role = &self.chain.links()[link].role;
-        let before = self.chain.links()[..link].iter().enumerate().filter(|(_, before)| before.role == *role);
-        if let Some((missed, _)) = before.into_iter().find(|(place, _)| done & (1 << place) == 0) {
+        if let Some(missed) = self.missed(done | 1 << link, link) {
             let what = format!("{} runs before {}", self.name(link), self.name(missed));
             return Err(broken(Rule::Invariant(1), what));
         }
@@ -328,6 +403,34 @@ impl Ledger {
         Ok(())
     }
 
+    /// The first link of the same role before this one that who has done these links should have done.
+    fn missed(&self, done: u32, link: usize) -> Option<usize> {
+        let role = &self.chain.links()[link].role;
+        (0..link).find(|place| self.chain.links()[*place].role == *role && !self.baselines.amount_to(done, *place))
+    }
+
+    /// Links run out of load, under a claim that is held, and on one of the machines with an identity.
+    fn may_run_links(&self, machine: usize, disk: &Record) -> Judged {
+        let here = &self.machines[machine];
+        if here.is_copy && !here.was_twin && self.actors.get(&here.uuid) != Some(&machine) {
+            return Err(broken(Rule::Invariant(8), "it is a copy, and runs a link in its original's name"));
+        }
+        if here.freed {
+            return Err(broken(Rule::Invariant(3), "it runs a link out of load, without a claim"));
+        }
+        match self.role_in_load(machine, disk) {
+            Some(role) => Err(broken(Rule::OutOfLoad, format!("it runs a link, and is in load as {role}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// A role that its claim is for, and that it is in load as.
+    fn role_in_load<'a>(&self, machine: usize, disk: &'a Record) -> Option<&'a str> {
+        let roles = disk.phase.held().map(|held| &held.roles[..]).unwrap_or_default();
+        let out = self.out(machine);
+        roles.iter().map(String::as_str).find(|role| !out.contains(role))
+    }
+
     /// The links that began and did not end, of roles that the host still has, as far as it knows.
     fn unended(&self, machine: usize) -> impl Iterator<Item = usize> {
         let here = &self.machines[machine];
@@ -338,11 +441,15 @@ impl Ledger {
         (0..self.chain.links().len()).filter(move |link| here.saved.begun & (1 << link) != 0).filter(is_mine)
     }
 
+    /// The newest change that a machine accepted.
+    fn accepted(&self, machine: usize) -> Option<&Manifest> {
+        let accepted = self.machines[machine].saved.accepted;
+        self.changes.iter().find(|(commit, _)| Some(*commit) == accepted).map(|(_, manifest)| &**manifest)
+    }
+
     /// The host that a machine is, by the newest change that it accepted.
     fn host(&self, machine: usize) -> Option<&HostManifest> {
-        let here = &self.machines[machine];
-        let accepted = self.changes.iter().find(|(commit, _)| Some(*commit) == here.saved.accepted);
-        accepted.and_then(|(_, manifest)| manifest.host_of(here.uuid)).map(|(_, host)| host)
+        self.accepted(machine)?.host_of(self.machines[machine].uuid).map(|(_, host)| host)
     }
 
     /// What the host's settings are, by the newest change that it accepted.
@@ -353,6 +460,7 @@ impl Ledger {
     fn writes(&mut self, machine: usize, old: &Record, new: &Record) -> Judged {
         if old.links.len() != new.links.len() || old.ahead != new.ahead {
             self.completes(machine, new)?;
+            self.passes_over(machine, old, new)?;
         }
         if old.accepted != new.accepted {
             self.accepts(machine, old.accepted, new.accepted)?;
@@ -373,22 +481,40 @@ impl Ledger {
                 format!("{} is done by the record, and never ran", self.name(link)),
             ));
         }
-        for role in ROLES {
-            let mine = self.chain.links().iter().enumerate().filter(|(_, link)| link.role == role);
-            let mut gap = None;
-            for (place, _) in mine {
-                match (done & (1 << place) != 0, gap) {
-                    (false, None) => gap = Some(place),
-                    (true, Some(gap)) => {
-                        let what = format!("{} is done, and {} before it is not", self.name(place), self.name(gap));
-                        return Err(broken(Rule::Invariant(1), what));
-                    }
-                    _ => {}
-                }
-            }
+        let is_done = |place: &usize| done & (1 << place) != 0;
+        let gap =
+            (0..self.chain.links().len()).filter(is_done).find_map(|place| Some((place, self.missed(done, place)?)));
+        if let Some((place, missed)) = gap {
+            let what = format!("{} is done, and {} before it is not", self.name(place), self.name(missed));
+            return Err(broken(Rule::Invariant(1), what));
         }
         self.machines[machine].saved.done = done;
         Ok(())
+    }
+
+    /// A host passes over links of other roles, those of its own that a baseline spares it, and amid a leg those of a role
+    /// that it gained since: it goes back for them.
+    fn passes_over(&self, machine: usize, old: &Record, new: &Record) -> Judged {
+        let added = new.links.get(old.links.len()..).unwrap_or_default();
+        let (Some(host), done) = (self.host(machine), self.done(new)) else { return Ok(()) };
+        let goal = self.accepted(machine).and_then(|told| {
+            let targets = told.target.into_iter().chain(told.canary.as_ref().map(|canary| canary.target));
+            targets.filter_map(|target| self.chain.position(target)).max()
+        });
+        let claimed = new.phase.held().map(|held| &held.roles);
+        let is_wrong = |link: usize| {
+            let role = &self.chain.links()[link].role;
+            let is_spared = self.baselines.amount_to(done, link) || self.baselines.spare(done, link, goal);
+            let is_gained = claimed.is_some_and(|roles| !roles.contains(role) || self.missed(done, link).is_some());
+            host.roles.contains(role) && !is_spared && !is_gained
+        };
+        let passed = added.iter().filter(|link| link.how == How::PassedOver);
+        match passed.filter_map(|link| self.chain.position(link.sha1)).find(|link| is_wrong(*link)) {
+            Some(link) => {
+                Err(broken(Rule::Invariant(1), format!("it passes over {}, which is for its role", self.name(link))))
+            }
+            None => Ok(()),
+        }
     }
 
     fn done(&self, record: &Record) -> u32 {
@@ -457,18 +583,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whoever is amid a leg is out of load when it asks the network or runs a link, after a boot too.
+    /// Whoever is amid a leg is out of load when it asks the network, after a boot too. Who tried to leave and could not
+    /// asks on, and runs nothing. Who may be a copy does not leave in its original's name: it does nothing
+    /// until people have chosen.
     fn is_out_amid_leg(&self, machine: usize, disk: &Record) -> Judged {
         let here = &self.machines[machine];
         let is_claimed = disk.phase.is_out() && !matches!(disk.phase, Phase::Leaving { .. });
-        if !is_claimed || here.kept_in || here.is_copy {
+        if !is_claimed || here.kept_in || here.is_copy || disk.contested.is_some() {
             return Ok(());
         }
-        let roles = disk.phase.held().map(|held| &held.roles[..]).unwrap_or_default();
-        let in_load =
-            |role: &&String| ROLES.iter().position(|name| name == role).is_some_and(|role| here.out & (1 << role) == 0);
         let rule = if matches!(disk.phase, Phase::Failed { .. }) { Rule::Invariant(6) } else { Rule::OutOfLoad };
-        match roles.iter().find(in_load) {
+        match self.role_in_load(machine, disk) {
             Some(role) => Err(broken(rule, format!("it goes on amid a leg, and is in load as {role}"))),
             None => Ok(()),
         }

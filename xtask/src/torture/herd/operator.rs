@@ -95,7 +95,7 @@ impl World {
         let Some(tip) = catalog.chain().tip().map(|link| link.sha1) else { return false };
         let bytes = build.bytes();
         let sha256 = Digest::of(&bytes);
-        let laid = if tampered { [&bytes[..], b" "].concat() } else { bytes };
+        let laid = if tampered { build.tampered() } else { bytes };
         let commit = self.server.add(Object::Runner(laid));
         let reference = RefName::Runner { platform: platform(), id: commit.to_string() };
         self.server.point(&reference, Some(commit));
@@ -284,7 +284,8 @@ impl World {
         let link = |link: &wb_core::chain::Link| LinkRecord {
             sha1: link.sha1,
             name: link.name.clone(),
-            how: if roles.contains(&link.role) { How::Done } else { How::PassedOver },
+            // What a baseline stands for it has done.
+            how: if roles.contains(&link.role) && link.replaces.is_none() { How::Done } else { How::PassedOver },
             time: 0,
         };
         let links = self.chain.links()[..links].iter().map(link).collect();

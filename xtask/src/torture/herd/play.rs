@@ -15,6 +15,7 @@ use super::fleet::Build;
 use super::ledger::Effect;
 use super::round::Round;
 use super::seat::{Fallen, Seat};
+use super::tale::Line;
 use super::tend;
 use super::world::{self, Later, POLL, World, with};
 use crate::torture::rule::Violation;
@@ -34,7 +35,7 @@ pub struct Played {
     /// What was broken.
     pub violation: Option<Violation>,
     /// What happened, in words.
-    pub trace: Vec<String>,
+    pub trace: Vec<Line>,
 }
 
 /// Plays a round on this thread; it is told in words where somebody wants to read that.

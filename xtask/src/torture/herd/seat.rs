@@ -15,7 +15,7 @@ use wb_core::registry::{
     AllowedSigners, Answer, LogError, Mirror, ObjectError, RefName, RefUpdate, RegistryError, SigningKey, Verdict,
     VerifiedChange,
 };
-use wb_core::report::{Incarnation, Report};
+use wb_core::report::{Doing, Incarnation, Report};
 use wb_core::results::Results;
 use wb_core::runner::{Home, HomeError, HostConfig};
 use wb_core::system::{Clock, Command, CommandError, FileError, Output, Processes};
@@ -313,6 +313,9 @@ impl World {
         });
         if let Some(report) = report {
             let disk = Rc::clone(&self.machines[me].disk.record);
+            if matches!(&report.doing, Doing::Waiting { key, .. } if key.starts_with("window ")) {
+                self.faults.count("closed_window");
+            }
             self.witness(me, &Effect::Pushes { report: &report, disk: &disk });
         }
     }
@@ -372,7 +375,7 @@ impl Shelf for Seat {
             world.machines[self.0].disk.record = Rc::clone(new);
             world.witness(self.0, &Effect::Writes { old, new });
             if old.phase != new.phase {
-                world.say(self.0, || format!("is {}", new.phase.name()));
+                world.say(self.0, || format!("its disk says: {}", new.phase.name()));
             }
         });
         self.pass(Spot::AfterWrite);
@@ -495,8 +498,8 @@ impl Seat {
         with(|world| {
             let build = world.machines[self.0].running;
             let digest = build.and_then(|build| build.catalog().chain().links().get(link).map(|link| link.digest));
-            world.witness(self.0, &Effect::Begins { link, digest: digest.unwrap_or(Digest::of(b"")) });
-            world.say(self.0, || format!("runs {}", world.chain.links()[link].name));
+            let (digest, disk) = (digest.unwrap_or(Digest::of(b"")), Rc::clone(&world.machines[self.0].disk.record));
+            world.witness(self.0, &Effect::Begins { link, digest, disk: &disk });
         });
         self.pause(200 + self.below(20_000));
         true

@@ -1,10 +1,10 @@
 //! All stand still but one: a new host, or one that was restored, must come as far as the links let it, by itself.
 
 use wb_core::agent::phase::Phase;
-use wb_core::chain::{Link, Who};
+use wb_core::chain::{Link, OnCatchup, Sha1, Who};
 use wb_core::change::Manifest;
 use wb_core::plan::goal;
-use wb_core::report::Doing;
+use wb_core::report::{Doing, Report};
 
 use super::play::turn;
 use super::world::{Later, START, World, with};
@@ -52,7 +52,10 @@ impl World {
             let here = &self.machines[*machine];
             let host = told.host_of(here.disk.config.uuid);
             let is_new = !here.disk.record.in_service || here.is_restored;
-            let is_disputed = here.disk.record.contested.is_some() || self.has_twin(*machine);
+            // A disk from before the host's first report can't be told from a copy: people choose.
+            let is_known =
+                !here.disk.record.reports.lines.is_empty() || self.server.report(here.disk.config.uuid).is_none();
+            let is_disputed = here.disk.record.contested.is_some() || self.has_twin(*machine) || !is_known;
             here.on && !here.busy && !here.is_copy && is_new && !is_disputed && host.is_some()
         };
         let ready: Vec<usize> = (0..self.machines.len()).filter(is_ready).collect();
@@ -101,11 +104,7 @@ impl World {
         let (name, host) = told.host_of(here.config.uuid)?;
         let goal = goal(&told, name, &self.reports(), START + self.now / 1000)?;
         let end = told.chain.position(goal)?;
-        let links = told.chain.links().iter().enumerate().take(end + 1);
-        links
-            .into_iter()
-            .find(|(place, link)| host.roles.contains(&link.role) && !self.ledger.has_done(me, *place))
-            .map(|(_, link)| link.clone())
+        self.ledger.next_link(me, &host.roles, end).map(|place| told.chain.links()[place].clone())
     }
 
     /// Why a host should not be where it is.
@@ -116,17 +115,20 @@ impl World {
         if self.has_arrived(me) || told.hold_of(name).is_some() || self.tampered || here.record.contested.is_some() {
             return None;
         }
-        let in_load = here.record.phase == Phase::InLoad && here.record.in_service;
+        // Who was restored amid a leg may have to claim anew. Who is amid one, or never was in service, needs no place.
+        let held = here.record.phase.leg().and_then(|leg| leg.held.as_ref());
+        let is_freed = held.is_some_and(|held| !self.is_claimed(held.nonce, &held.roles));
+        let needs_claim = is_freed || (here.record.phase == Phase::InLoad && here.record.in_service);
         let says = self.server.report(here.config.uuid).map_or("nothing".to_owned(), |report| report.doing.to_string());
-        let is_held_up = match self.next_link(me) {
+        // Where a bake time starts anew, a goal may be behind what failed.
+        let has_failed = matches!(&here.record.phase, Phase::Failed { .. });
+        let is_held_up = match self.next_link(me).filter(|_| !has_failed) {
             Some(link) => {
-                waits(self, &told, name, &link)
+                (self.waits(&told, me, &link))
                     || self.has_failed(&told, name, &link)
-                    || matches!(&here.record.phase, Phase::Failed { .. })
-                    || ((in_load || here.record.taking_over.is_some())
-                        && host.roles.iter().any(|role| self.is_full(&told, me, role)))
+                    || (needs_claim && host.roles.iter().any(|role| self.is_full(&told, me, role)))
             }
-            None => false,
+            None => has_failed,
         };
         (!is_held_up).then(|| format!("it does not get on, though nothing keeps it, and says: {says}"))
     }
@@ -146,28 +148,41 @@ impl World {
             pool.holders.iter().filter(|claim| claim.uuid != uuid).count() >= told.limit(role, &self.reports())
         })
     }
-}
 
-/// Whether a link waits for hosts that are not there, as their reports have it.
-fn waits(world: &World, told: &Manifest, me: &str, link: &Link) -> bool {
-    let Some(wait) = &link.wait else { return false };
-    let place = |name: &str| told.chain.links().iter().position(|link| link.name == name);
-    let needed = match &wait.reached {
-        Some(name) => place(name),
-        None => told.chain.position(link.sha1).and_then(|place| place.checked_sub(1)),
-    };
-    let reports = world.reports();
-    let is_there = |name: &&str| {
-        let state = reports.get(*name).and_then(|report| told.chain.position(report.state?));
-        state >= needed || told.is_waived(link.sha1, name)
-    };
-    let others: Vec<&str> = told.admitted(wait.role()).filter(|name| *name != me).collect();
-    let there = others.iter().copied().filter(|name| is_there(name)).count();
-    let wanted = match wait.who {
-        Who::All { .. } => others.len(),
-        Who::Any { .. } => 1,
-        Who::Count { hosts, .. } => hosts as usize,
-        Who::Other(_) => usize::MAX,
-    };
-    there < wanted.min(others.len())
+    /// Whether a link waits for hosts that are not there, as their reports have it. What was run here before, or by the
+    /// herd before this host came, waits for nobody where the link says so.
+    fn waits(&self, told: &Manifest, me: usize, link: &Link) -> bool {
+        let Some(wait) = &link.wait else { return false };
+        let place = |name: &str| told.chain.links().iter().position(|link| link.name == name);
+        let needed = match &wait.reached {
+            Some(name) => place(name),
+            None => told.chain.position(link.sha1).and_then(|place| place.checked_sub(1)),
+        };
+        let reports = self.reports();
+        let state = |name: &str| reports.get(name).and_then(|report| told.chain.position(report.state?));
+        let is_there = |name: &&str| state(name) >= needed || told.is_waived(link.sha1, name);
+        let my_name = told.host_of(self.machines[me].disk.config.uuid).map_or("", |(name, _)| name);
+        let others: Vec<&str> = told.admitted(wait.role()).filter(|name| *name != my_name).collect();
+        let there = others.iter().copied().filter(|name| is_there(name)).count();
+        let wanted = match wait.who {
+            Who::All { .. } => others.len(),
+            Who::Any { .. } => 1,
+            Who::Count { hosts, .. } => hosts as usize,
+            Who::Other(_) => usize::MAX,
+        };
+        let passes = wait.on_catchup == OnCatchup::Pass && self.catches_up(told, me, link);
+        there < wanted.min(others.len()) && !passes
+    }
+
+    /// Whether a link was run here before a restore, or, where this host was never in service, by a host that is.
+    fn catches_up(&self, told: &Manifest, me: usize, link: &Link) -> bool {
+        let record = &self.machines[me].disk.record;
+        let is_past =
+            |state: Option<Sha1>| state.and_then(|state| told.chain.position(state)) >= told.chain.position(link.sha1);
+        let serves = |(name, report): (&String, &Report)| {
+            let has_role = told.hosts.get(name).is_some_and(|host| host.roles.contains(&link.role));
+            has_role && report.in_service && is_past(report.state)
+        };
+        is_past(record.announced) || (!record.in_service && self.reports().iter().any(serves))
+    }
 }

@@ -108,7 +108,7 @@ impl World {
             out.retain(|role| host.roles.contains(*role));
             let missed = (0..)
                 .zip(self.chain.links())
-                .find(|(place, link)| host.roles.contains(&link.role) && !self.ledger.has_done(machine, *place));
+                .find(|(place, link)| host.roles.contains(&link.role) && !self.ledger.has_behind(machine, *place));
             let says = self
                 .server
                 .report(self.machines[machine].disk.config.uuid)

@@ -19,6 +19,7 @@ use super::fleet::{Build, ROLES};
 use super::ledger::{Effect, Ledger, Saved};
 use super::refs::Refs;
 use super::server::Server;
+use super::tale::Line;
 use crate::torture::chance::Chance;
 use crate::torture::rule::{Rule, Violation, broken};
 
@@ -218,7 +219,7 @@ pub struct World {
     /// What was broken.
     pub violation: Option<Violation>,
     /// What happened, in words, where somebody wants to read it.
-    pub trace: Option<Vec<String>>,
+    pub trace: Option<Vec<Line>>,
 }
 
 thread_local! {
@@ -282,9 +283,9 @@ impl World {
 
     /// Says what happens to a machine, where somebody listens.
     pub fn say(&mut self, machine: usize, what: impl FnOnce() -> String) {
-        if let Some(trace) = &mut self.trace {
-            let name = self.machines.get(machine).map_or("operator", |machine| machine.name.as_str());
-            trace.push(format!("{:>9.1} s  {name:<12} {}", self.now as f64 / 1000.0, what()));
+        if let Some(trace) = self.trace.as_mut().filter(|_| self.violation.is_none()) {
+            let who = self.machines.get(machine).map_or("operator", |machine| machine.name.as_str());
+            trace.push(Line { at: self.now, who: who.to_owned(), what: what() });
         }
     }
 
@@ -311,8 +312,14 @@ impl World {
         let uuid = self.machines[machine].disk.config.uuid;
         let accepted = self.server.report(uuid).and_then(|report| report.accepted_commit);
         for update in updates {
+            if update.name == RefName::Report(uuid) && self.server.report(uuid).is_some_and(|report| report.contested) {
+                self.witness(machine, &Effect::Objects);
+            }
             let RefName::Out(name) = &update.name else { continue };
             let Some(role) = ROLES.iter().position(|role| role == name) else { continue };
+            if self.server.pool(name).is_some_and(|pool| pool.holders.iter().all(|claim| claim.uuid != uuid)) {
+                self.witness(machine, &Effect::GivesBack);
+            }
             let mine = self.server.pool(name).and_then(|pool| pool.holders.iter().find(|claim| claim.uuid == uuid));
             let manifest = accepted.and_then(|commit| self.manifest(commit));
             if let Some((nonce, limit)) =
@@ -368,7 +375,7 @@ impl Machine {
     /// What tells this boot from others.
     #[must_use]
     pub fn boot_id(&self) -> String {
-        format!("{}-boot-{}", self.fingerprint, self.boot)
+        format!("boot-{}-{}", self.boot, self.fingerprint)
     }
 
     /// The runner that is installed, where it is one.
