@@ -249,7 +249,7 @@ impl<'a> Me<'a> {
             match wait.on_catchup {
                 OnCatchup::Pass if self.catches_up_on(link) => {}
                 OnCatchup::Fail if self.catches_up_on(link) => {
-                    return Some(Stop::CatchingUp { link: link.clone(), lagging }.into());
+                    return Some(Stop::CatchingUp { link: Box::new(link.clone()), lagging }.into());
                 }
                 _ => return Some(Wait::Others { link: link.clone(), lagging }.into()),
             }

@@ -82,7 +82,7 @@ pub enum Stop {
     /// It was restored, or is new, and its next link is not to be caught up on while others are not there.
     CatchingUp {
         /// The next link.
-        link: Link,
+        link: Box<Link>,
         /// Who is not there.
         lagging: Vec<Lag>,
     },
