@@ -340,9 +340,10 @@ fn a_retry_is_good_for_one_more_try() {
 fn a_retry_waits_for_a_host_that_is_away() {
     let herd = alone();
     let desk = Desk::of(&herd);
-    for _ in 0..2 {
-        desk.retry(&["web1"]).unwrap();
-    }
+    desk.retry(&["web1"]).unwrap();
+    let again = desk.retry(&["web1"]).unwrap_err();
+    let asked = "`web1` is about to try again what failed: change 4 asked it to, and it has not heard of that yet";
+    assert_eq!(again, asked);
     desk.deploy(&next(), &[], |_| {}).unwrap();
     put(&herd, "web1", "mended");
     healthy(&herd, &["web1"], &next(), "page rejoin");
