@@ -26,11 +26,11 @@ pub fn is_installed(case: &str) -> bool {
 /// The errors that rust-analyzer finds in the workspace `root`, as `src/chain/a.rs:5: expected u32, found &str`, counted
 /// from 1, for files under `root`.
 ///
-/// # Panics
-/// When it does not come to an end.
-///
 /// The registry may be asked: an editor that is new on a machine wants the sources of the standard library, and what these
 /// are made of.
+///
+/// # Panics
+/// When it does not come to an end.
 #[must_use]
 pub fn errors(root: &Path, target: &Path) -> Vec<String> {
     let command = Command::new("rust-analyzer").args(["diagnostics", "--severity", "error"]).arg(root).dir(root);
