@@ -313,7 +313,7 @@ impl World {
         });
         if let Some(report) = report {
             let disk = Rc::clone(&self.machines[me].disk.record);
-            if matches!(&report.doing, Doing::Waiting { key, .. } if key.starts_with("window ")) {
+            if matches!(&report.doing, Doing::Waiting { key, .. } if key == "window") {
                 self.faults.count("closed_window");
             }
             self.witness(me, &Effect::Pushes { report: &report, disk: &disk });
