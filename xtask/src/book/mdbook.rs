@@ -35,7 +35,8 @@ pub(super) fn program(tools: &Path, shell: &Shell) -> Result<PathBuf, MdbookErro
     }
     let _progress = shell.begin(format!("installing mdBook {VERSION}, once; this takes some minutes"));
     let version = format!("={VERSION}");
-    let install = ["install", "mdbook", "--version", &version, "--locked", "--no-default-features", "--quiet"];
+    let install =
+        ["install", "mdbook", "--version", &version, "--locked", "--no-default-features", "--quiet", "--debug"];
     let command = fleet::cargo().args(install).arg("--root").arg(tools);
     command.read().map_err(|source| MdbookError::Install { source })?;
     Ok(own)
