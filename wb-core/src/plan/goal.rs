@@ -20,7 +20,8 @@ pub fn goal(manifest: &Manifest, name: &str, reports: &BTreeMap<String, Report>,
 
 /// Since when a canary has passed, as its report tells: it has accepted the change, and is where canaries are to go and
 /// well, or it waits in load for hosts to reach a link, none of which is a canary, so that only the others can let it go on,
-/// however long that takes. What it did before it had heard of the change says nothing. One that has drifted, or that nobody hears of any more at `now`, in seconds since 1970, has not passed.
+/// however long that takes. What it did before it had heard of the change says nothing. One that has drifted, or that
+/// nobody hears of any more at `now`, in seconds since 1970, has not passed.
 #[must_use]
 pub fn passed_since(manifest: &Manifest, canary: &Canary, report: &Report, now: u64) -> Option<u64> {
     let place = |sha1: Sha1| manifest.chain.position(sha1);

@@ -11,7 +11,8 @@ use crate::chain::{Link, OnCatchup, Sha1};
 use crate::change::Manifest;
 
 /// The hosts whose reports tell what this machine, which is at `state`, does next: those that a link ahead of it waits for,
-/// everybody while canaries bake, which it awaits, and, where it is in service, those of whom a share may leave load together with it.
+/// everybody while canaries bake, which it awaits, and, where it is in service, those of whom a share may leave load
+/// together with it.
 #[must_use]
 pub fn informants(manifest: &Manifest, uuid: Uuid, state: Option<Sha1>, in_service: bool) -> BTreeSet<&str> {
     let Some((_, host)) = manifest.host_of(uuid) else { return BTreeSet::new() };

@@ -2,8 +2,8 @@
 //! load, and roles with maintenance windows.
 //!
 //! A [`Build`] is one runner: so many links of one fleet, some of them amended. Its bytes say which one it is; a runner that
-//! was tampered with has one space more, and starts all the same. What is compiled into runners is static, and so builds are made once and
-//! kept for the life of the process; there are few fleets, and so there are few of them.
+//! was tampered with has one space more, and starts all the same. What is compiled into runners is static, and so builds are
+//! made once and kept for the life of the process; there are few fleets, and so there are few of them.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};

@@ -24,12 +24,6 @@ impl Bare {
         Self { path: path.to_owned() }
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// A file in it.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
@@ -103,15 +97,6 @@ impl Bare {
     pub fn target(&self, reference: &str) -> Result<Option<Sha1>, TortureError> {
         let output = self.git().args(["rev-parse", "--quiet", "--verify", reference]).run();
         Ok(output.map_err(TortureError::Command)?.text().parse().ok())
-    }
-
-    /// The names of all refs of the herd.
-    ///
-    /// # Errors
-    /// When git can't be run.
-    pub fn refs(&self) -> Result<Vec<String>, TortureError> {
-        let list = self.git().args(["for-each-ref", "--format=%(refname)", "refs/wildebeest/"]);
-        Ok(list.run().map_err(TortureError::Command)?.text().lines().map(str::to_owned).collect())
     }
 
     /// Writes the file of a ref, whatever that makes of it.
