@@ -23,6 +23,7 @@ pub mod rule;
 pub mod rules;
 pub mod runner;
 pub mod stage;
+mod worker;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -163,17 +164,8 @@ pub fn rounds(ground: &Ground, options: &Options, shell: &Shell) -> Result<Outco
 
 /// Plays rounds until there are no more.
 fn work(ground: &Ground, options: &Options, next: &AtomicUsize, done: &Sender<Ended>) {
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        if number >= options.rounds {
-            return;
-        }
-        let seed = options.seed.wrapping_add(number as u64);
-        let round = Round::drawn(seed, &ground.passages);
-        if done.send((seed, in_place(ground, &round, options.bug, options.keep))).is_err() {
-            return;
-        }
-    }
+    let play = |seed| in_place(ground, &Round::drawn(seed, &ground.passages), options.bug, options.keep);
+    worker::work((options.seed, options.rounds), next, done, play);
 }
 
 type Ended = (u64, Result<Played, TortureError>);

@@ -29,7 +29,7 @@ use std::sync::mpsc::{Sender, channel};
 use wb_core::system::fault::{self, Bug};
 
 use crate::shell::Shell;
-use crate::torture::rule;
+use crate::torture::{rule, worker};
 use outcome::{Outcome, Tally};
 use play::{Played, play};
 use round::Round;
@@ -84,16 +84,8 @@ pub fn torture(options: &Options, shell: &Shell) -> Outcome {
 /// Plays rounds until there are no more.
 fn work(options: &Options, next: &AtomicUsize, done: &Sender<(u64, Played)>) {
     fault::plant_here(options.bug);
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        if number >= options.rounds {
-            return;
-        }
-        let seed = options.seed.wrapping_add(number as u64);
-        if done.send((seed, play(&Round::drawn(seed, options.hosts), false))).is_err() {
-            return;
-        }
-    }
+    let play = |seed| play(&Round::drawn(seed, options.hosts), false);
+    worker::work((options.seed, options.rounds), next, done, play);
 }
 
 /// What came of it, in words: how often what went wrong, and the first round that broke a rule, shortened.

@@ -19,7 +19,7 @@ pub mod visit;
 pub mod wire;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -27,10 +27,10 @@ use wb_core::chain::Digest;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError, environment, files};
 
-use super::TortureError;
 use super::ground::Scratch;
 use super::rule::Rule;
 use super::stage::{Place, Stage};
+use super::{TortureError, worker};
 use crate::shell::Shell;
 use guest::{Done, Task, last_input};
 use kind::Kind;
@@ -103,16 +103,7 @@ type Ended = (u64, Result<(Done, Vec<Found>), TortureError>);
 
 /// Plays rounds until there are no more.
 fn work(ground: &Ground, options: &Options, next: &AtomicUsize, done: &Sender<Ended>) {
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        if number >= options.rounds {
-            return;
-        }
-        let seed = options.seed.wrapping_add(number as u64);
-        if done.send((seed, ground.round(seed, options))).is_err() {
-            return;
-        }
-    }
+    worker::work((options.seed, options.rounds), next, done, |seed| ground.round(seed, options));
 }
 
 impl Ground {
