@@ -1,6 +1,7 @@
 //! The git server restarts while two hosts are out, is read-only for a while, and then drops connections.
 
-use std::net::SocketAddr;
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use wb_core::system::Command;
@@ -29,8 +30,14 @@ pub(super) fn is_ill(stage: &Stage) {
     on_server(stage, &format!("{}; {WRITABLE}", max_startups("1:100:1")));
     each(others(), |web| stage.on(web, "touch /srv/bridge"));
     all_are_dropped(stage);
-    others().for_each(|web| diary_has(stage, web, "leave bridge over"));
+    // From now on it takes one at a time.
+    all_look(stage);
+    stage.wait("somebody to get through", || {
+        others().any(|web| stage.diary(web).ends_with("over rejoin")).then_some(())
+    });
     on_server(stage, &max_startups("1000"));
+    all_look(stage);
+    others().for_each(|web| diary_has(stage, web, "leave bridge over"));
 }
 
 /// The machine comes up again; git is not to be had yet.
@@ -40,12 +47,27 @@ fn restarts(stage: &Stage) {
     stage.server().start().unwrap();
 }
 
-/// As long as somebody keeps sshd waiting, it drops everybody else; then it takes one at a time.
+/// As long as somebody keeps sshd waiting, it drops everybody else.
 fn all_are_dropped(stage: &Stage) {
-    let (sshd, bound) = (SocketAddr::from((stage.server().address(), 22)), Duration::from_secs(5));
-    let _kept_waiting = stage.network().connect(sshd, bound).unwrap();
+    let _kept_waiting = stage.wait("sshd to take a connection", || keep_waiting(stage));
     on_server(stage, DROP);
+    all_look(stage);
     machines().iter().for_each(|host| drop(stage.log_says(host, "kex_exchange_identification")));
+}
+
+/// A connection on which nothing is said; none where sshd drops it, because a host was faster.
+fn keep_waiting(stage: &Stage) -> Option<TcpStream> {
+    let (sshd, bound) = (SocketAddr::from((stage.server().address(), 22)), Duration::from_secs(5));
+    let mut connection = stage.network().connect(sshd, bound).ok()?;
+    let mut greeting = [0; 4];
+    connection.set_read_timeout(Some(bound)).unwrap();
+    connection.read_exact(&mut greeting).ok()?;
+    (greeting == *b"SSH-").then_some(connection)
+}
+
+/// Who failed often is patient, and would not look for minutes.
+fn all_look(stage: &Stage) {
+    each(machines(), |host| stage.on(host, "service wildebeest reload"));
 }
 
 /// Ends the connections that hosts keep.
