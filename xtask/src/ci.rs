@@ -1,5 +1,6 @@
 //! All checks of a repository, in the order in which they are cheap, and how many passed.
 
+mod suite;
 mod tally;
 
 use wb_core::registry::resolve;
@@ -46,7 +47,7 @@ pub fn run(shell: &Shell) -> Result<Tally, CiError> {
     tally.add(&chain(&fleet, shell));
     tally.add(&book(shell));
     tally.add(&sandboxes(shell));
-    tally.add(&tests(shell)?);
+    tally.add(&tests(&fleet, shell)?);
     Ok(tally)
 }
 
@@ -153,20 +154,46 @@ fn sandboxes(shell: &Shell) -> Tally {
     }
 }
 
-fn tests(shell: &Shell) -> Result<Tally, CiError> {
-    let command = fleet::cargo().args(["test", "--workspace", "--no-fail-fast"]);
-    let mut tally = Tally::default();
-    let _progress = shell.begin("tests");
-    let output = command.run_lines(|line| {
-        tally.read(line);
-        shell.print(line);
-    })?;
-    let compiled = output.code == 0 || tally.failed > 0;
-    if output.code != 0 {
-        shell.print(output.error_text());
+/// Compiles first. What the part on sandboxes says comes when all of it is over, so that no line stands amid another part.
+fn tests(fleet: &Fleet, shell: &Shell) -> Result<Tally, CiError> {
+    let compiled = Step { name: "tests compile", command: fleet::cargo().args(suite::compile()) }.run(shell)?;
+    if compiled.failed > 0 {
+        return Ok(compiled);
     }
-    tally.add(&counted("tests compile", compiled, shell));
+    let (quick, waiting) = suite::parts(&fleet::metadata(&fleet.crate_dir)?);
+    let mut tally = compiled;
+    let _progress = shell.begin("tests");
+    let errors = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let mut lines = Vec::new();
+            play(&waiting, |line| lines.push(line.to_owned())).map(|errors| (lines, errors))
+        });
+        let mut heard = |line: &str| {
+            tally.read(line);
+            shell.print(line);
+        };
+        let mut errors = play(&quick, &mut heard)?;
+        let (lines, more) = waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        lines.iter().for_each(|line| heard(line));
+        errors.extend(more);
+        Ok::<_, CiError>(errors)
+    })?;
+    errors.iter().for_each(|error| shell.print(error));
+    // A program that was killed says nothing of its tests.
+    tally.add(&counted("tests come to their end", errors.is_empty() || tally.failed > 0, shell));
     Ok(tally)
+}
+
+/// Runs commands of cargo one after the other, whatever comes of them; gives what those said on standard error that failed.
+fn play(part: &suite::Part, mut each: impl FnMut(&str)) -> Result<Vec<String>, CommandError> {
+    let mut errors = Vec::new();
+    for args in part {
+        let output = fleet::cargo().args(args).run_lines(&mut each)?;
+        if output.code != 0 {
+            errors.push(output.error_text());
+        }
+    }
+    Ok(errors)
 }
 
 fn counted(name: &str, passed: bool, shell: &Shell) -> Tally {
