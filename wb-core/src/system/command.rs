@@ -557,8 +557,10 @@ impl Streams {
 
     /// All of it, after the end of the command.
     fn output(mut self, handle: &duct::Handle) -> io::Result<Output> {
-        let said =
-            |stream: &mut File| written(stream).map(|all| if self.are_bounded { without_zeros(all) } else { all });
+        let said = |stream: &mut File| match self.are_bounded {
+            true => written_to_bounded(stream),
+            false => written(stream),
+        };
         let (stdout, stderr) = (said(&mut self.stdout)?, said(&mut self.stderr)?);
         let ended = handle.try_wait()?.map(Output::of).unwrap_or_default();
         Ok(Output { stdout, stderr, ..ended })
@@ -592,11 +594,16 @@ fn written(stream: &mut File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A file that never gets larger has zeros where nothing was written.
-fn without_zeros(mut bytes: Vec<u8>) -> Vec<u8> {
+/// A file that never gets larger has zeros where nothing was written, and no pages beyond what was: these are not read, since
+/// there may be many megabytes of them.
+fn written_to_bounded(stream: &mut File) -> io::Result<Vec<u8>> {
+    let end = rustix::fs::seek(&*stream, rustix::fs::SeekFrom::Hole(0))?;
+    let mut bytes = Vec::new();
+    stream.rewind()?;
+    stream.take(end).read_to_end(&mut bytes)?;
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     bytes.truncate(end);
-    bytes
+    Ok(bytes)
 }
 
 fn own_group(command: &mut std::process::Command) -> io::Result<()> {
