@@ -9,6 +9,7 @@ use wb_core::agent::{Agent, How, Next, Store};
 use wb_core::chain::Sha1;
 use wb_core::change::{Adoption, ChangeKind, Release};
 use wb_core::context::{Code, Context, Debt, DebtAction, Debts as _, MaxOut, Migration, Role, Run, Spec, StaticWait};
+use wb_core::registry::RefName;
 use wb_core::runner::{Catalog, HostConfig, platform};
 use wb_core::system::Command;
 use wb_core::system::clock::{Real, wait_until};
@@ -320,6 +321,30 @@ fn who_failed_keeps_its_place_whatever_the_remote_loses_until_it_is_freed() {
         manifest.released.push(Release { change: manifest.number, host: "web1".into(), nonce });
     });
     assert_eq!(lose(), Vec::<String>::new());
+}
+
+#[test]
+fn who_failed_says_so_again_where_the_remote_has_lost_it() {
+    let herd = in_service(&["web1", "web2"]);
+    let uuid = herd.home("web1").read_config().unwrap().uuid;
+    let git = |args: &[&str]| Command::new("git").arg("-C").arg(herd.remote()).args(args).read().unwrap();
+    let report = RefName::Report(uuid).to_string();
+    let backup = git(&["rev-parse", &report]);
+    herd.deploy(&next());
+    herd.with_agent("web1", &next(), |agent| {
+        (0..9).for_each(|_| assert_ne!(agent.tick().unwrap(), Next::Exec));
+        assert_eq!(herd.said(&["web1"]), [FAILED]);
+        let failed = RefName::Failed(uuid).to_string();
+        for lose in [&["update-ref", &report, &backup][..], &["update-ref", "-d", &report]] {
+            git(lose);
+            git(&["update-ref", "-d", &failed]);
+            agent.tick().unwrap();
+            assert_eq!(herd.said(&["web1"]), [FAILED], "{lose:?}");
+            git(&["rev-parse", "--verify", &failed]);
+        }
+    });
+    herd.settle(&["web2"], &next(), 9);
+    assert_eq!(herd.written("web2"), "first rejoin", "it keeps from what failed");
 }
 
 #[test]

@@ -149,6 +149,16 @@ impl Chain {
         self.0.last()
     }
 
+    /// Whether both have the same migrations. Their digests cover all that stands in the code; what else is written of a
+    /// link may be known to one side only.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        fn told(link: &Link) -> (&str, Sha1, Digest, bool) {
+            (&link.name, link.sha1, link.digest, link.gone)
+        }
+        self.0.iter().map(told).eq(other.0.iter().map(told))
+    }
+
     /// The link with this sha1.
     #[must_use]
     pub fn get(&self, sha1: Sha1) -> Option<&Link> {
@@ -242,6 +252,23 @@ mod tests {
         check(&[1, 2], &[], true);
         check(&[1], &[1, 2], false);
         check(&[1, 3, 2], &[1, 2], false);
+    }
+
+    #[test]
+    fn what_is_written_beside_the_digest_makes_no_other_migration() {
+        let with = |change: &dyn Fn(&mut Link)| {
+            let mut links = chain(&[1, 2]).0;
+            change(&mut links[1]);
+            Chain(links)
+        };
+        let check =
+            |change: &dyn Fn(&mut Link), expect| assert_eq!(with(change).says_the_same(&chain(&[1, 2])), expect);
+        check(&|_| (), true);
+        check(&|link| link.inside.push("all(\"web\")".parse().unwrap()), true);
+        check(&|link| link.digest = Digest::of(b"other"), false);
+        check(&|link| link.gone = true, false);
+        check(&|link| link.sha1 = Sha1::from_bytes([9; 20]), false);
+        assert!(!chain(&[1]).says_the_same(&chain(&[1, 2])));
     }
 
     #[test]

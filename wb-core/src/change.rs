@@ -264,7 +264,7 @@ impl Manifest {
     }
 
     /// How many hosts of `role` may be out of load at once. A share is one of those in service, as their reports tell: who
-    /// was never in load bears none of it, and who is not heard of may not either.
+    /// was never in load bears none of it. Who is not heard of any more still counts: it may well bear load without git.
     #[must_use]
     pub fn limit(&self, role: &str, reports: &BTreeMap<String, Report>) -> usize {
         let max_out = self.roles.get(role).map_or(MaxOut::Hosts(1), |policy| policy.max_out);

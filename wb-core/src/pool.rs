@@ -87,12 +87,13 @@ impl Pool {
         Self { holders: others, change: self.change, nonce }
     }
 
-    /// The pool with this claim, whatever the limit: its host is out, though the pool has lost that.
+    /// The pool with this claim, whatever the limit: its host is out, though the pool has lost that. Who has not seen the
+    /// `change` that the host has seen may not claim any more, as before the loss.
     #[must_use]
-    pub fn put_back(&self, claim: Claim, nonce: Uuid) -> Self {
+    pub fn put_back(&self, claim: Claim, change: u64, nonce: Uuid) -> Self {
         let mut holders = self.without(claim.uuid);
         holders.push(claim);
-        Self { holders, change: self.change, nonce }
+        Self { holders, change: self.change.max(change), nonce }
     }
 
     /// Whether this very claim stands there.
@@ -169,14 +170,25 @@ mod tests {
 
     #[test]
     fn what_was_lost_is_put_back_whatever_the_limit() {
-        let back = pool(&[1, 2]).put_back(claim(9), Uuid::nil());
+        let back = pool(&[1, 2]).put_back(claim(9), 3, Uuid::nil());
         assert_eq!(back, pool(&[1, 2, 9]));
         assert_eq!(
             back.claim(claim(3), 2, 4, Uuid::nil()).unwrap_err().to_string(),
             "3 of 2 out already: web1, web2, web9"
         );
         let renewed = Claim { nonce: Uuid::from_u128(7), ..claim(1) };
-        assert_eq!(pool(&[1]).put_back(renewed.clone(), Uuid::nil()).holders, [renewed]);
+        assert_eq!(pool(&[1]).put_back(renewed.clone(), 4, Uuid::nil()).holders, [renewed]);
+    }
+
+    #[test]
+    fn what_was_put_back_tells_who_is_behind() {
+        let back = pool(&[]).put_back(claim(1), 20, Uuid::nil());
+        let check = |change, expect: &str| {
+            let refused = back.claim(claim(2), 1, change, Uuid::nil()).unwrap_err();
+            assert_eq!(refused.to_string(), expect);
+        };
+        check(15, "change 20 is not here yet");
+        check(20, "1 of 1 out already: web1");
     }
 
     #[test]

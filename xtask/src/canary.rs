@@ -320,12 +320,13 @@ mod tests {
     #[test]
     fn what_has_baked_stays_when_a_canary_leaves_and_needs_no_haste_to_be_promoted() {
         let mut known = with_canaries("db1@page web1@theme web2@page", &["web1"]);
-        known.manifest.canary.as_mut().unwrap().bake = Some(60);
+        let canary = known.manifest.canary.as_mut().unwrap();
+        (canary.bake, canary.change) = (Some(60), 5);
         known.reports.get_mut("web1").unwrap().doing = Doing::Stopped { why: "no disk".into() };
         let leaving = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(settled(&known, &leaving(&["web1"])), known.manifest);
         assert!(promoting(&known, false, None).is_err());
-        known.reports.get_mut("web2").unwrap().baked = Some(Baked { change: 0, at: 0 });
+        known.reports.get_mut("web2").unwrap().baked = Some(Baked { change: 5, at: 0 });
         assert_eq!(settled(&known, &leaving(&["web2"])), known.manifest);
         let after = settled(&known, &leaving(&["web1"]));
         assert_eq!((after.target, after.canary), (known.manifest.canary.as_ref().map(|canary| canary.target), None));

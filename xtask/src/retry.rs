@@ -1,6 +1,6 @@
 //! Asking hosts to try again what failed: an operator's signed word, good for one more try.
 
-use wb_core::change::{ChangeKind, Manifest};
+use wb_core::change::{ChangeKind, Hold, Manifest};
 use wb_core::plan::still_failed;
 use wb_core::report::Doing;
 
@@ -20,6 +20,14 @@ pub enum RetryError {
         host: String,
         /// What it says it does; nothing where no report of it counts.
         says: Option<String>,
+    },
+    /// It tries nothing before the hold ends.
+    #[error("`{host}` tries nothing again as long as {} is held, by change {}: {}", hold.whom, hold.change, hold.why)]
+    Held {
+        /// The host.
+        host: String,
+        /// What holds it.
+        hold: Box<Hold>,
     },
     /// What failed there is about to be tried again.
     #[error("`{host}` is about to try again what failed: {}", since(*asked))]
@@ -42,6 +50,9 @@ pub fn retrying(known: &Known, hosts: &[String]) -> Result<Manifest, RetryError>
         let (entry, report) = (named::host(&known.manifest, host)?, known.reports.get(host));
         match report.map(|report| &report.doing) {
             Some(Doing::Failed(failure)) if still_failed(failure, &known.manifest, entry) => {}
+            Some(Doing::Failed(_)) if let Some(hold) = known.manifest.hold_of(host) => {
+                return Err(RetryError::Held { host: host.clone(), hold: Box::new(hold.clone()) });
+            }
             Some(Doing::Failed(_)) => {
                 let heard = report.and_then(|report| report.accepted);
                 let asked = Some(entry.retry).filter(|retry| Some(*retry) > heard.or(Some(0)));
@@ -72,7 +83,7 @@ fn since(asked: Option<u64>) -> String {
 pub(crate) mod tests {
     use uuid::Uuid;
     use wb_core::chain::{Digest, Sha1};
-    use wb_core::change::HostManifest;
+    use wb_core::change::{HostManifest, Whom};
     use wb_core::plan::settings_digest;
     use wb_core::report::{Failure, Incarnation, Report};
 
@@ -155,6 +166,20 @@ pub(crate) mod tests {
         check(None, "change 4 asked it to, and it has not heard of that yet");
         check(Some(3), "change 4 asked it to, and it has not heard of that yet");
         check(Some(4), "the migration or what the host is told is another since then");
+    }
+
+    #[test]
+    fn who_is_held_is_let_go_first() {
+        let check = |retry, expect: Option<&str>| {
+            let mut known = Known { manifest: herd(), ..Known::default() };
+            known.manifest.holds.push(Hold { whom: Whom::Herd, change: 3, why: "a look".into() });
+            known.manifest.hosts.get_mut("web1").unwrap().retry = retry;
+            known.reports.insert("web1".into(), report(None, failed_here()));
+            let refused = retrying(&known, &["web1".to_owned()]).err().map(|refused| refused.to_string());
+            assert_eq!(refused.as_deref(), expect);
+        };
+        check(4, Some("`web1` tries nothing again as long as the herd is held, by change 3: a look"));
+        check(0, None);
     }
 
     #[test]

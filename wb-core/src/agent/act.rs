@@ -399,7 +399,8 @@ impl Agent<'_> {
     /// was begun out of load is ended there, whatever became of it; nobody rejoins amid a link.
     fn ends_before(&self, leg: &Leg, link: &Link, is_begun: bool) -> Option<String> {
         let record = self.store.record();
-        let leaves = leaves_for(self.catalog.chain(), record.announced, link);
+        let chain = self.change.as_ref().map_or(self.catalog.chain(), |change| &change.manifest.chain);
+        let leaves = leaves_for(chain, record.announced, link);
         match &leg.held {
             None if record.in_service && leaves => Some(format!("{link} is run out of load")),
             _ if is_begun => None,

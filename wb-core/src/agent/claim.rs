@@ -79,11 +79,13 @@ impl Agent<'_> {
 
     fn put_claims_back(&mut self) -> Result<(), AgentError> {
         let Some(held) = self.owned_claim() else { return Ok(()) };
+        let seen = self.change.as_ref().map_or(0, |change| change.manifest.number);
         let mut updates = Vec::new();
         for role in &held.roles {
             let (expected, pool) = self.pool(role)?;
             if !pool.holds(held.nonce) {
-                updates.push(self.pool_update(role, expected, &pool.put_back(self.mine(&held), Uuid::new_v4()))?);
+                let back = pool.put_back(self.mine(&held), seen, Uuid::new_v4());
+                updates.push(self.pool_update(role, expected, &back)?);
             }
         }
         if updates.is_empty() {

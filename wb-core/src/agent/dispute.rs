@@ -54,11 +54,16 @@ impl Agent<'_> {
 
     /// Checks that nobody else reports in this host's name.
     pub(super) fn check_identity(&mut self) -> Result<(), AgentError> {
-        let Some(found) = self.registry.get(&RefName::Report(self.config.uuid))? else { return Ok(()) };
+        let Some(found) = self.registry.get(&RefName::Report(self.config.uuid))? else {
+            self.published = None;
+            return Ok(());
+        };
         let (record, here) = (self.store.record(), self.here());
         if fault::planted(Bug::AnyMachine) || identity::is_settled(found, &record, &here) {
             return Ok(());
         }
+        // The remote has lost what this host said last: whatever it does is news again.
+        self.published = None;
         let report = self.signed(found);
         match (identity::judge(found, report.as_ref(), &record, &here), report) {
             (Verdict::Mine, report) => self.stands(found, report.as_ref(), &here),

@@ -241,7 +241,7 @@ impl Record {
     /// Whether it has not seen yet that these canaries have baked, which they are to.
     #[must_use]
     pub fn awaits_bake(&self, canary: &Canary) -> bool {
-        canary.bake.is_some() && self.baked.is_none_or(|baked| baked.change != canary.change)
+        canary.change > 0 && canary.bake.is_some() && self.baked.is_none_or(|baked| baked.change != canary.change)
     }
 
     /// What the host has behind it.

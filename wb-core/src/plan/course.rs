@@ -191,7 +191,7 @@ impl<'a> Wanted<'a> {
     #[must_use]
     pub fn fits(&self, manifest: &Manifest, compiled: &Chain) -> bool {
         match self {
-            Self::Newest(_) => *compiled == manifest.chain,
+            Self::Newest(_) => compiled.says_the_same(&manifest.chain),
             Self::Full { link, .. } => {
                 let code = compiled.get(link.sha1).is_some_and(|known| !known.gone && known.digest == link.digest);
                 code && manifest.chain.extends(compiled)

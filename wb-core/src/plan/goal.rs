@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::wait::is_for_others;
 use crate::chain::Sha1;
 use crate::change::{Canary, Manifest};
-use crate::report::{Doing, Report, Standing};
+use crate::report::{Baked, Doing, Report, Standing};
 
 /// The link that this host is to reach at `now`, in seconds since 1970, as reports tell.
 #[must_use]
@@ -53,8 +53,10 @@ pub fn has_baked(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String
 #[must_use]
 pub fn bake_ends(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, Report>, now: u64) -> Option<u64> {
     let bake = canary.bake?;
-    let seen = reports.values().filter(|report| !report.contested).filter_map(|report| report.baked);
-    let seen = seen.filter(|baked| baked.change == canary.change).map(|baked| baked.at).min();
+    let is_it = |baked: &Baked, time: u64| canary.change > 0 && baked.change == canary.change && baked.at <= time;
+    let sound = reports.values().filter(|report| !report.contested);
+    let seen = sound.filter_map(|report| report.baked.filter(|baked| is_it(baked, report.time)));
+    let seen = seen.map(|baked| baked.at).min();
     let hosts = canary.hosts.iter().filter(|host| manifest.hosts.contains_key(*host));
     let passed: Option<Vec<u64>> = hosts.map(|host| passed_since(manifest, canary, reports.get(host)?, now)).collect();
     let last = passed.and_then(|passed| passed.into_iter().max());

@@ -47,6 +47,8 @@ impl Check {
     pub(super) fn run(self, shell: &Shell) -> Ended {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let resolved = resolve_strictly(&fleet.crate_dir)?;
+        unseen(&resolved.reach).into_iter().for_each(|what| shell.warn(what));
+        computed(&fleet, &resolved).into_iter().for_each(|what| shell.warn(what));
         if self.json {
             let told = resolved.mistakes.iter().map(|mistake| Told::of(mistake, &resolved));
             let waits = deadlocks(&fleet, &resolved)?;
@@ -55,8 +57,6 @@ impl Check {
             shell.print_json(&told);
             return Ok(if told.is_empty() { 0.into() } else { NO.into() });
         }
-        unseen(&resolved.reach).into_iter().for_each(|what| shell.warn(what));
-        computed(&fleet, &resolved).into_iter().for_each(|what| shell.warn(what));
         let failures = [mistakes(&resolved.mistakes), check_waits(&fleet, &resolved), check_herd(&fleet, &resolved)];
         let failures: Vec<Failure> = failures.into_iter().filter_map(Result::err).collect();
         if !failures.is_empty() {

@@ -3,6 +3,7 @@ use clap::Args;
 use super::judge;
 use super::order::{Order, Telling, no_meaning};
 use crate::failure::Failure;
+use crate::hold;
 use crate::retry::{RetryError, retrying};
 use crate::shell::Shell;
 
@@ -30,6 +31,10 @@ impl Retry {
         let again = format!("cargo xtask retry {}", hosts.join(" "));
         let judged = |error: RetryError| match error {
             RetryError::Unknown(unknown) => judge::unknown(&unknown, &again),
+            RetryError::Held { ref hold, .. } => {
+                let resume = hold::ended_by(&hold.whom);
+                Failure::refused(error).hint(resume)
+            }
             error @ (RetryError::NotFailed { .. } | RetryError::NotTriedYet { .. }) => {
                 Failure::refused(error).hint("cargo xtask status")
             }

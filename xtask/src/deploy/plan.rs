@@ -316,13 +316,16 @@ pub fn unknown_roles(herd: &Herd, text: &str, known: &BTreeSet<String>) -> Vec<R
 /// The hosts of which no time is a maintenance window of all their roles.
 #[must_use]
 pub fn never_open(manifest: &Manifest) -> Vec<Refusal> {
-    let refusal = |(name, host): (&String, &HostManifest)| {
-        let windows = manifest.windows(&host.roles);
-        let roles = || windows.keys().map(|role| format!("`{role}`")).collect();
-        let opens = open_at_once(windows.values().copied(), 0);
-        opens.is_none().then(|| Refusal::NeverOpen { host: name.clone(), roles: roles() })
-    };
-    manifest.hosts.iter().filter_map(refusal).collect()
+    manifest.hosts.keys().filter_map(|name| shut(manifest, name)).collect()
+}
+
+/// Whether this host is one of them.
+#[must_use]
+pub fn shut(manifest: &Manifest, name: &str) -> Option<Refusal> {
+    let windows = manifest.windows(&manifest.hosts.get(name)?.roles);
+    let roles = || windows.keys().map(|role| format!("`{role}`")).collect();
+    let opens = open_at_once(windows.values().copied(), 0);
+    opens.is_none().then(|| Refusal::NeverOpen { host: name.to_owned(), roles: roles() })
 }
 
 fn hosts(before: &Manifest, herd: &Herd) -> BTreeMap<String, HostManifest> {
@@ -351,7 +354,7 @@ fn altered(deployed: &Chain, chain: &Chain, amended: &BTreeSet<Sha1>) -> Vec<Ref
     let altered = pairs.filter_map(|(was, now)| {
         let (was_said, now_said) = match (was, now) {
             _ if was.role != now.role => (format!("the role `{}`", was.role), format!("the role `{}`", now.role)),
-            _ if was.wait != now.wait => (wait(was), wait(now)),
+            _ if was.wait != now.wait && !amended.contains(&now.sha1) => (wait(was), wait(now)),
             _ if was.replaces != now.replaces => (replacing(deployed, was), replacing(chain, now)),
             _ if was.digest != now.digest && (now.gone || !amended.contains(&now.sha1)) => {
                 ("other code or files".to_owned(), format!("the digest {}", now.digest.short()))

@@ -39,11 +39,13 @@ impl HerdStatus {
         phases.into_iter().filter_map(first).filter_map(HostStatus::way_out)
     }
 
-    /// What holds hosts that could go on otherwise.
+    /// What holds hosts that could go on otherwise, or try again.
     fn holding(&self) -> Vec<&Whom> {
+        let is_kept =
+            |host: &HostStatus| host.phase == Phase::Held || (host.phase == Phase::Failed && host.held_by.is_some());
         let is_held = |whom: &Whom| {
             self.hosts.iter().any(|host| match whom {
-                _ if host.phase != Phase::Held => false,
+                _ if !is_kept(host) => false,
                 Whom::Herd | Whom::Other(_) => true,
                 Whom::Role(role) => host.roles.contains(role),
                 Whom::Host(name) => *name == host.name,
@@ -142,6 +144,16 @@ mod tests {
                 herd.known.manifest.holds.push(Hold { whom: whom.clone(), change: 4, why: "a look".into() });
             }
         };
+        let resume = "to end the hold: cargo xtask resume web1";
+        check(
+            &["web1@2 failed"],
+            |herd| {
+                held(Whom::Host("web1".into()))(herd);
+                herd.known.manifest.hosts.get_mut("web1").unwrap().retry = 3;
+                assert!(herd.status().hosts[0].needs_people, "nothing is tried again before the hold ends");
+            },
+            &[resume],
+        );
         let check = |whom, expect: &[&str]| check(&["web1@2 held", "web2@2 waits"], held(whom), expect);
         check(Whom::Herd, &["to end the hold: cargo xtask resume"]);
         check(Whom::Role("web".into()), &["to end the hold: cargo xtask resume --role web"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use wb_core::chain::{Chain, Link, Sha1};
+use wb_core::chain::{Link, Sha1};
 use wb_core::change::{HostManifest, Manifest};
 use wb_core::plan::{Course, Past, goal, still_failed};
 use wb_core::report::{Doing, Drift, Report, Standing};
@@ -193,6 +193,7 @@ impl HostStatus {
         let phase = Phase::of(admitted, report, *now);
         let drift = report.map(|report| report.drift.clone()).unwrap_or_default();
         let ahead = report.and_then(|_| ahead(manifest, goal, host, state));
+        let held_by = manifest.hold_of(name).map(|hold| hold.change);
         let is_known = !matches!(phase, Phase::Contested | Phase::Unknown | Phase::Silent | Phase::Expected);
         Self {
             name: name.to_owned(),
@@ -210,10 +211,10 @@ impl HostStatus {
             detail: detail(phase, report, *now),
             waits_for: doing.map(waits_for).unwrap_or_default(),
             healthy: is_known && drift.is_empty() && doing.is_some_and(Doing::is_healthy),
-            needs_people: needs_people(phase, manifest, host, report),
-            held_by: manifest.hold_of(name).map(|hold| hold.change),
+            needs_people: needs_people(phase, manifest, (host, held_by.is_some()), report),
+            held_by,
             in_service: report.is_some_and(|report| report.in_service),
-            failed_at: doing.and_then(|doing| failed_at(&manifest.chain, doing)),
+            failed_at: doing.and_then(|doing| failed_at(manifest, host, doing)),
             by_hand: report.map(|report| report.by_hand.clone()).unwrap_or_default(),
             change: report.and_then(|report| report.accepted),
             heard: report.is_some_and(|report| has_heard(manifest, report)),
@@ -314,22 +315,29 @@ fn has_looked(known: &Manifest, report: &Report) -> bool {
 
 /// What only people can end, as far as the host knows what they said last. One that is stopped may be so because it can't
 /// accept that.
-fn needs_people(phase: Phase, known: &Manifest, host: &HostManifest, report: Option<&Report>) -> bool {
+fn needs_people(
+    phase: Phase,
+    known: &Manifest,
+    (host, is_held): (&HostManifest, bool),
+    report: Option<&Report>,
+) -> bool {
     let has_heard = report.is_some_and(|report| has_heard(known, report));
     let has_looked = report.is_some_and(|report| has_looked(known, report));
     match (phase, report.map(|report| &report.doing)) {
         (Phase::Expected | Phase::Contested | Phase::Drifted, _) => true,
         (Phase::Held, _) => has_heard,
         (Phase::Stopped, _) => has_heard || has_looked,
-        (Phase::Failed, Some(Doing::Failed(failure))) => has_heard && still_failed(failure, known, host),
+        (Phase::Failed, Some(Doing::Failed(failure))) => has_heard && (is_held || still_failed(failure, known, host)),
         _ => false,
     }
 }
 
 /// By the name that the change has for it: it stands in commands to paste, and a host may say anything.
-fn failed_at(chain: &Chain, doing: &Doing) -> Option<String> {
+fn failed_at(manifest: &Manifest, host: &HostManifest, doing: &Doing) -> Option<String> {
     match doing {
-        Doing::Failed(failure) => Some(chain.get(failure.link)?.name.clone()),
+        Doing::Failed(failure) if still_failed(failure, manifest, host) => {
+            Some(manifest.chain.get(failure.link)?.name.clone())
+        }
         _ => None,
     }
 }

@@ -75,7 +75,7 @@ const METRICS: [Metric; 23] = [
     Metric {
         name: "wildebeest_host_failed",
         help: "Whether a migration failed on the host.",
-        samples: |herd| each(herd, |host| Some(host.failed_at.is_some().into())),
+        samples: |herd| each(herd, |host| Some((host.phase == Phase::Failed).into())),
     },
     Metric {
         name: "wildebeest_host_unknown",

@@ -122,10 +122,22 @@ fn what_becomes_of_canaries_that_have_baked_takes_nothing_back() {
     };
     let at = |change, at| Some(Baked { change, at });
     check("web1", None, "up to date");
-    check("web1", at(5, NOW), FOLLOWS);
+    check("web1", at(5, 0), FOLLOWS);
     check("web3", at(5, NOW), FOLLOWS);
     check("web3", at(5, NOW + 1), "up to date");
     check("web3", at(4, NOW), "up to date");
+}
+
+#[test]
+fn who_says_before_its_end_that_a_bake_is_over_is_not_believed() {
+    let check = |time, expect: &str| {
+        let mut herd = herd("web1@w1 web2@w1 web3@w1", &["web1"], Some(BAKE));
+        let report = herd.reports.get_mut("web3").unwrap();
+        (report.time, report.baked) = (time, Some(Baked { change: 5, at: NOW }));
+        assert_eq!(herd.plan("web2", true), expect, "{time}");
+    };
+    check(NOW - 1, "up to date");
+    check(NOW, FOLLOWS);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use wb_core::system::quoted;
 use super::change::{Options, Wish};
 use super::check_roles;
 use crate::commands::judge;
+use crate::deploy::plan::shut;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::herd_file::with_roles;
@@ -44,7 +45,13 @@ impl Tag {
             commit: format!("Tag {whom}"),
             whom,
             // Another operator may have given it roles that are not in this herd.toml: these it keeps.
-            next: &|known| Ok(tagging(&known.manifest, &name, &with(told(known, &name), &add, &remove))),
+            next: &|known| {
+                let after = tagging(&known.manifest, &name, &with(told(known, &name), &add, &remove));
+                match shut(&after, &name) {
+                    None => Ok(after),
+                    Some(shut) => Err(judge::refusals(&[shut], &line(&name, &add, &remove))),
+                }
+            },
             meaning: &|known, after| new_roles_mean(known, after, &name),
             edit: &|text| with_roles(text, &name, &roles),
             again: line(&name, &add, &remove),
