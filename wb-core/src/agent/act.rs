@@ -51,14 +51,15 @@ impl Step {
 impl Agent<'_> {
     /// After a boot, whoever was out of load leaves again before anything else, the network included: whatever took it
     /// out may have forgotten that. Gives what the host is doing when it can't. A clone, where it is known to be one, does
-    /// not leave in the name of its original.
+    /// not leave in the name of its original; of two machines whose identity is contested nobody knows which is the clone,
+    /// and the one that stopped out of load stays out of it.
     pub(super) fn after_boot(&mut self) -> Result<Option<Doing>, AgentError> {
         let boot_id = self.here().boot_id;
         let record = self.store.record();
         if fault::planted(Bug::StaysInAfterBoot) && matches!(record.phase, Phase::Failed { .. }) {
             return Ok(None);
         }
-        if record.boot_id == boot_id || (record.phase.is_out() && self.dispute()?.is_some()) {
+        if record.boot_id == boot_id || (record.phase.is_out() && self.is_clone()?) {
             return Ok(None);
         }
         if record.phase.is_out()

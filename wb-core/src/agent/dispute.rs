@@ -33,6 +33,14 @@ impl Agent<'_> {
         })
     }
 
+    /// Whether this machine is known to be a clone, as far as was fetched.
+    ///
+    /// # Errors
+    /// When the local copy of the refs can't be read.
+    pub(super) fn is_clone(&self) -> Result<bool, AgentError> {
+        Ok(self.judged()?.is_of_clone())
+    }
+
     /// Whether the report that was fetched last is this machine's own: only then it goes on without the remote.
     ///
     /// # Errors

@@ -30,6 +30,17 @@ pub enum Verdict {
     Foreign(Foreign),
 }
 
+impl Verdict {
+    /// Whether the machine that found it is known to be a clone. Where two claim one identity, nobody knows which one is.
+    #[must_use]
+    pub fn is_of_clone(&self) -> bool {
+        match self {
+            Self::Mine | Self::TakeOver | Self::Contest | Self::Foreign(Foreign::Contested) => false,
+            Self::Foreign(Foreign::OtherMachine { .. } | Foreign::Unknown | Foreign::OtherKey) => true,
+        }
+    }
+}
+
 /// Why a machine has no right to a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Foreign {
@@ -388,6 +399,20 @@ mod tests {
         let stopped = Record { contested: Some(Contest { why: String::new(), announced: true }), ..record() };
         check(20, Some(&report(vec![line(3, 1)])), &stopped, &here("web", "third"), CONTESTED);
         check(10, Some(&report(vec![line(1, 10)])), &stopped, &here("web", "third"), CONTESTED);
+    }
+
+    #[test]
+    fn of_two_machines_that_claim_one_identity_neither_is_known_to_be_the_clone() {
+        let (objected, own) = (Report { contested: true, ..report(vec![line(2, 1)]) }, report(vec![line(1, 10)]));
+        let stopped = Record { contested: Some(Contest { why: String::new(), announced: true }), ..record() };
+        let check = |found: &Report, record: &Record, here: &Incarnation, expect| {
+            assert_eq!(judge(sha1(20), Some(found), record, here).is_of_clone(), expect, "{found:?} at {here:?}");
+        };
+        check(&objected, &record(), &here("web", "second"), false);
+        check(&own, &stopped, &here("web", "second"), false);
+        check(&own, &record(), &here("web", "first"), false);
+        check(&own, &record(), &here("other", "second"), true);
+        check(&report(vec![line(2, 5)]), &record(), &here("web", "second"), true);
     }
 
     #[test]
