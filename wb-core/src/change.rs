@@ -583,7 +583,7 @@ pub struct Release {
     pub nonce: Uuid,
 }
 
-/// A word that a link does not wait for a host: the host counts as being there.
+/// A word that a link does not wait for a host: it waits as in a herd without that host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiver {
     /// The number of the change.
