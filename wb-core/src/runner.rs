@@ -18,7 +18,7 @@ pub use cli::{main, main_of, with_causes};
 pub use enroll::{EnrollError, Enrollment, enroll};
 pub use home::{Home, HomeError, HostConfig};
 pub use program::Program;
-pub use rekey::{rekey, replace};
+pub use rekey::{cloned, rekey, replace};
 
 /// What a runner runs on, as changes and refs name it: `x86_64-linux`.
 #[must_use]

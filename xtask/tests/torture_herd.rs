@@ -64,6 +64,7 @@ fn a_link_that_runs_again_is_found() {
 fn too_many_that_are_out_of_load_are_found() {
     check(3, Bug::BlindClaim, 15);
     check(3, Bug::EarlyRelease, 11);
+    check(3, Bug::StaleLimit, 1);
 }
 
 #[test]

@@ -163,7 +163,8 @@ impl Agent<'_> {
     }
 
     fn plan_by(&self, reports: &BTreeMap<String, Report>) -> Result<Plan, AgentError> {
-        let (pools, record) = (self.pools()?, self.store.record());
+        let pools = if fault::planted(Bug::StaleLimit) { BTreeMap::new() } else { self.pools()? };
+        let record = self.store.record();
         Ok(plan(&Situation {
             manifest: self.change.as_ref().map(|change| &change.manifest),
             uuid: self.config.uuid,

@@ -1,13 +1,16 @@
 //! Claims: a place in every pool of one's roles, in one push with one's own report, and back again.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::phase::{Held, Leg, Phase};
 use super::{Agent, AgentError, pace};
 use crate::chain::Sha1;
+use crate::change::Manifest;
 use crate::pool::{Claim, Pool};
 use crate::registry::{Pushed, RefName, RefUpdate};
-use crate::report::Doing;
+use crate::report::{Doing, Report};
 use crate::system::fault::{self, Bug, Subject};
 
 impl Agent<'_> {
@@ -18,7 +21,7 @@ impl Agent<'_> {
         let mut updates = Vec::new();
         for role in &held.roles {
             let (expected, pool) = self.pool(role)?;
-            let limit = change.manifest.limit(role, &reports);
+            let limit = self.limit(role, &change.manifest, &reports);
             let pool = pool.counting(&change.manifest);
             let Ok(new) = pool.claim(self.mine(held), limit, change.manifest.number, Uuid::new_v4()) else {
                 return Ok(false);
@@ -31,6 +34,11 @@ impl Agent<'_> {
         }
         let _during = fault::during(Subject::Claim);
         Ok(self.push_with(&Doing::Leaving { trouble: None }, updates)? == Pushed::Won)
+    }
+
+    fn limit(&self, role: &str, manifest: &Manifest, reports: &BTreeMap<String, Report>) -> usize {
+        let stale = self.catalog.policies().get(role).filter(|_| fault::planted(Bug::StaleLimit));
+        stale.map_or_else(|| manifest.limit(role, reports), |policy| policy.max_out.of(reports.len()))
     }
 
     /// Whether the claim stands in every pool.

@@ -113,7 +113,8 @@ fn is_new(home: &Home, config: &HostConfig) -> Result<bool, EnrollError> {
 
 /// What the disk of a clone, or of a retired host, says of it: the links are done and what is owed is owed, and no claim is its own. It was never in
 /// load under its new name; what it was amid, it begins again.
-fn cloned(record: &Record) -> Record {
+#[must_use]
+pub fn cloned(record: &Record) -> Record {
     Record {
         in_service: false,
         phase: Phase::InLoad,

@@ -43,7 +43,7 @@ pub fn breaks(bug: Bug) -> Rule {
     match bug {
         Bug::StateBeforeAct | Bug::PassesTooFar => Rule::Invariant(1),
         Bug::TwoWrites => Rule::Invariant(2),
-        Bug::BlindClaim | Bug::EarlyRelease => Rule::Invariant(3),
+        Bug::BlindClaim | Bug::StaleLimit | Bug::EarlyRelease => Rule::Invariant(3),
         Bug::ReportBeforeRecord | Bug::MissingDirSync => Rule::Invariant(4),
         Bug::UnverifiedRunner | Bug::AnySigner => Rule::Invariant(5),
         Bug::RejoinAfterFailure | Bug::TriesForEver | Bug::StaysInAfterBoot => Rule::Invariant(6),

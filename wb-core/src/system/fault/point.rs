@@ -134,6 +134,8 @@ pub enum Bug {
     PassesTooFar,
     /// A claim is written over whatever the pool has by then.
     BlindClaim,
+    /// A place is claimed by the limit that the host's runner was made with, whatever the herd was told since.
+    StaleLimit,
     /// A claim is given back before the host rejoins.
     EarlyRelease,
     /// A change counts whoever signed it.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use wb_core::agent::phase::Phase;
 use wb_core::change::{Manifest, Whom};
+use wb_core::pool::Pool;
 use wb_core::registry::RefName;
 
 use super::faults::Blow;
@@ -13,7 +14,7 @@ use super::fleet::{Build, ROLES, length};
 use super::ledger::Effect;
 use super::server::Object;
 use super::still;
-use super::world::{Backup, Later, Loss, Machine, Poison, World, with};
+use super::world::{Backup, Disk, Later, Loss, Machine, Poison, World, with};
 use crate::torture::chance::Chance;
 
 /// Something that is done to the herd.
@@ -122,7 +123,6 @@ impl World {
             }
             Deed::Cut(which, millis) => {
                 let machine = self.pick(*which);
-                self.faults.count("partition");
                 self.say(machine, || format!("is cut off for {} s", millis / 1000));
                 self.machines[machine].cut = self.now + millis;
             }
@@ -166,7 +166,6 @@ impl World {
                 self.poison.push(Poison { machine, link, version });
             }
             Deed::Down(millis) => {
-                self.faults.count("server_down");
                 self.say(usize::MAX, || format!("the server is down for {} s", millis / 1000));
                 self.down = self.now + millis;
             }
@@ -262,26 +261,38 @@ impl World {
         here.backups.push(backup);
     }
 
+    /// One of the machines that have a backup is restored to it. A backup of another identity is none of its own.
     fn restores(&mut self, which: usize, backup: usize, forgets: bool) {
-        let machine = self.pick(which);
-        let here = &self.machines[machine];
-        // A backup of another identity is none of this machine's.
-        let own: Vec<&Backup> = here.backups.iter().filter(|b| b.disk.config.uuid == here.disk.config.uuid).collect();
-        let Some(backup) = own.get(backup % own.len().max(1)).map(|backup| (*backup).clone()) else { return };
-        if here.is_copy {
+        let own = |machine: &Machine| {
+            let of_now = |backup: &&Backup| backup.disk.config.uuid == machine.disk.config.uuid;
+            machine.backups.iter().filter(of_now).cloned().collect::<Vec<Backup>>()
+        };
+        let mut can_be: Vec<(usize, Vec<Backup>)> =
+            (0..).zip(&self.machines).map(|(at, here)| (at, own(here))).collect();
+        can_be.retain(|(machine, own)| !own.is_empty() && !self.machines[*machine].is_copy);
+        let Some((machine, mut own)) = (!can_be.is_empty()).then(|| can_be.swap_remove(which % can_be.len())) else {
             return;
-        }
+        };
+        let backup = own.swap_remove(backup % own.len());
         self.faults.count("restore");
         self.say(machine, || format!("is restored to {} s", backup.at / 1000));
-        let phase = &backup.disk.record.phase;
-        let nonce = phase.held().map(|held| held.nonce);
-        let freed = phase.is_out() && phase.held().is_some_and(|held| !self.is_claimed(held.nonce, &held.roles));
+        let nonce = backup.disk.record.phase.held().map(|held| held.nonce);
+        let freed = !self.is_listed(&backup.disk);
         let here = &mut self.machines[machine];
         here.disk = backup.disk;
         here.applied = backup.applied;
         here.is_restored = true;
         self.witness(machine, &Effect::Restores { saved: backup.saved, nonce, freed });
         self.boots(machine, forgets);
+    }
+
+    /// Whether the pools count a machine with this disk as out, by this claim or another one, where it is amid a leg whose
+    /// claim no operator has freed.
+    fn is_listed(&self, disk: &Disk) -> bool {
+        let (told, phase) = (self.told(), &disk.record.phase);
+        let has = |pool: &Pool| pool.counting(&told).holders.iter().any(|claim| claim.uuid == disk.config.uuid);
+        let held = phase.held().filter(|held| phase.is_out() && !told.is_released(held.nonce));
+        held.is_none_or(|held| held.roles.iter().all(|role| self.server.pool(role).is_some_and(has)))
     }
 
     fn clones(&mut self, which: usize, is_twin: bool) {
@@ -357,7 +368,6 @@ impl World {
         if older == tip {
             return;
         }
-        self.faults.count("rewound_log");
         self.say(usize::MAX, || "the log of changes is rewound".into());
         self.server.point(&RefName::Changes, Some(older));
         self.will(millis, Later::Unwinds);
@@ -371,7 +381,6 @@ impl World {
         manifest.roles.values_mut().for_each(|policy| policy.max_out = wb_core::context::MaxOut::Percent(100));
         let signer = self.chance.one_in(2).then_some("mallory");
         let forged = self.server.add(Object::Change { parent: Some(tip), signer, manifest: Rc::new(manifest) });
-        self.faults.count("forged_change");
         self.say(usize::MAX, || "somebody forges a change".into());
         self.server.point(&RefName::Changes, Some(forged));
         self.will(millis, Later::Unwinds);

@@ -123,6 +123,7 @@ pub const KINDS: &[&str] = &[
     "lost_request",
     "new_host",
     "partition",
+    "policy",
     "power_cut",
     "promote",
     "reboot",

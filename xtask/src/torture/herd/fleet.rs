@@ -193,16 +193,25 @@ const WINDOWS: [&[&str]; 3] = [
 
 fn role(fleet: u64, index: usize, name: &'static str) -> Role {
     let mut chance = Chance(fleet ^ ((index as u64 + 1) << 32));
-    let max_out = match chance.below(4) {
+    let (max_out, max_failed) = (max_out(&mut chance), 1 + u32::from(chance.one_in(3)));
+    let windows = windows(&mut chance);
+    let [gate, leave, rejoin] = HOOKS[index];
+    Role { name, max_out, max_failed, windows, gate, leave, rejoin }
+}
+
+/// How many hosts of a role may be out.
+pub fn max_out(chance: &mut Chance) -> MaxOut {
+    match chance.below(4) {
         0 => MaxOut::Hosts(1),
         1 => MaxOut::Hosts(2),
         2 => MaxOut::Percent(25),
         _ => MaxOut::Percent(50),
-    };
-    let max_failed = 1 + u32::from(chance.one_in(3));
-    let windows: &[&str] = if chance.one_in(4) { WINDOWS[chance.below(WINDOWS.len())] } else { &[] };
-    let [gate, leave, rejoin] = HOOKS[index];
-    Role { name, max_out, max_failed, windows, gate, leave, rejoin }
+    }
+}
+
+/// When the hosts of a role may leave load; mostly at any time.
+pub fn windows(chance: &mut Chance) -> &'static [&'static str] {
+    if chance.one_in(4) { WINDOWS[chance.below(WINDOWS.len())] } else { &[] }
 }
 
 fn spec(index: usize, sketch: &Sketch) -> Spec {

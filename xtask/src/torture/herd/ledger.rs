@@ -32,6 +32,8 @@ pub enum Effect<'a> {
     Leaves {
         /// The place of the role.
         role: usize,
+        /// What its disk says.
+        disk: &'a Record,
     },
     /// A role's `leave` failed.
     StaysIn,
@@ -73,14 +75,18 @@ pub enum Effect<'a> {
         /// What its disk says.
         disk: &'a Record,
     },
-    /// A claim of it stands on the server, made with this limit.
+    /// The network has answered it.
+    Hears,
+    /// A claim of it stands on the server.
     Claims {
         /// The place of the role.
         role: usize,
         /// Of the claim.
         nonce: Uuid,
-        /// How many may be out.
+        /// How many may be out by the change that it was made with.
         limit: usize,
+        /// How many claims count by that change, with this one.
+        claims: usize,
     },
     /// A runner is started on it.
     Starts {
@@ -93,7 +99,7 @@ pub enum Effect<'a> {
         saved: Saved,
         /// The claim that it then held.
         nonce: Option<Uuid>,
-        /// Whether it is amid a leg whose claim was given back since.
+        /// Whether it is amid a leg, and has no claim any more, though no operator freed it.
         freed: bool,
     },
     /// It gets another identity.
@@ -116,6 +122,8 @@ pub struct Saved {
     passed: u32,
     /// The links that began, and whose specs have not passed since: a bit each.
     begun: u32,
+    /// Those that a host in service began in load, under no claim.
+    begun_in_load: u32,
     failed: BTreeMap<usize, (Digest, Digest)>,
     accepted: Option<Sha1>,
 }
@@ -129,9 +137,12 @@ struct Truth {
     out: u32,
     /// Whether it was ever in load.
     served: bool,
-    /// Whether its disk was put back to amid a leg whose claim was given back since. Before it has asked the network it
-    /// can't know that, so it leaves, and is one more than may be out; it runs nothing before it holds a claim again.
+    /// Whether its disk was put back to amid a leg, and it has no claim any more, though no operator freed it. It can't know
+    /// that before the network has answered it, so it leaves, and is one more than may be out. Then it runs nothing before
+    /// it holds a claim again; who is offline ends its leg, as after any power cut.
     freed: bool,
+    /// Whether the network has not answered it since its disk was put back.
+    is_deaf: bool,
     /// Whether a machine that passes for it has given its claim back, while it was off or cut off amid the leg: it learns
     /// that at its next look, and is one more than may be out until then.
     usurped: bool,
@@ -144,7 +155,10 @@ struct Truth {
     is_twin: bool,
     /// Whether it is such a copy, and may have passed for its original already.
     was_twin: bool,
+    /// Of the claim that its disk tells of.
     nonce: Option<Uuid>,
+    /// Of the claims under which it is out of load: a disk that was put back may tell of another one, or of none.
+    left_under: BTreeSet<Uuid>,
     saved: Saved,
 }
 
@@ -252,10 +266,11 @@ impl Ledger {
                 here.out &= if *forgets { 0 } else { u32::MAX };
             }
             Effect::StaysIn => here.kept_in = true,
-            Effect::Claims { role, nonce, limit } => {
+            Effect::Claims { role, nonce, limit, claims } => {
                 (here.freed, here.usurped) = (false, false);
-                self.limits.insert((*role, *nonce), *limit);
-                return self.claims(machine);
+                here.left_under = BTreeSet::from([*nonce]);
+                let is_new = self.limits.insert((*role, *nonce), *limit).is_none();
+                return self.claims(machine, *role, is_new.then_some((*claims, *limit)));
             }
             Effect::Starts { runner } => {
                 here.runner = Some(*runner);
@@ -263,6 +278,7 @@ impl Ledger {
             }
             Effect::Restores { saved, nonce, freed } => {
                 (here.saved, here.nonce, here.freed) = (saved.clone(), *nonce, *freed);
+                here.is_deaf = true;
             }
             Effect::IsNow { uuid } => {
                 // It is a new host: what its original failed at it may try.
@@ -276,11 +292,14 @@ impl Ledger {
                 self.contested.remove(&here.uuid);
                 self.actors.insert(here.uuid, machine);
             }
-            Effect::Leaves { role } => return self.leaves(machine, *role),
+            Effect::Leaves { role, disk } => {
+                self.may_leave_load(machine, disk)?;
+                return self.leaves(machine, *role);
+            }
             Effect::Rejoins { role } => return self.rejoins(machine, *role),
             Effect::Begins { link, digest, disk } => {
                 self.may_run_links(machine, disk)?;
-                return self.begins(machine, *link, *digest);
+                return self.begins(machine, *link, *digest, disk);
             }
             Effect::Passes { link } => {
                 here.saved.passed |= 1 << link;
@@ -289,6 +308,7 @@ impl Ledger {
             Effect::Writes { old, new } => return self.writes(machine, old, new),
             Effect::Pushes { report, disk } => return self.pushes(report, disk),
             Effect::Asks { disk } => return self.is_out_amid_leg(machine, disk),
+            Effect::Hears => here.is_deaf = false,
         }
         Ok(())
     }
@@ -302,12 +322,33 @@ impl Ledger {
         }
     }
 
-    /// Neither of two machines with one identity claims, once one of them has objected and until people have chosen.
-    fn claims(&self, machine: usize) -> Judged {
-        match self.contested.contains(&self.machines[machine].uuid) {
-            true => Err(broken(Rule::Invariant(8), "it claims, though another machine has its identity")),
+    /// Neither of two machines with one identity claims, once one of them has objected and until people have chosen. A new
+    /// claim is one of as many as may be, by what its host knew; what a pool has lost is put back whatever the limit.
+    fn claims(&self, machine: usize, role: usize, new: Option<(usize, usize)>) -> Judged {
+        if self.contested.contains(&self.machines[machine].uuid) {
+            return Err(broken(Rule::Invariant(8), "it claims, though another machine has its identity"));
+        }
+        match new.filter(|(claims, limit)| claims > limit) {
+            Some((claims, limit)) => {
+                let what = format!("it has one of {claims} places of {}, and {limit} may be out", ROLES[role]);
+                Err(broken(Rule::Invariant(3), what))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whose claim was freed by force does not leave, once it knows that; amid its leg it leaves again after a boot.
+    fn may_leave_load(&self, machine: usize, disk: &Record) -> Judged {
+        match matches!(disk.phase, Phase::Leaving { .. }) && self.knows_that_it_is_freed(machine, disk) {
+            true => Err(broken(Rule::Invariant(3), "it leaves load, and knows that its claim was freed")),
             false => Ok(()),
         }
+    }
+
+    /// Whether a change that it accepted frees its claim.
+    fn knows_that_it_is_freed(&self, machine: usize, disk: &Record) -> bool {
+        let held = disk.phase.held().zip(self.accepted(machine));
+        held.is_some_and(|(held, manifest)| manifest.is_released(held.nonce))
     }
 
     fn leaves(&mut self, machine: usize, role: usize) -> Judged {
@@ -315,6 +356,7 @@ impl Ledger {
         let here = &mut self.machines[machine];
         here.out |= 1 << role;
         here.kept_in = false;
+        here.left_under.extend(here.nonce);
         let out: Vec<usize> = (0..self.machines.len()).filter(|other| self.counts(*other, role)).collect();
         let limit = out.iter().map(|other| self.limit(*other, role)).max().unwrap_or(1);
         match out.contains(&machine) && out.len() > limit {
@@ -331,7 +373,8 @@ impl Ledger {
         let here = &self.machines[machine];
         let manifest = self.changes.last().map(|(_, manifest)| manifest);
         let host = manifest.and_then(|manifest| manifest.host_of(here.uuid));
-        let is_released = here.nonce.zip(manifest).is_some_and(|(nonce, manifest)| manifest.is_released(nonce));
+        let is_released =
+            manifest.is_some_and(|manifest| here.left_under.iter().any(|nonce| manifest.is_released(*nonce)));
         let has_role = host.is_some_and(|(_, host)| host.roles.contains(ROLES[role]));
         here.out & (1 << role) != 0
             && here.served
@@ -358,13 +401,19 @@ impl Ledger {
         max_out.of(serving.count())
     }
 
+    /// Who failed does not rejoin. A link that failed in load takes nobody out of it: who gains a role before that is tried
+    /// again leaves for the links of that role, and comes back.
     fn rejoins(&mut self, machine: usize, role: usize) -> Judged {
         self.runs_code_of_a_change(machine)?;
         let here = &mut self.machines[machine];
         here.out &= !(1 << role);
+        if here.out == 0 {
+            here.left_under.clear();
+        }
         (here.freed, here.usurped) = (false, false);
         here.served = true;
-        match self.unended(machine).next() {
+        let in_load = here.saved.begun_in_load;
+        match self.unended(machine).find(|link| in_load & (1 << link) == 0) {
             Some(link) => {
                 Err(broken(Rule::Invariant(6), format!("it rejoins after {}, which did not end", self.name(link))))
             }
@@ -372,7 +421,7 @@ impl Ledger {
         }
     }
 
-    fn begins(&mut self, machine: usize, link: usize, digest: Digest) -> Judged {
+    fn begins(&mut self, machine: usize, link: usize, digest: Digest, disk: &Record) -> Judged {
         self.runs_code_of_a_change(machine)?;
         let here = &self.machines[machine];
         let Saved { done, failed, .. } = &here.saved;
@@ -399,7 +448,11 @@ impl Ledger {
                 format!("{} is tried again, though nothing changed", self.name(link)),
             ));
         }
-        self.machines[machine].saved.begun |= 1 << link;
+        let here = &mut self.machines[machine];
+        let in_load = here.served && disk.phase.held().is_none();
+        here.saved.begun |= 1 << link;
+        here.saved.begun_in_load &= !(1 << link);
+        here.saved.begun_in_load |= u32::from(in_load) << link;
         Ok(())
     }
 
@@ -415,7 +468,10 @@ impl Ledger {
         if here.is_copy && !here.was_twin && self.actors.get(&here.uuid) != Some(&machine) {
             return Err(broken(Rule::Invariant(8), "it is a copy, and runs a link in its original's name"));
         }
-        if here.freed {
+        if disk.contested.is_some() {
+            return Err(broken(Rule::Invariant(8), "it runs a link, and knows that another machine has its identity"));
+        }
+        if here.freed && !here.is_deaf {
             return Err(broken(Rule::Invariant(3), "it runs a link out of load, without a claim"));
         }
         match self.role_in_load(machine, disk) {
@@ -466,9 +522,19 @@ impl Ledger {
             self.accepts(machine, old.accepted, new.accepted)?;
         }
         if old.phase != new.phase {
+            self.starts_link(machine, old, new)?;
             self.moves(machine, &old.phase, &new.phase)?;
         }
         Ok(())
+    }
+
+    /// Whose claim was freed by force starts no further link, once it knows that. What was started before it ends.
+    fn starts_link(&self, machine: usize, old: &Record, new: &Record) -> Judged {
+        let started = matches!(new.phase, Phase::Running { .. }) && old.started != new.started;
+        match started && self.knows_that_it_is_freed(machine, new) {
+            true => Err(broken(Rule::Invariant(3), "it starts a link, and knows that its claim was freed")),
+            false => Ok(()),
+        }
     }
 
     fn completes(&mut self, machine: usize, record: &Record) -> Judged {
@@ -584,12 +650,11 @@ impl Ledger {
     }
 
     /// Whoever is amid a leg is out of load when it asks the network, after a boot too. Who tried to leave and could not
-    /// asks on, and runs nothing. Who may be a copy does not leave in its original's name: it does nothing
-    /// until people have chosen.
+    /// asks on, and runs nothing. A copy does not leave in its original's name, once it knows that it is one.
     fn is_out_amid_leg(&self, machine: usize, disk: &Record) -> Judged {
         let here = &self.machines[machine];
         let is_claimed = disk.phase.is_out() && !matches!(disk.phase, Phase::Leaving { .. });
-        if !is_claimed || here.kept_in || here.is_copy || disk.contested.is_some() {
+        if !is_claimed || here.kept_in || here.is_copy {
             return Ok(());
         }
         let rule = if matches!(disk.phase, Phase::Failed { .. }) { Rule::Invariant(6) } else { Rule::OutOfLoad };

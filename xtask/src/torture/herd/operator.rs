@@ -5,17 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use uuid::Uuid;
-use wb_core::agent::phase::Phase;
 use wb_core::agent::{How, LinkRecord, Notices, Record};
 use wb_core::chain::{Digest, Sha1};
-use wb_core::change::{Canary, ChangeKind, HostManifest, Manifest, Runner, Whom};
+use wb_core::change::{Canary, ChangeKind, HostManifest, Manifest, RolePolicy, Runner, Whom};
 use wb_core::herd::HostEntry;
 use wb_core::plan::still_failed;
 use wb_core::registry::RefName;
 use wb_core::report::{Doing, Report};
-use wb_core::runner::{HostConfig, platform};
+use wb_core::runner::{HostConfig, cloned, platform};
 
-use super::fleet::{Build, ROLES};
+use super::fleet::{self, Build, ROLES};
 use super::ledger::Effect;
 use super::refs::Refs;
 use super::seat::OPERATORS;
@@ -23,7 +22,7 @@ use super::server::Object;
 use super::world::{Disk, Machine, POLL, START, World};
 use crate::admission::admitting;
 use crate::adopt::{Word, adopting};
-use crate::canary::promoting;
+use crate::canary::{promoting, settled};
 use crate::hold::{holding, resuming};
 use crate::known::Known;
 use crate::members::{renaming, retiring, tagging};
@@ -102,7 +101,7 @@ impl World {
         let mut manifest = before.next(ChangeKind::Deploy);
         manifest.message = format!("{} links, version {:x}", build.links, build.amended);
         manifest.chain = catalog.chain().clone();
-        manifest.roles = catalog.policies().clone();
+        manifest.roles = self.policies(build);
         manifest.runners = [(platform(), Runner { sha256, commit, reference: reference.to_string() })].into();
         manifest.target = Some(tip);
         manifest.canary = None;
@@ -124,6 +123,18 @@ impl World {
             (self.build, self.tampered) = (build, tampered);
         }
         told
+    }
+
+    /// What the roles of a runner say of themselves; now and then somebody has changed that of one of them before.
+    fn policies(&mut self, build: Build) -> BTreeMap<String, RolePolicy> {
+        let mut policies = build.catalog().policies().clone();
+        let changed = self.chance.one_in(3).then(|| ROLES[self.chance.below(ROLES.len())]);
+        if let Some(policy) = changed.and_then(|role| policies.get_mut(role)) {
+            policy.max_out = fleet::max_out(&mut self.chance);
+            policy.windows = fleet::windows(&mut self.chance).iter().filter_map(|window| window.parse().ok()).collect();
+            self.faults.count("policy");
+        }
+        policies
     }
 
     /// What canaries have is for everyone.
@@ -203,7 +214,8 @@ impl World {
     pub fn retires(&mut self, name: &str) -> bool {
         let told = self.told();
         let stays = told.hosts.len() < 4 || !told.hosts.contains_key(name);
-        let next = (!stays).then(|| retiring(&told, &[name.to_owned()].into()));
+        let leaving = BTreeSet::from([name.to_owned()]);
+        let next = (!stays).then(|| retiring(&settled(&self.known(), &leaving), &leaving));
         self.tells("retire", next)
     }
 
@@ -302,15 +314,7 @@ impl World {
         here.name = format!("{}r", here.name);
         here.disk.config = HostConfig { uuid, name: here.name.clone(), ..here.disk.config.clone() };
         here.disk.key = format!("key-{number}-{uuid}");
-        let rekeyed = Record {
-            in_service: false,
-            phase: Phase::InLoad,
-            reports: wb_core::agent::Reports::default(),
-            taking_over: None,
-            contested: None,
-            ..Record::clone(&here.disk.record)
-        };
-        here.disk.record = rekeyed.into();
+        here.disk.record = cloned(&here.disk.record).into();
         self.witness(machine, &Effect::IsNow { uuid });
         self.faults.count("rekey");
     }

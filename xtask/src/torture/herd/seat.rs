@@ -96,8 +96,15 @@ impl Seat {
         with(|world| world.machines[self.0].chance.below(millis)) as u64
     }
 
+    /// Whether the network carries what this machine says now; where it does not, that went wrong.
     fn reaches(self) -> bool {
-        with(|world| world.reaches(self.0))
+        with(|world| {
+            let reaches = world.reaches(self.0);
+            if !reaches {
+                world.faults.count(if world.now < world.down { "server_down" } else { "partition" });
+            }
+            reaches
+        })
     }
 }
 
@@ -179,6 +186,8 @@ impl Mirror for Seat {
         with(|world| {
             let new = seen(world, self.0, before, starts);
             world.machines[self.0].disk.seen.take(&new, starts);
+            world.witness(self.0, &Effect::Hears);
+            world.counts_false_log();
         });
         self.pass(Spot::Fetch);
         Ok(())
@@ -306,6 +315,15 @@ impl Mirror for Seat {
 }
 
 impl World {
+    /// Somebody looks at a log that is not what operators made it.
+    fn counts_false_log(&mut self) {
+        let (there, newest) = (self.server.newest().map(|(tip, _)| tip), self.ledger.newest().map(|(tip, _)| tip));
+        let is_rewound = |there| newest.is_some_and(|newest| self.server.descends(newest, there));
+        if there != newest {
+            self.faults.count(if there.is_none_or(is_rewound) { "rewound_log" } else { "forged_change" });
+        }
+    }
+
     fn is_about_to_push(&mut self, me: usize, updates: &[RefUpdate]) {
         let report = updates.iter().find_map(|update| match (&update.name, self.server.object(update.new?)?) {
             (RefName::Report(_), Object::Report { report, .. }) => Some(Rc::clone(report)),
@@ -536,7 +554,8 @@ impl Seat {
             true => world.witness(self.0, &Effect::StaysIn),
             false => {
                 world.say(self.0, || format!("leaves load as {}", ROLES[role]));
-                world.witness(self.0, &Effect::Leaves { role });
+                let disk = Rc::clone(&world.machines[self.0].disk.record);
+                world.witness(self.0, &Effect::Leaves { role, disk: &disk });
             }
         });
         self.pass(Spot::Leave);

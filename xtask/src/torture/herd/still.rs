@@ -3,7 +3,7 @@
 use wb_core::agent::phase::Phase;
 use wb_core::chain::{Link, OnCatchup, Sha1, Who};
 use wb_core::change::Manifest;
-use wb_core::plan::goal;
+use wb_core::plan::{goal, still_failed};
 use wb_core::report::{Doing, Report};
 
 use super::play::turn;
@@ -120,8 +120,9 @@ impl World {
         let is_freed = held.is_some_and(|held| !self.is_claimed(held.nonce, &held.roles));
         let needs_claim = is_freed || (here.record.phase == Phase::InLoad && here.record.in_service);
         let says = self.server.report(here.config.uuid).map_or("nothing".to_owned(), |report| report.doing.to_string());
-        // Where a bake time starts anew, a goal may be behind what failed.
-        let has_failed = matches!(&here.record.phase, Phase::Failed { .. });
+        // It may have failed, and nothing has changed since. Where a bake time starts anew, a goal may be behind what failed.
+        let has_failed =
+            matches!(&here.record.phase, Phase::Failed { failure, .. } if still_failed(failure, &told, host));
         let is_held_up = match self.next_link(me).filter(|_| !has_failed) {
             Some(link) => {
                 (self.waits(&told, me, &link))
@@ -160,9 +161,10 @@ impl World {
         };
         let reports = self.reports();
         let state = |name: &str| reports.get(name).and_then(|report| told.chain.position(report.state?));
-        let is_there = |name: &&str| state(name) >= needed || told.is_waived(link.sha1, name);
+        let is_there = |name: &&str| state(name) >= needed;
         let my_name = told.host_of(self.machines[me].disk.config.uuid).map_or("", |(name, _)| name);
-        let others: Vec<&str> = told.admitted(wait.role()).filter(|name| *name != my_name).collect();
+        let counts = |name: &&str| *name != my_name && !told.is_waived(link.sha1, name);
+        let others: Vec<&str> = told.admitted(wait.role()).filter(counts).collect();
         let there = others.iter().copied().filter(|name| is_there(name)).count();
         let wanted = match wait.who {
             Who::All { .. } => others.len(),

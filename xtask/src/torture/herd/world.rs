@@ -322,10 +322,10 @@ impl World {
             }
             let mine = self.server.pool(name).and_then(|pool| pool.holders.iter().find(|claim| claim.uuid == uuid));
             let manifest = accepted.and_then(|commit| self.manifest(commit));
-            if let Some((nonce, limit)) =
-                mine.map(|claim| claim.nonce).zip(manifest.map(|manifest| self.ledger.may_leave(role, manifest)))
-            {
-                self.witness(machine, &Effect::Claims { role, nonce, limit });
+            if let Some((nonce, manifest)) = mine.map(|claim| claim.nonce).zip(manifest) {
+                let claims = self.server.pool(name).map_or(0, |pool| pool.counting(manifest).holders.len());
+                let limit = self.ledger.may_leave(role, manifest);
+                self.witness(machine, &Effect::Claims { role, nonce, limit, claims });
             }
         }
     }
