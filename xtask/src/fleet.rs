@@ -110,7 +110,12 @@ impl Fleet {
 /// Cargo itself: the one that called us, else the one in `PATH`.
 #[must_use]
 pub fn cargo() -> Command {
-    Command::new(environment::var("CARGO").unwrap_or_else(|| "cargo".into()))
+    Command::new(cargo_program())
+}
+
+/// What [`cargo`] starts.
+pub(crate) fn cargo_program() -> String {
+    environment::var("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// What cargo says of the workspace around `dir`.
