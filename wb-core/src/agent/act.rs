@@ -110,6 +110,11 @@ impl Agent<'_> {
             self.store.happened(Event::ClaimFound(held))?;
             return Ok(Step::Moved);
         }
+        if let Some(role) = self.role_to_come_back_as()? {
+            self.journal.say(&format!("has the role `{role}` again, and comes back into load as that"));
+            self.store.happened(Event::AtTarget)?;
+            return Ok(Step::Moved);
+        }
         if self.adopts_in_load()? {
             return Ok(Step::Moved);
         }
@@ -292,7 +297,7 @@ impl Agent<'_> {
         let lost = self.lost_roles();
         match self.each_role("rejoin", |role| if lost.contains(role.name) { |_| Ok(()) } else { role.rejoin }) {
             Ok(()) => {
-                self.store.rejoined()?;
+                self.store.rejoined(&self.roles_under_way(), &lost)?;
                 self.journal.say("in load");
                 Ok(Step::Moved)
             }
@@ -311,16 +316,33 @@ impl Agent<'_> {
         held.into_iter().filter(|role| !host.roles.contains(role)).collect()
     }
 
+    /// A role that it left load with and had lost, and that it has again. Where it has missed links of it, it runs these
+    /// first, and comes back after them.
+    fn role_to_come_back_as(&self) -> Result<Option<String>, AgentError> {
+        let left_behind = self.store.record().left_behind.clone();
+        let has_missed = || self.on_course(|course| course.regained().is_some());
+        let Some((_, host)) = self.host() else { return Ok(None) };
+        let role = left_behind.into_iter().find(|role| host.roles.contains(role));
+        Ok(match role {
+            Some(role) if has_missed()? == Some(false) => Some(role),
+            _ => None,
+        })
+    }
+
+    /// The roles that leave or rejoin: those of the claim, and all where there is none.
+    fn roles_under_way(&self) -> Vec<String> {
+        match self.store.record().phase.held() {
+            Some(held) => held.roles.clone(),
+            None => self.host().map(|(_, host)| host.roles.iter().cloned().collect()).unwrap_or_default(),
+        }
+    }
+
     fn each_role(
         &self,
         what: &str,
         act: impl Fn(&Role) -> fn(&crate::context::Context<'_>) -> anyhow::Result<()>,
     ) -> Result<(), String> {
-        let herd = self.view();
-        let roles = match self.store.record().phase.held() {
-            Some(held) => held.roles.clone(),
-            None => herd.myself().map(|member| member.roles.iter().cloned().collect()).unwrap_or_default(),
-        };
+        let (herd, roles) = (self.view(), self.roles_under_way());
         let _during = fault::during(if what == "leave" { Subject::Leave } else { Subject::Rejoin });
         for role in roles.iter().filter_map(|name| self.catalog.role(name)) {
             let done = enter(self.system, &herd, Rc::clone(&self.store), act(role));

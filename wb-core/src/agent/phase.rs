@@ -107,7 +107,7 @@ pub enum Event {
     AdoptionRefused(Failure),
     /// All links of the leg are done.
     LegDone,
-    /// The host is at the target and was never in service.
+    /// The host is at the target and was never in service, or has a role again that it left load with.
     AtTarget,
     /// All roles have rejoined.
     Rejoined,
@@ -156,7 +156,9 @@ impl Event {
             Self::Adopted => "What failed was done by hand, and its specs passed.",
             Self::AdoptionRefused(_) => "It was said to be done by hand, and a spec failed, or nobody can tell yet.",
             Self::LegDone => "All links of the leg are done.",
-            Self::AtTarget => "The host is at the target and was never in service.",
+            Self::AtTarget => {
+                "The host is at the target and was never in service, or has a role again that it left load with."
+            }
             Self::Rejoined => "All roles have rejoined.",
             Self::Returned => "The place in the pool was given back, together with the new state.",
         }

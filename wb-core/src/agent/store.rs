@@ -53,6 +53,9 @@ pub struct Record {
     /// Whether the host has rejoined at least once.
     #[serde(default)]
     pub in_service: bool,
+    /// The roles that it left load with and lost before it came back: once it has one of them again, it comes back as that.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left_behind: BTreeSet<String>,
     /// Where it is in a leg.
     #[serde(default)]
     pub phase: Phase,
@@ -495,14 +498,16 @@ impl Store {
         self.update(|record| record.go_back(link))
     }
 
-    /// The host has rejoined.
+    /// The host has rejoined as these roles, but for those that it has lost meanwhile.
     ///
     /// # Errors
     /// As [`Store::happened`].
-    pub fn rejoined(&self) -> Result<(), StoreError> {
+    pub fn rejoined(&self, roles: &[String], lost: &BTreeSet<String>) -> Result<(), StoreError> {
         self.try_update(|record| {
             record.phase = record.phase.next(Event::Rejoined)?;
             record.in_service = true;
+            record.left_behind.retain(|role| !roles.contains(role));
+            record.left_behind.extend(lost.iter().cloned());
             Ok(())
         })
     }
@@ -596,6 +601,24 @@ mod tests {
         store.owe(Debt { action: DebtAction::Reload, service: "nginx".into() }).unwrap();
         assert_eq!(Store::open(&path).unwrap().record(), store.record());
         assert_eq!(store.record().state(), Some(Sha1::from_bytes([2; 20])));
+    }
+
+    #[test]
+    fn roles_that_were_lost_out_of_load_are_left_behind_until_the_host_is_back_as_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("record.json")).unwrap();
+        let roles = |names: &str| names.split_whitespace().map(str::to_owned).collect::<Vec<String>>();
+        let check = |rejoining: &str, lost: &str, expect: &str| {
+            store.happened(Event::AtTarget).unwrap();
+            store.rejoined(&roles(rejoining), &roles(lost).into_iter().collect()).unwrap();
+            let left_behind: Vec<String> = store.record().left_behind.iter().cloned().collect();
+            assert_eq!(left_behind, roles(expect), "{rejoining}, without {lost}");
+        };
+        check("cache web", "", "");
+        check("cache web", "cache", "cache");
+        check("web", "", "cache");
+        check("database web", "database", "cache database");
+        check("cache web", "", "database");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! the change is decided. Then each of them is put in place, which may be done any number of times, and the directory
 //! goes. So the command may be cut short anywhere, and is run again.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use uuid::Uuid;
@@ -122,6 +123,7 @@ pub fn cloned(record: &Record) -> Record {
         taking_over: None,
         contested: None,
         announced: None,
+        left_behind: BTreeSet::new(),
         ..record.clone()
     }
 }

@@ -135,6 +135,9 @@ struct Truth {
     runner: Option<Digest>,
     /// The roles that are out of load because of us, a bit each.
     out: u32,
+    /// The roles that it left load with, and lost before it came back, a bit each. It has given its place back: it is none of
+    /// those hosts of the role that bear load, until it has the role again, knows that, and comes back.
+    left_behind: u32,
     /// Whether it was ever in load.
     served: bool,
     /// Whether its disk was put back to amid a leg, and it has no claim any more, though no operator freed it. It can't know
@@ -155,6 +158,8 @@ struct Truth {
     is_twin: bool,
     /// Whether it is such a copy, and may have passed for its original already.
     was_twin: bool,
+    /// Whether its disk was put back since it began a leg.
+    was_restored: bool,
     /// Of the claim that its disk tells of.
     nonce: Option<Uuid>,
     /// Of the claims under which it is out of load: a disk that was put back may tell of another one, or of none.
@@ -226,7 +231,7 @@ impl Ledger {
     pub fn out(&self, machine: usize) -> Vec<&'static str> {
         (0..)
             .zip(ROLES)
-            .filter(|(role, _)| self.machines[machine].out & (1 << role) != 0)
+            .filter(|(role, _)| (self.machines[machine].out | self.machines[machine].left_behind) & (1 << role) != 0)
             .map(|(_, name)| name)
             .collect()
     }
@@ -263,7 +268,9 @@ impl Ledger {
         match effect {
             Effect::Boots { forgets } => {
                 here.kept_in = false;
-                here.out &= if *forgets { 0 } else { u32::MAX };
+                if *forgets {
+                    (here.out, here.left_behind) = (0, 0);
+                }
             }
             Effect::StaysIn => here.kept_in = true,
             Effect::Claims { role, nonce, limit, claims } => {
@@ -278,7 +285,7 @@ impl Ledger {
             }
             Effect::Restores { saved, nonce, freed } => {
                 (here.saved, here.nonce, here.freed) = (saved.clone(), *nonce, *freed);
-                here.is_deaf = true;
+                (here.is_deaf, here.was_restored) = (true, true);
             }
             Effect::IsNow { uuid } => {
                 // It is a new host: what its original failed at it may try.
@@ -315,6 +322,11 @@ impl Ledger {
 
     /// Of a machine and its copy that nothing tells apart, one gives back the claim of both.
     fn gives_back(&mut self, machine: usize) {
+        let is_lost = |role: &str| self.host(machine).is_some_and(|host| !host.roles.contains(role));
+        let lost = (0..).zip(ROLES).filter(|(_, role)| is_lost(role)).fold(0, |lost, (role, _)| lost | 1 << role);
+        let here = &mut self.machines[machine];
+        here.left_behind |= here.out & lost;
+        here.out &= !lost;
         let Truth { uuid, nonce, was_twin, .. } = self.machines[machine];
         for (other, there) in self.machines.iter_mut().enumerate() {
             let is_same = there.uuid == uuid && there.nonce == nonce && nonce.is_some();
@@ -355,6 +367,7 @@ impl Ledger {
         self.runs_code_of_a_change(machine)?;
         let here = &mut self.machines[machine];
         here.out |= 1 << role;
+        here.left_behind &= !(1 << role);
         here.kept_in = false;
         here.left_under.extend(here.nonce);
         let out: Vec<usize> = (0..self.machines.len()).filter(|other| self.counts(*other, role)).collect();
@@ -407,6 +420,7 @@ impl Ledger {
         self.runs_code_of_a_change(machine)?;
         let here = &mut self.machines[machine];
         here.out &= !(1 << role);
+        here.left_behind &= !(1 << role);
         if here.out == 0 {
             here.left_under.clear();
         }
@@ -617,13 +631,19 @@ impl Ledger {
         if begins { self.begins_leg(machine) } else { Ok(()) }
     }
 
+    /// Of two machines with one identity one begins legs, until people choose. Who was restored, or looks as if it had been,
+    /// may come after one from which nothing tells it apart, and which has not objected in time.
     fn begins_leg(&mut self, machine: usize) -> Judged {
+        let uuid = self.machines[machine].uuid;
+        let before = *self.actors.entry(uuid).or_insert(machine);
+        let follows_twin = self.machines[before].was_twin;
         let here = &mut self.machines[machine];
-        let actor = self.actors.entry(here.uuid).or_insert(machine);
-        if std::mem::take(&mut here.is_twin) {
-            *actor = machine;
+        let (passes, was_restored) = (std::mem::take(&mut here.is_twin), std::mem::take(&mut here.was_restored));
+        let is_next = passes || (was_restored && follows_twin);
+        if is_next {
+            self.actors.insert(uuid, machine);
         }
-        match *actor == machine {
+        match is_next || before == machine {
             true => Ok(()),
             false => Err(broken(Rule::Invariant(8), "two machines with one identity have begun a leg")),
         }

@@ -509,6 +509,7 @@ impl Draw {
             announced: self.seldom().then(|| self.sha1()),
             baked: self.seldom().then(|| Baked { change: self.number(), at: self.number() }),
             in_service: self.often(),
+            left_behind: if self.seldom() { self.roles() } else { BTreeSet::new() },
             phase: self.phase(),
             accepted: self.maybe(Self::sha1),
             acceptances: self.some(2, Self::acceptance),
