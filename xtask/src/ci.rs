@@ -11,6 +11,7 @@ use crate::book::{Book, BookError};
 use crate::fleet::{self, Fleet, FleetError};
 use crate::sandbox;
 use crate::shell::Shell;
+use suite::Suite;
 
 pub use tally::Tally;
 
@@ -154,30 +155,29 @@ fn sandboxes(shell: &Shell) -> Tally {
     }
 }
 
-/// Compiles first. What the part on sandboxes says comes when all of it is over, so that no line stands amid another part.
+/// Compiles first. What the part that waits says comes when all of it is over, so that no line stands amid another part.
 fn tests(fleet: &Fleet, shell: &Shell) -> Result<Tally, CiError> {
-    let compiled = Step { name: "tests compile", command: fleet::cargo().args(suite::compile()) }.run(shell)?;
-    if compiled.failed > 0 {
-        return Ok(compiled);
+    let mut tally = Step { name: "tests compile", command: fleet::cargo().args(suite::compile()) }.run(shell)?;
+    if tally.failed > 0 {
+        return Ok(tally);
     }
-    let (quick, waiting) = suite::parts(&fleet::metadata(&fleet.crate_dir)?);
-    let mut tally = compiled;
+    let Suite { alone, computes, waits } = Suite::of(&fleet::metadata(&fleet.crate_dir)?);
     let _progress = shell.begin("tests");
-    let errors = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| {
+    let mut hear = |line: &str| {
+        tally.read(line);
+        shell.print(line);
+    };
+    let mut errors = play(&alone, fleet::cargo, &mut hear)?;
+    let (lines, more) = std::thread::scope(|scope| {
+        let waits = scope.spawn(|| {
             let mut lines = Vec::new();
-            play(&waiting, fleet::cargo, |line| lines.push(line.to_owned())).map(|errors| (lines, errors))
+            play(&waits, fleet::cargo, |line| lines.push(line.to_owned())).map(|errors| (lines, errors))
         });
-        let mut heard = |line: &str| {
-            tally.read(line);
-            shell.print(line);
-        };
-        let mut errors = play(&quick, in_the_background, &mut heard)?;
-        let (lines, more) = waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        lines.iter().for_each(|line| heard(line));
-        errors.extend(more);
-        Ok::<_, CiError>(errors)
+        errors.extend(play(&computes, in_the_background, &mut hear)?);
+        waits.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
+    lines.iter().for_each(|line| hear(line));
+    errors.extend(more);
     errors.iter().for_each(|error| shell.print(error));
     // A program that was killed says nothing of its tests.
     tally.add(&counted("tests come to their end", errors.is_empty() || tally.failed > 0, shell));
@@ -185,10 +185,10 @@ fn tests(fleet: &Fleet, shell: &Shell) -> Result<Tally, CiError> {
 }
 
 /// Runs commands of cargo one after the other, whatever comes of them; gives what those said on standard error that failed.
-fn play(part: &suite::Part, cargo: fn() -> Command, mut each: impl FnMut(&str)) -> Result<Vec<String>, CommandError> {
+fn play(part: &suite::Part, cargo: fn() -> Command, mut hear: impl FnMut(&str)) -> Result<Vec<String>, CommandError> {
     let mut errors = Vec::new();
     for args in part {
-        let output = cargo().args(args).run_lines(&mut each)?;
+        let output = cargo().args(args).run_lines(&mut hear)?;
         if output.code != 0 {
             errors.push(output.error_text());
         }
