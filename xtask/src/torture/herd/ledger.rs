@@ -174,6 +174,8 @@ pub struct Ledger {
     machines: Vec<Truth>,
     changes: Vec<(Sha1, Rc<Manifest>)>,
     limits: BTreeMap<(usize, Uuid), usize>,
+    /// Whose push brought a claim to the server.
+    claimants: BTreeMap<Uuid, usize>,
     actors: BTreeMap<Uuid, usize>,
     /// The identities that two machines have, as the server knows.
     contested: BTreeSet<Uuid>,
@@ -191,6 +193,7 @@ impl Ledger {
             machines: Vec::new(),
             changes: Vec::new(),
             limits: BTreeMap::new(),
+            claimants: BTreeMap::new(),
             actors: BTreeMap::new(),
             contested: BTreeSet::new(),
             baselines: Baselines::of(chain),
@@ -277,7 +280,9 @@ impl Ledger {
                 (here.freed, here.usurped) = (false, false);
                 here.left_under = BTreeSet::from([*nonce]);
                 let is_new = self.limits.insert((*role, *nonce), *limit).is_none();
-                return self.claims(machine, *role, is_new.then_some((*claims, *limit)));
+                self.claims(machine, *role, is_new.then_some((*claims, *limit)))?;
+                self.claimants.entry(*nonce).or_insert(machine);
+                return if is_new { self.begins_leg(machine) } else { Ok(()) };
             }
             Effect::Starts { runner } => {
                 here.runner = Some(*runner);
@@ -623,11 +628,14 @@ impl Ledger {
             self.machines[machine].saved.failed.insert(link, key);
         }
         self.machines[machine].nonce = new.held().map(|held| held.nonce);
-        let begins = matches!(
-            (old, new),
-            (Phase::Claiming { .. }, Phase::Leaving { .. })
-                | (Phase::InLoad, Phase::Out { leg: Leg { held: None, .. } })
-        );
+        // Who claims begins when its claim stands, though it may hear of that later. A copy has the claim from its disk.
+        let begins = match (old, new) {
+            (Phase::Claiming { .. }, Phase::Leaving { leg: Leg { held: Some(held), .. } }) => {
+                self.claimants.get(&held.nonce) != Some(&machine)
+            }
+            (Phase::InLoad, Phase::Out { leg: Leg { held: None, .. } }) => true,
+            _ => false,
+        };
         if begins { self.begins_leg(machine) } else { Ok(()) }
     }
 
