@@ -120,8 +120,9 @@ fn pass(client: &TcpStream, server: u16, ledger: &Ledger) {
     drop(client.set_nodelay(true).and_then(|()| server.set_nodelay(true)));
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            // Before it passes: whoever has the answer finds it counted.
+            add(bytes, first.len() as u64);
             if (&server).write_all(&first).is_ok() {
-                add(bytes, first.len() as u64);
                 carry(client, &server, bytes);
             }
             drop(server.shutdown(Shutdown::Write));
