@@ -224,6 +224,7 @@ fn waits_that_could_last_for_ever_are_shown_with_their_cycle() {
         "help": "let a migration wait only for migrations that come before it"
       }
     ]
+    warning: src/chain/fill.rs computes what it waits for, so nobody can say that this wait ends: write it in the migration, as `host.wait_until(all("web").reached("page").within(…))`
     exit code 1
     "#);
 }
