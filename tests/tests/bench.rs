@@ -18,14 +18,14 @@ fn polls_of_an_idle_agent_are_measured() {
 }
 
 /// A herd over git's own protocol or ssh, measured by the command's own code; gives its JSON.
-fn measured(hosts: usize, poll: Duration, share: Option<u32>, way: Way) -> serde_json::Value {
+fn measured(hosts: usize, poll: Option<Duration>, share: Option<u32>, way: Way) -> serde_json::Value {
     let dir = tempfile::tempdir().unwrap();
     let runner = dir.path().join("wildebeest");
     let script = format!("#!/bin/sh\nexec {} \"$0\" \"$@\"\n", env!("CARGO_BIN_EXE_wb-pages"));
     files::write(&runner, script, 0o755).unwrap();
     // A busy machine is no reason to lose anybody.
     let patience = Duration::from_secs(900);
-    let options = HerdOptions { hosts: vec![hosts], links: 2, poll: Some(poll), share, way, patience };
+    let options = HerdOptions { hosts: vec![hosts], links: 2, poll, share, way, patience };
     let (shell, said) = Shell::captured();
     let herds = bench::herd_with(&runner, &options, &shell).unwrap_or_else(|error| panic!("{error}: {}", said.text()));
     serde_json::to_value(herds).unwrap()
@@ -48,15 +48,15 @@ fn check(json: &serde_json::Value, hosts: usize, deploys: usize) {
 
 #[test]
 fn a_small_herd_is_measured_and_loses_nobody() {
-    check(&measured(6, Duration::from_secs(1), Some(50), Way::Git), 6, 2);
+    check(&measured(6, Some(Duration::from_secs(1)), Some(50), Way::Git), 6, 2);
 }
 
-/// Ten times as many as sshd lets in at once before it drops some.
+/// Four times as many as sshd lets in at once before it drops some.
 #[test]
-fn a_hundred_hosts_over_ssh_that_come_all_at_once_lose_nothing() {
+fn forty_hosts_over_ssh_that_come_all_at_once_lose_nothing() {
     if let Err(error) = ensure_ssh_server(&|line| eprintln!("{line}")) {
         assert_ne!(environment::var("CI").as_deref(), Some("true"), "in CI nothing is skipped: {error}");
         return eprintln!("skipped: {error}");
     }
-    check(&measured(100, Duration::from_secs(8), None, Way::Ssh), 100, 1);
+    check(&measured(40, None, None, Way::Ssh), 40, 1);
 }

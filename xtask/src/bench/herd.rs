@@ -165,7 +165,7 @@ impl<'a> Herd<'a> {
         let remote = Remote::new(dir)?;
         let hosts = Hosts::new(dir, many, &installed)?;
         let server = Server::start(dir, options.way, &hosts.keys()?, shell)?;
-        let poll = options.poll.unwrap_or_else(|| poll_of(many));
+        let poll = options.poll.unwrap_or_else(|| poll_of(many, options.way));
         let runner = files::read(runner)?;
         Ok(Self { options, shell, dir, hosts, server, remote, chain: Chain::default(), runner, poll })
     }
@@ -270,9 +270,14 @@ fn mortal(program: impl AsRef<std::ffi::OsStr>) -> Command {
 /// For how many polls of each host idle polls are measured.
 const IDLE_POLLS: u32 = 2;
 
-/// As often as leaves this machine most of its time: a poll costs some 20 ms of a processor, at both ends together.
-fn poll_of(hosts: usize) -> Duration {
-    Duration::from_millis(50 * hosts as u64).max(Duration::from_secs(1))
+/// As often as leaves this machine most of its time: a poll costs some 20 ms of a processor, at both ends together, and over
+/// ssh, with a new connection, ten times as much. Hosts that ask more often than can be answered are dropped again and again.
+fn poll_of(hosts: usize, way: Way) -> Duration {
+    let each = match way {
+        Way::Git => 50,
+        Way::Ssh => 300,
+    };
+    Duration::from_millis(each * hosts as u64).max(Duration::from_secs(1))
 }
 
 impl Deployed {
