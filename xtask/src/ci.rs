@@ -155,13 +155,13 @@ fn sandboxes(shell: &Shell) -> Tally {
     }
 }
 
-/// Compiles first. What the part that waits says comes when all of it is over, so that no line stands amid another part.
+/// Compiles first. What the sandboxes say comes when all of it is over, so that no line stands amid another part.
 fn tests(fleet: &Fleet, shell: &Shell) -> Result<Tally, CiError> {
     let mut tally = Step { name: "tests compile", command: fleet::cargo().args(suite::compile()) }.run(shell)?;
     if tally.failed > 0 {
         return Ok(tally);
     }
-    let Suite { alone, computes, waits } = Suite::of(&fleet::metadata(&fleet.crate_dir)?);
+    let Suite { alone, computes, sandboxes } = Suite::of(&fleet::metadata(&fleet.crate_dir)?);
     let _progress = shell.begin("tests");
     let mut hear = |line: &str| {
         tally.read(line);
@@ -169,12 +169,12 @@ fn tests(fleet: &Fleet, shell: &Shell) -> Result<Tally, CiError> {
     };
     let mut errors = play(&alone, fleet::cargo, &mut hear)?;
     let (lines, more) = std::thread::scope(|scope| {
-        let waits = scope.spawn(|| {
+        let sandboxes = scope.spawn(|| {
             let mut lines = Vec::new();
-            play(&waits, fleet::cargo, |line| lines.push(line.to_owned())).map(|errors| (lines, errors))
+            play(&sandboxes, fleet::cargo, |line| lines.push(line.to_owned())).map(|errors| (lines, errors))
         });
         errors.extend(play(&computes, in_the_background, &mut hear)?);
-        waits.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        sandboxes.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
     lines.iter().for_each(|line| hear(line));
     errors.extend(more);

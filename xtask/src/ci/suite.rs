@@ -1,5 +1,5 @@
-//! The tests of a workspace, in parts. What measures has the machine for itself. Hosts on sandboxes mostly wait, for each
-//! other and for the network, and what only computes fills the time meanwhile.
+//! The tests of a workspace, in parts. What measures has the machine for itself. Hosts on sandboxes have clients that do not
+//! wait, so that they come first; what only computes takes what they leave.
 
 use cargo_metadata::{Metadata, TargetKind};
 
@@ -17,10 +17,10 @@ pub(super) type Part = Vec<Vec<String>>;
 pub(super) struct Suite {
     /// What runs first, and alone.
     pub(super) alone: Part,
-    /// What computes, and runs beside what waits.
+    /// What computes, beside the sandboxes.
     pub(super) computes: Part,
-    /// What waits.
-    pub(super) waits: Part,
+    /// What runs on sandboxes.
+    pub(super) sandboxes: Part,
 }
 
 impl Suite {
@@ -44,7 +44,7 @@ impl Suite {
             true => vec![test(&[])],
             false => vec![test(&all_others), test(&["--doc"])],
         };
-        Self { alone: only(BENCH), computes, waits: only(SANDBOX) }
+        Self { alone: only(BENCH), computes, sandboxes: only(SANDBOX) }
     }
 }
 
@@ -67,12 +67,12 @@ mod tests {
     #[test]
     fn each_test_program_runs_once() {
         let check = |tests: &[&str], expect: [&[&str]; 3]| {
-            let Suite { alone, computes, waits } = Suite::parted(tests.iter().copied());
+            let Suite { alone, computes, sandboxes } = Suite::parted(tests.iter().copied());
             let lines = |part: Part| part.iter().map(|args| args.join(" ")).collect::<Vec<_>>();
             let all = |ends: &[&str]| {
                 ends.iter().map(|end| format!("test --workspace --no-fail-fast{end}")).collect::<Vec<_>>()
             };
-            assert_eq!([alone, computes, waits].map(lines), expect.map(all));
+            assert_eq!([alone, computes, sandboxes].map(lines), expect.map(all));
         };
         check(&[], [&[], &[""], &[]]);
         check(&["chain", "herd"], [&[], &[""], &[]]);
