@@ -80,11 +80,10 @@ fn of_crates_io(dependency: &mut Item) {
 }
 
 /// The profile of a fleet's everyday builds, as it stands in its `Cargo.toml`.
-pub(crate) fn dev_profile() -> String {
-    let after = WORKSPACE.split_once("[profile.dev]").map_or("", |(_, after)| after);
-    let profile = after.split_once("\n[profile.release]").map_or(after, |(profile, _)| profile);
-    let lines = profile.lines().filter(|line| !line.starts_with('#'));
-    lines.fold("[profile.dev]".to_owned(), |text, line| text + line + "\n")
+pub(crate) fn dev_profile() -> &'static str {
+    let from = WORKSPACE.find("[profile.dev]").unwrap_or_default();
+    let to = WORKSPACE.find("# What hosts run").unwrap_or(WORKSPACE.len());
+    &WORKSPACE[from..to]
 }
 
 fn toolchain_file() -> String {
@@ -126,6 +125,16 @@ mod tests {
         let document: DocumentMut = profile.parse().unwrap();
         assert_eq!(document["profile"]["dev"]["package"]["syn"]["opt-level"].as_integer(), Some(1), "{profile}");
         assert!(document["profile"].get("release").is_none(), "{profile}");
+    }
+
+    /// What a fleet shares with this workspace is compiled once.
+    #[test]
+    fn fleets_are_compiled_as_this_workspace_is() {
+        let here = include_str!("../../../Cargo.toml");
+        assert!(
+            here.contains(dev_profile()),
+            "the profile `dev` of Cargo.toml is not that of templates/workspace.toml"
+        );
     }
 
     #[test]
