@@ -29,6 +29,8 @@ mod objects;
 #[cfg(feature = "history")]
 mod parsed;
 #[cfg(feature = "runtime")]
+mod plain;
+#[cfg(feature = "runtime")]
 mod porcelain;
 mod reader;
 #[cfg(feature = "history")]

@@ -65,8 +65,9 @@ impl Stage {
         files::create_dir(remote.join("hooks"))?;
         let key = generate(&dir.join("operator"), "ada@example.org")?;
         let forger = generate(&dir.join("forger"), "ada@example.org")?;
-        let allowed = AllowedSigners::new(format!("ada@example.org {}\n", public_key(key.path())?));
-        let operator = Operator::new(&remote, key, allowed);
+        // With an option, so that ssh-keygen is asked: its moments are among those to fall at.
+        let allowed = format!("ada@example.org namespaces=\"git\" {}\n", public_key(key.path())?);
+        let operator = Operator::new(&remote, key, AllowedSigners::new(allowed));
         let runners = operator.upload()?;
         place.furnish()?;
         place.enroll(&operator, runners)?;
