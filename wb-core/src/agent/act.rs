@@ -316,17 +316,14 @@ impl Agent<'_> {
         held.into_iter().filter(|role| !host.roles.contains(role)).collect()
     }
 
-    /// A role that it left load with and had lost, and that it has again. Where it has missed links of it, it runs these
-    /// first, and comes back after them.
+    /// A role that it left load with and had lost, and that it has again. Where it has links to run, one of that role may
+    /// have failed before: it runs these first, and comes back after them.
     fn role_to_come_back_as(&self) -> Result<Option<String>, AgentError> {
-        let left_behind = self.store.record().left_behind.clone();
-        let has_missed = || self.on_course(|course| course.regained().is_some());
+        let record = self.store.record();
         let Some((_, host)) = self.host() else { return Ok(None) };
-        let role = left_behind.into_iter().find(|role| host.roles.contains(role));
-        Ok(match role {
-            Some(role) if has_missed()? == Some(false) => Some(role),
-            _ => None,
-        })
+        let Some(role) = record.left_behind.iter().find(|role| host.roles.contains(*role)) else { return Ok(None) };
+        let is_at_end = self.on_course(|course| course.is_at_end(record.state()))?;
+        Ok((is_at_end == Some(true)).then(|| role.clone()))
     }
 
     /// The roles that leave or rejoin: those of the claim, and all where there is none.

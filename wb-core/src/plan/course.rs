@@ -134,6 +134,12 @@ impl<'a> Course<'a> {
         links.iter().filter(|link| self.runs(link))
     }
 
+    /// Whether the host runs nothing more before its target.
+    #[must_use]
+    pub fn is_at_end(&self, state: Option<Sha1>) -> bool {
+        self.next(state).is_none_or(|next| self.chain.position(next.sha1) > self.target)
+    }
+
     /// The next link that the host runs.
     #[must_use]
     pub fn next(&self, state: Option<Sha1>) -> Option<&'a Link> {

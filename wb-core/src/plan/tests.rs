@@ -767,6 +767,24 @@ fn who_loses_a_role_passes_its_links_over_from_then_on() {
 }
 
 #[test]
+fn who_has_a_role_again_comes_back_into_load_as_that_after_its_links() {
+    let check = |target: &str, roles: &str, record: &str, expect: bool| {
+        let chain = chain("d1 w2 d3 w4");
+        let roles = roles.chars().map(role).collect();
+        let past = lived(&chain, record);
+        let course = Course::along(&chain, Some(sha1(target)), &roles, &past.past());
+        assert_eq!(course.is_at_end(past.state()), expect, "{record} as {roles:?}, told {target}");
+    };
+    check("w4", "dw", "DWDW", true);
+    check("d3", "dw", "DWD", true);
+    check("d3", "dw", "DW", false);
+    check("d3", "w", "DW", true);
+    check("w4", "w", "DW", false);
+    check("w4", "dw", "DWdW", false);
+    check("w2", "dw", "DWDW", true);
+}
+
+#[test]
 fn what_a_baseline_stands_for_is_not_gone_back_to() {
     changed("w1 w2 w3=w1..w2 w4", "wwW", "w", "leg to w4 claiming []");
     changed("d1 w2 w3=w2..w2", "Dww", "dw", "go back to before w3");

@@ -617,6 +617,9 @@ impl Ledger {
             _ => {}
         }
         self.machines[machine].saved.accepted = new;
+        // A failure is one under the settings that it came about with: who had others since then may try again.
+        let settings = self.settings(machine);
+        self.machines[machine].saved.failed.retain(|_, (_, failed_with)| *failed_with == settings);
         Ok(())
     }
 
@@ -640,14 +643,16 @@ impl Ledger {
     }
 
     /// Of two machines with one identity one begins legs, until people choose. Who was restored, or looks as if it had been,
-    /// may come after one from which nothing tells it apart, and which has not objected in time.
+    /// may come after one from which nothing tells it apart, and which has not objected in time. Who knows that its identity
+    /// left the herd begins nothing more: another one may follow, where a log that was rewound still has the host.
     fn begins_leg(&mut self, machine: usize) -> Judged {
         let uuid = self.machines[machine].uuid;
         let before = *self.actors.entry(uuid).or_insert(machine);
         let follows_twin = self.machines[before].was_twin;
+        let follows_gone = self.accepted(before).is_some() && self.host(before).is_none();
         let here = &mut self.machines[machine];
         let (passes, was_restored) = (std::mem::take(&mut here.is_twin), std::mem::take(&mut here.was_restored));
-        let is_next = passes || (was_restored && follows_twin);
+        let is_next = passes || (was_restored && follows_twin) || follows_gone;
         if is_next {
             self.actors.insert(uuid, machine);
         }
