@@ -1,4 +1,5 @@
 mod herd;
+mod rounds;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::torture::remote::examination::Fate;
 use crate::torture::remote::guest::{self, Task};
 use crate::torture::remote::kind::Kind;
 use crate::torture::{self, Options, TortureError, remote, runner};
+use rounds::Rounds;
 
 /// Show what a host survives, on hosts of its own
 #[derive(Debug, Args)]
@@ -50,18 +52,8 @@ enum What {
 /// repeats it alone. The exit code is 0 where no rule was broken, and 1 where one was.
 #[derive(Debug, Args)]
 struct Host {
-    /// The seed of the first round
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    seed: u64,
-    /// How many rounds
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    rounds: usize,
-    /// How many rounds at once [default: as many as there are processors]
-    #[arg(long, value_name = "J")]
-    jobs: Option<usize>,
-    /// Write the result to FILE as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    rounds: Rounds,
     /// Leave the directories of rounds in which a rule was broken
     #[arg(long)]
     keep: bool,
@@ -82,15 +74,8 @@ struct Host {
 /// exit code is 0 where nothing was, and 1 where something was.
 #[derive(Debug, Args)]
 struct Remote {
-    /// The seed of the first round
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    seed: u64,
-    /// How many rounds
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    rounds: usize,
-    /// How many rounds at once [default: as many as there are processors]
-    #[arg(long, value_name = "J")]
-    jobs: Option<usize>,
+    #[command(flatten)]
+    rounds: Rounds,
     /// How many inputs of each kind in a round
     #[arg(long, value_name = "M", default_value_t = 1_000)]
     inputs: usize,
@@ -100,9 +85,6 @@ struct Remote {
     /// Give this file as one input of the kind, and say what comes of it
     #[arg(long, value_name = "FILE", requires = "kind")]
     input: Option<PathBuf>,
-    /// Write the result to FILE as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// Leave the directories of rounds that went wrong
     #[arg(long)]
     keep: bool,
@@ -158,9 +140,9 @@ impl Host {
         let exe = environment::current_exe()
             .map_err(|error| Failure::environment("no round could be played").because(&error))?;
         let options = Options {
-            seed: self.seed,
-            rounds: self.rounds,
-            jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            seed: self.rounds.seed,
+            rounds: self.rounds.rounds,
+            jobs: self.rounds.jobs(),
             keep: self.keep,
             bug: self.bug,
         };
@@ -172,11 +154,7 @@ impl Host {
         if !outcome.unpassed.is_empty() {
             shell.note(format_args!("never passed: {}", outcome.unpassed.join("; ")));
         }
-        if let Some(path) = self.json {
-            let text = serde_json::to_string_pretty(&outcome).unwrap_or_default();
-            files::write(path, text + "\n", 0o644)?;
-        }
-        Ok(ExitCode::from(if outcome.ok { 0 } else { NO }))
+        self.rounds.end(&outcome, outcome.ok)
     }
 }
 
@@ -190,9 +168,9 @@ impl Remote {
             .map_err(|error| Failure::environment("no round could be played").because(&error))?;
         let visits = self.kind.is_empty();
         let options = remote::Options {
-            seed: self.seed,
-            rounds: self.rounds,
-            jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            seed: self.rounds.seed,
+            rounds: self.rounds.rounds,
+            jobs: self.rounds.jobs(),
             inputs: self.inputs,
             kinds: if visits { Kind::ALL.to_vec() } else { self.kind },
             visits,
@@ -200,11 +178,7 @@ impl Remote {
         };
         let outcome = remote::torture(&exe, &options, shell).map_err(failed)?;
         shell.print_text(remote_summary(&outcome));
-        if let Some(path) = self.json {
-            let text = serde_json::to_string_pretty(&outcome).unwrap_or_default();
-            files::write(path, text + "\n", 0o644)?;
-        }
-        Ok(ExitCode::from(if outcome.ok { 0 } else { NO }))
+        self.rounds.end(&outcome, outcome.ok)
     }
 }
 

@@ -1,11 +1,8 @@
-use std::path::PathBuf;
-use std::process::ExitCode;
-
 use clap::Args;
 use wb_core::system::fault::Bug;
-use wb_core::system::files;
 
-use crate::failure::{Ended, NO};
+use super::rounds::Rounds;
+use crate::failure::Ended;
 use crate::shell::Shell;
 use crate::torture::herd::{self, Options};
 
@@ -22,22 +19,13 @@ use crate::torture::herd::{self, Options};
 /// rule is broken, the shortest form that still breaks it is told. The exit code is 0 where no rule was broken, and 1 where
 /// one was, or where in 1,000 rounds or more some kind of fault never happened.
 #[derive(Debug, Args)]
+#[command(mut_arg("rounds", |rounds| rounds.default_value("1000")))]
 pub(super) struct Herd {
-    /// The seed of the first round
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    seed: u64,
-    /// How many rounds
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    rounds: usize,
+    #[command(flatten)]
+    rounds: Rounds,
     /// How many hosts
     #[arg(long, value_name = "H", default_value_t = 20)]
     hosts: usize,
-    /// How many rounds at once [default: as many as there are processors]
-    #[arg(long, value_name = "J")]
-    jobs: Option<usize>,
-    /// Write the result to FILE as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// Let agents make a mistake, and end where it is found
     #[arg(long, value_name = "NAME", hide = true, value_parser = super::bug)]
     bug: Option<Bug>,
@@ -46,18 +34,14 @@ pub(super) struct Herd {
 impl Herd {
     pub(super) fn run(self, shell: &Shell) -> Ended {
         let options = Options {
-            seed: self.seed,
-            rounds: self.rounds,
+            seed: self.rounds.seed,
+            rounds: self.rounds.rounds,
             hosts: self.hosts,
-            jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            jobs: self.rounds.jobs(),
             bug: self.bug,
         };
         let outcome = herd::torture(&options, shell);
         shell.print_text(herd::told(&outcome, &options));
-        if let Some(path) = self.json {
-            let text = serde_json::to_string_pretty(&outcome).unwrap_or_default();
-            files::write(path, text + "\n", 0o644)?;
-        }
-        Ok(ExitCode::from(if outcome.ok { 0 } else { NO }))
+        self.rounds.end(&outcome, outcome.ok)
     }
 }
