@@ -98,6 +98,13 @@ impl Trick {
         Self::WireGarbled,
     ];
 
+    /// The one that the round with this seed begins with: of as many rounds in a row as there are tricks, each begins with
+    /// another one, so that none is left out.
+    #[must_use]
+    pub fn first_of(seed: u64) -> Self {
+        Self::ALL[(seed % Self::ALL.len() as u64) as usize]
+    }
+
     /// Its name in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -564,4 +571,20 @@ fn own_report(uuid: wb_core::Uuid) -> String {
 
 fn pool() -> String {
     format!("refs/wildebeest/out/{}", super::super::links::ROLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn rounds_in_a_row_leave_no_trick_out() {
+        for first in [0, 1, 40, u64::MAX - Trick::ALL.len() as u64] {
+            let row = first..first + Trick::ALL.len() as u64;
+            let played: BTreeSet<Trick> = row.map(Trick::first_of).collect();
+            assert_eq!(played, Trick::ALL.into(), "from {first}");
+        }
+    }
 }

@@ -49,10 +49,10 @@ const LONGEST_GRACE: u64 = 1_300;
 pub fn visit(stage: &Stage, place: &Place, server: u16, seed: u64) -> Result<Visited, TortureError> {
     let mut visit = Visit::begin(stage, place, seed)?;
     visit.in_peace()?;
-    let tricks = visit.tricks();
+    let tricks = visit.tricks(seed);
     visit.tricked(server, &tricks)?;
     visit.put_right()?;
-    Ok(visit.end(&tricks))
+    Ok(visit.end())
 }
 
 struct Visit<'a> {
@@ -106,8 +106,9 @@ impl<'a> Visit<'a> {
         Ok(())
     }
 
-    fn tricks(&mut self) -> Vec<Trick> {
-        (0..=self.chance.below(2)).filter_map(|_| self.chance.of(&Trick::ALL)).collect()
+    fn tricks(&mut self, seed: u64) -> Vec<Trick> {
+        let second = self.chance.of(&Trick::ALL).filter(|_| self.chance.one_in(2));
+        [Trick::first_of(seed)].into_iter().chain(second).collect()
     }
 
     fn tricked(&mut self, server: u16, tricks: &[Trick]) -> Result<(), TortureError> {
@@ -115,10 +116,11 @@ impl<'a> Visit<'a> {
         let (stage, place, chance) = (self.stage, self.place, Chance(self.chance.next()));
         let mut scene = Scene { stage, place, bare: Bare::at(&place.remote()), chance, server, counted: Vec::new() };
         for (place, trick) in tricks.iter().enumerate() {
-            let played = scene.play(*trick);
-            // On what is broken already the second trick may be more than git can do.
-            if place == 0 {
-                played?;
+            match scene.play(*trick) {
+                Ok(()) => self.visited.tricks.push(trick.name().to_owned()),
+                // On what is broken already the second trick may be more than git can do.
+                Err(_) if place > 0 => {}
+                Err(error) => return Err(error),
             }
         }
         self.odd = !scene.counted.is_empty();
@@ -285,7 +287,7 @@ impl<'a> Visit<'a> {
         Ok(Look { report, pool, ..look.clone() }.is_at_rest(target))
     }
 
-    fn end(mut self, tricks: &[Trick]) -> Visited {
+    fn end(mut self) -> Visited {
         let at_rest = self.is_at_rest().unwrap_or(false);
         if self.violations.is_empty() && !at_rest {
             let look = self.history.looks.last();
@@ -294,7 +296,6 @@ impl<'a> Visit<'a> {
             self.violations.push(broken(Rule::Completes, format!("{what}; {notices}")));
         }
         self.violations.dedup();
-        self.visited.tricks = tricks.iter().map(|trick| trick.name().to_owned()).collect();
         self.visited.violations =
             self.violations.into_iter().map(|violation| (violation.rule.to_string(), violation.what)).collect();
         self.visited
