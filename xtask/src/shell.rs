@@ -87,6 +87,13 @@ impl Shell {
         (shell, captured)
     }
 
+    /// As [`Shell::captured`], where standard output is a terminal, of no size.
+    #[cfg(test)]
+    pub(crate) fn captured_screen() -> (Self, Captured) {
+        let (shell, captured) = Self::captured();
+        (Self { screen: true, ..shell }, captured)
+    }
+
     /// Where pages of what was asked for are shown.
     #[must_use]
     pub fn canvas(&self) -> Canvas {
@@ -332,8 +339,55 @@ fn painted(colour: &str, text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// The lines that stand on a terminal that got this, up to the last one that is not empty. It knows plain letters, and
+    /// what a screen says to it.
+    pub(crate) fn shown(text: &str) -> Vec<String> {
+        let (mut lines, mut line, mut column) = (vec![Vec::new()], 0, 0);
+        let text = text.replace(ENTER, "").replace(LEAVE, "");
+        let mut rest = text.as_str();
+        while let Some(next) = rest.chars().next() {
+            if let Some(after) = rest.strip_prefix("\x1b[H") {
+                (line, column, rest) = (0, 0, after);
+            } else if let Some(after) = rest.strip_prefix("\x1b[K") {
+                lines[line].truncate(column);
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix("\x1b[J") {
+                lines[line].truncate(column);
+                lines.truncate(line + 1);
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix('\n') {
+                (line, column, rest) = (line + 1, 0, after);
+                lines.resize(lines.len().max(line + 1), Vec::new());
+            } else {
+                assert!(!next.is_control(), "{rest:?}");
+                let end = lines[line].len().min(column + 1);
+                lines[line].splice(column..end, [next]);
+                (column, rest) = (column + 1, &rest[next.len_utf8()..]);
+            }
+        }
+        let last = lines.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
+        lines[..last].iter().map(|line| line.iter().collect()).collect()
+    }
+
+    #[test]
+    fn nothing_is_left_of_the_page_before() {
+        let pages = ["", "a\n", "abc\n", "a\nbcd\n", "abc\nb\n", "abc\nde\nf\n", "a\n\nb\nccc\nd\n"];
+        for (before, after) in pages.iter().flat_map(|before| pages.map(|after| (before, after))) {
+            for height in [None, Some(0), Some(2), Some(3), Some(5), Some(9)] {
+                let (one, other) = (over(before, height), over(after, height));
+                let seen = shown(&format!("{ENTER}{one}{other}"));
+                assert_eq!(seen, shown(&other), "{before:?} {after:?} {height:?}");
+                let room = height.unwrap_or(usize::MAX).max(2) - 1;
+                assert!(seen.len() <= room, "the line below the last one must stay on the terminal: {seen:?}");
+                if after.lines().count() <= room {
+                    assert_eq!(seen, after.lines().collect::<Vec<_>>());
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_failure_reads_as_error_cause_and_hint() {
@@ -366,8 +420,7 @@ mod tests {
 
     #[test]
     fn a_terminal_is_left_as_it_was() {
-        let (mut shell, captured) = Shell::captured();
-        shell.screen = true;
+        let (shell, captured) = Shell::captured_screen();
         let screen = shell.screen().unwrap();
         screen.show("a\n");
         drop(screen);

@@ -10,7 +10,7 @@ use wb_core::system::{Clock, FileError};
 use super::{HerdStatus, HostStatus, Verdict};
 use crate::calendar::moment;
 use crate::operator::OperatorError;
-use crate::shell::{Screen, Shell};
+use crate::shell::{Canvas, Screen, Shell};
 use crate::table::one_line;
 
 /// How to watch.
@@ -132,11 +132,7 @@ impl View<'_> {
     /// Shows what is seen now, after what was seen before.
     pub fn show(&self, before: Option<&Seen>, now: &Seen, shell: &Shell) {
         match self {
-            Self::Screen { screen, all } => {
-                let missed = now.missed.iter().map(|why| format!("{}\n", away(why)));
-                let page = now.status.page(*all, &shell.canvas());
-                screen.show(&(format!("{}\n", moment(now.status.time)) + &missed.collect::<String>() + &page));
-            }
+            Self::Screen { screen, all } => screen.show(&frame(now, *all, &shell.canvas())),
             Self::Lines => {
                 let at = moment(now.status.time);
                 news(before, now).iter().for_each(|line| shell.print(format_args!("{at} {line}")));
@@ -149,6 +145,12 @@ impl View<'_> {
             }
         }
     }
+}
+
+/// What a terminal shows: when this was, what is wrong with looking, and the page.
+fn frame(now: &Seen, all: bool, canvas: &Canvas) -> String {
+    let missed = now.missed.as_ref().map(|why| format!("{}\n", away(why)));
+    format!("{}\n{}{}", moment(now.status.time), missed.unwrap_or_default(), now.status.page(all, canvas))
 }
 
 /// What programs read.
@@ -205,6 +207,7 @@ mod tests {
 
     use super::super::tests::Herd;
     use super::*;
+    use crate::shell::tests::shown;
 
     /// What a look finds: hosts, or no remote.
     type Look<'a> = Option<&'a [&'a str]>;
@@ -247,6 +250,42 @@ mod tests {
     fn without_a_terminal_only_what_changed_is_said() {
         let looks = [BEFORE, BEFORE, AMID, None, None, AMID, AFTER, Some(&["web1@3"])];
         insta::assert_snapshot!(watched(ON, &looks, looks.len()).0);
+    }
+
+    #[test]
+    fn on_a_terminal_the_newest_page_stands_alone() {
+        let (shell, captured) = Shell::captured_screen();
+        let view = View::Screen { screen: shell.screen().unwrap(), all: false };
+        view.begin("asking the remote");
+        let check = |before: Option<&Seen>, now: &Seen, expect: &[&str]| {
+            view.show(before, now, &shell);
+            assert_eq!(shown(&captured.text()), expect);
+        };
+        let seen = |hosts: &[&str]| Seen { status: Herd::new(hosts).status(), missed: None, late: false };
+        let (amid, after) = (seen(&["web1@2 runs", "web2@2"]), seen(&["web1@3"]));
+        let head = "host  roles  state                  behind  phase       since  last seen";
+        let amid_page = [
+            "1970-01-12T13:48:10Z",
+            head,
+            "web1  web    0202020 install_nginx  1       running     10m    1m ago     `second_page`",
+            "web2  web    0202020 install_nginx  1       up to date  10m    1m ago",
+            "change 4: 0 of 2 hosts are at `second_page` (0303030)",
+        ];
+        check(None, &amid, &amid_page);
+        let missed = Seen { missed: Some("no route\nto host".into()), ..amid.clone() };
+        let mut missed_page = amid_page.to_vec();
+        missed_page.insert(1, "no newer state: no route to host");
+        check(Some(&amid), &missed, &missed_page);
+        check(
+            Some(&missed),
+            &after,
+            &[
+                "1970-01-12T13:48:10Z",
+                "host  roles  state                behind  phase       since  last seen",
+                "web1  web    0303030 second_page  0       up to date  10m    1m ago",
+                "change 4: 1 of 1 hosts are at `second_page` (0303030)",
+            ],
+        );
     }
 
     #[test]
