@@ -348,10 +348,7 @@ fn a_leg_goes_on_only_under_a_claim_that_is_held() {
     // The last report of web1 was not amid a leg: two polls are enough.
     catch_up(&herd, "web1", "a", "a2");
     let said = herd.said(&["web1"]).remove(0);
-    assert!(
-        said.contains("; and now: waits: for a place in the pools of its roles: it was restored amid a leg"),
-        "{said}"
-    );
+    assert!(said.contains("; and now: waits: for a place in the pool of web: it was restored amid a leg"), "{said}");
     assert_eq!(herd.written("web1"), "first rejoin leave broken leave");
     assert_eq!(herd.out("web"), ["web2"]);
 }

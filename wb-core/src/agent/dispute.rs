@@ -183,13 +183,12 @@ impl Agent<'_> {
             return Ok(Some(Doing::Stopped { why }));
         }
         if let Some(leg) = self.store.record().phase.leg().cloned()
-            && leg.held.is_some()
+            && let Some(held) = &leg.held
             && !self.is_freed(&leg)
             && !self.holds(&leg)?
             && !self.claim(&leg)?
         {
-            let why = "for a place in the pools of its roles: it was restored amid a leg, and is out of load";
-            return Ok(Some(Doing::waiting(why)));
+            return Ok(Some(Doing::waiting(place_lost(&held.roles))));
         }
         self.journal.say("goes on with the state that it was restored to");
         self.store.update(|record| record.taking_over = None)?;
@@ -231,4 +230,30 @@ impl Agent<'_> {
 pub(super) fn objections(taking_over: &TakingOver) -> Doing {
     let why = format!("{} s for another machine with its identity to object: it was restored", taking_over.grace);
     Doing::waiting(why)
+}
+
+/// What a host waits for that was restored amid a leg, and whose claim for these roles was given back meanwhile.
+fn place_lost(roles: &[String]) -> String {
+    let pools = match roles {
+        [first @ .., last] if !first.is_empty() => format!("pools of {} and {last}", first.join(", ")),
+        _ => format!("pool of {}", roles.join("")),
+    };
+    format!("for a place in the {pools}: it was restored amid a leg, and is out of load")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_its_place_names_the_pools() {
+        let check = |roles: &[&str], pools: &str| {
+            let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+            let expect = format!("for a place in the {pools}: it was restored amid a leg, and is out of load");
+            assert_eq!(place_lost(&roles), expect);
+        };
+        check(&["web"], "pool of web");
+        check(&["database", "web"], "pools of database and web");
+        check(&["cache", "database", "web"], "pools of cache, database and web");
+    }
 }
