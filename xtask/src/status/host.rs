@@ -55,6 +55,8 @@ pub struct HostStatus {
     pub change: Option<u64>,
     /// Whether that is the newest one.
     pub heard: bool,
+    /// Whether a link failed on it when it said last what it does, whoever has heard of it since.
+    pub failed: bool,
     /// The link that failed on it, and is not tried again by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<String>,
@@ -214,6 +216,7 @@ impl HostStatus {
             needs_people: needs_people(phase, manifest, (host, held_by.is_some()), report),
             held_by,
             in_service: report.is_some_and(|report| report.in_service),
+            failed: matches!(doing, Some(Doing::Failed(_))),
             failed_at: doing.and_then(|doing| failed_at(manifest, host, doing)),
             by_hand: report.map(|report| report.by_hand.clone()).unwrap_or_default(),
             change: report.and_then(|report| report.accepted),
@@ -314,7 +317,7 @@ fn has_looked(known: &Manifest, report: &Report) -> bool {
 }
 
 /// What only people can end, as far as the host knows what they said last. One that is stopped may be so because it can't
-/// accept that.
+/// accept that. What has failed does not mend itself where nobody hears of it.
 fn needs_people(
     phase: Phase,
     known: &Manifest,
@@ -327,7 +330,9 @@ fn needs_people(
         (Phase::Expected | Phase::Contested | Phase::Drifted, _) => true,
         (Phase::Held, _) => has_heard,
         (Phase::Stopped, _) => has_heard || has_looked,
-        (Phase::Failed, Some(Doing::Failed(failure))) => has_heard && (is_held || still_failed(failure, known, host)),
+        (Phase::Failed | Phase::Unknown, Some(Doing::Failed(failure))) => {
+            has_heard && (is_held || still_failed(failure, known, host))
+        }
         _ => false,
     }
 }

@@ -74,8 +74,8 @@ const METRICS: [Metric; 23] = [
     },
     Metric {
         name: "wildebeest_host_failed",
-        help: "Whether a migration failed on the host.",
-        samples: |herd| each(herd, |host| Some((host.phase == Phase::Failed).into())),
+        help: "Whether a migration failed on the host, by its last report, however old that is.",
+        samples: |herd| each(herd, |host| Some(host.failed.into())),
     },
     Metric {
         name: "wildebeest_host_unknown",
@@ -287,6 +287,32 @@ mod tests {
         check(r#"wildebeest_role_out_of_load_limit_hosts{role="web"}"#, Some(2.0));
         let hosts = |state: &str| metrics.keys().filter(|key| key.starts_with(state)).count();
         assert_eq!(hosts("wildebeest_host_info{"), status.hosts.len());
+    }
+
+    /// An alert on it ends when the host goes on, not when it falls silent.
+    #[test]
+    fn who_failed_has_failed_until_it_says_otherwise() {
+        let check = |host: &str, change: fn(&mut Herd), expect: [f64; 3]| {
+            let mut herd = Herd::new(&[host]);
+            change(&mut herd);
+            let metrics = parse(&herd.status().metrics()).unwrap();
+            let names = [
+                "wildebeest_host_failed{host=\"web1\"}",
+                "wildebeest_host_unknown{host=\"web1\"}",
+                "wildebeest_needs_people",
+            ];
+            assert_eq!(names.map(|name| metrics[name]), expect, "{host}");
+        };
+        let silent = |herd: &mut Herd| herd.report("web1").time = 990_000;
+        check("web1@2 failed", |_| (), [1.0, 0.0, 1.0]);
+        check("web1@2 failed", silent, [1.0, 1.0, 1.0]);
+        check("web1@2 failed", |herd| herd.report("web1").contested = true, [1.0, 0.0, 1.0]);
+        check("web1@2 runs", silent, [0.0, 1.0, 0.0]);
+        let retried = |herd: &mut Herd| {
+            herd.known.manifest.hosts.get_mut("web1").unwrap().retry = 4;
+            herd.report("web1").time = 990_000;
+        };
+        check("web1@2 failed", retried, [1.0, 1.0, 0.0]);
     }
 
     #[test]
