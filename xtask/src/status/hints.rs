@@ -1,7 +1,7 @@
 //! What to do next, in commands: for each kind of trouble, of the hosts that have it, the first one, so that a page about a
 //! large herd stays short.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use wb_core::change::Whom;
 
@@ -25,18 +25,32 @@ impl HerdStatus {
     }
 
     fn of_hosts(&self) -> impl Iterator<Item = String> {
-        let phases = [
-            Phase::Contested,
-            Phase::Stopped,
-            Phase::Drifted,
-            Phase::Unknown,
-            Phase::Silent,
-            Phase::Overdue,
-            Phase::Expected,
-        ];
-        let is_new = |host: &&HostStatus| host.phase != Phase::Expected || !self.newcomers.contains(&host.name);
-        let first = move |phase| self.hosts.iter().filter(is_new).find(|host| host.phase == phase);
-        phases.into_iter().filter_map(first).filter_map(HostStatus::way_out)
+        let mut first: BTreeMap<Trouble, &HostStatus> = BTreeMap::new();
+        for host in &self.hosts {
+            if let Some(trouble) = self.trouble(host) {
+                first.entry(trouble).or_insert(host);
+            }
+        }
+        first.into_iter().filter_map(|(trouble, host)| host.way_out(trouble))
+    }
+
+    fn trouble(&self, host: &HostStatus) -> Option<Trouble> {
+        Some(match host.phase {
+            Phase::Contested => Trouble::Contested,
+            Phase::Stopped => Trouble::Stopped,
+            Phase::Drifted => Trouble::Drifted,
+            Phase::Unknown if self.is_ahead(host) => Trouble::Clock,
+            Phase::Unknown => Trouble::Late,
+            Phase::Silent => Trouble::Silent,
+            Phase::Overdue => Trouble::Overdue,
+            Phase::Expected if !self.newcomers.contains(&host.name) => Trouble::Expected,
+            _ => return None,
+        })
+    }
+
+    /// Whether nobody knows what the host does, since its report comes from the future.
+    fn is_ahead(&self, host: &HostStatus) -> bool {
+        host.phase == Phase::Unknown && host.reported > Some(self.time)
     }
 
     /// What holds hosts that could go on otherwise, or try again.
@@ -54,15 +68,18 @@ impl HerdStatus {
         self.holds.iter().map(|hold| &hold.whom).filter(|whom| is_held(whom)).collect()
     }
 
-    /// The hosts that nobody hears of and that hold a place which others may want.
+    /// The hosts that nobody hears of and that hold a place which others may want. One whose report comes from the future
+    /// may well be alive.
     fn lost(&self) -> impl Iterator<Item = &str> {
-        let is_lost = |phase| matches!(phase, Some(Phase::Unknown | Phase::Silent));
-        let holders = self.pools.iter().flat_map(|pool| &pool.holders);
-        let lost: BTreeSet<&str> = holders
-            .filter(|holder| holder.counts && is_lost(holder.phase))
-            .map(|holder| holder.host.as_str())
-            .collect();
-        lost.into_iter()
+        let is_silent = |host: &HostStatus| match host.phase {
+            Phase::Unknown => !self.is_ahead(host),
+            phase => phase == Phase::Silent,
+        };
+        let hosts = self.hosts.iter().filter(move |host| is_silent(host)).map(|host| host.name.as_str());
+        hosts.filter(|name| {
+            let mut holders = self.pools.iter().flat_map(|pool| &pool.holders);
+            holders.any(|holder| holder.counts && holder.host == *name)
+        })
     }
 
     /// The links at which something failed, each with the first host.
@@ -84,31 +101,48 @@ impl CanaryStatus {
     }
 }
 
+/// What is wrong with a host, by what people can do about it. What needs them most comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Trouble {
+    Contested,
+    Stopped,
+    Drifted,
+    /// It has not reported for too long.
+    Late,
+    /// Its clock, or the one here, is wrong.
+    Clock,
+    Silent,
+    Overdue,
+    Expected,
+}
+
 impl HostStatus {
-    /// What ends its phase, where people can.
-    fn way_out(&self) -> Option<String> {
+    /// What ends its trouble, where people can.
+    fn way_out(&self, trouble: Trouble) -> Option<String> {
         let name = &self.name;
-        Some(match self.phase {
-            Phase::Contested => {
+        Some(match trouble {
+            Trouble::Contested => {
                 format!("on the true {name}: wildebeest keep; on the copy: wildebeest rekey --name NAME")
             }
-            Phase::Stopped | Phase::Unknown => format!("on {name}: wildebeest status"),
-            Phase::Drifted => format!("on {name}: wildebeest verify"),
-            Phase::Silent => format!("if {name} is gone for good: cargo xtask host retire {name}"),
-            Phase::Overdue => {
+            Trouble::Stopped | Trouble::Late => format!("on {name}: wildebeest status"),
+            Trouble::Drifted => format!("on {name}: wildebeest verify"),
+            Trouble::Clock => format!("one of two clocks is wrong, compare: date -u here, and date -u on {name}"),
+            Trouble::Silent => format!("if {name} is gone for good: cargo xtask host retire {name}"),
+            Trouble::Overdue => {
                 let (link, host) = (self.next.as_ref()?, self.waits_for.first()?);
                 format!("if `{link}` shall not wait for {host}: cargo xtask waive {link} {host} -m '…'")
             }
-            Phase::Expected => {
+            Trouble::Expected => {
                 format!("on the machine: wildebeest enroll --name {name} …, then cargo xtask host admit {name}")
             }
-            _ => return None,
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use wb_core::chain::Wait;
     use wb_core::change::{Hold, Manifest};
 
@@ -135,6 +169,26 @@ mod tests {
         check(&["web9"], |herd| herd.newcomers.extend(["web9".to_owned()]), &[]);
         let waive = "if `second_page` shall not wait for web2: cargo xtask waive second_page web2 -m '…'";
         check(&["web1@2 overdue", "web2@2 runs"], as_it_is, &[waive]);
+    }
+
+    #[test]
+    fn whose_clock_is_wrong_may_be_alive_and_keeps_its_place() {
+        let clock = "one of two clocks is wrong, compare: date -u here, and date -u on web1";
+        let (look, release) = ("on web2: wildebeest status", "if web2 is dead: cargo xtask release web2 -m '…'");
+        let out = |ahead: &'static [&str], late: &'static [&str]| {
+            move |herd: &mut Herd| {
+                for (since, host) in (999_000..).zip(["web1", "web2"]) {
+                    herd.claim(host, since);
+                }
+                ahead.iter().for_each(|host| herd.report(host).time = 2_000_000);
+                late.iter().for_each(|host| herd.report(host).time = 990_000);
+            }
+        };
+        let hosts = ["web1@2 runs", "web2@2 runs"];
+        check(&hosts, out(&[], &[]), &[]);
+        check(&hosts, out(&["web1"], &[]), &[clock]);
+        check(&hosts, out(&[], &["web2"]), &[look, release]);
+        check(&hosts, out(&["web1"], &["web2"]), &[look, clock, release]);
     }
 
     #[test]
