@@ -502,11 +502,7 @@ impl From<&Wait> for Doing {
 
 impl From<Stop> for Doing {
     fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Diverged { .. } | Stop::Retired(_) | Stop::CatchingUp { .. } => {
-                Self::Stopped { why: stop.to_string() }
-            }
-        }
+        Self::Stopped { why: stop.to_string(), on: stop.on() }
     }
 }
 

@@ -171,6 +171,9 @@ pub enum Doing {
     Stopped {
         /// What, in words.
         why: String,
+        /// The hosts that it must not go on without.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        on: Vec<String>,
     },
 }
 
@@ -262,6 +265,21 @@ impl Doing {
         Self::Waiting { why: why.into(), on: Vec::new(), key: String::new(), overdue: false }
     }
 
+    /// Stopped, because of no host in particular.
+    #[must_use]
+    pub fn stopped(why: impl Into<String>) -> Self {
+        Self::Stopped { why: why.into(), on: Vec::new() }
+    }
+
+    /// The hosts that it waits for, or must not go on without.
+    #[must_use]
+    pub fn on(&self) -> &[String] {
+        match self {
+            Self::Waiting { on, .. } | Self::Stopped { on, .. } => on,
+            _ => &[],
+        }
+    }
+
     /// Whether an operator's word keeps it waiting, as [`crate::plan::Wait::key`] tells.
     #[must_use]
     pub fn is_held(&self) -> bool {
@@ -286,7 +304,7 @@ impl Doing {
         let short = |text: &String| shortened(text, LONGEST_TEXT);
         let mut doing = self.clone();
         match &mut doing {
-            Self::Waiting { why, .. } | Self::Stopped { why } => *why = short(why),
+            Self::Waiting { why, .. } | Self::Stopped { why, .. } => *why = short(why),
             Self::Leaving { trouble } | Self::Rejoining { trouble } | Self::Rebooting { trouble, .. } => {
                 *trouble = trouble.as_ref().map(short);
             }
@@ -328,7 +346,7 @@ impl std::fmt::Display for Doing {
             Self::Failed(failure) => {
                 write!(f, "failed at `{}` ({}): {}", failure.name, failure.link.short(), failure.error)
             }
-            Self::Stopped { why } => write!(f, "stopped: {why}"),
+            Self::Stopped { why, .. } => write!(f, "stopped: {why}"),
         }
     }
 }
@@ -421,7 +439,8 @@ pub(crate) mod tests {
             settings: Digest::of(b"{}"),
             error: "no\nsuch\nluck".into(),
         };
-        for doing in [Doing::UpToDate, Doing::waiting("x"), Doing::Failed(failure)] {
+        let stopped = Doing::Stopped { why: "y".into(), on: vec!["db1".into()] };
+        for doing in [Doing::UpToDate, Doing::waiting("x"), Doing::stopped("y"), stopped, Doing::Failed(failure)] {
             let report = report(doing);
             let message = report.message();
             assert_eq!(Report::decode(message.split_once("\n\n").unwrap().1).unwrap(), report);
@@ -473,7 +492,7 @@ pub(crate) mod tests {
             let size = report(doing.shortened()).message().len();
             assert!(size > LONGEST_TEXT && size < LONGEST_TEXT + 4_000, "{size}");
         }
-        let short = Doing::Stopped { why: "no".into() };
+        let short = Doing::stopped("no");
         assert_eq!(short.shortened(), short);
     }
 
@@ -481,7 +500,7 @@ pub(crate) mod tests {
     fn trouble_is_not_healthy() {
         assert!(Doing::Leaving { trouble: None }.is_healthy());
         assert!(!Doing::Leaving { trouble: Some("no answer".into()) }.is_healthy());
-        assert!(!Doing::Stopped { why: "x".into() }.is_healthy());
+        assert!(!Doing::stopped("x").is_healthy());
         assert!(Doing::Rebooting { link: "page".into(), trouble: None }.is_healthy());
         assert!(!Doing::Rebooting { link: "page".into(), trouble: Some("still up".into()) }.is_healthy());
     }

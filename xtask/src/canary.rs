@@ -322,7 +322,7 @@ mod tests {
         let mut known = with_canaries("db1@page web1@theme web2@page", &["web1"]);
         let canary = known.manifest.canary.as_mut().unwrap();
         (canary.bake, canary.change) = (Some(60), 5);
-        known.reports.get_mut("web1").unwrap().doing = Doing::Stopped { why: "no disk".into() };
+        known.reports.get_mut("web1").unwrap().doing = Doing::stopped("no disk");
         let leaving = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(settled(&known, &leaving(&["web1"])), known.manifest);
         assert!(promoting(&known, false, None).is_err());

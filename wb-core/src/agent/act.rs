@@ -103,7 +103,7 @@ impl Agent<'_> {
     fn in_load(&mut self) -> Result<Step, AgentError> {
         if let Some(why) = self.distrust.clone() {
             self.journal.say_once(&format!("stopped: {why}"));
-            return Step::until(Doing::Stopped { why });
+            return Step::until(Doing::stopped(why));
         }
         if let Some(held) = self.found_claim()? {
             self.journal.say("a pool lists this host as out: it rejoins, and gives its place back");
@@ -353,10 +353,10 @@ impl Agent<'_> {
         let (here, end) = (state.and_then(|state| chain.position(state)), chain.position(leg.until));
         if end.is_none() || (state.is_some() && here.is_none()) {
             let why = format!("the leg up to {} was planned by another runner than this one", leg.until.short());
-            return Step::until(Doing::Stopped { why });
+            return Step::until(Doing::stopped(why));
         }
         if self.host().is_none() {
-            return Step::until(Doing::Stopped { why: "this host left the herd in the middle of a leg".into() });
+            return Step::until(Doing::stopped("this host left the herd in the middle of a leg"));
         }
         let next = chain.links().get(here.map_or(0, |here| here + 1)).filter(|_| here < end);
         let is_begun = next.is_some_and(|next| self.store.record().started == Some(next.sha1));
@@ -446,7 +446,7 @@ impl Agent<'_> {
         let link = self.catalog.chain().get(sha1).filter(|_| self.catalog.code(sha1).is_some()).cloned();
         let Some(link) = link else {
             let why = format!("the link {} was started by another runner and is not in this one", sha1.short());
-            return Step::until(Doing::Stopped { why });
+            return Step::until(Doing::stopped(why));
         };
         self.store.begin(&link, self.catalog.terms(sha1))?;
         if self.awaits_reboot(sha1) {

@@ -25,10 +25,10 @@ impl Agent<'_> {
     /// When the local copy of the refs can't be read.
     pub fn dispute(&self) -> Result<Option<Doing>, AgentError> {
         if let Some(contest) = self.store.record().contested.clone() {
-            return Ok(Some(self.besides(Doing::Stopped { why: contest.why })));
+            return Ok(Some(self.besides(Doing::stopped(contest.why))));
         }
         Ok(match self.judged()? {
-            Verdict::Foreign(why) => Some(Doing::Stopped { why: why.to_string() }),
+            Verdict::Foreign(why) => Some(Doing::stopped(why.to_string())),
             Verdict::Mine | Verdict::TakeOver | Verdict::Contest => None,
         })
     }
@@ -126,7 +126,7 @@ impl Agent<'_> {
     fn object(&mut self, found: Sha1, other: &Report) -> Result<(), AgentError> {
         let why = self.store.record().contested.as_ref().map(|contest| contest.why.clone()).unwrap_or_default();
         let lines = identity::branch(&other.lines);
-        let report = Report { contested: true, lines, ..self.report(&self.besides(Doing::Stopped { why })) };
+        let report = Report { contested: true, lines, ..self.report(&self.besides(Doing::stopped(why))) };
         match self.push_report(report, Some(found), Vec::new())? {
             Pushed::Won => self.announced(),
             // Whoever wrote meanwhile is met at the next look.
@@ -180,7 +180,7 @@ impl Agent<'_> {
     /// A leg goes on only under a claim that is held: it may have been given back since the backup was made.
     fn resume(&mut self) -> Result<Option<Doing>, AgentError> {
         if let Some(why) = self.distrust.clone() {
-            return Ok(Some(Doing::Stopped { why }));
+            return Ok(Some(Doing::stopped(why)));
         }
         if let Some(leg) = self.store.record().phase.leg().cloned()
             && let Some(held) = &leg.held

@@ -82,9 +82,7 @@ pub fn doing(agent: &Agent<'_>, next: &Plan, catalog: &Catalog) -> Doing {
     let Notices { trouble, distrust, .. } = agent.notices().clone();
     let name = |link: Sha1| catalog.chain().get(link).map_or_else(|| link.short(), |link| link.name.clone());
     match &record.phase {
-        Phase::InLoad => {
-            agent.refusal().or(distrust).map_or_else(|| planned(agent, next), |why| Doing::Stopped { why })
-        }
+        Phase::InLoad => agent.refusal().or(distrust).map_or_else(|| planned(agent, next), Doing::stopped),
         Phase::Claiming { .. } => Doing::Leaving { trouble: None },
         Phase::Leaving { .. } => Doing::Leaving { trouble },
         Phase::Out { .. } => Doing::Running { link: "the next link".into() },

@@ -89,6 +89,15 @@ pub enum Stop {
 }
 
 impl Stop {
+    /// The hosts that it must not go on without, where only these can end it.
+    #[must_use]
+    pub fn on(&self) -> Vec<String> {
+        match self {
+            Self::CatchingUp { lagging, .. } => names(lagging),
+            Self::Diverged { .. } | Self::Retired(_) => Vec::new(),
+        }
+    }
+
     /// What brings a machine back that left the herd.
     pub const ANEW: &str = "`wildebeest enroll` makes this machine a new host";
 }
@@ -116,7 +125,7 @@ impl Wait {
     #[must_use]
     pub fn on(&self) -> Vec<String> {
         match self {
-            Self::Others { lagging, .. } => lagging.iter().map(|lag| lag.host.clone()).collect(),
+            Self::Others { lagging, .. } => names(lagging),
             Self::Pool { no_place: NoPlace::Full { holders, .. }, .. } => holders.clone(),
             _ => Vec::new(),
         }
@@ -187,9 +196,9 @@ impl fmt::Display for Stop {
                 write!(f, "{what}: nothing is run here any more; hint: {}", Self::ANEW)
             }
             Self::CatchingUp { link, lagging } => {
-                let waive = lagging.iter().map(|lag| format!("`cargo xtask waive {} {}`", link.name, lag.host));
-                let waive = waive.collect::<Vec<_>>().join(", ");
-                let hint = format!("hint: it goes on once they are there; or {waive}");
+                let waive = lagging.first().map(|lag| format!("`cargo xtask waive {} {} -m '…'`", link.name, lag.host));
+                let each = if lagging.len() > 1 { ", for each of them," } else { "" };
+                let hint = format!("hint: it goes on once they are there; or{each} {}", waive.unwrap_or_default());
                 write!(f, "{link} is not to be caught up on while it waits for {}; {hint}", list(lagging))
             }
         }
@@ -204,6 +213,10 @@ fn window(roles: &[String], opens: Option<u64>) -> String {
         }
         (_, None) => format!("the maintenance windows of {}, which are never open at once", roles.join(", ")),
     }
+}
+
+fn names(lagging: &[Lag]) -> Vec<String> {
+    lagging.iter().map(|lag| lag.host.clone()).collect()
 }
 
 fn list(lagging: &[Lag]) -> String {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use wb_core::change::Whom;
+use wb_core::herd::is_name;
 
 use super::{CanaryStatus, HerdStatus, HostStatus, Phase, ways_out};
 use crate::hold;
@@ -37,6 +38,7 @@ impl HerdStatus {
     fn trouble(&self, host: &HostStatus) -> Option<Trouble> {
         Some(match host.phase {
             Phase::Contested => Trouble::Contested,
+            Phase::Stopped if !host.waits_for.is_empty() => Trouble::Missing,
             Phase::Stopped => Trouble::Stopped,
             Phase::Drifted => Trouble::Drifted,
             Phase::Unknown if self.is_ahead(host) => Trouble::Clock,
@@ -106,6 +108,8 @@ impl CanaryStatus {
 enum Trouble {
     Contested,
     Stopped,
+    /// It must not go on before others are where it wants them.
+    Missing,
     Drifted,
     /// It has not reported for too long.
     Late,
@@ -120,6 +124,10 @@ impl HostStatus {
     /// What ends its trouble, where people can.
     fn way_out(&self, trouble: Trouble) -> Option<String> {
         let name = &self.name;
+        let waive = || {
+            let (link, host) = (self.next.as_ref()?, self.waits_for.first().filter(|host| is_name(host))?);
+            Some(format!("if `{link}` shall not wait for {host}: cargo xtask waive {link} {host} -m '…'"))
+        };
         Some(match trouble {
             Trouble::Contested => {
                 format!("on the true {name}: wildebeest keep; on the copy: wildebeest rekey --name NAME")
@@ -128,10 +136,8 @@ impl HostStatus {
             Trouble::Drifted => format!("on {name}: wildebeest verify"),
             Trouble::Clock => format!("one of two clocks is wrong, compare: date -u here, and date -u on {name}"),
             Trouble::Silent => format!("if {name} is gone for good: cargo xtask host retire {name}"),
-            Trouble::Overdue => {
-                let (link, host) = (self.next.as_ref()?, self.waits_for.first()?);
-                format!("if `{link}` shall not wait for {host}: cargo xtask waive {link} {host} -m '…'")
-            }
+            Trouble::Missing => waive().unwrap_or_else(|| format!("on {name}: wildebeest status")),
+            Trouble::Overdue => waive()?,
             Trouble::Expected => {
                 format!("on the machine: wildebeest enroll --name {name} …, then cargo xtask host admit {name}")
             }
@@ -169,6 +175,10 @@ mod tests {
         check(&["web9"], |herd| herd.newcomers.extend(["web9".to_owned()]), &[]);
         let waive = "if `second_page` shall not wait for web2: cargo xtask waive second_page web2 -m '…'";
         check(&["web1@2 overdue", "web2@2 runs"], as_it_is, &[waive]);
+        check(&["web1@2 missed", "web2@2 runs"], as_it_is, &[waive]);
+        check(&["web1@9 missed", "web2@2 runs"], as_it_is, &["on web1: wildebeest status"]);
+        let both = ["on web0: wildebeest status", waive];
+        check(&["web0@9 stopped", "web1@2 missed", "web2@2 runs"], as_it_is, &both);
     }
 
     #[test]

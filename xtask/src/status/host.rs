@@ -41,7 +41,7 @@ pub struct HostStatus {
     pub since: Option<u64>,
     /// What it waits for, or what is wrong.
     pub detail: String,
-    /// The hosts that it waits for.
+    /// The hosts that it waits for, or must not go on without.
     pub waits_for: Vec<String>,
     /// Whether nothing is wrong.
     pub healthy: bool,
@@ -211,7 +211,7 @@ impl HostStatus {
             phase,
             since: report.and_then(|report| since(report, phase, *now)),
             detail: detail(phase, report, *now),
-            waits_for: doing.map(waits_for).unwrap_or_default(),
+            waits_for: doing.map(|doing| doing.on().to_vec()).unwrap_or_default(),
             healthy: is_known && drift.is_empty() && doing.is_some_and(Doing::is_healthy),
             needs_people: needs_people(phase, manifest, (host, held_by.is_some()), report),
             held_by,
@@ -299,13 +299,6 @@ fn since(report: &Report, phase: Phase, now: u64) -> Option<u64> {
     (since > 0).then_some(since)
 }
 
-fn waits_for(doing: &Doing) -> Vec<String> {
-    match doing {
-        Doing::Waiting { on, .. } => on.clone(),
-        _ => Vec::new(),
-    }
-}
-
 fn has_heard(known: &Manifest, report: &Report) -> bool {
     report.accepted >= Some(known.number)
 }
@@ -366,7 +359,7 @@ fn detail(phase: Phase, report: Option<&Report>, now: u64) -> String {
 
 fn said(doing: &Doing) -> String {
     match doing {
-        Doing::Waiting { why, .. } | Doing::Stopped { why } => why.clone(),
+        Doing::Waiting { why, .. } | Doing::Stopped { why, .. } => why.clone(),
         Doing::Leaving { trouble } | Doing::Rejoining { trouble } => trouble.clone().unwrap_or_default(),
         Doing::Running { link } | Doing::Rebooting { link, trouble: None } => format!("`{link}`"),
         Doing::Rebooting { link, trouble: Some(trouble) } => format!("`{link}`: {trouble}"),

@@ -52,7 +52,8 @@ fn doing(word: &str, host: &HostManifest) -> Doing {
             Doing::Waiting { why: wait.to_string(), on: wait.on(), key: wait.key(), overdue: false }
         }
         "failed" => Doing::Failed(failure(host)),
-        "stopped" => Doing::Stopped { why: "the state 0909090 is not in the chain".into() },
+        "stopped" => Doing::stopped("the state 0909090 is not in the chain"),
+        "missed" => Doing::Stopped { why: "`second_page` waits for web2".into(), on: vec!["web2".into()] },
         "rejoins" => Doing::Rejoining { trouble: Some("no answer".into()) },
         "reboots" => Doing::Rebooting { link: "second_page".into(), trouble: None },
         "enrolled" => Doing::Enrolled,

@@ -59,7 +59,7 @@ fn a_canary_bakes_where_it_is_to_go_and_well() {
     bakes("w3", NOW - BAKE + 1, &Doing::UpToDate, false);
     bakes("w2", 0, &Doing::UpToDate, false);
     bakes("w3", 0, &Doing::Rejoining { trouble: None }, false);
-    bakes("w3", 0, &Doing::Stopped { why: "a clone".into() }, false);
+    bakes("w3", 0, &Doing::stopped("a clone"), false);
     let failure = Herd::new("w1 w2 w3", "web1@w2").fail("web1", "w3", "w3");
     bakes("w2", 0, &Doing::Failed(failure), false);
 }

@@ -82,12 +82,16 @@ fn catches_up(chain: &str, hosts: &str, in_service: &str, new: &str, restored: &
 fn who_catches_up_waits_passes_or_stops() {
     let waits = "wait `w3` (7733000) waits for db1 at the start";
     let stops = "stop `w3` (7733000) is not to be caught up on while it waits for db1 at the start; hint: it goes on once \
-                 they are there; or `cargo xtask waive w3 db1`";
+                 they are there; or `cargo xtask waive w3 db1 -m '…'`";
     let (new, out) = ("leg to w3 claiming []", r#"leg to w3 claiming ["web"]"#);
     let hosts = "web1@w2 web2@w3 db1@-";
     catches_up("w1 w2 w3<d", hosts, waits, waits, waits);
     catches_up("w1 w2 w3<d+", hosts, waits, new, out);
     catches_up("w1 w2 w3<d!", hosts, waits, stops, stops);
+    let two = "stop `w3` (7733000) is not to be caught up on while it waits for db1 at the start, db2 at the start; hint: \
+               it goes on once they are there; or, for each of them, `cargo xtask waive w3 db1 -m '…'`";
+    let herd = Herd::new("w1 w2 w3<d!", "web1@w2 web2@w3 db1@- db2@-");
+    assert_eq!(herd.plan("web1", false), two);
     let reached = "web1@w2 web2@w3 db1@w2";
     catches_up("w1 w2 w3<d+", reached, out, new, out);
     catches_up("w1 w2 w3<d!", reached, out, new, out);

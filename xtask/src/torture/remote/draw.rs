@@ -336,7 +336,7 @@ impl Draw {
             5 => Doing::Rebooting { link: self.link_name(), trouble: self.maybe(Self::text) },
             6 => Doing::Rejoining { trouble: self.maybe(Self::text) },
             7 => Doing::Failed(self.failure()),
-            _ => Doing::Stopped { why: self.text() },
+            _ => Doing::Stopped { why: self.text(), on: self.some(2, Self::host_name) },
         }
     }
 
