@@ -63,6 +63,49 @@ fn a_pool_of_a_role_that_nobody_knows_moves_no_host() {
     assert_eq!(herd.written("web1"), "first rejoin rejoin", "a role's own pool is believed");
 }
 
+#[test]
+fn who_needs_a_place_in_a_pool_that_is_none_stops_and_says_so() {
+    let (herd, both) = (herd(), catalog(&[&FIRST, &SECOND]));
+    let settled = |expect: &str| {
+        herd.settle(&["web1"], &both, 9);
+        let said = herd.said(&["web1"]).remove(0);
+        assert!(said.starts_with(expect), "{said}");
+        said
+    };
+    let (blob, tag) = (git(&herd, &["hash-object", "-w", "HEAD"]), "refs/wildebeest/out/web");
+    let changes = git(&herd, &["rev-parse", "refs/wildebeest/changes"]);
+    git(&herd, &["update-ref", tag, changes.trim()]);
+    settled("web1 up to date");
+    herd.deploy(&both);
+    let said = settled("web1 stopped: the pool of web can't be read: `message` in the commit ");
+    assert!(said.ends_with(" is no pool; hint: an operator mends it: `cargo xtask status` says how"), "{said}");
+    git(&herd, &["update-ref", tag, blob.trim()]);
+    let said = settled("web1 stopped: the pool of web can't be read: the commit ");
+    assert!(said.contains(" is none, but another object; hint: "), "{said}");
+    git(&herd, &["update-ref", "-d", tag]);
+    settled("web1 up to date");
+    assert_eq!((herd.written("web1"), herd.out("web").len()), ("first rejoin leave second rejoin".to_owned(), 0));
+}
+
+#[test]
+fn who_comes_back_into_load_and_finds_no_pool_gives_its_place_back_once_there_is_one() {
+    let (herd, both) = (herd(), catalog(&[&FIRST, &SECOND]));
+    let stuck = herd.root("web1").join("stuck");
+    files::write(&stuck, "", 0o644).unwrap();
+    herd.deploy(&both);
+    herd.settle(&["web1"], &both, 9);
+    let (pool, changes) = ("refs/wildebeest/out/web", git(&herd, &["rev-parse", "refs/wildebeest/changes"]));
+    git(&herd, &["update-ref", pool, changes.trim()]);
+    files::remove(&stuck).unwrap();
+    let errors: Vec<String> =
+        (0..9).filter_map(|_| herd.tick("web1", &both).err()).map(|error| error.to_string()).collect();
+    assert_eq!(errors.last().map(String::as_str), Some("the pool of web can't be read"));
+    assert_eq!(herd.written("web1"), "first rejoin leave second rejoin");
+    git(&herd, &["update-ref", "-d", pool]);
+    herd.settle(&["web1"], &both, 9);
+    assert_eq!((herd.said(&["web1"]), herd.out("web").len()), (vec!["web1 up to date".to_owned()], 0));
+}
+
 /// A file system has no file that is a directory too, so that no repository can have both of these refs; a server can.
 #[test]
 fn refs_that_no_repository_can_have_keep_nobody_out_of_load() {

@@ -50,7 +50,8 @@ use crate::chain::{Digest, Sha1};
 use crate::change::Retired;
 use crate::plan::{Stop, Wait};
 use crate::registry::{
-    AllowedSigners, LogError, Mirror, RefName, Registry, RegistryError, ReportCache, SigningKey, VerifiedChange,
+    AllowedSigners, LogError, Mirror, ObjectError, RefName, Registry, RegistryError, ReportCache, SigningKey,
+    VerifiedChange,
 };
 use crate::report::{Doing, Drift, Report};
 use crate::runner::{Catalog, Home, HomeError, HostConfig, with_causes};
@@ -141,6 +142,14 @@ pub enum AgentError {
     /// The host's key.
     #[error(transparent)]
     Key(#[from] crate::registry::SignatureError),
+    /// Somebody has put something else in the place of a role's pool.
+    #[error("the pool of {role} can't be read")]
+    Pool {
+        /// The role.
+        role: String,
+        /// Why.
+        source: Box<ObjectError>,
+    },
     /// Others wrote first, again and again.
     #[error("others were faster, {tries} times in a row")]
     Overtaken {

@@ -215,6 +215,12 @@ impl Manifest {
         admitted.filter(move |(_, host)| host.roles.contains(role)).map(|(name, _)| name.as_str())
     }
 
+    /// The roles that hosts have, each once.
+    pub fn roles_in_use(&self) -> impl Iterator<Item = &str> {
+        let roles: BTreeSet<&str> = self.hosts.values().flat_map(|host| &host.roles).map(String::as_str).collect();
+        roles.into_iter()
+    }
+
     /// The word that holds this host, if there is one: the newest.
     #[must_use]
     pub fn hold_of(&self, name: &str) -> Option<&Hold> {

@@ -48,6 +48,8 @@ pub struct Situation<'a> {
     pub reports: &'a BTreeMap<String, Report>,
     /// The pools by role.
     pub pools: &'a BTreeMap<String, Pool>,
+    /// Why the pools of roles can't be read, where something else is in their place.
+    pub damaged: &'a BTreeMap<String, String>,
     /// What time it is, in seconds since 1970, UTC.
     pub now: u64,
 }
@@ -269,6 +271,9 @@ impl<'a> Me<'a> {
         self.in_windows()?;
         let empty = Pool::default();
         for role in &self.host.roles {
+            if let Some(why) = self.situation.damaged.get(role) {
+                return Err(Stop::Pool { role: role.clone(), why: why.clone() }.into());
+            }
             let mine = Claim { host: String::new(), uuid: self.situation.uuid, nonce: Uuid::nil(), since: 0 };
             let pool = self.situation.pools.get(role).unwrap_or(&empty).counting(self.manifest);
             let place =

@@ -22,6 +22,10 @@ pub struct Known {
     pub reports: BTreeMap<String, Report>,
     /// The pools by role.
     pub pools: BTreeMap<String, Pool>,
+    /// Why the pools of roles of the herd can't be read, where something else is in their place.
+    pub damaged: BTreeMap<String, String>,
+    /// Where all of it was read, as git knows it.
+    pub remote: String,
     /// The number of a change that was seen from this machine, and that the remote has lost.
     pub lost: Option<u64>,
     /// What time it is, in seconds since 1970, UTC.
@@ -50,7 +54,8 @@ impl Known {
         let reports = operator.reports(&manifest)?;
         let (pools, now) = (operator.registry().pools()?, Real.now().as_secs());
         let lost = operator.lost(newest.as_ref()).map(|change| change.manifest.number);
-        Ok(Self { newest, manifest, reports, pools, lost, now })
+        let (damaged, remote) = (damaged(operator, &manifest)?, operator.registry().url().to_owned());
+        Ok(Self { newest, manifest, reports, pools, damaged, remote, lost, now })
     }
 }
 
@@ -71,6 +76,17 @@ impl Known {
             seen => seen,
         }
     }
+}
+
+/// What anybody puts in the place of another pool moves nobody.
+fn damaged(operator: &Operator, manifest: &Manifest) -> Result<BTreeMap<String, String>, OperatorError> {
+    let mut damaged = BTreeMap::new();
+    for role in manifest.roles_in_use() {
+        if let Err(why) = operator.registry().pool_or_damage(role)? {
+            damaged.insert(role.to_owned(), why);
+        }
+    }
+    Ok(damaged)
 }
 
 #[cfg(test)]

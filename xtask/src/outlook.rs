@@ -53,6 +53,7 @@ fn planned(known: &Known, name: &str, host: &HostManifest) -> Option<Plan> {
         compiled: &known.manifest.chain,
         reports: &known.reports,
         pools: &known.pools,
+        damaged: &known.damaged,
         now: known.now,
     }))
 }

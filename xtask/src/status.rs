@@ -24,7 +24,7 @@ use crate::operator::{Operator, OperatorError};
 use crate::shell::Shell;
 
 pub use host::{HostStatus, Phase};
-pub use pools::{HolderStatus, PoolStatus};
+pub use pools::{Damage, HolderStatus, PoolStatus};
 pub use told::{CanaryStatus, HoldStatus, WaiverStatus};
 
 /// The herd at one moment. All times are in seconds since 1970, UTC.
@@ -58,6 +58,9 @@ pub struct HerdStatus {
     pub newcomers: BTreeSet<String>,
     /// When this was.
     pub time: u64,
+    /// Where it was asked for, as git knows it.
+    #[serde(skip)]
+    remote: String,
 }
 
 /// Whether the herd is where it should be.
@@ -69,7 +72,7 @@ pub enum Verdict {
     /// It is not there yet, or nobody knows; time alone may bring it there.
     OnItsWay,
     /// It does not get there before somebody acts: something failed, stopped, drifted, is held, is to be promoted, or to be
-    /// deployed in the first place, or the remote has lost changes.
+    /// deployed in the first place, the remote has lost changes, or nobody can claim from a pool.
     NeedsPeople,
 }
 
@@ -107,7 +110,9 @@ impl HerdStatus {
         let hosts: Vec<HostStatus> = manifest.hosts.keys().map(|name| HostStatus::of(name, known)).collect();
         let canary = pending.map(|canary| CanaryStatus::of(canary, known));
         let is_deployed = target.is_some() || canary.is_some();
-        let verdict = match known.lost.is_none() && is_deployed {
+        let pools = pools::all(known, &hosts);
+        let is_damaged = pools.iter().any(|pool| pool.damage.is_some());
+        let verdict = match known.lost.is_none() && is_deployed && !is_damaged {
             true => verdict(&hosts, canary.as_ref()),
             false => Verdict::NeedsPeople,
         };
@@ -117,7 +122,7 @@ impl HerdStatus {
             migration: target.map(|link| link.name.clone()),
             settled: verdict == Verdict::Settled,
             verdict,
-            pools: pools::all(known, &hosts),
+            pools,
             canary,
             holds: manifest.holds.iter().map(HoldStatus::of).collect(),
             waived: manifest.waived.iter().filter_map(|waiver| WaiverStatus::of(waiver, known)).collect(),
@@ -126,6 +131,7 @@ impl HerdStatus {
             retired: manifest.retired.iter().map(|retired| retired.name.clone()).collect(),
             newcomers,
             time: *now,
+            remote: known.remote.clone(),
         }
     }
 

@@ -168,7 +168,7 @@ impl Agent<'_> {
     }
 
     fn plan_by(&self, reports: &BTreeMap<String, Report>) -> Result<Plan, AgentError> {
-        let pools = if fault::planted(Bug::StaleLimit) { BTreeMap::new() } else { self.pools()? };
+        let (pools, damaged) = if fault::planted(Bug::StaleLimit) { Default::default() } else { self.pools()? };
         let record = self.store.record();
         Ok(plan(&Situation {
             manifest: self.change.as_ref().map(|change| &change.manifest),
@@ -180,6 +180,7 @@ impl Agent<'_> {
             compiled: self.catalog.chain(),
             reports,
             pools: &pools,
+            damaged: &damaged,
             now: self.now(),
         }))
     }
@@ -548,11 +549,16 @@ impl Agent<'_> {
         Ok(nonce.map(|nonce| Held { nonce, roles: found.into_iter().map(|(role, _)| role).collect() }))
     }
 
-    /// The pools of this host's roles, as far as they were fetched.
-    fn pools(&self) -> Result<BTreeMap<String, Pool>, AgentError> {
-        let roles = self.host().map(|(_, host)| host.roles.clone()).unwrap_or_default();
-        let pool = |role: String| Ok((role.clone(), self.registry.pool(&role)?.1));
-        roles.into_iter().map(pool).collect()
+    /// The pools of this host's roles, as far as they were fetched, and why others of them can't be read.
+    fn pools(&self) -> Result<(BTreeMap<String, Pool>, BTreeMap<String, String>), AgentError> {
+        let (mut pools, mut damaged) = (BTreeMap::new(), BTreeMap::new());
+        for role in self.host().map(|(_, host)| host.roles.clone()).unwrap_or_default() {
+            match self.registry.pool_or_damage(&role)? {
+                Ok(pool) => drop(pools.insert(role, pool)),
+                Err(why) => drop(damaged.insert(role, why)),
+            }
+        }
+        Ok((pools, damaged))
     }
 
     /// This host in the newest accepted change.

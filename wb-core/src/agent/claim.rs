@@ -9,7 +9,7 @@ use super::{Agent, AgentError, pace};
 use crate::chain::Sha1;
 use crate::change::Manifest;
 use crate::pool::{Claim, Pool};
-use crate::registry::{Pushed, RefName, RefUpdate};
+use crate::registry::{Pushed, RefName, RefUpdate, RegistryError};
 use crate::report::{Doing, Report};
 use crate::system::fault::{self, Bug, Subject};
 
@@ -121,7 +121,12 @@ impl Agent<'_> {
     }
 
     fn pool(&self, role: &str) -> Result<(Option<Sha1>, Pool), AgentError> {
-        Ok(self.registry.pool(role)?)
+        self.registry.pool(role).map_err(|error| match error {
+            RegistryError::Object(source) if source.is_of_content() => {
+                AgentError::Pool { role: role.to_owned(), source: Box::new(source) }
+            }
+            error => error.into(),
+        })
     }
 
     fn pool_update(&self, role: &str, expected: Option<Sha1>, pool: &Pool) -> Result<RefUpdate, AgentError> {

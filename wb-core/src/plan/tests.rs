@@ -67,6 +67,7 @@ struct Herd {
     manifest: Manifest,
     reports: BTreeMap<String, Report>,
     pools: BTreeMap<String, Pool>,
+    damaged: BTreeMap<String, String>,
     /// What hosts have behind them, by host.
     past: BTreeMap<String, Past>,
     /// What the herd knew of the host that plans before it was restored.
@@ -83,6 +84,7 @@ impl Herd {
             manifest,
             reports: BTreeMap::new(),
             pools: BTreeMap::new(),
+            damaged: BTreeMap::new(),
             past: BTreeMap::new(),
             announced: None,
             now: 0,
@@ -153,6 +155,7 @@ impl Herd {
             compiled: &self.manifest.chain,
             reports,
             pools: &self.pools,
+            damaged: &self.damaged,
             now: self.now,
         });
         said(&plan)
@@ -294,6 +297,20 @@ fn who_left_the_herd_holds_nobody_up() {
 }
 
 #[test]
+fn who_needs_a_place_stops_where_the_pool_can_not_be_read() {
+    let check = |hosts: &str, in_service, expect: &str| {
+        let mut herd = Herd::new("w1 w2", hosts);
+        herd.damaged.insert("web".into(), "it is none".into());
+        assert_eq!(herd.plan("web1", in_service), expect);
+    };
+    let stops =
+        "stop the pool of web can't be read: it is none; hint: an operator mends it: `cargo xtask status` says how";
+    check("web1@w1", true, stops);
+    check("web1@w2", true, "up to date");
+    check("web1@w1", false, "leg to w2 claiming []");
+}
+
+#[test]
 fn who_has_not_seen_the_pool_s_change_may_not_claim() {
     let mut herd = Herd::new("w1 w2", "web1@w1");
     herd.pools.entry("web".into()).or_default().change = 6;
@@ -377,6 +394,7 @@ fn a_leg_ends_before_what_is_not_compiled_in() {
             compiled: &chain(compiled),
             reports: &herd.reports,
             pools: &herd.pools,
+            damaged: &herd.damaged,
             now: 0,
         });
         assert_eq!(said(&plan), expect, "{compiled}");
@@ -482,6 +500,7 @@ fn what_is_gone_needs_a_runner_that_has_it() {
         compiled: &chain("w1 w2"),
         reports: &herd.reports,
         pools: &herd.pools,
+        damaged: &herd.damaged,
         now: 0,
     });
     assert_eq!(said(&with_the_full_runner), r#"leg to w2 claiming ["web"]"#);
@@ -840,6 +859,7 @@ fn a_retired_host_stops_and_holds_nobody_up() {
         compiled: &herd.manifest.chain,
         reports: &herd.reports,
         pools: &herd.pools,
+        damaged: &herd.damaged,
         now: 0,
     });
     assert_eq!(
@@ -917,6 +937,7 @@ impl Life {
             compiled: &self.herd.manifest.chain,
             reports: &BTreeMap::new(),
             pools: &BTreeMap::new(),
+            damaged: &BTreeMap::new(),
             now: 0,
         });
         match plan {

@@ -86,6 +86,13 @@ pub enum Stop {
         /// Who is not there.
         lagging: Vec<Lag>,
     },
+    /// Something else is in the place of a role's pool, so that nobody knows who is out of load.
+    Pool {
+        /// The role.
+        role: String,
+        /// What it is.
+        why: String,
+    },
 }
 
 impl Stop {
@@ -94,12 +101,15 @@ impl Stop {
     pub fn on(&self) -> Vec<String> {
         match self {
             Self::CatchingUp { lagging, .. } => names(lagging),
-            Self::Diverged { .. } | Self::Retired(_) => Vec::new(),
+            Self::Diverged { .. } | Self::Retired(_) | Self::Pool { .. } => Vec::new(),
         }
     }
 
     /// What brings a machine back that left the herd.
     pub const ANEW: &str = "`wildebeest enroll` makes this machine a new host";
+
+    /// What brings a pool back that can't be read.
+    pub const MENDED: &str = "an operator mends it: `cargo xtask status` says how";
 }
 
 /// How the [`Wait::key`] of a wait for others to reach a link begins.
@@ -195,6 +205,7 @@ impl fmt::Display for Stop {
                 let what = format!("this host was retired as `{name}` by change {change}");
                 write!(f, "{what}: nothing is run here any more; hint: {}", Self::ANEW)
             }
+            Self::Pool { role, why } => write!(f, "the pool of {role} can't be read: {why}; hint: {}", Self::MENDED),
             Self::CatchingUp { link, lagging } => {
                 let waive = lagging.first().map(|lag| format!("`cargo xtask waive {} {} -m '…'`", link.name, lag.host));
                 let each = if lagging.len() > 1 { ", for each of them," } else { "" };

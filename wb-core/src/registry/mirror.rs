@@ -202,6 +202,18 @@ pub trait Mirror {
         }
     }
 
+    /// The pool of a role, as far as it was fetched, or why what is in its place is none. Nobody claims from that.
+    ///
+    /// # Errors
+    /// When the mirror can't be read.
+    fn pool_or_damage(&self, role: &str) -> Result<Result<Pool, String>, RegistryError> {
+        match self.pool(role) {
+            Ok((_, pool)) => Ok(Ok(pool)),
+            Err(RegistryError::Object(error)) if error.is_of_content() => Ok(Err(error.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The pools of all roles, as far as they were fetched and can be read.
     ///
     /// # Errors

@@ -293,6 +293,14 @@ pub enum ObjectError {
     NotSha1,
 }
 
+impl ObjectError {
+    /// Whether the object is here, and is not what it should be, whoever reads it.
+    #[must_use]
+    pub fn is_of_content(&self) -> bool {
+        matches!(self, Self::Malformed { .. } | Self::Large { .. } | Self::File { .. })
+    }
+}
+
 fn target(reference: &git2::Reference<'_>) -> Option<Sha1> {
     reference.target().and_then(from_oid)
 }

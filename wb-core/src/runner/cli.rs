@@ -341,6 +341,7 @@ fn agent_hint(error: &AgentError, home: &Home) -> Option<String> {
             "the herd knows this host by its key: restore {} from a backup of this machine",
             key.display()
         )),
+        AgentError::Pool { .. } => Some(Stop::MENDED.into()),
         AgentError::Unreadable { .. } => Some("a newer runner may read it: `cargo xtask deploy`".into()),
         AgentError::Key(_) | AgentError::Overtaken { .. } | AgentError::Runner(_) => None,
     }
@@ -531,6 +532,17 @@ mod tests {
         let way = hint_at(&Failure::Agent(retired)).unwrap();
         let stop = Stop::Retired(Retired { name: "web1".into(), change: 7, uuid: uuid::Uuid::nil() });
         assert!(stop.to_string().ends_with(&format!("; hint: {way}")), "{way}");
+    }
+
+    #[test]
+    fn who_can_not_give_its_place_back_is_told_who_mends_the_pool() {
+        let commit = crate::chain::Sha1::from_bytes([7; 20]);
+        let source = ObjectError::File { commit, name: "message".into(), what: "is no pool" };
+        let failure = Failure::Agent(AgentError::Pool { role: "web".into(), source: Box::new(source) });
+        let said = "the pool of web can't be read: `message` in the commit 0707070 is no pool";
+        assert_eq!(with_causes(&failure), said);
+        let stop = Stop::Pool { role: "web".into(), why: "it is none".into() };
+        assert!(stop.to_string().ends_with(&format!("; hint: {}", hint_at(&failure).unwrap())), "{stop}");
     }
 
     #[test]

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use wb_core::change::Whom;
 use wb_core::herd::is_name;
+use wb_core::registry::RefName;
+use wb_core::system::quoted;
 
-use super::{CanaryStatus, HerdStatus, HostStatus, Phase, ways_out};
+use super::{CanaryStatus, Damage, HerdStatus, HostStatus, Phase, PoolStatus, ways_out};
 use crate::hold;
+use crate::table::one_line;
 
 impl HerdStatus {
     /// What to do next, in commands. Of whoever needs people, there is one at least.
@@ -15,6 +18,7 @@ impl HerdStatus {
     pub fn hints(&self) -> Vec<String> {
         let mut hints: Vec<String> =
             self.lost_change.map(|_| "cargo xtask changes recover".to_owned()).into_iter().collect();
+        hints.extend(self.pools.iter().find_map(|pool| self.mended(pool)));
         hints.extend(self.failures().into_iter().flat_map(|(host, at)| ways_out(host, at)));
         hints.extend(self.of_hosts());
         hints.extend(self.lost().map(|host| format!("if {host} is dead: cargo xtask release {host} -m '…'")));
@@ -23,6 +27,21 @@ impl HerdStatus {
         let is_deployed = self.target.is_some() || self.canary.is_some();
         hints.extend((!is_deployed).then(|| "cargo xtask deploy".to_owned()));
         hints
+    }
+
+    /// How a pool that nobody can claim from is begun anew: meanwhile nobody leaves, and who is out claims again by itself.
+    fn mended(&self, PoolStatus { role, damage, .. }: &PoolStatus) -> Option<String> {
+        let (remote, name) = (quoted(&one_line(&self.remote)), quoted(&format!(":{}", RefName::Out(role.clone()))));
+        let anew = format!(
+            "cargo xtask hold -m '…'; git push {remote} {name}; and once all who are out are listed again, cargo xtask resume"
+        );
+        Some(match damage.as_ref()? {
+            Damage::Unreadable { .. } => format!("to begin the pool of {role} anew: {anew}"),
+            Damage::Ahead { change } => {
+                let log = format!("to bring change {change} back: cargo xtask changes recover");
+                format!("{log}; where nobody knows it, to begin the pool of {role} anew: {anew}")
+            }
+        })
     }
 
     fn of_hosts(&self) -> impl Iterator<Item = String> {
@@ -199,6 +218,34 @@ mod tests {
         check(&hosts, out(&["web1"], &[]), &[clock]);
         check(&hosts, out(&[], &["web2"]), &[look, release]);
         check(&hosts, out(&["web1"], &["web2"]), &[look, clock, release]);
+    }
+
+    #[test]
+    fn a_pool_that_nobody_can_claim_from_is_begun_anew() {
+        let anew = "cargo xtask hold -m '…'; git push git@example.com:herd.git :refs/wildebeest/out/web; and once all who \
+                    are out are listed again, cargo xtask resume";
+        let check = |change: fn(&mut Known), expect: Option<(&str, String)>| {
+            let mut herd = Herd::new(&["web1@3", "web2@3"]);
+            herd.known.remote = "git@example.com:herd.git".into();
+            change(&mut herd.known);
+            let status = herd.status();
+            let verdict = if expect.is_some() { Verdict::NeedsPeople } else { Verdict::Settled };
+            let (said, hint) = expect.unzip();
+            assert_eq!((status.verdict, status.hints()), (verdict, hint.into_iter().collect::<Vec<_>>()));
+            let (text, json) = (status.text(), serde_json::to_value(&status.pools[0]).unwrap());
+            assert_eq!(json.get("damage").and_then(|damage| damage.as_str()), said);
+            assert!(said.is_none_or(|said| text.contains(&format!("the pool of web {said}\n"))), "{text}");
+        };
+        let damaged = |known: &mut Known| known.damaged.extend([("web".into(), "it is none".into())]);
+        check(damaged, Some(("can't be read: it is none", format!("to begin the pool of web anew: {anew}"))));
+        check(|_| (), None);
+        check(|known| known.pools.entry("web".into()).or_default().change = 4, None);
+        check(|known| known.pools.entry("mail".into()).or_default().change = 9, None);
+        let ahead = format!(
+            "to bring change 9 back: cargo xtask changes recover; where nobody knows it, to begin the pool of web anew: {anew}"
+        );
+        let names = "names change 9, which there is not";
+        check(|known| known.pools.entry("web".into()).or_default().change = 9, Some((names, ahead)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A status as a page for people: what needs them first, and what is well in a line where there is much of it.
 
-use super::{CanaryStatus, HerdStatus, HolderStatus, HostStatus, Phase, Verdict};
+use super::{CanaryStatus, HerdStatus, HolderStatus, HostStatus, Phase, PoolStatus, Verdict};
 use crate::calendar::{ago, span};
 use crate::shell::{Canvas, Tone};
 use crate::table::{Table, one_line};
@@ -91,6 +91,9 @@ impl HerdStatus {
     fn told(&self) -> Vec<String> {
         let lost =
             self.lost_change.map(|number| format!("the remote has lost change {number}, which was seen from here"));
+        let damage =
+            |pool: &PoolStatus| Some(one_line(&format!("the pool of {} {}", pool.role, pool.damage.as_ref()?)));
+        let damaged = self.pools.iter().filter_map(damage);
         let canary = self.canary.iter().flat_map(|canary| self.canaries(canary));
         let held = self
             .holds
@@ -100,7 +103,7 @@ impl HerdStatus {
             let link = format!("`{}` ({})", waiver.migration, waiver.link.short());
             format!("waived: {link} does not wait for {}, by change {}", waiver.host, waiver.change)
         });
-        lost.into_iter().chain(canary).chain(held).chain(waived).collect()
+        lost.into_iter().chain(damaged).chain(canary).chain(held).chain(waived).collect()
     }
 
     fn canaries(&self, canary: &CanaryStatus) -> Vec<String> {

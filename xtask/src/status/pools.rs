@@ -1,8 +1,9 @@
 //! Who is out of load, in which role, and what for.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use wb_core::change::Manifest;
 use wb_core::pool::{Claim, Pool};
 
@@ -20,6 +21,39 @@ pub struct PoolStatus {
     pub out: usize,
     /// All claims, in the order in which they were made.
     pub holders: Vec<HolderStatus>,
+    /// Why nobody can claim a place before people act.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Damage>,
+}
+
+/// What somebody who can push has done to a pool, or a disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// It is none.
+    Unreadable {
+        /// What it is.
+        why: String,
+    },
+    /// It says that somebody claimed who had seen a change that the log has not.
+    Ahead {
+        /// The number of the change.
+        change: u64,
+    },
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { why } => write!(f, "can't be read: {why}"),
+            Self::Ahead { change } => write!(f, "names change {change}, which there is not"),
+        }
+    }
+}
+
+impl Serialize for Damage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// A claim.
@@ -41,18 +75,27 @@ pub struct HolderStatus {
 
 /// The pools of all roles that the runner knows, or that anybody claimed from.
 pub(super) fn all(known: &Known, hosts: &[HostStatus]) -> Vec<PoolStatus> {
-    let (none, Known { manifest, pools, .. }) = (Pool::default(), known);
-    let roles: BTreeSet<&String> = manifest.roles.keys().chain(pools.keys()).collect();
+    let (none, Known { manifest, pools, damaged, .. }) = (Pool::default(), known);
+    let roles: BTreeSet<&String> = manifest.roles.keys().chain(pools.keys()).chain(damaged.keys()).collect();
     roles.into_iter().map(|role| pool(role, pools.get(role).unwrap_or(&none), known, hosts)).collect()
 }
 
-fn pool(role: &str, pool: &Pool, Known { manifest: known, reports, .. }: &Known, hosts: &[HostStatus]) -> PoolStatus {
+fn pool(role: &str, pool: &Pool, known: &Known, hosts: &[HostStatus]) -> PoolStatus {
+    let Known { manifest, reports, .. } = known;
     PoolStatus {
         role: role.to_owned(),
-        limit: known.limit(role, reports),
-        out: pool.counting(known).holders.len(),
-        holders: pool.holders.iter().map(|claim| holder(claim, known, hosts)).collect(),
+        limit: manifest.limit(role, reports),
+        out: pool.counting(manifest).holders.len(),
+        holders: pool.holders.iter().map(|claim| holder(claim, manifest, hosts)).collect(),
+        damage: damage(role, pool, known),
     }
+}
+
+/// Of a role that nobody has, nobody claims; and where the log was rewound, that is the trouble.
+fn damage(role: &str, pool: &Pool, Known { manifest, damaged, lost, .. }: &Known) -> Option<Damage> {
+    let is_ahead = pool.change > manifest.number && lost.is_none() && manifest.roles_in_use().any(|used| used == role);
+    let unreadable = damaged.get(role).map(|why| Damage::Unreadable { why: why.clone() });
+    unreadable.or_else(|| is_ahead.then_some(Damage::Ahead { change: pool.change }))
 }
 
 fn holder(claim: &Claim, known: &Manifest, hosts: &[HostStatus]) -> HolderStatus {

@@ -72,7 +72,7 @@ impl World {
         let pools =
             ROLES.iter().filter_map(|role| Some(((*role).to_owned(), self.server.pool(role)?.clone()))).collect();
         let (reports, now) = (self.reports(), START + self.now / 1000);
-        Known { newest: None, reports, manifest, pools, lost: None, now }
+        Known { reports, manifest, pools, now, ..Known::default() }
     }
 
     /// The reports of admitted hosts, by name.

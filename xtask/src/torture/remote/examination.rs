@@ -236,12 +236,13 @@ fn reports(manifest: &Manifest, draw: &mut Draw) -> BTreeMap<String, Report> {
 /// What an operator sees of it, and what programs do.
 fn status(manifest: &Manifest, reports: &BTreeMap<String, Report>, draw: &mut Draw) -> Result<(), Untrue> {
     let known = Known {
-        newest: None,
         manifest: manifest.clone(),
         reports: reports.clone(),
         pools: pools(draw),
-        lost: None,
+        damaged: damaged(draw),
+        remote: draw.text(),
         now: 1_750_000_000,
+        ..Known::default()
     };
     let status = HerdStatus::of(&known, BTreeSet::new());
     let page = status.page(true, &Canvas::default());
@@ -255,6 +256,11 @@ fn status(manifest: &Manifest, reports: &BTreeMap<String, Report>, draw: &mut Dr
 
 fn pools(draw: &mut Draw) -> BTreeMap<String, Pool> {
     [(draw.role(), draw.pool()), (draw.role(), draw.pool())].into()
+}
+
+fn damaged(draw: &mut Draw) -> BTreeMap<String, String> {
+    let role = draw.0.one_in(4).then(|| (draw.role(), draw.text()));
+    role.into_iter().collect()
 }
 
 fn results(text: &str) -> Result<Fate, Untrue> {
@@ -276,7 +282,7 @@ fn plans(
     past: &Past,
     reports: &BTreeMap<String, Report>,
 ) -> Result<(), Untrue> {
-    let pools = pools(draw);
+    let (pools, damaged) = (pools(draw), damaged(draw));
     let place = |sha1: Option<Sha1>| sha1.and_then(|sha1| manifest.chain.position(sha1));
     let target = place(manifest.target).max(place(manifest.canary.as_ref().map(|canary| canary.target)));
     let uuids: Vec<Uuid> = manifest.hosts.values().filter_map(|host| Some(host.identity.as_ref()?.uuid)).collect();
@@ -291,6 +297,7 @@ fn plans(
             compiled: &manifest.chain,
             reports,
             pools: &pools,
+            damaged: &damaged,
             now: draw.number(),
         });
         match next {
