@@ -30,7 +30,10 @@ impl Server {
     /// When it does not come up.
     pub fn start(dir: &Path) -> Result<Self, TortureError> {
         let port = TcpListener::bind(HERE).and_then(|listener| listener.local_addr()).map_err(not_up)?.port();
-        let daemon = Command::new("git").args(["daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1"]);
+        // What `git daemon` starts goes on when that is killed.
+        let programs = Command::new("git").arg("--exec-path").read().map_err(TortureError::Command)?;
+        let daemon = Command::new(Path::new(&programs).join("git-daemon"));
+        let daemon = daemon.args(["--export-all", "--reuseaddr", "--listen=127.0.0.1"]);
         let daemon = daemon.args(["--enable=receive-pack", &format!("--port={port}")]);
         let daemon = daemon.arg(format!("--base-path={}", dir.display())).arg(dir);
         let child = daemon.start(Some(&dir.join("daemon.log"))).map_err(TortureError::Command)?;
@@ -185,6 +188,15 @@ fn edited(bytes: &[u8], at: usize, edits: &mut Vec<Edit>) -> (Vec<u8>, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_of_a_server_is_left_when_it_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Server::start(dir.path()).unwrap();
+        let port = server.port();
+        drop(server);
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    }
 
     #[test]
     fn a_stream_is_changed_where_it_is_to_be() {
