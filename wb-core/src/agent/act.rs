@@ -48,6 +48,9 @@ impl Step {
     }
 }
 
+/// The pools by role, and why those of other roles can't be read.
+type SeenPools = (BTreeMap<String, Pool>, BTreeMap<String, String>);
+
 impl Agent<'_> {
     /// After a boot, whoever was out of load leaves again before anything else, the network included: whatever took it
     /// out may have forgotten that. Gives what the host is doing when it can't. A clone, where it is known to be one, does
@@ -550,7 +553,7 @@ impl Agent<'_> {
     }
 
     /// The pools of this host's roles, as far as they were fetched, and why others of them can't be read.
-    fn pools(&self) -> Result<(BTreeMap<String, Pool>, BTreeMap<String, String>), AgentError> {
+    fn pools(&self) -> Result<SeenPools, AgentError> {
         let (mut pools, mut damaged) = (BTreeMap::new(), BTreeMap::new());
         for role in self.host().map(|(_, host)| host.roles.clone()).unwrap_or_default() {
             match self.registry.pool_or_damage(&role)? {
