@@ -166,6 +166,24 @@ fn claim(office: &Office, host: &str) {
     assert_eq!(operator.registry().push(&[update]).unwrap(), Pushed::Won);
 }
 
+#[test]
+fn a_pool_that_is_none_is_named_with_what_begins_it_anew() {
+    let (office, pool) = (office(), "refs/wildebeest/out/server");
+    let operator = office.operator();
+    let new = operator.registry().write_state("web1", "page", sha1(1), Duration::ZERO).unwrap();
+    let update = RefUpdate { name: RefName::Out("server".into()), expected: None, new: Some(new) };
+    assert_eq!(operator.registry().push(&[update]).unwrap(), Pushed::Won);
+    let status = office.xtask(&["status"]);
+    let told: Vec<&str> = status.lines().filter(|line| line.contains("the pool of server")).collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    the pool of server can't be read: `message` in the commit 0000000 is no pool
+    hint: to begin the pool of server anew: cargo xtask hold -m '…'; git push SCRATCH/herd.git :refs/wildebeest/out/server; and once all who are out are listed again, cargo xtask resume
+    ");
+    assert!(status.ends_with("exit code 4"), "{status}");
+    office.scratch.git(&office.fleet, &["push", "--quiet", operator.registry().url(), &format!(":{pool}")]);
+    assert!(!office.xtask(&["status"]).contains("the pool of server"));
+}
+
 /// How long ago a host reported differs from run to run.
 fn timeless(said: &str) -> String {
     let words = said.split(' ').map(|word| match word.strip_suffix('s') {
