@@ -72,17 +72,17 @@ fn who_needs_a_place_in_a_pool_that_is_none_stops_and_says_so() {
         assert!(said.starts_with(expect), "{said}");
         said
     };
-    let (blob, tag) = (git(&herd, &["hash-object", "-w", "HEAD"]), "refs/wildebeest/out/web");
+    let (blob, pool) = (git(&herd, &["hash-object", "-w", "HEAD"]), "refs/wildebeest/out/web");
     let changes = git(&herd, &["rev-parse", "refs/wildebeest/changes"]);
-    git(&herd, &["update-ref", tag, changes.trim()]);
+    git(&herd, &["update-ref", pool, changes.trim()]);
     settled("web1 up to date");
     herd.deploy(&both);
     let said = settled("web1 stopped: the pool of web can't be read: `message` in the commit ");
     assert!(said.ends_with(" is no pool; hint: an operator mends it: `cargo xtask status` says how"), "{said}");
-    git(&herd, &["update-ref", tag, blob.trim()]);
+    git(&herd, &["update-ref", pool, blob.trim()]);
     let said = settled("web1 stopped: the pool of web can't be read: the commit ");
     assert!(said.contains(" is none, but another object; hint: "), "{said}");
-    git(&herd, &["update-ref", "-d", tag]);
+    git(&herd, &["update-ref", "-d", pool]);
     settled("web1 up to date");
     assert_eq!((herd.written("web1"), herd.out("web").len()), ("first rejoin leave second rejoin".to_owned(), 0));
 }
