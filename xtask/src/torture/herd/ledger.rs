@@ -158,8 +158,6 @@ struct Truth {
     is_twin: bool,
     /// Whether it is such a copy, and may have passed for its original already.
     was_twin: bool,
-    /// Whether its disk was put back since it began a leg.
-    was_restored: bool,
     /// Of the claim that its disk tells of.
     nonce: Option<Uuid>,
     /// Of the claims under which it is out of load: a disk that was put back may tell of another one, or of none.
@@ -290,7 +288,7 @@ impl Ledger {
             }
             Effect::Restores { saved, nonce, freed } => {
                 (here.saved, here.nonce, here.freed) = (saved.clone(), *nonce, *freed);
-                (here.is_deaf, here.was_restored) = (true, true);
+                here.is_deaf = true;
             }
             Effect::IsNow { uuid } => {
                 // It is a new host: what its original failed at it may try.
@@ -642,17 +640,17 @@ impl Ledger {
         if begins { self.begins_leg(machine) } else { Ok(()) }
     }
 
-    /// Of two machines with one identity one begins legs, until people choose. Who was restored, or looks as if it had been,
-    /// may come after one from which nothing tells it apart, and which has not objected in time. Who knows that its identity
-    /// left the herd begins nothing more: another one may follow, where a log that was rewound still has the host.
+    /// Of two machines with one identity one begins legs, until people choose. Who was restored, or looks as if it had been
+    /// since another one went on, may come after one from which nothing tells it apart, and which has not objected in time.
+    /// Who knows that its identity left the herd begins nothing more: another one may follow, where a log that was rewound
+    /// still has the host.
     fn begins_leg(&mut self, machine: usize) -> Judged {
         let uuid = self.machines[machine].uuid;
         let before = *self.actors.entry(uuid).or_insert(machine);
         let follows_twin = self.machines[before].was_twin;
         let follows_gone = self.accepted(before).is_some() && self.host(before).is_none();
         let here = &mut self.machines[machine];
-        let (passes, was_restored) = (std::mem::take(&mut here.is_twin), std::mem::take(&mut here.was_restored));
-        let is_next = passes || (was_restored && follows_twin) || follows_gone;
+        let is_next = std::mem::take(&mut here.is_twin) || follows_twin || follows_gone;
         if is_next {
             self.actors.insert(uuid, machine);
         }
