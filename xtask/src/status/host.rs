@@ -55,8 +55,9 @@ pub struct HostStatus {
     pub change: Option<u64>,
     /// Whether that is the newest one.
     pub heard: bool,
-    /// Whether a link failed on it when it said last what it does, whoever has heard of it since.
-    pub failed: bool,
+    /// Whether a link failed on it when it said last what it does, whoever has heard of it since; nothing where no report of
+    /// it counts.
+    pub failed: Option<bool>,
     /// The link that failed on it, and is not tried again by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<String>,
@@ -216,7 +217,7 @@ impl HostStatus {
             needs_people: needs_people(phase, manifest, (host, held_by.is_some()), report),
             held_by,
             in_service: report.is_some_and(|report| report.in_service),
-            failed: matches!(doing, Some(Doing::Failed(_))),
+            failed: doing.map(|doing| matches!(doing, Doing::Failed(_))),
             failed_at: doing.and_then(|doing| failed_at(manifest, host, doing)),
             by_hand: report.map(|report| report.by_hand.clone()).unwrap_or_default(),
             change: report.and_then(|report| report.accepted),

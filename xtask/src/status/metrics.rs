@@ -74,8 +74,8 @@ const METRICS: [Metric; 23] = [
     },
     Metric {
         name: "wildebeest_host_failed",
-        help: "Whether a migration failed on the host, by its last report, however old that is.",
-        samples: |herd| each(herd, |host| Some(host.failed.into())),
+        help: "Whether a migration failed on the host, by its last report, however old that is; missing where no report counts.",
+        samples: |herd| each(herd, |host| host.failed.map(u64::from)),
     },
     Metric {
         name: "wildebeest_host_unknown",
@@ -289,10 +289,10 @@ mod tests {
         assert_eq!(hosts("wildebeest_host_info{"), status.hosts.len());
     }
 
-    /// An alert on it ends when the host goes on, not when it falls silent.
+    /// Only a report that says that the host goes on makes it 0: not one that is late, nor one that is lost.
     #[test]
     fn who_failed_has_failed_until_it_says_otherwise() {
-        let check = |host: &str, change: fn(&mut Herd), expect: [f64; 3]| {
+        let check = |host: &str, change: fn(&mut Herd), expect: [Option<f64>; 3]| {
             let mut herd = Herd::new(&[host]);
             change(&mut herd);
             let metrics = parse(&herd.status().metrics()).unwrap();
@@ -301,18 +301,20 @@ mod tests {
                 "wildebeest_host_unknown{host=\"web1\"}",
                 "wildebeest_needs_people",
             ];
-            assert_eq!(names.map(|name| metrics[name]), expect, "{host}");
+            assert_eq!(names.map(|name| metrics.get(name).copied()), expect, "{host}");
         };
-        let silent = |herd: &mut Herd| herd.report("web1").time = 990_000;
-        check("web1@2 failed", |_| (), [1.0, 0.0, 1.0]);
-        check("web1@2 failed", silent, [1.0, 1.0, 1.0]);
-        check("web1@2 failed", |herd| herd.report("web1").contested = true, [1.0, 0.0, 1.0]);
-        check("web1@2 runs", silent, [0.0, 1.0, 0.0]);
+        let (no, yes) = (Some(0.0), Some(1.0));
+        let late = |herd: &mut Herd| herd.report("web1").time = 990_000;
+        check("web1@2 failed", |_| (), [yes, no, yes]);
+        check("web1@2 failed", late, [yes, yes, yes]);
+        check("web1@2 failed", |herd| herd.report("web1").contested = true, [yes, no, yes]);
+        check("web1@2 failed", |herd| herd.known.reports.clear(), [None, yes, no]);
+        check("web1@2 runs", late, [no, yes, no]);
         let retried = |herd: &mut Herd| {
             herd.known.manifest.hosts.get_mut("web1").unwrap().retry = 4;
             herd.report("web1").time = 990_000;
         };
-        check("web1@2 failed", retried, [1.0, 1.0, 0.0]);
+        check("web1@2 failed", retried, [yes, yes, no]);
     }
 
     #[test]
