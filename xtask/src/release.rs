@@ -7,7 +7,7 @@ use wb_core::change::{ChangeKind, Manifest, Release};
 use wb_core::pool::Claim;
 use wb_core::report::{Report, Standing};
 
-use crate::calendar::ago;
+use crate::calendar::{ago, span};
 use crate::known::Known;
 use crate::named::{self, Unknown};
 use crate::outlook::freed;
@@ -31,7 +31,7 @@ pub enum ReleaseError {
     MayBeAlive {
         /// The host.
         host: String,
-        /// When, as `40s ago`.
+        /// When, as `40s ago`, or by what clock.
         reported: String,
         /// What it says it does.
         says: String,
@@ -57,7 +57,7 @@ pub fn releasing(known: &Known, host: &str, why: &str, force: bool) -> Result<Ma
     manifest.message = match alive {
         None => format!("{host}: {why}"),
         Some(report) => {
-            let (reported, says) = (ago(known.now, report.time), report.doing.to_string());
+            let (reported, says) = (reported(report, known.now), report.doing.to_string());
             if !force {
                 return Err(ReleaseError::MayBeAlive { host: host.to_owned(), reported, says });
             }
@@ -68,6 +68,13 @@ pub fn releasing(known: &Known, host: &str, why: &str, force: bool) -> Result<Ma
     let new = nonces.into_iter().filter(is_new).map(|nonce| Release { change, host: host.to_owned(), nonce });
     manifest.released.extend(new);
     Ok(manifest)
+}
+
+fn reported(report: &Report, now: u64) -> String {
+    match report.standing(now) {
+        Standing::Ahead { by } => format!("by a clock that is {} ahead of the one here", span(by)),
+        Standing::Fresh | Standing::Late { .. } => ago(now, report.time),
+    }
 }
 
 /// The claims of a host, each with the role whose pool has it.
@@ -154,8 +161,12 @@ mod tests {
         check(&reported(1_000, 30), "web1", false, Ok("12 release: web1: its power supply burnt"));
         let amid_a_leg = "`web1` reported 50m ago, so it may be alive and out of load; it says: running `theme`";
         check(&reported(7_000, 30), "web1", false, Err(amid_a_leg));
-        let by_its_clock = "`web1` reported 0s ago, so it may be alive and out of load; it says: running `theme`";
-        check(&reported(u64::MAX, u64::MAX), "web1", false, Err(by_its_clock));
+        let by_its_clock = "`web1` reported by a clock that is 2d ahead of the one here, so it may be alive and out of load; \
+                            it says: running `theme`";
+        check(&reported(200_000, 30), "web1", false, Err(by_its_clock));
+        let forced =
+            "12 release: web1, which reported by a clock that is 2d ahead of the one here: its power supply burnt";
+        check(&reported(200_000, 30), "web1", true, Ok(forced));
     }
 
     #[test]
