@@ -46,12 +46,23 @@ impl HerdStatus {
 
     fn of_hosts(&self) -> impl Iterator<Item = String> {
         let mut first: BTreeMap<Trouble, &HostStatus> = BTreeMap::new();
-        for host in &self.hosts {
+        // Others may want the places that some hold.
+        let (holders, others): (Vec<_>, Vec<_>) = self.hosts.iter().partition(|host| self.holds_place(host));
+        for host in holders.into_iter().chain(others) {
             if let Some(trouble) = self.trouble(host) {
                 first.entry(trouble).or_insert(host);
             }
         }
-        first.into_iter().filter_map(|(trouble, host)| host.way_out(trouble))
+        first.into_iter().filter_map(|(trouble, host)| match trouble {
+            Trouble::Clock if self.holds_place(host) => Some(host.clock_or_death()),
+            trouble => host.way_out(trouble),
+        })
+    }
+
+    /// Whether it is out of load by a claim that counts.
+    fn holds_place(&self, host: &HostStatus) -> bool {
+        let mut holders = self.pools.iter().flat_map(|pool| &pool.holders);
+        holders.any(|holder| holder.counts && holder.host == host.name)
     }
 
     fn trouble(&self, host: &HostStatus) -> Option<Trouble> {
@@ -96,11 +107,8 @@ impl HerdStatus {
             Phase::Unknown => !self.is_ahead(host),
             phase => phase == Phase::Silent,
         };
-        let hosts = self.hosts.iter().filter(move |host| is_silent(host)).map(|host| host.name.as_str());
-        hosts.filter(|name| {
-            let mut holders = self.pools.iter().flat_map(|pool| &pool.holders);
-            holders.any(|holder| holder.counts && holder.host == *name)
-        })
+        let lost = self.hosts.iter().filter(move |host| is_silent(host) && self.holds_place(host));
+        lost.map(|host| host.name.as_str())
     }
 
     /// The links at which something failed, each with the first host.
@@ -153,7 +161,7 @@ impl HostStatus {
             }
             Trouble::Stopped | Trouble::Late => format!("on {name}: wildebeest status"),
             Trouble::Drifted => format!("on {name}: wildebeest verify"),
-            Trouble::Clock => format!("one of two clocks is wrong, compare: date -u here, and date -u on {name}"),
+            Trouble::Clock => self.clock(),
             Trouble::Silent => format!("if {name} is gone for good: cargo xtask host retire {name}"),
             Trouble::Missing => waive().unwrap_or_else(|| format!("on {name}: wildebeest status")),
             Trouble::Overdue => waive()?,
@@ -161,6 +169,15 @@ impl HostStatus {
                 format!("on the machine: wildebeest enroll --name {name} …, then cargo xtask host admit {name}")
             }
         })
+    }
+
+    fn clock(&self) -> String {
+        format!("one of two clocks is wrong, compare: date -u here, and date -u on {}", self.name)
+    }
+
+    /// A dead host's report stays in the future for as long as its clock was ahead, and its place is taken meanwhile.
+    fn clock_or_death(&self) -> String {
+        format!("{}; if it is dead: cargo xtask release {} --force -m '…'", self.clock(), self.name)
     }
 }
 
@@ -201,8 +218,9 @@ mod tests {
     }
 
     #[test]
-    fn whose_clock_is_wrong_may_be_alive_and_keeps_its_place() {
-        let clock = "one of two clocks is wrong, compare: date -u here, and date -u on web1";
+    fn whose_clock_is_wrong_may_be_alive_and_is_released_by_force_only() {
+        let clock = "one of two clocks is wrong, compare: date -u here, and date -u on web1; if it is dead: cargo xtask \
+                     release web1 --force -m '…'";
         let (look, release) = ("on web2: wildebeest status", "if web2 is dead: cargo xtask release web2 -m '…'");
         let out = |ahead: &'static [&str], late: &'static [&str]| {
             move |herd: &mut Herd| {
@@ -218,6 +236,14 @@ mod tests {
         check(&hosts, out(&["web1"], &[]), &[clock]);
         check(&hosts, out(&[], &["web2"]), &[look, release]);
         check(&hosts, out(&["web1"], &["web2"]), &[look, clock, release]);
+        let in_load = "one of two clocks is wrong, compare: date -u here, and date -u on web0";
+        let ahead = |herd: &mut Herd| herd.report("web0").time = 2_000_000;
+        check(&["web0@3"], ahead, &[in_load]);
+        let both = |herd: &mut Herd| {
+            ahead(herd);
+            out(&["web1"], &[])(herd);
+        };
+        check(&["web0@3", "web1@2 runs", "web2@2 runs"], both, &[clock]);
     }
 
     #[test]
