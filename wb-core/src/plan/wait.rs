@@ -105,6 +105,12 @@ impl Stop {
         }
     }
 
+    /// Whether a host that says this stopped because the pool of `role` can't be read.
+    #[must_use]
+    pub fn is_of_pool(why: &str, role: &str) -> bool {
+        why.starts_with(&unreadable(role))
+    }
+
     /// What brings a machine back that left the herd.
     pub const ANEW: &str = "`wildebeest enroll` makes this machine a new host";
 
@@ -205,7 +211,7 @@ impl fmt::Display for Stop {
                 let what = format!("this host was retired as `{name}` by change {change}");
                 write!(f, "{what}: nothing is run here any more; hint: {}", Self::ANEW)
             }
-            Self::Pool { role, why } => write!(f, "the pool of {role} can't be read: {why}; hint: {}", Self::MENDED),
+            Self::Pool { role, why } => write!(f, "{}{why}; hint: {}", unreadable(role), Self::MENDED),
             Self::CatchingUp { link, lagging } => {
                 let waive = lagging.first().map(|lag| format!("`cargo xtask waive {} {} -m '…'`", link.name, lag.host));
                 let each = if lagging.len() > 1 { ", for each of them," } else { "" };
@@ -214,6 +220,10 @@ impl fmt::Display for Stop {
             }
         }
     }
+}
+
+fn unreadable(role: &str) -> String {
+    format!("the pool of {role} can't be read: ")
 }
 
 fn window(roles: &[String], opens: Option<u64>) -> String {

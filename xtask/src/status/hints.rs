@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use wb_core::change::Whom;
 use wb_core::herd::is_name;
+use wb_core::plan::Stop;
 use wb_core::registry::RefName;
 use wb_core::system::quoted;
 
@@ -68,6 +69,7 @@ impl HerdStatus {
     fn trouble(&self, host: &HostStatus) -> Option<Trouble> {
         Some(match host.phase {
             Phase::Contested => Trouble::Contested,
+            Phase::Stopped if self.lacks_a_pool(host) => return None,
             Phase::Stopped if !host.waits_for.is_empty() => Trouble::Missing,
             Phase::Stopped => Trouble::Stopped,
             Phase::Drifted => Trouble::Drifted,
@@ -78,6 +80,12 @@ impl HerdStatus {
             Phase::Expected if !self.newcomers.contains(&host.name) => Trouble::Expected,
             _ => return None,
         })
+    }
+
+    /// Whether all that is wrong with a host that stopped is a damaged pool, which has a hint of its own.
+    fn lacks_a_pool(&self, host: &HostStatus) -> bool {
+        let mut damaged = self.pools.iter().filter(|pool| pool.damage.is_some());
+        damaged.any(|pool| Stop::is_of_pool(&host.detail, &pool.role))
     }
 
     /// Whether nobody knows what the host does, since its report comes from the future.
@@ -187,6 +195,7 @@ mod tests {
 
     use wb_core::chain::Wait;
     use wb_core::change::{Hold, Manifest};
+    use wb_core::report::Doing;
 
     use super::super::tests::{Herd, link};
     use super::super::{Known, Verdict};
@@ -272,6 +281,28 @@ mod tests {
         );
         let names = "names change 9, which there is not";
         check(|known| known.pools.entry("web".into()).or_default().change = 9, Some((names, ahead)));
+    }
+
+    #[test]
+    fn who_stopped_only_for_a_damaged_pool_has_its_hint() {
+        let hints = |is_damaged: bool, why: &str| {
+            let mut herd = Herd::new(&["web1@2 stopped", "web2@3"]);
+            herd.report("web1").doing = Doing::stopped(why);
+            herd.known.damaged.extend(is_damaged.then(|| ("web".into(), "it is none".into())));
+            assert!(herd.status().hosts[0].needs_people, "{why}");
+            herd.status().hints()
+        };
+        let check = |is_damaged, why: &str, of_pool, of_host| {
+            let hints = hints(is_damaged, why);
+            let begin = |start: &str| hints.iter().filter(|hint| hint.starts_with(start)).count();
+            let counts = (begin("to begin the pool of web anew: "), begin("on web1: wildebeest status"));
+            assert_eq!((counts, hints.len()), ((of_pool, of_host), of_pool + of_host), "{why}: {hints:?}");
+        };
+        let stop = |role: &str| Stop::Pool { role: role.into(), why: "it is none".into() }.to_string();
+        check(true, &stop("web"), 1, 0);
+        check(false, &stop("web"), 0, 1);
+        check(true, &stop("mail"), 1, 1);
+        check(true, "the state 0909090 is not in the chain", 1, 1);
     }
 
     #[test]
