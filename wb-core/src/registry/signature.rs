@@ -68,6 +68,7 @@ pub fn public_key(path: &Path) -> Result<String, SignatureError> {
     if let Some(key) = plain::read(path).and_then(|key| plain::public(&key)) {
         return Ok(key);
     }
+    let _during = fault::during(Subject::HostKey);
     let command = Command::new("ssh-keygen").args(["-y", "-P", "", "-f"]).arg(path);
     let line = command.read().map_err(|source| SignatureError::Public { key: path.to_owned(), source })?;
     Ok(line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
@@ -90,12 +91,8 @@ impl AllowedSigners {
     #[must_use]
     pub fn one(principal: &str, key: &str) -> Self {
         let mut words = key.split_whitespace();
-        let is_algorithm = |word: &&str| {
-            let known = ["ssh-", "ecdsa-", "sk-"].iter().any(|start| word.starts_with(start));
-            known && word.chars().all(|c| c.is_ascii_alphanumeric() || "-@.".contains(c))
-        };
         let is_key = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || "+/=".contains(c));
-        let text = match (words.next().filter(is_algorithm), words.next().filter(is_key)) {
+        let text = match (words.next().filter(|word| plain::is_algorithm(word)), words.next().filter(is_key)) {
             (Some(algorithm), Some(key)) => format!("{principal} {algorithm} {key}\n"),
             _ => String::new(),
         };

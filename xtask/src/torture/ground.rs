@@ -24,7 +24,8 @@ impl Ground {
     /// When one of them goes wrong though nothing falls.
     pub fn set(exe: &Path) -> Result<Self, TortureError> {
         let scratch = Scratch::new()?;
-        let stage = Stage::set(&scratch.0, exe)?;
+        // With an option, so that ssh-keygen is asked: its moments are among those to fall at.
+        let stage = Stage::set(&scratch.0, exe, "namespaces=\"git\" ")?;
         let play = |scenario| calm(&stage, scenario);
         let calm = std::thread::scope(|scope| {
             let playing = Scenario::ALL.map(|scenario| scope.spawn(move || play(scenario)));

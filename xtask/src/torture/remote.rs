@@ -113,7 +113,7 @@ impl Ground {
             return Ok(Self { exe, scratch, stage: None });
         }
         let _setting = shell.begin("sets the stage");
-        let stage = Stage::set(scratch.path(), &exe)?;
+        let stage = Stage::set(scratch.path(), &exe, "")?;
         let server = Server::start(scratch.path())?;
         Ok(Self { exe, scratch, stage: Some((stage, server)) })
     }

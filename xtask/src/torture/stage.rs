@@ -50,11 +50,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Sets it up in an empty directory: a host enrolled, admitted, and in service with the first generation.
+    /// Sets it up in an empty directory: a host enrolled, admitted, and in service with the first generation. `options`
+    /// are those of the operator's line in `allowed_signers`.
     ///
     /// # Errors
     /// When git, ssh-keygen or the host itself fail without any fault.
-    pub fn set(dir: &Path, exe: &Path) -> Result<Self, TortureError> {
+    pub fn set(dir: &Path, exe: &Path, options: &str) -> Result<Self, TortureError> {
         let place = Place::at(&dir.join("template"), exe);
         let remote = place.remote();
         files::create_dir(place.root().join("srv"))?;
@@ -65,8 +66,7 @@ impl Stage {
         files::create_dir(remote.join("hooks"))?;
         let key = generate(&dir.join("operator"), "ada@example.org")?;
         let forger = generate(&dir.join("forger"), "ada@example.org")?;
-        // With an option, so that ssh-keygen is asked: its moments are among those to fall at.
-        let allowed = format!("ada@example.org namespaces=\"git\" {}\n", public_key(key.path())?);
+        let allowed = format!("ada@example.org {options}{}\n", public_key(key.path())?);
         let operator = Operator::new(&remote, key, AllowedSigners::new(allowed));
         let runners = operator.upload()?;
         place.furnish()?;
