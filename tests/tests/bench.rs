@@ -24,8 +24,7 @@ fn measured(hosts: usize, poll: Option<Duration>, share: Option<u32>, way: Way) 
     let script = format!("#!/bin/sh\nexec {} \"$0\" \"$@\"\n", env!("CARGO_BIN_EXE_wb-pages"));
     files::write(&runner, script, 0o755).unwrap();
     // A busy machine is no reason to lose anybody.
-    let patience = Duration::from_secs(900);
-    let options = HerdOptions { hosts: vec![hosts], links: 2, poll, share, way, patience };
+    let options = HerdOptions { hosts: vec![hosts], links: 2, poll, share, way, patience: None };
     let (shell, said) = Shell::captured();
     let herds = bench::herd_with(&runner, &options, &shell).unwrap_or_else(|error| panic!("{error}: {}", said.text()));
     serde_json::to_value(herds).unwrap()

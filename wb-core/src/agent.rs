@@ -87,6 +87,7 @@ pub struct Agent<'a> {
     board: Board<'a>,
     unrecorded: Option<Ran>,
     reboot: Option<Asked>,
+    races: Races,
 }
 
 /// What an agent is made of, on a real machine or in memory.
@@ -289,6 +290,7 @@ impl<'a> Agent<'a> {
             journal: Journal { log, tail: RefCell::default(), quiet: Cell::new(None) },
             unrecorded: None,
             reboot: None,
+            races: Races::default(),
         };
         agent.recall();
         agent.recall_said();
@@ -520,6 +522,14 @@ impl From<Stop> for Doing {
 struct Said {
     doing: Doing,
     since: u64,
+}
+
+/// The races for a place that it lost, one after another.
+#[derive(Debug, Clone, Copy, Default)]
+struct Races {
+    lost: u32,
+    /// When it lost the last one, in seconds since 1970, UTC.
+    at: u64,
 }
 
 /// The last look at the remote.

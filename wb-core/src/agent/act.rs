@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::lookout::Sentry;
 use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
-use super::{Agent, AgentError, Ran};
+use super::{Agent, AgentError, Races, Ran, pace};
 use crate::chain::{Link, Sha1};
 use crate::change::{Canary, HostManifest};
 use crate::context::{HerdView, Role};
@@ -113,7 +113,7 @@ impl Agent<'_> {
             self.store.happened(Event::ClaimFound(held))?;
             return Ok(Step::Moved);
         }
-        if let Some(role) = self.role_to_come_back_as()? {
+        if let [role, ..] = &self.roles_to_come_back_as()?[..] {
             self.journal.say(&format!("has the role `{role}` again, and comes back into load as that"));
             self.store.happened(Event::AtTarget)?;
             return Ok(Step::Moved);
@@ -247,9 +247,13 @@ impl Agent<'_> {
         if let Some(gate) = self.closed_gate(&roles) {
             return self.waits(&gate);
         }
+        if self.lets_others_first() {
+            return Step::until(Doing::waiting("for its turn to claim a place: others are at it"));
+        }
         let leg = Leg { until: until.sha1, held: Some(Held { nonce: uuid::Uuid::new_v4(), roles }) };
         self.store.happened(Event::LegPlanned(leg.clone()))?;
         let won = self.claim(&leg)?;
+        self.races = if won { Races::default() } else { Races { lost: self.races.lost + 1, at: self.now() } };
         self.store.happened(if won { Event::ClaimWon } else { Event::ClaimLost })?;
         match won {
             true => {
@@ -258,6 +262,14 @@ impl Agent<'_> {
             }
             false => Ok(Step::Rest(Rest::Overtaken)),
         }
+    }
+
+    /// Whether it has lost so many races for a place that it only looks on for a while. For how long, its random identity
+    /// and the moment say, so that no two hosts wait for the same time.
+    fn lets_others_first(&self) -> bool {
+        let Races { lost, at } = self.races;
+        let chance = self.config.uuid.as_u64_pair().1.wrapping_mul(at | 1);
+        !pace::is_due(at, pace::until_claim(lost, self.config.poll, chance), self.now())
     }
 
     /// The first of these roles that is not well enough for one more host to leave it.
@@ -298,10 +310,11 @@ impl Agent<'_> {
     }
 
     fn rejoin(&mut self) -> Result<Step, AgentError> {
-        let lost = self.lost_roles();
-        match self.each_role("rejoin", |role| if lost.contains(role.name) { |_| Ok(()) } else { role.rejoin }) {
+        let (lost, roles) = (self.lost_roles(), self.roles_to_rejoin()?);
+        let stays = |role: &str| lost.contains(role) || !roles.iter().any(|rejoining| rejoining == role);
+        match self.each_role("rejoin", |role| if stays(role.name) { |_| Ok(()) } else { role.rejoin }) {
             Ok(()) => {
-                self.store.rejoined(&self.roles_under_way(), &lost)?;
+                self.store.rejoined(&roles, &lost)?;
                 self.journal.say("in load");
                 Ok(Step::Moved)
             }
@@ -320,14 +333,28 @@ impl Agent<'_> {
         held.into_iter().filter(|role| !host.roles.contains(role)).collect()
     }
 
-    /// A role that it left load with and had lost, and that it has again. Where it has links to run, one of that role may
-    /// have failed before: it runs these first, and comes back after them.
-    fn role_to_come_back_as(&self) -> Result<Option<String>, AgentError> {
+    /// The roles that it left load with and had lost, and that it has again. Where it has links of such a role to run, one
+    /// of them may have failed before: it runs these first, and comes back as that after them.
+    fn roles_to_come_back_as(&self) -> Result<Vec<String>, AgentError> {
         let record = self.store.record();
-        let Some((_, host)) = self.host() else { return Ok(None) };
-        let Some(role) = record.left_behind.iter().find(|role| host.roles.contains(*role)) else { return Ok(None) };
-        let is_at_end = self.on_course(|course| course.is_at_end(record.state()))?;
-        Ok((is_at_end == Some(true)).then(|| role.clone()))
+        let Some((_, host)) = self.host() else { return Ok(Vec::new()) };
+        let again: Vec<&String> = record.left_behind.iter().filter(|role| host.roles.contains(*role)).collect();
+        if again.is_empty() {
+            return Ok(Vec::new());
+        }
+        let is_done = |course: &Course<'_>, role: &str| !course.has_to_run(role, record.state());
+        let back =
+            self.on_course(|course| again.into_iter().filter(|role| is_done(course, role)).cloned().collect())?;
+        Ok(back.unwrap_or_default())
+    }
+
+    /// Who comes back from a leg rejoins as what it left as; who never was in service, as all that it is.
+    fn roles_to_rejoin(&self) -> Result<Vec<String>, AgentError> {
+        let record = self.store.record();
+        match record.phase.held().is_none() && record.in_service {
+            true => self.roles_to_come_back_as(),
+            false => Ok(self.roles_under_way()),
+        }
     }
 
     /// The roles that leave or rejoin: those of the claim, and all where there is none.

@@ -73,8 +73,7 @@ pub fn after(phase: &Phase, outcome: Outcome, failures: u32, polls: Polls, now: 
     match outcome {
         Outcome::More => Duration::ZERO,
         Outcome::Rest => until_poll(polls, now),
-        // The more races it lost, the more there are at it: who asks as often as it polls would only make others lose.
-        Outcome::Overtaken => less(doubled(SHORTEST, failures).min(polls.every.max(LONGEST)), chance, 1),
+        Outcome::Overtaken => less(doubled(SHORTEST, failures).min(polls.every), chance, 1),
         Outcome::Kept => in_a_hurry(polls.every).pause(failures, chance),
         Outcome::Failed => retry(phase, polls.every).pause(failures, chance),
         Outcome::Stuck => retry(&Phase::InLoad, polls.every).pause(failures, chance),
@@ -108,6 +107,15 @@ fn eager(every: Duration, longest: Duration) -> Retry {
 /// How often a push that lost a race is tried in one turn. Each lost race is somebody else's progress; but the more hosts
 /// there are at it, the more of them lose, and all of these have to be spread.
 pub const RACES: u32 = 2;
+
+/// For how many seconds a host that has lost so many races for a place in a row only looks on, and claims nothing: there are
+/// the more hosts at it the more of them it lost, and who claims as often as it polls makes others lose too. Not at all, as
+/// long as that would be less than until its next poll. `chance` is any number.
+#[must_use]
+pub fn until_claim(lost: u32, every: Duration, chance: u64) -> u64 {
+    let full = doubled(SHORTEST, lost).min(LONGEST);
+    if full <= every { 0 } else { less(full, chance, 1).as_secs() }
+}
 
 /// How often a host that was out of load at its last boot tries to leave again before services that bear load may start.
 #[must_use]
@@ -247,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn who_lost_many_races_lets_others_go_first() {
+        let check = |every, expect: [u64; 7]| {
+            let until = |lost| until_claim(lost, Duration::from_secs(every), 0);
+            assert_eq!([0, 1, 4, 6, 9, 11, 1_000].map(until), expect, "{every}");
+        };
+        check(1, [0, 0, 8, 32, 256, 600, 600]);
+        check(5, [0, 0, 8, 32, 256, 600, 600]);
+        check(30, [0, 0, 0, 32, 256, 600, 600]);
+        check(600, [0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(until_claim(6, Duration::from_secs(30), 20_500), 11);
+    }
+
+    #[test]
     fn what_came_of_a_turn_says_when_the_next_one_is() {
         let check = |outcome, chance, expect| {
             let polls = polls(7_000, Duration::from_secs(30));
@@ -359,10 +380,10 @@ mod tests {
         }
 
         #[test]
-        fn who_lost_a_race_comes_back_soon_and_who_lost_many_later(every in 1u64..600, lost in 0u32..40, chance: u64) {
+        fn who_lost_a_race_comes_back_soon(every in 1u64..600, lost in 0u32..40, chance: u64) {
             let polls = polls(0, Duration::from_secs(every));
             let wait = after(&Phase::InLoad, Outcome::Overtaken, lost, polls, Duration::ZERO, chance);
-            prop_assert!(wait <= LONGEST && wait <= Duration::from_secs(1 << lost.saturating_sub(1).min(30)));
+            prop_assert!(wait <= polls.every && wait <= Duration::from_secs(1 << lost.saturating_sub(1).min(30)));
         }
     }
 }

@@ -134,10 +134,11 @@ impl<'a> Course<'a> {
         links.iter().filter(|link| self.runs(link))
     }
 
-    /// Whether the host runs nothing more before its target.
+    /// Whether links of this role are still to be run up to the target.
     #[must_use]
-    pub fn is_at_end(&self, state: Option<Sha1>) -> bool {
-        self.next(state).is_none_or(|next| self.chain.position(next.sha1) > self.target)
+    pub fn has_to_run(&self, role: &str, state: Option<Sha1>) -> bool {
+        let mut told = self.run_from(state).take_while(|link| self.chain.position(link.sha1) <= self.target);
+        told.any(|link| link.role == role)
     }
 
     /// The next link that the host runs.

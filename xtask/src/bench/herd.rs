@@ -52,8 +52,8 @@ pub struct HerdOptions {
     pub share: Option<u32>,
     /// How hosts reach the repository.
     pub way: Way,
-    /// How long a herd may take for a deploy. Who is not done then is lost.
-    pub patience: Duration,
+    /// How long a herd may take for a deploy; none: long enough for so many. Who is not done then is lost.
+    pub patience: Option<Duration>,
 }
 
 /// What was measured of all herds.
@@ -236,7 +236,8 @@ impl<'a> Herd<'a> {
         let all = self.hosts.len();
         let pause = Duration::from_millis(50 + all as u64);
         let mut last = 0;
-        let done = wait_until(&Real, self.options.patience, pause, || {
+        let patience = self.options.patience.unwrap_or_else(|| patience_with(all));
+        let done = wait_until(&Real, patience, pause, || {
             let seen = self.remote.reports().map(|reports| self.hosts.saying(&reports, &wanted));
             last = *seen.as_ref().unwrap_or(&last);
             progress.reached(last as u64);
@@ -278,6 +279,11 @@ fn poll_of(hosts: usize, way: Way) -> Duration {
         Way::Ssh => 300,
     };
     Duration::from_millis(each * hosts as u64).max(Duration::from_secs(1))
+}
+
+/// How long so many hosts may take for a deploy: those that take turns do so one after another.
+fn patience_with(hosts: usize) -> Duration {
+    Duration::from_secs(3 * hosts as u64).max(Duration::from_secs(15 * 60))
 }
 
 impl Deployed {

@@ -96,7 +96,7 @@ struct Herd {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// How many hosts each herd has
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "10,100", value_parser = many())]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "10,100,1000", value_parser = many())]
     hosts: Vec<u32>,
     /// How many links there are, of which the first deploy brings half
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..=1000))]
@@ -113,9 +113,9 @@ struct Herd {
     /// Over ssh, from an sshd with the settings that it comes with, which drops connections beyond some
     #[arg(long)]
     ssh: bool,
-    /// Who is not done with a deploy after TIME is lost
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = humantime::parse_duration)]
-    patience: Duration,
+    /// Who is not done with a deploy after TIME is lost [default: 3 s for each host, and 15 minutes at least]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    patience: Option<Duration>,
     /// Measure the runner in FILE, which has links like those of the bench's own, instead of building one
     #[arg(long, value_name = "FILE", hide = true)]
     runner: Option<PathBuf>,
