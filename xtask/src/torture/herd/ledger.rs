@@ -14,7 +14,7 @@ use wb_core::chain::{Chain, Digest, Sha1};
 use wb_core::change::{HostManifest, Manifest};
 use wb_core::context::MaxOut;
 use wb_core::plan::settings_digest;
-use wb_core::report::Report;
+use wb_core::report::{Doing, Failure, Report};
 
 use super::baselines::Baselines;
 use super::fleet::ROLES;
@@ -158,6 +158,10 @@ struct Truth {
     is_twin: bool,
     /// Whether it is such a copy, and may have passed for its original already.
     was_twin: bool,
+    /// Whether it booted, or its disk was put back, since it began a leg.
+    looks_restored: bool,
+    /// Whether it has told that it begins a leg while no other machine with its identity had begun one.
+    says_it_begins: bool,
     /// Of the claim that its disk tells of.
     nonce: Option<Uuid>,
     /// Of the claims under which it is out of load: a disk that was put back may tell of another one, or of none.
@@ -268,7 +272,7 @@ impl Ledger {
         let here = &mut self.machines[machine];
         match effect {
             Effect::Boots { forgets } => {
-                here.kept_in = false;
+                (here.kept_in, here.looks_restored) = (false, true);
                 if *forgets {
                     (here.out, here.left_behind) = (0, 0);
                 }
@@ -288,7 +292,7 @@ impl Ledger {
             }
             Effect::Restores { saved, nonce, freed } => {
                 (here.saved, here.nonce, here.freed) = (saved.clone(), *nonce, *freed);
-                here.is_deaf = true;
+                (here.is_deaf, here.looks_restored) = (true, true);
             }
             Effect::IsNow { uuid } => {
                 // It is a new host: what its original failed at it may try.
@@ -316,7 +320,11 @@ impl Ledger {
                 here.saved.begun &= !(1 << link);
             }
             Effect::Writes { old, new } => return self.writes(machine, old, new),
-            Effect::Pushes { report, disk } => return self.pushes(report, disk),
+            Effect::Pushes { report, disk } => {
+                let is_alone = self.actors.get(&here.uuid).is_none_or(|actor| *actor == machine);
+                here.says_it_begins |= is_alone && matches!(report.doing, Doing::Running { .. });
+                return self.pushes(report, disk);
+            }
             Effect::Asks { disk } => return self.is_out_amid_leg(machine, disk),
             Effect::Hears => here.is_deaf = false,
         }
@@ -615,9 +623,6 @@ impl Ledger {
             _ => {}
         }
         self.machines[machine].saved.accepted = new;
-        // A failure is one under the settings that it came about with: who had others since then may try again.
-        let settings = self.settings(machine);
-        self.machines[machine].saved.failed.retain(|_, (_, failed_with)| *failed_with == settings);
         Ok(())
     }
 
@@ -627,6 +632,9 @@ impl Ledger {
         {
             let key = (failure.digest, failure.settings);
             self.machines[machine].saved.failed.insert(link, key);
+        }
+        if let (Phase::Failed { failure, .. }, false) = (old, matches!(new, Phase::Failed { .. })) {
+            self.tries_again(machine, failure);
         }
         self.machines[machine].nonce = new.held().map(|held| held.nonce);
         // Who claims begins when its claim stands, though it may hear of that later. A copy has the claim from its disk.
@@ -640,17 +648,34 @@ impl Ledger {
         if begins { self.begins_leg(machine) } else { Ok(()) }
     }
 
+    /// A failure is one under the code and the settings that it came about with: who goes on under others has none.
+    fn tries_again(&mut self, machine: usize, failure: &Failure) {
+        let Some(place) = self.chain.position(failure.link) else { return };
+        let told = self.accepted(machine).and_then(|manifest| manifest.chain.get(failure.link));
+        let is_same = self.host(machine).is_some()
+            && self.settings(machine) == failure.settings
+            && told.is_none_or(|link| link.digest == failure.digest);
+        if !is_same {
+            self.machines[machine].saved.failed.remove(&place);
+        }
+    }
+
     /// Of two machines with one identity one begins legs, until people choose. Who was restored, or looks as if it had been
-    /// since another one went on, may come after one from which nothing tells it apart, and which has not objected in time.
-    /// Who knows that its identity left the herd begins nothing more: another one may follow, where a log that was rewound
-    /// still has the host.
+    /// since it booted, may come after one from which nothing tells it apart, and which has not objected in time; so may
+    /// who had said that it begins before that one did. And who does not know yet that its identity left the herd may come
+    /// after one that does, where a log that was rewound still has the host.
     fn begins_leg(&mut self, machine: usize) -> Judged {
         let uuid = self.machines[machine].uuid;
         let before = *self.actors.entry(uuid).or_insert(machine);
         let follows_twin = self.machines[before].was_twin;
-        let follows_gone = self.accepted(before).is_some() && self.host(before).is_none();
+        let is_gone = self.accepted(before).is_some() && self.host(before).is_none();
+        let follows_gone = is_gone && self.accepted_number(machine) < self.accepted_number(before);
         let here = &mut self.machines[machine];
-        let is_next = std::mem::take(&mut here.is_twin) || follows_twin || follows_gone;
+        let (passes, looks_restored) = (std::mem::take(&mut here.is_twin), std::mem::take(&mut here.looks_restored));
+        let had_said = std::mem::take(&mut here.says_it_begins);
+        let is_same_hardware = !here.is_copy || here.was_twin;
+        let follows = (follows_twin && (looks_restored || had_said)) || follows_gone;
+        let is_next = passes || (is_same_hardware && follows);
         if is_next {
             self.actors.insert(uuid, machine);
         }
@@ -658,6 +683,11 @@ impl Ledger {
             true => Ok(()),
             false => Err(broken(Rule::Invariant(8), "two machines with one identity have begun a leg")),
         }
+    }
+
+    fn accepted_number(&self, machine: usize) -> Option<usize> {
+        let accepted = self.machines[machine].saved.accepted;
+        self.changes.iter().position(|(commit, _)| Some(*commit) == accepted)
     }
 
     fn pushes(&self, report: &Report, disk: &Record) -> Judged {
