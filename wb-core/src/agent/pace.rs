@@ -131,6 +131,14 @@ pub fn enrolment(dropped: u32, chance: u64) -> Option<Duration> {
     (dropped < TRIES).then(|| less(doubled(SHORTEST, dropped).min(Duration::from_secs(15)), chance, 1))
 }
 
+/// How long a new runner waits in its self-check, after the server has dropped its connection so many times in a row; not
+/// at all once that is too often: the self-check has an end. `chance` is any number.
+#[must_use]
+pub fn rehearsal(dropped: u32, chance: u64) -> Option<Duration> {
+    const TRIES: u32 = 5;
+    (dropped < TRIES).then(|| less(doubled(SHORTEST, dropped), chance, 1))
+}
+
 /// Whether something is due that is done `every` so many seconds and was done `last`. A clock that was set back tells
 /// nothing about how long ago that was, so that it is due too.
 #[must_use]
@@ -305,6 +313,13 @@ mod tests {
         check(3, 0, Some(4_000));
         check(11, 0, Some(15_000));
         check(12, 0, None);
+    }
+
+    #[test]
+    fn a_self_check_tries_for_a_quarter_of_its_minute() {
+        let pauses: Vec<u64> = (1..).map_while(|dropped| Some(rehearsal(dropped, 0)?.as_secs())).collect();
+        assert_eq!(pauses, [1, 2, 4, 8]);
+        assert_eq!(rehearsal(1, 400), Some(Duration::from_millis(600)));
     }
 
     #[test]

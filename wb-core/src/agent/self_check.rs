@@ -5,9 +5,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Agent, AgentError};
+use uuid::Uuid;
+
+use super::{Agent, AgentError, pace};
 use crate::chain::Chain;
-use crate::registry::RefName;
+use crate::registry::{RefName, RegistryError};
 use crate::runner::with_causes;
 use crate::system::Command;
 
@@ -34,10 +36,23 @@ impl Agent<'_> {
             let unreadable = |error| AgentError::Unreadable { change, source: Box::new(error) };
             self.registry.change(change, None).map_err(unreadable)?;
         }
-        self.registry.fetch(&[RefName::Changes.to_string()])?;
+        self.look_for_changes()?;
         if let Some(tip) = self.registry.get(&RefName::Changes)? {
             // What does not count there is no fault of this runner.
             drop(self.registry.changes_since(self.change.as_ref(), tip, &self.allowed));
+        }
+        Ok(())
+    }
+
+    /// A server that drops a connection now and then is no fault of this runner either.
+    fn look_for_changes(&self) -> Result<(), AgentError> {
+        for dropped in 1.. {
+            let looked = self.registry.fetch(&[RefName::Changes.to_string()]);
+            let is_dropped = looked.as_ref().is_err_and(RegistryError::is_dropped);
+            match pace::rehearsal(dropped, Uuid::new_v4().as_u64_pair().0).filter(|_| is_dropped) {
+                Some(pause) => self.system.clock().sleep(pause),
+                None => return Ok(looked?),
+            }
         }
         Ok(())
     }
