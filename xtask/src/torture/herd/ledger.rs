@@ -614,8 +614,7 @@ impl Ledger {
     }
 
     fn accepts(&mut self, machine: usize, old: Option<Sha1>, new: Option<Sha1>) -> Judged {
-        let number = |commit: Option<Sha1>| self.changes.iter().position(|(known, _)| Some(*known) == commit);
-        match (number(new), old.map(|old| number(Some(old)))) {
+        match (self.number(new), old.map(|old| self.number(Some(old)))) {
             (None, _) => return Err(broken(Rule::Invariant(5), "it accepts a change that no operator signed")),
             (Some(new), Some(Some(old))) if new < old => {
                 return Err(broken(Rule::Invariant(5), "it accepts a change that does not come after the last one"));
@@ -669,7 +668,8 @@ impl Ledger {
         let before = *self.actors.entry(uuid).or_insert(machine);
         let follows_twin = self.machines[before].was_twin;
         let is_gone = self.accepted(before).is_some() && self.host(before).is_none();
-        let follows_gone = is_gone && self.accepted_number(machine) < self.accepted_number(before);
+        let accepted = |machine: usize| self.number(self.machines[machine].saved.accepted);
+        let follows_gone = is_gone && accepted(machine) < accepted(before);
         let here = &mut self.machines[machine];
         let (passes, looks_restored) = (std::mem::take(&mut here.is_twin), std::mem::take(&mut here.looks_restored));
         let had_said = std::mem::take(&mut here.says_it_begins);
@@ -685,14 +685,13 @@ impl Ledger {
         }
     }
 
-    fn accepted_number(&self, machine: usize) -> Option<usize> {
-        let accepted = self.machines[machine].saved.accepted;
-        self.changes.iter().position(|(commit, _)| Some(*commit) == accepted)
+    /// The place of a change in the log, as operators wrote it.
+    fn number(&self, commit: Option<Sha1>) -> Option<usize> {
+        self.changes.iter().position(|(known, _)| Some(*known) == commit)
     }
 
     fn pushes(&self, report: &Report, disk: &Record) -> Judged {
         let place = |state: Option<Sha1>| state.and_then(|state| self.chain.position(state));
-        let known = |commit: Option<Sha1>| self.changes.iter().position(|(known, _)| Some(*known) == commit);
         let more =
             |about: &str| Err(broken(Rule::Invariant(4), format!("the report says more than the disk about {about}")));
         if place(report.state) > place(disk.state()) {
@@ -701,7 +700,7 @@ impl Ledger {
         if report.in_service && !disk.in_service {
             return more("being in service");
         }
-        if known(report.accepted_commit) > known(disk.accepted) {
+        if self.number(report.accepted_commit) > self.number(disk.accepted) {
             return more("what was accepted");
         }
         if !disk.reports.nonces.contains(&report.nonce) {
@@ -727,7 +726,7 @@ impl Ledger {
 
     fn runs_code_of_a_change(&self, machine: usize) -> Judged {
         let here = &self.machines[machine];
-        let newest = self.changes.iter().position(|(commit, _)| Some(*commit) == here.saved.accepted);
+        let newest = self.number(here.saved.accepted);
         let accepted = &self.changes[..newest.map_or(0, |newest| newest + 1)];
         let is_named = |runner: Digest| {
             let mut named = accepted.iter().flat_map(|(_, manifest)| manifest.runners.values());
