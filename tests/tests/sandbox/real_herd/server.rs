@@ -8,7 +8,7 @@ use wb_core::system::Command;
 use wb_tests::stage::{Stage, each};
 
 use super::cast::{WEBS, machines};
-use super::{at, diary_has, holders};
+use super::{at, diary_has, holders, look_twice};
 
 /// Who is out comes back into load without the server. Nobody leaves while nobody can claim, and when it is well again, all
 /// goes on.
@@ -47,12 +47,19 @@ fn restarts(stage: &Stage) {
     stage.server().start().unwrap();
 }
 
-/// As long as somebody keeps sshd waiting, it drops everybody else.
+/// As long as somebody keeps sshd waiting, it drops everybody else. Who was about to be let in when that began still gets a
+/// connection after it, so that connections are ended until each host was dropped.
 fn all_are_dropped(stage: &Stage) {
     let _kept_waiting = stage.wait("sshd to take a connection", || keep_waiting(stage));
-    on_server(stage, DROP);
-    all_look(stage);
-    machines().iter().for_each(|host| drop(stage.log_says(host, "kex_exchange_identification")));
+    each(machines(), |host| {
+        let dropped = || stage.log(host).matches("kex_exchange_identification").count();
+        let before = dropped();
+        stage.wait(&format!("{host} to be dropped"), || {
+            on_server(stage, DROP);
+            look_twice(stage, host);
+            (dropped() > before).then_some(())
+        });
+    });
 }
 
 /// A connection on which nothing is said; none where sshd drops it, because a host was faster.
