@@ -264,8 +264,8 @@ fn a_host_that_can_not_reboot_says_so() {
     let play = Play::new(&[&INSTALL]);
     files::write(play.herd.dir().join("web1/broken"), "", 0o644).unwrap();
     play.follow(&[&INSTALL]);
-    let why = "`shutdown -r now` ended with exit code 1: ; `reboot` ended with exit code 1:";
-    play.check("asked password initdb", &[REBOOT, "reboot"], &format!("can't reboot for `install`: {why} "));
+    let why = "`shutdown -r now` ended with exit code 1; `reboot` ended with exit code 1";
+    play.check("asked password initdb", &[REBOOT, "reboot"], &format!("can't reboot for `install`: {why}"));
 }
 
 #[test]

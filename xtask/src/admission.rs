@@ -16,10 +16,12 @@ use crate::tell::{NotTold, tell};
 #[derive(Debug, thiserror::Error)]
 pub enum AdmitError {
     /// `herd.toml` has no such host.
-    #[error("herd.toml has no host `{name}`")]
+    #[error("herd.toml has no host `{name}`{}", crate::named::did_you_mean(meant.as_deref()))]
     NotInHerd {
         /// The name.
         name: String,
+        /// The host that is called almost so.
+        meant: Option<String>,
     },
     /// No machine enrolled under that name.
     #[error("no machine enrolled as `{name}`")]

@@ -73,7 +73,8 @@ fn unknown<'a>(kind: Kind, name: &str, there: impl IntoIterator<Item = &'a str>)
     Unknown { kind, name: name.to_owned(), meant: nearest(name, there).map(str::to_owned) }
 }
 
-fn did_you_mean(meant: Option<&str>) -> String {
+/// The end of a message that names what there is not.
+pub(crate) fn did_you_mean(meant: Option<&str>) -> String {
     meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default()
 }
 

@@ -174,12 +174,13 @@ fn verdict(hosts: &[HostStatus], canary: Option<&CanaryStatus>) -> Verdict {
     }
 }
 
-/// What ends a failure: the commands, in the order in which to think of them.
+/// What ends a failure: the commands, in the order in which to think of them. `deploy` is the one that brings a migration
+/// that was mended to this host.
 #[must_use]
-pub fn ways_out(host: &str, migration: &str) -> [String; 3] {
+pub fn ways_out(host: &str, migration: &str, deploy: &str) -> [String; 3] {
     [
         format!("mend the cause on {host}, then cargo xtask retry {host}"),
-        format!("or mend the migration, then cargo xtask amend {migration} --why '…', and cargo xtask deploy"),
+        format!("or mend the migration, then cargo xtask amend {migration} --why '…', and {deploy}"),
         format!("or do by hand what it does, then cargo xtask adopt {host} --message '…'"),
     ]
 }

@@ -79,7 +79,7 @@ mod tests {
             "#!/bin/sh\necho no luck >&2; exit 3\n",
             "fails its self-check: `NEW self-check` ended with exit code 3: no luck",
         );
-        check("#!/bin/sh\nkill -SEGV $$\n", "fails its self-check: `NEW self-check` ended with exit code 139: ");
+        check("#!/bin/sh\nkill -SEGV $$\n", "fails its self-check: `NEW self-check` ended with exit code 139");
         check("#!/bin/sh\necho hello\n", "says nonsense in its self-check");
         check(
             "no program",

@@ -476,7 +476,7 @@ pub enum CommandError {
         source: io::Error,
     },
     /// It ended with another exit code than 0.
-    #[error("`{line}` ended with exit code {code}: {said}")]
+    #[error("`{line}` ended with exit code {code}{}{said}", if said.is_empty() { "" } else { ": " })]
     Failed {
         /// The command line.
         line: String,

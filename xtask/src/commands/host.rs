@@ -17,6 +17,7 @@ use crate::chain_file::ChainFileError;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, HERD_FILE};
 use crate::herd_file::{self, EditError, NewHost};
+use crate::named::did_you_mean;
 use crate::operator::{Operator, OperatorError, SIGNERS_FILE};
 use crate::shell::Shell;
 use crate::signing_key;
@@ -135,15 +136,17 @@ fn not_edited(error: EditError, path: &std::path::Path) -> Failure {
 }
 
 fn no_host(name: &str, meant: Option<&str>) -> String {
-    let meant = meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default();
-    format!("the herd has no host `{name}`{meant}")
+    format!("the herd has no host `{name}`{}", did_you_mean(meant))
 }
 
 impl Admit {
     fn run(self, shell: &Shell) -> Result<(), Failure> {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let herd = fleet.herd().map_err(judge::fleet)?;
-        let missing = || not_admitted(AdmitError::NotInHerd { name: self.name.clone() }, None);
+        let missing = || {
+            let meant = nearest(&self.name, herd.hosts.keys().map(String::as_str)).map(str::to_owned);
+            not_admitted(AdmitError::NotInHerd { name: self.name.clone(), meant }, None)
+        };
         let entry = herd.hosts.get(&self.name).ok_or_else(missing)?;
         check_roles(&fleet, &entry.roles, |role| format!("cargo xtask host add {} --role {role}", self.name))?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
@@ -166,8 +169,9 @@ impl Admit {
 
 fn not_admitted(error: AdmitError, remote: Option<&str>) -> Failure {
     match &error {
-        AdmitError::NotInHerd { name } => {
-            let hint = format!("cargo xtask host add {name} --role ROLE");
+        AdmitError::NotInHerd { name, meant } => {
+            let add = || format!("cargo xtask host add {name} --role ROLE");
+            let hint = meant.as_ref().map_or_else(add, |meant| format!("cargo xtask host admit {meant}"));
             Failure::usage(error).hint(hint)
         }
         AdmitError::NotEnrolled { name } => {

@@ -13,7 +13,7 @@ use super::aim::{Aim, aiming};
 use super::difference::Difference;
 use crate::herd_file::place_of_role;
 use crate::members;
-use crate::named::{Kind, Unknown};
+use crate::named::{Kind, Unknown, did_you_mean};
 
 /// What the fleet says now.
 #[derive(Debug, Clone, PartialEq)]
@@ -418,10 +418,6 @@ fn goes(hosts: &BTreeSet<String>) -> String {
 
 fn did_you_mean_or(meant: Option<&str>, otherwise: &str) -> String {
     meant.map_or_else(|| otherwise.to_owned(), |meant| did_you_mean(Some(meant)))
-}
-
-fn did_you_mean(meant: Option<&str>) -> String {
-    meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ impl HerdStatus {
         let mut hints: Vec<String> =
             self.lost_change.map(|_| "cargo xtask changes recover".to_owned()).into_iter().collect();
         hints.extend(self.pools.iter().find_map(|pool| self.mended(pool)));
-        hints.extend(self.failures().into_iter().flat_map(|(host, at)| ways_out(host, at)));
+        hints.extend(self.failures().into_iter().flat_map(|(host, at)| ways_out(host, at, &self.deploy(host))));
         hints.extend(self.of_hosts());
         hints.extend(self.lost().map(|host| format!("if {host} is dead: cargo xtask release {host} -m '…'")));
         hints.extend(self.holding().into_iter().map(|whom| format!("to end the hold: {}", hold::ended_by(whom))));
@@ -28,6 +28,13 @@ impl HerdStatus {
         let is_deployed = self.target.is_some() || self.canary.is_some();
         hints.extend((!is_deployed).then(|| "cargo xtask deploy".to_owned()));
         hints
+    }
+
+    /// What brings something new to a host: while there are canaries, and it is one, to these alone.
+    fn deploy(&self, host: &str) -> String {
+        let canaries = self.canary.iter().filter(|canary| canary.hosts.contains_key(host));
+        let named: String = canaries.flat_map(|canary| canary.hosts.keys()).map(|name| format!(" {name}")).collect();
+        if named.is_empty() { "cargo xtask deploy".to_owned() } else { format!("cargo xtask deploy --canary{named}") }
     }
 
     /// How a pool that nobody can claim from is begun anew: meanwhile nobody leaves, and who is out claims again by itself.
@@ -224,6 +231,26 @@ mod tests {
         check(&["web1@9 missed", "web2@2 runs"], as_it_is, &["on web1: wildebeest status"]);
         let both = ["on web0: wildebeest status", waive];
         check(&["web0@9 stopped", "web1@2 missed", "web2@2 runs"], as_it_is, &both);
+    }
+
+    #[test]
+    fn what_is_mended_goes_to_the_canaries_that_failed_and_to_nobody_else() {
+        let deploys = |first: &[&str]| {
+            let mut herd = Herd::new(&["web1@2 failed", "web2@2", "web3@1"]);
+            let hosts = first.iter().map(|&host| host.to_owned()).collect();
+            let canary = wb_core::change::Canary { hosts, target: link(3).sha1, change: 0, bake: None };
+            herd.known.manifest.canary = Some(canary).filter(|_| !first.is_empty());
+            herd.status().hints().into_iter().find(|hint| hint.contains("amend")).unwrap()
+        };
+        let check = |first: &[&str], expect: &str| {
+            assert_eq!(
+                deploys(first),
+                format!("or mend the migration, then cargo xtask amend second_page --why '…', and {expect}")
+            );
+        };
+        check(&[], "cargo xtask deploy");
+        check(&["web1", "web2"], "cargo xtask deploy --canary web1 web2");
+        check(&["web2"], "cargo xtask deploy");
     }
 
     #[test]

@@ -25,6 +25,11 @@ fn a_machine_is_admitted_once_it_enrolled() {
     office.scratch.xtask(&office.fleet, &["host", "add", "web1", "--role", "server"]);
     let early = office.admit("web1");
     assert!(early.starts_with("error: no machine enrolled as `web1`\nhint: wildebeest enroll --name web1 "), "{early}");
+    insta::assert_snapshot!(office.admit("wbe1"), @"
+    error: herd.toml has no host `wbe1`, did you mean `web1`?
+    hint: cargo xtask host admit web1
+    exit code 2
+    ");
     office.enroll("web1");
     assert!(office.xtask(&["status"]).contains("`web1` enrolled and waits; next: cargo xtask host admit web1"));
     let admitted = office.admit("web1");
