@@ -15,6 +15,7 @@ use wb_core::context::{Code, Context, MaxOut, Migration, Role, Terms};
 use wb_core::registry::{Mirror as _, Pushed, RefName, RefUpdate, public_key};
 use wb_core::report::Report;
 use wb_core::runner::{Catalog, Enrollment, platform, rekey, replace};
+use wb_core::system::Command;
 use wb_core::system::files::{self, Attributes};
 use wb_tests::herd::TestHerd;
 
@@ -249,6 +250,14 @@ fn a_restored_host_and_the_original_that_runs_both_stop() {
     assert_eq!(herd.written("restored"), "first rejoin");
     herd.hardware("restored", "a", "a3", 1);
     refused(&herd, "restored", CONTESTED);
+
+    let report = RefName::Report(herd.home("web1").read_config().unwrap().uuid).to_string();
+    let remote = herd.remote().display().to_string();
+    Command::new("git").args(["-C", &remote, "update-ref", "-d", &report]).read().unwrap();
+    for machine in ["restored", "web1"] {
+        refused(&herd, machine, CONTESTED);
+    }
+    assert_eq!(herd.written("restored"), "first rejoin");
 }
 
 #[test]

@@ -92,6 +92,15 @@ impl Agent<'_> {
         }
     }
 
+    /// What this machine knows of a contest holds until people choose, also where the remote has lost the report that tells of
+    /// it.
+    pub(super) fn refuse_contested(&self) -> Result<(), AgentError> {
+        match self.store.record().contested.is_some() && !fault::planted(Bug::AnyMachine) {
+            true => self.refused(Foreign::Contested),
+            false => Ok(()),
+        }
+    }
+
     fn refused(&self, why: Foreign) -> Result<(), AgentError> {
         Err(AgentError::TakenOver { name: self.config.name.clone(), why })
     }

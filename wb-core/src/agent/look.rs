@@ -48,6 +48,7 @@ impl Agent<'_> {
         let asked = self.ask(asked)?;
         self.accept()?;
         self.refuse_retired()?;
+        self.refuse_contested()?;
         self.ask(asked).map(drop)
     }
 

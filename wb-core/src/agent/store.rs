@@ -41,7 +41,10 @@ pub struct Record {
     /// The link that was started last.
     #[serde(default)]
     pub started: Option<Sha1>,
-    /// The newest change that had asked this host to try again what failed, when that link was started.
+    /// The links that were started before that one and are not done: a role was gained, or lost, meanwhile.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub half_done: BTreeSet<Sha1>,
+    /// The newest change that had asked this host to try again what failed, when the last link was started.
     #[serde(default)]
     pub retry: u64,
     /// The state that the herd knew of this host before it was restored, as long as it has not come so far again.
@@ -258,7 +261,12 @@ impl Record {
     fn begun(&self) -> BTreeSet<Sha1> {
         let all = self.links.iter().chain(&self.ahead);
         let done = all.filter(|link| link.how != How::PassedOver).map(|link| link.sha1);
-        done.chain(self.started).collect()
+        done.chain(self.started).chain(self.half_done.iter().copied()).collect()
+    }
+
+    fn is_done(&self, sha1: Sha1) -> bool {
+        let mut all = self.links.iter().chain(&self.ahead);
+        all.any(|link| link.sha1 == sha1 && link.how != How::PassedOver)
     }
 
     /// The herd knew more of this host than its disk does now. Who is restored again, before it had come so far again, still
@@ -271,13 +279,17 @@ impl Record {
     /// A link is behind the host.
     fn push(&mut self, link: LinkRecord) {
         self.announced = self.announced.filter(|announced| *announced != link.sha1);
+        if link.how != How::PassedOver {
+            self.half_done.remove(&link.sha1);
+        }
         self.links.push(link);
     }
 
     fn happened(&mut self, event: Event) -> Result<(), StoreError> {
         match event {
             Event::LinkStarts(link) => {
-                self.started = Some(link);
+                let before = self.started.replace(link).filter(|before| *before != link && !self.is_done(*before));
+                self.half_done.extend(before);
                 self.steps.retain(|step| step.link == link);
             }
             // Whoever tries it again starts it anew, and what it requires may hold no longer.
@@ -672,6 +684,31 @@ mod tests {
         }
         store.happened(Event::LinkStarts(sha1(4))).unwrap();
         assert_eq!(store.record().past().begun, [sha1(2), sha1(3), sha1(4)].into());
+    }
+
+    #[test]
+    fn what_was_begun_stays_so_until_it_is_done_whatever_is_begun_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = failed(dir.path());
+        let check = |expect: &[u8]| {
+            let expect: BTreeSet<Sha1> = expect.iter().map(|n| link(*n).sha1).collect();
+            assert_eq!(store.record().past().begun, expect);
+        };
+        let starts = |n| store.happened(Event::LinkStarts(link(n).sha1)).unwrap();
+        check(&[2]);
+        store.happened(Event::TryAgain).unwrap();
+        starts(1);
+        check(&[1, 2]);
+        store.done(&link(1), 5).unwrap();
+        store.passed_over(&[link(2)], 5).unwrap();
+        starts(3);
+        check(&[1, 2, 3]);
+        store.done(&link(3), 5).unwrap();
+        store.update(|record| record.go_back(&link(2))).unwrap();
+        starts(2);
+        store.done(&link(2), 6).unwrap();
+        check(&[1, 2, 3]);
+        assert_eq!(store.record().half_done, BTreeSet::new());
     }
 
     /// A host that failed at its second link, half of whose steps are done.

@@ -505,6 +505,7 @@ impl Draw {
             links: self.some(4, Self::link_record),
             ahead: self.some(1, Self::link_record),
             started: self.maybe(Self::sha1),
+            half_done: self.some(1, Self::sha1).into_iter().collect(),
             retry: self.number(),
             announced: self.seldom().then(|| self.sha1()),
             baked: self.seldom().then(|| Baked { change: self.number(), at: self.number() }),
