@@ -6,7 +6,7 @@ use std::time::Duration;
 use wb_core::agent::identity::Contest;
 use wb_core::agent::phase::{Event, Held, Leg};
 use wb_core::agent::{AgentError, How, Next, Reports, Store};
-use wb_core::change::{ChangeKind, HostManifest, Identity, Retired};
+use wb_core::change::{ChangeKind, Hold, HostManifest, Identity, Manifest, Retired, Whom};
 use wb_core::context::{MaxOut, Migration, Role, StaticWait};
 use wb_core::pool::Claim;
 use wb_core::registry::{Mirror as _, Pushed, RefName, RefUpdate};
@@ -30,6 +30,18 @@ static INDEXES: Migration =
     migration("indexes", "database", 4, "5555555555555555555555555555555555555555", |c| write(c, "indexes"));
 static BROKEN: Migration =
     migration("broken", "web", 4, "6666666666666666666666666666666666666666", |_| anyhow::bail!("the page is missing"));
+/// It fails where there is a stone, half done.
+static STUMBLE: Migration = migration("stumble", "web", 1, "7777777777777777777777777777777777777777", |context| {
+    write(context, "half")?;
+    anyhow::ensure!(context.system().read_file("/stone")?.is_none(), "there is a stone");
+    write(context, "stumble")
+});
+static MARCH: Migration = Migration {
+    replaces: Some((STUMBLE.sha1, STUMBLE.sha1)),
+    ..migration("march", "web", 2, "8888888888888888888888888888888888888888", |context| write(context, "march"))
+};
+static SIZES: Migration =
+    migration("sizes", "database", 5, "9999999999999999999999999999999999999999", |context| write(context, "sizes"));
 
 static WEB: Role = Role {
     name: "web",
@@ -331,4 +343,73 @@ fn a_role_that_is_lost_in_a_leg_is_given_back_and_not_rejoined() {
     herd.settle(&["web1"], &longer(), 12);
     assert_eq!(herd.written("web1"), "page theme rejoin stop leave schema tuning start rejoin rejoin");
     assert_eq!((herd.out("web"), herd.out("database")), (vec![], vec![]));
+}
+
+#[test]
+fn what_was_begun_before_a_role_was_gained_is_ended_although_a_baseline_stands_for_it() {
+    let herd = TestHerd::new();
+    herd.add(&[("web1", &["web"])]);
+    let (before, after) = (catalog(&[&SCHEMA, &STUMBLE]), catalog(&[&SCHEMA, &STUMBLE, &MARCH]));
+    files::write(herd.root("web1").join("stone"), "", 0o644).unwrap();
+    herd.deploy(&before);
+    herd.settle(&["web1"], &before, 9);
+    assert_eq!(herd.said(&["web1"]), ["web1 failed at `stumble` (7777777): there is a stone"]);
+    files::remove(herd.root("web1").join("stone")).unwrap();
+    herd.deploy(&after);
+    tag(&herd, "web1", &["database", "web"]);
+    herd.settle(&["web1"], &after, 12);
+    assert_eq!(herd.written("web1"), "half schema half stumble start rejoin");
+    assert_eq!(herd.record("web1").half_done.len(), 0);
+}
+
+/// `web1` has both roles, and failed amid the link `broken` of web, which it passed over when web was lost. Web was given
+/// back. Its leg is for both roles.
+fn amid_a_link(herd: &TestHerd, after: &Catalog) -> Store {
+    tag(herd, "web1", &["database", "web"]);
+    herd.settle(&ALL, &base(), 12);
+    herd.deploy(after);
+    let store = Store::open(&herd.home("web1").record()).unwrap();
+    let [.., broken, sizes] = after.chain().links() else { panic!("six links") };
+    store.passed_over(std::slice::from_ref(broken), 1).unwrap();
+    store.update(|record| drop(record.half_done.insert(broken.sha1))).unwrap();
+    let nonce = herd.home("web1").read_config().unwrap().uuid;
+    let held = Held { nonce, roles: vec!["database".into(), "web".into()] };
+    for event in [Event::LegPlanned(Leg { until: sizes.sha1, held: Some(held) }), Event::ClaimWon] {
+        store.happened(event).unwrap();
+    }
+    store
+}
+
+const BEFORE: &str = "page theme rejoin stop leave schema tuning start rejoin";
+const FAILED: &str = "web1 failed at `broken` (6666666): the page is missing";
+
+#[test]
+fn nobody_ends_a_leg_amid_a_link_of_a_role_that_was_lost_in_it() {
+    let (herd, after) = (herd(), catalog(&[&SCHEMA, &PAGE, &TUNING, &THEME, &BROKEN, &SIZES]));
+    let store = amid_a_link(&herd, &after);
+    let sizes = after.chain().tip().unwrap().sha1;
+    for event in [Event::Left, Event::LinkStarts(sizes)] {
+        store.happened(event).unwrap();
+    }
+    herd.settle(&["web1"], &after, 12);
+    assert_eq!(herd.written("web1"), format!("{BEFORE} sizes"));
+    assert_eq!(herd.said(&["web1"]), [FAILED]);
+    assert_eq!([herd.out("web"), herd.out("database")], [["web1"], ["web1"]]);
+}
+
+#[test]
+fn nobody_comes_back_as_a_role_amid_a_link_of_it() {
+    let (herd, after) = (herd(), catalog(&[&SCHEMA, &PAGE, &TUNING, &THEME, &BROKEN, &SIZES]));
+    amid_a_link(&herd, &after);
+    let hold = |manifest: &mut Manifest| {
+        manifest.holds.push(Hold { whom: Whom::Herd, change: manifest.number, why: "a sale".into() });
+    };
+    herd.change(ChangeKind::Hold, hold);
+    herd.settle(&["web1"], &after, 12);
+    assert_eq!(herd.written("web1"), format!("{BEFORE} start"), "it turns back, and had left as web before");
+    assert_eq!([herd.out("web"), herd.out("database")], [[""; 0], [""; 0]]);
+    herd.change(ChangeKind::Resume, |manifest| manifest.holds.clear());
+    herd.settle(&["web1"], &after, 12);
+    assert_eq!(herd.written("web1"), format!("{BEFORE} start stop leave"));
+    assert_eq!(herd.said(&["web1"]), [FAILED]);
 }

@@ -33,6 +33,12 @@ pub fn lasting(seconds: u64) -> String {
     humantime::format_duration(Duration::from_secs(seconds)).to_string()
 }
 
+/// `1h30m`: the same in one word, as an option takes it.
+#[must_use]
+pub fn word(seconds: u64) -> String {
+    lasting(seconds).replace(' ', "")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +57,7 @@ mod tests {
         let check = |seconds, expect: &str| assert_eq!(lasting(seconds), expect);
         check(1800, "30m");
         check(5400, "1h 30m");
+        assert_eq!(word(5400), "1h30m");
     }
 
     #[test]

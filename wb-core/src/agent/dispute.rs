@@ -4,7 +4,8 @@ use super::identity::{self, Contest, Foreign, Grace, Moment, TakingOver, Verdict
 use super::{Agent, AgentError};
 use crate::chain::Sha1;
 use crate::registry::{Pushed, RefName};
-use crate::report::{Doing, Incarnation, Report};
+use crate::report::{Doing, Incarnation, Line, Report};
+use crate::runner::with_causes;
 use crate::system::fault::{self, Bug};
 
 impl Agent<'_> {
@@ -80,7 +81,7 @@ impl Agent<'_> {
                 let contest = Contest::with(&self.config.name, &report.incarnation, &here);
                 self.journal.say(&contest.why);
                 self.store.update(|record| record.contested = Some(contest))?;
-                self.object(found, &report)?;
+                self.object(Some(found), &report.lines)?;
                 self.refused(Foreign::Contested)
             }
             (Verdict::Foreign(Foreign::Contested), Some(report)) => {
@@ -93,12 +94,16 @@ impl Agent<'_> {
     }
 
     /// What this machine knows of a contest holds until people choose, also where the remote has lost the report that tells of
-    /// it.
-    pub(super) fn refuse_contested(&self) -> Result<(), AgentError> {
-        match self.store.record().contested.is_some() && !fault::planted(Bug::AnyMachine) {
-            true => self.refused(Foreign::Contested),
-            false => Ok(()),
+    /// it: then it objects once more.
+    pub(super) fn refuse_contested(&mut self) -> Result<(), AgentError> {
+        let record = self.store.record();
+        if record.contested.is_none() || fault::planted(Bug::AnyMachine) {
+            return Ok(());
         }
+        if self.registry.get(&RefName::Report(self.config.uuid))?.is_none() {
+            self.object(None, &record.reports.lines)?;
+        }
+        self.refused(Foreign::Contested)
     }
 
     fn refused(&self, why: Foreign) -> Result<(), AgentError> {
@@ -131,15 +136,21 @@ impl Agent<'_> {
         }
     }
 
-    /// Tells the herd, and the other machine, that two have one identity.
-    fn object(&mut self, found: Sha1, other: &Report) -> Result<(), AgentError> {
+    /// Tells the herd, and the other machine, that two have one identity. What does not arrive is told at the next look, and
+    /// until then this machine does nothing all the same.
+    fn object(&mut self, found: Option<Sha1>, before: &[Line]) -> Result<(), AgentError> {
         let why = self.store.record().contested.as_ref().map(|contest| contest.why.clone()).unwrap_or_default();
-        let lines = identity::branch(&other.lines);
+        let lines = identity::branch(before);
         let report = Report { contested: true, lines, ..self.report(&self.besides(Doing::stopped(why))) };
-        match self.push_report(report, Some(found), Vec::new())? {
-            Pushed::Won => self.announced(),
+        match self.push_report(report, found, Vec::new()) {
+            Ok(Pushed::Won) => self.announced(),
             // Whoever wrote meanwhile is met at the next look.
-            Pushed::Lost => Ok(()),
+            Ok(Pushed::Lost) => Ok(()),
+            Err(error @ AgentError::Registry(_)) => {
+                self.journal.say_once(&format!("could not tell the herd so: {}", with_causes(&error)));
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -151,7 +162,7 @@ impl Agent<'_> {
                 self.journal.say(&contest.why);
                 Ok(self.store.update(|record| record.contested = Some(contest))?)
             }
-            (Some(contest), false) if !contest.announced => self.object(found, report),
+            (Some(contest), false) if !contest.announced => self.object(Some(found), &report.lines),
             (Some(contest), true) if !contest.announced => self.announced(),
             (Some(_), _) => Ok(()),
         }

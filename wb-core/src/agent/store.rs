@@ -41,7 +41,7 @@ pub struct Record {
     /// The link that was started last.
     #[serde(default)]
     pub started: Option<Sha1>,
-    /// The links that were started before that one and are not done: a role was gained, or lost, meanwhile.
+    /// The links that were started before that one and did not end: a role was gained, or lost, meanwhile.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub half_done: BTreeSet<Sha1>,
     /// The newest change that had asked this host to try again what failed, when the last link was started.
@@ -264,6 +264,12 @@ impl Record {
         done.chain(self.started).chain(self.half_done.iter().copied()).collect()
     }
 
+    /// The links that were started and did not end, as far as this host was not told otherwise.
+    pub(crate) fn unended(&self) -> impl Iterator<Item = Sha1> {
+        let last = self.started.filter(|started| !self.is_done(*started));
+        last.into_iter().chain(self.half_done.iter().copied())
+    }
+
     fn is_done(&self, sha1: Sha1) -> bool {
         let mut all = self.links.iter().chain(&self.ahead);
         all.any(|link| link.sha1 == sha1 && link.how != How::PassedOver)
@@ -290,7 +296,11 @@ impl Record {
             Event::LinkStarts(link) => {
                 let before = self.started.replace(link).filter(|before| *before != link && !self.is_done(*before));
                 self.half_done.extend(before);
-                self.steps.retain(|step| step.link == link);
+                // Where it is taken up again, what it requires may hold no longer.
+                let is_anew = self.half_done.remove(&link);
+                let half_done = &self.half_done;
+                let stands = |step: &Step| step.link == link && !(is_anew && step.is_requirement());
+                self.steps.retain(|step| stands(step) || half_done.contains(&step.link));
             }
             // Whoever tries it again starts it anew, and what it requires may hold no longer.
             Event::LinkFailed(_) => self.steps.retain(|step| !step.is_requirement()),
@@ -433,7 +443,11 @@ impl Store {
     /// # Errors
     /// When it can't be written; then nothing has changed.
     pub fn begin(&self, link: &Link, terms: Terms) -> Result<(), StoreError> {
-        self.update(|record| record.steps = standing(&record.steps, link, terms))
+        self.update(|record| {
+            let standing = standing(&record.steps, link, terms);
+            record.steps.retain(|step| step.link != link.sha1);
+            record.steps.extend(standing);
+        })
     }
 
     /// A link was run, and its specs passed.
@@ -698,8 +712,10 @@ mod tests {
         check(&[2]);
         store.happened(Event::TryAgain).unwrap();
         starts(1);
+        store.begin(&link(1), Terms::default()).unwrap();
         check(&[1, 2]);
         store.done(&link(1), 5).unwrap();
+        assert_eq!(store.record().steps.iter().map(|step| step.link).collect::<Vec<_>>(), [link(2).sha1]);
         store.passed_over(&[link(2)], 5).unwrap();
         starts(3);
         check(&[1, 2, 3]);
@@ -708,7 +724,7 @@ mod tests {
         starts(2);
         store.done(&link(2), 6).unwrap();
         check(&[1, 2, 3]);
-        assert_eq!(store.record().half_done, BTreeSet::new());
+        assert_eq!((store.record().half_done.len(), &store.record().steps[..]), (0, &[][..]));
     }
 
     /// A host that failed at its second link, half of whose steps are done.

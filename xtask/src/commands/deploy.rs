@@ -7,6 +7,7 @@ use wb_core::system::quoted;
 
 use super::judge;
 use super::order::{show_known, show_told};
+use crate::calendar;
 use crate::canary::Stop;
 use crate::deploy::aim::Aim;
 use crate::deploy::plan::Stuck;
@@ -111,7 +112,7 @@ impl Deploy {
         }
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let (line, json) = (self.line(), self.json);
-        let whom = self.whom();
+        let again = self.aim();
         let aim = Aim {
             canaries: self.canary.into_iter().collect(),
             roles: self.roles.into_iter().collect(),
@@ -123,29 +124,26 @@ impl Deploy {
         let deployed = deploy::deploy(&fleet, &request, shell).map_err(|error| judged(error, &line))?;
         match json {
             true => shell.print_json(&said(&deployed)),
-            false => show(&deployed, &whom, shell),
+            false => show(&deployed, &again, shell),
         }
         Ok(end(&deployed.end, &line, json, shell))
     }
 
     /// The command line, without what is of no use a second time.
     fn line(&self) -> String {
-        let bake = self
-            .bake
-            .map(|bake| format!(" --bake {}", quoted(&humantime::format_duration(bake).to_string().replace(' ', ""))));
         let message = self.message.as_ref().map(|message| format!(" --message {}", quoted(message)));
         let key = self.key.as_ref().map(|key| format!(" --key {}", quoted(&key.to_string_lossy())));
-        let until = self.until.as_slice();
-        let how_far = format!("{}{}", bake.unwrap_or_default(), options("until", until));
         let (message, key) = (message.unwrap_or_default(), key.unwrap_or_default());
-        format!("{}{how_far}{}{message}{key}", self.whom(), options("remove", &self.remove))
+        format!("{}{}{message}{key}", self.aim(), options("remove", &self.remove))
     }
 
-    /// The part of it that says who goes first.
-    fn whom(&self) -> String {
+    /// Its beginning, which says who goes how far.
+    fn aim(&self) -> String {
+        let bake = self.bake.map(|bake| format!(" --bake {}", calendar::word(bake.as_secs()))).unwrap_or_default();
         let hosts: String = self.canary.iter().map(|host| format!(" {}", quoted(host))).collect();
         let canary = if hosts.is_empty() { hosts } else { format!(" --canary{hosts}") };
-        format!("cargo xtask deploy{canary}{}", options("role", &self.roles))
+        let until = options("until", self.until.as_slice());
+        format!("cargo xtask deploy{canary}{}{bake}{until}", options("role", &self.roles))
     }
 }
 
@@ -153,14 +151,14 @@ fn options(name: &str, values: &[String]) -> String {
     values.iter().map(|value| format!(" --{name} {}", quoted(value))).collect()
 }
 
-fn show(Deployed { difference, stuck, stops, idle, held, .. }: &Deployed, whom: &str, shell: &Shell) {
+fn show(Deployed { difference, stuck, stops, idle, held, .. }: &Deployed, again: &str, shell: &Shell) {
     shell.print_text(difference);
     stops.iter().for_each(|stop| shell.print(stop));
     for host in idle {
         shell.print(format_args!("`{host}` has nothing to run, so that it shows nothing as a canary"));
     }
     held.iter().for_each(|held| shell.print(held));
-    stuck.iter().for_each(|stuck| offer(stuck, whom, shell));
+    stuck.iter().for_each(|stuck| offer(stuck, again, shell));
 }
 
 /// Says how it ended. A program has read that already, but for a failure.
@@ -211,9 +209,9 @@ fn said(Deployed { difference, stuck, stops, idle, held, end }: &Deployed) -> Sa
 }
 
 /// What failed stays failed, unless somebody says what to do.
-fn offer(Stuck { host, link }: &Stuck, whom: &str, shell: &Shell) {
+fn offer(Stuck { host, link }: &Stuck, again: &str, shell: &Shell) {
     shell.warn(format_args!("`{host}` failed at {link}, which stays as it was: it is not tried again by itself"));
-    ways_out(host, &link.name, whom).iter().for_each(|way| shell.print(format_args!("hint: {way}")));
+    ways_out(host, &link.name, again).iter().for_each(|way| shell.print(format_args!("hint: {way}")));
 }
 
 fn judged(error: DeployError, line: &str) -> Failure {

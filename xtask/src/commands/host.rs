@@ -169,9 +169,8 @@ impl Admit {
 
 fn not_admitted(error: AdmitError, remote: Option<&str>) -> Failure {
     match &error {
-        AdmitError::NotInHerd { name, meant } => {
-            let add = || format!("cargo xtask host add {name} --role ROLE");
-            let hint = meant.as_ref().map_or_else(add, |meant| format!("cargo xtask host admit {meant}"));
+        AdmitError::NotInHerd { name, .. } => {
+            let hint = format!("cargo xtask host add {name} --role ROLE");
             Failure::usage(error).hint(hint)
         }
         AdmitError::NotEnrolled { name } => {

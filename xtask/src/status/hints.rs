@@ -10,6 +10,7 @@ use wb_core::registry::RefName;
 use wb_core::system::quoted;
 
 use super::{CanaryStatus, Damage, HerdStatus, HostStatus, Phase, PoolStatus, ways_out};
+use crate::calendar;
 use crate::hold;
 use crate::table::one_line;
 
@@ -20,7 +21,7 @@ impl HerdStatus {
         let mut hints: Vec<String> =
             self.lost_change.map(|_| "cargo xtask changes recover".to_owned()).into_iter().collect();
         hints.extend(self.pools.iter().find_map(|pool| self.mended(pool)));
-        hints.extend(self.failures().into_iter().flat_map(|(host, at)| ways_out(host, at, &self.deploy(host))));
+        hints.extend(self.failures().into_iter().flat_map(|(host, at)| ways_out(host, at, &self.deploy())));
         hints.extend(self.of_hosts());
         hints.extend(self.lost().map(|host| format!("if {host} is dead: cargo xtask release {host} -m '…'")));
         hints.extend(self.holding().into_iter().map(|whom| format!("to end the hold: {}", hold::ended_by(whom))));
@@ -30,11 +31,10 @@ impl HerdStatus {
         hints
     }
 
-    /// What brings something new to a host: while there are canaries, and it is one, to these alone.
-    fn deploy(&self, host: &str) -> String {
-        let canaries = self.canary.iter().filter(|canary| canary.hosts.contains_key(host));
-        let named: String = canaries.flat_map(|canary| canary.hosts.keys()).map(|name| format!(" {name}")).collect();
-        if named.is_empty() { "cargo xtask deploy".to_owned() } else { format!("cargo xtask deploy --canary{named}") }
+    /// What brings a migration that was mended to all hosts, and lets nobody go further than they were told to.
+    fn deploy(&self) -> String {
+        let canary = self.canary.as_ref().map(CanaryStatus::deployed_by);
+        format!("cargo xtask deploy{}", canary.unwrap_or_default())
     }
 
     /// How a pool that nobody can claim from is begun anew: meanwhile nobody leaves, and who is out claims again by itself.
@@ -139,6 +139,14 @@ impl HerdStatus {
 }
 
 impl CanaryStatus {
+    /// The options of a deploy to the same canaries, as far and with the same bake.
+    fn deployed_by(&self) -> String {
+        let hosts: String = self.hosts.keys().map(|name| format!(" {name}")).collect();
+        let bake = self.bake.map(|bake| format!(" --bake {}", calendar::word(bake)));
+        let until = self.until.as_ref().map(|link| format!(" --until {link}"));
+        format!(" --canary{hosts}{}{}", bake.unwrap_or_default(), until.unwrap_or_default())
+    }
+
     fn promoted_by(&self) -> Option<String> {
         let promote = if self.stuck { "cargo xtask promote --now -m '…'" } else { "cargo xtask promote" };
         self.needs_people().then(|| promote.to_owned())
@@ -234,23 +242,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_mended_goes_to_the_canaries_that_failed_and_to_nobody_else() {
-        let deploys = |first: &[&str]| {
+    fn what_is_mended_is_deployed_without_letting_anybody_go_further() {
+        let deploy = |first: &[&str], target: u8, bake: Option<u64>| {
             let mut herd = Herd::new(&["web1@2 failed", "web2@2", "web3@1"]);
             let hosts = first.iter().map(|&host| host.to_owned()).collect();
-            let canary = wb_core::change::Canary { hosts, target: link(3).sha1, change: 0, bake: None };
+            let canary = wb_core::change::Canary { hosts, target: link(target).sha1, change: 0, bake };
             herd.known.manifest.canary = Some(canary).filter(|_| !first.is_empty());
             herd.status().hints().into_iter().find(|hint| hint.contains("amend")).unwrap()
         };
-        let check = |first: &[&str], expect: &str| {
-            assert_eq!(
-                deploys(first),
-                format!("or mend the migration, then cargo xtask amend second_page --why '…', and {expect}")
-            );
+        let check = |first: &[&str], target: u8, bake: Option<u64>, expect: &str| {
+            let amend = "or mend the migration, then cargo xtask amend second_page --why '…', and cargo xtask deploy";
+            assert_eq!(deploy(first, target, bake), format!("{amend}{expect}"));
         };
-        check(&[], "cargo xtask deploy");
-        check(&["web1", "web2"], "cargo xtask deploy --canary web1 web2");
-        check(&["web2"], "cargo xtask deploy");
+        check(&[], 3, None, "");
+        check(&["web1", "web2"], 3, None, " --canary web1 web2");
+        check(&["web2"], 3, Some(1800), " --canary web2 --bake 30m");
+        check(&["web1"], 2, Some(5400), " --canary web1 --bake 1h30m --until install_nginx");
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub struct CanaryStatus {
     pub bake: Option<u64>,
     /// For how many seconds they still bake, where all of them have passed.
     pub left: Option<u64>,
+    /// That link's name, where the chain goes on after it.
+    #[serde(skip)]
+    pub(super) until: Option<String>,
     /// Whether they come no further and have not all passed, so that only `promote --now` lets the others follow.
     pub stuck: bool,
 }
@@ -60,9 +63,12 @@ impl CanaryStatus {
         let last: Option<u64> =
             hosts.values().copied().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
         let left = |(last, bake): (u64, u64)| bake.saturating_sub(now.saturating_sub(last));
+        let target = manifest.chain.get(canary.target);
+        let until = target.filter(|target| manifest.chain.tip() != Some(target)).map(|target| target.name.clone());
         Self {
             target: canary.target,
-            migration: manifest.chain.get(canary.target).map(|link| link.name.clone()).unwrap_or_default(),
+            migration: target.map(|link| link.name.clone()).unwrap_or_default(),
+            until,
             stuck: hosts.values().any(Option::is_none) && manifest.hosts.keys().all(|host| stands_still(host, known)),
             hosts,
             bake: canary.bake,

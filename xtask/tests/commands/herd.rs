@@ -27,7 +27,7 @@ fn a_machine_is_admitted_once_it_enrolled() {
     assert!(early.starts_with("error: no machine enrolled as `web1`\nhint: wildebeest enroll --name web1 "), "{early}");
     insta::assert_snapshot!(office.admit("wbe1"), @"
     error: herd.toml has no host `wbe1`, did you mean `web1`?
-    hint: cargo xtask host admit web1
+    hint: cargo xtask host add wbe1 --role ROLE
     exit code 2
     ");
     office.enroll("web1");

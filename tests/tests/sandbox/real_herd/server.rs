@@ -27,9 +27,10 @@ pub(super) fn is_ill(stage: &Stage) {
     assert_eq!(holders(&stage.pool()), out.into());
     assert_eq!(others().map(|web| stage.diary(web)).collect::<Vec<_>>(), before, "nobody left");
 
+    let before = drops(stage);
     on_server(stage, &format!("{}; {WRITABLE}", max_startups("1:100:1")));
     each(others(), |web| stage.on(web, "touch /srv/bridge"));
-    all_are_dropped(stage);
+    all_are_dropped(stage, &before);
     // From now on it takes one at a time.
     all_look(stage);
     stage.wait("somebody to get through", || {
@@ -49,17 +50,20 @@ fn restarts(stage: &Stage) {
 
 /// As long as somebody keeps sshd waiting, it drops everybody else. Who was about to be let in when that began still gets a
 /// connection after it, so that connections are ended until each host was dropped.
-fn all_are_dropped(stage: &Stage) {
+fn all_are_dropped(stage: &Stage, before: &[usize]) {
     let _kept_waiting = stage.wait("sshd to take a connection", || keep_waiting(stage));
-    each(machines(), |host| {
-        let dropped = || stage.log(host).matches("kex_exchange_identification").count();
-        let before = dropped();
-        stage.wait(&format!("{host} to be dropped"), || {
-            on_server(stage, DROP);
-            look_twice(stage, host);
-            (dropped() > before).then_some(())
-        });
+    let still =
+        || machines().into_iter().zip(before.iter().zip(drops(stage))).filter(|(_, (before, now))| now <= before);
+    stage.wait("all hosts to be dropped", || {
+        on_server(stage, DROP);
+        each(still(), |(host, _)| look_twice(stage, host));
+        still().next().is_none().then_some(())
     });
+}
+
+/// How often each host was dropped. Of the same trouble it speaks once.
+fn drops(stage: &Stage) -> Vec<usize> {
+    machines().iter().map(|host| stage.log(host).matches("kex_exchange_identification").count()).collect()
 }
 
 /// A connection on which nothing is said; none where sshd drops it, because a host was faster.
@@ -83,7 +87,11 @@ const READ_ONLY: &str = "cd /srv/git; mount --bind herd.git herd.git; mount -o r
 const WRITABLE: &str = "mount -o remount,bind,rw /srv/git/herd.git";
 
 fn max_startups(many: &str) -> String {
-    format!("sed -i 's/^MaxStartups .*/MaxStartups {many}/' /etc/ssh/sshd_config.d/git.conf; service ssh restart")
+    let conf = "/etc/ssh/sshd_config.d/git.conf";
+    // Whoever keeps it waiting may do so for ever.
+    format!(
+        "sed -i '/^LoginGraceTime /d; s/^MaxStartups .*/MaxStartups {many}\\nLoginGraceTime 0/' {conf}; service ssh restart"
+    )
 }
 
 fn on_server(stage: &Stage, line: &str) {

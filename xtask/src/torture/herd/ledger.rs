@@ -434,8 +434,8 @@ impl Ledger {
         here.left_behind &= !(1 << role);
         if here.out == 0 {
             here.left_under.clear();
+            (here.freed, here.usurped) = (false, false);
         }
-        (here.freed, here.usurped) = (false, false);
         here.served = true;
         let in_load = here.saved.begun_in_load;
         match self.unended(machine).find(|link| in_load & (1 << link) == 0) {
