@@ -251,13 +251,18 @@ fn a_restored_host_and_the_original_that_runs_both_stop() {
     herd.hardware("restored", "a", "a3", 1);
     refused(&herd, "restored", CONTESTED);
 
-    let report = RefName::Report(herd.home("web1").read_config().unwrap().uuid).to_string();
+    let own = RefName::Report(herd.home("web1").read_config().unwrap().uuid).to_string();
     let remote = herd.remote().display().to_string();
-    Command::new("git").args(["-C", &remote, "update-ref", "-d", &report]).read().unwrap();
+    Command::new("git").args(["-C", &remote, "update-ref", "-d", &own]).read().unwrap();
     for machine in ["restored", "web1"] {
         refused(&herd, machine, CONTESTED);
+        assert!(report(&herd).contested, "where the remote has lost it, it is said once more");
     }
     assert_eq!(herd.written("restored"), "first rejoin");
+    assert!(herd.with_agent("restored", &second(), |agent| agent.keep().unwrap()));
+    catch_up(&herd, "restored", "a", "a3");
+    assert_eq!(herd.written("restored"), "first rejoin leave second rejoin");
+    refused(&herd, "web1", CONTESTED);
 }
 
 #[test]

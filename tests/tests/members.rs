@@ -371,7 +371,7 @@ fn amid_a_link(herd: &TestHerd, after: &Catalog) -> Store {
     let store = Store::open(&herd.home("web1").record()).unwrap();
     let [.., broken, sizes] = after.chain().links() else { panic!("six links") };
     store.passed_over(std::slice::from_ref(broken), 1).unwrap();
-    store.update(|record| drop(record.half_done.insert(broken.sha1))).unwrap();
+    store.update(|record| record.half_done.extend([broken.sha1])).unwrap();
     let nonce = herd.home("web1").read_config().unwrap().uuid;
     let held = Held { nonce, roles: vec!["database".into(), "web".into()] };
     for event in [Event::LegPlanned(Leg { until: sizes.sha1, held: Some(held) }), Event::ClaimWon] {

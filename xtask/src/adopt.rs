@@ -85,7 +85,7 @@ pub fn what_follows(known: &Known, after: &Manifest) -> Vec<String> {
         let failed = matches!(&report.doing, Doing::Failed(failure) if failure.link == link.sha1);
         let otherwise = if failed { "stays failed" } else { "runs it" };
         let says = one_line(&report.doing.to_string());
-        format!("`{name}` asks the specs of {link}, and goes on after it, or {otherwise}; it says now: {says}")
+        format!("`{name}` asks the specs of {link}, if it has any, and goes on after it, or {otherwise}; it says now: {says}")
     });
     lines.collect()
 }
@@ -202,7 +202,7 @@ mod tests {
             let word = Word { host: "web1".into(), link: None, why: "the disk was full".into() };
             assert_eq!(what_follows(&known, &adopting(&known, &word).unwrap()), [expect]);
         };
-        let asks = "`web1` asks the specs of `c` (6363636), and goes on after it, or";
+        let asks = "`web1` asks the specs of `c` (6363636), if it has any, and goes on after it, or";
         let failed = format!("{asks} stays failed; it says now: failed at `c` (6363636): no luck");
         check(failed_at("c", sha1("c")), &failed);
         check(Doing::waiting("for its turn"), &format!("{asks} runs it; it says now: waits: for its turn"));

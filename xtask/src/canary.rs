@@ -88,7 +88,7 @@ pub fn behind(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, R
     let hosts = canary.hosts.iter().filter(|host| manifest.hosts.contains_key(*host));
     let behind = hosts.filter_map(|host| {
         let report = reports.get(host);
-        let has_passed = report.is_some_and(|report| passed_since(manifest, canary, report, now).is_some());
+        let has_passed = passed_since(manifest, canary, reports, host, now).is_some();
         let link = |state: Sha1| manifest.chain.get(state).cloned();
         let unheard = |report: &Report| match report.accepted.unwrap_or_default() < canary.change {
             true => format!(", and has not heard of change {} yet", canary.change),

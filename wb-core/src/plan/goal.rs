@@ -19,12 +19,20 @@ pub fn goal(manifest: &Manifest, name: &str, reports: &BTreeMap<String, Report>,
 }
 
 /// Since when a canary has passed, as its report tells: it has accepted the change, and is where canaries are to go and
-/// well, or it waits in load for hosts to reach a link, none of which is a canary, so that only the others can let it go on,
-/// however long that takes. What it did before it had heard of the change says nothing. One that has drifted, or that
-/// nobody hears of any more at `now`, in seconds since 1970, has not passed.
+/// well, or it waits in load for hosts to reach a link, none of which is a canary, and all of which are where they were told
+/// to go: then only a promotion lets them, and it, go on. What it did before it had heard of the change says nothing. One that
+/// has drifted, or that nobody hears of any more at `now`, in seconds since 1970, has not passed.
 #[must_use]
-pub fn passed_since(manifest: &Manifest, canary: &Canary, report: &Report, now: u64) -> Option<u64> {
+pub fn passed_since(
+    manifest: &Manifest,
+    canary: &Canary,
+    reports: &BTreeMap<String, Report>,
+    host: &str,
+    now: u64,
+) -> Option<u64> {
+    let report = reports.get(host)?;
     let place = |sha1: Sha1| manifest.chain.position(sha1);
+    let arrived = |name: &String| arrived_since(manifest, reports, name);
     let is_there = || report.state.and_then(place) >= place(canary.target);
     let has_heard = report.accepted.unwrap_or_default() >= canary.change;
     let has_passed = match &report.doing {
@@ -35,11 +43,23 @@ pub fn passed_since(manifest: &Manifest, canary: &Canary, report: &Report, now: 
             report.in_service
                 && is_for_others(key)
                 && !on.is_empty()
-                && !on.iter().any(|host| canary.hosts.contains(host))
+                && on.iter().all(|host| !canary.hosts.contains(host) && arrived(host).is_some())
         }
         _ => false,
     };
-    has_passed.then_some(report.since.max(report.heard))
+    let others = report.doing.on().iter().filter_map(arrived).max().unwrap_or_default();
+    has_passed.then_some(report.since.max(report.heard).max(others))
+}
+
+/// Since when a host that is no canary goes no further by itself: it is where it was told to go, or has left the herd.
+fn arrived_since(manifest: &Manifest, reports: &BTreeMap<String, Report>, name: &str) -> Option<u64> {
+    if !manifest.hosts.contains_key(name) {
+        return Some(0);
+    }
+    let report = reports.get(name)?;
+    let place = |sha1: Option<Sha1>| sha1.and_then(|sha1| manifest.chain.position(sha1));
+    let since = if report.doing == Doing::UpToDate { report.since } else { 0 };
+    (place(report.state) >= place(manifest.told(name))).then_some(since)
 }
 
 /// Whether all canaries of the herd have passed, for as long as they are to bake, or had when some host looked.
@@ -58,7 +78,7 @@ pub fn bake_ends(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String
     let seen = sound.filter_map(|report| report.baked.filter(|baked| is_it(baked, report.time)));
     let seen = seen.map(|baked| baked.at).min();
     let hosts = canary.hosts.iter().filter(|host| manifest.hosts.contains_key(*host));
-    let passed: Option<Vec<u64>> = hosts.map(|host| passed_since(manifest, canary, reports.get(host)?, now)).collect();
+    let passed: Option<Vec<u64>> = hosts.map(|host| passed_since(manifest, canary, reports, host, now)).collect();
     let last = passed.and_then(|passed| passed.into_iter().max());
     seen.or_else(|| last.map(|last| last.saturating_add(bake)))
 }

@@ -57,7 +57,7 @@ pub struct WaiverStatus {
 impl CanaryStatus {
     pub(super) fn of(canary: &Canary, known: &Known) -> Self {
         let Known { manifest, reports, now, .. } = known;
-        let passed = |host: &String| passed_since(manifest, canary, reports.get(host)?, *now);
+        let passed = |host: &String| passed_since(manifest, canary, reports, host, *now);
         let present = canary.hosts.iter().filter(|host| manifest.hosts.contains_key(*host));
         let hosts: BTreeMap<_, _> = present.map(|host| (host.clone(), passed(host))).collect();
         let last: Option<u64> =

@@ -177,13 +177,13 @@ fn what_failed_is_retried_or_adopted_and_nothing_else_is() {
     ");
     insta::assert_snapshot!(with_key(&["adopt", "web1", "-m", "by hand", "--dry-run"]), @"
     ~ host `web1`: `page` (0000000) was done by hand
-    `web1` asks the specs of `page` (0000000), and goes on after it, or stays failed; it says now: failed at `page` (0000000): nginx -t says no
+    `web1` asks the specs of `page` (0000000), if it has any, and goes on after it, or stays failed; it says now: failed at `page` (0000000): nginx -t says no
     nothing was told; next: cargo xtask adopt web1 --message 'by hand' --key SCRATCH/key
     exit code 0
     ");
     insta::assert_snapshot!(with_key(&["adopt", "web1", "-m", "by hand"]), @"
     ~ host `web1`: `page` (0000000) was done by hand
-    `web1` asks the specs of `page` (0000000), and goes on after it, or stays failed; it says now: failed at `page` (0000000): nginx -t says no
+    `web1` asks the specs of `page` (0000000), if it has any, and goes on after it, or stays failed; it says now: failed at `page` (0000000): nginx -t says no
     change 4 adopt: web1, `page` (0000000): by hand, signed by ana@localhost
     next: cargo xtask status
     exit code 0
@@ -200,7 +200,7 @@ fn what_failed_is_retried_or_adopted_and_nothing_else_is() {
         "~ host `web1`: `page` (0000000) was done by hand"
       ],
       "meaning": [
-        "`web1` asks the specs of `page` (0000000), and goes on after it, or stays failed; it says now: failed at `page` (0000000): adopting it, as change 4 says, was refused: spec `is_there`: expected a page, found none"
+        "`web1` asks the specs of `page` (0000000), if it has any, and goes on after it, or stays failed; it says now: failed at `page` (0000000): adopting it, as change 4 says, was refused: spec `is_there`: expected a page, found none"
       ]
     }
     exit code 0

@@ -79,6 +79,15 @@ fn a_canary_that_only_others_can_let_go_on_bakes() {
     bakes("w2", 0, &others(&["web2", "web1"]), false);
     let Doing::Waiting { why, on, key, .. } = others(&["web2"]) else { panic!("it waits") };
     bakes("w2", 0, &Doing::Waiting { why, on, key, overdue: true }, true);
+    let follows = |hosts: &str, arrived: u64| {
+        let mut herd = herd(hosts, &["web1"], Some(BAKE));
+        since(&mut herd, "web1", 0, others(&["web2", "web9"]));
+        since(&mut herd, "web2", arrived, Doing::UpToDate);
+        goal(&herd.manifest, "web2", &herd.reports, herd.now) == Some(sha1("w3"))
+    };
+    assert!(follows("web1@w2 web2@w1", NOW - BAKE), "web9 has left the herd");
+    assert!(!follows("web1@w2 web2@w1", NOW - BAKE + 1), "the bake begins when web2 can't come further");
+    assert!(!follows("web1@w2 web2@-", 0), "web2 goes on by itself, and then web1 does");
     let mut herd = herd("web1@w2 web2@w1", &["web1"], Some(BAKE));
     since(&mut herd, "web1", 0, others(&["web2"]));
     herd.reports.get_mut("web1").unwrap().in_service = false;
