@@ -301,7 +301,7 @@ fn an_objection_that_did_not_arrive_is_made_again() {
     go_on(&herd);
     herd.tick("clone", &second()).unwrap();
     let (remote, away) = (herd.remote(), herd.remote().with_extension("away"));
-    let contest = wb_core::agent::identity::Contest { why: "two".into(), announced: false };
+    let contest = wb_core::agent::identity::Contest { why: "two".into(), announced: false, lost: false };
     Store::open(&herd.home("web1").record()).unwrap().update(|record| record.contested = Some(contest)).unwrap();
     files::rename(&remote, &away).unwrap();
     assert!(matches!(herd.tick("web1", &second()).unwrap_err(), AgentError::Registry(_)));

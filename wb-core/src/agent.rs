@@ -517,11 +517,12 @@ impl From<Stop> for Doing {
     }
 }
 
-/// What this host said last of what it does, and since when it does that.
+/// What this host said last of what it does, since when it does that, and where it was.
 #[derive(Debug, Clone)]
 struct Said {
     doing: Doing,
     since: u64,
+    state: Option<Sha1>,
 }
 
 /// The races for a place that it lost, one after another.

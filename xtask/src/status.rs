@@ -61,6 +61,9 @@ pub struct HerdStatus {
     /// Where it was asked for, as git knows it.
     #[serde(skip)]
     remote: String,
+    /// The target's name, where the chain goes on after it.
+    #[serde(skip)]
+    until: Option<String>,
 }
 
 /// Whether the herd is where it should be.
@@ -132,6 +135,7 @@ impl HerdStatus {
             newcomers,
             time: *now,
             remote: known.remote.clone(),
+            until: target.filter(|target| manifest.chain.tip() != Some(target)).map(|target| target.name.clone()),
         }
     }
 

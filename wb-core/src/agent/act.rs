@@ -247,7 +247,7 @@ impl Agent<'_> {
         if let Some(gate) = self.closed_gate(&roles) {
             return self.waits(&gate);
         }
-        if self.lets_others_first() {
+        if self.lets_others_first(&roles) {
             return Step::until(Doing::waiting("for its turn to claim a place: others are at it"));
         }
         let leg = Leg { until: until.sha1, held: Some(Held { nonce: uuid::Uuid::new_v4(), roles }) };
@@ -264,12 +264,14 @@ impl Agent<'_> {
         }
     }
 
-    /// Whether it has lost so many races for a place that it only looks on for a while. For how long, its random identity
-    /// and the moment say, so that no two hosts wait for the same time.
-    fn lets_others_first(&self) -> bool {
+    /// Whether it has lost so many races for a place in the pools of these roles that it only looks on for a while. For how
+    /// long, its random identity and the moment say, so that no two hosts wait for the same time.
+    fn lets_others_first(&self, roles: &[String]) -> bool {
         let Races { lost, at } = self.races;
+        let manifest = self.change.as_ref().map(|change| &change.manifest);
+        let peers = manifest.iter().flat_map(|manifest| roles.iter().map(|role| manifest.admitted(role).count())).max();
         let chance = self.config.uuid.as_u64_pair().1.wrapping_mul(at | 1);
-        !pace::is_due(at, pace::until_claim(lost, self.config.poll, chance), self.now())
+        !pace::is_due(at, pace::until_claim(lost, peers.unwrap_or_default(), self.config.poll, chance), self.now())
     }
 
     /// The first of these roles that is not well enough for one more host to leave it.
@@ -333,14 +335,15 @@ impl Agent<'_> {
         held.into_iter().filter(|role| !host.roles.contains(role)).collect()
     }
 
-    /// The roles that it left load with and that have a link which began out of load and did not end: it failed, and the role
-    /// was lost for a while. The host comes back as that once the link has ended.
+    /// The roles that have a link which is run out of load, began and did not end: it failed, and the role was lost for a
+    /// while. The host comes back as that once the link has ended.
     fn roles_amid_a_link(&self) -> BTreeSet<String> {
         let record = self.store.record();
         let chain = self.change.as_ref().map_or(self.catalog.chain(), |change| &change.manifest.chain);
-        let unended = record.unended().filter_map(|sha1| chain.get(sha1)).filter(|link| !link.in_load);
-        let held = record.phase.held().map(|held| &held.roles[..]).unwrap_or_default();
-        unended.map(|link| link.role.clone()).filter(|role| held.contains(role)).collect()
+        let unended = record.unended().filter_map(|sha1| chain.get(sha1));
+        let unended = unended.filter(|link| leaves_for(chain, record.announced, link));
+        let roles = self.roles_under_way();
+        unended.map(|link| link.role.clone()).filter(|role| roles.contains(role)).collect()
     }
 
     /// The roles that it left load with and had lost, and that it has again. Where it has links of such a role to run, one
@@ -400,18 +403,13 @@ impl Agent<'_> {
             return Step::until(Doing::stopped("this host left the herd in the middle of a leg"));
         }
         let next = chain.links().get(here.map_or(0, |here| here + 1)).filter(|_| here < end);
-        let is_begun = next.is_some_and(|next| self.store.record().unended().any(|begun| begun == next.sha1));
+        let is_begun = next.is_some_and(|next| self.store.record().started == Some(next.sha1));
         if !is_begun && self.is_to_look() {
             self.look_amid_leg()?;
             return Ok(Step::Moved);
         }
         match self.onward(leg, next, is_begun)? {
             Onward::End => {
-                if let Some(link) = self.left_amid(leg)? {
-                    self.journal.say(&format!("goes back to before {link}, which it had begun"));
-                    self.store.regained(&link)?;
-                    return Ok(Step::Moved);
-                }
                 if let Some(held) = leg.held.as_ref().filter(|_| fault::planted(Bug::EarlyRelease)) {
                     drop(self.release(held));
                 }
@@ -426,21 +424,6 @@ impl Agent<'_> {
             Onward::PassOver(link) => self.store.passed_over(&[link], self.now())?,
         }
         Ok(Step::Moved)
-    }
-
-    /// The first link that the host passed over amid it, in a leg with a claim for its role, and that it runs now: the role
-    /// was lost for a while.
-    fn left_amid(&self, leg: &Leg) -> Result<Option<Link>, AgentError> {
-        let record = self.store.record();
-        let unended: BTreeSet<Sha1> = record.unended().collect();
-        let Some(held) = leg.held.as_ref().filter(|_| !unended.is_empty()) else { return Ok(None) };
-        let behind = record.links.iter().map(|behind| behind.sha1).filter(|behind| unended.contains(behind));
-        let links: Vec<&Link> = behind.filter_map(|behind| self.catalog.chain().get(behind)).collect();
-        let has_code = |link: &Link| self.catalog.code(link.sha1).is_some();
-        let is_amid = |link: &Link| !link.in_load && held.roles.contains(&link.role) && has_code(link);
-        let first =
-            self.on_course(|course| links.into_iter().find(|link| is_amid(link) && course.runs(link)).cloned())?;
-        Ok(first.flatten())
     }
 
     /// What comes next in the leg, of which `next` is the next link.

@@ -3,7 +3,7 @@
 use super::identity::{self, Contest, Foreign, Grace, Moment, TakingOver, Verdict};
 use super::{Agent, AgentError};
 use crate::chain::Sha1;
-use crate::registry::{Pushed, RefName};
+use crate::registry::{Pushed, RefName, RegistryError};
 use crate::report::{Doing, Incarnation, Line, Report};
 use crate::runner::with_causes;
 use crate::system::fault::{self, Bug};
@@ -94,13 +94,13 @@ impl Agent<'_> {
     }
 
     /// What this machine knows of a contest holds until people choose, also where the remote has lost the report that tells of
-    /// it: then it objects once more.
+    /// it: then it objects once more, unless another one was chosen.
     pub(super) fn refuse_contested(&mut self) -> Result<(), AgentError> {
         let record = self.store.record();
-        if record.contested.is_none() || fault::planted(Bug::AnyMachine) {
+        let Some(contest) = record.contested.as_ref().filter(|_| !fault::planted(Bug::AnyMachine)) else {
             return Ok(());
-        }
-        if self.registry.get(&RefName::Report(self.config.uuid))?.is_none() {
+        };
+        if !contest.lost && self.registry.get(&RefName::Report(self.config.uuid))?.is_none() {
             self.object(None, &record.reports.lines)?;
         }
         self.refused(Foreign::Contested)
@@ -146,7 +146,7 @@ impl Agent<'_> {
             Ok(Pushed::Won) => self.announced(),
             // Whoever wrote meanwhile is met at the next look.
             Ok(Pushed::Lost) => Ok(()),
-            Err(error @ AgentError::Registry(_)) => {
+            Err(error @ AgentError::Registry(RegistryError::Unreachable { .. } | RegistryError::Refused { .. })) => {
                 self.journal.say_once(&format!("could not tell the herd so: {}", with_causes(&error)));
                 Ok(())
             }
@@ -164,14 +164,23 @@ impl Agent<'_> {
             }
             (Some(contest), false) if !contest.announced => self.object(Some(found), &report.lines),
             (Some(contest), true) if !contest.announced => self.announced(),
+            (Some(contest), false) if !contest.lost => self.lost(),
             (Some(_), _) => Ok(()),
         }
     }
 
     fn announced(&self) -> Result<(), AgentError> {
+        self.note(|contest| contest.announced = true)
+    }
+
+    fn lost(&self) -> Result<(), AgentError> {
+        self.note(|contest| contest.lost = true)
+    }
+
+    fn note(&self, of: impl FnOnce(&mut Contest)) -> Result<(), AgentError> {
         Ok(self.store.update(|record| {
             if let Some(contest) = &mut record.contested {
-                contest.announced = true;
+                of(contest);
             }
         })?)
     }

@@ -205,6 +205,9 @@ pub struct Contest {
     pub why: String,
     /// Whether the herd was told.
     pub announced: bool,
+    /// Whether another machine was seen to have the identity after that: people chose it, and this one is silent.
+    #[serde(default)]
+    pub lost: bool,
 }
 
 impl Contest {
@@ -213,14 +216,14 @@ impl Contest {
     pub fn with(name: &str, found: &Incarnation, here: &Incarnation) -> Self {
         let (other, this) = (machine(found), machine(here));
         let why = format!("two machines report as `{name}`: this one, {this}, and another, {other}; {}", remedy(name));
-        Self { why, announced: false }
+        Self { why, announced: false, lost: false }
     }
 
     /// Another machine objected.
     #[must_use]
     pub fn heard(name: &str, found: &Incarnation) -> Self {
         let why = format!("another machine reports as `{name}` too, {}; {}", machine(found), remedy(name));
-        Self { why, announced: true }
+        Self { why, announced: true, lost: false }
     }
 }
 
@@ -341,7 +344,8 @@ mod tests {
         check(10, "first", true);
         check(11, "first", false);
         check(10, "second", false);
-        let contested = Record { contested: Some(Contest { why: String::new(), announced: true }), ..record() };
+        let contested =
+            Record { contested: Some(Contest { why: String::new(), announced: true, lost: false }), ..record() };
         assert!(!is_settled(sha1(10), &contested, &here("web", "first")));
     }
 
@@ -396,7 +400,8 @@ mod tests {
             check(20, Some(&objected), &record(), &here("web", boot), CONTESTED);
             check(11, Some(&objected), &record(), &here("web", boot), CONTESTED);
         }
-        let stopped = Record { contested: Some(Contest { why: String::new(), announced: true }), ..record() };
+        let stopped =
+            Record { contested: Some(Contest { why: String::new(), announced: true, lost: false }), ..record() };
         check(20, Some(&report(vec![line(3, 1)])), &stopped, &here("web", "third"), CONTESTED);
         check(10, Some(&report(vec![line(1, 10)])), &stopped, &here("web", "third"), CONTESTED);
     }
@@ -404,7 +409,8 @@ mod tests {
     #[test]
     fn of_two_machines_that_claim_one_identity_neither_is_known_to_be_the_clone() {
         let (objected, own) = (Report { contested: true, ..report(vec![line(2, 1)]) }, report(vec![line(1, 10)]));
-        let stopped = Record { contested: Some(Contest { why: String::new(), announced: true }), ..record() };
+        let stopped =
+            Record { contested: Some(Contest { why: String::new(), announced: true, lost: false }), ..record() };
         let check = |found: &Report, record: &Record, here: &Incarnation, expect| {
             assert_eq!(judge(sha1(20), Some(found), record, here).is_of_clone(), expect, "{found:?} at {here:?}");
         };

@@ -28,7 +28,7 @@ impl Agent<'_> {
         let report = mine.and_then(|found| self.registry.report(found, &self.public));
         if let Some(report) = report {
             self.watch.recall(report.drift, report.verified);
-            self.said = Some(Said { doing: report.doing, since: report.since });
+            self.said = Some(Said { doing: report.doing, since: report.since, state: report.state });
         }
     }
 

@@ -109,13 +109,18 @@ fn eager(every: Duration, longest: Duration) -> Retry {
 pub const RACES: u32 = 2;
 
 /// For how many seconds a host that has lost so many races for a place in a row only looks on, and claims nothing: there are
-/// the more hosts at it the more of them it lost, and who claims as often as it polls makes others lose too. Not at all, as
-/// long as that would be less than until its next poll. `chance` is any number.
+/// the more hosts at it the more of them it lost, and who claims as often as it polls makes others lose too. Where `peers`
+/// hosts want the place at most, each of them could claim once in that time, one after the other: to wait for longer would
+/// leave places empty. Not at all, as long as that would be less than until its next poll. `chance` is any number.
 #[must_use]
-pub fn until_claim(lost: u32, every: Duration, chance: u64) -> u64 {
-    let full = doubled(SHORTEST, lost).min(LONGEST);
+pub fn until_claim(lost: u32, peers: usize, every: Duration, chance: u64) -> u64 {
+    let turns = CLAIM.saturating_mul(u32::try_from(peers).unwrap_or(u32::MAX));
+    let full = doubled(SHORTEST, lost).min(turns).min(LONGEST);
     if full <= every { 0 } else { less(full, chance, 1).as_secs() }
 }
+
+/// About how long a claim takes, from the look that it rests on: of two that overlap one is lost.
+const CLAIM: Duration = Duration::from_millis(300);
 
 /// How often a host that was out of load at its last boot tries to leave again before services that bear load may start.
 #[must_use]
@@ -264,15 +269,17 @@ mod tests {
 
     #[test]
     fn who_lost_many_races_lets_others_go_first() {
-        let check = |every, expect: [u64; 7]| {
-            let until = |lost| until_claim(lost, Duration::from_secs(every), 0);
-            assert_eq!([0, 1, 4, 6, 9, 11, 1_000].map(until), expect, "{every}");
+        let check = |peers, every, expect: [u64; 7]| {
+            let until = |lost| until_claim(lost, peers, Duration::from_secs(every), 0);
+            assert_eq!([0, 1, 4, 6, 9, 11, 1_000].map(until), expect, "{peers}, {every}");
         };
-        check(1, [0, 0, 8, 32, 256, 600, 600]);
-        check(5, [0, 0, 8, 32, 256, 600, 600]);
-        check(30, [0, 0, 0, 32, 256, 600, 600]);
-        check(600, [0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(until_claim(6, Duration::from_secs(30), 20_500), 11);
+        check(2_000, 1, [0, 0, 8, 32, 256, 600, 600]);
+        check(usize::MAX, 30, [0, 0, 0, 32, 256, 600, 600]);
+        check(100, 5, [0, 0, 8, 30, 30, 30, 30]);
+        check(10, 1, [0, 0, 3, 3, 3, 3, 3]);
+        check(100, 30, [0, 0, 0, 0, 0, 0, 0]);
+        check(2_000, 600, [0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(until_claim(6, 2_000, Duration::from_secs(30), 20_500), 11);
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Agent<'_> {
         if pushed == Pushed::Won {
             let boot_id = &report.incarnation.boot_id;
             self.store.update(|record| record.reports.stands(commit, &report.lines, boot_id))?;
-            self.said = Some(Said { doing: report.doing.clone(), since: report.since });
+            self.said = Some(Said { doing: report.doing.clone(), since: report.since, state: report.state });
             self.published = Some(report);
             self.heard();
         }
@@ -139,9 +139,10 @@ impl Agent<'_> {
         Ok((expected != Some(commit)).then_some(RefUpdate { name, expected, new: Some(commit) }))
     }
 
-    /// Since when this host does what it does, in seconds since 1970, UTC.
+    /// Since when this host does what it does, in seconds since 1970, UTC; who is up to date, since it is there.
     pub(super) fn since(&self, doing: &Doing) -> u64 {
-        let said = self.said.as_ref().filter(|said| said.doing.is_same(doing));
+        let is_there = |said: &Said| *doing != Doing::UpToDate || said.state == self.store.record().state();
+        let said = self.said.as_ref().filter(|said| said.doing.is_same(doing) && is_there(said));
         said.map_or_else(|| self.now(), |said| said.since)
     }
 

@@ -311,7 +311,9 @@ impl Record {
     }
 
     pub(crate) fn add(&mut self, link: &Link, how: How, time: u64) {
-        self.steps.retain(|step| step.link != link.sha1);
+        if how != How::PassedOver {
+            self.steps.retain(|step| step.link != link.sha1);
+        }
         self.push(LinkRecord { sha1: link.sha1, name: link.name.clone(), how, time });
     }
 
@@ -719,6 +721,7 @@ mod tests {
         store.passed_over(&[link(2)], 5).unwrap();
         starts(3);
         check(&[1, 2, 3]);
+        assert_eq!(store.record().steps.iter().map(|step| step.link).collect::<Vec<_>>(), [link(2).sha1]);
         store.done(&link(3), 5).unwrap();
         store.update(|record| record.go_back(&link(2))).unwrap();
         starts(2);

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::wait::is_for_others;
+use super::awaited::lagging;
+use super::wait::{is_for_others, link_awaiting};
 use crate::chain::Sha1;
 use crate::change::{Canary, Manifest};
 use crate::report::{Baked, Doing, Report, Standing};
@@ -18,10 +19,10 @@ pub fn goal(manifest: &Manifest, name: &str, reports: &BTreeMap<String, Report>,
     }
 }
 
-/// Since when a canary has passed, as its report tells: it has accepted the change, and is where canaries are to go and
-/// well, or it waits in load for hosts to reach a link, none of which is a canary, and all of which are where they were told
-/// to go: then only a promotion lets them, and it, go on. What it did before it had heard of the change says nothing. One that
-/// has drifted, or that nobody hears of any more at `now`, in seconds since 1970, has not passed.
+/// Since when a canary has passed, as reports tell: it has accepted the change, and is where canaries are to go and well, or
+/// it waits in load for hosts to reach a link, none of which is a canary, and all of which are where they were told to go:
+/// then only a promotion lets them, and it, go on. What it did before it had heard of the change says nothing. One that has
+/// drifted, or that nobody hears of any more at `now`, in seconds since 1970, has not passed.
 #[must_use]
 pub fn passed_since(
     manifest: &Manifest,
@@ -31,35 +32,45 @@ pub fn passed_since(
     now: u64,
 ) -> Option<u64> {
     let report = reports.get(host)?;
-    let place = |sha1: Sha1| manifest.chain.position(sha1);
-    let arrived = |name: &String| arrived_since(manifest, reports, name);
-    let is_there = || report.state.and_then(place) >= place(canary.target);
+    let place = |state: Option<Sha1>| state.and_then(|state| manifest.chain.position(state));
     let has_heard = report.accepted.unwrap_or_default() >= canary.change;
-    let has_passed = match &report.doing {
-        _ if report.contested || !report.drift.is_empty() || !has_heard => false,
-        _ if report.standing(now) != Standing::Fresh => false,
-        Doing::UpToDate => is_there(),
-        Doing::Waiting { on, key, .. } => {
-            report.in_service
-                && is_for_others(key)
-                && !on.is_empty()
-                && on.iter().all(|host| !canary.hosts.contains(host) && arrived(host).is_some())
+    if report.contested || !report.drift.is_empty() || !has_heard || report.standing(now) != Standing::Fresh {
+        return None;
+    }
+    let since = report.since.max(report.heard);
+    match &report.doing {
+        Doing::UpToDate => (place(report.state) >= place(Some(canary.target))).then_some(since),
+        Doing::Waiting { on, key, .. } if report.in_service && is_for_others(key) => {
+            let arrived = |name: &String| arrived_since(manifest, canary, reports, name);
+            let others = awaited(manifest, reports, host, on, key);
+            let last: Option<u64> = others.iter().map(arrived).collect::<Option<Vec<_>>>()?.into_iter().max();
+            last.map(|last| last.max(since))
         }
-        _ => false,
-    };
-    let others = report.doing.on().iter().filter_map(arrived).max().unwrap_or_default();
-    has_passed.then_some(report.since.max(report.heard).max(others))
+        _ => None,
+    }
 }
 
-/// Since when a host that is no canary goes no further by itself: it is where it was told to go, or has left the herd.
-fn arrived_since(manifest: &Manifest, reports: &BTreeMap<String, Report>, name: &str) -> Option<u64> {
-    if !manifest.hosts.contains_key(name) {
-        return Some(0);
+/// Whom a host waits for now. What it said last may be over: others have come since, or left the herd.
+fn awaited(
+    manifest: &Manifest,
+    reports: &BTreeMap<String, Report>,
+    host: &str,
+    on: &[String],
+    key: &str,
+) -> Vec<String> {
+    let link = link_awaiting(key).and_then(|link| manifest.chain.get(link)).filter(|link| link.wait.is_some());
+    match link {
+        Some(link) => lagging(manifest, reports, host, link).into_iter().map(|lag| lag.host).collect(),
+        None => on.to_vec(),
     }
-    let report = reports.get(name)?;
-    let place = |sha1: Option<Sha1>| sha1.and_then(|sha1| manifest.chain.position(sha1));
-    let since = if report.doing == Doing::UpToDate { report.since } else { 0 };
-    (place(report.state) >= place(manifest.told(name))).then_some(since)
+}
+
+/// Since when a host that is no canary goes no further by itself: it is where it was told to go, and well.
+fn arrived_since(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, Report>, name: &str) -> Option<u64> {
+    let report = reports.get(name).filter(|_| manifest.hosts.contains_key(name) && !canary.hosts.contains(name))?;
+    let place = |state: Option<Sha1>| state.and_then(|state| manifest.chain.position(state));
+    let is_there = place(report.state) >= place(manifest.told(name));
+    (is_there && report.doing == Doing::UpToDate).then_some(report.since)
 }
 
 /// Whether all canaries of the herd have passed, for as long as they are to bake, or had when some host looked.

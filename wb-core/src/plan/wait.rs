@@ -127,6 +127,11 @@ pub(crate) fn is_for_others(key: &str) -> bool {
     key.starts_with(OTHERS)
 }
 
+/// The link of a host that waits for others, from the key of its wait.
+pub(crate) fn link_awaiting(key: &str) -> Option<Sha1> {
+    key.strip_prefix(OTHERS)?.parse().ok()
+}
+
 impl Wait {
     /// Whether this host alone could end it, or is among those who could.
     #[must_use]

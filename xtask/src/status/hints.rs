@@ -33,8 +33,8 @@ impl HerdStatus {
 
     /// What brings a migration that was mended to all hosts, and lets nobody go further than they were told to.
     fn deploy(&self) -> String {
-        let canary = self.canary.as_ref().map(CanaryStatus::deployed_by);
-        format!("cargo xtask deploy{}", canary.unwrap_or_default())
+        let until = || self.until.as_ref().map(|link| format!(" --until {link}")).unwrap_or_default();
+        format!("cargo xtask deploy{}", self.canary.as_ref().map_or_else(until, CanaryStatus::deployed_by))
     }
 
     /// How a pool that nobody can claim from is begun anew: meanwhile nobody leaves, and who is out claims again by itself.
@@ -247,7 +247,11 @@ mod tests {
             let mut herd = Herd::new(&["web1@2 failed", "web2@2", "web3@1"]);
             let hosts = first.iter().map(|&host| host.to_owned()).collect();
             let canary = wb_core::change::Canary { hosts, target: link(target).sha1, change: 0, bake };
-            herd.known.manifest.canary = Some(canary).filter(|_| !first.is_empty());
+            if first.is_empty() {
+                herd.known.manifest.target = Some(canary.target);
+            } else {
+                herd.known.manifest.canary = Some(canary);
+            }
             herd.status().hints().into_iter().find(|hint| hint.contains("amend")).unwrap()
         };
         let check = |first: &[&str], target: u8, bake: Option<u64>, expect: &str| {
@@ -255,6 +259,7 @@ mod tests {
             assert_eq!(deploy(first, target, bake), format!("{amend}{expect}"));
         };
         check(&[], 3, None, "");
+        check(&[], 2, None, " --until install_nginx");
         check(&["web1", "web2"], 3, None, " --canary web1 web2");
         check(&["web2"], 3, Some(1800), " --canary web2 --bake 30m");
         check(&["web1"], 2, Some(5400), " --canary web1 --bake 1h30m --until install_nginx");

@@ -79,19 +79,41 @@ fn a_canary_that_only_others_can_let_go_on_bakes() {
     bakes("w2", 0, &others(&["web2", "web1"]), false);
     let Doing::Waiting { why, on, key, .. } = others(&["web2"]) else { panic!("it waits") };
     bakes("w2", 0, &Doing::Waiting { why, on, key, overdue: true }, true);
-    let follows = |hosts: &str, arrived: u64| {
+    let follows = |hosts: &str, on: &[&str], doing: Doing, arrived: u64| {
         let mut herd = herd(hosts, &["web1"], Some(BAKE));
-        since(&mut herd, "web1", 0, others(&["web2", "web9"]));
-        since(&mut herd, "web2", arrived, Doing::UpToDate);
+        since(&mut herd, "web1", 0, others(on));
+        since(&mut herd, "web2", arrived, doing);
         goal(&herd.manifest, "web2", &herd.reports, herd.now) == Some(sha1("w3"))
     };
-    assert!(follows("web1@w2 web2@w1", NOW - BAKE), "web9 has left the herd");
-    assert!(!follows("web1@w2 web2@w1", NOW - BAKE + 1), "the bake begins when web2 can't come further");
-    assert!(!follows("web1@w2 web2@-", 0), "web2 goes on by itself, and then web1 does");
+    let (there, well) = ("web1@w2 web2@w1", Doing::UpToDate);
+    assert!(follows(there, &["web2"], well.clone(), NOW - BAKE));
+    assert!(!follows(there, &["web2"], well.clone(), NOW - BAKE + 1), "the bake begins when web2 can't come further");
+    assert!(!follows(there, &["web2"], Doing::waiting("for the next look"), 0), "nobody knows since when it is there");
+    assert!(!follows("web1@w2 web2@-", &["web2"], well.clone(), 0), "web2 goes on by itself, and then web1 does");
+    assert!(!follows(there, &["web2", "web9"], well, 0), "web9 has left the herd, and web1 will see that");
     let mut herd = herd("web1@w2 web2@w1", &["web1"], Some(BAKE));
     since(&mut herd, "web1", 0, others(&["web2"]));
     herd.reports.get_mut("web1").unwrap().in_service = false;
     assert_eq!(herd.plan("web2", true), "up to date", "it never was in load");
+}
+
+#[test]
+fn a_canary_whose_wait_is_over_goes_on_and_has_not_passed() {
+    let check = |hosts: &str, expect: bool| {
+        let mut herd = Herd::new("w1 d2 w3<d", hosts);
+        herd.manifest.target = Some(sha1("w1"));
+        let canary = Canary { hosts: ["web1".to_owned()].into(), target: sha1("w3"), change: 5, bake: Some(BAKE) };
+        herd.manifest.canary = Some(canary);
+        herd.now = NOW;
+        herd.reports.values_mut().for_each(|report| report.time = NOW);
+        let link = herd.manifest.chain.get(sha1("w3")).unwrap().clone();
+        since(&mut herd, "web1", 0, waiting(&Wait::Others { link, lagging: vec![lag("db1")] }));
+        assert_eq!(goal(&herd.manifest, "web2", &herd.reports, herd.now) == Some(sha1("w3")), expect, "{hosts}");
+    };
+    check("web1@d2 web2@w1 db1@w1", true);
+    check("web1@d2 web2@w1 db1@d2", false);
+    check("web1@d2 web2@w1", false);
+    check("web1@d2 web2@w1 db1@w1 db2@-", false);
 }
 
 #[test]

@@ -333,11 +333,19 @@ impl Ledger {
 
     /// Of a machine and its copy that nothing tells apart, one gives back the claim of both.
     fn gives_back(&mut self, machine: usize) {
-        let is_lost = |role: &str| self.host(machine).is_some_and(|host| !host.roles.contains(role));
+        let in_load = self.machines[machine].saved.begun_in_load;
+        let amid = |role: &str| {
+            let mut amid = self.unended(machine).filter(|link| in_load & (1 << link) == 0);
+            amid.any(|link| self.chain.links()[link].role == role)
+        };
+        let is_lost = |role: &str| self.host(machine).is_some_and(|host| !host.roles.contains(role)) || amid(role);
         let lost = (0..).zip(ROLES).filter(|(_, role)| is_lost(role)).fold(0, |lost, (role, _)| lost | 1 << role);
         let here = &mut self.machines[machine];
         here.left_behind |= here.out & lost;
         here.out &= !lost;
+        if here.out == 0 {
+            (here.freed, here.usurped) = (false, false);
+        }
         let Truth { uuid, nonce, was_twin, .. } = self.machines[machine];
         for (other, there) in self.machines.iter_mut().enumerate() {
             let is_same = there.uuid == uuid && there.nonce == nonce && nonce.is_some();

@@ -528,7 +528,7 @@ impl Draw {
             trial: self.seldom().then(|| Trial { runner: self.digest(), change: self.number(), starts: 1 }),
             refused: self.seldom().then(|| Refused { runner: self.digest(), change: 1, why: self.text() }),
             taking_over: self.seldom().then(|| self.taking_over()),
-            contested: self.seldom().then(|| Contest { why: self.text(), announced: true }),
+            contested: self.seldom().then(|| Contest { why: self.text(), announced: true, lost: false }),
         }
     }
 
