@@ -1,6 +1,7 @@
 //! Herds of agents over real git: they roll one by one, stop at failures, and believe only what is signed.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -233,7 +234,8 @@ fn goes_on_from(phase: impl FnOnce(Leg) -> Phase, expect: &str) {
     herd.tick("web1", &broken).unwrap();
     let Phase::Failed { leg, .. } = herd.record("web1").phase else { panic!("{:?}", herd.record("web1").phase) };
     let store = wb_core::agent::Store::open(&herd.home("web1").record()).unwrap();
-    store.update(|record| record.phase = phase(leg)).unwrap();
+    // In most of these phases it has not begun the link.
+    store.update(|record| (record.phase, record.unended) = (phase(leg), BTreeMap::new())).unwrap();
     let mended = catalog(&[&DATABASE, &FIRST, &SECOND, &MENDED]);
     herd.deploy(&mended);
     herd.settle(&ALL, &mended, 20);

@@ -263,6 +263,28 @@ fn a_restored_host_and_the_original_that_runs_both_stop() {
     catch_up(&herd, "restored", "a", "a3");
     assert_eq!(herd.written("restored"), "first rejoin leave second rejoin");
     refused(&herd, "web1", CONTESTED);
+    Command::new("git").args(["-C", &remote, "update-ref", "-d", &own]).read().unwrap();
+    refused(&herd, "web1", CONTESTED);
+    catch_up(&herd, "restored", "a", "a3");
+    assert_eq!(herd.said(&["web1"]), ["web1 up to date"], "whom people did not choose is silent");
+}
+
+#[test]
+fn an_objection_that_the_remote_has_lost_is_made_again() {
+    let herd = herd();
+    go_on(&herd);
+    herd.copy("backup", "restored");
+    let own = RefName::Report(herd.home("web1").read_config().unwrap().uuid).to_string();
+    let git = |args: &[&str]| Command::new("git").arg("-C").arg(herd.remote()).args(args).read().unwrap();
+    let before = git(&["rev-parse", &own]);
+    herd.hardware("restored", "a", "a2", 1);
+    herd.tick("restored", &second()).unwrap();
+    refused(&herd, "web1", CONTESTED);
+    git(&["update-ref", &own, &before]);
+    refused(&herd, "web1", CONTESTED);
+    assert!(report(&herd).contested);
+    refused(&herd, "restored", CONTESTED);
+    assert_eq!(herd.written("restored"), "first rejoin");
 }
 
 #[test]
@@ -301,7 +323,7 @@ fn an_objection_that_did_not_arrive_is_made_again() {
     go_on(&herd);
     herd.tick("clone", &second()).unwrap();
     let (remote, away) = (herd.remote(), herd.remote().with_extension("away"));
-    let contest = wb_core::agent::identity::Contest { why: "two".into(), announced: false, lost: false };
+    let contest = wb_core::agent::identity::Contest { why: "two".into(), announced: false, place: None, lost: false };
     Store::open(&herd.home("web1").record()).unwrap().update(|record| record.contested = Some(contest)).unwrap();
     files::rename(&remote, &away).unwrap();
     assert!(matches!(herd.tick("web1", &second()).unwrap_err(), AgentError::Registry(_)));

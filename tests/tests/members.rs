@@ -40,6 +40,10 @@ static MARCH: Migration = Migration {
     replaces: Some((STUMBLE.sha1, STUMBLE.sha1)),
     ..migration("march", "web", 2, "8888888888888888888888888888888888888888", |context| write(context, "march"))
 };
+static MENDED: Migration = Migration {
+    digest: "0123456789012345678901234567890123456789012345678901234567890123",
+    ..migration("broken", "web", 4, BROKEN.sha1, |context| write(context, "mended"))
+};
 static SIZES: Migration =
     migration("sizes", "database", 5, "9999999999999999999999999999999999999999", |context| write(context, "sizes"));
 
@@ -205,7 +209,7 @@ fn enrolls_anew(herd: &TestHerd) {
 #[test]
 fn what_was_contested_of_a_retired_machine_is_not_what_it_enrolls_as() {
     let herd = herd();
-    let contest = Contest { why: "two machines claim it".into(), announced: true, lost: false };
+    let contest = Contest { why: "two machines claim it".into(), announced: true, place: None, lost: false };
     Store::open(&herd.home("web2").record()).unwrap().update(|record| record.contested = Some(contest)).unwrap();
     retire(&herd, "web2");
     enrolls_anew(&herd);
@@ -359,7 +363,7 @@ fn what_was_begun_before_a_role_was_gained_is_ended_although_a_baseline_stands_f
     tag(&herd, "web1", &["database", "web"]);
     herd.settle(&["web1"], &after, 12);
     assert_eq!(herd.written("web1"), "half schema half stumble start rejoin");
-    assert_eq!(herd.record("web1").half_done.len(), 0);
+    assert_eq!(herd.record("web1").unended.len(), 0);
 }
 
 /// `web1` has both roles, and failed amid the link `broken` of web, which it passed over when web was lost. Web was given
@@ -371,7 +375,7 @@ fn amid_a_link(herd: &TestHerd, after: &Catalog) -> Store {
     let store = Store::open(&herd.home("web1").record()).unwrap();
     let [.., broken, sizes] = after.chain().links() else { panic!("six links") };
     store.passed_over(std::slice::from_ref(broken), 1).unwrap();
-    store.update(|record| record.half_done.extend([broken.sha1])).unwrap();
+    store.update(|record| record.unended.extend([(broken.sha1, true)])).unwrap();
     let nonce = herd.home("web1").read_config().unwrap().uuid;
     let held = Held { nonce, roles: vec!["database".into(), "web".into()] };
     for event in [Event::LegPlanned(Leg { until: sizes.sha1, held: Some(held) }), Event::ClaimWon] {
@@ -398,4 +402,10 @@ fn nobody_comes_back_as_a_role_amid_a_link_of_it() {
     herd.settle(&["web1"], &after, 12);
     assert_eq!(herd.written("web1"), format!("{BEFORE} start stop leave"));
     assert_eq!(herd.said(&["web1"]), [FAILED]);
+
+    let mended = catalog(&[&SCHEMA, &PAGE, &TUNING, &THEME, &MENDED, &SIZES]);
+    herd.deploy(&mended);
+    herd.settle(&["web1"], &mended, 12);
+    assert_eq!(herd.written("web1"), format!("{BEFORE} start stop leave mended sizes start rejoin"));
+    assert_eq!(herd.record("web1").left_behind.len(), 0);
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use awaited::{ends_waits, lagging, lagging_for, needed};
 pub use course::{Course, Onward, Past, Wanted};
-pub use goal::{bake_ends, goal, has_baked, passed_since};
+pub use goal::{awaited, bake_ends, goal, has_baked, passed_since};
 pub use informants::informants;
 pub(crate) use wait::is_for_others;
 pub use wait::{Lag, Stop, Wait};

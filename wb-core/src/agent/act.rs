@@ -269,9 +269,10 @@ impl Agent<'_> {
     fn lets_others_first(&self, roles: &[String]) -> bool {
         let Races { lost, at } = self.races;
         let manifest = self.change.as_ref().map(|change| &change.manifest);
-        let peers = manifest.iter().flat_map(|manifest| roles.iter().map(|role| manifest.admitted(role).count())).max();
+        let peers = manifest.iter().flat_map(|manifest| roles.iter().flat_map(|role| manifest.admitted(role)));
+        let peers = peers.collect::<BTreeSet<_>>().len();
         let chance = self.config.uuid.as_u64_pair().1.wrapping_mul(at | 1);
-        !pace::is_due(at, pace::until_claim(lost, peers.unwrap_or_default(), self.config.poll, chance), self.now())
+        !pace::is_due(at, pace::until_claim(lost, peers, self.config.poll, chance), self.now())
     }
 
     /// The first of these roles that is not well enough for one more host to leave it.
@@ -335,15 +336,15 @@ impl Agent<'_> {
         held.into_iter().filter(|role| !host.roles.contains(role)).collect()
     }
 
-    /// The roles that have a link which is run out of load, began and did not end: it failed, and the role was lost for a
-    /// while. The host comes back as that once the link has ended.
+    /// The roles that it is out of load as, and that have a link which was started out of load and did not end: it failed, and
+    /// the role was lost for a while. The host comes back as that once the link has ended.
     fn roles_amid_a_link(&self) -> BTreeSet<String> {
         let record = self.store.record();
         let chain = self.change.as_ref().map_or(self.catalog.chain(), |change| &change.manifest.chain);
-        let unended = record.unended().filter_map(|sha1| chain.get(sha1));
-        let unended = unended.filter(|link| leaves_for(chain, record.announced, link));
-        let roles = self.roles_under_way();
-        unended.map(|link| link.role.clone()).filter(|role| roles.contains(role)).collect()
+        let amid = record.unended.iter().filter(|(_, is_out)| **is_out).filter_map(|(sha1, _)| chain.get(*sha1));
+        let held = record.phase.held().map(|held| &held.roles[..]).unwrap_or_default();
+        let is_out = |role: &String| !record.in_service || held.contains(role) || record.left_behind.contains(role);
+        amid.map(|link| link.role.clone()).filter(is_out).collect()
     }
 
     /// The roles that it left load with and had lost, and that it has again. Where it has links of such a role to run, one
@@ -351,7 +352,9 @@ impl Agent<'_> {
     fn roles_to_come_back_as(&self) -> Result<Vec<String>, AgentError> {
         let record = self.store.record();
         let Some((_, host)) = self.host() else { return Ok(Vec::new()) };
-        let again: Vec<&String> = record.left_behind.iter().filter(|role| host.roles.contains(*role)).collect();
+        let amid = self.roles_amid_a_link();
+        let may_be = |role: &&String| host.roles.contains(*role) && !amid.contains(*role);
+        let again: Vec<&String> = record.left_behind.iter().filter(may_be).collect();
         if again.is_empty() {
             return Ok(Vec::new());
         }

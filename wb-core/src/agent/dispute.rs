@@ -142,8 +142,8 @@ impl Agent<'_> {
         let why = self.store.record().contested.as_ref().map(|contest| contest.why.clone()).unwrap_or_default();
         let lines = identity::branch(before);
         let report = Report { contested: true, lines, ..self.report(&self.besides(Doing::stopped(why))) };
-        match self.push_report(report, found, Vec::new()) {
-            Ok(Pushed::Won) => self.announced(),
+        match self.push_report(report.clone(), found, Vec::new()) {
+            Ok(Pushed::Won) => self.announced(&report),
             // Whoever wrote meanwhile is met at the next look.
             Ok(Pushed::Lost) => Ok(()),
             Err(error @ AgentError::Registry(RegistryError::Unreachable { .. } | RegistryError::Refused { .. })) => {
@@ -158,23 +158,27 @@ impl Agent<'_> {
     fn heed(&mut self, found: Sha1, report: &Report) -> Result<(), AgentError> {
         match (&self.store.record().contested, report.contested) {
             (None, _) => {
-                let contest = Contest::heard(&self.config.name, &report.incarnation);
+                let place = report.lines.first().filter(|_| report.contested).cloned();
+                let contest = Contest { place, ..Contest::heard(&self.config.name, &report.incarnation) };
                 self.journal.say(&contest.why);
                 Ok(self.store.update(|record| record.contested = Some(contest))?)
             }
             (Some(contest), false) if !contest.announced => self.object(Some(found), &report.lines),
-            (Some(contest), true) if !contest.announced => self.announced(),
-            (Some(contest), false) if !contest.lost => self.lost(),
+            (Some(contest), true) if contest.place.as_ref() != report.lines.first() => self.announced(report),
+            (Some(Contest { place: Some(place), lost: false, .. }), false) if !identity::has(&report.lines, place) => {
+                // The remote has lost the objection.
+                self.object(Some(found), &report.lines)
+            }
+            (Some(contest), false) if !contest.lost && contest.place.is_some() => {
+                self.note(|contest| contest.lost = true)
+            }
             (Some(_), _) => Ok(()),
         }
     }
 
-    fn announced(&self) -> Result<(), AgentError> {
-        self.note(|contest| contest.announced = true)
-    }
-
-    fn lost(&self) -> Result<(), AgentError> {
-        self.note(|contest| contest.lost = true)
+    fn announced(&self, report: &Report) -> Result<(), AgentError> {
+        let lines = report.lines.first().cloned();
+        self.note(|contest| (contest.announced, contest.place) = (true, lines))
     }
 
     fn note(&self, of: impl FnOnce(&mut Contest)) -> Result<(), AgentError> {

@@ -205,7 +205,10 @@ pub struct Contest {
     pub why: String,
     /// Whether the herd was told.
     pub announced: bool,
-    /// Whether another machine was seen to have the identity after that: people chose it, and this one is silent.
+    /// The place of the report that told it: one that comes after it is of the machine that people chose.
+    #[serde(default)]
+    pub place: Option<Line>,
+    /// Whether such a one was seen: then this machine is silent.
     #[serde(default)]
     pub lost: bool,
 }
@@ -216,14 +219,14 @@ impl Contest {
     pub fn with(name: &str, found: &Incarnation, here: &Incarnation) -> Self {
         let (other, this) = (machine(found), machine(here));
         let why = format!("two machines report as `{name}`: this one, {this}, and another, {other}; {}", remedy(name));
-        Self { why, announced: false, lost: false }
+        Self { why, announced: false, place: None, lost: false }
     }
 
     /// Another machine objected.
     #[must_use]
     pub fn heard(name: &str, found: &Incarnation) -> Self {
         let why = format!("another machine reports as `{name}` too, {}; {}", machine(found), remedy(name));
-        Self { why, announced: true, lost: false }
+        Self { why, announced: true, place: None, lost: false }
     }
 }
 
@@ -344,8 +347,10 @@ mod tests {
         check(10, "first", true);
         check(11, "first", false);
         check(10, "second", false);
-        let contested =
-            Record { contested: Some(Contest { why: String::new(), announced: true, lost: false }), ..record() };
+        let contested = Record {
+            contested: Some(Contest { why: String::new(), announced: true, place: None, lost: false }),
+            ..record()
+        };
         assert!(!is_settled(sha1(10), &contested, &here("web", "first")));
     }
 
@@ -400,8 +405,10 @@ mod tests {
             check(20, Some(&objected), &record(), &here("web", boot), CONTESTED);
             check(11, Some(&objected), &record(), &here("web", boot), CONTESTED);
         }
-        let stopped =
-            Record { contested: Some(Contest { why: String::new(), announced: true, lost: false }), ..record() };
+        let stopped = Record {
+            contested: Some(Contest { why: String::new(), announced: true, place: None, lost: false }),
+            ..record()
+        };
         check(20, Some(&report(vec![line(3, 1)])), &stopped, &here("web", "third"), CONTESTED);
         check(10, Some(&report(vec![line(1, 10)])), &stopped, &here("web", "third"), CONTESTED);
     }
@@ -409,8 +416,10 @@ mod tests {
     #[test]
     fn of_two_machines_that_claim_one_identity_neither_is_known_to_be_the_clone() {
         let (objected, own) = (Report { contested: true, ..report(vec![line(2, 1)]) }, report(vec![line(1, 10)]));
-        let stopped =
-            Record { contested: Some(Contest { why: String::new(), announced: true, lost: false }), ..record() };
+        let stopped = Record {
+            contested: Some(Contest { why: String::new(), announced: true, place: None, lost: false }),
+            ..record()
+        };
         let check = |found: &Report, record: &Record, here: &Incarnation, expect| {
             assert_eq!(judge(sha1(20), Some(found), record, here).is_of_clone(), expect, "{found:?} at {here:?}");
         };

@@ -41,9 +41,10 @@ pub struct Record {
     /// The link that was started last.
     #[serde(default)]
     pub started: Option<Sha1>,
-    /// The links that were started before that one and did not end: a role was gained, or lost, meanwhile.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub half_done: BTreeSet<Sha1>,
+    /// The links that were started and are not done, and whether each was started out of load: the last one, and those that
+    /// failed before a role was gained or lost.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unended: BTreeMap<Sha1, bool>,
     /// The newest change that had asked this host to try again what failed, when the last link was started.
     #[serde(default)]
     pub retry: u64,
@@ -261,18 +262,7 @@ impl Record {
     fn begun(&self) -> BTreeSet<Sha1> {
         let all = self.links.iter().chain(&self.ahead);
         let done = all.filter(|link| link.how != How::PassedOver).map(|link| link.sha1);
-        done.chain(self.started).chain(self.half_done.iter().copied()).collect()
-    }
-
-    /// The links that were started and did not end, as far as this host was not told otherwise.
-    pub(crate) fn unended(&self) -> impl Iterator<Item = Sha1> {
-        let last = self.started.filter(|started| !self.is_done(*started));
-        last.into_iter().chain(self.half_done.iter().copied())
-    }
-
-    fn is_done(&self, sha1: Sha1) -> bool {
-        let mut all = self.links.iter().chain(&self.ahead);
-        all.any(|link| link.sha1 == sha1 && link.how != How::PassedOver)
+        done.chain(self.started).chain(self.unended.keys().copied()).collect()
     }
 
     /// The herd knew more of this host than its disk does now. Who is restored again, before it had come so far again, still
@@ -286,7 +276,7 @@ impl Record {
     fn push(&mut self, link: LinkRecord) {
         self.announced = self.announced.filter(|announced| *announced != link.sha1);
         if link.how != How::PassedOver {
-            self.half_done.remove(&link.sha1);
+            self.unended.remove(&link.sha1);
         }
         self.links.push(link);
     }
@@ -294,13 +284,13 @@ impl Record {
     fn happened(&mut self, event: Event) -> Result<(), StoreError> {
         match event {
             Event::LinkStarts(link) => {
-                let before = self.started.replace(link).filter(|before| *before != link && !self.is_done(*before));
-                self.half_done.extend(before);
-                // Where it is taken up again, what it requires may hold no longer.
-                let is_anew = self.half_done.remove(&link);
-                let half_done = &self.half_done;
-                let stands = |step: &Step| step.link == link && !(is_anew && step.is_requirement());
-                self.steps.retain(|step| stands(step) || half_done.contains(&step.link));
+                // Where another one ran since, what it requires may hold no longer.
+                let is_anew = self.started.replace(link) != Some(link);
+                let is_out = self.phase.held().is_some() || !self.in_service;
+                self.unended.insert(link, is_out);
+                let unended = &self.unended;
+                let stands = |step: &Step| step.link != link || !(is_anew && step.is_requirement());
+                self.steps.retain(|step| unended.contains_key(&step.link) && stands(step));
             }
             // Whoever tries it again starts it anew, and what it requires may hold no longer.
             Event::LinkFailed(_) => self.steps.retain(|step| !step.is_requirement()),
@@ -727,7 +717,7 @@ mod tests {
         starts(2);
         store.done(&link(2), 6).unwrap();
         check(&[1, 2, 3]);
-        assert_eq!((store.record().half_done.len(), &store.record().steps[..]), (0, &[][..]));
+        assert_eq!((store.record().unended.len(), &store.record().steps[..]), (0, &[][..]));
     }
 
     /// A host that failed at its second link, half of whose steps are done.

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::awaited::lagging;
-use super::wait::{is_for_others, link_awaiting};
+use super::awaited::{lagging, lagging_for};
+use super::wait::{Lag, link_awaiting};
 use crate::chain::Sha1;
 use crate::change::{Canary, Manifest};
 use crate::report::{Baked, Doing, Report, Standing};
@@ -40,8 +40,8 @@ pub fn passed_since(
     let since = report.since.max(report.heard);
     match &report.doing {
         Doing::UpToDate => (place(report.state) >= place(Some(canary.target))).then_some(since),
-        Doing::Waiting { on, key, .. } if report.in_service && is_for_others(key) => {
-            let arrived = |name: &String| arrived_since(manifest, canary, reports, name);
+        Doing::Waiting { on, key, .. } if report.in_service => {
+            let arrived = |name: &String| arrived_since(manifest, canary, reports, name, now);
             let others = awaited(manifest, reports, host, on, key);
             let last: Option<u64> = others.iter().map(arrived).collect::<Option<Vec<_>>>()?.into_iter().max();
             last.map(|last| last.max(since))
@@ -50,27 +50,40 @@ pub fn passed_since(
     }
 }
 
-/// Whom a host waits for now. What it said last may be over: others have come since, or left the herd.
-fn awaited(
+/// Whom a host that says that it waits for others waits for now. What it said may be over: others have come since, or left
+/// the herd.
+#[must_use]
+pub fn awaited(
     manifest: &Manifest,
     reports: &BTreeMap<String, Report>,
     host: &str,
     on: &[String],
     key: &str,
 ) -> Vec<String> {
-    let link = link_awaiting(key).and_then(|link| manifest.chain.get(link)).filter(|link| link.wait.is_some());
-    match link {
-        Some(link) => lagging(manifest, reports, host, link).into_iter().map(|lag| lag.host).collect(),
-        None => on.to_vec(),
+    let Some(link) = link_awaiting(key).and_then(|link| manifest.chain.get(link)) else { return Vec::new() };
+    if link.wait.is_none() && link.inside.is_empty() {
+        return on.to_vec();
     }
+    let before: Vec<Lag> = lagging(manifest, reports, host, link);
+    let inside = link.inside.iter().flat_map(|wait| lagging_for(manifest, reports, host, wait, link.sha1));
+    let all: Vec<Lag> = if before.is_empty() { inside.collect() } else { before };
+    all.into_iter().map(|lag| lag.host).collect()
 }
 
 /// Since when a host that is no canary goes no further by itself: it is where it was told to go, and well.
-fn arrived_since(manifest: &Manifest, canary: &Canary, reports: &BTreeMap<String, Report>, name: &str) -> Option<u64> {
+fn arrived_since(
+    manifest: &Manifest,
+    canary: &Canary,
+    reports: &BTreeMap<String, Report>,
+    name: &str,
+    now: u64,
+) -> Option<u64> {
     let report = reports.get(name).filter(|_| manifest.hosts.contains_key(name) && !canary.hosts.contains(name))?;
     let place = |state: Option<Sha1>| state.and_then(|state| manifest.chain.position(state));
-    let is_there = place(report.state) >= place(manifest.told(name));
-    (is_there && report.doing == Doing::UpToDate).then_some(report.since)
+    let told = manifest.told(name);
+    let is_there = told.is_none() || (place(report.state) >= place(told) && report.doing == Doing::UpToDate);
+    let is_ahead = matches!(report.standing(now), Standing::Ahead { .. });
+    (is_there && !is_ahead).then_some(report.since)
 }
 
 /// Whether all canaries of the herd have passed, for as long as they are to bake, or had when some host looked.

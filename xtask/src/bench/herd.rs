@@ -283,7 +283,7 @@ fn poll_of(hosts: usize, way: Way) -> Duration {
 
 /// How long so many hosts may take for a deploy: those that take turns do so one after another.
 fn patience_with(hosts: usize) -> Duration {
-    Duration::from_secs(3 * hosts as u64).max(Duration::from_secs(15 * 60))
+    Duration::from_secs(5 * hosts as u64).max(Duration::from_secs(15 * 60))
 }
 
 impl Deployed {

@@ -113,7 +113,7 @@ struct Herd {
     /// Over ssh, from an sshd with the settings that it comes with, which drops connections beyond some
     #[arg(long)]
     ssh: bool,
-    /// Who is not done with a deploy after TIME is lost [default: 3 s for each host, and 15 minutes at least]
+    /// Who is not done with a deploy after TIME is lost [default: 5 s for each host, and 15 minutes at least]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     patience: Option<Duration>,
     /// Measure the runner in FILE, which has links like those of the bench's own, instead of building one

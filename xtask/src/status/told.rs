@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use wb_core::chain::Sha1;
 use wb_core::change::{Canary, Hold, Waiver, Whom};
-use wb_core::plan::{Course, Past, lagging, passed_since};
+use wb_core::plan::{Course, Past, awaited, lagging, passed_since};
 use wb_core::report::{Doing, Standing};
 
 use crate::known::Known;
@@ -93,6 +93,8 @@ fn stands_still(name: &str, known: &Known) -> bool {
     let is_new = report.standing(*now) == Standing::Fresh && report.accepted >= Some(manifest.number);
     match &report.doing {
         Doing::UpToDate => is_new && place(report.state) >= place(manifest.told(name)),
+        Doing::Waiting { .. } if manifest.told(name).is_none() => is_new,
+        Doing::Waiting { on, key, .. } if !awaited(manifest, reports, name, on, key).is_empty() => is_new,
         Doing::Waiting { .. } => {
             let past = Past::told_by(&manifest.chain, &host.roles, report.state);
             let course = Course::new(manifest, manifest.told(name), host, &past);

@@ -126,6 +126,8 @@ pub struct Saved {
     begun_in_load: u32,
     failed: BTreeMap<usize, (Digest, Digest)>,
     accepted: Option<Sha1>,
+    /// The roles that it gives its place back for, by its disk, and does not come back as.
+    stays_out: BTreeSet<String>,
 }
 
 /// A machine, as it is.
@@ -333,12 +335,9 @@ impl Ledger {
 
     /// Of a machine and its copy that nothing tells apart, one gives back the claim of both.
     fn gives_back(&mut self, machine: usize) {
-        let in_load = self.machines[machine].saved.begun_in_load;
-        let amid = |role: &str| {
-            let mut amid = self.unended(machine).filter(|link| in_load & (1 << link) == 0);
-            amid.any(|link| self.chain.links()[link].role == role)
-        };
-        let is_lost = |role: &str| self.host(machine).is_some_and(|host| !host.roles.contains(role)) || amid(role);
+        let stays_out = &self.machines[machine].saved.stays_out;
+        let is_lost =
+            |role: &str| self.host(machine).is_some_and(|host| !host.roles.contains(role)) || stays_out.contains(role);
         let lost = (0..).zip(ROLES).filter(|(_, role)| is_lost(role)).fold(0, |lost, (role, _)| lost | 1 << role);
         let here = &mut self.machines[machine];
         here.left_behind |= here.out & lost;
@@ -553,6 +552,11 @@ impl Ledger {
         }
         if old.accepted != new.accepted {
             self.accepts(machine, old.accepted, new.accepted)?;
+        }
+        if old.left_behind != new.left_behind || old.phase != new.phase {
+            let gives_back = matches!(new.phase, Phase::Returning { .. });
+            let stays_out = if gives_back { new.left_behind.clone() } else { BTreeSet::new() };
+            self.machines[machine].saved.stays_out = stays_out;
         }
         if old.phase != new.phase {
             self.starts_link(machine, old, new)?;

@@ -505,7 +505,7 @@ impl Draw {
             links: self.some(4, Self::link_record),
             ahead: self.some(1, Self::link_record),
             started: self.maybe(Self::sha1),
-            half_done: self.some(1, Self::sha1).into_iter().collect(),
+            unended: self.some(1, |draw| (draw.sha1(), draw.often())).into_iter().collect(),
             retry: self.number(),
             announced: self.seldom().then(|| self.sha1()),
             baked: self.seldom().then(|| Baked { change: self.number(), at: self.number() }),
@@ -528,7 +528,7 @@ impl Draw {
             trial: self.seldom().then(|| Trial { runner: self.digest(), change: self.number(), starts: 1 }),
             refused: self.seldom().then(|| Refused { runner: self.digest(), change: 1, why: self.text() }),
             taking_over: self.seldom().then(|| self.taking_over()),
-            contested: self.seldom().then(|| Contest { why: self.text(), announced: true, lost: false }),
+            contested: self.seldom().then(|| Contest { why: self.text(), announced: true, place: None, lost: false }),
         }
     }
 
