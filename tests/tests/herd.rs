@@ -235,7 +235,9 @@ fn goes_on_from(phase: impl FnOnce(Leg) -> Phase, expect: &str) {
     let Phase::Failed { leg, .. } = herd.record("web1").phase else { panic!("{:?}", herd.record("web1").phase) };
     let store = wb_core::agent::Store::open(&herd.home("web1").record()).unwrap();
     // In most of these phases it has not begun the link.
-    store.update(|record| (record.phase, record.unended) = (phase(leg), BTreeMap::new())).unwrap();
+    store
+        .update(|record| (record.phase, record.started, record.unended) = (phase(leg), None, BTreeMap::new()))
+        .unwrap();
     let mended = catalog(&[&DATABASE, &FIRST, &SECOND, &MENDED]);
     herd.deploy(&mended);
     herd.settle(&ALL, &mended, 20);

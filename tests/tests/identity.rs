@@ -285,6 +285,11 @@ fn an_objection_that_the_remote_has_lost_is_made_again() {
     assert!(report(&herd).contested);
     refused(&herd, "restored", CONTESTED);
     assert_eq!(herd.written("restored"), "first rejoin");
+    git(&["update-ref", &own, &before]);
+    assert!(herd.with_agent("web1", &second(), |agent| agent.keep().unwrap()));
+    catch_up(&herd, "web1", "a", "a1");
+    refused(&herd, "restored", CONTESTED);
+    assert_eq!(herd.said(&["web1"]), ["web1 up to date"], "whom people chose is not stopped again");
 }
 
 #[test]

@@ -140,7 +140,7 @@ impl Agent<'_> {
     /// until then this machine does nothing all the same.
     fn object(&mut self, found: Option<Sha1>, before: &[Line]) -> Result<(), AgentError> {
         let why = self.store.record().contested.as_ref().map(|contest| contest.why.clone()).unwrap_or_default();
-        let lines = identity::branch(before);
+        let lines = self.branch(before);
         let report = Report { contested: true, lines, ..self.report(&self.besides(Doing::stopped(why))) };
         match self.push_report(report.clone(), found, Vec::new()) {
             Ok(Pushed::Won) => self.announced(&report),
@@ -152,6 +152,21 @@ impl Agent<'_> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A place after the report that was found, and after what this machine knows and the remote has lost: its own last
+    /// report, and the objection.
+    fn branch(&self, found: &[Line]) -> Vec<Line> {
+        let record = self.store.record();
+        let objection = record.contested.as_ref().and_then(|contest| contest.place.as_ref());
+        let mut lines: Vec<Line> = Vec::new();
+        for known in objection.into_iter().chain(record.reports.lines.first()) {
+            if !identity::has(found, known) && !identity::has(&lines, known) {
+                lines.push(known.clone());
+            }
+        }
+        lines.extend(found.iter().cloned());
+        identity::branch(&lines)
     }
 
     /// What another machine objected to is remembered; an objection of this one that did not arrive is made once more.
@@ -169,9 +184,7 @@ impl Agent<'_> {
                 // The remote has lost the objection.
                 self.object(Some(found), &report.lines)
             }
-            (Some(contest), false) if !contest.lost && contest.place.is_some() => {
-                self.note(|contest| contest.lost = true)
-            }
+            (Some(contest), false) if !contest.lost => self.note(|contest| contest.lost = true),
             (Some(_), _) => Ok(()),
         }
     }
@@ -244,7 +257,7 @@ impl Agent<'_> {
         }
         let before = report.as_ref().map_or(&record.reports.lines, |report| &report.lines);
         let doing = Doing::waiting("for its next look");
-        let new = Report { lines: identity::branch(before), ..self.report(&self.besides(doing)) };
+        let new = Report { lines: self.branch(before), ..self.report(&self.besides(doing)) };
         let accepted = report.as_ref().and_then(|report| TakingOver::from(report).accepted);
         match self.push_report(new, found, Vec::new())? {
             Pushed::Lost => Err(AgentError::Overtaken { tries: 1 }),

@@ -265,6 +265,19 @@ impl Record {
         done.chain(self.started).chain(self.unended.keys().copied()).collect()
     }
 
+    /// Runners from before `unended` wrote down no more than which link they started last.
+    fn with_what_it_began(mut self) -> Self {
+        let is_done = |sha1| {
+            let mut all = self.links.iter().chain(&self.ahead);
+            all.any(|link| link.sha1 == sha1 && link.how != How::PassedOver)
+        };
+        if let Some(started) = self.started.filter(|started| !is_done(*started)) {
+            let is_out = self.phase.held().is_some() || !self.in_service || !self.left_behind.is_empty();
+            self.unended.entry(started).or_insert(is_out);
+        }
+        self
+    }
+
     /// The herd knew more of this host than its disk does now. Who is restored again, before it had come so far again, still
     /// catches up as far.
     pub(crate) fn restored_from(&mut self, before: &Report) {
@@ -287,7 +300,7 @@ impl Record {
                 // Where another one ran since, what it requires may hold no longer.
                 let is_anew = self.started.replace(link) != Some(link);
                 let is_out = self.phase.held().is_some() || !self.in_service;
-                self.unended.insert(link, is_out);
+                *self.unended.entry(link).or_default() |= is_out;
                 let unended = &self.unended;
                 let stands = |step: &Step| step.link != link || !(is_anew && step.is_requirement());
                 self.steps.retain(|step| unended.contains_key(&step.link) && stands(step));
@@ -379,7 +392,7 @@ impl Store {
             None => Record::default(),
             Some(bytes) => Record::decode(path, &bytes)?,
         };
-        Ok(Self::on(InFile(path.to_owned()), record))
+        Ok(Self::on(InFile(path.to_owned()), record.with_what_it_began()))
     }
 
     /// The record that lies on this shelf.
@@ -718,6 +731,23 @@ mod tests {
         store.done(&link(2), 6).unwrap();
         check(&[1, 2, 3]);
         assert_eq!((store.record().unended.len(), &store.record().steps[..]), (0, &[][..]));
+    }
+
+    #[test]
+    fn what_an_older_runner_began_is_known() {
+        let check = |record: Record, expect: &[(Sha1, bool)]| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("record.json");
+            files::write(&path, record.encode(&path).unwrap(), 0o600).unwrap();
+            assert_eq!(Store::open(&path).unwrap().record().unended, expect.iter().copied().collect());
+        };
+        let started = Record { started: Some(link(2).sha1), in_service: true, ..Record::default() };
+        check(Record::default(), &[]);
+        check(started.clone(), &[(link(2).sha1, false)]);
+        check(Record { in_service: false, ..started.clone() }, &[(link(2).sha1, true)]);
+        let mut done = started;
+        done.add(&link(2), How::Done, 5);
+        check(done, &[]);
     }
 
     /// A host that failed at its second link, half of whose steps are done.

@@ -529,6 +529,13 @@ impl Ledger {
         (0..self.chain.links().len()).filter(move |link| here.saved.begun & (1 << link) != 0).filter(is_mine)
     }
 
+    /// Whether a link of this role began there out of load and did not end.
+    fn is_amid(&self, machine: usize, role: &str) -> bool {
+        let Saved { begun, done, begun_in_load, .. } = self.machines[machine].saved;
+        let amid = begun & !done & !begun_in_load;
+        (0..).zip(self.chain.links()).any(|(place, link)| link.role == role && amid & (1 << place) != 0)
+    }
+
     /// The newest change that a machine accepted.
     fn accepted(&self, machine: usize) -> Option<&Manifest> {
         let accepted = self.machines[machine].saved.accepted;
@@ -555,7 +562,8 @@ impl Ledger {
         }
         if old.left_behind != new.left_behind || old.phase != new.phase {
             let gives_back = matches!(new.phase, Phase::Returning { .. });
-            let stays_out = if gives_back { new.left_behind.clone() } else { BTreeSet::new() };
+            let behind = new.left_behind.iter().filter(|role| gives_back && self.is_amid(machine, role));
+            let stays_out = behind.cloned().collect();
             self.machines[machine].saved.stays_out = stays_out;
         }
         if old.phase != new.phase {
