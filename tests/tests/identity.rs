@@ -234,14 +234,30 @@ fn who_is_restored_again_still_knows_how_far_it_had_come() {
     assert_eq!((report(&herd).announced, herd.record("web1").announced), (None, None), "it has come so far again");
 }
 
-#[test]
-fn a_restored_host_and_the_original_that_runs_both_stop() {
+/// `web1` and a machine with its backup both run, and `web1` has objected.
+fn contested() -> TestHerd {
     let herd = herd();
     go_on(&herd);
     herd.copy("backup", "restored");
     herd.hardware("restored", "a", "a2", 1);
     herd.tick("restored", &second()).unwrap();
     refused(&herd, "web1", CONTESTED);
+    herd
+}
+
+/// The ref of the report of `web1`.
+fn own(herd: &TestHerd) -> String {
+    RefName::Report(herd.home("web1").read_config().unwrap().uuid).to_string()
+}
+
+/// Git, on the server.
+fn git(herd: &TestHerd, args: &[&str]) -> String {
+    Command::new("git").arg("-C").arg(herd.remote()).args(args).read().unwrap()
+}
+
+#[test]
+fn a_restored_host_and_the_original_that_runs_both_stop() {
+    let herd = contested();
     assert!(report(&herd).contested);
     for _ in 0..2 {
         refused(&herd, "restored", CONTESTED);
@@ -251,9 +267,7 @@ fn a_restored_host_and_the_original_that_runs_both_stop() {
     herd.hardware("restored", "a", "a3", 1);
     refused(&herd, "restored", CONTESTED);
 
-    let own = RefName::Report(herd.home("web1").read_config().unwrap().uuid).to_string();
-    let remote = herd.remote().display().to_string();
-    Command::new("git").args(["-C", &remote, "update-ref", "-d", &own]).read().unwrap();
+    git(&herd, &["update-ref", "-d", &own(&herd)]);
     for machine in ["restored", "web1"] {
         refused(&herd, machine, CONTESTED);
         assert!(report(&herd).contested, "where the remote has lost it, it is said once more");
@@ -263,7 +277,7 @@ fn a_restored_host_and_the_original_that_runs_both_stop() {
     catch_up(&herd, "restored", "a", "a3");
     assert_eq!(herd.written("restored"), "first rejoin leave second rejoin");
     refused(&herd, "web1", CONTESTED);
-    Command::new("git").args(["-C", &remote, "update-ref", "-d", &own]).read().unwrap();
+    git(&herd, &["update-ref", "-d", &own(&herd)]);
     refused(&herd, "web1", CONTESTED);
     catch_up(&herd, "restored", "a", "a3");
     assert_eq!(herd.said(&["web1"]), ["web1 up to date"], "whom people did not choose is silent");
@@ -274,18 +288,16 @@ fn an_objection_that_the_remote_has_lost_is_made_again() {
     let herd = herd();
     go_on(&herd);
     herd.copy("backup", "restored");
-    let own = RefName::Report(herd.home("web1").read_config().unwrap().uuid).to_string();
-    let git = |args: &[&str]| Command::new("git").arg("-C").arg(herd.remote()).args(args).read().unwrap();
-    let before = git(&["rev-parse", &own]);
+    let before = git(&herd, &["rev-parse", &own(&herd)]);
     herd.hardware("restored", "a", "a2", 1);
     herd.tick("restored", &second()).unwrap();
     refused(&herd, "web1", CONTESTED);
-    git(&["update-ref", &own, &before]);
+    git(&herd, &["update-ref", &own(&herd), &before]);
     refused(&herd, "web1", CONTESTED);
     assert!(report(&herd).contested);
     refused(&herd, "restored", CONTESTED);
     assert_eq!(herd.written("restored"), "first rejoin");
-    git(&["update-ref", &own, &before]);
+    git(&herd, &["update-ref", &own(&herd), &before]);
     assert!(herd.with_agent("web1", &second(), |agent| agent.keep().unwrap()));
     catch_up(&herd, "web1", "a", "a1");
     refused(&herd, "restored", CONTESTED);
@@ -294,12 +306,7 @@ fn an_objection_that_the_remote_has_lost_is_made_again() {
 
 #[test]
 fn people_choose_the_true_one_of_two() {
-    let herd = herd();
-    go_on(&herd);
-    herd.copy("backup", "restored");
-    herd.hardware("restored", "a", "a2", 1);
-    herd.tick("restored", &second()).unwrap();
-    refused(&herd, "web1", CONTESTED);
+    let herd = contested();
     assert!(herd.with_agent("restored", &second(), |agent| agent.keep().unwrap()));
     refused(&herd, "web1", CONTESTED);
     catch_up(&herd, "restored", "a", "a2");

@@ -260,18 +260,17 @@ impl Record {
 
     /// The links that were begun: done, or started at least.
     fn begun(&self) -> BTreeSet<Sha1> {
+        self.done().chain(self.started).chain(self.unended.keys().copied()).collect()
+    }
+
+    fn done(&self) -> impl Iterator<Item = Sha1> {
         let all = self.links.iter().chain(&self.ahead);
-        let done = all.filter(|link| link.how != How::PassedOver).map(|link| link.sha1);
-        done.chain(self.started).chain(self.unended.keys().copied()).collect()
+        all.filter(|link| link.how != How::PassedOver).map(|link| link.sha1)
     }
 
     /// Runners from before `unended` wrote down no more than which link they started last.
     fn with_what_it_began(mut self) -> Self {
-        let is_done = |sha1| {
-            let mut all = self.links.iter().chain(&self.ahead);
-            all.any(|link| link.sha1 == sha1 && link.how != How::PassedOver)
-        };
-        if let Some(started) = self.started.filter(|started| !is_done(*started)) {
+        if let Some(started) = self.started.filter(|started| self.done().all(|done| done != *started)) {
             let is_out = self.phase.held().is_some() || !self.in_service || !self.left_behind.is_empty();
             self.unended.entry(started).or_insert(is_out);
         }

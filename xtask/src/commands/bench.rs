@@ -87,7 +87,7 @@ struct Agent {
 /// server.
 ///
 /// All hosts share this machine, so the seconds say how soon it has done the work of all: TMPDIR on a fast disk, or in
-/// memory, helps. A thousand hosts need some 8 GiB of memory, 20 GB there, and most of an hour on two processors.
+/// memory, helps. A thousand hosts need some 8 GiB of memory, 20 GB there, and more than an hour on two processors.
 ///
 /// The exit code is 1 where a host was lost: not at the target by its own disk, or not by what arrived from it.
 #[derive(Debug, Args)]
