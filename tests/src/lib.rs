@@ -1,5 +1,5 @@
 //! Support for tests that need more than plain data: drawn git histories and fleets that are compiled, herds of agents in
-//! one process over real git repositories, and herds on sandboxes.
+//! one process over real git repositories, herds on sandboxes, and the standard library on trial.
 
 pub mod alone;
 #[cfg(doctest)]
@@ -9,7 +9,9 @@ pub mod drawing;
 pub mod editor;
 pub mod fleet;
 pub mod herd;
+pub mod inits;
 pub mod links;
 pub mod repair;
 pub mod sight;
 pub mod stage;
+pub mod trial;

@@ -14,6 +14,7 @@ pub mod fake;
 pub mod fault;
 pub mod files;
 pub mod machine;
+mod parsed;
 pub mod socket;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ pub struct System {
     processes: Arc<dyn Processes>,
     clock: Arc<dyn Clock>,
     deadline: Option<Deadline>,
+    parsed: Arc<parsed::Parsed>,
 }
 
 impl System {
@@ -49,7 +51,8 @@ impl System {
 
     /// A machine made of parts: `root` is prepended to every path.
     pub fn new(root: impl Into<PathBuf>, processes: impl Processes + 'static, clock: impl Clock + 'static) -> Self {
-        Self { root: root.into(), processes: Arc::new(processes), clock: Arc::new(clock), deadline: None }
+        let (processes, clock, parsed) = (Arc::new(processes), Arc::new(clock), Arc::default());
+        Self { root: root.into(), processes, clock, deadline: None, parsed }
     }
 
     /// A machine for tests: real files under `root`, commands answered by `script`, a clock that steps.
@@ -65,6 +68,7 @@ impl System {
             processes: Arc::clone(&self.processes),
             clock: Arc::clone(&self.clock),
             deadline: limit.map(|limit| Deadline::new(self.clock.passed(), limit)),
+            parsed: Arc::clone(&self.parsed),
         }
     }
 

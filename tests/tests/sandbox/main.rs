@@ -6,6 +6,7 @@
 mod bad_day;
 mod demo;
 mod identity;
+mod operations;
 mod real_herd;
 mod reboot;
 mod service;

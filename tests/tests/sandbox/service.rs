@@ -6,17 +6,16 @@ use std::time::Duration;
 use serde_json::Value;
 use wb_core::system::clock::{Real, Stopwatch, wait_until};
 use wb_core::system::{Command, Output};
+use wb_operations::Init;
 use wb_tests::alone::alone_with_quick_builds;
+use wb_tests::inits;
 use wb_tests::stage::{self, Play, Stage, link};
 use wb_xtask::sandbox::Host;
 
 /// One way to run the agent.
 struct Service {
     host: &'static str,
-    /// Turns a host with sysvinit into one with this init.
-    prepare: &'static str,
-    /// What process 1 is called then.
-    first: &'static str,
+    init: Init,
     /// What `install-service` writes.
     files: &'static str,
     start: &'static str,
@@ -55,8 +54,7 @@ systemctl enable varnish";
 static SERVICES: [Service; 4] = [
     Service {
         host: "sysv",
-        prepare: "true",
-        first: "init",
+        init: Init::Sysv,
         files: "wrote /etc/init.d/wildebeest",
         start: "service wildebeest start",
         stop: "service wildebeest stop",
@@ -68,12 +66,7 @@ static SERVICES: [Service; 4] = [
     },
     Service {
         host: "systemd",
-        prepare: "apt-get install -y --no-install-recommends systemd
-            ln -sf /lib/systemd/systemd /sbin/init
-            cd /etc/systemd/system
-            echo '[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nExecStart=touch /run/booted' >booted.service
-            ln -s ../booted.service multi-user.target.wants/",
-        first: "systemd",
+        init: Init::Systemd,
         files: "wrote /etc/systemd/system/wildebeest.service",
         start: "systemctl start wildebeest",
         stop: "systemctl stop wildebeest",
@@ -85,8 +78,7 @@ static SERVICES: [Service; 4] = [
     },
     Service {
         host: "openrc",
-        prepare: "apt-get install -y --no-install-recommends openrc",
-        first: "init",
+        init: Init::OpenRc,
         files: "wrote /etc/init.d/wildebeest",
         start: "rc-service wildebeest start",
         stop: "rc-service wildebeest stop",
@@ -98,10 +90,7 @@ static SERVICES: [Service; 4] = [
     },
     Service {
         host: "runit",
-        prepare: "apt-get install -y --no-install-recommends runit-init
-            cd /etc/runit; mkdir boot-run shutdown-run; touch native.boot.run; rm -r runsvdir/default/getty*
-            echo 'touch /run/booted' >boot-run/booted.sh",
-        first: "runit",
+        init: Init::Runit,
         files: "wrote /etc/sv/wildebeest/run",
         start: "sv start wildebeest",
         stop: "sv -w 30 stop wildebeest",
@@ -116,7 +105,7 @@ static SERVICES: [Service; 4] = [
 #[test]
 fn the_agent_is_a_service() {
     alone_with_quick_builds("service::the_agent_is_a_service", || {
-        if !has_control_groups() {
+        if !inits::can_be_had(Init::Systemd) {
             eprintln!(
                 "skipped: the service of systemd: it needs control groups of version 2, and none can be made here"
             );
@@ -148,14 +137,7 @@ fn the_agent_is_a_service() {
 
 /// Those that can be had on this machine.
 fn services() -> impl Iterator<Item = &'static Service> {
-    let groups = has_control_groups();
-    SERVICES.iter().filter(move |service| groups || service.first != "systemd")
-}
-
-fn has_control_groups() -> bool {
-    let trial = "groups=$(grep -m 1 ' cgroup2 ' /proc/mounts | cut -d ' ' -f 2)
-        [ -n \"$groups\" ] && mkdir \"$groups/wildebeest-trial\" && rmdir \"$groups/wildebeest-trial\"";
-    Command::shell(trial).run().is_ok_and(|output| output.code == 0)
+    SERVICES.iter().filter(|service| inits::can_be_had(service.init))
 }
 
 fn each(stage: &Stage, act: fn(&Service, &Host)) {
@@ -163,10 +145,7 @@ fn each(stage: &Stage, act: fn(&Service, &Host)) {
 }
 
 fn other_init(service: &Service, host: &Host) {
-    on(host, &format!("export DEBIAN_FRONTEND=noninteractive; {}", service.prepare));
-    host.kill().unwrap();
-    host.start().unwrap();
-    assert_eq!(on(host, "cat /proc/1/comm"), service.first);
+    inits::change(host, service.init);
 }
 
 fn all_join(stage: &Stage) {
@@ -213,7 +192,7 @@ fn logged(service: &Service, host: &Host) {
     assert_eq!((&line["level"], &line["host"]), (&"error".into(), &host.name().into()), "{line}");
     let message = line["message"].as_str().unwrap();
     assert!(message.starts_with("error: another agent of this host is running, as process "), "{message}");
-    if service.first == "systemd" {
+    if service.init == Init::Systemd {
         run(host, SECOND);
         let errors = on(host, "journalctl --priority err --output cat");
         assert!(errors.contains("error: another agent of this host is running, as process "), "{errors}");

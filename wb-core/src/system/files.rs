@@ -57,6 +57,23 @@ pub struct Stat {
     pub modified: Duration,
 }
 
+/// What changes when a file does: its place on the disk, its size, and the kernel's own stamps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint {
+    place: (u64, u64),
+    size: u64,
+    modified: Duration,
+    changed: Duration,
+}
+
+impl Fingerprint {
+    /// Whether the file last changed longer than `age` before `now`, which is a time since 1970, UTC.
+    #[must_use]
+    pub fn is_older_than(&self, age: Duration, now: Duration) -> bool {
+        now.checked_sub(self.changed.max(self.modified)).is_some_and(|passed| passed > age)
+    }
+}
+
 /// Mode and, where given, owner and group of a file that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attributes {
@@ -259,6 +276,25 @@ pub fn stat(path: impl AsRef<Path>) -> Result<Option<Stat>> {
         size: metadata.size(),
         modified: Duration::from_secs(metadata.mtime().try_into().unwrap_or(0)),
     }))
+}
+
+/// What tells the file at `path` from itself after a change, or nothing where there is none. Links are followed.
+///
+/// # Errors
+/// When it is there and can't be looked at.
+pub fn fingerprint(path: impl AsRef<Path>) -> Result<Option<Fingerprint>> {
+    let path = path.as_ref();
+    let metadata = absent_as_none(fs::metadata(path).map_err(failed("look at", path)))?;
+    Ok(metadata.map(|metadata| Fingerprint {
+        place: (metadata.dev(), metadata.ino()),
+        size: metadata.size(),
+        modified: stamp(metadata.mtime(), metadata.mtime_nsec()),
+        changed: stamp(metadata.ctime(), metadata.ctime_nsec()),
+    }))
+}
+
+fn stamp(seconds: i64, nanoseconds: i64) -> Duration {
+    Duration::new(seconds.try_into().unwrap_or(0), nanoseconds.try_into().unwrap_or(0))
 }
 
 /// Whether there is anything at `path`, a dangling link included.

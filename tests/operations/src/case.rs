@@ -1,0 +1,55 @@
+//! A case: an operation, or a few, on a host that was prepared for it.
+
+use anyhow::Result;
+use wb_stdlib::Host;
+
+/// An operation of the standard library, as a real host runs it. What nobody says is as in [`Case::DEFAULT`].
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// What it is called: unique in its room.
+    pub name: &'static str,
+    /// What runs as process 1 of its hosts.
+    pub init: Init,
+    /// Packages of Debian 12 that its hosts have. They share them, and their disks, with the other cases of the room.
+    pub packages: &'static [&'static str],
+    /// A line or more of shell, by which root brings the host to where the case begins.
+    pub prepare: &'static str,
+    /// The operations.
+    pub run: fn(&Host) -> Result<()>,
+    /// A line or more of shell, which succeeds once they were done.
+    pub check: &'static str,
+    /// What a plan can't know: each a beginning of what an operation is called.
+    pub unforeseen: &'static [&'static str],
+    /// What changes by itself meanwhile, and so may change while a plan is made: absolute paths, with all below.
+    pub restless: &'static [&'static str],
+    /// Why a second run changes something all the same, where it does.
+    pub rerun: Option<&'static str>,
+}
+
+/// What runs as process 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Init {
+    /// Debian's sysvinit.
+    Sysv,
+    /// systemd.
+    Systemd,
+    /// sysvinit, with OpenRC for the services.
+    OpenRc,
+    /// runit.
+    Runit,
+}
+
+impl Case {
+    /// A case that does nothing, under sysvinit.
+    pub const DEFAULT: Self = Self {
+        name: "",
+        init: Init::Sysv,
+        packages: &[],
+        prepare: "",
+        run: |_| Ok(()),
+        check: "",
+        unforeseen: &[],
+        restless: &[],
+        rerun: None,
+    };
+}

@@ -1,0 +1,30 @@
+//! What the standard library does, as [cases](Case) that real hosts run: see `tests/tests/sandbox/operations.rs`.
+//!
+//! The program of this package is what a host gets. `plan CASE` and `apply CASE` print what the operations
+//! said, in JSON; `apply` can be killed on its way. `snapshot CASE` prints what every file of the host is like.
+
+pub mod case;
+mod files;
+pub mod journal;
+pub mod snapshot;
+
+pub use case::{Case, Init};
+
+/// A room of the standard library, and its cases.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// The name of its module.
+    pub name: &'static str,
+    /// What is tried.
+    pub cases: &'static [Case],
+}
+
+/// All rooms that have cases.
+pub static ROOMS: &[Room] = &[Room { name: "files", cases: files::CASES }];
+
+/// The case of this name, which is `room::case`.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Case> {
+    let (room, case) = name.split_once("::")?;
+    ROOMS.iter().find(|other| other.name == room)?.cases.iter().find(|other| other.name == case)
+}

@@ -1,0 +1,70 @@
+//! The program that a host gets.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use anyhow::{Context as _, Result, bail};
+use wb_core::chain::{Digest, Link, Sha1};
+use wb_core::context::{Attempt, Context, HerdView, Journal, Mode, Operation, Run as _};
+use wb_core::system::fault::{Fault, Injected, Plan, When, arm};
+use wb_core::system::{System, environment};
+use wb_operations::journal::FileJournal;
+use wb_operations::{Case, find, snapshot};
+use wb_stdlib::__private::OfHost;
+
+const JOURNAL: &str = "/var/lib/wb-operations/journal.json";
+
+const USAGE: &str = "wb-operations plan CASE | apply CASE [kill N | trace FILE] | snapshot CASE";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(said) => {
+            drop(writeln!(std::io::stdout(), "{said}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            drop(writeln!(std::io::stderr(), "{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<String> {
+    let words: Vec<String> = environment::args().iter().skip(1).map(|word| word.to_string_lossy().into()).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let [act, name, rest @ ..] = words.as_slice() else { bail!(USAGE) };
+    let case = find(name).with_context(|| format!("there is no case `{name}`"))?;
+    match (*act, rest) {
+        ("snapshot", []) => Ok(snapshot::take(case.restless)?.join("\n")),
+        ("plan", []) => operations(case, Mode::Plan),
+        ("apply", []) => operations(case, Mode::Apply),
+        ("apply", ["kill", nth]) => {
+            let at = When::Hit(nth.parse()?);
+            arm(Plan { faults: vec![Injected { fault: Fault::Kill, at }], ..Plan::default() });
+            operations(case, Mode::Apply)
+        }
+        ("apply", ["trace", path]) => {
+            arm(Plan { trace: Some(path.into()), ..Plan::default() });
+            operations(case, Mode::Apply)
+        }
+        _ => bail!(USAGE),
+    }
+}
+
+/// What the operations of a case say, in JSON.
+fn operations(case: &Case, mode: Mode) -> Result<String> {
+    let journal: Rc<dyn Journal> = match mode {
+        Mode::Plan => Rc::new(wb_core::context::MemoryJournal::default()),
+        Mode::Apply => Rc::new(FileJournal::open(Path::new(JOURNAL))?),
+    };
+    let system = System::real();
+    let herd = HerdView { me: "web1".into(), members: Vec::new() };
+    let link = Link::new(case.name, Sha1::from_bytes([1; 20]), "web", Digest::of(case.name.as_bytes()));
+    let attempt = Attempt::new(&link, "boot", Rc::clone(&journal));
+    let context = Context::new(&system, mode, &herd, journal).of(Rc::clone(&attempt));
+    attempt.run(|| OfHost(case.run).run(&context))?;
+    let operations: Vec<Operation> = context.operations();
+    Ok(serde_json::to_string(&operations)?)
+}
