@@ -1,7 +1,7 @@
 //! What Wildebeest's migrations are written with.
 //!
 //! A migration gets a [`Host`] and says what is to be so; a spec gets a [`View`] and checks that it is. Each noun has a
-//! room of its own: [`packages`], [`service`], [`file`](mod@file), [`directory`], [`link`], [`command`], [`facts`],
+//! room of its own: [`packages`], [`apt_repository`], [`debconf`], [`alternative`], [`diversion`], [`service`], [`file`](mod@file), [`directory`], [`link`], [`command`], [`facts`],
 //! [`herd`], [`haproxy`], [`port`], [`http`], [`alerts`], [`wait`]. Every operation states the wanted end state, looks first, acts only when
 //! needed, and returns an [`Outcome`] that says whether and what it changed.
 //!
@@ -31,8 +31,12 @@ extern crate self as wb_stdlib;
 #[doc(hidden)]
 pub mod __private;
 pub mod alerts;
+pub mod alternative;
+pub mod apt_repository;
 pub mod command;
+pub mod debconf;
 pub mod directory;
+pub mod diversion;
 mod ensure;
 pub mod facts;
 pub mod file;

@@ -6,7 +6,11 @@ use serde::de::DeserializeOwned;
 use wb_core::context::Context;
 
 use crate::alerts::Alerts;
+use crate::alternative::Alternative;
+use crate::apt_repository::AptRepository;
 use crate::command::Command;
+use crate::debconf::Debconf;
+use crate::diversion::Diversion;
 use crate::facts::Facts;
 use crate::file::File;
 use crate::herd::{Herd, HerdError};
@@ -88,6 +92,26 @@ pub trait Look: Access + Copy {
     /// The package `name`.
     fn package(&self, name: &str) -> Package<Self> {
         Package::new(*self, name)
+    }
+
+    /// The repository `name` of apt: a file of that name in `/etc/apt/sources.list.d`.
+    fn apt_repository(&self, name: &str) -> AptRepository<Self> {
+        AptRepository::new(*self, name)
+    }
+
+    /// The answers to the questions that a package of Debian asks when it is installed.
+    fn debconf(&self, package: &str) -> Debconf<Self> {
+        Debconf::new(*self, package)
+    }
+
+    /// The alternative `name` of Debian, as in `editor`.
+    fn alternative(&self, name: &str) -> Alternative<Self> {
+        Alternative::new(*self, name)
+    }
+
+    /// The diversion of the file of a package at `path`, which is absolute.
+    fn diversion(&self, path: impl AsRef<Path>) -> Diversion<Self> {
+        Diversion::new(*self, path.as_ref())
     }
 
     /// The file at `path`, which is absolute.

@@ -1,95 +1,149 @@
-//! Packages of the distribution, through apt and dpkg.
+//! Packages of the distribution, through its own manager: apt and dpkg, dnf, pacman, apk or zypper.
+//!
+//! Which of them a host has is told by its distribution; [`Packages::by`] says otherwise. Whether a package is there is
+//! read from the manager's own files, where it has such (apt, pacman, apk), and costs no program then; rpm is asked with
+//! one.
+//!
+//! There is one way to each manager. Nothing in it asks a question: files of `/etc` that were edited stay as they are.
+//! A lock is waited for, a mirror that fails is asked again, and what a run left that was killed is mended first: each
+//! for a bounded time.
 
+mod apk;
 mod apt;
+mod backend;
+mod dnf;
 mod dpkg;
+mod error;
+mod facts;
+mod manager;
+mod offer;
+mod pacman;
+mod rpm;
+mod tool;
+mod unneeded;
+mod version;
+mod wanted;
+mod zypper;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use wb_core::context::Outcome;
-use wb_core::system::CommandError;
 
 use crate::ensure::{Difference, ensure};
 use crate::{Host, Look};
-use apt::Apt;
-pub use dpkg::PackageState;
+pub(crate) use apt::Apt;
+use backend::{Backend, Options, Target};
+pub use error::PackageError;
+pub use facts::PackageState;
+use facts::{Facts, Found};
+pub use manager::Manager;
+pub use unneeded::UnneededPackages;
+use wanted::{Change, Wanted, Wish, unknown_yet};
 
-/// What can go wrong with packages.
-#[derive(Debug, thiserror::Error)]
-pub enum PackageError {
-    /// No package is called so, and asking for it could mean something else to apt.
-    #[error("`{name}` is no name of a package\nhint: names have lower-case letters, digits, `+`, `-` and `.`")]
-    BadName {
-        /// What was asked for.
-        name: String,
-    },
-    /// The package is in none of the host's repositories.
-    #[error(
-        "there is no package `{name}` in the repositories of this host\nhint: `apt-cache search {name}` on the host \
-         finds names that are like it, and `apt-cache showpkg {name}` what provides it if it is virtual; a package of \
-         another repository needs that repository first"
-    )]
-    NoSuchPackage {
-        /// What was asked for.
-        name: String,
-    },
-    /// dpkg did not say which packages there are.
-    #[error("could not look for the packages {}", listed(names))]
-    Look {
-        /// The packages.
-        names: Vec<String>,
-        /// Why.
-        source: CommandError,
-    },
-    /// apt did not do it.
-    #[error("could not {action} the packages {}", listed(names))]
-    Apt {
-        /// What was being done.
-        action: &'static str,
-        /// The packages.
-        names: Vec<String>,
-        /// Why.
-        source: CommandError,
-    },
-    /// The lists of packages can't be brought up to date.
-    #[error("could not update the lists of packages")]
-    Update {
-        /// Why.
-        source: CommandError,
-    },
-    /// apt succeeded, and dpkg says otherwise.
-    #[error("apt was to {action} the packages {}, and ended well, but it is not so", listed(names))]
-    NotSo {
-        /// What was being done.
-        action: &'static str,
-        /// The packages.
-        names: Vec<String>,
-    },
-}
+/// From when on lists are too old to install from.
+const LISTS_BOUND: Duration = Duration::from_secs(24 * 3600);
+/// From when on lists are too old to say which version is the newest.
+const LATEST_BOUND: Duration = Duration::from_secs(3600);
 
 /// Some packages, to be installed or absent. [`Host::packages`] makes it.
 #[must_use = "say what is to be so: `.installed()?` or `.absent()?`"]
 pub struct Packages<'a> {
     host: Host<'a>,
     names: Vec<String>,
-    recommended: bool,
+    version: Option<String>,
+    versions: BTreeMap<String, String>,
+    options: Options,
+    manager: Option<Manager>,
 }
 
 impl<'a> Packages<'a> {
     pub(crate) fn new<N: Into<String>>(host: Host<'a>, names: impl IntoIterator<Item = N>) -> Self {
-        Self { host, names: names.into_iter().map(Into::into).collect(), recommended: true }
+        let names = names.into_iter().map(Into::into).collect();
+        let (version, versions, options) = (None, BTreeMap::new(), Options::default());
+        Self { host, names, version, versions, options, manager: None }
     }
 
     /// Installs only what the packages need, not what they recommend.
     pub fn without_recommended(mut self) -> Self {
-        self.recommended = false;
+        self.options.recommended = false;
         self
     }
 
-    /// They are installed, in whatever version.
+    /// The version that all of them are to have: one, as the manager writes it (`1.22.1-9`), or a pattern in which `*`
+    /// stands for anything (`1.22.*`). One without an epoch (`1:`) means every epoch.
     ///
-    /// apt is asked only when one is missing. Its lists are updated first when they are older than a day, or don't
-    /// know the package. It never asks questions: files of `/etc` that were edited stay as they are.
+    /// A package in another version gets the newest that is meant. Where that is older than what is installed, it is an
+    /// error without [`Packages::may_downgrade`].
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn pin_postgres(host: &Host) -> Result<()> {
+    ///     let postgres = ["postgresql-15"];
+    ///     host.packages(postgres).unheld()?;
+    ///     host.packages(postgres).version("15.8-*").installed()?;
+    ///     host.packages(postgres).held()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = pin_postgres as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// The version of one of them, as [`Packages::version`] has it for all.
+    pub fn version_of(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.versions.insert(name.into(), version.into());
+        self
+    }
+
+    /// Lets a package go back to an older version, where that is the one that is wanted.
+    pub fn may_downgrade(mut self) -> Self {
+        self.options.may_downgrade = true;
+        self
+    }
+
+    /// Services of the packages are not started by their installation: so that a configuration can be written first.
+    /// They are enabled all the same, and start with the next boot at the latest. With apt only.
+    ///
+    /// It holds for this one run of apt, however that ends: what forbids the starts asks for a variable that nobody
+    /// else has in their environment.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn install_nginx(host: &Host) -> Result<()> {
+    ///     host.packages(["nginx"]).without_starting().installed()?;
+    ///     host.file("/etc/nginx/sites-enabled/default").absent()?;
+    ///     host.service("nginx").running()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = install_nginx as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn without_starting(mut self) -> Self {
+        self.options.starts = false;
+        self
+    }
+
+    /// Prefers versions of this release of the distribution, as in `bookworm-backports`. With apt only.
+    pub fn from_release(mut self, release: impl Into<String>) -> Self {
+        self.options.release = Some(release.into());
+        self
+    }
+
+    /// Goes by another manager than the distribution's own.
+    pub fn by(mut self, manager: Manager) -> Self {
+        self.manager = Some(manager);
+        self
+    }
+
+    /// They are installed, in whatever version, or in that of [`Packages::version`].
+    ///
+    /// The manager is asked only when one is missing. Its lists are updated first when they are older than a day, or
+    /// don't know the package. It never asks questions: files of `/etc` that were edited stay as they are.
     ///
     /// ```
     /// use wb_stdlib::prelude::*;
@@ -105,53 +159,244 @@ impl<'a> Packages<'a> {
     /// ```
     ///
     /// # Errors
-    /// When there is no such package, or apt fails for longer than its retries last.
+    /// When there is no such package or version, packages conflict, or the manager fails for longer than its retries last.
     pub fn installed(self) -> Result<Outcome, PackageError> {
-        self.ensure(Wanted::Installed)
+        self.ensure_there("installed", false)
     }
 
-    /// They are not installed. What they wrote to `/etc` stays.
+    /// They are installed, in the newest version that the repositories have; with [`Packages::version`], in the newest
+    /// that is meant by it.
+    ///
+    /// The lists are updated first when they are older than an hour; a plan can't know then. Every run may find a newer
+    /// version, so this suits what must follow security updates, and little else.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn renew_openssl(host: &Host) -> Result<()> {
+    ///     host.packages(["openssl", "libssl3"]).latest()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = renew_openssl as fn(&Host) -> Result<()>;
+    /// ```
     ///
     /// # Errors
-    /// When apt fails for longer than its retries last.
+    /// As [`Packages::installed`], and when a repository can't be read.
+    pub fn latest(self) -> Result<Outcome, PackageError> {
+        self.ensure_there("latest", true)
+    }
+
+    /// They are not installed. What they wrote to `/etc` stays. What needs them goes, too, as the preview says.
+    ///
+    /// # Errors
+    /// When the manager fails for longer than its retries last.
     pub fn absent(self) -> Result<Outcome, PackageError> {
         self.ensure(Wanted::Absent)
     }
 
-    fn ensure(self, wanted: Wanted) -> Result<Outcome, PackageError> {
-        check_names(&self.names)?;
-        let apt = Apt::new(self.host.system());
-        let differing = diff(&apt.states(&self.names)?, &self.names, wanted);
-        let difference = self.difference(&apt, &differing, wanted)?;
-        let what =
-            format!("package{} {} {wanted}", if self.names.len() == 1 { "" } else { "s" }, self.names.join(", "));
-        ensure(self.host, &what, difference, || self.achieve(&apt, &differing, wanted))
+    /// They are not installed, and of what they wrote to `/etc` nothing is left. Where a manager keeps no such files
+    /// (dnf, zypper), this is [`Packages::absent`].
+    ///
+    /// # Errors
+    /// When the manager fails for longer than its retries last.
+    pub fn purged(self) -> Result<Outcome, PackageError> {
+        self.ensure(Wanted::Purged)
     }
 
-    fn difference(&self, apt: &Apt<'_>, differing: &[String], wanted: Wanted) -> Result<Difference, PackageError> {
+    /// They stay in the versions that they have, whatever is upgraded. With apt only.
+    ///
+    /// # Errors
+    /// When one is not installed, or the manager does not do it.
+    pub fn held(self) -> Result<Outcome, PackageError> {
+        self.ensure(Wanted::Held)
+    }
+
+    /// They may be upgraded. With apt only.
+    ///
+    /// # Errors
+    /// When the manager does not do it.
+    pub fn unheld(self) -> Result<Outcome, PackageError> {
+        self.ensure(Wanted::Unheld)
+    }
+
+    fn ensure(self, wanted: Wanted) -> Result<Outcome, PackageError> {
+        let backend = self.backend()?;
+        let differing = wanted.differing(&backend.facts(&self.names)?);
+        let difference = self.difference(backend.as_ref(), &differing, wanted)?;
+        let what = self.what(&self.names, &wanted.to_string());
+        ensure(self.host, &what, difference, || achieve(backend.as_ref(), &differing, wanted))
+    }
+
+    fn difference(
+        &self,
+        backend: &dyn Backend,
+        differing: &[String],
+        wanted: Wanted,
+    ) -> Result<Difference, PackageError> {
         if differing.is_empty() {
             return Ok(Difference::None);
         }
-        if wanted == Wanted::Absent {
-            return Ok(Difference::Some(Some(lines("-", differing, &BTreeMap::new()))));
-        }
-        let candidates = apt.candidates(differing)?;
-        Ok(match differing.iter().find(|name| !candidates.contains_key(*name)) {
-            Some(name) if self.host.plans() => {
-                Difference::Unknown(format!("apt knows no package `{name}` yet; it may after `apt-get update`"))
+        let lines = match wanted {
+            Wanted::Absent | Wanted::Purged => {
+                let mut going = backend.removed(differing, wanted == Wanted::Purged)?;
+                going.extend(differing.iter().cloned());
+                going.sort();
+                going.dedup();
+                prefixed("- ", &going)
             }
-            _ => Difference::Some(Some(lines("+", differing, &candidates))),
+            Wanted::Held => match self.missing(backend, differing)? {
+                Some(name) if self.host.plans() => {
+                    return Ok(Difference::Unknown(format!("the package `{name}` is not installed yet")));
+                }
+                Some(name) => return Err(PackageError::NotInstalled { name }),
+                None => prefixed("hold ", differing),
+            },
+            Wanted::Unheld => prefixed("release ", differing),
+        };
+        Ok(Difference::Some(Some(lines)))
+    }
+
+    fn missing(&self, backend: &dyn Backend, names: &[String]) -> Result<Option<String>, PackageError> {
+        let found = backend.facts(names)?;
+        Ok(names.iter().find(|name| found[*name].version().is_none()).cloned())
+    }
+
+    fn ensure_there(self, word: &str, latest: bool) -> Result<Outcome, PackageError> {
+        let backend = self.backend()?;
+        let wishes = self.wishes()?;
+        let found = backend.facts(&self.names)?;
+        let lacking: Vec<Wish> = wishes.iter().filter(|wish| latest || !wish.is_met(&found)).cloned().collect();
+        let named: Vec<String> = wishes.iter().map(Wish::to_string).collect();
+        let what = self.what(&named, word);
+        let change = Change { manager: backend.manager(), found: &found, may_downgrade: self.options.may_downgrade };
+        let (difference, targets) = self.plan(backend.as_ref(), &change, &lacking, latest)?;
+        ensure(self.host, &what, difference, || {
+            if targets.is_empty() {
+                return backend.tidy();
+            }
+            backend.install(&targets, &found)?;
+            check_installed(backend.as_ref(), &targets, latest)
         })
     }
 
-    fn achieve(&self, apt: &Apt<'_>, names: &[String], wanted: Wanted) -> Result<(), PackageError> {
-        match wanted {
-            Wanted::Installed => apt.install(names, self.recommended)?,
-            Wanted::Absent => apt.remove(names)?,
+    /// What is to be installed for the wishes that are not met, and how that differs from what there is.
+    fn plan(
+        &self,
+        backend: &dyn Backend,
+        change: &Change<'_>,
+        lacking: &[Wish],
+        latest: bool,
+    ) -> Result<(Difference, Vec<Target>), PackageError> {
+        let targets = match lacking {
+            [] => Ok(Vec::new()),
+            _ if self.host.plans() => change.targets(lacking, &backend.offers(&names(lacking), latest)?),
+            _ => offered(backend, change, lacking, latest),
+        };
+        if self.host.plans() {
+            let is_old = latest && !lacking.is_empty() && backend.lists().are_older_than(LATEST_BOUND);
+            let why = targets.as_ref().err().and_then(|error| unknown_yet(backend.manager(), error));
+            let old = || format!("the lists are older than an hour; `{}` tells", backend.manager().update());
+            if let Some(why) = why.or_else(|| is_old.then(old)) {
+                return Ok((Difference::Unknown(why), Vec::new()));
+            }
         }
-        let left = diff(&apt.states(names)?, names, wanted);
-        if left.is_empty() { Ok(()) } else { Err(PackageError::NotSo { action: wanted.action(), names: left }) }
+        let targets = targets?;
+        let difference = match (targets.is_empty(), backend.has_leftover()?) {
+            (false, _) => Difference::Some(Some(change.lines(&targets))),
+            (true, true) => Difference::Some(Some("services of packages are started again".into())),
+            (true, false) => Difference::None,
+        };
+        Ok((difference, targets))
     }
+
+    fn backend(&self) -> Result<Box<dyn Backend + 'a>, PackageError> {
+        let system = self.host.system();
+        let manager = self.manager.unwrap_or_else(|| Manager::of(system));
+        check_names(manager, &self.names)?;
+        if manager != Manager::Apt {
+            let only_apt = |what| PackageError::NotSupported { manager, what };
+            match (&self.options.release, self.options.starts) {
+                (Some(_), _) => return Err(only_apt("prefer a release")),
+                (None, false) => return Err(only_apt("install without starting services")),
+                (None, true) => {}
+            }
+        }
+        Ok(manager.backend(system, self.options.clone()))
+    }
+
+    fn wishes(&self) -> Result<Vec<Wish>, PackageError> {
+        if let Some(name) = self.versions.keys().find(|name| !self.names.contains(name)) {
+            return Err(PackageError::NotAmong { name: name.clone() });
+        }
+        self.names.iter().map(|name| self.wish(name)).collect()
+    }
+
+    fn wish(&self, name: &str) -> Result<Wish, PackageError> {
+        let version = self.versions.get(name).or(self.version.as_ref()).cloned();
+        match version.iter().find(|version| !version::is_pattern(version)) {
+            Some(version) => Err(PackageError::BadVersion { name: name.to_owned(), version: version.clone() }),
+            None => Ok(Wish { name: name.to_owned(), version }),
+        }
+    }
+
+    fn what(&self, named: &[String], word: &str) -> String {
+        format!("package{} {} {word}", if named.len() == 1 { "" } else { "s" }, named.join(", "))
+    }
+}
+
+/// What is to be installed, by lists that are new enough and know all of it.
+fn offered(
+    backend: &dyn Backend,
+    change: &Change<'_>,
+    lacking: &[Wish],
+    latest: bool,
+) -> Result<Vec<Target>, PackageError> {
+    let bound = if latest { LATEST_BOUND } else { LISTS_BOUND };
+    let look = || change.targets(lacking, &backend.offers(&names(lacking), latest)?);
+    if !backend.lists().are_older_than(bound) {
+        match look() {
+            Err(PackageError::NoSuchPackage { .. } | PackageError::NoSuchVersion { .. }) => {}
+            targets => return targets,
+        }
+    }
+    let updated = backend.update();
+    match (look(), updated) {
+        // One repository may be down, and what is wanted is in the others.
+        (Ok(targets), Err(_)) if !latest => Ok(targets),
+        (_, Err(error)) => Err(error),
+        (targets, Ok(())) => targets,
+    }
+}
+
+fn check_installed(backend: &dyn Backend, targets: &[Target], latest: bool) -> Result<(), PackageError> {
+    let found = backend.facts(&Target::names(targets))?;
+    let is_so = |target: &&Target| match target.from(&found) {
+        Some(version) => version == target.to || (target.version.is_none() && !latest),
+        None => false,
+    };
+    let left: Vec<String> = targets.iter().filter(|target| !is_so(target)).map(|target| target.name.clone()).collect();
+    if left.is_empty() { Ok(()) } else { Err(not_so(backend, "install", left)) }
+}
+
+fn achieve(backend: &dyn Backend, names: &[String], wanted: Wanted) -> Result<(), PackageError> {
+    match wanted {
+        Wanted::Absent | Wanted::Purged => backend.remove(names, wanted == Wanted::Purged)?,
+        Wanted::Held | Wanted::Unheld => backend.hold(names, wanted == Wanted::Held)?,
+    }
+    let left = wanted.differing(&backend.facts(names)?);
+    if left.is_empty() { Ok(()) } else { Err(not_so(backend, wanted.action(), left)) }
+}
+
+fn not_so(backend: &dyn Backend, action: &'static str, names: Vec<String>) -> PackageError {
+    PackageError::NotSo { manager: backend.manager(), action, names }
+}
+
+fn names(wishes: &[Wish]) -> Vec<String> {
+    wishes.iter().map(|wish| wish.name.clone()).collect()
+}
+
+fn prefixed(prefix: &str, names: &[String]) -> String {
+    names.iter().map(|name| format!("{prefix}{name}")).collect::<Vec<_>>().join("\n")
 }
 
 /// One package, to be looked at. [`Look::package`] makes it.
@@ -159,97 +404,94 @@ impl<'a> Packages<'a> {
 pub struct Package<A> {
     access: A,
     name: String,
+    manager: Option<Manager>,
 }
 
 impl<A: Look> Package<A> {
     pub(crate) fn new(access: A, name: &str) -> Self {
-        Self { access, name: name.to_owned() }
+        Self { access, name: name.to_owned(), manager: None }
+    }
+
+    /// Goes by another manager than the distribution's own.
+    pub fn by(mut self, manager: Manager) -> Self {
+        self.manager = Some(manager);
+        self
     }
 
     /// Whether it is installed, and in which version.
     ///
     /// # Errors
-    /// When dpkg does not say.
+    /// When its manager does not say.
     pub fn state(&self) -> Result<PackageState, PackageError> {
-        let names = [self.name.clone()];
-        check_names(&names)?;
-        let states = Apt::new(self.access.context().system()).states(&names)?;
-        Ok(states.get(&self.name).cloned().unwrap_or(PackageState::Absent))
+        self.facts().map(|facts| facts.state)
     }
 
     /// Checks that it is installed.
     ///
     /// # Errors
-    /// When it is not, or dpkg does not say.
+    /// When it is not, or its manager does not say.
     pub fn is_installed(&self) -> Result<()> {
         match self.state()? {
             PackageState::Installed { .. } => Ok(()),
             found => anyhow::bail!("expected the package `{}` to be installed, found it {found}", self.name),
         }
     }
-}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    Installed,
-    Absent,
-}
-
-impl Wanted {
-    fn action(self) -> &'static str {
-        match self {
-            Self::Installed => "install",
-            Self::Absent => "remove",
+    /// Checks that it is not installed.
+    ///
+    /// # Errors
+    /// When it is, or its manager does not say.
+    pub fn is_absent(&self) -> Result<()> {
+        match self.state()? {
+            PackageState::Absent => Ok(()),
+            found => anyhow::bail!("expected the package `{}` to be absent, found it {found}", self.name),
         }
     }
-}
 
-impl std::fmt::Display for Wanted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Installed => "installed",
-            Self::Absent => "absent",
-        })
+    /// Checks that it is installed in this version, or in one that the pattern means, as in `1.22.*`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn postgres_is_pinned(host: &View) -> Result<()> {
+    ///     host.package("postgresql-15").has_version("15.8-*")?;
+    ///     host.package("postgresql-15").is_held()
+    /// }
+    /// # let _ = postgres_is_pinned as fn(&View) -> Result<()>;
+    /// ```
+    ///
+    /// # Errors
+    /// When it is in another, or not installed, or its manager does not say.
+    pub fn has_version(&self, version: &str) -> Result<()> {
+        let found = self.state()?;
+        let is_so = matches!(&found, PackageState::Installed { version: found } if version::matches(version, found));
+        anyhow::ensure!(is_so, "expected the package `{}` in version {version}, found it {found}", self.name);
+        Ok(())
+    }
+
+    /// Checks that it stays in its version, whatever is upgraded.
+    ///
+    /// # Errors
+    /// When it may be upgraded, or its manager does not say.
+    pub fn is_held(&self) -> Result<()> {
+        anyhow::ensure!(self.facts()?.held, "expected the package `{}` to be held, found it free", self.name);
+        Ok(())
+    }
+
+    fn facts(&self) -> Result<Facts, PackageError> {
+        let (system, names) = (self.access.context().system(), [self.name.clone()]);
+        let manager = self.manager.unwrap_or_else(|| Manager::of(system));
+        check_names(manager, &names)?;
+        let mut found: Found = manager.backend(system, Options::default()).facts(&names)?;
+        Ok(found.remove(&self.name).unwrap_or_default())
     }
 }
 
-/// The packages that are not as wanted.
-fn diff(states: &BTreeMap<String, PackageState>, names: &[String], wanted: Wanted) -> Vec<String> {
-    let installed = |name: &&String| matches!(states.get(*name), Some(PackageState::Installed { .. }));
-    let absent = |name: &&String| matches!(states.get(*name), None | Some(PackageState::Absent));
-    match wanted {
-        Wanted::Installed => names.iter().filter(|name| !installed(name)).cloned().collect(),
-        Wanted::Absent => names.iter().filter(|name| !absent(name)).cloned().collect(),
-    }
-}
-
-fn check_names(names: &[String]) -> Result<(), PackageError> {
-    match names.iter().find(|name| !is_name(name)) {
+fn check_names(manager: Manager, names: &[String]) -> Result<(), PackageError> {
+    match names.iter().find(|name| !manager.is_name(name)) {
         Some(name) => Err(PackageError::BadName { name: name.clone() }),
         None => Ok(()),
     }
-}
-
-fn is_name(name: &str) -> bool {
-    let (name, architecture) = name.split_once(':').unwrap_or((name, "any"));
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.starts_with(allowed)
-        && name.chars().all(|c| allowed(c) || "+-.".contains(c))
-        && !name.ends_with('-')
-        && !architecture.is_empty()
-        && architecture.chars().all(|c| allowed(c) || c == '-')
-}
-
-fn lines(sign: &str, names: &[String], versions: &BTreeMap<String, String>) -> String {
-    let line = |name: &String| match versions.get(name) {
-        Some(version) => format!("{sign} {name} {version}"),
-        None => format!("{sign} {name}"),
-    };
-    names.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn listed(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -1,138 +1,208 @@
-//! The one way to apt. It takes no answers from a terminal, waits for locks, mends an interrupted dpkg, and tries
+//! apt: the one way to it. It takes no answers from a terminal, waits for locks, mends an interrupted dpkg, and tries
 //! again when a mirror fails: each for a bounded time.
 
-use std::collections::BTreeMap;
+mod policy;
+mod starts;
+
+use std::path::Path;
 use std::time::Duration;
 
 use wb_core::system::{Command, CommandError, Output, System, files};
 
-use super::PackageError;
-use super::dpkg::{FORMAT, PackageState, parse_states};
+use super::backend::{Backend, Lists, Options, Target};
+use super::facts::Found;
+use super::offer::Offers;
+use super::tool::{self, Tool, Trouble, said, says};
+use super::{Manager, PackageError, dpkg};
+use starts::Starts;
 
-/// How long another program may hold dpkg's or apt's lock.
-const LOCK_BOUND: Duration = Duration::from_secs(600);
-/// How often the lock is asked for, where apt does not wait for it by itself.
-const LOCK_PAUSE: Duration = Duration::from_secs(5);
-/// How often a mirror is asked.
-const MIRROR_TRIES: u32 = 4;
-/// From when on apt's lists are stale.
-const LISTS_BOUND: Duration = Duration::from_secs(24 * 3600);
-/// How long one run of apt may take.
-const RUN_BOUND: Duration = Duration::from_secs(3600);
 const LISTS: &str = "/var/lib/apt/lists";
 
-pub(super) struct Apt<'a> {
+pub(crate) struct Apt<'a> {
     system: &'a System,
+    options: Options,
 }
 
 impl<'a> Apt<'a> {
-    pub(super) fn new(system: &'a System) -> Self {
-        Self { system }
+    pub(crate) fn new(system: &'a System, options: Options) -> Self {
+        Self { system, options }
     }
 
-    /// What there is of these packages. One that dpkg never heard of is not among them.
-    pub(super) fn states(&self, names: &[String]) -> Result<BTreeMap<String, PackageState>, PackageError> {
-        let query = quiet(Command::new("dpkg-query")).args(["-W", "-f", FORMAT]).args(names);
-        // Its exit code is 1 when it knows one of them not, which is no failure here.
-        match self.system.run(&query) {
-            Ok(output) if output.code <= 1 => Ok(parse_states(&output.text())),
-            Ok(output) => Err(failure(&query, &output)),
-            Err(error) => Err(error),
-        }
-        .map_err(|source| PackageError::Look { names: names.to_vec(), source })
+    /// Updates the lists of the repositories in one file of sources, and no others. It succeeds when all of them were
+    /// read, and what they are signed with is trusted.
+    pub(crate) fn update_only(system: &'a System, sources: &Path) -> Result<(), CommandError> {
+        // The other lists are as old afterwards as they were.
+        let age = system.stat(LISTS).ok().flatten().map_or(0, |stat| stat.modified.as_secs());
+        let options = [
+            format!("Dir::Etc::SourceList={}", sources.display()),
+            "Dir::Etc::SourceParts=-".to_owned(),
+            "APT::Get::List-Cleanup=0".to_owned(),
+            format!("APT::Update::Post-Invoke-Success::=touch -d @{age} {LISTS}"),
+        ];
+        let update = options.iter().fold(update(), |command, option| command.args(["-o", option]));
+        Lister { system }.insist(&update).map(drop).map_err(|failure| failure.source)
     }
 
-    /// The versions that would be installed. A package that apt does not know, or that only others provide, has none.
-    pub(super) fn candidates(&self, names: &[String]) -> Result<BTreeMap<String, String>, PackageError> {
-        let policy = quiet(Command::new("apt-cache")).arg("policy").args(names);
-        let said = self.system.read_command(&policy);
-        said.map(|text| parse_candidates(&text)).map_err(|source| PackageError::Look { names: names.to_vec(), source })
-    }
-
-    pub(super) fn install(&self, names: &[String], recommended: bool) -> Result<(), PackageError> {
-        self.make_known(names)?;
-        let recommends = if recommended { &[][..] } else { &["--no-install-recommends"][..] };
-        let install = apt_get("install").args(recommends).arg("--").args(names);
-        self.insist(&install).map_err(|source| said_no(names, "install", source))
-    }
-
-    pub(super) fn remove(&self, names: &[String]) -> Result<(), PackageError> {
-        let remove = apt_get("remove").arg("--").args(names);
-        self.insist(&remove).map_err(|source| said_no(names, "remove", source))
-    }
-
-    /// Updates apt's lists when they are stale or don't know one of the packages.
-    fn make_known(&self, names: &[String]) -> Result<(), PackageError> {
-        let stale = lists_are_stale(self.lists_age());
-        if !stale && self.first_unknown(names)?.is_none() {
-            return Ok(());
-        }
-        let updated = self.insist(&update());
-        match (self.first_unknown(names)?, updated) {
-            (None, _) => Ok(()), // one repository may be down, and what is wanted is in the others
-            (Some(_), Err(source)) => Err(PackageError::Update { source }),
-            (Some(name), Ok(())) => Err(PackageError::NoSuchPackage { name }),
-        }
-    }
-
-    fn first_unknown(&self, names: &[String]) -> Result<Option<String>, PackageError> {
-        let candidates = self.candidates(names)?;
-        Ok(names.iter().find(|name| !candidates.contains_key(*name)).cloned())
+    fn act(&self, command: &Command, action: &'static str, names: &[String]) -> Result<(), PackageError> {
+        self.insist(command).map(drop).map_err(|failure| failure.about(Manager::Apt, action, names))
     }
 
     /// How long ago the lists were updated, if there are any.
     fn lists_age(&self) -> Option<Duration> {
         let entries = files::list(self.system.path(LISTS)).ok()?;
-        let is_list = |path: &std::path::PathBuf| path.to_string_lossy().contains("_dists_");
-        entries.iter().find(|path| is_list(path))?;
+        entries.iter().find(|path| path.to_string_lossy().contains("_dists_"))?;
         let modified = self.system.stat(LISTS).ok()??.modified;
         Some(self.system.clock().now().saturating_sub(modified))
     }
+}
 
-    /// Runs apt-get until it succeeds, or its trouble is none that passes.
-    fn insist(&self, command: &Command) -> Result<(), CommandError> {
-        let start = self.system.clock().now();
-        for tries in 1.. {
-            let output = self.system.run(command)?;
-            if output.code == 0 {
-                break;
-            }
-            let waited = self.system.clock().now().saturating_sub(start);
-            match remedy(trouble(&said(&output)), tries, waited) {
-                Remedy::None => return Err(failure(command, &output)),
-                Remedy::Wait(pause) => self.system.clock().sleep(pause),
-                Remedy::Configure => self.configure()?,
-                Remedy::Update(pause) => {
-                    self.system.clock().sleep(pause);
-                    drop(self.system.run(&update())?);
-                }
+impl Tool for Apt<'_> {
+    fn system(&self) -> &System {
+        self.system
+    }
+
+    fn trouble(&self, output: &Output) -> Option<Trouble> {
+        (output.code != 0).then(|| trouble(&said(output)))
+    }
+
+    fn mend(&self, trouble: Trouble) -> Result<(), CommandError> {
+        let configure = quiet(Command::new("dpkg")).args(["--force-confdef", "--force-confold", "--configure", "-a"]);
+        // What is broken is completed; nothing is removed for that.
+        let complete = apt_get("install").args(["--no-remove", "--fix-broken"]);
+        self.system.run(if trouble == Trouble::Broken { &complete } else { &configure }).map(drop)
+    }
+
+    fn update_lists(&self) -> Result<(), CommandError> {
+        self.system.run(&update_all()).map(drop)
+    }
+}
+
+impl Backend for Apt<'_> {
+    fn manager(&self) -> Manager {
+        Manager::Apt
+    }
+
+    fn facts(&self, names: &[String]) -> Result<Found, PackageError> {
+        dpkg::facts(self.system, names)
+    }
+
+    fn offers(&self, names: &[String], _: bool) -> Result<Offers, PackageError> {
+        let policy = quiet(Command::new("apt-cache")).args(self.options.release()).arg("policy").args(names);
+        let said = self.system.read_command(&policy);
+        let mut offers = said
+            .map(|text| policy::parse(&text))
+            .map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
+        // apt leaves the architecture out where it is the host's own.
+        for name in names.iter().filter(|name| name.contains(':')) {
+            let plain = name.split(':').next().and_then(|name| offers.get(name).cloned());
+            if let Some(offer) = plain.filter(|_| !offers.contains_key(name)) {
+                offers.insert(name.clone(), offer);
             }
         }
+        Ok(offers)
+    }
+
+    fn lists(&self) -> Lists {
+        self.lists_age().map_or(Lists::None, Lists::Aged)
+    }
+
+    fn update(&self) -> Result<(), PackageError> {
+        let updated = Lister { system: self.system }.insist(&update_all());
+        updated.map(drop).map_err(|failure| PackageError::Update { source: failure.source })
+    }
+
+    fn install(&self, targets: &[Target], _: &Found) -> Result<(), PackageError> {
+        let names = Target::names(targets);
+        let words = targets.iter().map(|target| match &target.version {
+            Some(version) => format!("{}={version}", target.name),
+            None => target.name.clone(),
+        });
+        let recommends = if self.options.recommended { None } else { Some("--no-install-recommends") };
+        let downgrades = if self.options.may_downgrade { Some("--allow-downgrades") } else { None };
+        let options = recommends.into_iter().chain(downgrades);
+        let install = apt_get("install").args(self.options.release()).args(options).arg("--").args(words);
+        if self.options.starts {
+            return self.act(&install, "install", &names);
+        }
+        let starts = Starts::new(self.system);
+        starts.forbid().map_err(|source| PackageError::Starts { source })?;
+        let installed = self.act(&starts.forbidden(install), "install", &names);
+        starts.allow().map_err(|source| PackageError::Starts { source })?;
+        installed
+    }
+
+    fn remove(&self, names: &[String], purge: bool) -> Result<(), PackageError> {
+        let action = if purge { "purge" } else { "remove" };
+        self.act(&apt_get(action).arg("--").args(names), action, names)
+    }
+
+    fn removed(&self, names: &[String], purge: bool) -> Result<Vec<String>, PackageError> {
+        let simulation = apt_get(if purge { "purge" } else { "remove" }).args(["-s", "--"]).args(names);
+        let output = self.system.run(&simulation);
+        let output = output.map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
+        Ok(if output.code == 0 { parse_removals(&output.text()) } else { Vec::new() })
+    }
+
+    fn hold(&self, names: &[String], held: bool) -> Result<(), PackageError> {
+        let (word, action) = if held { ("hold", "hold") } else { ("unhold", "release") };
+        self.act(&quiet(Command::new("apt-mark")).args([word, "--"]).args(names), action, names)
+    }
+
+    fn unneeded(&self) -> Result<Vec<String>, PackageError> {
+        let said = self.system.read_command(&apt_get("autoremove").arg("-s"));
+        said.map(|text| parse_removals(&text)).map_err(|source| PackageError::Look { names: Vec::new(), source })
+    }
+
+    fn remove_unneeded(&self, names: &[String], purge: bool) -> Result<(), PackageError> {
+        let options = if purge { &["--purge"][..] } else { &[][..] };
+        self.act(&apt_get("autoremove").args(options), "remove", names)
+    }
+
+    fn has_leftover(&self) -> Result<bool, PackageError> {
+        let is_of_interest = !self.options.starts;
+        let found = is_of_interest.then(|| Starts::new(self.system).is_forbidden()).transpose();
+        found.map(|found| found.unwrap_or(false)).map_err(|source| PackageError::Starts { source })
+    }
+
+    fn tidy(&self) -> Result<(), PackageError> {
+        Starts::new(self.system).allow().map_err(|source| PackageError::Starts { source })
+    }
+}
+
+/// apt-get, while it updates lists: then success is that every list was read.
+struct Lister<'a> {
+    system: &'a System,
+}
+
+impl Tool for Lister<'_> {
+    fn system(&self) -> &System {
+        self.system
+    }
+
+    fn trouble(&self, output: &Output) -> Option<Trouble> {
+        let said = said(output);
+        let unread = ["Failed to fetch", "Some index files failed to download", "is not updated and the previous"];
+        (output.code != 0 || says(&said, &unread)).then(|| trouble(&said))
+    }
+
+    fn mend(&self, _: Trouble) -> Result<(), CommandError> {
         Ok(())
     }
 
-    /// Finishes what an interrupted dpkg left. Whether that was all is for apt to say.
-    fn configure(&self) -> Result<(), CommandError> {
-        let options = ["--force-confdef", "--force-confold", "--configure", "-a"];
-        self.system.run(&quiet(Command::new("dpkg")).args(options)).map(drop)
+    fn update_lists(&self) -> Result<(), CommandError> {
+        Ok(()) // that is what is tried again
     }
 }
 
 /// An environment and a time limit in which nothing asks, pages or translates.
-///
-/// The locale has UTF-8: what packages make at their installation, a PostgreSQL cluster for one, takes its encoding
-/// from there.
-fn quiet(command: Command) -> Command {
-    command
+pub(super) fn quiet(command: Command) -> Command {
+    tool::quiet(command)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .env("DEBIAN_PRIORITY", "critical")
         .env("APT_LISTCHANGES_FRONTEND", "none")
         .env("NEEDRESTART_MODE", "a")
         .env("NEEDRESTART_SUSPEND", "1")
         .env("UCF_FORCE_CONFFOLD", "1")
-        .env("LC_ALL", "C.UTF-8")
-        .env("PAGER", "cat")
-        .timeout(RUN_BOUND)
 }
 
 fn apt_get(action: &str) -> Command {
@@ -142,91 +212,67 @@ fn apt_get(action: &str) -> Command {
         .arg(action)
 }
 
-/// Any failed repository is a failure; and the lists' age counts from now, also when none of them changed.
+/// Any failed repository is a failure.
 fn update() -> Command {
-    let touch = format!("APT::Update::Post-Invoke-Success::=touch {LISTS}");
-    apt_get("update").args(["-o", "APT::Update::Error-Mode=any", "-o", &touch])
+    apt_get("update").args(["-o", "APT::Update::Error-Mode=any"])
 }
 
-/// What keeps apt from succeeding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    /// Somebody else uses apt or dpkg.
-    Locked,
-    /// dpkg was killed in the middle.
-    Interrupted,
-    /// A mirror did not deliver.
-    Mirror,
-    /// Nothing that passes.
-    Other,
+/// The lists' age counts from now, also when none of them changed.
+fn update_all() -> Command {
+    let touch = format!("APT::Update::Post-Invoke-Success::=touch {LISTS}");
+    update().args(["-o", &touch])
+}
+
+/// Names have lower-case letters, and may have an architecture. A `-` at the end would ask for a removal, `=` for a
+/// version, `/` for a release.
+pub(super) fn is_name(name: &str) -> bool {
+    let (name, architecture) = name.split_once(':').unwrap_or((name, "any"));
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.starts_with(allowed)
+        && name.chars().all(|c| allowed(c) || "+-.".contains(c))
+        && !name.ends_with('-')
+        && !architecture.is_empty()
+        && architecture.chars().all(|c| allowed(c) || c == '-')
 }
 
 /// Reads the trouble out of what apt-get said; `LC_ALL` makes it English.
 fn trouble(said: &str) -> Trouble {
-    let says = |words: &[&str]| words.iter().any(|words| said.contains(words));
-    if says(&["dpkg was interrupted", "dpkg --configure -a"]) {
-        Trouble::Interrupted
-    } else if says(&["Could not get lock", "Unable to acquire the dpkg frontend lock", "was locked by another process"])
-    {
-        Trouble::Locked
-    } else if says(&["Failed to fetch", "Unable to fetch", "Temporary failure resolving", "Hash Sum mismatch"]) {
-        Trouble::Mirror
-    } else {
-        Trouble::Other
-    }
+    let table: [(Trouble, &[&str]); 6] = [
+        (Trouble::Interrupted, &["dpkg was interrupted", "dpkg --configure -a"]),
+        (
+            Trouble::Locked,
+            &[
+                "Could not get lock",
+                "Unable to acquire the dpkg frontend lock",
+                "was locked by another process",
+                "is locked by another process",
+            ],
+        ),
+        (Trouble::Mirror, &["Failed to fetch", "Unable to fetch", "Temporary failure resolving", "Hash Sum mismatch"]),
+        (Trouble::Held, &["Held packages were changed"]),
+        (Trouble::Broken, &["--fix-broken install", "apt-get -f install"]),
+        (Trouble::Unsolvable, &["have unmet dependencies", "held broken packages", "Unable to correct problems"]),
+    ];
+    table.iter().find(|(_, words)| says(said, words)).map_or(Trouble::Other, |(trouble, _)| *trouble)
 }
 
-/// What to do before apt is asked once more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Remedy {
-    None,
-    Wait(Duration),
-    Configure,
-    Update(Duration),
+/// What apt said of packages that can't be together: from where it begins to say so.
+pub(super) fn conflict(said: &str) -> String {
+    let begins = |line: &&str| line.contains("unmet dependencies") || line.starts_with("E:");
+    let lines: Vec<&str> = said.lines().skip_while(|line| !begins(line)).filter(|line| !line.is_empty()).collect();
+    lines.join("\n")
 }
 
-fn remedy(trouble: Trouble, tries: u32, waited: Duration) -> Remedy {
-    match trouble {
-        Trouble::Locked if waited < LOCK_BOUND => Remedy::Wait(LOCK_PAUSE),
-        Trouble::Interrupted if tries < 3 => Remedy::Configure,
-        Trouble::Mirror if tries < MIRROR_TRIES => Remedy::Update(Duration::from_secs(5 * u64::from(tries))),
-        _ => Remedy::None,
-    }
-}
-
-fn lists_are_stale(age: Option<Duration>) -> bool {
-    age.is_none_or(|age| age > LISTS_BOUND)
-}
-
-/// Reads `apt-cache policy`: a line `name:` for each package it knows, and `  Candidate: version` below it.
-fn parse_candidates(text: &str) -> BTreeMap<String, String> {
-    let mut candidates = BTreeMap::new();
-    let mut package = "";
-    for line in text.lines() {
-        if let Some(version) = line.strip_prefix("  Candidate: ") {
-            if version != "(none)" {
-                candidates.insert(package.to_owned(), version.to_owned());
-            }
-        } else if let Some(name) = line.strip_suffix(':').filter(|name| !name.starts_with(' ')) {
-            package = name;
-        }
-    }
-    candidates
-}
-
-fn said(output: &Output) -> String {
-    format!("{}\n{}", output.text(), output.error_text())
-}
-
-fn failure(command: &Command, output: &Output) -> CommandError {
-    match output.clone().success(command) {
-        Err(error) => error,
-        Ok(_) => CommandError::Failed { line: command.line(), code: output.code, said: said(output) },
-    }
-}
-
-fn said_no(names: &[String], action: &'static str, source: CommandError) -> PackageError {
-    PackageError::Apt { action, names: names.to_vec(), source }
+/// Reads what a simulation would remove: `Remv nginx [1.22.1-9]`, or `Purg` for its files in `/etc`, too.
+fn parse_removals(text: &str) -> Vec<String> {
+    let removal = |line: &str| {
+        let rest = line.strip_prefix("Remv ").or(line.strip_prefix("Purg "))?;
+        rest.split(' ').next().map(str::to_owned)
+    };
+    let mut names: Vec<String> = text.lines().filter_map(removal).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 #[cfg(test)]
@@ -249,33 +295,43 @@ mod tests {
         );
         check("W: Temporary failure resolving 'mirror.example.org'", Trouble::Mirror);
         check("E: Sub-process /usr/bin/dpkg returned an error code (1)", Trouble::Other);
+        check("E: Held packages were changed and -y was used without --allow-change-held-packages.", Trouble::Held);
+        check(
+            "E: Unmet dependencies. Try 'apt --fix-broken install' with no packages (or specify a solution).",
+            Trouble::Broken,
+        );
+        check(UNSOLVABLE, Trouble::Unsolvable);
+    }
+
+    const UNSOLVABLE: &str = "Reading package lists...\nBuilding dependency tree...\nSome packages could not be \
+         installed. This may mean that you have\nrequested an impossible situation.\n\nThe following packages have \
+         unmet dependencies:\n second : Conflicts: first but 1.0 is to be installed\n\nE: Unable to correct problems, \
+         you have held broken packages.";
+
+    #[test]
+    fn a_conflict_is_told_in_the_words_of_apt() {
+        let expect = "The following packages have unmet dependencies:\n second : Conflicts: first but 1.0 is to be \
+                      installed\nE: Unable to correct problems, you have held broken packages.";
+        assert_eq!(conflict(UNSOLVABLE), expect);
+        assert_eq!(conflict(""), "");
     }
 
     #[test]
-    fn every_remedy_has_its_bound() {
-        let seconds = Duration::from_secs;
-        assert_eq!(remedy(Trouble::Locked, 90, seconds(599)), Remedy::Wait(LOCK_PAUSE));
-        assert_eq!(remedy(Trouble::Locked, 2, seconds(600)), Remedy::None);
-        assert_eq!(remedy(Trouble::Interrupted, 2, seconds(0)), Remedy::Configure);
-        assert_eq!(remedy(Trouble::Interrupted, 3, seconds(0)), Remedy::None);
-        assert_eq!(remedy(Trouble::Mirror, 3, seconds(0)), Remedy::Update(seconds(15)));
-        assert_eq!(remedy(Trouble::Mirror, 4, seconds(0)), Remedy::None);
-        assert_eq!(remedy(Trouble::Other, 1, seconds(0)), Remedy::None);
+    fn lists_that_were_not_read_are_no_success() {
+        let check = |code, said: &str, expect| {
+            let output = Output { code, stdout: said.into(), stderr: Vec::new() };
+            assert_eq!(Lister { system: &System::real() }.trouble(&output), expect, "{said}");
+        };
+        check(0, "Hit:1 http://mirror.example.org/debian bookworm InRelease\nReading package lists...", None);
+        check(0, "W: Failed to fetch http://mirror.example.org/x/InRelease  Connection failed", Some(Trouble::Mirror));
+        check(100, "E: The repository 'file:/srv/x ./ Release' is not signed.", Some(Trouble::Other));
     }
 
     #[test]
-    fn lists_are_stale_after_a_day_or_when_there_are_none() {
-        assert!(lists_are_stale(None));
-        assert!(lists_are_stale(Some(LISTS_BOUND + Duration::from_secs(1))));
-        assert!(!lists_are_stale(Some(LISTS_BOUND)));
-    }
-
-    #[test]
-    fn candidates_are_read_from_what_apt_cache_says() {
-        let text = "nginx:\n  Installed: (none)\n  Candidate: 1.22.1-9+deb12u11\n  Version table:\n     \
-                    1.22.1-9+deb12u11 500\n        500 http://mirror.example.org/debian-security bookworm-security/main \
-                    amd64 Packages\nmail-transport-agent:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n";
-        let candidates = parse_candidates(text);
-        assert_eq!(candidates.into_iter().collect::<Vec<_>>(), [("nginx".into(), "1.22.1-9+deb12u11".into())]);
+    fn removals_are_read_from_a_simulation() {
+        let said = "Reading state information...\nThe following packages will be REMOVED:\n  nginx* nginx-common*\n\
+                    Purg nginx [1.22.1-9]\nRemv nginx-common [1.22.1-9] [nginx:amd64 ]\n";
+        assert_eq!(parse_removals(said), ["nginx", "nginx-common"]);
+        assert_eq!(parse_removals("0 upgraded, 0 newly installed"), [""; 0]);
     }
 }

@@ -80,7 +80,7 @@ fn what_apt_did_not_do_is_an_error() {
 
 #[test]
 fn only_names_are_names() {
-    let check = |name: &str, expect| assert_eq!(is_name(name), expect, "{name}");
+    let check = |name: &str, expect| assert_eq!(Manager::Apt.is_name(name), expect, "{name}");
     check("g++", true);
     check("libc6:i386", true);
     check("python3.11", true);
@@ -90,4 +90,309 @@ fn only_names_are_names() {
     check("Nginx", false);
     check("", false);
     check("nginx:", false);
+}
+
+/// dpkg itself, and these packages in these versions, by dpkg's own words for how they are.
+fn status(packages: &[(&str, &str, &str)]) -> String {
+    let dpkg = [("dpkg", "1.21.22", "install ok installed")];
+    let stanza = |(name, version, status): &(&str, &str, &str)| {
+        format!("Package: {name}\nStatus: {status}\nArchitecture: amd64\nVersion: {version}\n\n")
+    };
+    dpkg.iter().chain(packages).map(stanza).collect()
+}
+
+fn debian(packages: &[(&str, &str, &str)]) -> Machine {
+    Machine::new().file("/var/lib/dpkg/status", &status(packages)).dir("/var/lib/dpkg/updates").file(FRESH, "")
+}
+
+const INSTALLED: &str = "install ok installed";
+const TABLE: &str = "nginx:\n  Installed: 1.20.1-1\n  Candidate: 1.22.1-9\n  Version table:\n     1.22.1-9 500\n        \
+                     500 http://mirror.example.org/debian bookworm/main amd64 Packages\n     1.22.0-1 500\n        500 \
+                     http://mirror.example.org/debian bookworm/main amd64 Packages\n *** 1.20.1-1 100\n        100 \
+                     /var/lib/dpkg/status\n     1.18.0-6 500\n        500 http://mirror.example.org/debian \
+                     bullseye/main amd64 Packages\n";
+
+fn acts(machine: &Machine) -> Vec<String> {
+    let looks = |line: &String| {
+        line.starts_with("apt-cache")
+            || line.contains(" -s ")
+            || line.ends_with(" -s")
+            || line.starts_with("dpkg-query")
+    };
+    machine.calls().into_iter().filter(|line| !looks(line)).collect()
+}
+
+#[test]
+fn what_the_status_file_tells_costs_no_program() {
+    let machine = debian(&[("nginx", "1.22.1-9", INSTALLED)]);
+    let unchanged = |act: fn(&Host) -> Result<Outcome>| assert_eq!(machine.apply(act).unwrap(), Outcome::Unchanged);
+    unchanged(|host| Ok(host.packages(["nginx"]).installed()?));
+    unchanged(|host| Ok(host.packages(["nginx"]).version("1.22.*").installed()?));
+    unchanged(|host| Ok(host.packages(["nginx", "dpkg"]).version_of("nginx", "1.22.1-9").installed()?));
+    unchanged(|host| Ok(host.packages(["apache2"]).absent()?));
+    unchanged(|host| Ok(host.packages(["apache2"]).purged()?));
+    unchanged(|host| Ok(host.packages(["nginx"]).unheld()?));
+    machine.view(|host| host.package("nginx").has_version("1.22.*")).unwrap();
+    machine.view(|host| host.package("apache2").is_absent()).unwrap();
+    assert!(machine.view(|host| host.package("nginx").is_held()).is_err());
+    assert_eq!(machine.calls(), [""; 0]);
+}
+
+#[test]
+fn while_dpkg_is_at_work_it_is_asked() {
+    let machine = debian(&[]).file("/var/lib/dpkg/updates/0003", "").answer("dpkg-query", 0, "nginx\tamd64\tii \t1\n");
+    assert_eq!(machine.apply(|host| Ok(host.packages(["nginx"]).installed()?)).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.calls().len(), 1);
+}
+
+#[test]
+fn a_package_gets_the_newest_version_that_is_meant() {
+    let machine = debian(&[("nginx", "1.20.1-1", INSTALLED)]).answer("apt-cache policy nginx", 0, TABLE);
+    let plan = |act: fn(&Host) -> Result<Outcome>, expect: &str| {
+        assert_eq!(machine.plan(act).unwrap(), changed(expect));
+    };
+    plan(|host| Ok(host.packages(["nginx"]).version("1.22.0*").installed()?), "nginx 1.20.1-1 -> 1.22.0-1");
+    assert_eq!(machine.said(), "+ package nginx 1.22.0* installed\n    nginx 1.20.1-1 -> 1.22.0-1");
+    plan(|host| Ok(host.packages(["nginx"]).latest()?), "nginx 1.20.1-1 -> 1.22.1-9");
+    plan(
+        |host| Ok(host.packages(["nginx"]).version("1.18.*").may_downgrade().installed()?),
+        "nginx 1.20.1-1 -> 1.18.0-6",
+    );
+    assert_eq!(acts(&machine), [""; 0]);
+}
+
+#[test]
+fn a_version_is_told_to_apt_and_looked_for_afterwards() {
+    let machine =
+        debian(&[("nginx", "1.20.1-1", INSTALLED)]).answer("apt-cache policy nginx", 0, TABLE).answer("apt-get", 0, "");
+    let pin = |host: &Host| Ok(host.packages(["nginx"]).version("1.18.*").may_downgrade().installed()?);
+    let error = machine.apply(pin).unwrap_err().to_string();
+    assert_eq!(error, "apt was to install the packages `nginx`, and ended well, but it is not so");
+    let install = acts(&machine).pop().unwrap();
+    assert!(install.ends_with("install --allow-downgrades -- nginx=1.18.0-6"), "{install}");
+}
+
+#[test]
+fn what_goes_back_must_be_allowed_to() {
+    let machine = debian(&[("nginx", "1.20.1-1", INSTALLED)]).answer("apt-cache policy nginx", 0, TABLE);
+    let pin = |host: &Host| Ok(host.packages(["nginx"]).version("1.18.*").installed()?);
+    for error in [machine.apply(pin).unwrap_err(), machine.plan(pin).unwrap_err()] {
+        let error = error.to_string();
+        assert!(error.starts_with("the package `nginx` would go back from 1.20.1-1 to 1.18.0-6\nhint: "), "{error}");
+    }
+}
+
+#[test]
+fn a_version_that_no_repository_has_is_named_after_an_update() {
+    let machine = debian(&[]).answer("apt-cache policy nginx", 0, TABLE).answer("apt-get", 0, "");
+    let pin = |host: &Host| Ok(host.packages(["nginx"]).version("3.*").installed()?);
+    assert!(matches!(machine.plan(pin).unwrap(), Outcome::Unknown { .. }));
+    let expect = "no repository of this host has a version 3.* of the package `nginx`\nhint: there is 1.22.1-9, \
+                  1.22.0-1, 1.18.0-6";
+    assert_eq!(machine.apply(pin).unwrap_err().to_string(), expect);
+    assert_eq!(machine.calls().iter().filter(|line| line.contains(" update ")).count(), 1);
+}
+
+#[test]
+fn a_plan_cannot_know_the_latest_by_old_lists() {
+    let machine = Machine::new()
+        .file("/var/lib/dpkg/status", &status(&[("nginx", "1.22.1-9", INSTALLED)]))
+        .answer("apt-cache policy nginx", 0, TABLE)
+        .answer("apt-get", 0, "");
+    let latest = |host: &Host| Ok(host.packages(["nginx"]).latest()?);
+    assert!(matches!(machine.plan(latest).unwrap(), Outcome::Unknown { .. }));
+    assert_eq!(machine.apply(latest).unwrap(), Outcome::Unchanged);
+    assert_eq!(acts(&machine).len(), 1);
+}
+
+#[test]
+fn a_removal_says_what_else_goes() {
+    let machine = debian(&[("nginx-common", "1.22.1-9", INSTALLED), ("nginx", "1.22.1-9", INSTALLED)]).answer(
+        "apt-get",
+        0,
+        "Remv nginx [1.22.1-9]\nRemv nginx-common [1.22.1-9]\n",
+    );
+    let absent = |host: &Host| Ok(host.packages(["nginx-common"]).absent()?);
+    assert_eq!(machine.plan(absent).unwrap(), changed("- nginx\n- nginx-common"));
+    assert_eq!(acts(&machine), [""; 0]);
+}
+
+#[test]
+fn what_is_left_of_a_package_can_be_purged() {
+    let machine =
+        debian(&[("nginx", "1.22.1-9", "deinstall ok config-files")]).answer("apt-get", 0, "Purg nginx [1.22.1-9]\n");
+    assert_eq!(machine.apply(|host| Ok(host.packages(["nginx"]).absent()?)).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.plan(|host| Ok(host.packages(["nginx"]).purged()?)).unwrap(), changed("- nginx"));
+}
+
+#[test]
+fn a_package_is_held_once_it_is_there() {
+    let machine = debian(&[("nginx", "1.22.1-9", INSTALLED), ("cron", "3.0", "hold ok installed")]);
+    let machine = machine.answer("apt-mark", 0, "");
+    assert_eq!(machine.apply(|host| Ok(host.packages(["cron"]).held()?)).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.plan(|host| Ok(host.packages(["nginx"]).held()?)).unwrap(), changed("hold nginx"));
+    assert_eq!(machine.plan(|host| Ok(host.packages(["cron"]).unheld()?)).unwrap(), changed("release cron"));
+    let held = |host: &Host| Ok(host.packages(["vim"]).held()?);
+    assert!(matches!(machine.plan(held).unwrap(), Outcome::Unknown { .. }));
+    let error = machine.apply(held).unwrap_err().to_string();
+    assert!(error.starts_with("the package `vim` is not installed, so there is nothing to hold"), "{error}");
+    let error = machine.apply(|host| Ok(host.packages(["nginx"]).held()?)).unwrap_err().to_string();
+    assert_eq!(error, "apt was to hold the packages `nginx`, and ended well, but it is not so");
+    assert_eq!(machine.calls(), ["apt-mark hold -- nginx"]);
+}
+
+#[test]
+fn a_conflict_and_a_lock_are_told_in_the_words_of_apt() {
+    let check = |said: &str, expect: &str| {
+        let machine = debian(&[]).answer("apt-cache policy nginx", 0, TABLE).answer("apt-get", 100, said);
+        let error = machine.apply(|host| Ok(host.packages(["nginx"]).installed()?)).unwrap_err().to_string();
+        assert!(error.starts_with(expect), "{error}");
+    };
+    check(
+        "Reading package lists...\nThe following packages have unmet dependencies:\n nginx : Conflicts: apache2\nE: \
+         Unable to correct problems, you have held broken packages.",
+        "could not install the packages `nginx`; apt says:\nThe following packages have unmet dependencies:\n nginx : \
+         Conflicts: apache2\nE: Unable to correct",
+    );
+    check(
+        "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 42 (apt-get)",
+        "could not install the packages `nginx`: apt was locked for too long\nhint: ",
+    );
+    check("E: Held packages were changed and -y was used", "could not install the packages `nginx`: apt would have to");
+}
+
+#[test]
+fn services_are_not_started_and_nothing_of_that_stays() {
+    let nginx = |host: &Host| Ok(host.packages(["nginx"]).without_starting().installed()?);
+    let machine = debian(&[]).dir("/usr/sbin").answer("apt-cache policy nginx", 0, TABLE).answer("apt-get", 100, "no");
+    machine.apply(nginx).unwrap_err();
+    assert_eq!(machine.stat("/usr/sbin/policy-rc.d"), None);
+    // One that was killed before it could take it away.
+    let script = "/usr/sbin/policy-rc.d.kept-by-wildebeest";
+    let machine = debian(&[("nginx", "1.22.1-9", INSTALLED)]).file(script, "own");
+    assert_eq!(machine.plan(nginx).unwrap(), changed("services of packages are started again"));
+    assert!(machine.apply(nginx).unwrap().changed());
+    assert_eq!(machine.read("/usr/sbin/policy-rc.d").as_deref(), Some("own"));
+    assert_eq!(machine.apply(nginx).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn what_nobody_needs_goes_when_asked() {
+    let machine = debian(&[]).answers("apt-get", &[(0, "Remv libx [1.0]\n"), (0, "")]);
+    let absent = |host: &Host| Ok(host.unneeded_packages().absent()?);
+    assert_eq!(machine.apply(absent).unwrap(), changed("- libx"));
+    assert_eq!(machine.apply(absent).unwrap(), Outcome::Unchanged);
+    assert_eq!(acts(&machine).len(), 1);
+}
+
+#[test]
+fn what_would_mean_something_else_is_refused() {
+    let check = |act: fn(&Host) -> Result<Outcome>, expect: &str| {
+        let error = debian(&[]).apply(act).unwrap_err().to_string();
+        assert_eq!(error.lines().next(), Some(expect));
+    };
+    check(|host| Ok(host.packages(["nginx-"]).installed()?), "`nginx-` is no name of a package");
+    check(|host| Ok(host.packages(["a b"]).absent()?), "`a b` is no name of a package");
+    check(
+        |host| Ok(host.packages(["nginx"]).version("1; rm").installed()?),
+        "`1; rm` is no version of the package `nginx`",
+    );
+    check(
+        |host| Ok(host.packages(["nginx"]).version_of("vim", "1").installed()?),
+        "a version is wanted of `vim`, which is not among the packages",
+    );
+    check(
+        |host| Ok(host.packages(["nginx"]).by(Manager::Dnf).without_starting().installed()?),
+        "dnf can't be told to install without starting services",
+    );
+}
+
+fn of(release: &str) -> Machine {
+    Machine::new().file("/etc/os-release", release)
+}
+
+#[test]
+fn dnf_is_asked_on_fedora() {
+    let machine = of("ID=fedora\n")
+        .answers("rpm -q", &[(1, "package nginx is not installed\n"), (0, "nginx|1|1.20.1-16.el9\n")])
+        .answer("dnf -y -q --setopt=exit_on_lock=True repoquery", 0, "nginx|1|1.20.1-16.el9\nnginx|1|1.20.1-14.el9\n")
+        .answer("dnf -y -q --setopt=exit_on_lock=True install", 0, "");
+    let nginx = |host: &Host| Ok(host.packages(["nginx"]).without_recommended().installed()?);
+    assert_eq!(machine.apply(nginx).unwrap(), changed("+ nginx 1:1.20.1-16.el9"));
+    let install = machine.calls().into_iter().find(|line| line.contains(" install ")).unwrap();
+    assert!(install.ends_with("install --setopt=install_weak_deps=False -- nginx"), "{install}");
+    assert_eq!(machine.apply(nginx).unwrap(), Outcome::Unchanged);
+    let held = machine.apply(|host| Ok(host.packages(["nginx"]).held()?)).unwrap_err();
+    assert_eq!(held.to_string(), "dnf can't be told to hold packages");
+}
+
+#[test]
+fn each_way_to_another_version_has_its_word_in_dnf() {
+    let offers = "nginx|1|1.22-1\nvim|0|9.0-1\ncurl|0|7.1-1\n";
+    let machine = of("ID=fedora\n").answer("rpm -q", 0, "nginx|1|1.20-1\nvim|0|9.1-1\n").answer("dnf", 0, "").answer(
+        "dnf -y -q --setopt=exit_on_lock=True repoquery",
+        0,
+        offers,
+    );
+    let three = |host: &Host| {
+        let packages = host.packages(["nginx", "vim", "curl"]).version("*").version_of("nginx", "1.22*");
+        Ok(packages.version_of("vim", "9.0*").may_downgrade().installed()?)
+    };
+    machine.apply(three).unwrap_err(); // rpm says the same as before
+    let words: Vec<String> = machine
+        .calls()
+        .iter()
+        .filter(|line| line.contains(" -- ") && line.starts_with("dnf"))
+        .filter(|line| !line.contains("repoquery"))
+        .map(|line| line.split(' ').skip(4).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "install --setopt=install_weak_deps=True -- curl-7.1-1",
+            "upgrade --setopt=install_weak_deps=True -- nginx-1:1.22-1",
+            "downgrade --setopt=install_weak_deps=True -- vim-9.0-1",
+        ]
+    );
+}
+
+#[test]
+fn pacman_is_asked_on_arch_and_what_is_there_costs_no_program() {
+    let machine = of("ID=arch\n")
+        .file("/var/lib/pacman/local/pacman-6.0.2-1/desc", "")
+        .file("/var/lib/pacman/sync/core.db", "")
+        .answer(
+            "pacman --noconfirm --noprogressbar --color never -Si",
+            0,
+            "Name            : nginx\nVersion         : 1.24.0-1\n",
+        );
+    assert_eq!(machine.apply(|host| Ok(host.packages(["pacman"]).installed()?)).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.calls(), [""; 0]);
+    assert_eq!(machine.plan(|host| Ok(host.packages(["nginx"]).installed()?)).unwrap(), changed("+ nginx 1.24.0-1"));
+}
+
+#[test]
+fn apk_is_asked_on_alpine_and_what_is_there_costs_no_program() {
+    let policy = "nginx policy:\n  1.24.0-r15:\n    https://dl-cdn.alpinelinux.org/alpine/v3.19/main\n";
+    let machine = of("ID=alpine\n")
+        .file("/lib/apk/db/installed", "P:musl\nV:1.2.4-r2\n\n")
+        .file("/var/cache/apk/APKINDEX.b53994b4.tar.gz", "")
+        .answer("apk --no-progress --wait 300 policy -- nginx", 0, policy);
+    assert_eq!(machine.apply(|host| Ok(host.packages(["musl"]).installed()?)).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.calls(), [""; 0]);
+    assert_eq!(machine.plan(|host| Ok(host.packages(["nginx"]).installed()?)).unwrap(), changed("+ nginx 1.24.0-r15"));
+}
+
+#[test]
+fn zypper_is_asked_on_suse() {
+    let xml = "<solvable status=\"not-installed\" name=\"nginx\" kind=\"package\" edition=\"1.21.5-1.1\" arch=\"x86_64\" \
+               repository=\"Main\"/>";
+    let machine = of("ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\n")
+        .answers("rpm -q", &[(1, "package nginx is not installed\n"), (0, "nginx|0|1.21.5-1.1\n")])
+        .answer("zypper --non-interactive --no-color --xmlout search", 0, xml)
+        .answer("zypper --non-interactive --no-color install", 102, "");
+    let nginx = |host: &Host| Ok(host.packages(["nginx"]).version("1.21.*").installed()?);
+    assert_eq!(machine.apply(nginx).unwrap(), changed("+ nginx 1.21.5-1.1"));
+    let install = machine.calls().into_iter().find(|line| line.contains(" install ")).unwrap();
+    assert!(install.ends_with("install --auto-agree-with-licenses --recommends -- nginx=1.21.5-1.1"), "{install}");
 }

@@ -1,0 +1,62 @@
+//! What can go wrong with repositories.
+
+use std::path::PathBuf;
+
+use wb_core::system::CommandError;
+use wb_core::system::files::FileError;
+
+/// What can go wrong with a repository of apt.
+#[derive(Debug, thiserror::Error)]
+pub enum AptRepositoryError {
+    /// apt would not read a file of that name.
+    #[error("`{name}` is no name of a repository\nhint: names have letters, digits, `-`, `_` and `.`")]
+    BadName {
+        /// What was asked for.
+        name: String,
+    },
+    /// Something that a repository must have was not said.
+    #[error("the repository `{name}` has no {what}\nhint: {hint}")]
+    Lacks {
+        /// The repository.
+        name: String,
+        /// What it lacks.
+        what: &'static str,
+        /// How to say it.
+        hint: &'static str,
+    },
+    /// Something was said that would mean something else in apt's file.
+    #[error("the repository `{name}` can't have the {what} `{value}`")]
+    BadValue {
+        /// The repository.
+        name: String,
+        /// What it is about.
+        what: &'static str,
+        /// What was said.
+        value: String,
+    },
+    /// The key is none.
+    #[error("the key of the repository `{name}` is {found}\nhint: `gpg --armor --export KEY` writes one that is")]
+    BadKey {
+        /// The repository.
+        name: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// Something else is at the path of one of its files.
+    #[error("{} is to be a file, and is something else\nhint: remove it first, in this migration, if nobody needs it", .path.display())]
+    InTheWay {
+        /// The path.
+        path: PathBuf,
+    },
+    /// apt can't read it, or does not trust it. Everything is as it was.
+    #[error("apt does not take the repository `{name}`, so it was left as it was")]
+    Refused {
+        /// The repository.
+        name: String,
+        /// What apt said.
+        source: CommandError,
+    },
+    /// The file system failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+}

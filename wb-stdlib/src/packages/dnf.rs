@@ -1,0 +1,185 @@
+//! dnf, of version 4 and 5. It renews its lists by itself when they expire.
+
+use wb_core::system::{Command, CommandError, Output, System, files};
+
+use super::backend::{Backend, Lists, Options, Target};
+use super::facts::Found;
+use super::offer::{Offers, offers};
+use super::tool::{Tool, Trouble, quiet, said, says};
+use super::version;
+use super::{Manager, PackageError, rpm};
+
+/// The format that [`parse`] reads.
+const FORMAT: &str = "%{name}|%{epoch}|%{version}-%{release}\n";
+/// dnf 4's exit code when somebody else has its lock.
+const LOCKED: i32 = 200;
+
+pub(super) struct Dnf<'a> {
+    system: &'a System,
+    options: Options,
+}
+
+impl<'a> Dnf<'a> {
+    pub(super) fn new(system: &'a System, options: Options) -> Self {
+        Self { system, options }
+    }
+
+    fn dnf(&self) -> Command {
+        let dnf = quiet(Command::new("dnf")).args(["-y", "-q"]);
+        // Version 4 would wait for ever, and 5 does not know the option.
+        let is_5 = files::read_link(self.system.path("/usr/bin/dnf")).is_ok_and(|to| to.ends_with("dnf5"));
+        if is_5 { dnf } else { dnf.arg("--setopt=exit_on_lock=True") }
+    }
+
+    fn act(&self, command: &Command, action: &'static str, names: &[String]) -> Result<(), PackageError> {
+        self.insist(command).map(drop).map_err(|failure| failure.about(Manager::Dnf, action, names))
+    }
+
+    /// Those of the targets that would go back to an older version are told so, the others not.
+    fn install_some(&self, targets: &[&Target], action: &'static str) -> Result<(), PackageError> {
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
+        let words = targets.iter().map(|target| match &target.version {
+            Some(version) => format!("{}-{version}", target.name),
+            None => target.name.clone(),
+        });
+        let weak = format!("--setopt=install_weak_deps={}", if self.options.recommended { "True" } else { "False" });
+        self.act(&self.dnf().args([action, &weak, "--"]).args(words), action, &names)
+    }
+}
+
+impl Tool for Dnf<'_> {
+    fn system(&self) -> &System {
+        self.system
+    }
+
+    fn trouble(&self, output: &Output) -> Option<Trouble> {
+        match output.code {
+            0 => None,
+            LOCKED => Some(Trouble::Locked),
+            _ => Some(trouble(&said(output))),
+        }
+    }
+
+    fn mend(&self, _: Trouble) -> Result<(), CommandError> {
+        Ok(())
+    }
+
+    fn update_lists(&self) -> Result<(), CommandError> {
+        self.system.run(&self.dnf().args(["makecache", "--refresh"])).map(drop)
+    }
+}
+
+impl Backend for Dnf<'_> {
+    fn manager(&self) -> Manager {
+        Manager::Dnf
+    }
+
+    fn facts(&self, names: &[String]) -> Result<Found, PackageError> {
+        rpm::facts(self.system, names)
+    }
+
+    fn offers(&self, names: &[String], refreshed: bool) -> Result<Offers, PackageError> {
+        let refresh = refreshed.then_some("--refresh");
+        let query = self.dnf().args(["repoquery", "--available", "--qf", FORMAT]).args(refresh).arg("--").args(names);
+        let said = self.insist(&query).map(|output| output.text());
+        said.map(|text| parse(&text))
+            .map_err(|failure| PackageError::Look { names: names.to_vec(), source: failure.source })
+    }
+
+    fn lists(&self) -> Lists {
+        Lists::RenewThemselves
+    }
+
+    fn update(&self) -> Result<(), PackageError> {
+        let updated = self.insist(&self.dnf().args(["makecache", "--refresh"]));
+        updated.map(drop).map_err(|failure| PackageError::Update { source: failure.source })
+    }
+
+    fn install(&self, targets: &[Target], found: &Found) -> Result<(), PackageError> {
+        let (older, newer): (Vec<&Target>, Vec<&Target>) =
+            targets.iter().partition(|target| target.is_older(found, version::rpm));
+        let (upgraded, new): (Vec<&Target>, Vec<&Target>) =
+            newer.into_iter().partition(|target| target.is_there(found));
+        self.install_some(&new, "install")?;
+        self.install_some(&upgraded, "upgrade")?;
+        self.install_some(&older, "downgrade")
+    }
+
+    fn remove(&self, names: &[String], _: bool) -> Result<(), PackageError> {
+        let keep = "--setopt=clean_requirements_on_remove=False";
+        self.act(&self.dnf().args(["remove", keep, "--"]).args(names), "remove", names)
+    }
+
+    fn unneeded(&self) -> Result<Vec<String>, PackageError> {
+        let query = self.dnf().args(["repoquery", "--installed", "--unneeded", "--qf", "%{name}\n"]);
+        let said = self.insist(&query).map(|output| output.text());
+        said.map(|text| text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
+            .map_err(|failure| PackageError::Look { names: Vec::new(), source: failure.source })
+    }
+
+    fn remove_unneeded(&self, names: &[String], _: bool) -> Result<(), PackageError> {
+        self.act(&self.dnf().arg("autoremove"), "remove", names)
+    }
+}
+
+/// Reads lines `nginx|1|1.20.1-14.el9_2.1`.
+fn parse(text: &str) -> Offers {
+    let lines = text.lines().filter_map(|line| match line.split('|').collect::<Vec<_>>()[..] {
+        [name, epoch, rest] => Some((name, rpm::version(epoch, rest))),
+        _ => None,
+    });
+    offers(lines, version::rpm)
+}
+
+fn trouble(said: &str) -> Trouble {
+    let table: [(Trouble, &[&str]); 3] = [
+        (Trouble::Locked, &["transaction lock", "Waiting for process with pid", ".rpm.lock"]),
+        (
+            Trouble::Mirror,
+            &[
+                "Failed to download metadata",
+                "Errors during downloading metadata",
+                "Cannot download",
+                "Error downloading packages",
+                "Curl error",
+                "All mirrors were tried",
+            ],
+        ),
+        (Trouble::Unsolvable, &["Problem:", "Problem 1:", "conflicting requests", "nothing provides"]),
+    ];
+    table.iter().find(|(_, words)| says(said, words)).map_or(Trouble::Other, |(trouble, _)| *trouble)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_are_read_from_what_dnf_says() {
+        let offers = parse("nginx|1|1.20.1-14.el9_2.1\nnginx|1|1.20.1-16.el9\n\nbash|0|5.1.8-9.el9\nLast metadata\n");
+        assert_eq!(offers["nginx"].candidate, "1:1.20.1-16.el9");
+        assert_eq!(offers["nginx"].versions, ["1:1.20.1-16.el9", "1:1.20.1-14.el9_2.1"]);
+        assert_eq!(offers["bash"].candidate, "5.1.8-9.el9");
+        assert_eq!(offers.len(), 2);
+    }
+
+    #[test]
+    fn trouble_is_read_from_what_dnf_says() {
+        let check = |said: &str, expect| assert_eq!(trouble(said), expect, "{said}");
+        check(
+            "Error: Failed to download metadata for repo 'appstream': Cannot prepare internal mirrorlist",
+            Trouble::Mirror,
+        );
+        check("Error: Error downloading packages:\n  Cannot download x.rpm: All mirrors were tried", Trouble::Mirror);
+        check("Waiting for process with pid 4242 to finish.", Trouble::Locked);
+        check("Failed to obtain rpm transaction lock. Another transaction is in progress.", Trouble::Locked);
+        check(
+            "Error: \n Problem: package second-1.0-1.noarch conflicts with first provided by first-1.0",
+            Trouble::Unsolvable,
+        );
+        check("Error: Unable to find a match: ngnix", Trouble::Other);
+    }
+}

@@ -1,0 +1,182 @@
+//! zypper. It renews its lists by itself. What it says is known from captured outputs only: it could not be run.
+
+use wb_core::system::{Command, CommandError, Output, System};
+
+use super::backend::{Backend, Lists, Options, Target};
+use super::facts::Found;
+use super::offer::{Offers, offers};
+use super::tool::{Tool, Trouble, quiet, said, says};
+use super::{Manager, PackageError, rpm, version};
+
+/// How long it waits for its lock by itself, in seconds.
+const LOCK_SECONDS: &str = "300";
+/// Its exit codes, as zypper(8) has them.
+const SOLVER: i32 = 4;
+const LOCKED: i32 = 7;
+const NOT_FOUND: i32 = 104;
+/// Success, with something to be said: patches, a reboot or a restart is needed.
+const TOLD: std::ops::RangeInclusive<i32> = 100..=103;
+
+pub(super) struct Zypper<'a> {
+    system: &'a System,
+    options: Options,
+}
+
+impl<'a> Zypper<'a> {
+    pub(super) fn new(system: &'a System, options: Options) -> Self {
+        Self { system, options }
+    }
+
+    fn act(&self, command: &Command, action: &'static str, names: &[String]) -> Result<(), PackageError> {
+        self.insist(command).map(drop).map_err(|failure| failure.about(Manager::Zypper, action, names))
+    }
+}
+
+impl Tool for Zypper<'_> {
+    fn system(&self) -> &System {
+        self.system
+    }
+
+    fn trouble(&self, output: &Output) -> Option<Trouble> {
+        match output.code {
+            0 => None,
+            code if TOLD.contains(&code) => None,
+            SOLVER => Some(Trouble::Unsolvable),
+            LOCKED => Some(Trouble::Locked),
+            _ => Some(trouble(&said(output))),
+        }
+    }
+
+    fn mend(&self, _: Trouble) -> Result<(), CommandError> {
+        Ok(())
+    }
+
+    fn update_lists(&self) -> Result<(), CommandError> {
+        self.system.run(&zypper().arg("refresh")).map(drop)
+    }
+}
+
+impl Backend for Zypper<'_> {
+    fn manager(&self) -> Manager {
+        Manager::Zypper
+    }
+
+    fn facts(&self, names: &[String]) -> Result<Found, PackageError> {
+        rpm::facts(self.system, names)
+    }
+
+    fn offers(&self, names: &[String], refreshed: bool) -> Result<Offers, PackageError> {
+        let looked = |source| PackageError::Look { names: names.to_vec(), source };
+        if refreshed {
+            self.update_lists().map_err(looked)?;
+        }
+        let search = zypper().args(["--xmlout", "search", "-s", "--match-exact", "-t", "package", "--"]).args(names);
+        match self.insist(&search) {
+            Ok(output) => Ok(parse(&output.text())),
+            Err(failure) if is_nothing(&failure.source) => Ok(Offers::new()),
+            Err(failure) => Err(looked(failure.source)),
+        }
+    }
+
+    fn lists(&self) -> Lists {
+        Lists::RenewThemselves
+    }
+
+    fn update(&self) -> Result<(), PackageError> {
+        let updated = self.insist(&zypper().arg("refresh"));
+        updated.map(drop).map_err(|failure| PackageError::Update { source: failure.source })
+    }
+
+    fn install(&self, targets: &[Target], _: &Found) -> Result<(), PackageError> {
+        let words = targets.iter().map(|target| match &target.version {
+            Some(version) => format!("{}={version}", target.name),
+            None => target.name.clone(),
+        });
+        let recommends = if self.options.recommended { "--recommends" } else { "--no-recommends" };
+        let older = self.options.may_downgrade.then_some("--oldpackage");
+        let install = zypper().args(["install", "--auto-agree-with-licenses", recommends]).args(older);
+        self.act(&install.arg("--").args(words), "install", &Target::names(targets))
+    }
+
+    fn remove(&self, names: &[String], _: bool) -> Result<(), PackageError> {
+        self.act(&zypper().args(["remove", "--"]).args(names), "remove", names)
+    }
+}
+
+fn zypper() -> Command {
+    quiet(Command::new("zypper")).env("ZYPP_LOCK_TIMEOUT", LOCK_SECONDS).args(["--non-interactive", "--no-color"])
+}
+
+fn is_nothing(error: &CommandError) -> bool {
+    matches!(error, CommandError::Failed { code: NOT_FOUND, .. })
+}
+
+/// Reads `<solvable status="not-installed" name="nginx" kind="package" edition="1.21.5-1.1" … repository="Main"/>`.
+fn parse(xml: &str) -> Offers {
+    let solvables = xml.split("<solvable ").skip(1).filter_map(|rest| {
+        let tag = rest.split('>').next()?;
+        let is_here = attribute(tag, "repository") == Some("(System Packages)");
+        let is_package = attribute(tag, "kind") == Some("package");
+        let (name, edition) = (attribute(tag, "name")?, attribute(tag, "edition")?);
+        (is_package && !is_here).then(|| (name, edition.to_owned()))
+    });
+    offers(solvables, version::rpm)
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = tag.split_once(&format!("{name}=\""))?;
+    rest.split_once('"').map(|(value, _)| value)
+}
+
+fn trouble(said: &str) -> Trouble {
+    let table: [(Trouble, &[&str]); 3] = [
+        (Trouble::Locked, &["System management is locked by the application"]),
+        (Trouble::Mirror, &["Download (curl) error", "Valid metadata not found", "Timeout exceeded", "Can't provide"]),
+        (Trouble::Unsolvable, &["conflicts with", "nothing provides", "Problem:"]),
+    ];
+    table.iter().find(|(_, words)| says(said, words)).map_or(Trouble::Other, |(trouble, _)| *trouble)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// openSUSE Tumbleweed.
+    const CAPTURED: &str = r#"<?xml version='1.0'?>
+<stream>
+<message type="info">Loading repository data...</message>
+<search-result version="0.0">
+<solvable-list>
+<solvable status="installed" name="kernel-default" kind="package" edition="7.2.0-1.1" arch="x86_64" repository="(System Packages)"/>
+<solvable status="other-version" name="kernel-default" kind="package" edition="7.2.6-1.1" arch="x86_64" repository="openSUSE-Tumbleweed-Oss"/>
+<solvable status="not-installed" name="kernel-default" kind="srcpackage" edition="7.2.7-1.1" arch="nosrc" repository="openSUSE-Tumbleweed-Oss"/>
+<solvable status="installed" name="gzip" kind="package" edition="1.14-3.1" arch="aarch64" repository="Main Repository (OSS)"/>
+</solvable-list>
+</search-result>
+</stream>
+"#;
+
+    #[test]
+    fn offers_are_read_from_what_zypper_says() {
+        let offers = parse(CAPTURED);
+        assert_eq!(offers["kernel-default"].versions, ["7.2.6-1.1"]);
+        assert_eq!(offers["gzip"].candidate, "1.14-3.1");
+        assert_eq!(offers.len(), 2);
+        assert!(parse("<solvable name=\"").is_empty());
+    }
+
+    #[test]
+    fn trouble_is_read_from_exit_codes_first() {
+        let system = System::real();
+        let check = |code, said: &str, expect| {
+            let output = Output { code, stdout: said.into(), stderr: Vec::new() };
+            assert_eq!(Zypper::new(&system, Options::default()).trouble(&output), expect, "{code} {said}");
+        };
+        check(0, "", None);
+        check(102, "Reboot is suggested", None);
+        check(4, "Problem: nothing provides 'x'", Some(Trouble::Unsolvable));
+        check(7, "System management is locked by the application with pid 15950 (zypper).", Some(Trouble::Locked));
+        check(8, "Download (curl) error for 'http://x': Timeout was reached", Some(Trouble::Mirror));
+        check(104, "'ngnix' not found in package names.", Some(Trouble::Other));
+    }
+}
