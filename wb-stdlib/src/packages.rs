@@ -32,6 +32,7 @@ use anyhow::Result;
 use wb_core::context::Outcome;
 
 use crate::ensure::{Difference, ensure};
+use crate::look::Access as _;
 use crate::{Host, Look};
 pub(crate) use apt::Apt;
 use backend::{Backend, Options, Target};
@@ -221,15 +222,20 @@ impl<'a> Packages<'a> {
 
     fn ensure(self, wanted: Wanted) -> Result<Outcome, PackageError> {
         let backend = self.backend()?;
-        let differing = wanted.differing(&backend.facts(&self.names)?);
-        let difference = self.difference(backend.as_ref(), &differing, wanted)?;
         let what = self.what(&self.names, &wanted.to_string());
+        let found = match self.or_unknown(backend.as_ref(), backend.facts(&self.names))? {
+            Ok(found) => found,
+            Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
+        };
+        let differing = wanted.differing(&found);
+        let difference = self.difference(backend.as_ref(), &found, &differing, wanted)?;
         ensure(self.host, &what, difference, || achieve(backend.as_ref(), &differing, wanted))
     }
 
     fn difference(
         &self,
         backend: &dyn Backend,
+        found: &Found,
         differing: &[String],
         wanted: Wanted,
     ) -> Result<Difference, PackageError> {
@@ -244,11 +250,11 @@ impl<'a> Packages<'a> {
                 going.dedup();
                 prefixed("- ", &going)
             }
-            Wanted::Held => match self.missing(backend, differing)? {
+            Wanted::Held => match differing.iter().find(|name| found[*name].version().is_none()) {
                 Some(name) if self.host.plans() => {
                     return Ok(Difference::Unknown(format!("the package `{name}` is not installed yet")));
                 }
-                Some(name) => return Err(PackageError::NotInstalled { name }),
+                Some(name) => return Err(PackageError::NotInstalled { name: name.clone() }),
                 None => prefixed("hold ", differing),
             },
             Wanted::Unheld => prefixed("release ", differing),
@@ -256,57 +262,68 @@ impl<'a> Packages<'a> {
         Ok(Difference::Some(Some(lines)))
     }
 
-    fn missing(&self, backend: &dyn Backend, names: &[String]) -> Result<Option<String>, PackageError> {
-        let found = backend.facts(names)?;
-        Ok(names.iter().find(|name| found[*name].version().is_none()).cloned())
-    }
-
     fn ensure_there(self, word: &str, latest: bool) -> Result<Outcome, PackageError> {
         let backend = self.backend()?;
         let wishes = self.wishes()?;
-        let found = backend.facts(&self.names)?;
-        let lacking: Vec<Wish> = wishes.iter().filter(|wish| latest || !wish.is_met(&found)).cloned().collect();
         let named: Vec<String> = wishes.iter().map(Wish::to_string).collect();
         let what = self.what(&named, word);
-        let change = Change { manager: backend.manager(), found: &found, may_downgrade: self.options.may_downgrade };
-        let (difference, targets) = self.plan(backend.as_ref(), &change, &lacking, latest)?;
-        ensure(self.host, &what, difference, || {
-            if targets.is_empty() {
-                return backend.tidy();
-            }
-            backend.install(&targets, &found)?;
-            check_installed(backend.as_ref(), &targets, latest)
-        })
-    }
-
-    /// What is to be installed for the wishes that are not met, and how that differs from what there is.
-    fn plan(
-        &self,
-        backend: &dyn Backend,
-        change: &Change<'_>,
-        lacking: &[Wish],
-        latest: bool,
-    ) -> Result<(Difference, Vec<Target>), PackageError> {
-        let targets = match lacking {
-            [] => Ok(Vec::new()),
-            _ if self.host.plans() => change.targets(lacking, &backend.offers(&names(lacking), latest)?),
-            _ => offered(backend, change, lacking, latest),
+        let found = match self.or_unknown(backend.as_ref(), backend.facts(&self.names))? {
+            Ok(found) => found,
+            Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
         };
-        if self.host.plans() {
-            let is_old = latest && !lacking.is_empty() && backend.lists().are_older_than(LATEST_BOUND);
-            let why = targets.as_ref().err().and_then(|error| unknown_yet(backend.manager(), error));
-            let old = || format!("the lists are older than an hour; `{}` tells", backend.manager().update());
-            if let Some(why) = why.or_else(|| is_old.then(old)) {
-                return Ok((Difference::Unknown(why), Vec::new()));
-            }
-        }
-        let targets = targets?;
+        let lacking: Vec<Wish> = wishes.iter().filter(|wish| latest || !wish.is_met(&found)).cloned().collect();
+        let change = Change { manager: backend.manager(), found: &found, may_downgrade: self.options.may_downgrade };
+        let targets = match self.targets(backend.as_ref(), &change, &lacking, latest)? {
+            Ok(targets) => targets,
+            Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
+        };
         let difference = match (targets.is_empty(), backend.has_leftover()?) {
             (false, _) => Difference::Some(Some(change.lines(&targets))),
             (true, true) => Difference::Some(Some("services of packages are started again".into())),
             (true, false) => Difference::None,
         };
-        Ok((difference, targets))
+        ensure(self.host, &what, difference, || install(backend.as_ref(), &targets, &found, latest))
+    }
+
+    /// What is to be installed for the wishes that are not met; or, in a plan, why that can't be known.
+    fn targets(
+        &self,
+        backend: &dyn Backend,
+        change: &Change<'_>,
+        lacking: &[Wish],
+        latest: bool,
+    ) -> Result<Result<Vec<Target>, String>, PackageError> {
+        if lacking.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
+        if !self.host.plans() {
+            return offered(backend, change, lacking, latest).map(Ok);
+        }
+        if self.host.would_change("apt repository ") {
+            return Ok(Err("the repositories change before it".into()));
+        }
+        let targets = backend.offers(&names(lacking), latest).and_then(|offers| change.targets(lacking, &offers));
+        let targets = self.or_unknown(backend, targets)?;
+        let is_old = latest && backend.lists().are_older_than(LATEST_BOUND);
+        Ok(targets.and_then(|targets| match is_old {
+            true => Err(format!("the lists are older than an hour; `{}` tells", backend.manager().update())),
+            false => Ok(targets),
+        }))
+    }
+
+    /// In a plan, what is an error only until something before it was done is not known yet.
+    fn or_unknown<T>(
+        &self,
+        backend: &dyn Backend,
+        result: Result<T, PackageError>,
+    ) -> Result<Result<T, String>, PackageError> {
+        match result {
+            Ok(value) => Ok(Ok(value)),
+            Err(error) => match unknown_yet(backend.manager(), &error).filter(|_| self.host.plans()) {
+                Some(why) => Ok(Err(why)),
+                None => Err(error),
+            },
+        }
     }
 
     fn backend(&self) -> Result<Box<dyn Backend + 'a>, PackageError> {
@@ -368,6 +385,14 @@ fn offered(
     }
 }
 
+fn install(backend: &dyn Backend, targets: &[Target], found: &Found, latest: bool) -> Result<(), PackageError> {
+    if targets.is_empty() {
+        return backend.tidy();
+    }
+    backend.install(targets, found)?;
+    check_installed(backend, targets, latest)
+}
+
 fn check_installed(backend: &dyn Backend, targets: &[Target], latest: bool) -> Result<(), PackageError> {
     let found = backend.facts(&Target::names(targets))?;
     let is_so = |target: &&Target| match target.from(&found) {
@@ -397,6 +422,14 @@ fn names(wishes: &[Wish]) -> Vec<String> {
 
 fn prefixed(prefix: &str, names: &[String]) -> String {
     names.iter().map(|name| format!("{prefix}{name}")).collect::<Vec<_>>().join("\n")
+}
+
+impl Host<'_> {
+    /// Whether an operation before this one, of which `what` is the start, would change something, or may.
+    fn would_change(&self, what: &str) -> bool {
+        let operations = self.context().operations();
+        operations.iter().any(|operation| operation.what.starts_with(what) && operation.outcome != Outcome::Unchanged)
+    }
 }
 
 /// One package, to be looked at. [`Look::package`] makes it.

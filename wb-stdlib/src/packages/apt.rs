@@ -50,7 +50,7 @@ impl<'a> Apt<'a> {
     /// How long ago the lists were updated, if there are any.
     fn lists_age(&self) -> Option<Duration> {
         let entries = files::list(self.system.path(LISTS)).ok()?;
-        entries.iter().find(|path| path.to_string_lossy().contains("_dists_"))?;
+        entries.iter().find(|path| path.to_string_lossy().ends_with("Release"))?;
         let modified = self.system.stat(LISTS).ok()??.modified;
         Some(self.system.clock().now().saturating_sub(modified))
     }
@@ -303,14 +303,17 @@ mod tests {
         check(UNSOLVABLE, Trouble::Unsolvable);
     }
 
+    /// apt 2.6.1 of Debian 12.
     const UNSOLVABLE: &str = "Reading package lists...\nBuilding dependency tree...\nSome packages could not be \
-         installed. This may mean that you have\nrequested an impossible situation.\n\nThe following packages have \
-         unmet dependencies:\n second : Conflicts: first but 1.0 is to be installed\n\nE: Unable to correct problems, \
-         you have held broken packages.";
+        installed. This may mean that you have\nrequested an impossible situation or if you are using the unstable\n\
+        distribution that some required packages have not yet been created\nor been moved out of Incoming.\n\
+        The following information may help to resolve the situation:\n\nThe following packages have unmet \
+        dependencies:\n second : Conflicts: first but 2.0 is to be installed\n\nE: Unable to correct problems, you have \
+        held broken packages.";
 
     #[test]
     fn a_conflict_is_told_in_the_words_of_apt() {
-        let expect = "The following packages have unmet dependencies:\n second : Conflicts: first but 1.0 is to be \
+        let expect = "The following packages have unmet dependencies:\n second : Conflicts: first but 2.0 is to be \
                       installed\nE: Unable to correct problems, you have held broken packages.";
         assert_eq!(conflict(UNSOLVABLE), expect);
         assert_eq!(conflict(""), "");
@@ -325,6 +328,11 @@ mod tests {
         check(0, "Hit:1 http://mirror.example.org/debian bookworm InRelease\nReading package lists...", None);
         check(0, "W: Failed to fetch http://mirror.example.org/x/InRelease  Connection failed", Some(Trouble::Mirror));
         check(100, "E: The repository 'file:/srv/x ./ Release' is not signed.", Some(Trouble::Other));
+        check(
+            0,
+            "Ign:1 file:/srv/x ./ InRelease\nGet:2 file:/srv/x ./ Release [150 B]\nReading package lists...",
+            None,
+        );
     }
 
     #[test]
@@ -332,6 +340,7 @@ mod tests {
         let said = "Reading state information...\nThe following packages will be REMOVED:\n  nginx* nginx-common*\n\
                     Purg nginx [1.22.1-9]\nRemv nginx-common [1.22.1-9] [nginx:amd64 ]\n";
         assert_eq!(parse_removals(said), ["nginx", "nginx-common"]);
+        assert_eq!(parse_removals("The following packages will be REMOVED:\n  first*\nPurg first\n"), ["first"]);
         assert_eq!(parse_removals("0 upgraded, 0 newly installed"), [""; 0]);
     }
 }

@@ -71,8 +71,12 @@ impl Backend for Pacman<'_> {
     }
 
     fn facts(&self, names: &[String]) -> Result<Found, PackageError> {
-        let path = self.system.path(LOCAL);
-        let entries = files::list(&path).map_err(|source| PackageError::Read { path, source })?;
+        let entries = match self.system.stat(LOCAL).map(|found| found.is_some()) {
+            Ok(true) => files::list(self.system.path(LOCAL)),
+            Ok(false) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+        let entries = entries.map_err(|source| PackageError::Read { path: LOCAL.into(), source })?;
         let entries: Vec<(&str, &str)> = entries.iter().filter_map(|path| parse_directory(path)).collect();
         Ok(found(names, |name| {
             let entry = entries.iter().find(|(found, _)| *found == name);

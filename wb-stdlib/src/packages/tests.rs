@@ -396,3 +396,35 @@ fn zypper_is_asked_on_suse() {
     let install = machine.calls().into_iter().find(|line| line.contains(" install ")).unwrap();
     assert!(install.ends_with("install --auto-agree-with-licenses --recommends -- nginx=1.21.5-1.1"), "{install}");
 }
+
+#[test]
+fn a_plan_cannot_know_what_others_before_it_decide() {
+    let machine =
+        debian(&[("vim", "9.0", INSTALLED)]).answer("apt-cache policy nginx", 0, TABLE).answer("apt-get", 0, "");
+    let outcome = machine.plan(|host| {
+        host.apt_repository("nginx").uri("https://nginx.org").suite("bookworm").component("nginx").present()?;
+        Ok(host.packages(["nginx"]).installed()?)
+    });
+    assert_eq!(outcome.unwrap(), Outcome::Unknown { why: "the repositories change before it".into() });
+    let outcome = machine.plan(|host| {
+        host.packages(["vim"]).absent()?;
+        Ok(host.unneeded_packages().absent()?)
+    });
+    assert_eq!(outcome.unwrap(), Outcome::Unknown { why: "packages change before it".into() });
+}
+
+#[test]
+fn a_manager_that_is_not_there_yet_is_unknown_to_a_plan_and_an_error() {
+    let machine = debian(&[]);
+    let check = |manager, program: &str| {
+        let act = |host: &Host| Ok(host.packages(["nginx"]).by(manager).installed()?);
+        let why = format!("the program `{program}` is not installed yet");
+        assert_eq!(machine.plan(act).unwrap(), Outcome::Unknown { why });
+        let error = format!("{:#}", machine.apply(act).unwrap_err());
+        assert!(error.contains(&format!("the program `{program}` is not installed")), "{error}");
+    };
+    check(Manager::Dnf, "rpm");
+    check(Manager::Zypper, "rpm");
+    check(Manager::Pacman, "pacman");
+    check(Manager::Apk, "apk");
+}

@@ -61,12 +61,17 @@ impl UnneededPackages<'_> {
         let system = self.host.system();
         let manager = self.manager.unwrap_or_else(|| Manager::of(system));
         let backend = manager.backend(system, Options::default());
+        let what = format!("unneeded packages {word}");
+        if self.host.plans() && self.host.would_change("package") {
+            let why = "packages change before it".to_owned();
+            return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
+        }
         let unneeded = backend.unneeded()?;
         let difference = match unneeded.is_empty() {
             true => Difference::None,
             false => Difference::Some(Some(prefixed("- ", &unneeded))),
         };
-        ensure(self.host, &format!("unneeded packages {word}"), difference, || {
+        ensure(self.host, &what, difference, || {
             backend.remove_unneeded(&unneeded, purge)?;
             match backend.unneeded()? {
                 left if left.is_empty() => Ok(()),

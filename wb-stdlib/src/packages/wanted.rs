@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use wb_core::system::CommandError;
+
 use super::backend::Target;
 use super::facts::{Facts, Found, PackageState};
 use super::offer::Offers;
@@ -145,6 +147,9 @@ pub(super) fn unknown_yet(manager: Manager, error: &PackageError) -> Option<Stri
         }
         PackageError::NoSuchVersion { name, wanted, .. } => {
             Some(format!("{manager} knows no version {wanted} of `{name}` yet; it may after `{update}`"))
+        }
+        PackageError::Look { source: CommandError::NotFound { program, .. }, .. } => {
+            Some(format!("the program `{program}` is not installed yet"))
         }
         _ => None,
     }
