@@ -4,8 +4,9 @@
 mod error;
 mod key;
 mod source;
+mod trial;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use similar::TextDiff;
@@ -14,12 +15,13 @@ use wb_core::system::System;
 use wb_core::system::files::{self, Attributes, FileError, Kind};
 
 use crate::ensure::{Difference, ensure};
-use crate::packages::Apt;
 use crate::{Host, Look};
 pub use error::AptRepositoryError;
 use key::Key;
 use source::Source;
+use trial::Trial;
 
+const SOURCES: &str = "/etc/apt/sources.list.d";
 const KEYRINGS: &str = "/etc/apt/keyrings";
 /// The largest file, in bytes, that is compared line by line.
 const LARGEST: u64 = 256 * 1024;
@@ -72,7 +74,7 @@ impl<A: Look> AptRepository<A> {
     }
 
     fn path(&self) -> String {
-        format!("/etc/apt/sources.list.d/{}.sources", self.name)
+        format!("{SOURCES}/{}.sources", self.name)
     }
 
     /// apt reads no files of other names.
@@ -156,8 +158,9 @@ impl AptRepository<Host<'_>> {
 
     /// apt takes packages from it.
     ///
-    /// Its file takes its place only after apt could read the lists of the repository, and trusted their signature. So
-    /// a file that is there has its lists, after a crash, too; and a repository that is wrong leaves the old one whole.
+    /// Its file takes its place only after apt could read the lists of the repository, trusted their signature, and found
+    /// nothing against it in its other files. So a file that is there has its lists, after a crash, too; and a repository
+    /// that is wrong leaves the old one whole.
     ///
     /// # Errors
     /// When what is said of it is no name, address, suite or key, or apt can't read it or does not trust it.
@@ -195,28 +198,19 @@ impl AptRepository<Host<'_>> {
 
     /// The files that are to be there: the key, and the source that names it.
     fn files(&self) -> Vec<Wanted> {
-        let key = self.key.file(&self.name);
-        let source = self.source.stanza(&self.key.lines(&self.name));
+        let key = self.key.file(KEYRINGS, &self.name);
+        let source = self.source.stanza(&self.key.lines(KEYRINGS, &self.name));
         key.into_iter().chain([Wanted { path: self.path().into(), content: source.into_bytes() }]).collect()
     }
 
-    /// Lets apt read the lists by way of files that it does not know, and puts the files into their places then.
     fn write(&self, wanted: &[Wanted]) -> Result<(), AptRepositoryError> {
-        let candidate = Path::new("/etc/apt").join(format!(".{}.sources", self.name));
-        let key = self.key.file(&format!(".{}", self.name));
-        let source = self.source.stanza(&self.key.lines(&format!(".{}", self.name)));
-        if key.is_some() {
-            files::create_dir(self.system().path(KEYRINGS))?;
+        let system = self.system();
+        Trial::new(system, &self.name).hold(&self.source, &self.key)?;
+        if wanted.len() > 1 && system.stat(KEYRINGS)?.is_none() {
+            files::create_dir(system.path(KEYRINGS))?;
+            files::set_mode(system.path(KEYRINGS), 0o755)?; // apt reads it as a user of its own
         }
-        let candidates: Vec<Wanted> =
-            key.into_iter().chain([Wanted { path: candidate.clone(), content: source.into_bytes() }]).collect();
-        candidates.iter().try_for_each(|file| file.write(self.system()))?;
-        let updated = Apt::update_only(self.system(), &candidate);
-        for file in &candidates {
-            files::remove(self.system().path(&file.path))?;
-        }
-        updated.map_err(|source| AptRepositoryError::Refused { name: self.name.clone(), source })?;
-        Ok(wanted.iter().try_for_each(|file| file.write(self.system()))?)
+        Ok(wanted.iter().try_for_each(|file| file.write(system))?)
     }
 }
 

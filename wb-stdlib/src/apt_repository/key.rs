@@ -1,6 +1,6 @@
 //! What a repository is signed with.
 
-use super::{AptRepositoryError, KEYRINGS, Wanted};
+use super::{AptRepositoryError, Wanted};
 
 /// What a repository is signed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,18 +39,18 @@ impl Key {
     }
 
     /// The file that it is in, where it has one of its own.
-    pub(super) fn file(&self, name: &str) -> Option<Wanted> {
+    pub(super) fn file(&self, directory: &str, name: &str) -> Option<Wanted> {
         let Self::File(key) = self else { return None };
-        Some(Wanted { path: path(name, key).into(), content: key.clone() })
+        Some(Wanted { path: path(directory, name, key).into(), content: key.clone() })
     }
 
     /// What the file of the repository says of it.
-    pub(super) fn lines(&self, name: &str) -> String {
+    pub(super) fn lines(&self, directory: &str, name: &str) -> String {
         match self {
             Self::None => String::new(),
             Self::Trusted => "Trusted: yes\n".to_owned(),
             Self::Keyring(path) => format!("Signed-By: {path}\n"),
-            Self::File(key) => format!("Signed-By: {}\n", path(name, key)),
+            Self::File(key) => format!("Signed-By: {}\n", path(directory, name, key)),
             Self::Embedded(key) => {
                 let text = String::from_utf8_lossy(key);
                 // A dot stands for a line with nothing in it, as everywhere in Debian's control files.
@@ -63,8 +63,8 @@ impl Key {
 }
 
 /// apt tells the formats of keyrings by their names.
-fn path(name: &str, key: &[u8]) -> String {
-    format!("{KEYRINGS}/{name}.{}", if is_armored(key) { "asc" } else { "gpg" })
+fn path(directory: &str, name: &str, key: &[u8]) -> String {
+    format!("{directory}/{name}.{}", if is_armored(key) { "asc" } else { "gpg" })
 }
 
 fn is_armored(key: &[u8]) -> bool {
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_key_is_named_or_embedded() {
-        let check = |key: Key, expect: &str| assert_eq!(key.lines("shop"), expect);
+        let check = |key: Key, expect: &str| assert_eq!(key.lines("/etc/apt/keyrings", "shop"), expect);
         check(Key::None, "");
         check(Key::Trusted, "Trusted: yes\n");
         check(Key::File(ARMORED.into()), "Signed-By: /etc/apt/keyrings/shop.asc\n");

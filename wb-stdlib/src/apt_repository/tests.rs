@@ -25,11 +25,17 @@ fn a_repository_is_written_after_apt_read_it() {
     assert_eq!(machine.read(SOURCE).as_deref(), Some(STANZA));
     assert_eq!(machine.read("/etc/apt/keyrings/shop.asc").as_deref(), Some(KEY));
     let update = &machine.calls()[0];
-    for part in ["Dir::Etc::SourceList=/etc/apt/.shop.sources", "SourceParts=-", "List-Cleanup=0", " update "] {
+    for part in
+        ["Dir::Etc::SourceList=/etc/apt/.shop.trial/shop.sources", "SourceParts=-", "List-Cleanup=0", " update "]
+    {
         assert!(update.contains(part), "{update}");
     }
-    assert_eq!(machine.stat("/etc/apt/.shop.sources"), None);
-    assert_eq!(machine.stat("/etc/apt/keyrings/.shop.asc"), None);
+    let reading = &machine.calls()[1];
+    assert!(
+        reading.contains("SourceParts=/etc/apt/.shop.trial/parts") && reading.contains(" indextargets"),
+        "{reading}"
+    );
+    assert_eq!(machine.stat("/etc/apt/.shop.trial"), None);
 }
 
 #[test]
@@ -37,7 +43,7 @@ fn one_that_is_there_costs_no_program() {
     let machine = machine().answer("apt-get", 0, "");
     machine.apply(present).unwrap();
     assert_eq!(machine.apply(present).unwrap(), Outcome::Unchanged);
-    assert_eq!(machine.calls().len(), 1);
+    assert_eq!(machine.calls().len(), 2);
     machine.view(|host| host.apt_repository("shop").exists()).unwrap();
 }
 
@@ -109,4 +115,27 @@ fn a_directory_in_its_place_stays() {
     let machine = machine().dir(SOURCE);
     let error = machine.apply(present).unwrap_err().to_string();
     assert!(error.starts_with("/etc/apt/sources.list.d/shop.sources is to be a file"), "{error}");
+}
+
+#[test]
+fn what_stands_against_another_file_is_refused() {
+    let said = "E: Conflicting values set for option Signed-By regarding source https://deb.example.org/ bookworm: \
+                /etc/apt/keyrings/shop.asc != /x/other.gpg\nE: The list of sources could not be read.";
+    let machine = machine()
+        .file("/etc/apt/sources.list.d/old.list", "deb [signed-by=/x/other.gpg] https://deb.example.org bookworm main")
+        .answers("apt-get", &[(0, ""), (100, said)]);
+    let before = machine.snapshot();
+    let error = format!("{:#}", machine.apply(present).unwrap_err());
+    assert!(error.contains("Conflicting values set for option Signed-By"), "{error}");
+    assert_eq!(machine.snapshot(), before);
+}
+
+#[test]
+fn a_trial_that_was_cut_short_is_begun_anew() {
+    let machine = machine()
+        .file("/etc/apt/sources.list.d/old.list", "")
+        .file("/etc/apt/.shop.trial/parts/old.list", "")
+        .answer("apt-get", 0, "");
+    assert!(machine.apply(present).unwrap().changed());
+    assert_eq!(machine.stat("/etc/apt/.shop.trial"), None);
 }

@@ -47,6 +47,12 @@ impl<'a> Apt<'a> {
         self.insist(command).map(drop).map_err(|failure| failure.about(Manager::Apt, action, names))
     }
 
+    /// Whether it can read the sources in a directory beside its main file, and finds nothing against one in another.
+    pub(crate) fn understands(system: &'a System, parts: &Path) -> Result<(), CommandError> {
+        let option = format!("Dir::Etc::SourceParts={}", parts.display());
+        system.read_command(&apt_get("indextargets").args(["-o", &option])).map(drop)
+    }
+
     /// How long ago the lists were updated, if there are any.
     fn lists_age(&self) -> Option<Duration> {
         let entries = files::list(self.system.path(LISTS)).ok()?;

@@ -36,7 +36,7 @@ fn has_journal(system: &System) -> bool {
     };
     match files::list(system.path(JOURNAL)) {
         Ok(entries) => entries.iter().any(digits),
-        Err(_) => false,
+        Err(error) => error.source.kind() != std::io::ErrorKind::NotFound,
     }
 }
 

@@ -428,3 +428,44 @@ fn a_manager_that_is_not_there_yet_is_unknown_to_a_plan_and_an_error() {
     check(Manager::Pacman, "pacman");
     check(Manager::Apk, "apk");
 }
+
+#[test]
+fn what_lacks_others_is_completed_and_nothing_is_removed_for_it() {
+    let broken = "E: Unmet dependencies. Try 'apt --fix-broken install' with no packages (or specify a solution).";
+    let machine = debian(&[]).answer("apt-cache policy nginx", 0, TABLE).answers("apt-get", &[(100, broken), (0, "")]);
+    machine.apply(|host| Ok(host.packages(["nginx"]).installed()?)).unwrap_err(); // the status file stays as it is
+    let acts = acts(&machine);
+    let ends: Vec<&str> =
+        acts.iter().filter_map(|line| line.split_once("=--force-confold ")).map(|(_, end)| end).collect();
+    assert_eq!(ends, ["install -- nginx", "install --no-remove --fix-broken", "install -- nginx"]);
+}
+
+#[test]
+fn a_lock_is_waited_for() {
+    let locked = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 42 (apt-get)";
+    let turns = [(100, locked), (100, locked), (0, "")];
+    let machine = debian(&[]).answer("apt-cache policy nginx", 0, TABLE).answers("apt-get", &turns);
+    let error = machine.apply(|host| Ok(host.packages(["nginx"]).installed()?)).unwrap_err();
+    assert_eq!(error.to_string(), "apt was to install the packages `nginx`, and ended well, but it is not so");
+    assert_eq!(acts(&machine).len(), 3);
+}
+
+#[test]
+fn a_lock_that_is_never_released_is_an_error_of_its_own() {
+    let locked = "error: failed to init transaction (unable to lock database)";
+    let machine = of("ID=arch\n")
+        .dir("/var/lib/pacman/local")
+        .file("/var/lib/pacman/sync/core.db", "")
+        .file("/var/lib/pacman/db.lck", "")
+        .dir("/proc/7/fd")
+        .answer("pacman", 1, locked)
+        .answer(
+            "pacman --noconfirm --noprogressbar --color never -Si",
+            0,
+            "Name            : nginx\nVersion         : 1.24.0-1\n",
+        );
+    wb_core::system::files::link("/var/lib/pacman/db.lck", machine.path("/proc/7/fd/3")).unwrap();
+    let error = machine.apply(|host| Ok(host.packages(["nginx"]).installed()?)).unwrap_err().to_string();
+    assert!(error.starts_with("could not install the packages `nginx`: pacman was locked for too long"), "{error}");
+    assert!(machine.stat("/var/lib/pacman/db.lck").is_some());
+}
