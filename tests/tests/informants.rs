@@ -27,6 +27,8 @@ static MENDED: Migration = Migration {
     ..migration("broken", "web", 2, "3333333333333333333333333333333333333333", |context| write(context, "mended"))
 };
 
+static SHARED: Role = Role { name: "web", max_out: MaxOut::Percent(50), ..Role::PLAIN };
+
 /// More than one at a time, so that it is not the pool that keeps the others from what failed.
 static WEB: Role = Role { name: "web", max_out: MaxOut::Hosts(2), ..Role::PLAIN };
 static DATABASE: Role = Role { name: "database", ..Role::PLAIN };
@@ -122,4 +124,26 @@ fn a_new_host_that_fails_keeps_other_new_hosts_from_it() {
     herd.settle(&["web2"], &next, 9);
     assert_eq!((herd.written("web1"), herd.written("web2")), ("page broken".into(), "page".into()));
     assert_eq!(herd.said(&["web2"]), ["web2 waits: `broken` (3333333) failed on web1"]);
+}
+
+#[test]
+fn of_whom_a_share_may_be_out_is_asked_until_it_says_that_it_was_in_load() {
+    let shared =
+        |migrations: &[&'static Migration]| Catalog::new(migrations.iter().copied(), [&SHARED, &DATABASE], []).unwrap();
+    let (before, broken) = (shared(&[&SCHEMA, &PAGE]), shared(&[&SCHEMA, &PAGE, &BROKEN]));
+    let mended = shared(&[&SCHEMA, &PAGE, &MENDED]);
+    let herd = new_herd();
+    herd.deploy(&before);
+    herd.settle(&["db1", "web1", "web2", "web3"], &before, 20);
+    herd.deploy(&broken);
+    herd.settle(&["web1"], &broken, 9);
+    herd.settle(&["web2"], &broken, 2);
+    let asked = |host: &str| knows(&herd, "web2").contains(&format!("report/{host}"));
+    assert!(WEBS.into_iter().all(asked), "{:?}", knows(&herd, "web2"));
+    herd.deploy(&mended);
+    herd.settle(&["web1", "web4"], &mended, 9);
+    herd.settle(&["web2"], &mended, 9);
+    assert!(!asked("web1") && asked("web4"), "{:?}", knows(&herd, "web2"));
+    herd.settle(&ALL, &mended, 30);
+    assert_eq!(herd.said(&ALL), ALL.map(|host| format!("{host} up to date")));
 }

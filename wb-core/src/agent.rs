@@ -28,6 +28,7 @@ pub mod verify;
 mod watch;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 pub use crate::results::How;
@@ -76,6 +77,8 @@ pub struct Agent<'a> {
     change: Option<VerifiedChange>,
     distrust: Option<String>,
     cache: RefCell<ReportCache>,
+    /// Of those of whom a share may be out with this host, the machines that were ever in load.
+    served: RefCell<BTreeSet<uuid::Uuid>>,
     claims: RefCell<ReportCache>,
     published: Option<Report>,
     said: Option<Said>,
@@ -281,6 +284,7 @@ impl<'a> Agent<'a> {
             change: None,
             distrust: None,
             cache: RefCell::default(),
+            served: RefCell::default(),
             claims: RefCell::new(ReportCache::of_claims()),
             published: None,
             said: None,

@@ -11,7 +11,6 @@ use crate::chain::{self, Chain, Digest, Link, Sha1, Wait};
 use crate::context::{HerdView, MaxOut};
 use crate::foreign::Foreign;
 use crate::herd::is_name;
-use crate::report::Report;
 use crate::window::Window;
 
 /// All that the herd is told, after one change.
@@ -269,13 +268,12 @@ impl Manifest {
         self.host_of(uuid).is_some() || self.retirement(uuid).is_some()
     }
 
-    /// How many hosts of `role` may be out of load at once. A share is one of those in service, as their reports tell: who
-    /// was never in load bears none of it. Who is not heard of any more still counts: it may well bear load without git.
+    /// How many hosts of `role` may be out of load at once. A share is one of those that are known to be `serving`, by name:
+    /// who was never in load bears none of it. Who is not heard of any more still counts: it may well bear load without git.
     #[must_use]
-    pub fn limit(&self, role: &str, reports: &BTreeMap<String, Report>) -> usize {
+    pub fn limit(&self, role: &str, serving: &BTreeSet<String>) -> usize {
         let max_out = self.roles.get(role).map_or(MaxOut::Hosts(1), |policy| policy.max_out);
-        let serves = |name: &&str| reports.get(*name).is_some_and(|report| report.in_service);
-        max_out.of(self.admitted(role).filter(serves).count())
+        max_out.of(self.admitted(role).filter(|name| serving.contains(*name)).count())
     }
 
     /// The maintenance windows of those of `roles` that have some.
@@ -771,7 +769,7 @@ mod tests {
         }
         let read = check("windows", serde_json::json!(["every second Sat 22:00-04:00"]), true);
         assert!((0..168).all(|hour| !read.roles["web"].windows[0].is_open(hour * 3600)));
-        assert_eq!(check("max_out", serde_json::json!({ "zones": 1 }), false).limit("web", &BTreeMap::new()), 1);
+        assert_eq!(check("max_out", serde_json::json!({ "zones": 1 }), false).limit("web", &BTreeSet::new()), 1);
         let read = check("on_catchup", "ask".into(), false);
         assert_eq!(read.chain.links()[0].wait.as_ref().unwrap().on_catchup, chain::OnCatchup::Other);
     }

@@ -9,14 +9,14 @@ mod informants;
 mod tests;
 mod wait;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 pub use awaited::{ends_waits, lagging, lagging_for, needed};
 pub use course::{Course, Onward, Past, Wanted};
 pub use goal::{awaited, bake_ends, goal, has_baked, passed_since};
-pub use informants::informants;
+pub use informants::{informants, peers};
 pub(crate) use wait::is_for_others;
 pub use wait::{Lag, Stop, Wait};
 
@@ -46,6 +46,8 @@ pub struct Situation<'a> {
     /// The signed reports of admitted hosts, by name: those of its [`informants`], and of hosts that failed. All others
     /// may be missing.
     pub reports: &'a BTreeMap<String, Report>,
+    /// The hosts that are known to have been in load, of its [`peers`]; all others may be missing.
+    pub serving: &'a BTreeSet<String>,
     /// The pools by role.
     pub pools: &'a BTreeMap<String, Pool>,
     /// Why the pools of roles can't be read, where something else is in their place.
@@ -276,8 +278,8 @@ impl<'a> Me<'a> {
             }
             let mine = Claim { host: String::new(), uuid: self.situation.uuid, nonce: Uuid::nil(), since: 0 };
             let pool = self.situation.pools.get(role).unwrap_or(&empty).counting(self.manifest);
-            let place =
-                pool.claim(mine, self.manifest.limit(role, self.situation.reports), self.manifest.number, Uuid::nil());
+            let limit = self.manifest.limit(role, self.situation.serving);
+            let place = pool.claim(mine, limit, self.manifest.number, Uuid::nil());
             place.map_err(|no_place| Wait::Pool { role: role.clone(), no_place })?;
         }
         Ok(self.host.roles.iter().cloned().collect())

@@ -1,5 +1,7 @@
 //! Reports: what a host says of itself, signed with its key. A report never says more than the host's disk.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -96,6 +98,12 @@ pub struct Drift {
     pub error: String,
     /// Since when, in seconds since 1970, UTC.
     pub since: u64,
+}
+
+/// Which of these hosts say that they were ever in load, by name.
+#[must_use]
+pub fn serving(reports: &BTreeMap<String, Report>) -> BTreeSet<String> {
+    reports.iter().filter(|(_, report)| report.in_service).map(|(name, _)| name.clone()).collect()
 }
 
 /// A place in a row of reports that one machine wrote, each after the one before. A line begins when a machine enrols,

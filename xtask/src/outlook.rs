@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use wb_core::change::{HostManifest, Manifest};
 use wb_core::plan::{Course, Past, Plan, Situation, plan};
+use wb_core::report::serving;
 
 use crate::known::Known;
 
@@ -52,6 +53,7 @@ fn planned(known: &Known, name: &str, host: &HostManifest) -> Option<Plan> {
         in_service: report.in_service,
         compiled: &known.manifest.chain,
         reports: &known.reports,
+        serving: &serving(&known.reports),
         pools: &known.pools,
         damaged: &known.damaged,
         now: known.now,

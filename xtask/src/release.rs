@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use wb_core::change::{ChangeKind, Manifest, Release};
 use wb_core::pool::Claim;
-use wb_core::report::{Report, Standing};
+use wb_core::report::{Report, Standing, serving};
 
 use crate::calendar::{ago, span};
 use crate::known::Known;
@@ -93,7 +93,7 @@ pub fn what_follows(known: &Known, after: &Manifest) -> Vec<String> {
     let of_host = |host: &str| {
         let roles: Vec<&str> = claims(known, host).into_iter().map(|(role, _)| role).collect();
         let free = roles.iter().map(|role| {
-            let out = after.limit(role, &known.reports) + 1;
+            let out = after.limit(role, &serving(&known.reports)) + 1;
             format!("a place in the pool of {role} is free; as `{host}` may be out of load too, {out} of {role} may be out at once")
         });
         let then = format!("when `{host}` comes back it begins no further link, and rejoins if its specs pass");

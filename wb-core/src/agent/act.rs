@@ -13,7 +13,7 @@ use crate::chain::{Link, Sha1};
 use crate::change::{Canary, HostManifest};
 use crate::context::{HerdView, Role};
 use crate::plan::{
-    Course, Onward, Plan, Situation, Wait, bake_ends, failed_elsewhere, goal, informants, leaves_for, plan,
+    Course, Onward, Plan, Situation, Wait, bake_ends, failed_elsewhere, goal, informants, leaves_for, peers, plan,
     still_failed,
 };
 use crate::pool::Pool;
@@ -157,8 +157,8 @@ impl Agent<'_> {
         Step::until(self.waiting(wait))
     }
 
-    /// What to do next, from what was fetched. As long as others say themselves that they are not there yet, or a share of
-    /// all who say that they are in service is out, no signature is checked: it could only be worse by it.
+    /// What to do next, from what was fetched. As long as others say themselves that they are not there yet, no signature of
+    /// theirs is checked: it could only be worse by it.
     pub(super) fn plan(&mut self) -> Result<Plan, AgentError> {
         let is_baking = self.change.as_ref().is_some_and(|change| change.manifest.canary.is_some());
         if !is_baking && !self.informants().is_empty() {
@@ -182,6 +182,7 @@ impl Agent<'_> {
             in_service: record.in_service || fault::planted(Bug::NewHostsClaim),
             compiled: self.catalog.chain(),
             reports,
+            serving: &self.serving()?,
             pools: &pools,
             damaged: &damaged,
             now: self.now(),
@@ -203,9 +204,29 @@ impl Agent<'_> {
     /// Whose reports that are, besides those of who failed.
     pub(super) fn informants(&self) -> BTreeSet<&str> {
         let manifest = self.change.as_ref().map(|change| &change.manifest);
-        let record = self.store.record();
-        let told = |manifest| informants(manifest, self.config.uuid, record.state(), record.in_service);
+        let told = |manifest| informants(manifest, self.config.uuid, self.store.record().state());
         manifest.map(told).unwrap_or_default()
+    }
+
+    /// Those of whom a share may be out with this host and that were ever in load, as far as was fetched.
+    pub(super) fn serving(&self) -> Result<BTreeSet<String>, AgentError> {
+        let (Some(change), true) = (&self.change, self.store.record().in_service) else { return Ok(BTreeSet::new()) };
+        let peers = peers(&change.manifest, self.config.uuid);
+        let uuid = |name: &str| change.manifest.hosts.get(name)?.identity.as_ref().map(|identity| identity.uuid);
+        let mut served = self.served.borrow_mut();
+        let unknown = peers.iter().copied().filter(|name| uuid(name).is_some_and(|uuid| !served.contains(&uuid)));
+        let reports = self.registry.reports_of(&change.manifest, &unknown.collect(), &mut self.cache.borrow_mut())?;
+        served.extend(reports.values().filter(|report| report.in_service).map(|report| report.uuid));
+        let serves = |name: &&str| uuid(name).is_some_and(|uuid| served.contains(&uuid));
+        Ok(peers.into_iter().filter(serves).map(str::to_owned).collect())
+    }
+
+    /// Those of whom a share may be out with this host, and of whom it does not know whether they were ever in load.
+    pub(super) fn strangers(&self) -> Result<BTreeSet<&str>, AgentError> {
+        let (Some(change), true) = (&self.change, self.store.record().in_service) else { return Ok(BTreeSet::new()) };
+        let serving = self.serving()?;
+        let peers = peers(&change.manifest, self.config.uuid);
+        Ok(peers.into_iter().filter(|name| !serving.contains(*name)).collect())
     }
 
     /// The link that this host is to reach, as far as was fetched.

@@ -1,6 +1,6 @@
 //! Claims: a place in every pool of one's roles, in one push with one's own report, and back again.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
@@ -10,18 +10,18 @@ use crate::chain::Sha1;
 use crate::change::Manifest;
 use crate::pool::{Claim, Pool};
 use crate::registry::{Pushed, RefName, RefUpdate, RegistryError};
-use crate::report::{Doing, Report};
+use crate::report::Doing;
 use crate::system::fault::{self, Bug, Subject};
 
 impl Agent<'_> {
     /// Claims; false when somebody else was faster or there is no place any more.
     pub(super) fn claim(&mut self, leg: &Leg) -> Result<bool, AgentError> {
         let (Some(held), Some(change)) = (&leg.held, &self.change) else { return Ok(false) };
-        let reports = self.reports(&self.cache)?;
+        let serving = self.serving()?;
         let mut updates = Vec::new();
         for role in &held.roles {
             let (expected, pool) = self.pool(role)?;
-            let limit = self.limit(role, &change.manifest, &reports);
+            let limit = self.limit(role, &change.manifest, &serving);
             let pool = pool.counting(&change.manifest);
             let Ok(new) = pool.claim(self.mine(held), limit, change.manifest.number, Uuid::new_v4()) else {
                 return Ok(false);
@@ -36,9 +36,9 @@ impl Agent<'_> {
         Ok(self.push_with(&Doing::Leaving { trouble: None }, updates)? == Pushed::Won)
     }
 
-    fn limit(&self, role: &str, manifest: &Manifest, reports: &BTreeMap<String, Report>) -> usize {
+    fn limit(&self, role: &str, manifest: &Manifest, serving: &BTreeSet<String>) -> usize {
         let stale = self.catalog.policies().get(role).filter(|_| fault::planted(Bug::StaleLimit));
-        stale.map_or_else(|| manifest.limit(role, reports), |policy| policy.max_out.of(reports.len()))
+        stale.map_or_else(|| manifest.limit(role, serving), |policy| policy.max_out.of(serving.len()))
     }
 
     /// Whether the claim stands in every pool.

@@ -246,7 +246,7 @@ impl Agent<'_> {
     /// # Errors
     /// When the remote can't be reached, the identity left the herd, or somebody wrote at the same moment.
     pub fn keep(&mut self) -> Result<bool, AgentError> {
-        self.registry.fetch(&self.wanted())?;
+        self.registry.fetch(&self.wanted()?)?;
         self.refuse_retired()?;
         let found = self.registry.get(&RefName::Report(self.config.uuid))?;
         let (report, record) = (found.and_then(|found| self.signed(found)), self.store.record());

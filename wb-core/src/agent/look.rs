@@ -63,7 +63,7 @@ impl Agent<'_> {
     /// be that it needs to know more.
     fn ask(&self, mut asked: Vec<String>) -> Result<Vec<String>, AgentError> {
         let is_new = |name: &String| !asked.iter().any(|start| name.starts_with(start));
-        let more: Vec<String> = self.wanted().into_iter().filter(is_new).collect();
+        let more: Vec<String> = self.wanted()?.into_iter().filter(is_new).collect();
         if !more.is_empty() {
             self.registry.fetch(&more)?;
             asked.extend(more);
@@ -72,15 +72,16 @@ impl Agent<'_> {
     }
 
     /// What this host needs to know: the log, its own refs and the pools of its roles; and where it has work to do, all
-    /// pools, who failed, and what its informants say. Only who was restored asks everybody.
-    pub(super) fn wanted(&self) -> Vec<String> {
+    /// pools, who failed, what its informants say, and whether those of whom a share may be out were ever in load. Only who
+    /// was restored asks everybody.
+    pub(super) fn wanted(&self) -> Result<Vec<String>, AgentError> {
         let uuid = self.config.uuid;
         let own = [RefName::Changes, RefName::Report(uuid), RefName::State(uuid)].map(|name| name.to_string());
         let others: Vec<String> = match self.is_busy() {
             true => ["out/", "failed/"]
                 .map(|part| format!("{ROOT}{part}"))
                 .into_iter()
-                .chain(self.reports_wanted())
+                .chain(self.reports_wanted()?)
                 .collect(),
             false => {
                 // A remote that was put back and forward again may list this host as out, and keep others in.
@@ -89,16 +90,16 @@ impl Agent<'_> {
                 pools.chain([RefName::Failed(uuid)]).map(|name| name.to_string()).collect()
             }
         };
-        own.into_iter().chain(others).collect()
+        Ok(own.into_iter().chain(others).collect())
     }
 
     /// What this host fetches of what others say.
-    fn reports_wanted(&self) -> Vec<String> {
-        match &self.change {
+    fn reports_wanted(&self) -> Result<Vec<String>, AgentError> {
+        Ok(match &self.change {
             _ if self.store.record().taking_over.is_some() => vec![ALL_REPORTS.to_owned()],
-            Some(change) => reports_of(&change.manifest, &self.informants()),
+            Some(change) => reports_of(&change.manifest, &(&self.informants() | &self.strangers()?)),
             None => Vec::new(),
-        }
+        })
     }
 
     fn is_busy(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::agent::{How, Record};
 use crate::chain::{Range, Wait as LinkWait, Who};
 use crate::change::{Adoption, Canary, FullRunners, Identity, RolePolicy, Runner};
 use crate::context::MaxOut;
-use crate::report::Incarnation;
+use crate::report::{Incarnation, serving};
 
 const SHORT: [(char, &str); 3] = [('w', "web"), ('d', "database"), ('l', "load_balancer")];
 
@@ -154,6 +154,7 @@ impl Herd {
             in_service,
             compiled: &self.manifest.chain,
             reports,
+            serving: &serving(&self.reports),
             pools: &self.pools,
             damaged: &self.damaged,
             now: self.now,
@@ -393,6 +394,7 @@ fn a_leg_ends_before_what_is_not_compiled_in() {
             in_service: true,
             compiled: &chain(compiled),
             reports: &herd.reports,
+            serving: &serving(&herd.reports),
             pools: &herd.pools,
             damaged: &herd.damaged,
             now: 0,
@@ -499,6 +501,7 @@ fn what_is_gone_needs_a_runner_that_has_it() {
         in_service: true,
         compiled: &chain("w1 w2"),
         reports: &herd.reports,
+        serving: &serving(&herd.reports),
         pools: &herd.pools,
         damaged: &herd.damaged,
         now: 0,
@@ -627,7 +630,7 @@ proptest! {
         }
         for name in names {
             let state = herd.reports[name].state;
-            let informants = informants(&herd.manifest, herd.uuid(name), state, in_service);
+            let informants = informants(&herd.manifest, herd.uuid(name), state);
             let counts = |other: &str, report: &Report| {
                 informants.contains(other) || matches!(report.doing, Doing::Failed(_))
             };
@@ -643,7 +646,7 @@ fn informants_are_those_that_a_link_ahead_waits_for() {
     let check = |text: &str, host: &str, expect: &[&str]| {
         let herd = Herd::new(text, &format!("{host} web2@- db1@- db2@- lb1@-"));
         let (name, _) = host.split_once('@').unwrap();
-        let informants = informants(&herd.manifest, herd.uuid(name), herd.reports[name].state, true);
+        let informants = informants(&herd.manifest, herd.uuid(name), herd.reports[name].state);
         assert_eq!(informants.into_iter().collect::<Vec<_>>(), expect, "{text}, {host}");
     };
     check("w1 w2 d3", "web1@-", &[]);
@@ -659,9 +662,9 @@ fn informants_are_those_that_a_link_ahead_waits_for() {
 fn of_whom_a_share_may_leave_is_known_to_who_may_leave() {
     let mut herd = Herd::new("w1 w2", "web1@w1 web2@w1 db1@w1");
     herd.manifest.roles.insert("web".into(), RolePolicy::new(MaxOut::Percent(50)));
-    let asks = |name: &str, in_service| informants(&herd.manifest, herd.uuid(name), Some(sha1("w1")), in_service);
-    assert_eq!(asks("web1", true), ["web1", "web2"].into());
-    assert_eq!((asks("web1", false), asks("db1", true)), (BTreeSet::new(), BTreeSet::new()));
+    let asks = |name: &str| peers(&herd.manifest, herd.uuid(name));
+    assert_eq!(asks("web1"), ["web1", "web2"].into());
+    assert_eq!(asks("db1"), BTreeSet::new());
 }
 
 /// A chain of these roles in which each `b` is a baseline of the role web, from one of the links where it may begin.
@@ -857,6 +860,7 @@ fn a_retired_host_stops_and_holds_nobody_up() {
         in_service: true,
         compiled: &herd.manifest.chain,
         reports: &herd.reports,
+        serving: &serving(&herd.reports),
         pools: &herd.pools,
         damaged: &herd.damaged,
         now: 0,
@@ -935,6 +939,7 @@ impl Life {
             in_service: self.record.in_service,
             compiled: &self.herd.manifest.chain,
             reports: &BTreeMap::new(),
+            serving: &BTreeSet::new(),
             pools: &BTreeMap::new(),
             damaged: &BTreeMap::new(),
             now: 0,

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use wb_core::change::Manifest;
 use wb_core::pool::{Claim, Pool};
+use wb_core::report::serving;
 
 use super::{HostStatus, Phase};
 use crate::known::Known;
@@ -81,10 +82,10 @@ pub(super) fn all(known: &Known, hosts: &[HostStatus]) -> Vec<PoolStatus> {
 }
 
 fn pool(role: &str, pool: &Pool, known: &Known, hosts: &[HostStatus]) -> PoolStatus {
-    let Known { manifest, reports, .. } = known;
+    let manifest = &known.manifest;
     PoolStatus {
         role: role.to_owned(),
-        limit: manifest.limit(role, reports),
+        limit: manifest.limit(role, &serving(&known.reports)),
         out: pool.counting(manifest).holders.len(),
         holders: pool.holders.iter().map(|claim| holder(claim, manifest, hosts)).collect(),
         damage: damage(role, pool, known),

@@ -4,7 +4,7 @@ use wb_core::agent::phase::Phase;
 use wb_core::chain::{Link, OnCatchup, Sha1, Who};
 use wb_core::change::Manifest;
 use wb_core::plan::{goal, still_failed};
-use wb_core::report::{Doing, Report};
+use wb_core::report::{Doing, Report, serving};
 
 use super::play::turn;
 use super::world::{Later, START, World, with};
@@ -146,7 +146,8 @@ impl World {
         let uuid = self.machines[me].disk.config.uuid;
         let pool = self.server.pool(role).map(|pool| pool.counting(told));
         pool.is_some_and(|pool| {
-            pool.holders.iter().filter(|claim| claim.uuid != uuid).count() >= told.limit(role, &self.reports())
+            pool.holders.iter().filter(|claim| claim.uuid != uuid).count()
+                >= told.limit(role, &serving(&self.reports()))
         })
     }
 

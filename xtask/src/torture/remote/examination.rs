@@ -17,7 +17,7 @@ use wb_core::plan::deadlock::deadlocks;
 use wb_core::plan::{Course, Onward, Past, Plan, Situation, Wanted, adoption_due, plan, settings_digest};
 use wb_core::pool::{Claim, Pool};
 use wb_core::registry::{AllowedSigners, Commit, RefName, parse_push};
-use wb_core::report::Report;
+use wb_core::report::{Report, serving};
 use wb_core::results::{Acceptance, Results};
 use wb_core::runner::{HostConfig, platform};
 
@@ -201,7 +201,10 @@ fn manifest(manifest: &Manifest, draw: &mut Draw) -> Result<(), Untrue> {
         let elsewhere = HostManifest { identity: None, ..host.clone() };
         held(settings_digest(&elsewhere) == settings_digest(host), "another machine has other settings")?;
         held(manifest.view(name).members.len() <= manifest.hosts.len(), "a host sees hosts that are none")?;
-        held(host.roles.iter().all(|role| manifest.limit(role, &reports) > 0), "a role can never be updated")?;
+        held(
+            host.roles.iter().all(|role| manifest.limit(role, &serving(&reports)) > 0),
+            "a role can never be updated",
+        )?;
         for state in states(&manifest.chain, draw) {
             let past = Past::told_by(&manifest.chain, &host.roles, state);
             let course = Course::new(manifest, manifest.told(name), host, &past);
@@ -296,6 +299,7 @@ fn plans(
             in_service,
             compiled: &manifest.chain,
             reports,
+            serving: &serving(reports),
             pools: &pools,
             damaged: &damaged,
             now: draw.number(),
