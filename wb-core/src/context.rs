@@ -143,6 +143,12 @@ impl<'a> Context<'a> {
         self.system.must_be_in_time();
     }
 
+    /// How many operations have changed something so far, or would have.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.operations.borrow().iter().filter(|operation| operation.outcome.changed()).count()
+    }
+
     /// What was done so far, in order.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {

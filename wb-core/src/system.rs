@@ -15,6 +15,7 @@ pub mod fault;
 pub mod files;
 pub mod machine;
 mod parsed;
+mod random;
 pub mod socket;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use deadline::Deadline;
 pub use deadline::OutOfTime;
 pub use fake::Script;
 pub use files::FileError;
+pub use random::random;
 pub use socket::SocketError;
 
 /// A machine: where its files are, how its commands run, what time it is.

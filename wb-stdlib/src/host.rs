@@ -78,6 +78,11 @@ impl<'a> Host<'a> {
         self.context.mode() == Mode::Plan
     }
 
+    /// Whether an operation before, called so, changed something, or would have.
+    pub(crate) fn comes(&self, what: &str) -> bool {
+        self.context.operations().iter().any(|operation| operation.what == what && operation.outcome.changed())
+    }
+
     pub(crate) fn record(&self, what: &str, outcome: Outcome) -> Outcome {
         self.context.record(Operation { what: what.to_owned(), outcome: outcome.clone() });
         outcome

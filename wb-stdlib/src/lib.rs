@@ -53,6 +53,7 @@ mod owed;
 pub mod owner;
 pub mod packages;
 pub mod port;
+pub mod postgres;
 pub mod prelude;
 mod requirement;
 mod role;

@@ -17,6 +17,7 @@ use crate::herd::{Herd, HerdError};
 use crate::http::Request;
 use crate::packages::Package;
 use crate::port::Port;
+use crate::postgres::Postgres;
 use crate::service::Service;
 
 /// Looking at a host. [`Host`](crate::Host) and [`View`](crate::View) can do all of this, and nothing here changes the
@@ -122,6 +123,11 @@ pub trait Look: Access + Copy {
     /// A TCP port of this host.
     fn port(&self, number: u16) -> Port<Self> {
         Port::new(*self, number)
+    }
+
+    /// The PostgreSQL server of this host, asked as the user `postgres`.
+    fn postgres(&self) -> Postgres<Self> {
+        Postgres::new(*self)
     }
 
     /// A GET request for `url`, as in `http://127.0.0.1/health`.

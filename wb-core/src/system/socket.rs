@@ -74,6 +74,14 @@ pub fn open(to: SocketAddr, timeout: Duration) -> Result<TcpStream, SocketError>
     TcpStream::connect_timeout(&to, timeout).map_err(failed("connect to", &to.to_string()))
 }
 
+/// Connects to `address`, as [`ask`] does, and hangs up.
+///
+/// # Errors
+/// When nobody listens there, or the time is up.
+pub fn reach(address: &str, timeout: Duration) -> Result<(), SocketError> {
+    connect(address, timeout).map(drop).map_err(failed("connect to", address))
+}
+
 /// `host` and `port` as one address; an IPv6 address gets its brackets.
 ///
 /// ```

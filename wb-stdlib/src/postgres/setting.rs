@@ -1,0 +1,334 @@
+//! Settings of the whole server, as `ALTER SYSTEM` writes them.
+
+use std::cell::Cell;
+
+use anyhow::Result;
+use wb_core::context::{DebtAction, Outcome};
+
+use super::change::Change;
+use super::facts::Cluster;
+use super::{Postgres, PostgresError, quoting};
+use crate::owed::Owes;
+use crate::service::Service;
+use crate::{Host, Look};
+
+/// Settings that take effect with a restart only.
+const AT_START: &str = "postmaster";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    One(String),
+    List(Vec<String>),
+}
+
+/// A setting of the whole server. [`Postgres::setting`] makes it.
+///
+/// It is written to `postgresql.auto.conf`, which counts more than `postgresql.conf` and `conf.d`, and the server reads it
+/// at once. Some settings take effect with a restart only: say whose, with [`Setting::restarts`].
+///
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// fn tune(host: &Host) -> Result<()> {
+///     let (postgres, service) = (host.postgres(), host.service("postgresql"));
+///     postgres.setting("work_mem").to("16MB").set()?;
+///     postgres.setting("max_connections").to("200").restarts(&service).set()?;
+///     postgres.setting("shared_preload_libraries").to_list(["pg_stat_statements"]).restarts(&service).set()?;
+///     postgres.setting("log_min_duration_statement").unset()?;
+///     Ok(())
+/// }
+///
+/// fn it_is_tuned(host: &View) -> Result<()> {
+///     host.postgres().setting("work_mem").is("16MB")
+/// }
+/// # let (_, _) = (tune as fn(&Host) -> Result<()>, it_is_tuned as fn(&View) -> Result<()>);
+/// ```
+#[must_use = "say what is to be so: `.to(value).set()?` or `.unset()?`"]
+pub struct Setting<A> {
+    postgres: Postgres<A>,
+    name: String,
+    value: Option<Value>,
+    owes: Owes,
+}
+
+impl<A: Look> Setting<A> {
+    pub(super) fn new(postgres: Postgres<A>, name: String) -> Self {
+        Self { postgres, name, value: None, owes: Owes::default() }
+    }
+
+    /// Checks that this is in effect now, as `SHOW` writes it: `16MB`, `on`.
+    ///
+    /// # Errors
+    /// When something else is, or the server knows no such setting, or does not answer.
+    pub fn is(&self, value: &str) -> Result<()> {
+        check_name(&self.name)?;
+        let found = self.postgres.query(format!("SHOW {}", quoted(&self.name))).value()?;
+        anyhow::ensure!(found == value, "expected the PostgreSQL setting `{}` to be {value}, found {found}", self.name);
+        Ok(())
+    }
+}
+
+impl Setting<Host<'_>> {
+    /// Its value, as in `postgresql.conf`: `200`, `16MB`, `on`.
+    pub fn to(mut self, value: impl Into<String>) -> Self {
+        self.value = Some(Value::One(value.into()));
+        self
+    }
+
+    /// Its values, for a setting that is a list: `shared_preload_libraries`, `search_path`.
+    pub fn to_list<V: Into<String>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
+        self.value = Some(Value::List(values.into_iter().map(Into::into).collect()));
+        self
+    }
+
+    /// When it changes, and takes effect with a restart only, the service is restarted at the end of the migration. Without
+    /// this it waits for the next restart.
+    pub fn restarts(mut self, service: &Service<Host<'_>>) -> Self {
+        self.owes.add(DebtAction::Restart, service);
+        self
+    }
+
+    /// `postgresql.auto.conf` has it at this value, and the server has read that.
+    ///
+    /// # Errors
+    /// When the server does not answer, knows no such setting, or refuses the value, or no value was said.
+    pub fn set(self) -> Result<Outcome, PostgresError> {
+        let Some(value) = self.value.clone() else {
+            let what = format!("setting `{}`", self.name);
+            return Err(PostgresError::BadValue { what, value: "nothing".into(), hint: "`.to(…)` says its value" });
+        };
+        self.ensure(Some(&value), "set")
+    }
+
+    /// `postgresql.auto.conf` does not have it: it is as the other files say.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses.
+    pub fn unset(self) -> Result<Outcome, PostgresError> {
+        self.ensure(None, "unset")
+    }
+
+    fn ensure(self, value: Option<&Value>, word: &str) -> Result<Outcome, PostgresError> {
+        check_name(&self.name)?;
+        check_value(&self.name, value)?;
+        // The server reads its files a moment after it was told to.
+        let is_told = Cell::new(false);
+        self.postgres.ensure(&format!("setting {} {word}", self.name), || {
+            let cluster = self.postgres.cluster(self.postgres.patience())?;
+            let change = change(&cluster, &self.name, value, is_told.replace(true))?;
+            Ok(Change {
+                owes: if at_start(&cluster, &self.name) { self.owes.clone() } else { Owes::default() },
+                ..change
+            })
+        })
+    }
+}
+
+fn at_start(cluster: &Cluster, name: &str) -> bool {
+    cluster.setting(name).is_some_and(|setting| setting.context == AT_START)
+}
+
+fn change(cluster: &Cluster, name: &str, wanted: Option<&Value>, is_told: bool) -> Result<Change, PostgresError> {
+    if wanted.is_some() && cluster.setting(name).is_none() && !name.contains('.') {
+        return Err(PostgresError::NoSuchSetting { setting: name.to_owned() });
+    }
+    let found = cluster.set_to(name);
+    let mut change = Change::within("postgres");
+    let same = match (found, wanted) {
+        (None, None) => true,
+        (Some(found), Some(wanted)) => wanted.is(found),
+        _ => false,
+    };
+    if !same {
+        let sql = match wanted {
+            Some(value) => format!("ALTER SYSTEM SET {} = {};", quoted(name), value.sql()),
+            None => format!("ALTER SYSTEM RESET {};", quoted(name)),
+        };
+        change.add(line(cluster, name, found, wanted), sql);
+    } else if found.is_some() && cluster.unread == Some(true) && !is_told {
+        change.lines.push("not read yet".into());
+    }
+    if !change.is_nothing() {
+        change.sql.push("SELECT pg_reload_conf();".into());
+    }
+    Ok(change)
+}
+
+fn line(cluster: &Cluster, name: &str, found: Option<&str>, wanted: Option<&Value>) -> String {
+    let later = if at_start(cluster, name) { ", in effect with a restart" } else { "" };
+    let shown = |text: Option<String>| text.unwrap_or_else(|| "unset".into());
+    match is_secret(name) {
+        true => format!("value differs; it is not shown{later}"),
+        false => format!("{} -> {}{later}", shown(found.map(Into::into)), shown(wanted.map(Value::shown))),
+    }
+}
+
+/// These may have a password in them.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["conninfo", "passphrase", "password", "secret"].iter().any(|word| name.contains(word))
+}
+
+impl Value {
+    fn sql(&self) -> String {
+        match self {
+            Self::One(value) => quoting::text(value),
+            Self::List(values) => values.iter().map(|value| quoting::text(value)).collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::One(value) => value.clone(),
+            Self::List(values) => values.join(", "),
+        }
+    }
+
+    /// Whether this is what `postgresql.auto.conf` has. Items of a list may be quoted there.
+    fn is(&self, found: &str) -> bool {
+        match self {
+            Self::One(value) => value == found,
+            Self::List(values) => items(found) == *values,
+        }
+    }
+}
+
+/// Splits `a, "b c"` at its commas, and unquotes.
+fn items(list: &str) -> Vec<String> {
+    let mut items = vec![String::new()];
+    let mut within = false;
+    let mut chars = list.chars().peekable();
+    while let Some(c) = chars.next() {
+        let item = items.last_mut().expect("there is always one");
+        match c {
+            '"' if within && chars.peek() == Some(&'"') => item.extend(chars.next()),
+            '"' => within = !within,
+            ',' if !within => items.push(String::new()),
+            ' ' if !within => {}
+            c => item.push(c),
+        }
+    }
+    items
+}
+
+/// A name as `ALTER SYSTEM` has it; those of extensions have a dot.
+fn quoted(name: &str) -> String {
+    name.split('.').map(quoting::name).collect::<Vec<_>>().join(".")
+}
+
+fn check_name(name: &str) -> Result<(), PostgresError> {
+    let is_part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    match name.split('.').all(is_part) && name.len() <= 128 {
+        true => Ok(()),
+        false => Err(PostgresError::BadName { kind: "setting", name: name.to_owned() }),
+    }
+}
+
+/// Its file has one line for each setting.
+fn check_value(name: &str, value: Option<&Value>) -> Result<(), PostgresError> {
+    let values: &[String] = match value {
+        None => &[],
+        Some(Value::One(value)) => std::slice::from_ref(value),
+        Some(Value::List(values)) => values,
+    };
+    let bad = values.iter().any(|value| value.contains(['\0', '\n', '\r']));
+    if !bad && !matches!(value, Some(Value::List(values)) if values.is_empty()) {
+        return Ok(());
+    }
+    Err(PostgresError::BadValue {
+        what: format!("setting `{name}`"),
+        value: "of no or of many lines".into(),
+        hint: "a value is of one line; `.to(\"\")` is an empty one",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster() -> Cluster {
+        let said = r#"{"version" : 150013, "settings" : [{"name" : "max_connections", "context" : "postmaster"},
+            {"name" : "work_mem", "context" : "user"}, {"name" : "primary_conninfo", "context" : "sighup"},
+            {"name" : "shared_preload_libraries", "context" : "postmaster"}],
+            "set" : [{"name" : "work_mem", "value" : "8MB"}, {"name" : "shared_preload_libraries",
+            "value" : "auto_explain, \"my lib\""}], "unread" : false}"#;
+        Cluster::parse(said).unwrap()
+    }
+
+    fn one(value: &str) -> Value {
+        Value::One(value.into())
+    }
+
+    fn check(name: &str, wanted: Option<Value>, lines: &[&str], sql: &[&str]) {
+        let change = change(&cluster(), name, wanted.as_ref(), false).unwrap();
+        assert_eq!(change.lines, lines);
+        assert_eq!(change.sql, sql);
+    }
+
+    const RELOAD: &str = "SELECT pg_reload_conf();";
+
+    #[test]
+    fn a_setting_is_set_and_read() {
+        check("work_mem", Some(one("8MB")), &[], &[]);
+        check("WORK_MEM", Some(one("8MB")), &[], &[]);
+        let sql = [r#"ALTER SYSTEM SET "work_mem" = '16MB';"#, RELOAD];
+        check("work_mem", Some(one("16MB")), &["8MB -> 16MB"], &sql);
+        let sql = [r#"ALTER SYSTEM SET "max_connections" = '200';"#, RELOAD];
+        check("max_connections", Some(one("200")), &["unset -> 200, in effect with a restart"], &sql);
+        let sql = [r#"ALTER SYSTEM SET "auto_explain"."log_format" = 'json';"#, RELOAD];
+        check("auto_explain.log_format", Some(one("json")), &["unset -> json"], &sql);
+    }
+
+    #[test]
+    fn a_list_has_items() {
+        let list = |items: &[&str]| Some(Value::List(items.iter().map(|item| (*item).to_owned()).collect()));
+        check("shared_preload_libraries", list(&["auto_explain", "my lib"]), &[], &[]);
+        let sql = [r#"ALTER SYSTEM SET "shared_preload_libraries" = 'auto_explain', 'x';"#, RELOAD];
+        let line = "auto_explain, \"my lib\" -> auto_explain, x, in effect with a restart";
+        check("shared_preload_libraries", list(&["auto_explain", "x"]), &[line], &sql);
+        assert_eq!(items(r#"a,"b""c", d"#), ["a", "b\"c", "d"]);
+        assert_eq!(items(""), [""]);
+    }
+
+    #[test]
+    fn a_setting_is_unset() {
+        check("max_connections", None, &[], &[]);
+        check("work_mem", None, &["8MB -> unset"], &[r#"ALTER SYSTEM RESET "work_mem";"#, RELOAD]);
+    }
+
+    #[test]
+    fn what_was_written_and_not_read_is_read() {
+        let unread = Cluster { unread: Some(true), ..cluster() };
+        let first = change(&unread, "work_mem", Some(&one("8MB")), false).unwrap();
+        assert_eq!((first.lines, first.sql), (vec!["not read yet".to_owned()], vec![RELOAD.to_owned()]));
+        assert!(change(&unread, "work_mem", Some(&one("8MB")), true).unwrap().is_nothing());
+        assert!(change(&unread, "max_connections", None, false).unwrap().is_nothing());
+    }
+
+    #[test]
+    fn what_may_have_a_password_is_not_shown() {
+        let change = change(&cluster(), "primary_conninfo", Some(&one("password=swordfish")), false).unwrap();
+        assert_eq!(change.lines, ["value differs; it is not shown"]);
+    }
+
+    #[test]
+    fn a_setting_that_nobody_knows_is_named() {
+        let error = change(&cluster(), "work_men", Some(&one("8MB")), false).unwrap_err().to_string();
+        assert!(error.starts_with("PostgreSQL knows no setting `work_men`\nhint: "), "{error}");
+    }
+
+    #[test]
+    fn only_names_and_values_of_one_line_are_taken() {
+        let check = |name: &str, value: &str, expect: bool| {
+            let taken = check_name(name).is_ok() && check_value(name, Some(&one(value))).is_ok();
+            assert_eq!(taken, expect, "{name} {value}");
+        };
+        check("work_mem", "8MB", true);
+        check("auto_explain.log_format", "", true);
+        check("work mem", "8MB", false);
+        check("work_mem;", "8MB", false);
+        check(".x", "8MB", false);
+        check("work_mem", "8MB\nssl = off", false);
+        assert!(check_value("work_mem", Some(&Value::List(vec![]))).is_err());
+    }
+}
