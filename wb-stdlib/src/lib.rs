@@ -49,6 +49,7 @@ mod look;
 mod macros;
 #[cfg(test)]
 mod machine;
+pub mod mysql;
 mod owed;
 pub mod owner;
 pub mod packages;

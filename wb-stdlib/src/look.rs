@@ -15,6 +15,7 @@ use crate::facts::Facts;
 use crate::file::File;
 use crate::herd::{Herd, HerdError};
 use crate::http::Request;
+use crate::mysql::Mysql;
 use crate::packages::Package;
 use crate::port::Port;
 use crate::postgres::Postgres;
@@ -128,6 +129,11 @@ pub trait Look: Access + Copy {
     /// The PostgreSQL server of this host, asked as the user `postgres`.
     fn postgres(&self) -> Postgres<Self> {
         Postgres::new(*self)
+    }
+
+    /// The MySQL or MariaDB server of this host.
+    fn mysql(&self) -> Mysql<Self> {
+        Mysql::new(*self)
     }
 
     /// A GET request for `url`, as in `http://127.0.0.1/health`.
