@@ -50,6 +50,7 @@ mod macros;
 #[cfg(test)]
 mod machine;
 pub mod mysql;
+pub mod nftables;
 mod owed;
 pub mod owner;
 pub mod packages;

@@ -16,6 +16,7 @@ use crate::file::File;
 use crate::herd::{Herd, HerdError};
 use crate::http::Request;
 use crate::mysql::Mysql;
+use crate::nftables::Nftables;
 use crate::packages::Package;
 use crate::port::Port;
 use crate::postgres::Postgres;
@@ -134,6 +135,11 @@ pub trait Look: Access + Copy {
     /// The MySQL or MariaDB server of this host.
     fn mysql(&self) -> Mysql<Self> {
         Mysql::new(*self)
+    }
+
+    /// The ruleset of nftables.
+    fn nftables(&self) -> Nftables<Self> {
+        Nftables::new(*self)
     }
 
     /// A GET request for `url`, as in `http://127.0.0.1/health`.

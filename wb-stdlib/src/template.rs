@@ -32,3 +32,9 @@ impl From<Template> for Vec<u8> {
         template.text.into_bytes()
     }
 }
+
+impl From<Template> for String {
+    fn from(template: Template) -> Self {
+        template.text
+    }
+}
