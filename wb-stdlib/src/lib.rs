@@ -62,6 +62,7 @@ mod role;
 pub mod service;
 mod step;
 mod template;
+pub mod ufw;
 pub mod wait;
 
 pub use host::{Host, View};

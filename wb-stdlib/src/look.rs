@@ -21,6 +21,7 @@ use crate::packages::Package;
 use crate::port::Port;
 use crate::postgres::Postgres;
 use crate::service::Service;
+use crate::ufw::Ufw;
 
 /// Looking at a host. [`Host`](crate::Host) and [`View`](crate::View) can do all of this, and nothing here changes the
 /// host.
@@ -140,6 +141,11 @@ pub trait Look: Access + Copy {
     /// The ruleset of nftables.
     fn nftables(&self) -> Nftables<Self> {
         Nftables::new(*self)
+    }
+
+    /// ufw, Ubuntu's firewall.
+    fn ufw(&self) -> Ufw<Self> {
+        Ufw::new(*self)
     }
 
     /// A GET request for `url`, as in `http://127.0.0.1/health`.
