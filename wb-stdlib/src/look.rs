@@ -8,6 +8,7 @@ use wb_core::context::Context;
 use crate::alerts::Alerts;
 use crate::alternative::Alternative;
 use crate::apt_repository::AptRepository;
+use crate::certificate::Certificate;
 use crate::command::Command;
 use crate::debconf::Debconf;
 use crate::diversion::Diversion;
@@ -21,6 +22,7 @@ use crate::packages::Package;
 use crate::port::Port;
 use crate::postgres::Postgres;
 use crate::service::Service;
+use crate::trust_anchor::TrustAnchor;
 use crate::ufw::Ufw;
 
 /// Looking at a host. [`Host`](crate::Host) and [`View`](crate::View) can do all of this, and nothing here changes the
@@ -146,6 +148,16 @@ pub trait Look: Access + Copy {
     /// ufw, Ubuntu's firewall.
     fn ufw(&self) -> Ufw<Self> {
         Ufw::new(*self)
+    }
+
+    /// The trust anchor `name`: the certificate of an authority that the whole host believes.
+    fn trust_anchor(&self, name: impl Into<String>) -> TrustAnchor<Self> {
+        TrustAnchor::new(*self, name.into())
+    }
+
+    /// The certificate at `path`, which is absolute.
+    fn certificate(&self, path: impl AsRef<Path>) -> Certificate<Self> {
+        Certificate::new(*self, path.as_ref())
     }
 
     /// A GET request for `url`, as in `http://127.0.0.1/health`.
