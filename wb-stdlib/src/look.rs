@@ -14,6 +14,7 @@ use crate::debconf::Debconf;
 use crate::diversion::Diversion;
 use crate::facts::Facts;
 use crate::file::File;
+use crate::firewalld::Firewalld;
 use crate::herd::{Herd, HerdError};
 use crate::http::Request;
 use crate::mysql::Mysql;
@@ -21,6 +22,7 @@ use crate::nftables::Nftables;
 use crate::packages::Package;
 use crate::port::Port;
 use crate::postgres::Postgres;
+use crate::selinux::Selinux;
 use crate::service::Service;
 use crate::trust_anchor::TrustAnchor;
 use crate::ufw::Ufw;
@@ -148,6 +150,16 @@ pub trait Look: Access + Copy {
     /// ufw, Ubuntu's firewall.
     fn ufw(&self) -> Ufw<Self> {
         Ufw::new(*self)
+    }
+
+    /// firewalld, Red Hat's firewall.
+    fn firewalld(&self) -> Firewalld<Self> {
+        Firewalld::new(*self)
+    }
+
+    /// SELinux.
+    fn selinux(&self) -> Selinux<Self> {
+        Selinux::new(*self)
     }
 
     /// The trust anchor `name`: the certificate of an authority that the whole host believes.

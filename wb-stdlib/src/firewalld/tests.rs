@@ -1,0 +1,85 @@
+use super::*;
+use crate::machine::Machine;
+
+const PUBLIC: &str = "<zone>\n  <service name=\"ssh\"/>\n  <port port=\"8080\" protocol=\"tcp\"/>\n</zone>\n";
+const RULES: &str = "<zone>\n  <rule><accept/></rule>\n</zone>\n";
+const RULE: &str = r#"rule family="ipv4" source address="192.0.2.0/24" accept"#;
+
+fn machine(zone: &str) -> Machine {
+    Machine::new()
+        .file("/etc/firewalld/firewalld.conf", "# x\nDefaultZone=public\n")
+        .file("/usr/lib/firewalld/zones/public.xml", zone)
+}
+
+fn ensure_http(host: &Host) -> Result<Outcome> {
+    Ok(host.firewalld().default_zone()?.service("http").present()?)
+}
+
+#[test]
+fn what_a_zone_has_starts_no_program() {
+    let machine = machine(PUBLIC);
+    let act = |host: &Host| {
+        let zone = host.firewalld().default_zone()?;
+        zone.service("ssh").present()?;
+        zone.port("8080/tcp").present()?;
+        zone.source("192.0.2.0/24").absent()?;
+        Ok(zone.rich_rule(RULE).absent()?)
+    };
+    assert_eq!(machine.apply(act).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.calls(), [""; 0]);
+    assert!(machine.said().starts_with("= firewalld service ssh in the zone public present\n"), "{}", machine.said());
+}
+
+#[test]
+fn the_running_firewall_is_told_first_and_then_its_file() {
+    let machine = machine(PUBLIC).answer("firewall-cmd", 0, "running");
+    let error = machine.apply(ensure_http).unwrap_err().to_string();
+    assert!(error.starts_with("firewalld was told, and ended well, but it is not so"), "{error}");
+    let add = "firewall-cmd --zone=public --add-service=http";
+    assert_eq!(machine.calls(), ["firewall-cmd --state", add, &format!("{add} --permanent")]);
+}
+
+#[test]
+fn one_that_does_not_run_has_its_file_written() {
+    let machine =
+        machine(PUBLIC).answer("firewall-cmd --state", 252, "not running").answer("firewall-offline-cmd", 0, "success");
+    machine.apply(|host| Ok(host.firewalld().zone("public").port("8080/tcp").absent()?)).unwrap_err();
+    assert_eq!(machine.calls(), ["firewall-cmd --state", "firewall-offline-cmd --zone=public --remove-port=8080/tcp"]);
+}
+
+#[test]
+fn a_rich_rule_is_asked_for() {
+    let machine = machine(RULES).answers("firewall-cmd", &[(0, "running"), (0, "yes")]);
+    assert_eq!(
+        machine.apply(|host| Ok(host.firewalld().zone("public").rich_rule(RULE).present()?)).unwrap(),
+        Outcome::Unchanged
+    );
+    assert!(machine.calls()[1].ends_with("--permanent"), "{:?}", machine.calls());
+    let without = self::machine(RULES).answers("firewall-cmd", &[(0, "running"), (1, "no")]);
+    assert!(without.plan(|host| Ok(host.firewalld().zone("public").rich_rule(RULE).present()?)).unwrap().changed());
+}
+
+#[test]
+fn a_plan_cannot_know_what_a_package_would_bring() {
+    let machine = Machine::new();
+    machine.plan(ensure_http).unwrap();
+    assert!(machine.said().contains("(cannot know: firewalld is not installed"), "{}", machine.said());
+    assert!(matches!(machine.apply(ensure_http).unwrap_err().downcast_ref(), Some(FirewalldError::NotInstalled)));
+}
+
+#[test]
+fn what_is_no_name_reaches_no_firewalld() {
+    let machine = machine(PUBLIC);
+    let check = |element: fn(&Firewalld<Host<'_>>) -> Result<Outcome, FirewalldError>| {
+        let error = machine.apply(|host| Ok(element(&host.firewalld())?)).unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(FirewalldError::BadName { .. })), "{error}");
+    };
+    check(|firewalld| firewalld.zone("../x").service("ssh").present());
+    check(|firewalld| firewalld.zone("public").service("-x").present());
+    check(|firewalld| firewalld.zone("public").port("8080").present());
+    check(|firewalld| firewalld.zone("public").port("0/tcp").present());
+    check(|firewalld| firewalld.zone("public").source("web1").present());
+    check(|firewalld| firewalld.zone("public").rich_rule("accept").present());
+    let error = machine.apply(|host| Ok(host.firewalld().zone("other").service("ssh").present()?)).unwrap_err();
+    assert!(error.to_string().starts_with("firewalld has no zone `other`\nhint: "), "{error}");
+}
