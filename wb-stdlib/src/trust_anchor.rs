@@ -1,5 +1,6 @@
 //! Trust anchors: certificates of authorities that the whole host believes, beside those of its distribution.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -119,6 +120,15 @@ const STORES: [Store; 4] = [
     },
 ];
 
+/// The certificates of a bundle, in base64.
+struct Bundle(BTreeSet<String>);
+
+impl Bundle {
+    fn parse(bytes: &[u8]) -> Self {
+        Self(pem::blocks(bytes).into_iter().map(|block| block.base64).collect())
+    }
+}
+
 impl Store {
     fn of(system: &System) -> Result<&'static Self, TrustAnchorError> {
         for store in &STORES {
@@ -131,8 +141,8 @@ impl Store {
 
     /// Whether the bundle has a certificate.
     fn has(&self, system: &System, certificate: &Block) -> Result<bool, FileError> {
-        let bundle = system.read_file(self.bundle)?.unwrap_or_default();
-        Ok(pem::blocks(&bundle).iter().any(|block| block.base64 == certificate.base64))
+        let bundle = system.parsed(self.bundle, Bundle::parse)?;
+        Ok(bundle.is_some_and(|bundle| bundle.0.contains(&certificate.base64)))
     }
 }
 

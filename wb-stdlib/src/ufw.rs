@@ -5,6 +5,7 @@
 mod rule;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -146,6 +147,7 @@ pub struct Ufw<A> {
     even_without_ssh: bool,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a number and a text are said alike")]
 impl<A: Look> Ufw<A> {
     pub(crate) fn new(access: A) -> Self {
         Self { access, even_without_ssh: false }
@@ -208,7 +210,7 @@ impl Ufw<Host<'_>> {
             if facts.enabled {
                 return Ok(None);
             }
-            self.expect_a_way_in(facts, facts.incoming)?;
+            self.expect_a_way_in(&facts.rules[0], facts.incoming)?;
             Ok(Some("disabled -> enabled".into()))
         })
     }
@@ -229,7 +231,7 @@ impl Ufw<Host<'_>> {
         self.ensure(&format!("incoming {policy}"), &["default", policy.word(), "incoming"], |facts| {
             let line = difference_of(facts.incoming, policy);
             if line.is_some() && facts.enabled {
-                self.expect_a_way_in(facts, Some(policy))?;
+                self.expect_a_way_in(&facts.rules[0], Some(policy))?;
             }
             Ok(line)
         })
@@ -271,14 +273,14 @@ impl Ufw<Host<'_>> {
     }
 
     /// Somebody can come in over ssh, where there is an sshd.
-    fn expect_a_way_in(&self, facts: &Facts, incoming: Option<Policy>) -> Result<(), UfwError> {
+    fn expect_a_way_in(&self, rules: &[Tuple], incoming: Option<Policy>) -> Result<(), UfwError> {
         let policy = incoming.unwrap_or(Policy::Deny);
-        let ports = facts.ssh_ports.iter();
-        let shut = ports.copied().find(|port| !rule::open(&facts.rules[0], *port) && !self.will_open(*port));
-        match shut {
-            Some(port) if policy != Policy::Allow && !self.even_without_ssh => Err(UfwError::LocksOut { port, policy }),
-            _ => Ok(()),
+        if policy == Policy::Allow || self.even_without_ssh {
+            return Ok(());
         }
+        let ports = ssh_ports(self.access.system())?;
+        let shut = ports.into_iter().find(|port| !rule::open(rules, *port) && !self.will_open(*port));
+        shut.map_or(Ok(()), |port| Err(UfwError::LocksOut { port, policy }))
     }
 
     /// Whether a rule of this plan does.
@@ -455,13 +457,11 @@ impl Rule<Host<'_>> {
 
     /// The rule that goes is not the last that lets somebody in over ssh.
     fn expect_another_way_in(&self, facts: &Facts, rule: &rule::Rule) -> Result<(), UfwError> {
-        let Some(port) = facts.ssh_ports.iter().find(|port| facts.enabled && rule.opens(**port)) else { return Ok(()) };
-        let left = facts.rules[0].iter().filter(|tuple| !rule::has(std::slice::from_ref(*tuple), rule)).cloned();
-        let left: Vec<Tuple> = left.collect();
-        let mut after = facts.clone();
-        after.rules[0] = left;
-        after.ssh_ports = vec![*port];
-        self.ufw.expect_a_way_in(&after, facts.incoming)
+        if !facts.enabled || !ssh_ports(self.ufw.access.system())?.iter().any(|port| rule.opens(*port)) {
+            return Ok(());
+        }
+        let left = facts.rules[0].iter().filter(|tuple| !rule::has(std::slice::from_ref(*tuple), rule));
+        self.ufw.expect_a_way_in(&left.cloned().collect::<Vec<_>>(), facts.incoming)
     }
 }
 
@@ -473,22 +473,19 @@ struct Facts {
     incoming: Option<Policy>,
     outgoing: Option<Policy>,
     /// For IPv4 and for IPv6.
-    rules: [Vec<Tuple>; 2],
-    /// Where sshd listens; nowhere, where there is none.
-    ssh_ports: Vec<u16>,
+    rules: [Arc<Vec<Tuple>>; 2],
 }
 
 impl Facts {
     /// Nothing where ufw is not installed.
     fn of(system: &System) -> Result<Option<Self>, FileError> {
-        let text = |path: &str| -> Result<Option<String>, FileError> {
-            Ok(system.read_file(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-        };
-        let Some(configuration) = text(CONFIGURATION)? else { return Ok(None) };
-        let defaults = text(DEFAULTS)?.unwrap_or_default();
-        let rules = |[now, once]: [&str; 2]| -> Result<Vec<Tuple>, FileError> {
-            let file = text(now)?.map_or_else(|| text(once), |file| Ok(Some(file)))?;
-            Ok(rule::tuples(&file.unwrap_or_default()))
+        let Some(configuration) = system.parsed(CONFIGURATION, text)? else { return Ok(None) };
+        let defaults = system.parsed(DEFAULTS, text)?.unwrap_or_default();
+        let rules = |[now, once]: [&str; 2]| -> Result<Arc<Vec<Tuple>>, FileError> {
+            match system.parsed(now, rule::tuples)? {
+                Some(rules) => Ok(rules),
+                None => Ok(system.parsed(once, rule::tuples)?.unwrap_or_default()),
+            }
         };
         let is_yes = |text: &str, key: &str| value(text, key).is_some_and(|value| value.eq_ignore_ascii_case("yes"));
         Ok(Some(Self {
@@ -497,7 +494,6 @@ impl Facts {
             incoming: value(&defaults, "DEFAULT_INPUT_POLICY").and_then(Policy::parse),
             outgoing: value(&defaults, "DEFAULT_OUTPUT_POLICY").and_then(Policy::parse),
             rules: [rules(RULES[0])?, rules(RULES[1])?],
-            ssh_ports: ssh_ports(system)?,
         }))
     }
 
@@ -512,14 +508,18 @@ impl Facts {
 
     fn places(&self, rule: &rule::Rule) -> impl Iterator<Item = &Vec<Tuple>> {
         let places = [(rule.is_for(false), &self.rules[0]), (rule.is_for(true) && self.ipv6, &self.rules[1])];
-        places.into_iter().filter_map(|(is_for, tuples)| is_for.then_some(tuples))
+        places.into_iter().filter_map(|(is_for, tuples)| is_for.then_some(&**tuples))
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The value of a line `KEY=value` or `KEY="value"`.
 fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let lines = text.lines().filter_map(|line| line.trim().split_once('='));
-    let value = lines.filter(|(name, _)| name.trim() == key).last()?.1;
+    let value = lines.rev().find(|(name, _)| name.trim() == key)?.1;
     Some(value.trim().trim_matches(['"', '\'']))
 }
 

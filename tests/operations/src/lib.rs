@@ -4,8 +4,12 @@
 //! said, in JSON; `apply` can be killed on its way. `snapshot CASE` prints what every file of the host is like.
 
 pub mod case;
+mod certificate;
 mod files;
+mod firewall;
 pub mod journal;
+mod mysql;
+mod postgres;
 pub mod snapshot;
 
 pub use case::{Case, Init};
@@ -20,7 +24,16 @@ pub struct Room {
 }
 
 /// All rooms that have cases.
-pub static ROOMS: &[Room] = &[Room { name: "files", cases: files::CASES }];
+pub static ROOMS: &[Room] = &[
+    Room { name: "files", cases: files::CASES },
+    Room { name: "postgres", cases: postgres::CASES },
+    Room { name: "mysql", cases: mysql::CASES },
+    Room { name: "nftables", cases: firewall::NFTABLES },
+    Room { name: "ufw", cases: firewall::UFW },
+    Room { name: "firewalld", cases: firewall::FIREWALLD },
+    Room { name: "trust_anchor", cases: certificate::TRUST_ANCHORS },
+    Room { name: "certificate", cases: certificate::CERTIFICATES },
+];
 
 /// The case of this name, which is `room::case`.
 #[must_use]

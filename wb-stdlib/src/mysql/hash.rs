@@ -22,7 +22,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// What hex digits stand for.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let is_hex = text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hex { text.as_bytes().chunks(2).map(digits).collect() } else { None }
 }
 

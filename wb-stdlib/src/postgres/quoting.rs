@@ -8,11 +8,6 @@ pub(super) fn name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Names in their quotes, with commas between them.
-pub(super) fn names<'a>(these: impl IntoIterator<Item = &'a str>) -> String {
-    these.into_iter().map(name).collect::<Vec<_>>().join(", ")
-}
-
 /// A text in its quotes, whatever the server takes a backslash for.
 pub(super) fn text(text: &str) -> String {
     let quoted = text.replace('\'', "''");
@@ -58,7 +53,6 @@ mod tests {
     fn quotes_are_doubled() {
         assert_eq!(name("shop"), r#""shop""#);
         assert_eq!(name(r#"a"; DROP DATABASE b; --"#), r#""a""; DROP DATABASE b; --""#);
-        assert_eq!(names(["a", "b c"]), r#""a", "b c""#);
         assert_eq!(text("it's"), "'it''s'");
         assert_eq!(text(r"C:\data"), r" E'C:\\data'");
     }

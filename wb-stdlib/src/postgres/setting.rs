@@ -259,8 +259,8 @@ mod tests {
         Value::One(value.into())
     }
 
-    fn check(name: &str, wanted: Option<Value>, lines: &[&str], sql: &[&str]) {
-        let change = change(&cluster(), name, wanted.as_ref(), false).unwrap();
+    fn check(name: &str, wanted: Option<&Value>, lines: &[&str], sql: &[&str]) {
+        let change = change(&cluster(), name, wanted, false).unwrap();
         assert_eq!(change.lines, lines);
         assert_eq!(change.sql, sql);
     }
@@ -269,23 +269,23 @@ mod tests {
 
     #[test]
     fn a_setting_is_set_and_read() {
-        check("work_mem", Some(one("8MB")), &[], &[]);
-        check("WORK_MEM", Some(one("8MB")), &[], &[]);
+        check("work_mem", Some(&one("8MB")), &[], &[]);
+        check("WORK_MEM", Some(&one("8MB")), &[], &[]);
         let sql = [r#"ALTER SYSTEM SET "work_mem" = '16MB';"#, RELOAD];
-        check("work_mem", Some(one("16MB")), &["8MB -> 16MB"], &sql);
+        check("work_mem", Some(&one("16MB")), &["8MB -> 16MB"], &sql);
         let sql = [r#"ALTER SYSTEM SET "max_connections" = '200';"#, RELOAD];
-        check("max_connections", Some(one("200")), &["unset -> 200, in effect with a restart"], &sql);
+        check("max_connections", Some(&one("200")), &["unset -> 200, in effect with a restart"], &sql);
         let sql = [r#"ALTER SYSTEM SET "auto_explain"."log_format" = 'json';"#, RELOAD];
-        check("auto_explain.log_format", Some(one("json")), &["unset -> json"], &sql);
+        check("auto_explain.log_format", Some(&one("json")), &["unset -> json"], &sql);
     }
 
     #[test]
     fn a_list_has_items() {
-        let list = |items: &[&str]| Some(Value::List(items.iter().map(|item| (*item).to_owned()).collect()));
-        check("shared_preload_libraries", list(&["auto_explain", "my lib"]), &[], &[]);
+        let list = |items: &[&str]| Value::List(items.iter().map(|item| (*item).to_owned()).collect());
+        check("shared_preload_libraries", Some(&list(&["auto_explain", "my lib"])), &[], &[]);
         let sql = [r#"ALTER SYSTEM SET "shared_preload_libraries" = 'auto_explain', 'x';"#, RELOAD];
         let line = "auto_explain, \"my lib\" -> auto_explain, x, in effect with a restart";
-        check("shared_preload_libraries", list(&["auto_explain", "x"]), &[line], &sql);
+        check("shared_preload_libraries", Some(&list(&["auto_explain", "x"])), &[line], &sql);
         assert_eq!(items(r#"a,"b""c", d"#), ["a", "b\"c", "d"]);
         assert_eq!(items(""), [""]);
     }

@@ -126,7 +126,7 @@ fn stored(system: &System, name: &str) -> Result<Option<bool>, SelinuxError> {
 /// Reads lines `name=1`.
 fn value(text: &str, name: &str) -> Option<bool> {
     let values = text.lines().filter_map(|line| line.split_once('='));
-    values.filter(|(key, _)| key.trim() == name).last().map(|(_, value)| ["1", "on", "true"].contains(&value.trim()))
+    values.rev().find(|(key, _)| key.trim() == name).map(|(_, value)| ["1", "on", "true"].contains(&value.trim()))
 }
 
 #[cfg(test)]

@@ -249,8 +249,8 @@ impl Tuple {
 }
 
 /// The rules of a file.
-pub(super) fn tuples(text: &str) -> Vec<Tuple> {
-    text.lines().filter_map(Tuple::parse).collect()
+pub(super) fn tuples(bytes: &[u8]) -> Vec<Tuple> {
+    String::from_utf8_lossy(bytes).lines().filter_map(Tuple::parse).collect()
 }
 
 /// Whether a rule is among those of a file.
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn rules_are_found_in_their_file() {
-        let tuples = tuples(FILE);
+        let tuples = tuples(FILE.as_bytes());
         let check = |rule: Rule, expect| assert_eq!(has(&tuples, &rule), expect, "{rule}");
         check(rule(Action::Allow, "tcp", "22"), true);
         check(rule(Action::Deny, "tcp", "22"), false);
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_is_open_is_seen() {
-        let tuples = tuples(FILE);
+        let tuples = tuples(FILE.as_bytes());
         assert_eq!([22, 443, 25, 81].map(|port| open(&tuples, port)), [true, true, false, false]);
         assert!(rule(Action::Limit, "any", "20:30").opens(22) && !rule(Action::Deny, "tcp", "22").opens(22));
     }

@@ -1,0 +1,80 @@
+//! Trust anchors, and certificates with their keys.
+
+use wb_stdlib::prelude::*;
+
+use crate::Case;
+
+const CERTIFICATE: &str = include_str!("../assets/certificate.pem");
+const KEY: &str = include_str!("../assets/key.pem");
+
+pub(crate) static TRUST_ANCHORS: &[Case] = &[
+    Case {
+        name: "present",
+        packages: &["ca-certificates"],
+        prepare: "rm -f /usr/local/share/ca-certificates/*; update-ca-certificates --fresh >/dev/null",
+        run: |host| {
+            host.trust_anchor("example-root").certificate(CERTIFICATE).present()?;
+            Ok(())
+        },
+        check: "[ -L /etc/ssl/certs/example-root.pem ]
+            grep -qF \"$(sed -n 2p /usr/local/share/ca-certificates/example-root.crt)\" /etc/ssl/certs/ca-certificates.crt",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "absent",
+        packages: &["ca-certificates", "openssl"],
+        prepare: "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=old -days 9 -keyout /dev/null -out /usr/local/share/ca-certificates/old.crt 2>/dev/null
+            update-ca-certificates >/dev/null; [ -L /etc/ssl/certs/old.pem ]",
+        run: |host| {
+            host.trust_anchor("old").absent()?;
+            Ok(())
+        },
+        check: "! ls /usr/local/share/ca-certificates/old.crt 2>/dev/null; ! [ -L /etc/ssl/certs/old.pem ]",
+        ..Case::DEFAULT
+    },
+];
+
+pub(crate) static CERTIFICATES: &[Case] = &[
+    Case {
+        name: "pair",
+        packages: &["openssl", "ssl-cert"],
+        prepare: "rm -f /etc/ssl/shop.pem /etc/ssl/private/shop.key; echo old >/etc/ssl/shop.pem",
+        run: |host| {
+            let shop = host.certificate("/etc/ssl/shop.pem");
+            shop.pair(CERTIFICATE, "/etc/ssl/private/shop.key", KEY).group("ssl-cert").present()?;
+            Ok(())
+        },
+        check: "[ \"$(stat -c '%U:%G %a' /etc/ssl/private/shop.key)\" = 'root:ssl-cert 640' ]
+            [ \"$(openssl pkey -in /etc/ssl/private/shop.key -pubout)\" = \"$(openssl x509 -in /etc/ssl/shop.pem -noout -pubkey)\" ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "self_signed",
+        packages: &["openssl"],
+        prepare: "rm -f /etc/ssl/own.pem /etc/ssl/private/own.key",
+        run: |host| {
+            let own = host.certificate("/etc/ssl/own.pem");
+            own.self_signed("/etc/ssl/private/own.key", ["own.example.org", "192.0.2.7", "2001:db8::1"]).days(90).present()?;
+            host.certificate("/etc/ssl/own.pem").is_for("own.example.org")?;
+            Ok(())
+        },
+        check: "[ \"$(stat -c '%U:%G %a' /etc/ssl/private/own.key)\" = 'root:root 600' ]
+            openssl x509 -in /etc/ssl/own.pem -noout -checkend 7000000
+            openssl verify -CAfile /etc/ssl/own.pem /etc/ssl/own.pem
+            openssl x509 -in /etc/ssl/own.pem -noout -ext subjectAltName | grep -q 'DNS:own.example.org, IP Address:192.0.2.7'
+            [ \"$(openssl pkey -in /etc/ssl/private/own.key -pubout)\" = \"$(openssl x509 -in /etc/ssl/own.pem -noout -pubkey)\" ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "renewed",
+        packages: &["openssl"],
+        prepare: "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=a -addext subjectAltName=DNS:a.example.org -days 9 -keyout /etc/ssl/private/a.key -out /etc/ssl/a.pem 2>/dev/null
+            cp /etc/ssl/private/a.key /root/a.key",
+        run: |host| {
+            host.certificate("/etc/ssl/a.pem").self_signed("/etc/ssl/private/a.key", ["a.example.org"]).present()?;
+            Ok(())
+        },
+        check: "openssl x509 -in /etc/ssl/a.pem -noout -checkend 30000000; cmp /root/a.key /etc/ssl/private/a.key",
+        ..Case::DEFAULT
+    },
+];

@@ -1,0 +1,88 @@
+//! nftables, ufw and firewalld, in a network namespace of their own.
+
+use wb_stdlib::prelude::*;
+use wb_stdlib::ufw::Policy;
+
+use crate::Case;
+
+const RULES: &str = "flush ruleset\n\ntable inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy \
+                     accept;\n\t\ttcp dport { 22, 80 } accept\n\t}\n}\ntable ip extra {\n}\n";
+
+pub(crate) static NFTABLES: &[Case] = &[
+    Case {
+        name: "ruleset",
+        packages: &["nftables"],
+        prepare: "nft flush ruleset; nft add table inet old; printf '#!/usr/sbin/nft -f\\nflush ruleset\\n' >/etc/nftables.conf",
+        run: |host| {
+            host.nftables().ruleset(RULES).loaded()?;
+            Ok(())
+        },
+        check: "nft list table inet filter | grep -q 'tcp dport { 22, 80 } accept'
+            [ \"$(nft list tables)\" = \"$(printf 'table inet filter\\ntable ip extra')\" ]
+            grep -q 'table ip extra' /etc/nftables.conf",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "not_loaded",
+        packages: &["nftables"],
+        prepare: "nft flush ruleset; printf 'flush ruleset\\ntable inet only { }\\n' >/etc/nftables.conf",
+        run: |host| {
+            host.nftables().ruleset("flush ruleset\ntable inet only { }\n").loaded()?;
+            Ok(())
+        },
+        check: "nft list table inet only",
+        ..Case::DEFAULT
+    },
+];
+
+pub(crate) static UFW: &[Case] = &[Case {
+    name: "rules",
+    packages: &["ufw", "openssh-server"],
+    prepare: "ufw --force reset >/dev/null; rm -f /etc/ufw/*.rules.2*; ufw default allow incoming; ufw allow 8080/tcp; ufw deny 443/tcp",
+    run: |host| {
+        let ufw = host.ufw();
+        ufw.limit(22).over("tcp").present()?;
+        ufw.allow("80,443").over("tcp").present()?;
+        ufw.allow(443).over("tcp").present()?;
+        ufw.allow(5432).over("tcp").from("192.0.2.7/24").present()?;
+        ufw.allow("6000:6007").over("udp").from("2001:db8::/32").on("eth0").present()?;
+        ufw.deny("any").from("198.51.100.7").first().present()?;
+        ufw.allow_application("OpenSSH").present()?;
+        ufw.deny(25).over("tcp").outgoing().present()?;
+        ufw.allow(8080).over("tcp").absent()?;
+        ufw.incoming(Policy::Deny)?;
+        ufw.enabled()?;
+        Ok(())
+    },
+    check: "ufw status | grep -q 'Status: active'
+        ufw status | grep -Eq '^22/tcp +LIMIT +Anywhere'
+        ufw status | grep -Eq '^80,443/tcp +ALLOW'
+        ufw status | grep -Eq '^443/tcp +ALLOW'
+        ufw status | grep -Eq '^5432/tcp +ALLOW +192.0.2.0/24'
+        ufw status | grep -Eq '^OpenSSH +ALLOW'
+        ufw status | grep -Eq '^25/tcp +DENY OUT'
+        ufw status numbered | grep -Eq '^\\[ 1\\] Anywhere +DENY IN +198.51.100.7'
+        ! ufw status | grep -q 8080
+        ufw status verbose | grep -q 'deny (incoming)'",
+    ..Case::DEFAULT
+}];
+
+pub(crate) static FIREWALLD: &[Case] = &[Case {
+    name: "offline",
+    packages: &["firewalld"],
+    prepare: "service firewalld stop >/dev/null 2>&1; rm -f /etc/firewalld/zones/*; firewall-offline-cmd --zone=public --add-port=8080/tcp",
+    run: |host| {
+        let firewalld = host.firewalld();
+        let public = firewalld.default_zone()?;
+        public.service("https").present()?;
+        public.port("8080/tcp").absent()?;
+        public.rich_rule("rule family=\"ipv4\" source address=\"192.0.2.0/24\" accept").present()?;
+        firewalld.zone("trusted").source("198.51.100.0/24").present()?;
+        Ok(())
+    },
+    check: "firewall-offline-cmd --zone=public --query-service=https
+        ! firewall-offline-cmd --zone=public --query-port=8080/tcp
+        firewall-offline-cmd --zone=public --list-rich-rules | grep -q 192.0.2.0/24
+        firewall-offline-cmd --zone=trusted --query-source=198.51.100.0/24",
+    ..Case::DEFAULT
+}];
