@@ -31,8 +31,8 @@ pub(crate) static CASES: &[Case] = &[
             mariadb --protocol=tcp -h 127.0.0.1 -u shop -p\"it's a \\\\ secret\" my_shop -Ne 'SELECT 1' | grep -qx 1
             [ \"$(mariadb -Ne \"SELECT plugin FROM mysql.user WHERE User = 'backup'\")\" = unix_socket ]
             [ \"$(mariadb -Ne \"SELECT count(*) FROM mysql.user WHERE User = 'old'\")\" = 0 ]
-            mariadb -Ne \"SHOW GRANTS FOR 'shop'@'127.%'\" | grep -qF 'GRANT SELECT, INSERT ON `my\\_shop`.* TO'
-            mariadb -Ne \"SHOW GRANTS FOR 'backup'@'localhost'\" | grep -q 'GRANT SELECT, LOCK TABLES, BINLOG MONITOR ON'",
+            mariadb -rNe \"SHOW GRANTS FOR 'shop'@'127.%'\" | grep -qF 'GRANT SELECT, INSERT ON `my\\_shop`.* TO'
+            mariadb -rNe \"SHOW GRANTS FOR 'backup'@'localhost'\" | grep -q 'GRANT SELECT, LOCK TABLES, BINLOG MONITOR ON'",
         ..CASE
     },
     Case {

@@ -18,7 +18,8 @@ pub(crate) static CASES: &[Case] = &[
             setpriv --reuid=postgres --regid=postgres --init-groups psql -q -d postgres <<'SQL'
 DROP DATABASE IF EXISTS shop; DROP ROLE IF EXISTS shop; DROP ROLE IF EXISTS reports; DROP ROLE IF EXISTS readers;
 CREATE ROLE reports SUPERUSER CONNECTION LIMIT 3;
-SQL",
+SQL
+            true",
         run: |host| {
             let postgres = host.postgres();
             postgres.role("shop").login().password("it's a \\ secret").present()?;
@@ -53,7 +54,8 @@ DROP DATABASE IF EXISTS stock; DROP ROLE IF EXISTS looks; CREATE ROLE looks; CRE
 \\c stock
 CREATE TABLE items (id int); CREATE TABLE \"odd name\" (id int); CREATE SEQUENCE numbers;
 CREATE SCHEMA extra; GRANT INSERT ON items TO looks;
-SQL",
+SQL
+            true",
         run: |host| {
             let stock = host.postgres().database("stock");
             stock.extension("pg_trgm").schema("extra").present()?;
@@ -78,7 +80,8 @@ SQL",
         prepare: "service postgresql status >/dev/null || service postgresql start
             setpriv --reuid=postgres --regid=postgres --init-groups psql -q -d postgres <<'SQL'
 ALTER SYSTEM RESET ALL; ALTER SYSTEM SET log_min_duration_statement = '5s'; SELECT pg_reload_conf();
-SQL",
+SQL
+            true",
         run: |host| {
             let (postgres, service) = (host.postgres(), host.service("postgresql"));
             postgres.setting("work_mem").to("16MB").set()?;

@@ -124,7 +124,7 @@ impl Privileges<Host<'_>> {
         if !is_there {
             let comes = self.target == Target::Database && self.postgres.comes(&database::called(&self.database));
             let missing = PostgresError::NoSuchDatabase { database: self.database.clone() };
-            return if comes { Ok(Facts::of_new(&self.database)) } else { Err(missing) };
+            return if comes { Ok(Facts::of_new(&self.database, role)) } else { Err(missing) };
         }
         let question = self.target.question(role);
         let said = self.postgres.ask(&self.database, &question, Patience::None)?;
@@ -162,9 +162,11 @@ struct Object {
 }
 
 impl Facts {
-    /// Those of a database that only comes.
-    fn of_new(database: &str) -> Self {
-        Self { schema: true, all: Vec::new(), objects: vec![Object { name: database.to_owned(), held: Vec::new() }] }
+    /// Those of a database that only comes. Everybody may connect to a new one, and make temporary tables there.
+    fn of_new(database: &str, role: &str) -> Self {
+        let held: &[&str] = if role == EVERYBODY { &["CONNECT", "TEMPORARY"] } else { &[] };
+        let held = held.iter().map(|privilege| (*privilege).to_owned()).collect();
+        Self { schema: true, all: Vec::new(), objects: vec![Object { name: database.to_owned(), held }] }
     }
 }
 
@@ -355,6 +357,19 @@ mod tests {
         assert_eq!(change.sql, [r#"REVOKE CONNECT ON DATABASE "shop" FROM PUBLIC;"#]);
         assert!(Target::Database.question(EVERYBODY).contains("WHERE grantee = 0"));
         assert!(Target::Database.question("it's").contains("rolname = 'it''s'"));
+    }
+
+    #[test]
+    fn everybody_may_connect_to_a_new_database() {
+        let check = |role: &str, wanted: bool, expect: &[&str]| {
+            let facts = Facts::of_new("shop", role);
+            let change = Target::Database.change("shop", &facts, &["CONNECT".into()], role, wanted).unwrap();
+            assert_eq!(change.lines, expect);
+        };
+        check(EVERYBODY, true, &[]);
+        check(EVERYBODY, false, &["- CONNECT on shop"]);
+        check("reports", true, &["+ CONNECT on shop"]);
+        check("reports", false, &[]);
     }
 
     #[test]
