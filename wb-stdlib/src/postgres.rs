@@ -17,6 +17,7 @@ mod psql;
 mod query;
 mod quoting;
 mod role;
+mod schema;
 mod scram;
 mod setting;
 
@@ -38,6 +39,7 @@ pub use grant::Privileges;
 use psql::{Patience, Server};
 pub use query::Query;
 pub use role::{Attribute, Role};
+pub use schema::Schema;
 pub use setting::Setting;
 
 /// A PostgreSQL server of this host. [`Look::postgres`] makes it.

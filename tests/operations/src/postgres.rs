@@ -53,11 +53,14 @@ SQL
 DROP DATABASE IF EXISTS stock; DROP ROLE IF EXISTS looks; CREATE ROLE looks; CREATE DATABASE stock;
 \\c stock
 CREATE TABLE items (id int); CREATE TABLE \"odd name\" (id int); CREATE SEQUENCE numbers;
-CREATE SCHEMA extra; GRANT INSERT ON items TO looks;
+CREATE SCHEMA old; CREATE SCHEMA theirs; GRANT INSERT ON items TO looks;
 SQL
             true",
         run: |host| {
             let stock = host.postgres().database("stock");
+            stock.schema("extra").present()?;
+            stock.schema("theirs").owner("looks").present()?;
+            stock.schema("old").absent()?;
             stock.extension("pg_trgm").schema("extra").present()?;
             stock.extension("hstore").present()?;
             stock.privileges(["USAGE"]).on_schema("extra").granted_to("looks")?;
@@ -69,6 +72,8 @@ SQL
         check: "ask() { setpriv --reuid=postgres --regid=postgres --init-groups psql -XAtqc \"$1\" stock; }
             [ \"$(ask \"SELECT string_agg(extname, ',' ORDER BY extname) FROM pg_extension\")\" = hstore,pg_trgm,plpgsql ]
             [ \"$(ask \"SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'pg_trgm'\")\" = extra ]
+            [ \"$(ask \"SELECT string_agg(nspname, ',' ORDER BY nspname) FROM pg_namespace WHERE nspname IN ('old', 'extra', 'theirs')\")\" = extra,theirs ]
+            [ \"$(ask \"SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'theirs'\")\" = looks ]
             [ \"$(ask \"SELECT has_table_privilege('looks', 'items', 'SELECT'), has_table_privilege('looks', 'items', 'INSERT')\")\" = 't|f' ]
             [ \"$(ask \"SELECT has_table_privilege('looks', '\\\"odd name\\\"', 'UPDATE')\")\" = t ]
             [ \"$(ask \"SELECT has_sequence_privilege('looks', 'numbers', 'USAGE')\")\" = t ]

@@ -5,7 +5,7 @@ use wb_core::context::Outcome;
 
 use super::change::Change;
 use super::facts::DatabaseFacts;
-use super::{Extension, Postgres, PostgresError, Privileges, Query, quoting, role};
+use super::{Extension, Postgres, PostgresError, Privileges, Query, Schema, quoting, role};
 use crate::{Host, Look};
 
 /// A database that was half dropped has this for its limit of connections.
@@ -51,6 +51,11 @@ impl<A: Look> Database<A> {
     /// An extension in this database, as in `pg_trgm`.
     pub fn extension(&self, name: impl Into<String>) -> Extension<A> {
         Extension::new(self.postgres.clone(), self.name.clone(), name.into())
+    }
+
+    /// A schema of this database.
+    pub fn schema(&self, name: impl Into<String>) -> Schema<A> {
+        Schema::new(self.postgres.clone(), self.name.clone(), name.into())
     }
 
     /// Privileges on this database, or on what is in it: `["SELECT", "INSERT"]`, or `["ALL"]`.

@@ -40,7 +40,9 @@ SELECT json_build_object(
       'name', extname, 'version', extversion, 'schema', nspname)), '[]')
     FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace),
   'available', (SELECT coalesce(json_agg(json_build_object('name', name, 'version', version)), '[]')
-    FROM pg_available_extension_versions));
+    FROM pg_available_extension_versions),
+  'schemas', (SELECT coalesce(json_agg(json_build_object('name', nspname, 'owner', pg_get_userbyid(nspowner))), '[]')
+    FROM pg_namespace));
 ";
 
 /// What is common to all databases of a server.
@@ -108,6 +110,14 @@ pub(super) struct Inside {
     pub(super) extensions: Vec<ExtensionFacts>,
     /// Extensions of which this host has the files.
     pub(super) available: Vec<Available>,
+    pub(super) schemas: Vec<SchemaFacts>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct SchemaFacts {
+    pub(super) name: String,
+    pub(super) owner: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -157,6 +167,10 @@ impl Inside {
 
     pub(super) fn extension(&self, name: &str) -> Option<&ExtensionFacts> {
         self.extensions.iter().find(|extension| extension.name == name)
+    }
+
+    pub(super) fn schema(&self, name: &str) -> Option<&SchemaFacts> {
+        self.schemas.iter().find(|schema| schema.name == name)
     }
 
     pub(super) fn has_files_of(&self, name: &str, version: Option<&str>) -> bool {

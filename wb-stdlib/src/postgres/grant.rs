@@ -5,7 +5,7 @@ use wb_core::context::Outcome;
 
 use super::change::Change;
 use super::psql::Patience;
-use super::{Postgres, PostgresError, database, quoting, role};
+use super::{Postgres, PostgresError, database, quoting, role, schema};
 use crate::{Host, Look};
 
 /// Everybody, in place of a role.
@@ -128,7 +128,14 @@ impl Privileges<Host<'_>> {
         }
         let question = self.target.question(role);
         let said = self.postgres.ask(&self.database, &question, Patience::None)?;
-        serde_json::from_str(&said).map_err(PostgresError::Misread)
+        let facts: Facts = serde_json::from_str(&said).map_err(PostgresError::Misread)?;
+        match &self.target {
+            Target::Schema(name) if !facts.schema && self.postgres.comes(&schema::called(name, &self.database)) => {
+                let objects = vec![Object { name: name.clone(), held: Vec::new() }];
+                Ok(Facts { schema: true, objects, ..facts })
+            }
+            _ => Ok(facts),
+        }
     }
 
     fn check(&self) -> Result<(), PostgresError> {

@@ -134,6 +134,18 @@ fn an_extension_is_looked_for_in_its_database() {
 }
 
 #[test]
+fn a_plan_knows_privileges_on_a_schema_that_comes() {
+    let none = r#"{"schema" : false, "all" : ["CREATE", "USAGE"], "objects" : []}"#;
+    let machine = saying(&[SHOP, INSIDE, none]);
+    let act = |host: &Host| {
+        let shop = host.postgres().database("shop");
+        shop.schema("audit").present()?;
+        Ok(shop.privileges(["ALL"]).on_schema("audit").granted_to("shop")?)
+    };
+    assert_eq!(machine.plan(act).unwrap(), changed("+ CREATE, USAGE on audit"));
+}
+
+#[test]
 fn a_standby_changes_nothing() {
     let standby = EMPTY.replace(r#""roles""#, r#""standby" : true, "roles""#);
     let machine = saying(&[&standby]);
