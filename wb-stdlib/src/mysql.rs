@@ -154,9 +154,12 @@ impl Mysql<Host<'_>> {
         let outcome = ensure(self.access, &what, change.difference(), || {
             let done = self.act(&change);
             self.seen.forget();
-            done.map_err(|error| error.at(&what))?;
-            let left = look()?;
-            if left.is_nothing() { Ok(()) } else { Err(MysqlError::NotSo { what: what.clone(), left: left.shown() }) }
+            match (done, look()) {
+                // Also what a run before this one told the server, and was killed over, may come about meanwhile.
+                (_, Ok(left)) if left.is_nothing() => Ok(()),
+                (Err(error), _) => Err(error.at(&what)),
+                (Ok(()), left) => Err(MysqlError::NotSo { what: what.clone(), left: left?.shown() }),
+            }
         })?;
         self.seen.holds_after(self.access.context().changes());
         Ok(outcome)

@@ -179,12 +179,11 @@ impl Postgres<Host<'_>> {
         let outcome = ensure(self.access, &what, change.difference(), || {
             let said = psql::act(self.access, &self.server, &change);
             self.seen.forget();
-            said.map_err(|error| error.at(&what))?;
-            let left = look()?;
-            if left.is_nothing() {
-                Ok(())
-            } else {
-                Err(PostgresError::NotSo { what: what.clone(), left: left.shown() })
+            match (said, look()) {
+                // Also what a run before this one told the server, and was killed over, may come about meanwhile.
+                (_, Ok(left)) if left.is_nothing() => Ok(()),
+                (Err(error), _) => Err(error.at(&what)),
+                (Ok(()), left) => Err(PostgresError::NotSo { what: what.clone(), left: left?.shown() }),
             }
         })?;
         self.seen.holds_after(self.access.context().changes());

@@ -322,7 +322,8 @@ fn options(role: &RoleFacts, wanted: &Wanted, salt: &Salt, change: &mut Change) 
         options.push(format!("CONNECTION LIMIT {limit}"));
     }
     if let Some(password) = wanted.password.as_ref().filter(|password| !password.fits(role.verifier.as_deref())) {
-        change.lines.push("password differs; it is not shown".into());
+        let word = if role.verifier.is_some() { "differs" } else { "is set" };
+        change.lines.push(format!("password {word}; it is not shown"));
         change.secret = true;
         options.push(format!("PASSWORD {}", quoting::text(&password.verifier(salt))));
     }
@@ -398,7 +399,7 @@ mod tests {
     fn a_password_is_sent_as_a_verifier_and_shown_to_nobody() {
         let wanted = Wanted { password: Some(Password::Plain("swordfish".into())), ..Wanted::default() };
         let made = change("shop", Some(&found()), &wanted, &SALT);
-        assert_eq!(made.lines, ["password differs; it is not shown"]);
+        assert_eq!(made.lines, ["password is set; it is not shown"]);
         assert!(made.secret && !made.sql[0].contains("swordfish"), "{made:?}");
         let stored = made.sql[0].strip_prefix("ALTER ROLE \"shop\" PASSWORD '").unwrap().strip_suffix("';").unwrap();
         let with_it = RoleFacts { verifier: Some(stored.to_owned()), ..found() };
@@ -413,7 +414,7 @@ mod tests {
         let wanted = Wanted { password: Some(Password::Verifier(verifier.into())), ..Wanted::default() };
         check(Some(&RoleFacts { verifier: Some(verifier.into()), ..found() }), &wanted, &[], &[]);
         let sql = format!("ALTER ROLE \"shop\" PASSWORD '{verifier}';");
-        check(Some(&found()), &wanted, &["password differs; it is not shown"], &[&sql]);
+        check(Some(&found()), &wanted, &["password is set; it is not shown"], &[&sql]);
     }
 
     #[test]
