@@ -2,7 +2,8 @@
 //!
 //! A migration gets a [`Host`] and says what is to be so; a spec gets a [`View`] and checks that it is. Each noun has a
 //! room of its own: [`packages`], [`apt_repository`], [`debconf`], [`alternative`], [`diversion`], [`service`], [`file`](mod@file), [`directory`], [`link`], [`command`], [`facts`],
-//! [`herd`], [`haproxy`], [`port`], [`http`], [`alerts`], [`wait`]. Every operation states the wanted end state, looks first, acts only when
+//! [`herd`], [`haproxy`], [`port`], [`http`], [`alerts`], [`wait`], [`postgres`], [`mysql`], [`nftables`], [`ufw`], [`firewalld`],
+//! [`trust_anchor`], [`certificate`], [`selinux`]. Every operation states the wanted end state, looks first, acts only when
 //! needed, and returns an [`Outcome`] that says whether and what it changed.
 //!
 //! ```
