@@ -119,6 +119,13 @@ impl<'a> Context<'a> {
         self.lookout.as_deref()
     }
 
+    /// Says in the host's log, the end of which is in its report, what goes on amid a link.
+    pub fn say(&self, line: &str) {
+        if let Some(lookout) = &self.lookout {
+            lookout.say(line);
+        }
+    }
+
     /// Lets `time` pass, in pieces so short that this process can end, or the time of the migration be over, in between.
     pub fn pause(&self, time: Duration) {
         const PIECE: Duration = Duration::from_secs(1);

@@ -13,10 +13,14 @@ pub mod environment;
 pub mod fake;
 pub mod fault;
 pub mod files;
+pub mod growing;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod machine;
 mod parsed;
 mod random;
 pub mod socket;
+pub mod tree;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,8 +32,10 @@ use deadline::Deadline;
 pub use deadline::OutOfTime;
 pub use fake::Script;
 pub use files::FileError;
+pub use growing::Growing;
 pub use random::random;
 pub use socket::SocketError;
+pub use tree::Tree;
 
 /// A machine: where its files are, how its commands run, what time it is.
 pub struct System {
@@ -81,6 +87,12 @@ impl System {
         }
     }
 
+    /// What is left of the time of the work on this machine, where that has an end.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.left(self.clock.passed()).unwrap_or_default())
+    }
+
     /// Where `path`, absolute on this machine, lies as seen from this process.
     pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
@@ -92,10 +104,26 @@ impl System {
     /// # Errors
     /// When it can't be started, or does not end within its timeout, or within what is left of the work's time.
     pub fn run(&self, command: &Command) -> Result<Output, CommandError> {
-        let Some(deadline) = self.deadline else { return self.processes.run(command) };
+        self.in_time(command, |command| self.processes.run(command))
+    }
+
+    /// [`System::run`], and hands over each line that it writes, to whichever stream, while it runs.
+    ///
+    /// # Errors
+    /// As [`System::run`].
+    pub fn run_heard(&self, command: &Command, hear: &mut dyn FnMut(&str)) -> Result<Output, CommandError> {
+        self.in_time(command, |command| self.processes.run_heard(command, hear))
+    }
+
+    fn in_time(
+        &self,
+        command: &Command,
+        run: impl FnOnce(&Command) -> Result<Output, CommandError>,
+    ) -> Result<Output, CommandError> {
+        let Some(deadline) = self.deadline else { return run(command) };
         let over = |source| CommandError::OutOfTime { line: command.line(), source };
         let left = deadline.left(self.clock.passed()).map_err(over)?;
-        match self.processes.run(&command.clone().at_most(left)) {
+        match run(&command.clone().at_most(left)) {
             Err(CommandError::TimedOut { timeout, .. }) if timeout == left => Err(over(deadline.out_of_time())),
             result => result,
         }

@@ -113,6 +113,10 @@ impl Lookout for Sentry<'_, '_> {
         }
         Ok(Sight { lagging, away })
     }
+
+    fn say(&self, line: &str) {
+        self.agent.borrow().journal.say(line);
+    }
 }
 
 /// The look of a plan: what was fetched last, and nobody is told.

@@ -19,6 +19,9 @@ pub trait Lookout {
     /// # Errors
     /// When it can never hold: it names what there is not.
     fn look(&self, wait: &Wait) -> Result<Sight, NoSuch>;
+
+    /// Says in the host's log what goes on amid the link.
+    fn say(&self, _line: &str) {}
 }
 
 /// What was seen of the others.

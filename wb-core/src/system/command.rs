@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -286,12 +287,26 @@ impl Command {
 
     /// Runs it in a process group of its own, which ends as a whole: at the timeout, or as `ending` says.
     pub(super) fn run_under(&self, ending: &Ending, loss: Loss) -> Result<Output, CommandError> {
+        self.run_group(ending, loss, |handle, _| self.ended(handle))
+    }
+
+    /// [`Command::run_under`], and hands over each line that it writes.
+    fn run_heard(&self, ending: &Ending, loss: Loss, hear: &mut dyn FnMut(&str)) -> Result<Output, CommandError> {
+        self.run_group(ending, loss, |handle, streams| self.ended_heard(handle, streams, hear))
+    }
+
+    fn run_group(
+        &self,
+        ending: &Ending,
+        loss: Loss,
+        wait: impl FnOnce(&duct::Handle, &Streams) -> io::Result<bool>,
+    ) -> Result<Output, CommandError> {
         let start = |source| self.not_started(source);
         ending.start(loss);
         let (handle, streams) = self.captured(|expression| expression.before_spawn(own_group)).map_err(start)?;
         let group = group_of(&handle).ok_or_else(|| start(io::ErrorKind::NotFound.into()))?;
         ending.started(group, loss);
-        let ended = self.ended(&handle);
+        let ended = wait(&handle, &streams);
         if !matches!(ended, Ok(true)) {
             end_group(group, &handle);
         }
@@ -319,6 +334,22 @@ impl Command {
         };
         fault::pass(Kind::Ended)?;
         ended
+    }
+
+    /// Waits, and hands over lines as they come; false when it runs for too long.
+    fn ended_heard(&self, handle: &duct::Handle, streams: &Streams, hear: &mut dyn FnMut(&str)) -> io::Result<bool> {
+        let end = self.timeout.map(|timeout| Instant::now() + timeout);
+        let (mut stdout, mut stderr) = (Ear::default(), Ear::default());
+        loop {
+            let left = end.map_or(BREATH, |end| end.saturating_duration_since(Instant::now()).min(BREATH));
+            let ended = handle.wait_timeout(left)?.is_some();
+            stdout.listen(&streams.stdout, ended, hear)?;
+            stderr.listen(&streams.stderr, ended, hear)?;
+            if ended || left.is_zero() {
+                fault::pass(Kind::Ended)?;
+                return Ok(ended);
+            }
+        }
     }
 
     fn timed_out(&self) -> CommandError {
@@ -369,6 +400,10 @@ impl Command {
 }
 
 impl Command {
+    fn loss(&self) -> Loss {
+        if self.expendable { Loss::Nothing } else { Loss::Work }
+    }
+
     /// What the program is compiled for, where it is a file that says so, and that is not this machine.
     fn foreign(&self) -> Option<String> {
         let mut header = [0; 20];
@@ -440,7 +475,15 @@ impl Output {
     /// # Errors
     /// When it is not: the message names the command and the end of what it said.
     pub fn success(self, command: &Command) -> Result<Self, CommandError> {
-        if self.code == 0 {
+        self.expected(command, &[0])
+    }
+
+    /// Itself, when the exit code is one of `codes`.
+    ///
+    /// # Errors
+    /// When it is not, as [`Output::success`].
+    pub fn expected(self, command: &Command, codes: &[i32]) -> Result<Self, CommandError> {
+        if codes.contains(&self.code) {
             return Ok(self);
         }
         let said = if self.stderr.is_empty() { &self.stdout } else { &self.stderr };
@@ -529,6 +572,18 @@ pub trait Processes: Send + Sync {
     /// # Errors
     /// When it can't be started, or does not end within its timeout.
     fn run(&self, command: &Command) -> Result<Output, CommandError>;
+
+    /// See [`super::System::run_heard`].
+    ///
+    /// # Errors
+    /// When it can't be started, or does not end within its timeout.
+    fn run_heard(&self, command: &Command, hear: &mut dyn FnMut(&str)) -> Result<Output, CommandError> {
+        let output = self.run(command)?;
+        [&output.stdout, &output.stderr]
+            .iter()
+            .for_each(|said| String::from_utf8_lossy(said).lines().for_each(&mut *hear));
+        Ok(output)
+    }
 }
 
 /// Real processes of this machine.
@@ -537,8 +592,57 @@ pub struct Real;
 
 impl Processes for Real {
     fn run(&self, command: &Command) -> Result<Output, CommandError> {
-        let loss = if command.expendable { Loss::Nothing } else { Loss::Work };
-        command.run_under(ending(), loss)
+        command.run_under(ending(), command.loss())
+    }
+
+    fn run_heard(&self, command: &Command, hear: &mut dyn FnMut(&str)) -> Result<Output, CommandError> {
+        command.run_heard(ending(), command.loss(), hear)
+    }
+}
+
+/// How often a command that runs is listened to.
+const BREATH: Duration = Duration::from_millis(100);
+/// The longest line that is handed over whole, in bytes.
+const LONGEST_LINE: usize = 4096;
+
+/// What was heard of a stream so far.
+#[derive(Debug, Default)]
+struct Ear {
+    at: u64,
+    line: Vec<u8>,
+}
+
+impl Ear {
+    /// Hands over the lines that came since, and, at the end, what is left. The file stands where the command writes, and is
+    /// left there.
+    fn listen(&mut self, stream: &File, is_last: bool, hear: &mut dyn FnMut(&str)) -> io::Result<()> {
+        let mut piece = [0; 8192];
+        loop {
+            let length = stream.read_at(&mut piece, self.at)?;
+            self.at += length as u64;
+            for byte in &piece[..length] {
+                match byte {
+                    b'\n' => self.say(hear),
+                    _ if self.line.len() >= LONGEST_LINE => {
+                        self.say(hear);
+                        self.line.push(*byte);
+                    }
+                    _ => self.line.push(*byte),
+                }
+            }
+            if length == 0 {
+                break;
+            }
+        }
+        if is_last && !self.line.is_empty() {
+            self.say(hear);
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, hear: &mut dyn FnMut(&str)) {
+        hear(&String::from_utf8_lossy(&self.line));
+        self.line.clear();
     }
 }
 
@@ -689,6 +793,48 @@ mod tests {
             (lines, output.code, output.error_text()),
             (vec!["a".into(), String::new(), "b".into()], 3, "err".into())
         );
+    }
+
+    #[test]
+    fn a_command_is_heard_while_it_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("go");
+        let line = "mkfifo go; echo one; echo two >&2; read word <go; echo $word; printf end";
+        let mut heard = Vec::new();
+        let output = System::real().run_heard(&Command::shell(line).dir(dir.path()), &mut |line| {
+            if line == "one" {
+                std::fs::write(&fifo, "three\n").unwrap();
+            }
+            heard.push(line.to_owned());
+        });
+        let output = output.unwrap();
+        heard.sort();
+        assert_eq!(heard, ["end", "one", "three", "two"]);
+        assert_eq!((output.text(), output.error_text()), ("one\nthree\nend".into(), "two".into()));
+    }
+
+    #[test]
+    fn a_long_line_is_heard_in_parts() {
+        let mut heard = Vec::new();
+        let line = format!("head -c {} /dev/zero | tr '\\0' x", LONGEST_LINE + 1);
+        System::real().run_heard(&Command::shell(line), &mut |line| heard.push(line.len())).unwrap();
+        assert_eq!(heard, [LONGEST_LINE, 1]);
+    }
+
+    #[test]
+    fn what_is_heard_is_killed_too_when_it_runs_too_long() {
+        let command = Command::shell("echo one; exec sleep 60").timeout(Duration::from_millis(150));
+        let mut heard = Vec::new();
+        let error = System::real().run_heard(&command, &mut |line| heard.push(line.to_owned())).unwrap_err();
+        assert!(matches!(error, CommandError::TimedOut { .. }), "{error}");
+        assert_eq!(heard, ["one"]);
+    }
+
+    #[test]
+    fn other_codes_may_be_expected() {
+        let command = Command::shell("exit 2");
+        assert_eq!(command.run().unwrap().expected(&command, &[0, 2]).unwrap().code, 2);
+        assert!(command.run().unwrap().expected(&command, &[0, 3]).is_err());
     }
 
     #[test]

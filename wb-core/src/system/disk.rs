@@ -5,9 +5,11 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{
-    DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown, lchown, symlink,
+    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown, lchown,
+    symlink,
 };
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::fault::{self, Bug, Change, Kind};
 use super::files::Attributes;
@@ -27,6 +29,48 @@ pub(super) fn fill(path: &Path, content: &[u8], attributes: Attributes) -> io::R
     }
     file.set_permissions(Permissions::from_mode(attributes.mode))?;
     Ok(file)
+}
+
+/// Makes a new file for its owner alone, to be written piece by piece, in place of one that a dead process may have left.
+pub(super) fn make(path: &Path) -> io::Result<File> {
+    fault::pass(Kind::Make)?;
+    drop(fs::remove_file(path));
+    let change = Change::of(&[path]);
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    change.made();
+    fault::unsynced(&file, 0);
+    Ok(file)
+}
+
+/// Opens a file that this process's user made, to go on at its end. What is something else, or has another name too, is
+/// nobody's part of a file: who may write the directory could lead us astray.
+pub(super) fn open_to_go_on(path: &Path) -> io::Result<Option<File>> {
+    fault::pass(Kind::Make)?;
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let opened = OpenOptions::new().read(true).append(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let Ok(file) = opened else { return Ok(None) };
+    let found = file.metadata()?;
+    let is_ours = found.is_file() && found.nlink() == 1 && found.uid() == rustix::process::geteuid().as_raw();
+    fault::unsynced(&file, found.len());
+    Ok(is_ours.then_some(file))
+}
+
+/// Adds to a file that nobody reads yet.
+pub(super) fn pour(file: &mut File, content: &[u8]) -> io::Result<()> {
+    let strike = fault::strike(Kind::Write);
+    file.write_all(strike.part(content))?;
+    strike.fall()
+}
+
+/// Sets all attributes of an open file, and when it was last changed, where that is given.
+pub(super) fn dress(file: &File, path: &Path, attributes: Attributes, modified: Option<Duration>) -> io::Result<()> {
+    fault::pass(Kind::Attributes)?;
+    fault::will_set_attributes(path);
+    if attributes.uid.is_some() || attributes.gid.is_some() {
+        fchown(file, attributes.uid, attributes.gid)?;
+    }
+    file.set_permissions(Permissions::from_mode(attributes.mode))?;
+    modified.map_or(Ok(()), |modified| file.set_modified(UNIX_EPOCH + modified))
 }
 
 /// Adds to the end of a file.
@@ -108,6 +152,26 @@ pub(super) fn sync_dirs(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Brings all that was written on a file system to the disk: the cheapest way for the many files of a tree.
+pub(super) fn sync_tree(path: &Path) -> io::Result<()> {
+    fault::pass(Kind::SyncDir)?;
+    rustix::fs::syncfs(File::open(path)?)?;
+    if cfg!(feature = "faults") { synced_all(path) } else { Ok(()) }
+}
+
+fn synced_all(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        match entry.file_type()? {
+            kind if kind.is_dir() => synced_all(&entry.path())?,
+            kind if kind.is_file() => fault::synced(&File::open(entry.path())?),
+            _ => {}
+        }
+    }
+    fault::synced_dir(path);
+    Ok(())
+}
+
 /// What lies on no disk, as control groups and devices do, can't be brought there.
 fn brought(file: &File) -> io::Result<()> {
     match file.sync_all() {
@@ -120,6 +184,16 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fault::pass(Kind::Rename)?;
     let change = Change::of(&[from, to]);
     fs::rename(from, to)?;
+    change.made();
+    Ok(())
+}
+
+/// Lets two names change their meanings with each other.
+pub(super) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    fault::pass(Kind::Rename)?;
+    let change = Change::of(&[one, other]);
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?;
     change.made();
     Ok(())
 }

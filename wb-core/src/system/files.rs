@@ -482,7 +482,17 @@ impl System {
     }
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
+/// How many bytes there is room for, for who may write at `path`.
+///
+/// # Errors
+/// When it is not there, or can't be looked at.
+pub fn free_space(path: impl AsRef<Path>) -> Result<u64> {
+    let path = path.as_ref();
+    let found = rustix::fs::statvfs(path).map_err(|error| failed("look at the room at", path)(error.into()))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
     let path = path.to_owned();
     move |source| FileError { action, path, source }
 }
@@ -528,7 +538,7 @@ fn sync_attributes(path: &Path) -> io::Result<()> {
     }
 }
 
-fn sync_parent(path: &Path) -> io::Result<()> {
+pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     disk::sync_dir(parent.unwrap_or_else(|| Path::new(".")))
 }
