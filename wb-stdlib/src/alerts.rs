@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(error.unwrap_err(), expect);
         let (url, error) = ask("HTTP/1.0 200 OK\r\n\r\n<html>");
         assert!(error.unwrap_err().starts_with(&format!("what {url}/api/v1/alerts answered is no list of alerts: ")));
-        let asked = Machine::new().view(|host| Ok(host.alerts("https://127.0.0.1").none_firing()?));
-        assert!(format!("{:#}", asked.unwrap_err()).starts_with("could not ask for alerts: `https://127.0.0.1/api/"));
+        let asked = Machine::new().view(|host| Ok(host.alerts("ftp://127.0.0.1").none_firing()?));
+        assert!(format!("{:#}", asked.unwrap_err()).starts_with("could not ask for alerts: `ftp://127.0.0.1/api/"));
     }
 }

@@ -1,5 +1,9 @@
 //! Commands: to look with, and to act with behind a guard.
 
+mod script;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,8 +14,11 @@ use wb_core::system::{self, CommandError as SystemError, System};
 
 pub use wb_core::system::Output;
 
+use script::Script;
+
 use crate::ensure::{Difference, ensure};
 use crate::owner::{self, OwnerError};
+use crate::temporary::{TemporaryDir, TemporaryError};
 use crate::{Host, Look};
 
 /// How long a command may take that nobody said a timeout for.
@@ -39,6 +46,29 @@ pub enum CommandError {
         /// Why.
         source: FileError,
     },
+    /// The script has no place to lie in while it runs.
+    #[error("could not put `{line}` where it is run from")]
+    Script {
+        /// The command.
+        line: String,
+        /// Why.
+        source: TemporaryError,
+    },
+    /// It ended well, and its guard says that it is needed still.
+    #[error("`{line}` ended well, and {guard} all the same")]
+    NotSo {
+        /// The command.
+        line: String,
+        /// What its guard says.
+        guard: String,
+    },
+}
+
+impl CommandError {
+    /// Whether it is how a command ended, and that was not well.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::System(SystemError::Failed { .. } | SystemError::TimedOut { .. }))
+    }
 }
 
 /// A command. [`Look::command`] and [`Look::shell`] make it.
@@ -69,15 +99,27 @@ pub struct Command<A> {
     dir: PathBuf,
     stdin: Vec<u8>,
     timeout: Duration,
-    guard: Guard<A>,
+    umask: Option<u32>,
+    expected: Vec<i32>,
+    script: Option<Script>,
+    guards: Vec<Guard<A>>,
+    judge: Option<Judge>,
+    streams: bool,
 }
 
+/// Says by what a command wrote whether it changed anything.
+type Judge = Box<dyn Fn(&Output) -> bool>;
+
+/// What keeps a command from being run. All of them must say that it is needed.
 enum Guard<A> {
-    None,
     /// It is needed unless this succeeds.
     Unless(Box<Command<A>>),
+    /// It is needed if this succeeds.
+    OnlyIf(Box<Command<A>>),
     /// It is needed unless this is there.
     Creates(PathBuf),
+    /// It is needed if this is there.
+    Removes(PathBuf),
 }
 
 impl<A: Look> Command<A> {
@@ -93,12 +135,21 @@ impl<A: Look> Command<A> {
             dir: "/".into(),
             stdin: Vec::new(),
             timeout: TIMEOUT,
-            guard: Guard::None,
+            umask: None,
+            expected: vec![0],
+            script: None,
+            guards: Vec::new(),
+            judge: None,
+            streams: false,
         }
     }
 
     pub(crate) fn shell(access: A, line: &str) -> Self {
         Self::new(access, "/bin/sh -c").arg(line)
+    }
+
+    pub(crate) fn scripted(access: A, name: &str, text: Vec<u8>) -> Self {
+        Self { script: Some(Script::new(name, text)), ..Self::new(access, "") }
     }
 
     /// Adds an argument, blanks and all.
@@ -144,12 +195,29 @@ impl<A: Look> Command<A> {
         self
     }
 
+    /// What it makes has none of these permission bits, as in `0o077`; otherwise what the runner was started with.
+    pub fn umask(mut self, mask: u32) -> Self {
+        self.umask = Some(mask);
+        self
+    }
+
+    /// Which exit codes are a good end; otherwise only 0.
+    pub fn expects(mut self, codes: impl IntoIterator<Item = i32>) -> Self {
+        self.expected = codes.into_iter().collect();
+        self
+    }
+
     /// Runs a command that only looks, in plans too, and gives its exit code and what it wrote.
     ///
     /// # Errors
     /// When it does not start, or takes too long. A bad end is no error.
     pub fn output(&self) -> Result<Output, CommandError> {
-        Ok(self.system().run(&self.built()?)?)
+        self.with_built(|command| Ok(self.system().run(command)?))
+    }
+
+    /// [`Command::output`], and expects a good end.
+    pub(crate) fn output_expected(&self) -> Result<Output, CommandError> {
+        self.with_built(|command| Ok(self.system().run(command)?.expected(command, &self.expected)?))
     }
 
     /// Checks that a command, which only looks, ends well.
@@ -157,36 +225,55 @@ impl<A: Look> Command<A> {
     /// # Errors
     /// When it does not: with what it said.
     pub fn succeeds(&self) -> Result<()> {
-        let built = self.built()?;
-        self.system().run(&built)?.success(&built)?;
+        self.output_expected()?;
         Ok(())
     }
 
-    fn built(&self) -> Result<system::Command, CommandError> {
+    /// Does something with the command, and with the file of its script where it has one, which is gone afterwards.
+    fn with_built<T>(&self, act: impl FnOnce(&system::Command) -> Result<T, CommandError>) -> Result<T, CommandError> {
+        let Some(script) = &self.script else { return act(&self.built(&self.program, &self.args)?) };
+        let placed = script.placed(self.access.context(), self.user.as_deref());
+        let placed = placed.map_err(|source| CommandError::Script { line: self.line(), source })?;
+        let mut words = placed.words.iter().cloned().chain(self.args.iter().cloned());
+        let program = words.next().unwrap_or_default();
+        act(&self.built(&program, &words.collect::<Vec<_>>())?)
+    }
+
+    fn built(&self, program: &str, args: &[String]) -> Result<system::Command, CommandError> {
+        let (program, args) = self.masked(program, args);
         let command = match &self.user {
-            Some(user) => self.as_user(user)?,
-            None => self.with_env(system::Command::new(&self.program).args(&self.args)),
+            Some(user) => self.as_user(user, &program, &args)?,
+            None => self.with_env(system::Command::new(&program).args(&args)),
         };
         Ok(command.dir(&self.dir).stdin(self.stdin.clone()).timeout(self.timeout))
     }
 
+    /// The mask is of the whole process, so that only a shell in between can set it.
+    fn masked(&self, program: &str, args: &[String]) -> (String, Vec<String>) {
+        let Some(mask) = self.umask else { return (program.to_owned(), args.to_vec()) };
+        let shell =
+            ["-c".to_owned(), format!("umask {:04o} && exec \"$@\"", mask & 0o777), "sh".into(), program.into()];
+        ("/bin/sh".into(), shell.into_iter().chain(args.iter().cloned()).collect())
+    }
+
     /// setpriv opens no session, asks nothing, and takes the variables of root away; so ours come after it.
-    fn as_user(&self, user: &str) -> Result<system::Command, CommandError> {
+    fn as_user(&self, user: &str, program: &str, args: &[String]) -> Result<system::Command, CommandError> {
         let found = owner::user(self.system(), user);
         let found = found.map_err(|source| CommandError::User { line: self.line(), source })?;
         let setpriv = system::Command::new("setpriv")
             .args([format!("--reuid={}", found.uid), format!("--regid={}", found.gid)])
             .args(["--init-groups", "--reset-env", "--", "env"])
             .args(self.env.iter().map(|(name, value)| format!("{name}={value}")));
-        Ok(setpriv.arg(&self.program).args(&self.args))
+        Ok(setpriv.arg(program).args(args))
     }
 
     fn with_env(&self, command: system::Command) -> system::Command {
         self.env.iter().fold(command, |command, (name, value)| command.env(name, value))
     }
 
-    fn line(&self) -> String {
-        system::Command::new(&self.program).args(&self.args).line()
+    pub(crate) fn line(&self) -> String {
+        let program = self.script.as_ref().map_or(self.program.as_str(), Script::name);
+        system::Command::new(program).args(&self.args).line()
     }
 
     fn system(&self) -> &System {
@@ -197,29 +284,123 @@ impl<A: Look> Command<A> {
 impl<'a> Command<Host<'a>> {
     /// It is run only when this command, which only looks, does not end well.
     pub fn unless(mut self, looks: Command<Host<'a>>) -> Self {
-        self.guard = Guard::Unless(Box::new(looks));
+        self.guards.push(Guard::Unless(Box::new(looks)));
         self
     }
 
-    /// It is run only when there is nothing at this path; it is to make it.
+    /// It is run only when this command, which only looks, ends well.
+    pub fn only_if(mut self, looks: Command<Host<'a>>) -> Self {
+        self.guards.push(Guard::OnlyIf(Box::new(looks)));
+        self
+    }
+
+    /// It is run only when there is nothing at this path; it is to make it, and has failed when it does not.
     pub fn creates(mut self, path: impl AsRef<Path>) -> Self {
-        self.guard = Guard::Creates(path.as_ref().to_owned());
+        self.guards.push(Guard::Creates(path.as_ref().to_owned()));
         self
     }
 
-    /// Runs it: each time, or when its guard says that it is needed.
+    /// It is run only when there is something at this path; it is to remove it, and has failed when it does not.
+    pub fn removes(mut self, path: impl AsRef<Path>) -> Self {
+        self.guards.push(Guard::Removes(path.as_ref().to_owned()));
+        self
+    }
+
+    /// Tells by what it wrote whether it changed anything. Otherwise a run is a change.
     ///
-    /// A plan asks the guard, too. Without one it can't know.
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn upgrade_the_schema(host: &Host) -> Result<()> {
+    ///     let outcome = host
+    ///         .command("/srv/shop/manage.py migrate")
+    ///         .user("shop")
+    ///         .changed_when(|output| !output.text().contains("No migrations to apply"))
+    ///         .run()?;
+    ///     if outcome.changed() {
+    ///         host.service("shop").restarted()?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let _ = upgrade_the_schema as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn changed_when(mut self, judge: impl Fn(&Output) -> bool + 'static) -> Self {
+        self.judge = Some(Box::new(judge));
+        self
+    }
+
+    /// What it writes goes into the host's log while it runs, line by line, and with that into the host's report, which has
+    /// the end of the log. Don't say this of what writes secrets.
+    pub fn streamed(mut self) -> Self {
+        self.streams = true;
+        self
+    }
+
+    /// Runs it: each time, or when its guards say that it is needed.
+    ///
+    /// A plan asks the guards, too. Without one it can't know.
     ///
     /// # Errors
-    /// When it, or its guard, does not start or takes too long, and when it ends badly.
+    /// When it, or a guard, does not start or takes too long, and when it ends badly: with the end of what it wrote.
     pub fn run(&self) -> Result<Outcome, CommandError> {
-        let what = format!("command {} run", self.line());
+        let what = match self.script {
+            Some(_) => format!("script {} run", self.line()),
+            None => format!("command {} run", self.line()),
+        };
         let difference = self.difference()?;
-        ensure(self.access, &what, difference, || {
-            self.system().read_command(&self.built()?)?;
-            Ok(())
-        })
+        if self.script.is_some() && difference == Difference::None && !self.access.plans() {
+            self.tidy()?;
+        }
+        let is_needed = matches!(difference, Difference::Some(_)) && !self.access.plans();
+        match &self.judge {
+            Some(judge) if is_needed => {
+                let changed = judge(&self.act()?);
+                let outcome = if changed { Outcome::Changed { diff: None } } else { Outcome::Unchanged };
+                Ok(self.access.record(&what, outcome))
+            }
+            Some(_) if matches!(difference, Difference::Some(_)) => {
+                let why = "only what it writes tells whether it changes anything".to_owned();
+                ensure(self.access, &what, Difference::Unknown(why), || Ok(()))
+            }
+            _ => ensure(self.access, &what, difference, || self.act().map(drop)),
+        }
+    }
+
+    fn act(&self) -> Result<Output, CommandError> {
+        let output = self.with_built(|command| {
+            let system = self.access.system();
+            let output = match self.streams {
+                true => system.run_heard(command, &mut |line| self.say(line)),
+                false => system.run(command),
+            };
+            Ok(output?.expected(command, &self.expected)?)
+        })?;
+        self.guards.iter().try_for_each(|guard| self.must_be_so(guard))?;
+        Ok(output)
+    }
+
+    /// The last run of the script may have been killed when it had done its work.
+    fn tidy(&self) -> Result<(), CommandError> {
+        let tidied = TemporaryDir::tidy(self.access.system());
+        tidied.map_err(|source| CommandError::Script { line: self.line(), source })
+    }
+
+    fn say(&self, line: &str) {
+        use crate::look::Access as _;
+        self.access.context().say(&format!("  {line}"));
+    }
+
+    /// What it was to make, or to remove, is looked at again. What another command says may be so only later.
+    fn must_be_so(&self, guard: &Guard<Host<'a>>) -> Result<(), CommandError> {
+        let (path, says) = match guard {
+            Guard::Creates(path) => (path, "there is nothing at"),
+            Guard::Removes(path) => (path, "there is something at"),
+            Guard::Unless(_) | Guard::OnlyIf(_) => return Ok(()),
+        };
+        match self.needs(guard)? {
+            true => Err(CommandError::NotSo { line: self.line(), guard: format!("{says} {}", path.display()) }),
+            false => Ok(()),
+        }
     }
 
     fn difference(&self) -> Result<Difference, CommandError> {
@@ -233,79 +414,30 @@ impl<'a> Command<Host<'a>> {
         }
     }
 
-    /// What the guard says, if there is one.
+    /// What the guards say, if there are any. The first that says no is the last one that is asked.
     fn needed(&self) -> Result<Option<bool>, CommandError> {
-        match &self.guard {
-            Guard::None => Ok(None),
-            Guard::Unless(looks) => Ok(Some(looks.output()?.code != 0)),
-            Guard::Creates(path) => match self.system().stat(path) {
-                Ok(found) => Ok(Some(found.is_none())),
-                Err(source) => Err(CommandError::Guard { line: self.line(), source }),
-            },
+        for guard in &self.guards {
+            if !self.needs(guard)? {
+                return Ok(Some(false));
+            }
+        }
+        Ok((!self.guards.is_empty()).then_some(true))
+    }
+
+    fn needs(&self, guard: &Guard<Host<'a>>) -> Result<bool, CommandError> {
+        let is_there = |path: &Path| {
+            let found = self.system().stat(path).map(|found| found.is_some());
+            found.map_err(|source| CommandError::Guard { line: self.line(), source })
+        };
+        match guard {
+            Guard::Unless(looks) => Ok(!looks.ends_well()?),
+            Guard::OnlyIf(looks) => looks.ends_well(),
+            Guard::Creates(path) => Ok(!is_there(path)?),
+            Guard::Removes(path) => is_there(path),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::machine::Machine;
-
-    #[test]
-    fn words_of_a_line_are_arguments_and_an_argument_keeps_its_blanks() {
-        let machine = Machine::new().answer("git", 0, "git version 2.39.5\n");
-        let output = machine.view(|host| Ok(host.command("git --version").arg("a b").output()?)).unwrap();
-        assert_eq!(output.text(), "git version 2.39.5");
-        assert_eq!(machine.calls(), ["git --version 'a b'"]);
-    }
-
-    #[test]
-    fn a_user_gets_their_own_environment() {
-        let machine = Machine::new().file("/etc/passwd", "postgres:x:104:111::/var/lib/postgresql:/bin/bash\n");
-        let machine = machine.answer("setpriv", 0, "");
-        machine.view(|host| host.command("psql").user("postgres").env("PGPORT", "5433").succeeds()).unwrap();
-        let expect = "setpriv --reuid=104 --regid=111 --init-groups --reset-env -- env PGPORT=5433 psql";
-        assert_eq!(machine.calls(), [expect]);
-    }
-
-    #[test]
-    fn a_failure_says_what_the_command_said() {
-        let machine = Machine::new().answer("pg_isready", 2, "no response");
-        let error = machine.view(|host| host.command("pg_isready").succeeds()).unwrap_err();
-        assert_eq!(error.to_string(), "`pg_isready` ended with exit code 2: no response");
-    }
-
-    #[test]
-    fn without_a_guard_it_always_runs_and_a_plan_cannot_know() {
-        let machine = Machine::new().answer("make", 0, "");
-        assert!(machine.apply(|host| Ok(host.command("make all").run()?)).unwrap().changed());
-        machine.plan(|host| Ok(host.command("make all").run()?)).unwrap();
-        assert_eq!(machine.said(), "? command make all run (cannot know: only running it tells)");
-        assert_eq!(machine.calls(), ["make all"]);
-    }
-
-    #[test]
-    fn a_guard_that_holds_leaves_it_out() {
-        let machine = Machine::new().answer("test -e /x", 0, "").answer("make", 0, "");
-        let run = |host: &Host| Ok(host.command("make").unless(host.command("test -e /x")).run()?);
-        assert_eq!(machine.apply(run).unwrap(), Outcome::Unchanged);
-        assert_eq!(machine.plan(run).unwrap(), Outcome::Unchanged);
-        assert_eq!(machine.calls(), ["test -e /x", "test -e /x"]);
-    }
-
-    #[test]
-    fn a_guard_that_cannot_be_asked_is_an_error_and_unknown_in_a_plan() {
-        let machine = Machine::new().answer("make", 0, "");
-        let run = |host: &Host| Ok(host.command("make").unless(host.command("psql -l")).run()?);
-        assert_eq!(machine.apply(run).unwrap_err().to_string(), "the program `psql` is not installed");
-        assert!(matches!(machine.plan(run).unwrap(), Outcome::Unknown { .. }));
-    }
-
-    #[test]
-    fn what_it_creates_is_its_guard() {
-        let machine = Machine::new().answer("make", 0, "").file("/there", "");
-        let run = |path: &'static str| machine.apply(move |host| Ok(host.command("make").creates(path).run()?));
-        assert_eq!(run("/there").unwrap(), Outcome::Unchanged);
-        assert!(run("/not/there").unwrap().changed());
+    fn ends_well(&self) -> Result<bool, CommandError> {
+        Ok(self.expected.contains(&self.output()?.code))
     }
 }

@@ -1,45 +1,35 @@
-//! Asking a web server.
+//! Asking web servers, and telling them something behind a guard.
 
+mod error;
+mod guarded;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use wb_core::system::clock;
-use wb_core::system::socket::{self, SocketError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wb_core::system::System;
+use wb_core::system::http::{self, Roots, shown};
 
-use crate::Look;
+pub use error::HttpError;
+pub use guarded::{Guarded, Sent};
+
+use crate::{Host, Look};
 
 /// How long the expected answer may take to come: a service that was just reloaded may still be on its way.
 const BOUND: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
-/// How long one answer may take.
-const ANSWER_BOUND: Duration = Duration::from_secs(5);
+/// How long one answer may take that nobody said a timeout for.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest answer that is read, in bytes.
+const LONGEST: usize = 16 << 20;
 
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    /// It is none that can be asked.
-    #[error("`{url}` is no address that can be asked here\nhint: it starts with `http://`; TLS is not spoken")]
-    BadUrl {
-        /// What was to be asked.
-        url: String,
-    },
-    /// Nobody answered.
-    #[error("could not get {url}")]
-    Ask {
-        /// What was asked.
-        url: String,
-        /// Why.
-        source: SocketError,
-    },
-    /// What came is no answer of HTTP.
-    #[error("{url} does not answer in HTTP")]
-    NoHttp {
-        /// What was asked.
-        url: String,
-    },
-}
-
-/// A GET request. [`Look::http`] makes it.
+/// A request. [`Look::http`] makes it.
+///
+/// TLS is spoken where the URL says `https`, with whom the host trusts. Who only looks, asks with GET:
 ///
 /// ```
 /// use wb_stdlib::prelude::*;
@@ -47,25 +37,51 @@ pub enum HttpError {
 /// fn the_page_is_served(host: &View) -> Result<()> {
 ///     host.http("http://127.0.0.1/").header("Host", "shop.example.org").with_body("Welcome").answers(200)
 /// }
-/// # let _ = the_page_is_served as fn(&View) -> Result<()>;
+///
+/// fn newest_version(host: &Host) -> Result<String> {
+///     #[derive(serde::Deserialize)]
+///     struct Release {
+///         version: String,
+///     }
+///     Ok(host.http("https://releases.example.org/shop.json").get()?.json::<Release>()?.version)
+/// }
+/// # let (_, _) = (the_page_is_served as fn(&View) -> Result<()>, newest_version as fn(&Host) -> Result<String>);
 /// ```
-#[must_use = "say what is expected: `.answers(200)`"]
+///
+/// What changes something on the other side says first how to see that it is not needed: see [`Request::unless`].
+#[must_use = "say what is expected, `.answers(200)`, or ask: `.get()?`"]
 pub struct Request<A> {
     access: A,
     url: String,
-    headers: String,
+    headers: Vec<(String, String)>,
+    sent: Option<Result<Vec<u8>, serde_json::Error>>,
     body: String,
+    statuses: Vec<u16>,
+    timeout: Duration,
+    redirects: u32,
+    trusted: Option<PathBuf>,
+    proxy: Option<String>,
 }
 
 impl<A: Look> Request<A> {
     pub(crate) fn new(access: A, url: &str) -> Self {
-        Self { access, url: url.to_owned(), headers: String::new(), body: String::new() }
+        Self {
+            access,
+            url: url.to_owned(),
+            headers: Vec::new(),
+            sent: None,
+            body: String::new(),
+            statuses: Vec::new(),
+            timeout: TIMEOUT,
+            redirects: 0,
+            trusted: None,
+            proxy: None,
+        }
     }
 
-    /// Adds a header to the request.
+    /// Adds a header to the request. What it says stands in no message.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        let line: String = format!("{name}: {value}").chars().filter(|c| !c.is_control()).collect();
-        self.headers += &format!("{line}\r\n");
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -75,48 +91,170 @@ impl<A: Look> Request<A> {
         self
     }
 
+    /// Expects one of these statuses, where it is a guard or is to change something; otherwise any from 200 to 299.
+    pub fn expects(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
+        self.statuses = statuses.into_iter().collect();
+        self
+    }
+
+    /// Waits so long for one answer; otherwise for [`TIMEOUT`].
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Follows up to 10 redirections; otherwise they are answers. None leads from `https` to `http`.
+    pub fn following_redirects(mut self) -> Self {
+        self.redirects = 10;
+        self
+    }
+
+    /// Trusts the certificates in this file of the host, in PEM, too.
+    pub fn trusting(mut self, path: impl AsRef<Path>) -> Self {
+        self.trusted = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Asks through this proxy, as in `http://proxy.example.org:3128`; otherwise through that of the runner's environment,
+    /// but for this host itself.
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.proxy = Some(url.to_owned());
+        self
+    }
+
     /// Checks that the answer has this status, and what else was expected. Waits for that for up to 10 seconds.
     ///
     /// # Errors
     /// When it does not: with what was expected and what was found.
     pub fn answers(&self, status: u16) -> Result<()> {
-        let clock = self.access.context().system().clock();
-        let mut found = self.get();
-        let expected = |found: &Result<Answer, HttpError>| found.as_ref().is_ok_and(|answer| self.fits(answer, status));
-        clock::wait_until(clock, BOUND, PAUSE, || {
-            if !expected(&found) {
-                found = self.get();
+        let clock = self.system().clock();
+        let end = clock.passed() + BOUND;
+        loop {
+            let found = self.get();
+            match &found {
+                Ok(answer) if self.fits(answer, &[status]) => return Ok(()),
+                Err(error) if error.is_final() => {}
+                _ if clock.passed() < end => {
+                    clock.sleep(PAUSE);
+                    continue;
+                }
+                _ => {}
             }
-            (expected(&found) || matches!(found, Err(HttpError::BadUrl { .. }))).then_some(())
-        });
-        let answer = found?;
-        anyhow::ensure!(self.fits(&answer, status), "expected {}, found {answer}", self.expectation(status));
-        Ok(())
+            anyhow::bail!("expected {}, found {}", self.expectation(status), found?);
+        }
     }
 
-    /// Sends the request, and gives the answer, whatever it is. Redirections are not followed.
+    /// Asks with GET, and gives the answer, whatever its status is.
     ///
     /// # Errors
     /// When there is none.
     pub fn get(&self) -> Result<Answer, HttpError> {
-        let bad = || HttpError::BadUrl { url: self.url.clone() };
-        let target = Target::parse(&self.url).ok_or_else(bad)?;
-        let question = target.request(&self.headers);
-        let said = socket::ask(&target.address, question.as_bytes(), ANSWER_BOUND);
-        let said = said.map_err(|source| HttpError::Ask { url: self.url.clone(), source })?;
-        Answer::parse(&said).ok_or_else(|| HttpError::NoHttp { url: self.url.clone() })
+        self.ask("GET", None)
     }
 
-    fn fits(&self, answer: &Answer, status: u16) -> bool {
-        answer.status == status && answer.body.contains(&self.body)
+    fn ask(&self, method: &str, body: Option<&[u8]>) -> Result<Answer, HttpError> {
+        self.system().must_be_in_time();
+        let roots = self.roots()?;
+        let bound = self.system().left().map_or(self.timeout, |left| left.min(self.timeout));
+        let mut answer = http::ask(&http::Request {
+            method,
+            url: &self.url,
+            headers: &self.headers,
+            body,
+            bound,
+            silence: bound,
+            redirects: self.redirects,
+            proxy: self.proxy.as_deref(),
+            roots: &roots,
+        })?;
+        let headers = answer.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let body = String::from_utf8_lossy(&answer.whole(LONGEST)?).into_owned();
+        Ok(Answer { status: answer.status, body, headers, url: shown(&self.url) })
     }
 
-    fn expectation(&self, status: u16) -> String {
+    /// Reading them takes a moment, so it is done where they can matter.
+    fn roots(&self) -> Result<Roots, HttpError> {
+        if self.redirects == 0 && !self.url.to_ascii_lowercase().starts_with("https:") {
+            return Ok(Roots::default());
+        }
+        roots(self.system(), self.trusted.as_deref())
+    }
+
+    /// Whether what is expected is so.
+    fn holds(&self) -> Result<bool, HttpError> {
+        Ok(self.fits(&self.get()?, &self.statuses))
+    }
+
+    pub(crate) fn fits(&self, answer: &Answer, statuses: &[u16]) -> bool {
+        is_expected(answer.status, statuses) && answer.body.contains(&self.body)
+    }
+
+    pub(crate) fn expectation(&self, status: u16) -> String {
+        let url = shown(&self.url);
         match self.body.is_empty() {
-            true => format!("{} to answer {status}", self.url),
-            false => format!("{} to answer {status} with `{}`", self.url, self.body),
+            true => format!("{url} to answer {status}"),
+            false => format!("{url} to answer {status} with `{}`", self.body),
         }
     }
+
+    fn system(&self) -> &System {
+        self.access.context().system()
+    }
+}
+
+impl<'a> Request<Host<'a>> {
+    /// What is sent. GET sends nothing.
+    pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.sent = Some(Ok(bytes.into()));
+        self
+    }
+
+    /// What is sent, as JSON.
+    pub fn json(mut self, value: &impl Serialize) -> Self {
+        self.sent = Some(serde_json::to_vec(value));
+        self.header("Content-Type", "application/json")
+    }
+
+    /// It changes something, and is sent only when what `look` expects is not so. Only then there are
+    /// [`Guarded::post`], [`Guarded::put`], [`Guarded::patch`] and [`Guarded::delete`].
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn add_a_source(host: &Host) -> Result<()> {
+    ///     #[derive(serde::Serialize)]
+    ///     struct Source<'a> {
+    ///         name: &'a str,
+    ///         url: &'a str,
+    ///     }
+    ///     let grafana = "http://127.0.0.1:3000/api/datasources";
+    ///     host.http(grafana)
+    ///         .json(&Source { name: "shop", url: "http://prometheus:9090" })
+    ///         .unless(host.http(&format!("{grafana}/name/shop")))
+    ///         .post()?;
+    ///     host.http(&format!("{grafana}/name/old"))
+    ///         .unless(host.http(&format!("{grafana}/name/old")).expects([404]))
+    ///         .delete()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = add_a_source as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn unless(self, look: Self) -> Guarded<'a> {
+        Guarded::new(self, look)
+    }
+}
+
+/// Whom to trust: the host's own store, and a file beside it.
+pub(crate) fn roots(system: &System, trusted: Option<&Path>) -> Result<Roots, HttpError> {
+    let own = Roots::of(system).map_err(HttpError::Trust)?;
+    let Some(path) = trusted else { return Ok(own) };
+    let pem = system.read_file(path).map_err(HttpError::Trust)?;
+    let others = pem.map(|pem| Roots::parse(&pem)).filter(|roots| !roots.is_empty());
+    others.map(|others| own.and(others)).ok_or_else(|| HttpError::NoCertificate { path: path.to_owned() })
+}
+
+fn is_expected(status: u16, statuses: &[u16]) -> bool {
+    if statuses.is_empty() { (200..300).contains(&status) } else { statuses.contains(&status) }
 }
 
 /// What a web server answered.
@@ -126,14 +264,24 @@ pub struct Answer {
     pub status: u16,
     /// Its body, as text.
     pub body: String,
+    headers: Vec<(String, String)>,
+    url: String,
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let text = String::from_utf8_lossy(bytes);
-        let (head, body) = text.split_once("\r\n\r\n")?;
-        let status = head.strip_prefix("HTTP/")?.split(' ').nth(1)?.parse().ok()?;
-        Some(Self { status, body: body.to_owned() })
+    /// A header, whatever the case of its name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Its body, read as JSON.
+    ///
+    /// # Errors
+    /// When it is none, or of another type.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
+        serde_json::from_str(&self.body).map_err(|source| HttpError::NoJson { url: self.url.clone(), source })
     }
 }
 
@@ -141,88 +289,5 @@ impl std::fmt::Display for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let body: String = self.body.chars().take(500).collect();
         write!(f, "{} with `{}`", self.status, body.trim_end())
-    }
-}
-
-/// Whom to ask for what.
-#[derive(Debug, PartialEq, Eq)]
-struct Target {
-    address: String,
-    host: String,
-    path: String,
-}
-
-impl Target {
-    fn parse(url: &str) -> Option<Self> {
-        let rest = url.strip_prefix("http://").filter(|rest| !rest.contains(|c: char| c.is_control() || c == ' '))?;
-        let (host, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
-        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let address = if has_port { host.to_owned() } else { format!("{host}:80") };
-        (!host.is_empty()).then(|| Self { address, host: host.to_owned(), path: path.to_owned() })
-    }
-
-    /// In HTTP/1.0 the answer ends with the connection.
-    fn request(&self, headers: &str) -> String {
-        let named = headers.to_ascii_lowercase();
-        let host = match named.starts_with("host:") || named.contains("\nhost:") {
-            true => String::new(),
-            false => format!("Host: {}\r\n", self.host),
-        };
-        format!("GET {} HTTP/1.0\r\n{host}{headers}\r\n", self.path)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::machine::{Machine, serve};
-
-    #[test]
-    fn urls_say_whom_to_ask_for_what() {
-        let check = |url: &str, address: &str, path: &str| {
-            let target = Target::parse(url).unwrap();
-            assert_eq!((target.address.as_str(), target.path.as_str()), (address, path));
-        };
-        check("http://127.0.0.1", "127.0.0.1:80", "/");
-        check("http://127.0.0.1:8080/health?a=b", "127.0.0.1:8080", "/health?a=b");
-        check("http://[::1]:8080/", "[::1]:8080", "/");
-        check("http://[::1]/", "[::1]:80", "/");
-        assert_eq!(Target::parse("https://127.0.0.1/"), None);
-        assert_eq!(Target::parse("http://a/b c"), None);
-        assert_eq!(Target::parse("http:///"), None);
-    }
-
-    #[test]
-    fn an_answer_is_read() {
-        let answer = Answer::parse(b"HTTP/1.1 404 Not Found\r\nServer: nginx\r\n\r\nnothing").unwrap();
-        assert_eq!(answer, Answer { status: 404, body: "nothing".into() });
-        assert_eq!(Answer::parse(b"SSH-2.0-OpenSSH_9.2p1\r\n"), None);
-    }
-
-    #[test]
-    fn a_request_has_one_host_header() {
-        let target = Target::parse("http://127.0.0.1:81/a").unwrap();
-        assert_eq!(target.request(""), "GET /a HTTP/1.0\r\nHost: 127.0.0.1:81\r\n\r\n");
-        assert_eq!(target.request("Host: shop\r\n"), "GET /a HTTP/1.0\r\nHost: shop\r\n\r\n");
-    }
-
-    #[test]
-    fn specs_wait_for_the_page_and_say_what_they_found() {
-        let page = |body: &'static str| move |_: &str| format!("HTTP/1.0 200 OK\r\n\r\n{body}");
-        let url = format!("http://{}/", serve(page("old page")));
-        let machine = Machine::new();
-        machine.view(|host| host.http(&url).answers(200)).unwrap();
-        machine.view(|host| host.http(&url).with_body("old").answers(200)).unwrap();
-        let error = machine.view(|host| host.http(&url).with_body("new").answers(200)).unwrap_err();
-        assert_eq!(error.to_string(), format!("expected {url} to answer 200 with `new`, found 200 with `old page`"));
-    }
-
-    #[test]
-    fn what_cannot_be_asked_is_said() {
-        let error = Machine::new().view(|host| host.http("https://127.0.0.1/").answers(200)).unwrap_err().to_string();
-        assert!(error.starts_with("`https://127.0.0.1/` is no address that can be asked here\nhint: "), "{error}");
-        let url = "http://127.0.0.1:1/";
-        let error = Machine::new().view(|host| host.http(url).answers(200)).unwrap_err();
-        assert_eq!(error.to_string(), "could not get http://127.0.0.1:1/");
     }
 }

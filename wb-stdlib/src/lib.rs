@@ -1,8 +1,10 @@
 //! What Wildebeest's migrations are written with.
 //!
 //! A migration gets a [`Host`] and says what is to be so; a spec gets a [`View`] and checks that it is. Each noun has a
-//! room of its own: [`packages`], [`apt_repository`], [`debconf`], [`alternative`], [`diversion`], [`service`], [`file`](mod@file), [`directory`], [`link`], [`command`], [`facts`],
-//! [`herd`], [`haproxy`], [`port`], [`http`], [`alerts`], [`wait`], [`postgres`], [`mysql`], [`nftables`], [`ufw`], [`firewalld`],
+//! room of its own: [`packages`], [`apt_repository`], [`debconf`], [`alternative`], [`diversion`], [`service`],
+//! [`file`](mod@file), [`directory`], [`link`], [`command`], [`temporary`], [`download`], [`archive`], [`git`], [`facts`],
+//! [`herd`], [`haproxy`], [`port`], [`process`], [`log`], [`http`], [`alerts`], [`wait`] (for other hosts), [`waiting`]
+//! (for this one), [`postgres`], [`mysql`], [`nftables`], [`ufw`], [`firewalld`],
 //! [`trust_anchor`], [`certificate`], [`selinux`]. Every operation states the wanted end state, looks first, acts only when
 //! needed, and returns an [`Outcome`] that says whether and what it changed.
 //!
@@ -35,19 +37,23 @@ pub mod alerts;
 pub mod alternative;
 pub mod apt_repository;
 pub mod certificate;
+pub mod archive;
 pub mod command;
 pub mod debconf;
 pub mod directory;
 pub mod diversion;
+pub mod download;
 mod ensure;
 pub mod facts;
 pub mod file;
 pub mod firewalld;
+pub mod git;
 pub mod haproxy;
 pub mod herd;
 mod host;
 pub mod http;
 pub mod link;
+pub mod log;
 mod look;
 mod macros;
 #[cfg(test)]
@@ -61,15 +67,19 @@ mod pem;
 pub mod port;
 pub mod postgres;
 pub mod prelude;
+pub mod process;
 mod requirement;
 mod role;
 pub mod selinux;
 pub mod service;
+mod sha256;
 mod step;
 mod template;
 pub mod trust_anchor;
 pub mod ufw;
+pub mod temporary;
 pub mod wait;
+pub mod waiting;
 
 pub use host::{Host, View};
 pub use look::Look;

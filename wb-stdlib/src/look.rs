@@ -22,6 +22,7 @@ use crate::nftables::Nftables;
 use crate::packages::Package;
 use crate::port::Port;
 use crate::postgres::Postgres;
+use crate::process::Process;
 use crate::selinux::Selinux;
 use crate::service::Service;
 use crate::trust_anchor::TrustAnchor;
@@ -90,6 +91,33 @@ pub trait Look: Access + Copy {
     /// A line for `/bin/sh -c`.
     fn shell(&self, line: &str) -> Command<Self> {
         Command::shell(*self, line)
+    }
+
+    /// A script: text, or an asset, that the interpreter of its `#!` line runs, or the shell without one. It lies in a
+    /// private file while it runs. `name` is what it is called in reports.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn fill_the_shop(host: &Host) -> Result<()> {
+    ///     let fill = "#!/usr/bin/python3\nimport sys\nopen(sys.argv[1], 'w').write('full')\n";
+    ///     host.script("fill", fill).arg("/srv/shop/state").user("shop").creates("/srv/shop/state").run()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = fill_the_shop as fn(&Host) -> Result<()>;
+    /// ```
+    fn script(&self, name: &str, text: impl Into<Vec<u8>>) -> Command<Self> {
+        Command::scripted(*self, name, text.into())
+    }
+
+    /// The processes called `name`, as `ps -C` knows them.
+    fn process(&self, name: &str) -> Process<Self> {
+        Process::named(*self, name)
+    }
+
+    /// The process whose number stands in the file at `path`.
+    fn pidfile(&self, path: impl AsRef<Path>) -> Process<Self> {
+        Process::of_pidfile(*self, path.as_ref())
     }
 
     /// The service `name`: of an init script, or of a systemd unit.
@@ -173,6 +201,7 @@ pub trait Look: Access + Copy {
     }
 
     /// A GET request for `url`, as in `http://127.0.0.1/health`.
+    /// A request to a web server, as in `http://127.0.0.1/health` or `https://example.org/`.
     fn http(&self, url: &str) -> Request<Self> {
         Request::new(*self, url)
     }

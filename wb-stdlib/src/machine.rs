@@ -216,7 +216,10 @@ impl Machine {
         while let Some(path) = left.pop() {
             match files::stat(&path).unwrap().unwrap().kind {
                 files::Kind::Directory => left.extend(files::list(&path).unwrap()),
-                files::Kind::File => drop(found.insert(path.display().to_string(), files::read_text(&path).unwrap())),
+                files::Kind::File => {
+                    let content = String::from_utf8_lossy(&files::read(&path).unwrap()).into_owned();
+                    drop(found.insert(path.display().to_string(), content));
+                }
                 _ => drop(found.insert(path.display().to_string(), String::new())),
             }
         }
@@ -226,6 +229,33 @@ impl Machine {
 
 pub(crate) fn changed(diff: &str) -> Outcome {
     Outcome::Changed { diff: Some(diff.into()) }
+}
+
+/// The head of a request, in lower case. Its body is read, too: what is left unread when a connection is closed resets it.
+fn read_request(reader: &mut impl std::io::BufRead) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap_or(0) > 0 {}
+    head.make_ascii_lowercase();
+    let length = head.split_once("content-length: ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
+    drop(reader.read_exact(&mut vec![0; length.unwrap_or(0)]));
+    head
+}
+
+/// A web server on a port of its own that answers the head of each request, in lower case, with these bytes, and closes;
+/// where it listens.
+pub(crate) fn serve_http(mut answer: impl FnMut(&str) -> Vec<u8> + Send + 'static) -> String {
+    use std::io::{BufReader, Write as _};
+    #[expect(clippy::disallowed_methods, reason = "the other side of a request, for tests")]
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let head = read_request(&mut reader);
+            drop(reader.get_mut().write_all(&answer(&head)));
+        }
+    });
+    address
 }
 
 /// A server on a port of its own that answers each connection's line; where it listens.
@@ -239,6 +269,9 @@ pub(crate) fn serve(mut answer: impl FnMut(&str) -> String + Send + 'static) -> 
             let mut reader = BufReader::new(stream.unwrap());
             let mut line = String::new();
             reader.read_line(&mut line).unwrap();
+            if line.contains(" HTTP/") {
+                drop(read_request(&mut reader));
+            }
             while !reader.buffer().is_empty() {
                 let length = reader.buffer().len();
                 reader.consume(length);

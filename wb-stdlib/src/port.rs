@@ -46,7 +46,8 @@ impl<A: Look> Port<A> {
         Ok(())
     }
 
-    fn listening(&self) -> Result<BTreeSet<u16>, files::FileError> {
+    /// All ports that somebody listens on.
+    pub(crate) fn listening(&self) -> Result<BTreeSet<u16>, files::FileError> {
         let mut ports = BTreeSet::new();
         for table in TABLES {
             let text = self.access.context().system().read_file(table)?.unwrap_or_default();
@@ -66,7 +67,7 @@ fn parse_listening(text: &str) -> impl Iterator<Item = u16> {
     })
 }
 
-fn listed(ports: &BTreeSet<u16>) -> String {
+pub(crate) fn listed(ports: &BTreeSet<u16>) -> String {
     match ports.is_empty() {
         true => "no port".to_owned(),
         false => ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),

@@ -1,0 +1,289 @@
+//! Archives, unpacked into a directory that is theirs.
+
+mod entry;
+mod error;
+mod format;
+mod marker;
+mod source;
+#[cfg(test)]
+mod tests;
+mod unpack;
+mod walk;
+
+use std::path::{Path, PathBuf};
+
+use wb_core::context::{DebtAction, Outcome};
+use wb_core::system::System;
+use wb_core::system::files::{self, Kind};
+use wb_core::system::tree;
+
+pub use entry::Escape;
+pub use error::ArchiveError;
+pub use source::Source;
+
+use crate::Host;
+use crate::ensure::{Difference, ensure};
+use crate::file::{FileError, KindWord, Resolved, Wanted, check_path, missing_parent};
+use crate::look::Access as _;
+use crate::owed::Owes;
+use crate::service::Service;
+use crate::sha256::Sha256;
+use marker::Marker;
+use unpack::Survey;
+
+/// What to unpack. [`Host::archive`] makes it.
+#[must_use = "say where it goes: `.to(\"/srv/shop\")`"]
+pub struct Archive<'a> {
+    host: Host<'a>,
+    source: Source,
+    sha256: Option<String>,
+    strip: usize,
+}
+
+/// A directory that has what is in an archive, and nothing else. [`Archive::to`] makes it.
+///
+/// The directory belongs to the archive as a whole: another archive takes its place at once, and what somebody put there
+/// meanwhile is gone with the old one. Beside what the archive has, there is a file `.wildebeest-archive` in it, which says
+/// what was unpacked; whether that was changed by hand since is not looked at.
+///
+/// Nothing is written before all of the archive was read: what leads out of the directory (`..`, absolute paths, links that
+/// lead elsewhere, paths through links), devices and pipes are refused. Permission bits and times are those of the archive;
+/// set-id bits and the right of others to write are not. The formats are tar, as it is or packed with gzip, xz, zstd or
+/// bzip2, and zip; they are told by their content, not by their name.
+#[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
+pub struct Unpacked<'a> {
+    archive: Archive<'a>,
+    dir: PathBuf,
+    wanted: Wanted,
+    owes: Owes,
+}
+
+impl<'a> Host<'a> {
+    /// An archive: a file of the host by its absolute path, or an asset.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn install_the_shop(host: &Host) -> Result<()> {
+    ///     let shop = host.service("shop");
+    ///     host.archive("/opt/shop-1.2.tar.gz").strip_components(1).to("/srv/shop").owner("shop").restarts(&shop).present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = install_the_shop as fn(&Host) -> Result<()>;
+    /// ```
+    ///
+    /// An asset comes with the runner: `host.archive(asset!("site.tar.xz")).to("/var/www/site").present()?`.
+    pub fn archive(&self, source: impl Into<Source>) -> Archive<'a> {
+        Archive { host: *self, source: source.into(), sha256: None, strip: 0 }
+    }
+}
+
+impl<'a> Archive<'a> {
+    /// Its SHA-256, in 64 hex digits. Another archive is refused then, and one that is unpacked already is not read again:
+    /// its file may be gone.
+    pub fn sha256(mut self, digits: &str) -> Self {
+        self.sha256 = Some(digits.to_owned());
+        self
+    }
+
+    /// Leaves so many directories out of the beginning of each path: with 1, `shop-1.2/bin/shop` becomes `bin/shop`. What
+    /// is not that deep is left out.
+    pub fn strip_components(mut self, count: usize) -> Self {
+        self.strip = count;
+        self
+    }
+
+    /// The directory that it is unpacked to, by its absolute path: one of its own.
+    pub fn to(self, dir: impl AsRef<Path>) -> Unpacked<'a> {
+        Unpacked { archive: self, dir: dir.as_ref().to_owned(), wanted: Wanted::default(), owes: Owes::default() }
+    }
+}
+
+/// What there is at the place of the directory.
+struct Facts {
+    is_there: bool,
+    is_empty: bool,
+    marker: Option<String>,
+}
+
+impl Unpacked<'_> {
+    /// Whose all of it is, by name or number. Without this, it is root's.
+    pub fn owner(mut self, user: impl Into<String>) -> Self {
+        self.wanted.owner = Some(user.into());
+        self
+    }
+
+    /// The group of all of it, by name or number.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.wanted.group = Some(group.into());
+        self
+    }
+
+    /// When it changes, the service is reloaded, as with [`File::reloads`](crate::file::File::reloads).
+    pub fn reloads(mut self, service: &Service<Host<'_>>) -> Self {
+        self.owes.add(DebtAction::Reload, service);
+        self
+    }
+
+    /// When it changes, the service is restarted, as with [`File::restarts`](crate::file::File::restarts).
+    pub fn restarts(mut self, service: &Service<Host<'_>>) -> Self {
+        self.owes.add(DebtAction::Restart, service);
+        self
+    }
+
+    /// The directory has what is in the archive.
+    ///
+    /// A plan reads the archive, too, and says how much is in it.
+    ///
+    /// # Errors
+    /// When there is no archive, it is broken, or something in it is refused; when the directory is there and is no
+    /// archive's, or there is no room. What was there is then as it was.
+    pub fn present(self) -> Result<Outcome, ArchiveError> {
+        let what = format!("{} unpacked to {}", self.archive.source, self.dir.display());
+        let facts = self.facts()?;
+        let (difference, act) = match self.unknown(&facts)? {
+            Some(why) => (Difference::Unknown(why), None),
+            None => self.difference(&facts)?,
+        };
+        self.write_debts_down(&difference)?;
+        self.tidy(&difference)?;
+        ensure(self.archive.host, &what, difference, || {
+            act.map_or(Ok(()), |(marker, survey)| self.unpack(&marker, &survey))
+        })
+    }
+
+    /// It is not there, and nothing that was in it.
+    ///
+    /// # Errors
+    /// When the directory is there and is no archive's, or it can't be removed.
+    pub fn absent(self) -> Result<Outcome, ArchiveError> {
+        let facts = self.facts()?;
+        self.must_be_ours(&facts)?;
+        let what = format!("{} not unpacked to {}", self.archive.source, self.dir.display());
+        let difference = if facts.is_there { Difference::Some(None) } else { Difference::None };
+        self.write_debts_down(&difference)?;
+        ensure(self.archive.host, &what, difference, || {
+            let system = self.system();
+            Ok(tree::remove_whole(system.path(&self.dir), system.path(self.aside())).map(drop)?)
+        })
+    }
+
+    fn facts(&self) -> Result<Facts, ArchiveError> {
+        check_path(&self.dir)?;
+        if self.dir.parent().is_none() {
+            return Err(FileError::BadPath { path: self.dir.clone() }.into());
+        }
+        match self.system().stat(&self.dir)? {
+            None => Ok(Facts { is_there: false, is_empty: true, marker: None }),
+            Some(stat) if stat.kind == Kind::Directory => {
+                let marker = self.system().read_file(self.dir.join(marker::NAME))?;
+                let marker = marker.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                let is_empty = marker.is_none() && files::list(self.system().path(&self.dir))?.is_empty();
+                Ok(Facts { is_there: true, is_empty, marker })
+            }
+            Some(stat) => {
+                let (path, found) = (self.dir.clone(), KindWord(stat.kind));
+                Err(FileError::InTheWay { path, wanted: "a directory", found }.into())
+            }
+        }
+    }
+
+    /// What a plan can't know yet.
+    fn unknown(&self, facts: &Facts) -> Result<Option<String>, FileError> {
+        if !facts.is_there
+            && let Some(why) = missing_parent(self.archive.host, &self.dir)?
+        {
+            return Ok(Some(why));
+        }
+        if self.plans() { self.wanted.missing_owner(self.system()) } else { Ok(None) }
+    }
+
+    /// How what is there differs, and, where it does, what is to be unpacked.
+    fn difference(&self, facts: &Facts) -> Result<(Difference, Option<(Marker, Survey)>), ArchiveError> {
+        let resolved = self.wanted.resolve(self.system()).map_err(FileError::from)?;
+        let fits = |marker: &Marker| facts.marker.as_deref() == Some(&*marker.to_string());
+        let given = self.archive.given()?;
+        if given.is_some_and(|sum| fits(&self.marker(sum, resolved))) {
+            return Ok((Difference::None, None));
+        }
+        let there = self.archive.source.sum(self.system())?;
+        let sum = match (there, given) {
+            (None, _) if self.plans() => return unknown(format!("there is no {} yet", self.archive.source)),
+            (None, _) => return Err(ArchiveError::NoSource { archive: self.archive.source.to_string() }),
+            (Some(there), Some(given)) if there != given && self.plans() => {
+                return unknown(format!("the {} is another one yet", self.archive.source));
+            }
+            (Some(there), Some(given)) if there != given => return Err(self.archive.wrong(there, given)),
+            (Some(there), _) => there,
+        };
+        let marker = self.marker(sum, resolved);
+        if fits(&marker) {
+            return Ok((Difference::None, None));
+        }
+        self.must_be_ours(facts)?;
+        let survey = self.survey()?;
+        let was = facts.marker.as_deref().and_then(Marker::short_sum).map(|sum| format!("sha256 {sum} -> "));
+        let line = format!("{}{}, {survey}", was.unwrap_or_else(|| "new, sha256 ".into()), sum.short());
+        Ok((Difference::Some(Some(line)), Some((marker, survey))))
+    }
+
+    /// What an archive did not make is not replaced: that could lose it.
+    fn must_be_ours(&self, facts: &Facts) -> Result<(), ArchiveError> {
+        match facts.is_there && facts.marker.is_none() && !facts.is_empty {
+            true => Err(ArchiveError::NotOurs { dir: self.dir.clone() }),
+            false => Ok(()),
+        }
+    }
+
+    fn marker(&self, sum: Sha256, owner: Resolved) -> Marker {
+        Marker { sum, strip: self.archive.strip, uid: owner.uid, gid: owner.gid }
+    }
+
+    /// Removes what a run left that was killed when all was done already.
+    fn tidy(&self, difference: &Difference) -> Result<(), FileError> {
+        let aside = self.system().path(self.aside());
+        if *difference == Difference::None && !self.plans() && files::exists(&aside) {
+            files::remove_tree(aside)?;
+        }
+        Ok(())
+    }
+
+    /// Where it is unpacked, and then takes its place from.
+    fn aside(&self) -> PathBuf {
+        let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        self.dir.with_file_name(format!(".{name}.unpacking"))
+    }
+
+    fn write_debts_down(&self, difference: &Difference) -> Result<(), FileError> {
+        match difference {
+            Difference::Some(_) => self.owes.write_down(self.archive.host.context()),
+            Difference::None | Difference::Unknown(_) => Ok(()),
+        }
+        .map_err(|source| FileError::Owe { path: self.dir.clone(), source })
+    }
+
+    fn plans(&self) -> bool {
+        self.archive.host.plans()
+    }
+
+    fn system(&self) -> &System {
+        self.archive.host.system()
+    }
+}
+
+fn unknown(why: String) -> Result<(Difference, Option<(Marker, Survey)>), ArchiveError> {
+    Ok((Difference::Unknown(why), None))
+}
+
+impl Archive<'_> {
+    fn given(&self) -> Result<Option<Sha256>, ArchiveError> {
+        let Some(given) = &self.sha256 else { return Ok(None) };
+        let bad = || ArchiveError::BadSum { archive: self.source.to_string(), given: given.clone() };
+        Sha256::parse(given).map(Some).ok_or_else(bad)
+    }
+
+    fn wrong(&self, found: Sha256, wanted: Sha256) -> ArchiveError {
+        let (found, wanted) = (found.to_string(), wanted.to_string());
+        ArchiveError::WrongSum { archive: self.source.to_string(), found, wanted }
+    }
+}

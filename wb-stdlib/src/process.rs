@@ -1,0 +1,190 @@
+//! Processes of the host, as the kernel lists them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use wb_core::system::System;
+use wb_core::system::files::{self, FileError};
+
+use crate::Look;
+
+/// The longest name that the kernel keeps of a process, in bytes.
+const LONGEST_NAME: usize = 15;
+
+/// A process, by its name or by the file that has its number. [`Look::process`] and [`Look::pidfile`] make it.
+///
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// fn the_shop_runs(host: &View) -> Result<()> {
+///     host.process("shop").is_running()?;
+///     host.pidfile("/run/nginx.pid").is_running()
+/// }
+/// # let _ = the_shop_runs as fn(&View) -> Result<()>;
+/// ```
+#[must_use = "say what is expected: `.is_running()?`"]
+pub struct Process<A> {
+    access: A,
+    by: By,
+}
+
+enum By {
+    Name(String),
+    Pidfile(PathBuf),
+}
+
+impl<A: Look> Process<A> {
+    pub(crate) fn named(access: A, name: &str) -> Self {
+        Self { access, by: By::Name(name.to_owned()) }
+    }
+
+    pub(crate) fn of_pidfile(access: A, path: &Path) -> Self {
+        Self { access, by: By::Pidfile(path.to_owned()) }
+    }
+
+    /// The numbers of the processes that there are of it. One that has ended, and that nobody has taken note of yet, is
+    /// none.
+    ///
+    /// # Errors
+    /// When they can't be listed, or its file can't be read.
+    pub fn pids(&self) -> Result<Vec<u32>, FileError> {
+        match &self.by {
+            By::Name(name) => {
+                let pids = all(self.system())?.into_iter();
+                Ok(pids.filter(|pid| is_called(self.system(), *pid, name)).collect())
+            }
+            By::Pidfile(path) => {
+                let text = self.system().read_file(path)?.unwrap_or_default();
+                let pid = String::from_utf8_lossy(&text).trim().parse().ok();
+                Ok(pid.filter(|pid| stat(self.system(), *pid).is_some()).into_iter().collect())
+            }
+        }
+    }
+
+    /// Checks that it runs.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn is_running(&self) -> Result<()> {
+        anyhow::ensure!(!self.pids()?.is_empty(), "expected {} to run, found none", self.word());
+        Ok(())
+    }
+
+    /// Checks that it does not run.
+    ///
+    /// # Errors
+    /// When it does, with its numbers.
+    pub fn is_absent(&self) -> Result<()> {
+        let pids = self.pids()?;
+        anyhow::ensure!(pids.is_empty(), "expected {} not to run, found {}", self.word(), list(&pids));
+        Ok(())
+    }
+
+    /// What it is called in messages.
+    pub(crate) fn word(&self) -> String {
+        match &self.by {
+            By::Name(name) => format!("the process `{name}`"),
+            By::Pidfile(path) => format!("the process of {}", path.display()),
+        }
+    }
+
+    fn system(&self) -> &System {
+        self.access.context().system()
+    }
+}
+
+pub(crate) fn list(pids: &[u32]) -> String {
+    pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn all(system: &System) -> Result<Vec<u32>, FileError> {
+    let paths = files::list(system.path("/proc"))?;
+    Ok(paths.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect())
+}
+
+/// Whether a process is called so. Of a long name the kernel keeps the beginning, and its command line the whole.
+fn is_called(system: &System, pid: u32, name: &str) -> bool {
+    let Some(found) = stat(system, pid) else { return false };
+    if name.len() <= LONGEST_NAME {
+        return found == name;
+    }
+    let line = system.read_file(format!("/proc/{pid}/cmdline")).ok().flatten().unwrap_or_default();
+    let program = line.split(|byte| *byte == 0).next().unwrap_or_default();
+    let program = String::from_utf8_lossy(program).into_owned();
+    name.as_bytes().starts_with(found.as_bytes()) && Path::new(&program).file_name().is_some_and(|found| found == name)
+}
+
+/// The name of a process; nothing where it has ended meanwhile.
+fn stat(system: &System, pid: u32) -> Option<String> {
+    let text = system.read_file(format!("/proc/{pid}/stat")).ok().flatten()?;
+    parse_stat(&String::from_utf8_lossy(&text)).map(str::to_owned)
+}
+
+/// Reads proc_pid_stat(5): a number, the name in parentheses, which may have any characters, and a letter for the state. A
+/// zombie (`Z`) or a dead one (`X`) is none.
+fn parse_stat(text: &str) -> Option<&str> {
+    let (name, rest) = text.split_once('(')?.1.rsplit_once(')')?;
+    (!rest.trim_start().starts_with(['Z', 'X', 'x'])).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Machine;
+
+    fn machine() -> Machine {
+        let stat =
+            |pid: u32, name: &str, state: char| (format!("/proc/{pid}/stat"), format!("{pid} ({name}) {state} 1 1\n"));
+        let stats = [
+            stat(1, "init", 'S'),
+            stat(20, "nginx", 'S'),
+            stat(21, "nginx", 'S'),
+            stat(30, "shop", 'Z'),
+            stat(40, "prometheus-node", 'S'),
+        ];
+        let machine = Machine::new()
+            .file("/proc/40/cmdline", "/usr/bin/prometheus-node-exporter\0--web\0")
+            .file("/proc/meminfo", "");
+        stats.iter().fold(machine, |machine, (path, text)| machine.file(path, text))
+    }
+
+    #[test]
+    fn a_name_may_have_parentheses() {
+        assert_eq!(parse_stat("7 (a) b (c)) R 1"), Some("a) b (c)"));
+        assert_eq!(parse_stat("7 (a) Z 1"), None);
+        assert_eq!(parse_stat(""), None);
+    }
+
+    #[test]
+    fn processes_are_found_by_their_names() {
+        let pids = |name: &str| machine().view(|host| Ok(host.process(name).pids()?)).unwrap();
+        assert_eq!(pids("nginx"), [20, 21]);
+        assert_eq!(pids("ngin"), [] as [u32; 0]);
+        assert_eq!(pids("shop"), [] as [u32; 0]);
+        assert_eq!(pids("prometheus-node-exporter"), [40]);
+        assert_eq!(pids("prometheus-node-other"), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn processes_are_found_by_their_files() {
+        let pids = |text: &str| {
+            machine().file("/run/a.pid", text).view(|host| Ok(host.pidfile("/run/a.pid").pids()?)).unwrap()
+        };
+        assert_eq!(pids("20\n"), [20]);
+        for text in ["30\n", "99\n", "", "x", "-1"] {
+            assert_eq!(pids(text), [] as [u32; 0], "{text}");
+        }
+        assert_eq!(machine().view(|host| Ok(host.pidfile("/run/none.pid").pids()?)).unwrap(), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn specs_say_what_they_found() {
+        let machine = machine();
+        machine.view(|host| host.process("nginx").is_running()).unwrap();
+        machine.view(|host| host.process("shop").is_absent()).unwrap();
+        let error = machine.view(|host| host.process("shop").is_running()).unwrap_err();
+        assert_eq!(error.to_string(), "expected the process `shop` to run, found none");
+        let error = machine.view(|host| host.process("nginx").is_absent()).unwrap_err();
+        assert_eq!(error.to_string(), "expected the process `nginx` not to run, found 20, 21");
+    }
+}
