@@ -3,14 +3,20 @@
 //! The program of this package is what a host gets. `plan CASE` and `apply CASE` print what the operations
 //! said, in JSON; `apply` can be killed on its way. `snapshot CASE` prints what every file of the host is like.
 
+mod archive;
 pub mod case;
 mod certificate;
+mod command;
+mod download;
 mod files;
 mod firewall;
+mod git;
+mod http;
 pub mod journal;
 mod mysql;
 mod postgres;
 pub mod snapshot;
+mod waiting;
 
 pub use case::{Case, Init};
 
@@ -26,6 +32,12 @@ pub struct Room {
 /// All rooms that have cases.
 pub static ROOMS: &[Room] = &[
     Room { name: "files", cases: files::CASES },
+    Room { name: "command", cases: command::CASES },
+    Room { name: "waiting", cases: waiting::CASES },
+    Room { name: "download", cases: download::CASES },
+    Room { name: "archive", cases: archive::CASES },
+    Room { name: "git", cases: git::CASES },
+    Room { name: "http", cases: http::CASES },
     Room { name: "postgres", cases: postgres::CASES },
     Room { name: "mysql", cases: mysql::CASES },
     Room { name: "nftables", cases: firewall::NFTABLES },

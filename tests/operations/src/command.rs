@@ -1,0 +1,30 @@
+//! Commands and scripts, run for real.
+
+use wb_stdlib::prelude::*;
+
+use crate::Case;
+
+pub(crate) static CASES: &[Case] = &[Case {
+    name: "guarded",
+    prepare: "rm -rf /srv/*; mkdir -p /srv/web /srv/old; chown www-data: /srv/web
+        mkdir -p /var/cache/wildebeest/1-0; touch /var/cache/wildebeest/1-0.lock /var/cache/wildebeest/1-0/left",
+    run: |host| {
+        host.command("touch /srv/masked").umask(0o77).creates("/srv/masked").run()?;
+        host.command("touch /srv/web/masked").user("www-data").umask(0o27).creates("/srv/web/masked").run()?;
+        host.command("rmdir /srv/old").removes("/srv/old").run()?;
+        host.shell("echo one >/srv/a; exit 3").expects([0, 3]).unless(host.command("grep -q one /srv/a")).run()?;
+        host.command("cp /srv/a /srv/b").only_if(host.shell("! cmp -s /srv/a /srv/b")).streamed().run()?;
+        let who = "#!/bin/sh -e\nid -un >\"$1\"\n";
+        host.script("who", who).arg("/srv/web/who").user("www-data").creates("/srv/web/who").run()?;
+        let hung = host.shell("sleep 987654 & wait").timeout(Duration::from_millis(300)).output();
+        ensure!(hung.is_err(), "a command that hangs is killed");
+        Ok(())
+    },
+    check: "[ \"$(stat -c '%U %a' /srv/masked /srv/web/masked)\" = \"$(printf 'root 600\\nwww-data 640')\" ]
+        [ ! -e /srv/old ]
+        cmp /srv/a /srv/b
+        [ \"$(cat /srv/web/who)\" = www-data ]
+        [ -z \"$(grep -lzx '98765[4]' /proc/[0-9]*/cmdline 2>/dev/null)\" ]
+        [ ! -e /var/cache/wildebeest ]",
+    ..Case::DEFAULT
+}];

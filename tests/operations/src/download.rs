@@ -1,0 +1,114 @@
+//! Downloads from a real nginx, with TLS and without.
+
+use wb_stdlib::prelude::*;
+
+use crate::Case;
+
+/// Three million times the letter `a`.
+const SUM: &str = "2a152c894398719c0570f83fac34ac03a0f6e8e474b995c2403aa5434f7b9dd4";
+
+const PACKAGES: &[&str] = &["nginx-light", "openssl"];
+
+/// An authority, a certificate of its for `localhost`, and a server of `/srv/files` at 8080 and, with TLS, at 8443.
+macro_rules! server {
+    () => {
+        r#"
+    mkdir -p /srv/files /etc/tls /opt
+    head -c 3000000 /dev/zero | tr '\0' a >/srv/files/big
+    cd /etc/tls
+    if ! [ -e cert.pem ]; then
+        curve='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+        openssl req -x509 $curve -days 3650 -subj /CN=authority -keyout ca.key -out ca.pem 2>/dev/null
+        openssl req $curve -subj /CN=localhost -keyout key.pem -out request.pem 2>/dev/null
+        echo subjectAltName=DNS:localhost >extensions
+        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -extfile extensions \
+            -out cert.pem 2>/dev/null
+    fi
+    rm -f /etc/nginx/sites-enabled/default
+    cat >/etc/nginx/conf.d/files.conf <<'END'
+    server {
+        listen 8080;
+        listen 8443 ssl;
+        ssl_certificate /etc/tls/cert.pem;
+        ssl_certificate_key /etc/tls/key.pem;
+        root /srv/files;
+        location /loop { return 302 /loop; }
+        location /away { return 302 http://localhost:8080/big; }
+        location /moved { return 302 /big; }
+    }
+END
+    nginx -s stop 2>/dev/null || true
+    while [ -e /run/nginx.pid ]; do sleep 0.1; done
+    rm -f /var/log/nginx/access.log
+    nginx
+    rm -rf /opt/big /opt/.big.*
+"#
+    };
+}
+
+pub(crate) static CASES: &[Case] = &[
+    Case {
+        name: "over_tls",
+        packages: PACKAGES,
+        prepare: server!(),
+        run: |host| {
+            host.download("https://localhost:8443/moved")
+                .sha256(SUM)
+                .to("/opt/big")
+                .trusting("/etc/tls/ca.pem")
+                .owner("www-data")
+                .mode(0o640)
+                .present()?;
+            Ok(())
+        },
+        check: "cmp /srv/files/big /opt/big
+            [ \"$(stat -c '%U:%G %a' /opt/big)\" = 'www-data:root 640' ]
+            [ \"$(ls -A /opt)\" = big ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "goes_on_where_it_was",
+        packages: PACKAGES,
+        prepare: concat!(server!(), "head -c 1000000 /srv/files/big >/opt/.big.2a152c894398.part; echo old >/opt/big"),
+        run: |host| {
+            host.download("http://localhost:8080/big").sha256(SUM).to("/opt/big").present()?;
+            Ok(())
+        },
+        check: "cmp /srv/files/big /opt/big
+            [ \"$(ls -A /opt)\" = big ]
+            grep -q '\" 206 ' /var/log/nginx/access.log",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "refused",
+        packages: PACKAGES,
+        prepare: concat!(
+            server!(),
+            "echo old >/opt/big; umount /mnt 2>/dev/null || true; mount -t tmpfs -o size=1m none /mnt"
+        ),
+        run: |host| {
+            let fails = |url: &str, sum: &str, path: &str| {
+                let download = host.download(url).sha256(sum).to(path).trusting("/etc/tls/ca.pem");
+                download.within(Duration::from_secs(3)).present().is_err()
+            };
+            if host.file("/opt/applied").read()?.is_none() {
+                host.file("/opt/applied").content("once").present()?;
+            }
+            let other = "3f882cf63f2ff9e36f6aee432dbbc11dd00ea6ffe61fa901a58a875eaeba37a8";
+            if host.file("/opt/applied").read()?.is_some() {
+                ensure!(fails("http://localhost:8080/big", other, "/opt/big"), "another sum");
+                ensure!(fails("https://localhost:8443/away", SUM, "/opt/big"), "a way out of TLS");
+                ensure!(fails("http://localhost:8080/loop", SUM, "/opt/big"), "a loop");
+                ensure!(fails("http://localhost:8080/none", SUM, "/opt/big"), "a file that is not there");
+                ensure!(fails("http://localhost:1/big", SUM, "/opt/big"), "a server that is not there");
+                ensure!(fails("https://127.0.0.1:8443/big", SUM, "/opt/big"), "another name");
+                ensure!(fails("http://localhost:8080/big", SUM, "/mnt/big"), "a full disk");
+            }
+            Ok(())
+        },
+        check: "[ \"$(cat /opt/big)\" = old ]
+            [ \"$(ls -A /opt | grep -v part)\" = \"$(printf 'applied\\nbig')\" ]
+            [ -z \"$(ls -A /mnt)\" ]",
+        ..Case::DEFAULT
+    },
+];

@@ -1,0 +1,69 @@
+//! Checkouts by the real git.
+
+use wb_stdlib::prelude::*;
+
+use crate::Case;
+
+const PACKAGES: &[&str] = &["git"];
+
+/// A repository of the user `shop`, with a tag and a newer commit.
+macro_rules! repository {
+    () => {
+        r#"
+    id shop >/dev/null 2>&1 || useradd --create-home shop
+    rm -rf /srv/*
+    mkdir -p /srv/git /srv/app
+    chown shop: /srv/git
+    cat >/srv/make <<'END'
+        set -e
+        cd /srv/git
+        git init -q -b main
+        git config user.name shop
+        git config user.email shop@example.org
+        echo one >page; git add page; git commit -q -m one; git tag v1
+        echo two >page; git commit -q -a -m two
+END
+    chmod 644 /srv/make
+    su shop -s /bin/sh -c 'sh /srv/make'
+    rmdir /srv/app
+"#
+    };
+}
+
+pub(crate) static CASES: &[Case] = &[
+    Case {
+        name: "cloned_as_a_user",
+        packages: PACKAGES,
+        prepare: repository!(),
+        run: |host| {
+            host.git("file:///srv/git").at("v1").to("/srv/app").user("shop").present()?;
+            Ok(())
+        },
+        check: "[ \"$(cat /srv/app/page)\" = one ]
+            [ \"$(stat -c %U /srv/app /srv/app/.git/HEAD /srv/app/page | sort -u)\" = shop ]
+            su shop -s /bin/sh -c 'cd /srv/app && [ -z \"$(git status --porcelain)\" ] && [ \"$(git describe --tags)\" = v1 ]'
+            [ \"$(ls -A /srv)\" = \"$(printf 'app\\ngit\\nmake')\" ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "moved_and_discarded",
+        packages: PACKAGES,
+        prepare: concat!(
+            repository!(),
+            "mkdir /srv/app; chown shop: /srv/app
+             su shop -s /bin/sh -c 'git clone -q file:///srv/git /srv/app; cd /srv/app; git checkout -q --detach v1; echo mine >page
+                 echo kept >upload'"
+        ),
+        run: |host| {
+            let git = || host.git("file:///srv/git").at("main").to("/srv/app").user("shop");
+            if host.file("/srv/app/page").contains("mine").is_ok() {
+                ensure!(git().present().is_err(), "changes are not thrown away unasked");
+            }
+            git().discarding_changes().present()?;
+            Ok(())
+        },
+        check: "[ \"$(cat /srv/app/page)\" = two ]; [ \"$(cat /srv/app/upload)\" = kept ]
+            [ ! -e /srv/app/.git/index.lock ]; [ ! -e /srv/app/.git/wildebeest-checkout ]",
+        ..Case::DEFAULT
+    },
+];
