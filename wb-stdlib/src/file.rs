@@ -92,6 +92,12 @@ impl<A: Look> File<A> {
 }
 
 impl File<Host<'_>> {
+    /// This one, at another path.
+    pub(crate) fn at(mut self, path: &Path) -> Self {
+        self.path = path.to_owned();
+        self
+    }
+
     /// What stands in it, all of it. Without this, what stands in it stays, and a new file is empty.
     pub fn content(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.content = Some(content.into());
@@ -148,14 +154,19 @@ impl File<Host<'_>> {
     /// [`File::validated_by`], or it can't be written; the old file is then as it was.
     pub fn present(self) -> Result<Outcome, FileError> {
         let what = format!("file {} present", self.path.display());
+        self.present_as(&what)
+    }
+
+    /// It is there, as what another operation is about.
+    pub(crate) fn present_as(self, what: &str) -> Result<Outcome, FileError> {
         let found = self.found()?;
         if let Some(why) = self.unknown(found)? {
-            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+            return ensure(self.access, what, Difference::Unknown(why), || Ok(()));
         }
         let resolved = self.wanted.resolve(self.system())?;
         let difference = self.difference(found, &resolved)?;
         self.write_debts_down(&difference)?;
-        ensure(self.access, &what, difference, || self.write(found, &resolved))
+        ensure(self.access, what, difference, || self.write(found, &resolved))
     }
 
     /// It is not there.

@@ -2,7 +2,7 @@
 //!
 //! A migration gets a [`Host`] and says what is to be so; a spec gets a [`View`] and checks that it is. Each noun has a
 //! room of its own: [`packages`], [`apt_repository`], [`debconf`], [`alternative`], [`diversion`], [`service`],
-//! [`file`](mod@file), [`directory`], [`link`], [`command`], [`temporary`], [`download`], [`archive`], [`git`], [`facts`],
+//! [`file`](mod@file), [`edit`], [`directory`], [`link`], [`command`], [`temporary`], [`download`], [`archive`], [`git`], [`facts`],
 //! [`herd`], [`haproxy`], [`port`], [`process`], [`log`], [`http`], [`alerts`], [`wait`] (for other hosts), [`waiting`]
 //! (for this one), [`postgres`], [`mysql`], [`nftables`], [`ufw`], [`firewalld`],
 //! [`trust_anchor`], [`certificate`], [`selinux`]. Every operation states the wanted end state, looks first, acts only when
@@ -43,6 +43,7 @@ pub mod debconf;
 pub mod directory;
 pub mod diversion;
 pub mod download;
+pub mod edit;
 mod ensure;
 pub mod facts;
 pub mod file;

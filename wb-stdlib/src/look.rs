@@ -12,6 +12,7 @@ use crate::certificate::Certificate;
 use crate::command::Command;
 use crate::debconf::Debconf;
 use crate::diversion::Diversion;
+use crate::edit::Edit;
 use crate::facts::Facts;
 use crate::file::File;
 use crate::firewalld::Firewalld;
@@ -153,6 +154,11 @@ pub trait Look: Access + Copy {
     /// The file at `path`, which is absolute.
     fn file(&self, path: impl AsRef<Path>) -> File<Self> {
         File::new(*self, path.as_ref())
+    }
+
+    /// Edits of the file at `path`, which is absolute: say what is to be so in it.
+    fn edit(&self, path: impl AsRef<Path>) -> Edit<Self> {
+        Edit::new(*self, path.as_ref())
     }
 
     /// A TCP port of this host.

@@ -1,0 +1,139 @@
+//! What can go wrong with edits.
+
+use std::path::PathBuf;
+
+use crate::file::FileError;
+
+/// What can go wrong with the edits of a file. It is then as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// It can't be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is not there.
+    #[error("there is no file {} to edit\nhint: `.or_create(0o644)` makes it", .path.display())]
+    NoFile {
+        /// The path, or where a link at the path leads.
+        path: PathBuf,
+    },
+    /// An operation before this one writes it, which a plan does not do.
+    #[error("an operation before this one writes {}", .path.display())]
+    Later {
+        /// The path.
+        path: PathBuf,
+    },
+    /// It is too long.
+    #[error("{} has {size} bytes; files of at most {} bytes are edited", .path.display(), super::LARGEST)]
+    TooLarge {
+        /// The path.
+        path: PathBuf,
+        /// How long it is, in bytes.
+        size: u64,
+    },
+    /// It is in UTF-16, in which lines are other bytes.
+    #[error("{} is in UTF-16, which is not edited", .path.display())]
+    Utf16 {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Links lead to links without end.
+    #[error("{} leads through more than 40 symbolic links", .path.display())]
+    LinkLoop {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Somebody who is not the file's owner chose which file it is.
+    #[error(
+        "the symbolic link {} belongs to user {uid}, who owns neither root's files nor {}\nhint: edit the file itself",
+        .link.display(), .target.display()
+    )]
+    ForeignLink {
+        /// The link.
+        link: PathBuf,
+        /// Whose it is.
+        uid: u32,
+        /// The file that it leads to.
+        target: PathBuf,
+    },
+    /// An edit does not fit the file.
+    #[error("could not edit {}: {edit}", .path.display())]
+    Unfit {
+        /// The path.
+        path: PathBuf,
+        /// What was to be edited.
+        edit: String,
+        /// Why.
+        source: Unfit,
+    },
+    /// A second run would edit the file again.
+    #[error("could not edit {}: done a second time, it would change again: {edit}", .path.display())]
+    Restless {
+        /// The path.
+        path: PathBuf,
+        /// Which edit would change it again.
+        edit: String,
+    },
+}
+
+impl EditError {
+    /// Why it may be otherwise once what comes before it in the migration is done: for plans.
+    pub(super) fn passing(&self) -> Option<String> {
+        match self {
+            Self::NoFile { path } => Some(format!("there is no file {} yet", path.display())),
+            Self::Later { .. } => Some(self.to_string()),
+            Self::Unfit { source: source @ Unfit::NoAnchor { .. }, .. } => Some(format!("{source} yet")),
+            _ => None,
+        }
+    }
+}
+
+/// Why an edit does not fit a file.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// The regular expression is none.
+    #[error("`{pattern}` is no regular expression")]
+    Pattern {
+        /// What was given.
+        pattern: String,
+        /// Why.
+        source: Box<regex::Error>,
+    },
+    /// Nothing marks the place.
+    #[error("no line matches `{pattern}`")]
+    NoAnchor {
+        /// The regular expression.
+        pattern: String,
+    },
+    /// What is to be written would be read as something else.
+    #[error("{what} can't be written: {why}")]
+    BadText {
+        /// What is to be written.
+        what: &'static str,
+        /// Why it can't be.
+        why: &'static str,
+    },
+    /// A block has a beginning and no end, or the other way round.
+    #[error("the marker `{marker}` in line {line} stands alone\nhint: remove it, or add the other one, by hand")]
+    HalfBlock {
+        /// The marker.
+        marker: String,
+        /// Its line, from 1.
+        line: usize,
+    },
+    /// What is to be one is there several times.
+    #[error("{what} is there {times} times; which one is meant?")]
+    Repeated {
+        /// What is repeated.
+        what: String,
+        /// How often.
+        times: usize,
+    },
+    /// A line can't be understood.
+    #[error("line {line} can't be understood: {why}")]
+    Unclear {
+        /// The line, from 1.
+        line: usize,
+        /// Why.
+        why: &'static str,
+    },
+}

@@ -1,0 +1,181 @@
+//! What is true of all edits of all texts.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::line::Gone;
+use super::lines::Lines;
+use super::row::Row;
+use super::variable::Variable;
+use super::{Block, Change, Directive, Edit, Line, Section, Settled};
+use crate::machine::Machine;
+
+/// Lines as they stand in files of all kinds, odd ones among them.
+const LINES: [&[u8]; 36] = [
+    b"",
+    b"  ",
+    b"# comment",
+    b"; comment",
+    b"a",
+    b"a = 1",
+    b"a=2",
+    b"  a = 3",
+    b"#a = 1",
+    b"; a = 1",
+    b"b",
+    b"b=1",
+    b"\tb = x y",
+    b"[s]",
+    b"[t]",
+    b" [s] # s",
+    b"[s",
+    b"a 1",
+    b"A\t2",
+    b"#a 1",
+    b"# a 1",
+    b"Match all",
+    b"Host x",
+    b"export a=1",
+    b"a='1' # c",
+    b"a=\"x y\"",
+    b"b=$a",
+    b"# BEGIN wildebeest: n",
+    b"# END wildebeest: n",
+    b"caf\xe9",
+    b"\xff\xfe",
+    b"  deeper",
+    b"a: 1",
+    b"- a",
+    b"{",
+    b"}",
+];
+
+/// Texts of such lines, with LF or CRLF, with or without an end.
+fn texts() -> impl Strategy<Value = Vec<u8>> {
+    let lines = prop::collection::vec(select(LINES.to_vec()), 0..12);
+    (lines, any::<bool>(), any::<bool>()).prop_map(|(lines, is_crlf, is_ended)| {
+        let end: &[u8] = if is_crlf { b"\r\n" } else { b"\n" };
+        let mut text = lines.join(end);
+        if is_ended && !lines.is_empty() {
+            text.extend_from_slice(end);
+        }
+        text
+    })
+}
+
+/// All edits of one kind of file, by number: as a host says them.
+fn edits<'a>(host: crate::Host<'a>, which: usize, word: &str) -> Edit<crate::Host<'a>> {
+    let edit = Edit::new(host, std::path::Path::new("/etc/a"));
+    match which {
+        0 => edit.line(word).then(Settled),
+        1 => edit.line(word).matching("^a").then(Settled),
+        2 => edit.line(word).matching("^.b").first().only().then(Settled),
+        3 => edit.line(word).after("^#").then(Settled),
+        4 => edit.line(word).before("a").at_start().then(Settled),
+        5 => edit.without_line(word).without_lines("^b"),
+        6 => edit.block("n", format!("{word}\n{word}")).then(Settled),
+        7 => edit.without_block("n").then(Settled),
+        8 => edit.replace("^a.*", word),
+        9 => edit.section("s").option("a", word).flag("b").then(Settled),
+        10 => edit.section("s").options("a", [word, "2"]).repeated_option("b", word).without_option("c").then(Settled),
+        11 => edit.before_sections().option("a", word).without_option("b").then(Settled),
+        12 => edit.without_section("s"),
+        13 => edit.variable("a", word).without_variable("b"),
+        14 => edit.directive("a", word).then(Settled),
+        _ => edit.directives("a", [word, "2"]).under("Match all").without_directive("b").then(Settled),
+    }
+}
+
+/// The text after a change, which a second one leaves as it is.
+fn settled(change: &dyn Change, text: &[u8]) -> Result<Vec<u8>, TestCaseError> {
+    let once = change.change(text).ok().flatten().unwrap_or_else(|| text.to_vec());
+    let again = change.change(&once).ok().flatten();
+    prop_assert!(again.is_none(), "{} of {:?}: {:?}", change.name(), once.escape_ascii().to_string(), again);
+    Ok(once)
+}
+
+/// The lines that are none of an edit's own, without their ends.
+fn others(text: &[u8], is_own: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
+    Lines::of(text).bodies().filter(|body| !is_own(body)).map(<[u8]>::to_vec).collect()
+}
+
+fn key_of(line: &[u8]) -> Option<Vec<u8>> {
+    match Row::of(line) {
+        Row::Option { key, .. } => Some(key.to_vec()),
+        _ => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn to_edit_twice_is_to_edit_once(text in texts(), which in 0usize..16, word in select(vec!["a", "a = 1", "x y", "$1", "é"])) {
+        let machine = Machine::new();
+        let outcome = machine.apply(|host| {
+            let edit = edits(*host, which, word);
+            let Ok(once) = edit.edited(&text) else { return Ok(None) };
+            let once = once.unwrap_or_else(|| text.clone());
+            Ok(Some((edit.edited(&once)?, once)))
+        });
+        if let Some((again, once)) = outcome.unwrap() {
+            prop_assert!(again.is_none(), "{which}: {:?} -> {:?}", once.escape_ascii().to_string(), again);
+        }
+    }
+
+    #[test]
+    fn a_line_changes_one_line_at_most(text in texts(), has_pattern in any::<bool>(), word in select(vec!["a", "a=2", "z"])) {
+        let line = Line::new(word.to_owned());
+        let line = if has_pattern { line.looking_for("^a") } else { line };
+        let after = settled(&line, &text)?;
+        let (old, new) = (others(&text, |_| false), others(&after, |_| false));
+        let common = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
+        let (old, new) = (&old[common..], &new[common..]);
+        prop_assert!(new.first().is_none_or(|line| line == word.as_bytes()));
+        prop_assert!(new.is_empty() || old.ends_with(&new[1..]) && old.len() <= new.len());
+    }
+
+    #[test]
+    fn lines_that_are_not_named_stay(text in texts()) {
+        let after = settled(&Gone::Exact("a".into()), &text)?;
+        prop_assert_eq!(others(&text, |body| body == b"a"), others(&after, |_| false));
+    }
+
+    #[test]
+    fn what_is_outside_of_a_block_stays(text in texts()) {
+        let put = Block::new("m".into(), Some("x\ny".into()));
+        let with = settled(&put, &text)?;
+        let without = settled(&Block::new("m".into(), None), &with)?;
+        prop_assert_eq!(others(&text, |_| false), others(&without, |_| false));
+    }
+
+    #[test]
+    fn options_that_are_not_named_stay(text in texts(), value in select(vec!["1", "x y", ""])) {
+        let is_own = |body: &[u8]| key_of(body).is_some_and(|key| key == b"a") || body.is_empty() || body == b"[s]";
+        let section = Section::new(Some("s".into())).with("a", value);
+        let after = settled(&section, &text)?;
+        let goes_on = |body: &[u8]| body == b"  deeper" || body.starts_with(b"\tb") || body.starts_with(b"  a");
+        let own = |body: &[u8]| is_own(body) || goes_on(body);
+        prop_assert_eq!(others(&text, own), others(&after, own));
+    }
+
+    #[test]
+    fn variables_that_are_not_named_stay(text in texts(), value in select(vec!["1", "x y", "it's \"$x\""])) {
+        let after = settled(&Variable::new("a".into(), Some(value.into())), &text)?;
+        let is_own = |body: &[u8]| body.starts_with(b"a=") || body.starts_with(b"export a=");
+        prop_assert_eq!(others(&text, is_own), others(&after, is_own));
+        let gone = settled(&Variable::new("a".into(), None), &text)?;
+        prop_assert_eq!(others(&text, is_own), others(&gone, is_own));
+    }
+
+    #[test]
+    fn directives_that_are_not_named_stay(text in texts(), values in prop::collection::vec(select(vec!["1", "x y"]), 0..3)) {
+        let values = values.into_iter().map(Into::into).collect();
+        let after = settled(&Directive::new("a".into(), values), &text)?;
+        let is_own = |body: &[u8]| {
+            let text = body.trim_ascii_start().to_ascii_lowercase();
+            text == b"a" || [&b"a="[..], b"a ", b"a\t"].iter().any(|start| text.starts_with(start))
+        };
+        prop_assert_eq!(others(&text, is_own), others(&after, is_own));
+    }
+}
