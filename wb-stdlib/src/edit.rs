@@ -19,6 +19,7 @@
 //! | `key = value` in a `[section]` | [`section`](Edit::section), [`option`](Edit::option) |
 //! | `KEY=value`, as a shell reads it | [`variable`](Edit::variable) |
 //! | `Key value`, as sshd reads it | [`directive`](Edit::directive) |
+//! | a value in TOML, JSON, YAML | [`toml`](Edit::toml), [`json`](Edit::json), [`yaml`](Edit::yaml) |
 
 mod assignment;
 mod block;
@@ -26,6 +27,7 @@ mod change;
 mod directive;
 mod error;
 mod found;
+mod json;
 mod line;
 mod lines;
 mod pattern;
@@ -33,11 +35,15 @@ mod place;
 mod replacement;
 mod row;
 mod section;
+mod toml;
+mod tree;
 mod variable;
+mod yaml;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use serde::Serialize;
 use wb_core::context::{Operation, Outcome};
 
 use crate::ensure::{Difference, ensure};
@@ -51,6 +57,7 @@ pub use error::{EditError, Unfit};
 use found::Found;
 pub use line::Line;
 pub use section::Section;
+use tree::Tree;
 
 /// The longest file that is edited, in bytes: 16 MiB.
 pub const LARGEST: u64 = 16 * 1024 * 1024;
@@ -260,6 +267,79 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     /// There is no directive `key`.
     pub fn without_directive(self, key: impl Into<String>) -> Edit<A, Directive> {
         self.directives(key, [""; 0])
+    }
+
+    /// The value at `path` of a TOML file: keys with dots between them, quoted where they have dots of their own. Tables
+    /// that are not there are made.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn use_systemd_cgroups(host: &Host) -> Result<()> {
+    ///     host.edit("/etc/containerd/config.toml")
+    ///         .toml(r#"plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options.SystemdCgroup"#, true)
+    ///         .toml("imports", ["/etc/containerd/conf.d/*.toml"])
+    ///         .present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = use_systemd_cgroups as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn toml(self, path: impl Into<String>, value: impl Serialize) -> Edit<A> {
+        self.settled(Tree::new(toml::FORMAT, path.into(), value))
+    }
+
+    /// There is nothing at `path` of a TOML file. Comments right above it go with it.
+    pub fn without_toml(self, path: impl Into<String>) -> Edit<A> {
+        self.settled(Tree::gone(toml::FORMAT, path.into()))
+    }
+
+    /// The value at `path` of a JSON file, with or without comments and trailing commas. Paths are written as for
+    /// [`toml`](Edit::toml). Objects that are not there are made.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn rotate_logs_of_containers(host: &Host) -> Result<()> {
+    ///     host.edit("/etc/docker/daemon.json")
+    ///         .json("log-opts.max-size", "10m")
+    ///         .json("live-restore", true)
+    ///         .or_create(0o644)
+    ///         .present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = rotate_logs_of_containers as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn json(self, path: impl Into<String>, value: impl Serialize) -> Edit<A> {
+        self.settled(Tree::new(json::FORMAT, path.into(), value))
+    }
+
+    /// There is nothing at `path` of a JSON file.
+    pub fn without_json(self, path: impl Into<String>) -> Edit<A> {
+        self.settled(Tree::gone(json::FORMAT, path.into()))
+    }
+
+    /// The value at `path` of a YAML file of one document. Paths are written as for [`toml`](Edit::toml). Mappings that
+    /// are not there are made. Strings are quoted where some version of YAML would read something else, as in `"no"`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn name_the_cluster(host: &Host) -> Result<()> {
+    ///     host.edit("/etc/elasticsearch/elasticsearch.yml")
+    ///         .yaml(r#""cluster.name""#, "shop")
+    ///         .yaml("xpack.security.enabled", true)
+    ///         .present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = name_the_cluster as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn yaml(self, path: impl Into<String>, value: impl Serialize) -> Edit<A> {
+        self.settled(Tree::new(yaml::FORMAT, path.into(), value))
+    }
+
+    /// There is nothing at `path` of a YAML file.
+    pub fn without_yaml(self, path: impl Into<String>) -> Edit<A> {
+        self.settled(Tree::gone(yaml::FORMAT, path.into()))
     }
 
     /// Where there is no file, it is made, with these permission bits. Without this, a missing file is an error, but for

@@ -136,4 +136,41 @@ pub enum Unfit {
         /// Why.
         why: &'static str,
     },
+    /// It is no text.
+    #[error("it is not UTF-8")]
+    NotUtf8,
+    /// The path of a value is none.
+    #[error(
+        "`{path}` is no path of keys\nhint: a key that has other characters than letters, digits, `-` and `_` is quoted"
+    )]
+    BadKeys {
+        /// What was given.
+        path: String,
+    },
+    /// It does not parse.
+    #[error("it is no {format}: {said}")]
+    Syntax {
+        /// TOML, JSON or YAML.
+        format: &'static str,
+        /// What the parser said.
+        said: String,
+    },
+    /// What is to have keys has none.
+    #[error("{what} is there, and has no keys in it")]
+    NotTable {
+        /// The part of the path that leads there.
+        what: String,
+    },
+    /// What is to be a value has keys.
+    #[error("`{key}` is a table: name the values in it")]
+    NotValue {
+        /// The path.
+        key: String,
+    },
+    /// The rest of the file would change with it.
+    #[error("this {format} can't be edited without changing what nobody named")]
+    NotKept {
+        /// TOML, JSON or YAML.
+        format: &'static str,
+    },
 }

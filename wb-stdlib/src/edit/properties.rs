@@ -2,12 +2,14 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use serde_json::{Value, json};
 
 use super::line::Gone;
 use super::lines::Lines;
 use super::row::Row;
+use super::tree::{Format, Tree};
 use super::variable::Variable;
-use super::{Block, Change, Directive, Edit, Line, Section, Settled};
+use super::{Block, Change, Directive, Edit, Line, Section, Settled, json, toml, yaml};
 use crate::machine::Machine;
 
 /// Lines as they stand in files of all kinds, odd ones among them.
@@ -82,7 +84,10 @@ fn edits<'a>(host: crate::Host<'a>, which: usize, word: &str) -> Edit<crate::Hos
         12 => edit.without_section("s"),
         13 => edit.variable("a", word).without_variable("b"),
         14 => edit.directive("a", word).then(Settled),
-        _ => edit.directives("a", [word, "2"]).under("Match all").without_directive("b").then(Settled),
+        15 => edit.directives("a", [word, "2"]).under("Match all").without_directive("b").then(Settled),
+        16 => edit.toml("a.b", word).without_toml("b"),
+        17 => edit.json("a.b", word).without_json("b"),
+        _ => edit.yaml("a.b", word).without_yaml("b"),
     }
 }
 
@@ -110,7 +115,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn to_edit_twice_is_to_edit_once(text in texts(), which in 0usize..16, word in select(vec!["a", "a = 1", "x y", "$1", "é"])) {
+    fn to_edit_twice_is_to_edit_once(text in texts(), which in 0usize..19, word in select(vec!["a", "a = 1", "x y", "$1", "é"])) {
         let machine = Machine::new();
         let outcome = machine.apply(|host| {
             let edit = edits(*host, which, word);
@@ -177,5 +182,73 @@ proptest! {
             text == b"a" || [&b"a="[..], b"a ", b"a\t"].iter().any(|start| text.starts_with(start))
         };
         prop_assert_eq!(others(&text, is_own), others(&after, is_own));
+    }
+}
+
+/// Paths, one of which is in the other.
+const PATHS: [&str; 6] = ["a", "b", "a.b", "a.c", "b.c.d", r#""x.y".z"#];
+
+fn values() -> impl Strategy<Value = Value> {
+    let texts = ["x", "no", "", "1", "two words", "a: b", "é", "\"q\"", "back\\slash", "# x", "- y"];
+    let leaf = prop_oneof![
+        any::<i32>().prop_map(|number| json!(number)),
+        any::<bool>().prop_map(|value| json!(value)),
+        select(texts.to_vec()).prop_map(|text| json!(text)),
+        Just(json!(1.5)),
+    ];
+    leaf.prop_recursive(2, 6, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::btree_map(select(vec!["k", "l", "m.n"]), inner, 1..3).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+/// Sets values one after the other, in a file that has comments, and looks after each for what was set, for the
+/// comments, and for the rest.
+fn check_tree(format: Format, start: &str, comments: &[&str], sets: &[(&str, Value)]) -> Result<(), TestCaseError> {
+    let mut text = start.to_owned();
+    for (path, value) in sets {
+        let tree = Tree::new(format, (*path).into(), value);
+        let Ok(changed) = tree.change(text.as_bytes()) else { continue };
+        let Some(changed) = changed else { continue };
+        text = String::from_utf8(changed).expect("text");
+        prop_assert!(matches!(tree.change(text.as_bytes()), Ok(None)), "{path} = {value} in {text}");
+        for comment in comments {
+            prop_assert!(text.contains(comment), "{path} = {value} lost `{comment}` in {text}");
+        }
+    }
+    Ok(())
+}
+
+fn sets() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
+    prop::collection::vec((select(PATHS.to_vec()), values()), 1..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn toml_keeps_comments_and_other_values(sets in sets()) {
+        let start = "# top\nk = 1 # of k\n\n# of b\n[b]\nl = 'x'  # of l\n\n[b.c]\n# end of c\n\n[[d]]\nm = 1\n# end\n";
+        check_tree(toml::FORMAT, start, &["# top\n", " # of k\n", "# of b\n", "  # of l\n", "# end\n"], &sets)?;
+    }
+
+    #[test]
+    fn json_keeps_comments_and_other_values(sets in sets()) {
+        let start = "// top\n{\n  // of k\n  \"k\": 1, // one\n  \"b\": {\n    /* of l */ \"l\": [1,  2] // two\n  }\n}\n// end\n";
+        check_tree(json::FORMAT, start, &["// top\n", "// of k\n", "// one\n", "// end\n"], &sets)?;
+    }
+
+    #[test]
+    fn yaml_keeps_comments_and_other_values(sets in sets()) {
+        let start = "# top\n---\nk: 1 # of k\n# of b\nb:\n    l:   'x'  # of l\n\n# of d\nd:\n- m: 1\n# end\n";
+        check_tree(yaml::FORMAT, start, &["# top\n", " # of k\n", "# of b\n", "# of d\n", "# end\n"], &sets)?;
+    }
+
+    #[test]
+    fn nothing_panics(bytes in prop::collection::vec(select(b"ab:=#-[]{}'\"\\ \t\n\r,|&*!?>%@`$(;\xe9".to_vec()), 0..60), which in 0usize..19) {
+        let machine = Machine::new();
+        machine.apply(|host| Ok(drop(edits(*host, which, "x y").edited(&bytes)))).unwrap();
     }
 }

@@ -64,7 +64,7 @@ fn a_file_that_is_not_there_is_an_error_and_unknown_to_a_plan() {
     assert_eq!(error, "there is no file /etc/a to edit\nhint: `.or_create(0o644)` makes it");
     machine.plan(add).unwrap();
     assert_eq!(machine.said(), "? edit /etc/a present (cannot know: there is no file /etc/a yet)");
-    let remove = |host: &Host| Ok(host.edit("/etc/a").without_line("x").present()?);
+    let remove = |host: &Host| Ok(host.edit("/etc/a").without_line("x").without_json("a").present()?);
     assert_eq!(machine.apply(remove).unwrap(), Outcome::Unchanged);
 }
 
@@ -203,6 +203,23 @@ fn specs_say_what_is_otherwise() {
         "expected /etc/motd, found nothing there",
     );
     machine.view(|host| host.edit("/etc/motd").without_line("x").is_present()).unwrap();
+}
+
+#[test]
+fn values_of_all_formats_are_said_alike() {
+    let machine = Machine::new().file("/etc/a.toml", "").file("/etc/a.json", "").file("/etc/a.yaml", "");
+    let set = |host: &Host| {
+        host.edit("/etc/a.toml").toml("a.b", 1).without_toml("c").present()?;
+        host.edit("/etc/a.json").json("a.b", 1).without_json("c").present()?;
+        Ok(host.edit("/etc/a.yaml").yaml("a.b", 1).without_yaml("c").present()?)
+    };
+    machine.apply(set).unwrap();
+    assert_eq!(machine.read("/etc/a.toml").as_deref(), Some("[a]\nb = 1\n"));
+    assert_eq!(machine.read("/etc/a.json").as_deref(), Some("{\n  \"a\": {\n    \"b\": 1\n  }\n}\n"));
+    assert_eq!(machine.read("/etc/a.yaml").as_deref(), Some("a:\n  b: 1\n"));
+    let before = machine.snapshot();
+    machine.apply(set).unwrap();
+    assert_eq!(machine.snapshot(), before);
 }
 
 #[test]
