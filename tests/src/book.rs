@@ -6,4 +6,4 @@ macro_rules! pages {
     };
 }
 
-pages!(tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run);
+pages!(tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, edits);
