@@ -12,6 +12,8 @@ mod operation;
 mod verdicts;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ pub use verdicts::Verdicts;
 
 use crate::change::Member;
 use crate::system::System;
+use crate::system::files::Stat;
 
 /// Whether operations act, or only look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,15 @@ impl HerdView {
     }
 }
 
+/// What a plan would have made of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreseen {
+    /// Whose it would be, and how large.
+    pub stat: Stat,
+    /// What would stand in it.
+    pub content: Vec<u8>,
+}
+
 /// What one run of a migration, a spec, or a role's `leave` and `rejoin` works with.
 pub struct Context<'a> {
     system: &'a System,
@@ -62,13 +74,15 @@ pub struct Context<'a> {
     attempt: Option<Rc<Attempt>>,
     lookout: Option<Rc<dyn Lookout + 'a>>,
     operations: RefCell<Vec<Operation>>,
+    foreseen: RefCell<BTreeMap<PathBuf, Foreseen>>,
 }
 
 impl<'a> Context<'a> {
     /// A context with nothing done yet.
     #[must_use]
     pub fn new(system: &'a System, mode: Mode, herd: &'a HerdView, journal: Rc<dyn Journal>) -> Self {
-        Self { system, mode, herd, journal, attempt: None, lookout: None, operations: RefCell::new(Vec::new()) }
+        let (operations, foreseen) = (RefCell::default(), RefCell::default());
+        Self { system, mode, herd, journal, attempt: None, lookout: None, operations, foreseen }
     }
 
     /// This one, for a run of a link.
@@ -154,6 +168,19 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn changes(&self) -> usize {
         self.operations.borrow().iter().filter(|operation| operation.outcome.changed()).count()
+    }
+
+    /// Remembers, in a plan, what a file would be by now: for operations that come later and look at it.
+    pub fn foresee(&self, path: &Path, file: Foreseen) {
+        if self.mode == Mode::Plan {
+            self.foreseen.borrow_mut().insert(path.to_owned(), file);
+        }
+    }
+
+    /// What a file would be by now, where an operation before would write it.
+    #[must_use]
+    pub fn foreseen(&self, path: &Path) -> Option<Foreseen> {
+        self.foreseen.borrow().get(path).cloned()
     }
 
     /// What was done so far, in order.

@@ -44,7 +44,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
-use wb_core::context::{Operation, Outcome};
+use wb_core::context::Outcome;
 
 use crate::ensure::{Difference, ensure};
 use crate::file::File;
@@ -374,7 +374,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     }
 
     fn found(&self) -> Result<Found, EditError> {
-        Found::of(self.access.context().system(), &self.path)
+        Found::of(self.access.context(), &self.path)
     }
 
     fn changes(&self) -> impl Iterator<Item = &dyn Change> {
@@ -452,9 +452,6 @@ impl<L: Change + 'static> Edit<Host<'_>, L> {
     /// What there is and what is to be there, where that differs.
     fn wanted(&self) -> Result<Option<(Found, Vec<u8>)>, EditError> {
         let found = self.found()?;
-        if self.access.plans() && self.is_written_before() {
-            return Err(EditError::Later { path: self.path.clone() });
-        }
         let missing = found.is_missing() && self.new_mode.is_none();
         if missing && self.access.plans() {
             return Err(EditError::NoFile { path: found.path });
@@ -464,13 +461,6 @@ impl<L: Change + 'static> Edit<Host<'_>, L> {
             Some(text) => Ok(Some((found, text))),
             None => Ok(None),
         }
-    }
-
-    /// Whether, in a plan, an operation before this one would write the file.
-    fn is_written_before(&self) -> bool {
-        let written = format!("file {} present", self.path.display());
-        let would = |operation: &Operation| operation.what == written && operation.outcome.changed();
-        crate::look::Access::context(&self.access).operations().iter().any(would)
     }
 
     fn write(self, what: &str, found: Found, text: Vec<u8>) -> Result<Outcome, EditError> {

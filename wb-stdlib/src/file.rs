@@ -5,10 +5,11 @@ mod difference;
 mod error;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
-use wb_core::context::{DebtAction, Outcome};
-use wb_core::system::files::{self, Kind, Stat};
+use wb_core::context::{Context, DebtAction, Foreseen, Outcome};
+use wb_core::system::files::{self, Attributes, Kind, Stat};
 use wb_core::system::{Command, System};
 
 use crate::ensure::{Difference, ensure};
@@ -166,6 +167,7 @@ impl File<Host<'_>> {
         let resolved = self.wanted.resolve(self.system())?;
         let difference = self.difference(found, &resolved)?;
         self.write_debts_down(&difference)?;
+        self.foresee(found, &resolved, &difference);
         ensure(self.access, what, difference, || self.write(found, &resolved))
     }
 
@@ -187,6 +189,9 @@ impl File<Host<'_>> {
 
     fn found(&self) -> Result<Option<Stat>, FileError> {
         check_path(&self.path)?;
+        if let Some(foreseen) = self.context().foreseen(&self.path) {
+            return Ok(Some(foreseen.stat));
+        }
         match self.system().stat(&self.path)? {
             Some(stat) if stat.kind != Kind::File => Err(self.in_the_way(stat.kind)),
             found => Ok(found),
@@ -225,7 +230,7 @@ impl File<Host<'_>> {
         match &self.content {
             None => Ok(true),
             Some(wanted) if found.size != wanted.len() as u64 => Ok(false),
-            Some(wanted) => Ok(self.system().read_file(&self.path)?.as_ref() == Some(wanted)),
+            Some(wanted) => Ok(self.now()?.as_ref() == Some(wanted)),
         }
     }
 
@@ -233,13 +238,36 @@ impl File<Host<'_>> {
         if found.size > difference::LONGEST {
             return Ok(Some(difference::sizes(found.size, wanted.len())));
         }
-        let old = self.system().read_file(&self.path)?.unwrap_or_default();
+        let old = self.now()?.unwrap_or_default();
         Ok(difference::content(Some(&old), wanted, &self.path))
+    }
+
+    /// Lets operations that come later in a plan see the file as it would be.
+    fn foresee(&self, found: Option<Stat>, resolved: &Resolved, difference: &Difference) {
+        let content = self.content.clone().or(found.is_none().then(Vec::new));
+        if let (Difference::Some(_), Some(content)) = (difference, content) {
+            let Attributes { mode, uid, gid } = resolved.over(found, NEW_MODE);
+            let (uid, gid) = (uid.unwrap_or_default(), gid.unwrap_or_default());
+            let stat = Stat { kind: Kind::File, mode, uid, gid, size: content.len() as u64, modified: Duration::ZERO };
+            self.context().foresee(&self.path, Foreseen { stat, content });
+        }
+    }
+
+    fn context(&self) -> &Context<'_> {
+        crate::look::Access::context(&self.access)
+    }
+
+    /// What stands in it now, or would in a plan.
+    fn now(&self) -> Result<Option<Vec<u8>>, files::FileError> {
+        match self.context().foreseen(&self.path) {
+            Some(foreseen) => Ok(Some(foreseen.content)),
+            None => self.system().read_file(&self.path),
+        }
     }
 
     fn write_debts_down(&self, difference: &Difference) -> Result<(), FileError> {
         match difference {
-            Difference::Some(_) => self.owes.write_down(crate::look::Access::context(&self.access)),
+            Difference::Some(_) => self.owes.write_down(self.context()),
             Difference::None | Difference::Unknown(_) => Ok(()),
         }
         .map_err(|source| FileError::Owe { path: self.path.clone(), source })
@@ -260,7 +288,7 @@ impl File<Host<'_>> {
         let Some([program, args @ ..]) = self.validation.as_deref() else { return Ok(()) };
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let candidate = self.path.with_file_name(format!(".{name}.candidate"));
-        self.system().write_file(&candidate, content, files::Attributes::mode(0o600))?;
+        self.system().write_file(&candidate, content, Attributes::mode(0o600))?;
         let said = self.system().read_command(&Command::new(program).args(args).arg(&candidate));
         files::remove(self.system().path(&candidate))?;
         said.map(drop).map_err(|source| FileError::Refused { path: self.path.clone(), source })

@@ -16,12 +16,6 @@ pub enum EditError {
         /// The path, or where a link at the path leads.
         path: PathBuf,
     },
-    /// An operation before this one writes it, which a plan does not do.
-    #[error("an operation before this one writes {}", .path.display())]
-    Later {
-        /// The path.
-        path: PathBuf,
-    },
     /// It is too long.
     #[error("{} has {size} bytes; files of at most {} bytes are edited", .path.display(), super::LARGEST)]
     TooLarge {
@@ -80,7 +74,6 @@ impl EditError {
     pub(super) fn passing(&self) -> Option<String> {
         match self {
             Self::NoFile { path } => Some(format!("there is no file {} yet", path.display())),
-            Self::Later { .. } => Some(self.to_string()),
             Self::Unfit { source: source @ Unfit::NoAnchor { .. }, .. } => Some(format!("{source} yet")),
             _ => None,
         }

@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use wb_core::context::Context;
 use wb_core::system::System;
 use wb_core::system::files::{self, Kind, Stat};
 
@@ -28,9 +29,13 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn of(system: &System, path: &Path) -> Result<Self, EditError> {
+    pub(super) fn of(context: &Context<'_>, path: &Path) -> Result<Self, EditError> {
         check_path(path)?;
+        let system = context.system();
         let (path, stat) = followed(system, path)?;
+        if let Some(foreseen) = context.foreseen(&path) {
+            return Ok(Self { path, content: Some(Content(foreseen.content).into()) });
+        }
         let Some(stat) = stat else { return Ok(Self { path, content: None }) };
         if stat.kind != Kind::File {
             return Err(FileError::InTheWay { path, wanted: "a file", found: KindWord(stat.kind) }.into());

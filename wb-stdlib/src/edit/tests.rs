@@ -79,14 +79,21 @@ fn a_missing_directory_is_named() {
 }
 
 #[test]
-fn a_plan_cannot_know_what_an_operation_before_writes() {
+fn a_plan_sees_what_operations_before_would_write() {
     let machine = Machine::new().file("/etc/a", "old\n");
-    let both = |host: &Host| {
+    let all = |host: &Host| {
         host.file("/etc/a").content("new\n").present()?;
-        Ok(host.edit("/etc/a").line("x").present()?)
+        host.edit("/etc/a").line("x").present()?;
+        host.edit("/etc/b").line("y").or_create(0o644).present()?;
+        host.edit("/etc/b").line("z").after("^y").present()?;
+        Ok(())
     };
-    assert!(matches!(machine.plan(both).unwrap(), Outcome::Unknown { .. }));
-    assert!(machine.apply(both).unwrap().changed());
+    machine.plan(all).unwrap();
+    let planned = machine.said();
+    machine.apply(all).unwrap();
+    assert_eq!(machine.said(), planned);
+    assert_eq!(machine.read("/etc/a").as_deref(), Some("new\nx\n"));
+    assert_eq!(machine.read("/etc/b").as_deref(), Some("y\nz\n"));
 }
 
 #[test]
