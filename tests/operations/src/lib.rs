@@ -8,6 +8,7 @@ pub mod case;
 mod certificate;
 mod command;
 mod download;
+mod edits;
 mod files;
 mod firewall;
 mod git;
@@ -31,6 +32,7 @@ pub struct Room {
 
 /// All rooms that have cases.
 pub static ROOMS: &[Room] = &[
+    Room { name: "edits", cases: edits::CASES },
     Room { name: "files", cases: files::CASES },
     Room { name: "command", cases: command::CASES },
     Room { name: "waiting", cases: waiting::CASES },
