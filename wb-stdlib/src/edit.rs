@@ -355,12 +355,11 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     /// When one of them would change it, or can't be made.
     pub fn is_present(self) -> Result<()> {
         let (found, path) = (self.found()?, self.path.display());
-        for change in self.changes() {
-            let changed = change.change(found.text()).map_err(|source| self.unfit(change, source))?;
-            anyhow::ensure!(changed.is_none() || !found.is_missing(), "expected {path}, found nothing there");
-            anyhow::ensure!(changed.is_none(), "expected {} in {path}, found it otherwise", change.name());
+        if self.edited(found.text())?.is_none() {
+            return Ok(());
         }
-        Ok(())
+        anyhow::ensure!(!found.is_missing(), "expected {path}, found nothing there");
+        anyhow::bail!("expected {} in {path}, found it otherwise", self.first_to_change(found.text()));
     }
 
     fn then<N>(self, next: N) -> Edit<A, N> {
@@ -385,7 +384,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     fn edited(&self, text: &[u8]) -> Result<Option<Vec<u8>>, EditError> {
         let Some(once) = self.pass(text)? else { return Ok(None) };
         match self.pass(&once)? {
-            Some(_) => Err(EditError::Restless { path: self.path.clone(), edit: self.restless(&once) }),
+            Some(_) => Err(EditError::Restless { path: self.path.clone(), edit: self.first_to_change(&once) }),
             None => Ok(Some(once)),
         }
     }
@@ -401,8 +400,8 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
         Ok(edited.filter(|edited| edited != text))
     }
 
-    /// The first edit that changes what all of them made.
-    fn restless(&self, text: &[u8]) -> String {
+    /// The first edit that changes this text.
+    fn first_to_change(&self, text: &[u8]) -> String {
         let mut changes = self.changes();
         let first = changes.find(|change| matches!(change.change(text), Ok(Some(_)) | Err(_)));
         first.map(|change| change.name()).unwrap_or_default()
@@ -440,7 +439,7 @@ impl<L: Change + 'static> Edit<Host<'_>, L> {
     pub fn present(self) -> Result<Outcome, EditError> {
         let what = format!("edit {} present", self.path.display());
         match self.wanted() {
-            Ok(Some((found, text))) => self.write(&what, found, text),
+            Ok(Some((found, text))) => self.write(&what, &found, text),
             Ok(None) => ensure(self.access, &what, Difference::None, || Ok(())),
             Err(error) => match error.passing().filter(|_| self.access.plans()) {
                 Some(why) => ensure(self.access, &what, Difference::Unknown(why), || Ok(())),
@@ -463,7 +462,7 @@ impl<L: Change + 'static> Edit<Host<'_>, L> {
         }
     }
 
-    fn write(self, what: &str, found: Found, text: Vec<u8>) -> Result<Outcome, EditError> {
+    fn write(self, what: &str, found: &Found, text: Vec<u8>) -> Result<Outcome, EditError> {
         let file = self.file.at(&found.path);
         let file = match self.new_mode.filter(|_| found.is_missing()) {
             Some(mode) => file.mode(mode),

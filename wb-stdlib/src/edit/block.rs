@@ -109,8 +109,8 @@ impl<A> Edit<A, Block> {
         self
     }
 
-    /// The markers, in full: for comments that have an end, as in XML, and for blocks that another tool has begun, as in
-    /// `.between("# BEGIN ANSIBLE MANAGED BLOCK", "# END ANSIBLE MANAGED BLOCK")`.
+    /// The markers, in full: for comments that have an end, as in XML, and for blocks that another tool has begun, as
+    /// in `.between("# BEGIN ANSIBLE MANAGED BLOCK", "# END ANSIBLE MANAGED BLOCK")`.
     pub fn between(mut self, begin: impl Into<String>, end: impl Into<String>) -> Self {
         self.last.markers = Some((begin.into(), end.into()));
         self

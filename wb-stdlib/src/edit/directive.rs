@@ -175,8 +175,8 @@ fn words(line: &[u8]) -> Vec<Vec<u8>> {
 }
 
 impl<A> Edit<A, Directive> {
-    /// It is in the block of ssh that `header` begins, as in `Match User backup`, and not in all others. A block that is
-    /// not there is added at the end of the file.
+    /// It is in the block of ssh that `header` begins, as in `Match User backup`, whatever is in others. A block that
+    /// is not there is added at the end of the file.
     pub fn under(mut self, header: impl Into<String>) -> Self {
         self.last.block = Some(header.into());
         self

@@ -26,15 +26,13 @@ impl Line {
 
     /// The line whose place it takes, and all that match.
     fn target(&self, text: &[u8], lines: &Lines<'_>) -> Result<(Option<usize>, Vec<usize>), Unfit> {
-        let is_it = |body: &[u8]| body == self.text.as_bytes();
-        let Some(pattern) = &self.pattern else { return Ok((lines.bodies().position(is_it), Vec::new())) };
+        let there = lines.bodies().position(|body| body == self.text.as_bytes());
+        let Some(pattern) = &self.pattern else { return Ok((there, Vec::new())) };
         let regex = pattern::compile(pattern, text)?;
         let found = pattern::matches(&regex, lines);
-        let matches_itself = regex.is_match(self.text.as_bytes());
-        // A line that is not what it looks for would be put in the place of one match after the other, run by run.
         let chosen = self.which.of(&found);
-        let target = if matches_itself { chosen } else { lines.bodies().position(is_it).or(chosen) };
-        let target = target.or_else(|| lines.bodies().position(is_it));
+        // A line that is not what it looks for would be put in the place of one match after the other, run by run.
+        let target = if regex.is_match(self.text.as_bytes()) { chosen } else { there.or(chosen) };
         Ok((target, found))
     }
 }

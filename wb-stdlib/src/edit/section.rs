@@ -282,8 +282,8 @@ fn place(lines: &Lines<'_>, range: Range<usize>, key: &[u8]) -> usize {
     (at..range.end).find(|at| !would_go_on(at)).unwrap_or(range.end)
 }
 
-/// The indentation of a new option, as of the last one before it in the section: further in, it might be a part of that.
-/// And its `=` with blanks, as of that, or of the first one in the file.
+/// The indentation of a new option, as of the last one before it in the section: further in, it might be a part of
+/// that. And its `=` with blanks, as of that, or of the first one in the file.
 fn style(lines: &Lines<'_>, before: Range<usize>) -> (Vec<u8>, Vec<u8>) {
     let last = options(lines, before).last().map(|last| lines.body(last.start));
     let indent = last.map(|last| last[..indentation(last)].to_vec()).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Values in files of nested keys: TOML, JSON, YAML.
 //!
-//! Each format is edited by a crate that keeps what it does not touch. What comes out is read again, and is only taken when
-//! it says what the old text said, but for the one value.
+//! Each format is edited by a crate that keeps what it does not touch. What comes out is read again, and is only taken
+//! when it says what the old text said, but for the one value.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
