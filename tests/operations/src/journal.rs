@@ -33,7 +33,10 @@ impl FileJournal {
     fn change(&self, change: impl FnOnce(&mut Kept)) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let mut next = self.kept.borrow().clone();
         change(&mut next);
-        files::create_private_dir(self.path.parent().unwrap_or(&self.path))?;
+        let directory = self.path.parent().unwrap_or(&self.path);
+        if !files::exists(directory) {
+            files::create_private_dir(directory)?;
+        }
         files::write(&self.path, serde_json::to_vec(&next)?, 0o600)?;
         self.kept.replace(next);
         Ok(())
