@@ -15,6 +15,14 @@ pub(crate) enum Difference {
     Unknown(String),
 }
 
+impl Difference {
+    /// What these lines say, if there are any.
+    pub(crate) fn of_lines(lines: impl IntoIterator<Item = String>) -> Self {
+        let lines: Vec<String> = lines.into_iter().collect();
+        if lines.is_empty() { Self::None } else { Self::Some(Some(lines.join("\n"))) }
+    }
+}
+
 /// Acts when there is a difference and the mode is to act, and records what came of `what`.
 ///
 /// A [`Difference::Unknown`] is for plans: when acting, an operation finds out, or fails.

@@ -7,6 +7,8 @@
 //! (for this one), [`postgres`], [`mysql`], [`nftables`], [`ufw`], [`firewalld`],
 //! [`trust_anchor`], [`certificate`], [`selinux`]. Every operation states the wanted end state, looks first, acts only when
 //! needed, and returns an [`Outcome`] that says whether and what it changed.
+//! The machine and its clockwork are [`cron`], [`sysctl`], [`hostname`], [`hosts`], [`timezone`], [`mount`], [`swap`],
+//! [`kernel_module`], [`locale`].
 //!
 //! ```
 //! use wb_stdlib::prelude::*;
@@ -39,6 +41,7 @@ pub mod apt_repository;
 pub mod certificate;
 pub mod archive;
 pub mod command;
+pub mod cron;
 pub mod debconf;
 pub mod directory;
 pub mod diversion;
@@ -52,13 +55,18 @@ pub mod git;
 pub mod haproxy;
 pub mod herd;
 mod host;
+pub mod hostname;
+pub mod hosts;
 pub mod http;
+pub mod kernel_module;
 pub mod link;
+pub mod locale;
 pub mod log;
 mod look;
 mod macros;
 #[cfg(test)]
 mod machine;
+pub mod mount;
 pub mod mysql;
 pub mod nftables;
 mod owed;
@@ -75,7 +83,11 @@ pub mod selinux;
 pub mod service;
 mod sha256;
 mod step;
+pub mod swap;
+pub mod sysctl;
 mod template;
+pub mod text_file;
+pub mod timezone;
 pub mod trust_anchor;
 pub mod ufw;
 pub mod temporary;

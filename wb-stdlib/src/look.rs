@@ -10,6 +10,7 @@ use crate::alternative::Alternative;
 use crate::apt_repository::AptRepository;
 use crate::certificate::Certificate;
 use crate::command::Command;
+use crate::cron::{CronEntry, Crontab};
 use crate::debconf::Debconf;
 use crate::diversion::Diversion;
 use crate::edit::Edit;
@@ -17,7 +18,12 @@ use crate::facts::Facts;
 use crate::file::File;
 use crate::firewalld::Firewalld;
 use crate::herd::{Herd, HerdError};
+use crate::hostname::Hostname;
+use crate::hosts::HostsEntry;
 use crate::http::Request;
+use crate::kernel_module::KernelModule;
+use crate::locale::Locale;
+use crate::mount::Mount;
 use crate::mysql::Mysql;
 use crate::nftables::Nftables;
 use crate::packages::Package;
@@ -26,6 +32,9 @@ use crate::postgres::Postgres;
 use crate::process::Process;
 use crate::selinux::Selinux;
 use crate::service::Service;
+use crate::swap::Swap;
+use crate::sysctl::Sysctl;
+use crate::timezone::Timezone;
 use crate::trust_anchor::TrustAnchor;
 use crate::ufw::Ufw;
 
@@ -119,6 +128,62 @@ pub trait Look: Access + Copy {
     /// The process whose number stands in the file at `path`.
     fn pidfile(&self, path: impl AsRef<Path>) -> Process<Self> {
         Process::of_pidfile(*self, path.as_ref())
+    }
+
+    /// The entry of cron that is known by this name, in the crontab of root if nothing else is said.
+    fn cron(&self, name: &str) -> CronEntry<Self> {
+        CronEntry::new(*self, name)
+    }
+
+    /// The crontab of `user`.
+    fn crontab(&self, user: &str) -> Crontab<Self> {
+        Crontab::new(*self, user)
+    }
+
+    /// A setting of the kernel, as in `vm.swappiness`.
+    fn sysctl(&self, key: &str) -> Sysctl<Self> {
+        Sysctl::new(*self, vec![(key.to_owned(), None)])
+    }
+
+    /// Settings of the kernel with their values, as one.
+    fn sysctls<K: Into<String>, V: Into<String>>(&self, settings: impl IntoIterator<Item = (K, V)>) -> Sysctl<Self> {
+        let said = |(key, value): (K, V)| (key.into(), Some(value.into()));
+        Sysctl::new(*self, settings.into_iter().map(said).collect())
+    }
+
+    /// The name of the machine, as in `web1` or `web1.example.org`.
+    fn hostname(&self, name: &str) -> Hostname<Self> {
+        Hostname::new(*self, name)
+    }
+
+    /// The name of a host in `/etc/hosts`.
+    fn hosts_entry(&self, name: &str) -> HostsEntry<Self> {
+        HostsEntry::new(*self, name)
+    }
+
+    /// The time zone of the machine, as in `Europe/Berlin` or `UTC`.
+    fn timezone(&self, name: &str) -> Timezone<Self> {
+        Timezone::new(*self, name)
+    }
+
+    /// What is mounted at `path`, which is absolute.
+    fn mount(&self, path: impl AsRef<Path>) -> Mount<Self> {
+        Mount::new(*self, path.as_ref())
+    }
+
+    /// The swap space in the file or on the device at `path`, which is absolute.
+    fn swap(&self, path: impl AsRef<Path>) -> Swap<Self> {
+        Swap::new(*self, path.as_ref())
+    }
+
+    /// A module of the kernel, as in `br_netfilter`.
+    fn kernel_module(&self, name: &str) -> KernelModule<Self> {
+        KernelModule::new(*self, name)
+    }
+
+    /// A locale, as in `de_DE.UTF-8`.
+    fn locale(&self, name: &str) -> Locale<Self> {
+        Locale::new(*self, name)
     }
 
     /// The service `name`: of an init script, or of a systemd unit.

@@ -19,9 +19,13 @@ use crate::{Host, View};
 #[derive(Clone, Default)]
 struct Answers(Arc<Mutex<Inner>>);
 
+/// What a command does beside what it says.
+type Effect = Box<dyn Fn(&Command) + Send>;
+
 #[derive(Default)]
 struct Inner {
     turns: Vec<(String, Vec<Output>)>,
+    effects: Vec<(String, Effect)>,
     calls: Vec<Command>,
 }
 
@@ -30,6 +34,9 @@ impl Processes for Answers {
         let line = command.line();
         let mut inner = self.0.lock().unwrap();
         inner.calls.push(command.clone());
+        for (_, effect) in inner.effects.iter().filter(|(start, _)| line.starts_with(start.as_str())) {
+            effect(command);
+        }
         match inner.turns.iter_mut().rev().find(|(start, _)| line.starts_with(start.as_str())) {
             Some((_, turns)) if turns.len() > 1 => Ok(turns.remove(0)),
             Some((_, turns)) => Ok(turns[0].clone()),
@@ -73,6 +80,14 @@ impl Machine {
         let output = |(code, stdout): &(i32, &str)| Output { code: *code, stdout: (*stdout).into(), stderr: vec![] };
         self.answers.0.lock().unwrap().turns.push((start.into(), turns.iter().map(output).collect()));
         self
+    }
+
+    /// A command whose line starts so does this, with where the root is, and ends well.
+    pub(crate) fn does(self, start: &str, effect: impl Fn(&Path, &Command) + Send + 'static) -> Self {
+        let root = self.root.path().to_owned();
+        let effect = Box::new(move |command: &Command| effect(&root, command));
+        self.answers.0.lock().unwrap().effects.push((start.into(), effect));
+        self.answer(start, 0, "")
     }
 
     pub(crate) fn file(self, path: &str, content: &str) -> Self {

@@ -110,6 +110,12 @@ impl Command {
         self
     }
 
+    /// What it reads on standard input, for who plays it.
+    #[must_use]
+    pub fn input(&self) -> &[u8] {
+        &self.stdin
+    }
+
     /// Kills it after `timeout`.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {

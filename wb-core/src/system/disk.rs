@@ -89,6 +89,12 @@ pub(super) fn fill_anew(file: &File, content: &[u8]) -> io::Result<()> {
     file.write_all_at(content, 0)
 }
 
+/// Writes into a file that the kernel answers: no disk has it, and nothing takes its place.
+pub(super) fn tell(path: &Path, content: &[u8]) -> io::Result<()> {
+    fault::pass(Kind::Write)?;
+    OpenOptions::new().write(true).truncate(true).open(path)?.write_all(content)
+}
+
 /// Opens a file for adding to its end. It is made, with `mode`, where there is none.
 pub(super) fn open_to_append(path: &Path, mode: u32) -> io::Result<File> {
     opened(path, OpenOptions::new().append(true).mode(mode))

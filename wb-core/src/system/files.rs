@@ -144,6 +144,15 @@ pub fn write_with(path: impl AsRef<Path>, content: impl AsRef<[u8]>, attributes:
     written.map_err(failed("write", path))
 }
 
+/// Writes into a file that is the kernel's own, as those of `/proc/sys` are: in one piece, and it is not replaced.
+///
+/// # Errors
+/// When there is none, or the kernel refuses.
+pub fn tell(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> {
+    let path = path.as_ref();
+    disk::tell(path, content.as_ref()).map_err(failed("write to", path))
+}
+
 /// Writes a file that nobody reads yet, until [`rename`] gives it its place: after a crash any part of it may be there.
 ///
 /// # Errors
@@ -471,6 +480,15 @@ impl System {
     /// When any part fails; the old content is then still there.
     pub fn write_file(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>, attributes: Attributes) -> Result<()> {
         write_with(self.path(path), content, attributes)
+    }
+
+    /// [`canonical`], on this machine: where `path` leads there, links and dots resolved.
+    ///
+    /// # Errors
+    /// When a part of it is not there.
+    pub fn real_path(&self, path: impl AsRef<Path>) -> Result<PathBuf> {
+        let (real, root) = (canonical(self.path(path))?, canonical(self.path("/"))?);
+        Ok(real.strip_prefix(root).map_or_else(|_| real.clone(), |below| Path::new("/").join(below)))
     }
 
     /// [`stat`], on this machine.

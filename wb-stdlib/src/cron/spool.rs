@@ -1,0 +1,59 @@
+//! Where the crontabs of users are.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wb_core::system::files::Kind;
+use wb_core::system::{Command, System};
+
+use super::{CronError, crontab};
+use crate::text_file::TextFile;
+
+/// On Debian, Alpine and Red Hat. The first that is there is the one: Debian's lies in that of Red Hat.
+const PLACES: [&str; 3] = ["/var/spool/cron/crontabs", "/etc/crontabs", "/var/spool/cron"];
+/// How long `crontab` may take.
+const BOUND: Duration = Duration::from_secs(60);
+
+/// The crontab of a user, as it was found.
+#[derive(Debug)]
+pub(super) struct Spooled {
+    user: String,
+    file: TextFile,
+}
+
+impl Spooled {
+    /// The crontab of `user`, or nothing where there is no cron.
+    pub(super) fn of(system: &System, user: &str) -> Result<Option<Self>, CronError> {
+        for place in PLACES {
+            let file = TextFile::read(system, PathBuf::from(place).join(user))?;
+            if file.is_there() || is_directory(system, place)? {
+                return Ok(Some(Self { user: user.to_owned(), file }));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn is_there(&self) -> bool {
+        self.file.is_there()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        crontab::without_header(self.file.text())
+    }
+
+    /// Installs another text, and looks whether that is there then. Of an empty one nothing is left.
+    pub(super) fn install(&self, system: &System, text: &str) -> Result<(), CronError> {
+        let user = || self.user.clone();
+        let crontab = Command::new("crontab").args(["-u", &self.user]).env("LC_ALL", "C.UTF-8").timeout(BOUND);
+        let crontab = if text.trim().is_empty() { crontab.arg("-r") } else { crontab.arg("-").stdin(text) };
+        system.read_command(&crontab).map_err(|source| CronError::Install { user: user(), source })?;
+        let now = Self::of(system, &self.user)?;
+        let is_so = now.is_some_and(|now| now.text().trim() == text.trim());
+        if is_so { Ok(()) } else { Err(CronError::NotSo { user: user() }) }
+    }
+}
+
+fn is_directory(system: &System, place: &str) -> Result<bool, CronError> {
+    let found = system.stat(place)?;
+    Ok(found.is_some_and(|stat| matches!(stat.kind, Kind::Directory | Kind::Link)))
+}

@@ -1,0 +1,95 @@
+//! What is mounted, as `/proc/self/mountinfo` has it.
+
+use super::fstab::unescaped;
+
+/// A file system at its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mounted {
+    pub(crate) target: String,
+    pub(crate) filesystem: String,
+    pub(crate) source: String,
+    /// Of this place, and of the file system wherever it is mounted.
+    options: Vec<String>,
+}
+
+impl Mounted {
+    /// Reads a line like `36 35 98:0 /sub /srv rw,noatime shared:1 - ext4 /dev/sda1 rw,errors=continue`; see
+    /// proc_pid_mountinfo(5).
+    fn parse(line: &str) -> Option<Self> {
+        let (own, shared) = line.split_once(" - ")?;
+        let own: Vec<&str> = own.split(' ').collect();
+        let mut shared = shared.split(' ');
+        let (filesystem, source) = (shared.next()?, shared.next()?);
+        let options = [own.get(5)?, shared.next().unwrap_or_default()];
+        Some(Self {
+            target: unescaped(own.get(4)?),
+            filesystem: filesystem.to_owned(),
+            source: unescaped(source),
+            options: options.iter().flat_map(|options| options.split(',')).map(unescaped).collect(),
+        })
+    }
+
+    /// What mounts it again.
+    pub(super) fn options(&self) -> String {
+        self.options.join(",")
+    }
+
+    /// Whether it has an option of which the kernel shows that it has it. Nothing where that is not to be seen.
+    pub(super) fn has(&self, option: &str) -> Option<bool> {
+        let shows = |option: &str| self.options.iter().any(|own| own == option);
+        match option {
+            "ro" | "nosuid" | "nodev" | "noexec" | "noatime" | "nodiratime" | "sync" | "dirsync" => Some(shows(option)),
+            "rw" => Some(!shows("ro")),
+            "suid" => Some(!shows("nosuid")),
+            "dev" => Some(!shows("nodev")),
+            "exec" => Some(!shows("noexec")),
+            "async" => Some(!shows("sync")),
+            _ => None,
+        }
+    }
+}
+
+/// What is mounted at `target`: of those above each other, the topmost.
+pub(crate) fn at(mountinfo: &str, target: &str) -> Option<Mounted> {
+    mountinfo.lines().filter_map(Mounted::parse).rfind(|mounted| mounted.target == target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEBIAN: &str = "\
+22 27 0:21 / /proc rw,nosuid,nodev,noexec,relatime shared:12 - proc proc rw
+27 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw,errors=remount-ro
+40 27 254:17 / /srv/my\\040data ro,noatime shared:20 master:2 - xfs /dev/vdb1 rw,attr2
+41 27 0:33 / /mnt rw,relatime - nfs4 nas:/export rw,vers=4.2
+42 27 0:34 / /mnt rw,relatime - tmpfs my\\040tmpfs rw,size=65536k
+";
+
+    #[test]
+    fn mounts_are_read_from_what_the_kernel_shows() {
+        let data = at(DEBIAN, "/srv/my data").unwrap();
+        assert_eq!((data.source.as_str(), data.filesystem.as_str()), ("/dev/vdb1", "xfs"));
+        assert_eq!(at(DEBIAN, "/").unwrap().filesystem, "ext4");
+        assert_eq!(at(DEBIAN, "/srv"), None);
+        assert_eq!(at("nonsense\n - \n", "/"), None);
+    }
+
+    #[test]
+    fn the_topmost_is_what_is_seen() {
+        assert_eq!(at(DEBIAN, "/mnt").unwrap().source, "my tmpfs");
+    }
+
+    #[test]
+    fn some_options_are_shown() {
+        let data = at(DEBIAN, "/srv/my data").unwrap();
+        let check = |option: &str, expect: Option<bool>| assert_eq!(data.has(option), expect, "{option}");
+        check("ro", Some(true));
+        check("rw", Some(false));
+        check("noatime", Some(true));
+        check("noexec", Some(false));
+        check("exec", Some(true));
+        check("nofail", None);
+        check("defaults", None);
+    }
+}

@@ -1,0 +1,247 @@
+//! Small text files of the system that are edited in part, such as `/etc/hosts`: what others wrote in them stays.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use similar::{ChangeTag, TextDiff};
+use wb_core::system::System;
+use wb_core::system::files::{self, Attributes, FileError, Kind, Stat};
+
+use crate::ensure::Difference;
+use crate::file::KindWord;
+
+/// The largest file that is edited, in bytes. Lists of blocked hosts, in `/etc/hosts`, have some MiB.
+const LARGEST: u64 = 16 * 1024 * 1024;
+/// The mode of a file that was not there.
+const NEW_MODE: u32 = 0o644;
+
+/// What can go wrong with a text file that is to be edited. It is then as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum TextFileError {
+    /// Something else is there.
+    #[error("{} is to be a file, and is {found}", .path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        found: KindWord,
+    },
+    /// It is too large for what it should be.
+    #[error("{} has {size} bytes, too many for a file of its kind, so it is not edited", .path.display())]
+    TooLarge {
+        /// The path.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// It is no text.
+    #[error(
+        "{} is no text in UTF-8, so it is not edited: byte {at} begins no character\nhint: `iconv -f latin1 -t utf8` \
+         makes it one, if it is old", .path.display()
+    )]
+    NotText {
+        /// The path.
+        path: PathBuf,
+        /// Where, in bytes from its start.
+        at: usize,
+    },
+    /// The file system failed.
+    #[error(transparent)]
+    System(#[from] FileError),
+}
+
+/// A text file as it was found. One that is not there has no text.
+#[derive(Debug, Clone)]
+pub(crate) struct TextFile {
+    path: PathBuf,
+    /// Where it lies, as seen from this process.
+    real: PathBuf,
+    found: Option<Stat>,
+    text: Option<Arc<Utf8>>,
+}
+
+/// A text, or where it is none.
+#[derive(Debug)]
+struct Utf8(Result<String, usize>);
+
+impl Utf8 {
+    fn of(bytes: &[u8]) -> Self {
+        Self(std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| error.valid_up_to()))
+    }
+}
+
+impl TextFile {
+    /// The file at `path`, or what a link there leads to: that is edited, and the link stays.
+    pub(crate) fn read(system: &System, path: impl AsRef<Path>) -> Result<Self, TextFileError> {
+        let path = path.as_ref().to_owned();
+        let real = system.path(&path);
+        let (real, found) = match files::stat(&real)? {
+            Some(Stat { kind: Kind::Link, .. }) => {
+                let target = behind(&real)?;
+                let found = files::stat(&target)?;
+                (target, found)
+            }
+            found => (real, found),
+        };
+        check(&path, found)?;
+        let text = system.parsed(&path, Utf8::of)?;
+        match text.as_deref() {
+            Some(Utf8(Err(at))) => Err(TextFileError::NotText { path, at: *at }),
+            _ => Ok(Self { path, real, found, text }),
+        }
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        self.found.is_some()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        match self.text.as_deref() {
+            Some(Utf8(Ok(text))) => text,
+            _ => "",
+        }
+    }
+
+    /// How it differs from `wanted`: its path, and the lines that differ. What is around these and above them is not
+    /// told: another operation of the same plan may change that, and what is done must be what the plan said.
+    pub(crate) fn diff(&self, wanted: &str) -> Option<String> {
+        if self.text() == wanted {
+            return None;
+        }
+        Some(format!("{}\n{}", self.path.display(), changed_lines(self.text(), wanted)))
+    }
+
+    /// [`TextFile::diff`], where that is all that can differ.
+    pub(crate) fn difference(&self, wanted: &str) -> Difference {
+        self.diff(wanted).map_or(Difference::None, |diff| Difference::Some(Some(diff)))
+    }
+
+    /// Replaces the text, and keeps owner and mode. The directory is made where there is none.
+    pub(crate) fn write(&self, text: &str) -> Result<(), FileError> {
+        if self.text() == text {
+            return Ok(());
+        }
+        if let Some(parent) = self.real.parent() {
+            files::create_dir(parent)?;
+        }
+        files::write_with(&self.real, text, attributes(self.found))
+    }
+}
+
+/// Whether that is what can be edited.
+fn check(path: &Path, found: Option<Stat>) -> Result<(), TextFileError> {
+    let path = || path.to_owned();
+    match found {
+        Some(Stat { kind: Kind::File, size, .. }) if size > LARGEST => {
+            Err(TextFileError::TooLarge { path: path(), size })
+        }
+        None | Some(Stat { kind: Kind::File, .. }) => Ok(()),
+        Some(stat) => Err(TextFileError::NotAFile { path: path(), found: KindWord(stat.kind) }),
+    }
+}
+
+/// Where a link leads, also where nothing is yet.
+fn behind(link: &Path) -> Result<PathBuf, FileError> {
+    match files::canonical(link) {
+        Err(error) if error.source.kind() == ErrorKind::NotFound => {
+            Ok(link.parent().unwrap_or(link).join(files::read_link(link)?))
+        }
+        resolved => resolved,
+    }
+}
+
+fn attributes(found: Option<Stat>) -> Attributes {
+    match found {
+        Some(stat) => Attributes { mode: stat.mode, uid: Some(stat.uid), gid: Some(stat.gid) },
+        None => Attributes::mode(NEW_MODE),
+    }
+}
+
+/// The lines that differ, each after its sign.
+pub(crate) fn changed_lines(old: &str, new: &str) -> String {
+    let diff = TextDiff::from_lines(old, new);
+    let line = |sign: &str, value: &str| Some(format!("{sign} {}", value.trim_end_matches('\n')));
+    let lines = diff.iter_all_changes().filter_map(|change| match change.tag() {
+        ChangeTag::Equal => None,
+        ChangeTag::Delete => line("-", change.value()),
+        ChangeTag::Insert => line("+", change.value()),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Ends the last line, where that is not so.
+pub(crate) fn end_line(text: &mut String) {
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::look::Access as _;
+    use crate::machine::Machine;
+
+    fn read(machine: &Machine, path: &str) -> Result<TextFile, TextFileError> {
+        let mut found = None;
+        machine
+            .view(|host| {
+                found = Some(TextFile::read(host.context().system(), path));
+                Ok(())
+            })
+            .unwrap();
+        found.unwrap()
+    }
+
+    fn write(machine: &Machine, path: &str, text: &str) {
+        machine.apply(|host| Ok(TextFile::read(host.system(), path)?.write(text)?)).unwrap();
+    }
+
+    #[test]
+    fn a_file_keeps_its_mode_and_a_new_one_gets_its_directory() {
+        let machine = Machine::new().file("/etc/hosts", "old\n");
+        files::set_mode(machine.path("/etc/hosts"), 0o640).unwrap();
+        write(&machine, "/etc/hosts", "new\n");
+        assert_eq!(machine.stat("/etc/hosts").unwrap().mode, 0o640);
+        write(&machine, "/etc/sysctl.d/a.conf", "a = 1\n");
+        assert_eq!(machine.read("/etc/sysctl.d/a.conf").as_deref(), Some("a = 1\n"));
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_edited() {
+        let machine = Machine::new().file("/etc/locale.conf", "old\n").dir("/etc/default");
+        files::link("../locale.conf", machine.path("/etc/default/locale")).unwrap();
+        write(&machine, "/etc/default/locale", "new\n");
+        assert_eq!(machine.read("/etc/locale.conf").as_deref(), Some("new\n"));
+        assert_eq!(machine.stat("/etc/default/locale").unwrap().kind, Kind::Link);
+        files::remove(machine.path("/etc/locale.conf")).unwrap();
+        write(&machine, "/etc/default/locale", "anew\n");
+        assert_eq!(machine.read("/etc/locale.conf").as_deref(), Some("anew\n"));
+    }
+
+    #[test]
+    fn what_can_not_be_edited_is_said() {
+        let machine = Machine::new().dir("/etc/hosts").dir("/a");
+        let check = |path: &str, expect: &str| {
+            let error = read(&machine, path).unwrap_err().to_string();
+            assert!(error.starts_with(expect), "{error}");
+        };
+        check("/etc/hosts", "/etc/hosts is to be a file, and is a directory");
+        files::write(machine.path("/a/bytes"), b"ab\xff", 0o644).unwrap();
+        check("/a/bytes", "/a/bytes is no text in UTF-8, so it is not edited: byte 2 begins no character\nhint: ");
+        files::write(machine.path("/a/large"), vec![b'x'; 17 << 20], 0o644).unwrap();
+        check("/a/large", "/a/large has 17825792 bytes, too many for a file of its kind");
+        files::link("loop", machine.path("/a/loop")).unwrap();
+        check("/a/loop", "could not resolve ");
+    }
+
+    #[test]
+    fn differences_are_shown_by_lines() {
+        let machine = Machine::new().file("/etc/hosts", "a\nb\n");
+        let file = read(&machine, "/etc/hosts").unwrap();
+        assert_eq!(file.diff("a\nb\n"), None);
+        assert_eq!(file.diff("a\nc\n").unwrap(), "/etc/hosts\n- b\n+ c");
+        assert_eq!(read(&machine, "/etc/new").unwrap().diff("a\n").unwrap(), "/etc/new\n+ a");
+    }
+}
