@@ -19,6 +19,7 @@ pub mod http;
 pub mod machine;
 mod parsed;
 mod random;
+mod pinned;
 pub mod socket;
 pub mod tree;
 
@@ -33,6 +34,7 @@ pub use deadline::OutOfTime;
 pub use fake::Script;
 pub use files::FileError;
 pub use growing::Growing;
+pub use pinned::Pinned;
 pub use random::random;
 pub use socket::SocketError;
 pub use tree::Tree;

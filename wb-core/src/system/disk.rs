@@ -259,3 +259,10 @@ pub(super) fn set_owner(path: &Path, uid: Option<u32>, gid: Option<u32>) -> io::
     fault::will_set_attributes(path);
     lchown(path, uid, gid)
 }
+
+/// [`set_owner`], of what is open. It was at `path`.
+pub(super) fn set_owner_of(file: &File, path: &Path, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+    fault::pass(Kind::Attributes)?;
+    fault::will_set_attributes(path);
+    fchown(file, uid, gid)
+}

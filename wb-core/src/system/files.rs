@@ -74,6 +74,19 @@ impl Fingerprint {
     }
 }
 
+impl Stat {
+    pub(super) fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            kind: kind(metadata.file_type()),
+            mode: metadata.mode() & 0o7777,
+            uid: metadata.uid(),
+            gid: metadata.gid(),
+            size: metadata.size(),
+            modified: Duration::from_secs(metadata.mtime().try_into().unwrap_or(0)),
+        }
+    }
+}
+
 /// Mode and, where given, owner and group of a file that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attributes {
@@ -158,8 +171,16 @@ pub fn tell(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> {
 /// # Errors
 /// When any part fails; nothing is left then.
 pub fn prepare(path: impl AsRef<Path>, content: impl AsRef<[u8]>, mode: u32) -> Result<()> {
+    prepare_with(path, content, Attributes::mode(mode))
+}
+
+/// [`prepare`], with mode, owner and group.
+///
+/// # Errors
+/// When any part fails; nothing is left then.
+pub fn prepare_with(path: impl AsRef<Path>, content: impl AsRef<[u8]>, attributes: Attributes) -> Result<()> {
     let path = path.as_ref();
-    let written = disk::fill(path, content.as_ref(), Attributes::mode(mode)).and_then(|file| disk::sync(&file));
+    let written = disk::fill(path, content.as_ref(), attributes).and_then(|file| disk::sync(&file));
     if written.is_err() {
         drop(disk::remove_file(path));
     }
@@ -277,14 +298,7 @@ pub fn list(path: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
 pub fn stat(path: impl AsRef<Path>) -> Result<Option<Stat>> {
     let path = path.as_ref();
     let metadata = absent_as_none(fs::symlink_metadata(path).map_err(failed("look at", path)))?;
-    Ok(metadata.map(|metadata| Stat {
-        kind: kind(metadata.file_type()),
-        mode: metadata.mode() & 0o7777,
-        uid: metadata.uid(),
-        gid: metadata.gid(),
-        size: metadata.size(),
-        modified: Duration::from_secs(metadata.mtime().try_into().unwrap_or(0)),
-    }))
+    Ok(metadata.as_ref().map(Stat::of))
 }
 
 /// What tells the file at `path` from itself after a change, or nothing where there is none. Links are followed.
