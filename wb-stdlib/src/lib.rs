@@ -5,7 +5,7 @@
 //! [`file`](mod@file), [`edit`], [`directory`], [`link`], [`command`], [`temporary`], [`download`], [`archive`], [`git`], [`facts`],
 //! [`herd`], [`haproxy`], [`port`], [`process`], [`log`], [`http`], [`alerts`], [`wait`] (for other hosts), [`waiting`]
 //! (for this one), [`postgres`], [`mysql`], [`nftables`], [`ufw`], [`firewalld`],
-//! [`trust_anchor`], [`certificate`], [`selinux`]. Every operation states the wanted end state, looks first, acts only when
+//! [`trust_anchor`], [`certificate`], [`selinux`], [`user`], [`group`]. Every operation states the wanted end state, looks first, acts only when
 //! needed, and returns an [`Outcome`] that says whether and what it changed.
 //! The machine and its clockwork are [`cron`], [`sysctl`], [`hostname`], [`hosts`], [`timezone`], [`mount`], [`swap`],
 //! [`kernel_module`], [`locale`].
@@ -35,6 +35,7 @@ extern crate self as wb_stdlib;
 
 #[doc(hidden)]
 pub mod __private;
+pub mod account;
 pub mod alerts;
 pub mod alternative;
 pub mod apt_repository;
@@ -52,6 +53,7 @@ pub mod facts;
 pub mod file;
 pub mod firewalld;
 pub mod git;
+pub mod group;
 pub mod haproxy;
 pub mod herd;
 mod host;
@@ -91,6 +93,7 @@ pub mod timezone;
 pub mod trust_anchor;
 pub mod ufw;
 pub mod temporary;
+pub mod user;
 pub mod wait;
 pub mod waiting;
 

@@ -17,6 +17,7 @@ use crate::edit::Edit;
 use crate::facts::Facts;
 use crate::file::File;
 use crate::firewalld::Firewalld;
+use crate::group::Group;
 use crate::herd::{Herd, HerdError};
 use crate::hostname::Hostname;
 use crate::hosts::HostsEntry;
@@ -37,6 +38,7 @@ use crate::sysctl::Sysctl;
 use crate::timezone::Timezone;
 use crate::trust_anchor::TrustAnchor;
 use crate::ufw::Ufw;
+use crate::user::User;
 
 /// Looking at a host. [`Host`](crate::Host) and [`View`](crate::View) can do all of this, and nothing here changes the
 /// host.
@@ -224,6 +226,14 @@ pub trait Look: Access + Copy {
     /// Edits of the file at `path`, which is absolute: say what is to be so in it.
     fn edit(&self, path: impl AsRef<Path>) -> Edit<Self> {
         Edit::new(*self, path.as_ref())
+    /// The user `name`.
+    fn user(&self, name: &str) -> User<Self> {
+        User::new(*self, name)
+    }
+
+    /// The group `name`.
+    fn group(&self, name: &str) -> Group<Self> {
+        Group::new(*self, name)
     }
 
     /// A TCP port of this host.

@@ -204,6 +204,20 @@ impl Machine {
         self.answers.0.lock().unwrap().calls.iter().map(Command::line).collect()
     }
 
+    /// A command whose line starts so ends like this in turn, and says so on standard error.
+    pub(crate) fn complains(self, start: &str, turns: &[(i32, &str)]) -> Self {
+        let output = |(code, stderr): &(i32, &str)| Output { code: *code, stdout: vec![], stderr: (*stderr).into() };
+        self.answers.0.lock().unwrap().turns.push((start.into(), turns.iter().map(output).collect()));
+        self
+    }
+
+    /// What all commands read on standard input so far.
+    pub(crate) fn inputs(&self) -> Vec<String> {
+        let inner = self.answers.0.lock().unwrap();
+        let inputs = inner.calls.iter().map(|command| String::from_utf8_lossy(command.input()).into_owned());
+        inputs.filter(|input| !input.is_empty()).collect()
+    }
+
     pub(crate) fn path(&self, path: &str) -> std::path::PathBuf {
         self.root.path().join(path.trim_start_matches('/'))
     }

@@ -1,7 +1,18 @@
 //! Users and groups by name, as this host knows them.
 
+mod group;
+mod passwd;
+mod shadow;
+
+use std::sync::Arc;
+use std::time::Duration;
+
 use wb_core::system::files::FileError;
 use wb_core::system::{Command, CommandError, System};
+
+pub(crate) use group::{Group, Groups};
+pub(crate) use passwd::{Account, Accounts};
+pub(crate) use shadow::{Secret, Shadow, Shadows};
 
 /// Why a name leads to no user or group.
 #[derive(Debug, thiserror::Error)]
@@ -43,62 +54,78 @@ pub(crate) struct User {
     pub(crate) gid: u32,
 }
 
+/// How long a server of users and groups may take to answer.
+const ASK_BOUND: Duration = Duration::from_secs(60);
+
 /// The user `name`, or the one with that number.
 pub(crate) fn user(system: &System, name: &str) -> Result<User, OwnerError> {
-    match name.parse() {
-        Ok(uid) => Ok(User { uid, gid: uid }),
-        Err(_) => look_up(system, &USERS, name, parse_user),
+    if let Ok(uid) = name.parse() {
+        return Ok(User { uid, gid: uid });
     }
+    let read = |source| OwnerError::Read { kind: "user", name: name.to_owned(), source };
+    let account = match accounts(system).map_err(read)?.named(name) {
+        Some(account) => Some(account.clone()),
+        None => user_elsewhere(system, name).map_err(|source| OwnerError::Ask {
+            kind: "user",
+            name: name.to_owned(),
+            source,
+        })?,
+    };
+    let account = account.ok_or_else(|| OwnerError::Nobody { kind: "user", name: name.to_owned() })?;
+    Ok(User { uid: account.uid, gid: account.gid })
 }
 
 /// The number of the group `name`, or the number itself.
 pub(crate) fn group(system: &System, name: &str) -> Result<u32, OwnerError> {
-    match name.parse() {
-        Ok(gid) => Ok(gid),
-        Err(_) => look_up(system, &GROUPS, name, parse_group),
+    if let Ok(gid) = name.parse() {
+        return Ok(gid);
     }
-}
-
-struct Database {
-    kind: &'static str,
-    file: &'static str,
-    getent: &'static str,
-}
-
-const USERS: Database = Database { kind: "user", file: "/etc/passwd", getent: "passwd" };
-const GROUPS: Database = Database { kind: "group", file: "/etc/group", getent: "group" };
-
-/// Local names are in a file. Those of other sources (LDAP, systemd) only getent knows.
-fn look_up<T>(
-    system: &System,
-    database: &Database,
-    name: &str,
-    parse: fn(&str, &str) -> Option<T>,
-) -> Result<T, OwnerError> {
-    let (kind, named) = (database.kind, || name.to_owned());
-    let file = system.read_file(database.file);
-    let file = file.map_err(|source| OwnerError::Read { kind, name: named(), source })?.unwrap_or_default();
-    if let Some(found) = parse(&String::from_utf8_lossy(&file), name) {
-        return Ok(found);
+    let read = |source| OwnerError::Read { kind: "group", name: name.to_owned(), source };
+    if let Some(group) = groups(system).map_err(read)?.named(name) {
+        return Ok(group.gid);
     }
-    let getent = Command::new("getent").args([database.getent, "--", name]);
-    let said = system.run(&getent).map_err(|source| OwnerError::Ask { kind, name: named(), source })?;
-    parse(&said.text(), name).ok_or_else(|| OwnerError::Nobody { kind, name: named() })
+    let ask = |source| OwnerError::Ask { kind: "group", name: name.to_owned(), source };
+    let group = group_elsewhere(system, name).map_err(ask)?;
+    group.map(|group| group.gid).ok_or_else(|| OwnerError::Nobody { kind: "group", name: name.to_owned() })
 }
 
-/// Finds `name:x:uid:gid:…` in lines of passwd(5).
-fn parse_user(text: &str, name: &str) -> Option<User> {
-    let fields: Vec<&str> = line_of(text, name)?.split(':').collect();
-    Some(User { uid: fields.get(2)?.parse().ok()?, gid: fields.get(3)?.parse().ok()? })
+/// The users of this host's own file.
+pub(crate) fn accounts(system: &System) -> Result<Arc<Accounts>, FileError> {
+    Ok(system.parsed("/etc/passwd", Accounts::parse)?.unwrap_or_default())
 }
 
-/// Finds `name:x:gid:…` in lines of group(5).
-fn parse_group(text: &str, name: &str) -> Option<u32> {
-    line_of(text, name)?.split(':').nth(2)?.parse().ok()
+/// The groups of this host's own file.
+pub(crate) fn groups(system: &System) -> Result<Arc<Groups>, FileError> {
+    Ok(system.parsed("/etc/group", Groups::parse)?.unwrap_or_default())
 }
 
-fn line_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().find(|line| line.split_once(':').is_some_and(|(first, _)| first == name))
+/// The passwords of this host's own users.
+pub(crate) fn shadows(system: &System) -> Result<Arc<Shadows>, FileError> {
+    Ok(system.parsed("/etc/shadow", Shadows::parse)?.unwrap_or_default())
+}
+
+/// The user `name` of whatever source there is: getent knows those of LDAP and systemd, too.
+pub(crate) fn user_elsewhere(system: &System, name: &str) -> Result<Option<Account>, CommandError> {
+    let said = ask(system, "passwd", name)?;
+    Ok(said.and_then(|text| Accounts::parse(text.as_bytes()).named(name).cloned()))
+}
+
+/// The group of this name, or of this number, of whatever source there is.
+pub(crate) fn group_elsewhere(system: &System, name: &str) -> Result<Option<Group>, CommandError> {
+    let Some(text) = ask(system, "group", name)? else { return Ok(None) };
+    let groups = Groups::parse(text.as_bytes());
+    let found = name.parse().map_or_else(|_| groups.named(name), |gid| groups.numbered(gid));
+    Ok(found.cloned())
+}
+
+/// Where getent is not installed, there are no other sources either.
+fn ask(system: &System, database: &str, name: &str) -> Result<Option<String>, CommandError> {
+    let getent = Command::new("getent").args([database, "--", name]).env("LC_ALL", "C.UTF-8").timeout(ASK_BOUND);
+    match system.run(&getent) {
+        Ok(output) => Ok((output.code == 0).then(|| output.text())),
+        Err(CommandError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -106,14 +133,6 @@ mod tests {
     use super::*;
     use crate::look::Access as _;
     use crate::machine::Machine;
-
-    #[test]
-    fn users_and_groups_are_read_from_their_lines() {
-        let passwd = "root:x:0:0:root:/root:/bin/bash\npostgres:x:104:111:admin,,,:/var/lib/postgresql:/bin/bash\n";
-        assert_eq!(parse_user(passwd, "postgres"), Some(User { uid: 104, gid: 111 }));
-        assert_eq!(parse_user(passwd, "post"), None);
-        assert_eq!(parse_group("root:x:0:\nssl-cert:x:112:postgres\n", "ssl-cert"), Some(112));
-    }
 
     #[test]
     fn names_of_other_sources_are_asked_for() {
@@ -128,5 +147,23 @@ mod tests {
         assert_eq!(machine.view(|host| Ok(group(host.context().system(), "33")?)).unwrap(), 33);
         let error = machine.view(|host| Ok(user(host.context().system(), "nobody2")?.uid)).unwrap_err();
         assert_eq!(error.to_string(), "there is no user `nobody2` on this host");
+    }
+
+    #[test]
+    fn local_names_start_no_program_and_without_getent_there_is_nobody_else() {
+        let machine = Machine::new().file("/etc/group", "root:x:0:\nssl-cert:x:112:postgres\n");
+        let gid = |name: &'static str| machine.view(move |host| Ok(group(host.context().system(), name)?));
+        assert_eq!(gid("ssl-cert").unwrap(), 112);
+        assert_eq!(machine.calls(), [""; 0]);
+        assert_eq!(gid("ssl").unwrap_err().to_string(), "there is no group `ssl` on this host");
+    }
+
+    #[test]
+    fn groups_of_other_sources_are_asked_for_by_name_and_by_number() {
+        let machine = Machine::new().answer("getent group", 0, "staff:*:5000:anna\n");
+        let name = |of: &'static str| machine.view(move |host| Ok(group_elsewhere(host.context().system(), of)?));
+        assert_eq!(name("staff").unwrap().unwrap().gid, 5000);
+        assert_eq!(name("5000").unwrap().unwrap().name, "staff");
+        assert_eq!(name("other").unwrap(), None);
     }
 }
