@@ -5,7 +5,7 @@
 //! [`file`](mod@file), [`edit`], [`directory`], [`link`], [`command`], [`temporary`], [`download`], [`archive`], [`git`], [`facts`],
 //! [`herd`], [`haproxy`], [`port`], [`process`], [`log`], [`http`], [`alerts`], [`wait`] (for other hosts), [`waiting`]
 //! (for this one), [`postgres`], [`mysql`], [`nftables`], [`ufw`], [`firewalld`],
-//! [`trust_anchor`], [`certificate`], [`selinux`], [`user`], [`group`]. Every operation states the wanted end state, looks first, acts only when
+//! [`trust_anchor`], [`certificate`], [`selinux`], [`user`], [`group`], [`authorized_keys`], [`sudoers`], [`limits`]. Every operation states the wanted end state, looks first, acts only when
 //! needed, and returns an [`Outcome`] that says whether and what it changed.
 //! The machine and its clockwork are [`cron`], [`sysctl`], [`hostname`], [`hosts`], [`timezone`], [`mount`], [`swap`],
 //! [`kernel_module`], [`locale`].
@@ -41,6 +41,7 @@ pub mod alternative;
 pub mod apt_repository;
 pub mod certificate;
 pub mod archive;
+pub mod authorized_keys;
 pub mod command;
 pub mod cron;
 pub mod debconf;
@@ -61,6 +62,7 @@ pub mod hostname;
 pub mod hosts;
 pub mod http;
 pub mod kernel_module;
+pub mod limits;
 pub mod link;
 pub mod locale;
 pub mod log;
@@ -87,6 +89,7 @@ mod sha256;
 mod step;
 pub mod swap;
 pub mod sysctl;
+pub mod sudoers;
 mod template;
 pub mod text_file;
 pub mod timezone;

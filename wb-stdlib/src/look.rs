@@ -8,6 +8,7 @@ use wb_core::context::Context;
 use crate::alerts::Alerts;
 use crate::alternative::Alternative;
 use crate::apt_repository::AptRepository;
+use crate::authorized_keys::AuthorizedKeys;
 use crate::certificate::Certificate;
 use crate::command::Command;
 use crate::cron::{CronEntry, Crontab};
@@ -25,6 +26,7 @@ use crate::http::Request;
 use crate::kernel_module::KernelModule;
 use crate::locale::Locale;
 use crate::mount::Mount;
+use crate::limits::Limits;
 use crate::mysql::Mysql;
 use crate::nftables::Nftables;
 use crate::packages::Package;
@@ -36,6 +38,7 @@ use crate::service::Service;
 use crate::swap::Swap;
 use crate::sysctl::Sysctl;
 use crate::timezone::Timezone;
+use crate::sudoers::Sudoers;
 use crate::trust_anchor::TrustAnchor;
 use crate::ufw::Ufw;
 use crate::user::User;
@@ -234,6 +237,21 @@ pub trait Look: Access + Copy {
     /// The group `name`.
     fn group(&self, name: &str) -> Group<Self> {
         Group::new(*self, name)
+    }
+
+    /// The keys that let their holders log in as `user`: those of `~/.ssh/authorized_keys`.
+    fn authorized_keys(&self, user: &str) -> AuthorizedKeys<Self> {
+        AuthorizedKeys::new(*self, user)
+    }
+
+    /// The file `name` of `/etc/sudoers.d`.
+    fn sudoers(&self, name: &str) -> Sudoers<Self> {
+        Sudoers::new(*self, name)
+    }
+
+    /// The file `name.conf` of `/etc/security/limits.d`.
+    fn limits(&self, name: &str) -> Limits<Self> {
+        Limits::new(*self, name)
     }
 
     /// A TCP port of this host.
