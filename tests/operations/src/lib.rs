@@ -17,6 +17,7 @@ pub mod journal;
 mod mysql;
 mod postgres;
 pub mod snapshot;
+mod users;
 mod waiting;
 
 pub use case::{Case, Init};
@@ -47,6 +48,7 @@ pub static ROOMS: &[Room] = &[
     Room { name: "firewalld", cases: firewall::FIREWALLD },
     Room { name: "trust_anchor", cases: certificate::TRUST_ANCHORS },
     Room { name: "certificate", cases: certificate::CERTIFICATES },
+    Room { name: "users", cases: users::CASES },
 ];
 
 /// The case of this name, which is `room::case`.
