@@ -9,3 +9,8 @@ macro_rules! pages {
 pages!(tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, edits);
 pages!(tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, machine);
 pages!(tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, users);
+pages!(tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, edits);
+pages!(
+    tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, services,
+    balancers
+);

@@ -16,6 +16,7 @@ pub mod files;
 pub mod growing;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod init;
 pub mod machine;
 mod parsed;
 mod random;

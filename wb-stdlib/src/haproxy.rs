@@ -1,7 +1,7 @@
 //! HAProxy's runtime API: taking servers out of load, and putting them back.
 //!
-//! The API listens on a Unix socket. For other hosts it is to be had over TCP, behind a frontend that lets only the
-//! servers themselves in; the example fleet's `install_haproxy` shows one.
+//! The API listens on a Unix socket, by whose path it is asked on the host itself. For other hosts it is to be had over
+//! TCP, behind a frontend that lets only the servers themselves in; the example fleet's `install_haproxy` shows one.
 
 mod stats;
 
@@ -224,7 +224,11 @@ impl<'a> Balancer<'a> {
     }
 
     fn ask(&self, command: &str) -> Result<String, BalancerError> {
-        let said = socket::ask(&self.address, format!("{command}\n").as_bytes(), ANSWER_BOUND);
+        let question = format!("{command}\n");
+        let said = match self.address.starts_with('/') {
+            true => socket::ask_local(&self.host.system().path(&self.address), question.as_bytes(), ANSWER_BOUND),
+            false => socket::ask(&self.address, question.as_bytes(), ANSWER_BOUND),
+        };
         let said = said.map_err(|source| BalancerError::Ask { balancer: self.name.clone(), source })?;
         Ok(String::from_utf8_lossy(&said).into_owned())
     }

@@ -57,7 +57,8 @@ impl<'a> Host<'a> {
         Link::new(*self, path.as_ref())
     }
 
-    /// The HAProxy whose runtime API listens at `address`, as in `192.0.2.10:9999`.
+    /// The HAProxy whose runtime API listens at `address`, as in `192.0.2.10:9999`, or at the path of a socket on this
+    /// host, as in `/run/haproxy/admin.sock`.
     pub fn haproxy(&self, address: impl Into<String>) -> Balancer<'a> {
         Balancer::new(*self, address)
     }

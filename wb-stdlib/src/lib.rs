@@ -6,6 +6,11 @@
 //! [`herd`], [`haproxy`], [`port`], [`process`], [`log`], [`http`], [`alerts`], [`wait`] (for other hosts), [`waiting`]
 //! (for this one), [`postgres`], [`mysql`], [`nftables`], [`ufw`], [`firewalld`],
 //! [`trust_anchor`], [`certificate`], [`selinux`], [`user`], [`group`], [`authorized_keys`], [`sudoers`], [`limits`]. Every operation states the wanted end state, looks first, acts only when
+//! room of its own: [`file`](mod@file), [`directory`], [`link`], [`command`], [`temporary`], [`download`], [`archive`],
+//! [`git`], [`facts`], [`herd`], [`haproxy`], [`port`], [`process`], [`log`], [`http`], [`alerts`], [`wait`],
+//! [`waiting`], [`postgres`], [`mysql`], [`nftables`], [`ufw`], [`firewalld`], [`trust_anchor`], [`certificate`],
+//! [`selinux`], [`unit`], [`init_script`], [`nginx`], [`health_file`], [`keepalived`]. Every operation states the
+//! wanted end state, looks first, acts only when
 //! needed, and returns an [`Outcome`] that says whether and what it changed.
 //! The machine and its clockwork are [`cron`], [`sysctl`], [`hostname`], [`hosts`], [`timezone`], [`mount`], [`swap`],
 //! [`kernel_module`], [`locale`].
@@ -56,6 +61,7 @@ pub mod firewalld;
 pub mod git;
 pub mod group;
 pub mod haproxy;
+pub mod health_file;
 pub mod herd;
 mod host;
 pub mod hostname;
@@ -63,6 +69,8 @@ pub mod hosts;
 pub mod http;
 pub mod kernel_module;
 pub mod limits;
+pub mod init_script;
+pub mod keepalived;
 pub mod link;
 pub mod locale;
 pub mod log;
@@ -73,6 +81,7 @@ mod machine;
 pub mod mount;
 pub mod mysql;
 pub mod nftables;
+pub mod nginx;
 mod owed;
 pub mod owner;
 pub mod packages;
@@ -81,11 +90,13 @@ pub mod port;
 pub mod postgres;
 pub mod prelude;
 pub mod process;
+mod processes;
 mod requirement;
 mod role;
 pub mod selinux;
 pub mod service;
 mod sha256;
+mod signal;
 mod step;
 pub mod swap;
 pub mod sysctl;
@@ -97,6 +108,7 @@ pub mod trust_anchor;
 pub mod ufw;
 pub mod temporary;
 pub mod user;
+pub mod unit;
 pub mod wait;
 pub mod waiting;
 

@@ -19,6 +19,7 @@ use crate::facts::Facts;
 use crate::file::File;
 use crate::firewalld::Firewalld;
 use crate::group::Group;
+use crate::health_file::HealthFile;
 use crate::herd::{Herd, HerdError};
 use crate::hostname::Hostname;
 use crate::hosts::HostsEntry;
@@ -27,8 +28,10 @@ use crate::kernel_module::KernelModule;
 use crate::locale::Locale;
 use crate::mount::Mount;
 use crate::limits::Limits;
+use crate::keepalived::TrackFile;
 use crate::mysql::Mysql;
 use crate::nftables::Nftables;
+use crate::nginx::Upstream;
 use crate::packages::Package;
 use crate::port::Port;
 use crate::postgres::Postgres;
@@ -42,6 +45,7 @@ use crate::sudoers::Sudoers;
 use crate::trust_anchor::TrustAnchor;
 use crate::ufw::Ufw;
 use crate::user::User;
+use crate::unit::Unit;
 
 /// Looking at a host. [`Host`](crate::Host) and [`View`](crate::View) can do all of this, and nothing here changes the
 /// host.
@@ -192,8 +196,29 @@ pub trait Look: Access + Copy {
     }
 
     /// The service `name`: of an init script, or of a systemd unit.
+    /// The service `name`: of an init script, of a unit of systemd, or of a directory of runit.
     fn service(&self, name: &str) -> Service<Self> {
         Service::new(*self, name)
+    }
+
+    /// The unit `name` of systemd, with what it is: `shop.service`, `backup.timer`.
+    fn unit(&self, name: &str) -> Unit<Self> {
+        Unit::new(*self, name)
+    }
+
+    /// The file at `path`, which is absolute, by which this host tells balancers whether it wants load.
+    fn health_file(&self, path: impl AsRef<Path>) -> HealthFile<Self> {
+        HealthFile::new(*self, path.as_ref())
+    }
+
+    /// The track file of keepalived at `path`, which is absolute.
+    fn track_file(&self, path: impl AsRef<Path>) -> TrackFile<Self> {
+        TrackFile::new(*self, path.as_ref())
+    }
+
+    /// The file at `path`, which is absolute, with upstreams of the nginx on this host.
+    fn nginx_upstream(&self, path: impl AsRef<Path>) -> Upstream<Self> {
+        Upstream::new(*self, path.as_ref())
     }
 
     /// The package `name`.

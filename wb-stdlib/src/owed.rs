@@ -9,7 +9,11 @@ use crate::{Host, service::Service};
 
 /// An owed action could not be done.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {} the service `{service}`, which an earlier change made necessary", word(*action))]
+#[error(
+    "could not {} the service `{}`, which an earlier change made necessary",
+    word(*action),
+    service::name_of(service)
+)]
 pub(crate) struct OwedError {
     action: DebtAction,
     service: String,
@@ -30,7 +34,7 @@ pub(crate) struct Owes(Vec<Debt>);
 
 impl Owes {
     pub(crate) fn add(&mut self, action: DebtAction, service: &Service<Host<'_>>) {
-        self.0.push(Debt { action, service: service.name().to_owned() });
+        self.0.push(Debt { action, service: service::owed_name(service) });
     }
 
     /// Writes it down: to be called before the change is made, and in a plan when it would be.
@@ -41,6 +45,7 @@ impl Owes {
 
 /// Pays all that is owed: each service once, with the greatest of its debts.
 pub(crate) fn pay(host: Host<'_>) -> Result<(), OwedError> {
+    let_units_be_read(host)?;
     let owed = host.context().debts().owed();
     for Debt { action, service } in payments(&owed) {
         let failed = |source| OwedError { action, service: service.clone(), source };
@@ -52,10 +57,20 @@ pub(crate) fn pay(host: Host<'_>) -> Result<(), OwedError> {
     Ok(())
 }
 
+/// Units that were changed are read at the end of a migration, if not before.
+fn let_units_be_read(host: Host<'_>) -> Result<(), OwedError> {
+    if host.plans() {
+        return Ok(());
+    }
+    let failed =
+        |error: ServiceError| OwedError { action: DebtAction::Reload, service: "systemd".into(), source: error.into() };
+    service::systemd::pay_reload(host.system()).map_err(failed)
+}
+
 /// Strikes what `action` on `service` has paid.
 pub(crate) fn strike(host: Host<'_>, action: Action, service: &str) -> Result<(), DebtError> {
     let debts = host.context().debts();
-    let mut owed = debts.owed().into_iter().filter(|debt| debt.service == service);
+    let mut owed = debts.owed().into_iter().filter(|debt| service::name_of(&debt.service) == service);
     owed.try_for_each(|debt| if pays(action, debt.action) { debts.paid(&debt) } else { Ok(()) })
 }
 
@@ -63,7 +78,7 @@ fn pays(action: Action, debt: DebtAction) -> bool {
     match action {
         Action::Start | Action::Restart => true,
         Action::Reload => debt == DebtAction::Reload,
-        Action::Stop | Action::Enable | Action::Disable => false,
+        Action::Stop | Action::Enable | Action::Disable | Action::Mask | Action::Unmask => false,
     }
 }
 

@@ -1,87 +1,35 @@
-//! Services: of init scripts (LSB), and of systemd where it is the init system.
+//! Services: of init scripts (LSB), and of systemd, OpenRC or runit where one of these is the init system.
 
+mod error;
 mod initd;
-mod systemd;
+mod openrc;
+mod probe;
+pub(crate) mod runit;
+mod state;
+pub(crate) mod systemd;
 
+use std::cell::OnceCell;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use wb_core::context::{DebtAction, DebtError, Outcome};
-use wb_core::system::files::{FileError, Kind};
-use wb_core::system::{Command, CommandError, System, clock};
+use wb_core::context::{DebtAction, Outcome};
+use wb_core::system::init::{self, Init};
+use wb_core::system::{Command, System, clock};
 
 use crate::ensure::{Difference, ensure};
 use crate::{Host, Look, owed};
+pub use error::ServiceError;
+use probe::Probe;
+pub use state::{Action, Status};
+use state::{Found, Question, Wanted, achieved, diff};
 
 /// How long an action of a service may take.
 const ACTION_BOUND: Duration = Duration::from_secs(600);
 /// How long a service may take to become what it was told to be, after the action ended.
 const SETTLE_BOUND: Duration = Duration::from_secs(30);
 const SETTLE_PAUSE: Duration = Duration::from_millis(250);
-
-/// What can go wrong with a service.
-#[derive(Debug, thiserror::Error)]
-pub enum ServiceError {
-    /// No service can be called so.
-    #[error("`{name}` is no name of a service")]
-    BadName {
-        /// What was asked for.
-        name: String,
-    },
-    /// There is neither an init script nor a unit.
-    #[error("there is no service `{name}` on this host\nhint: {}", .manager.hint())]
-    NoSuchService {
-        /// What was asked for.
-        name: String,
-        /// Who was asked.
-        manager: Manager,
-    },
-    /// Its state can't be seen.
-    #[error("could not look at the service `{name}`")]
-    Look {
-        /// The service.
-        name: String,
-        /// Why.
-        source: CommandError,
-    },
-    /// The links of the runlevels can't be seen.
-    #[error("could not see whether the service `{name}` is enabled")]
-    Links {
-        /// The service.
-        name: String,
-        /// Why.
-        source: FileError,
-    },
-    /// The action failed.
-    #[error("could not {action} the service `{name}`")]
-    Act {
-        /// What was being done.
-        action: Action,
-        /// The service.
-        name: String,
-        /// Why.
-        source: CommandError,
-    },
-    /// The action ended well, and the service is not what it was told to be.
-    #[error("the service `{name}` is {found} after `{action}`, which ended well")]
-    NotSo {
-        /// What was done.
-        action: Action,
-        /// The service.
-        name: String,
-        /// What it is.
-        found: &'static str,
-    },
-    /// An owed action could not be struck.
-    #[error("could not note that the service `{name}` got what was owed to it")]
-    Debt {
-        /// The service.
-        name: String,
-        /// Why.
-        source: DebtError,
-    },
-}
 
 /// Who starts services on this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,146 +38,39 @@ pub enum Manager {
     Initd,
     /// systemd.
     Systemd,
+    /// OpenRC.
+    Openrc,
+    /// runit.
+    Runit,
 }
 
 impl Manager {
     pub(crate) fn of(system: &System) -> Self {
-        // systemd's own test, see sd_booted(3).
-        match system.stat("/run/systemd/system") {
-            Ok(Some(stat)) if stat.kind == Kind::Directory => Self::Systemd,
-            _ => Self::Initd,
+        match init::Facts::of(system).ok().as_ref().and_then(init::detect) {
+            Some(Init::Systemd) => Self::Systemd,
+            Some(Init::Openrc) => Self::Openrc,
+            Some(Init::Runit) => Self::Runit,
+            Some(Init::Lsb) | None => Self::Initd,
         }
     }
 
     fn hint(self) -> &'static str {
         match self {
-            Self::Initd => "`ls /etc/init.d` on the host shows those that there are",
+            Self::Initd | Self::Openrc => "`ls /etc/init.d` on the host shows those that there are",
             Self::Systemd => "`systemctl list-unit-files` on the host shows those that there are",
-        }
-    }
-
-    fn commands(self, action: Action, name: &str) -> Vec<Command> {
-        match self {
-            Self::Initd => initd::commands(action, name),
-            Self::Systemd => systemd::commands(action, name),
+            Self::Runit => "`ls /etc/sv` on the host shows those that there are",
         }
     }
 }
 
-/// Whether a service runs, as far as its manager knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// It runs.
-    Running,
-    /// It does not.
-    Stopped,
-    /// Its init script does not say, or it is on its way from one to the other.
-    Unknown,
-}
-
-impl fmt::Display for Status {
+impl fmt::Display for Manager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl Status {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Stopped => "stopped",
-            Self::Unknown => "in an unknown state",
-        }
-    }
-}
-
-/// What can be done with a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Start it now.
-    Start,
-    /// Stop it now.
-    Stop,
-    /// Stop and start it.
-    Restart,
-    /// Let it read its configuration again.
-    Reload,
-    /// Let it start with the host.
-    Enable,
-    /// Don't let it start with the host.
-    Disable,
-}
-
-impl Action {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Restart => "restart",
-            Self::Reload => "reload",
-            Self::Enable => "enable",
-            Self::Disable => "disable",
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-/// What there is of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Facts {
-    status: Status,
-    enabled: bool,
-}
-
-/// What a service can be told to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    Running,
-    Stopped,
-    Restarted,
-    Reloaded,
-    Enabled,
-    Disabled,
-}
-
-impl Wanted {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Stopped => "stopped",
-            Self::Restarted => "restarted",
-            Self::Reloaded => "reloaded",
-            Self::Enabled => "enabled",
-            Self::Disabled => "disabled",
-        }
-    }
-}
-
-/// What is to be done so that a service is as wanted. Where the status is unknown, the action is done: it changes
-/// nothing when it was not needed.
-fn diff(facts: Facts, wanted: Wanted) -> Option<Action> {
-    match wanted {
-        Wanted::Running => (facts.status != Status::Running).then_some(Action::Start),
-        Wanted::Stopped => (facts.status != Status::Stopped).then_some(Action::Stop),
-        Wanted::Restarted => Some(Action::Restart),
-        Wanted::Reloaded => (facts.status != Status::Stopped).then_some(Action::Reload),
-        Wanted::Enabled => (!facts.enabled).then_some(Action::Enable),
-        Wanted::Disabled => facts.enabled.then_some(Action::Disable),
-    }
-}
-
-/// Whether a service is what the action was to make it.
-fn achieved(facts: Facts, action: Action) -> bool {
-    match action {
-        Action::Start | Action::Restart | Action::Reload => facts.status != Status::Stopped,
-        Action::Stop => facts.status != Status::Running,
-        Action::Enable => facts.enabled,
-        Action::Disable => !facts.enabled,
+        f.write_str(match self {
+            Self::Initd => "an init that runs scripts",
+            Self::Systemd => "systemd",
+            Self::Openrc => "OpenRC",
+            Self::Runit => "runit",
+        })
     }
 }
 
@@ -239,23 +80,28 @@ fn achieved(facts: Facts, action: Action) -> bool {
 /// use wb_stdlib::prelude::*;
 ///
 /// fn run_nginx(host: &Host) -> Result<()> {
-///     let nginx = host.service("nginx");
-///     nginx.enabled()?;
-///     nginx.running()?;
+///     host.service("nginx").enabled_and_running()?;
+///     host.service("apache2").stopped()?;
+///     host.service("apache2").disabled()?;
 ///     Ok(())
 /// }
 /// # let _ = run_nginx as fn(&Host) -> Result<()>;
 /// ```
+///
+/// Its manager is the init system that runs: a unit of systemd, a script of OpenRC, a directory of runit, an init
+/// script. Under runit, a service that has an init script and no directory is one of init scripts, as Debian has it.
 #[must_use]
 #[derive(Clone)]
 pub struct Service<A> {
     access: A,
     name: String,
+    probe: Probe,
+    manager: OnceCell<Manager>,
 }
 
 impl<A: Look> Service<A> {
     pub(crate) fn new(access: A, name: &str) -> Self {
-        Self { access, name: name.to_owned() }
+        Self { access, name: name.to_owned(), probe: Probe::default(), manager: OnceCell::new() }
     }
 
     /// Its name.
@@ -264,12 +110,39 @@ impl<A: Look> Service<A> {
         &self.name
     }
 
+    /// For a service whose init script has no `status`, or one that lies: it runs when the process does whose number
+    /// stands in the file at `path`, which is absolute. systemd and runit know better, and are asked all the same.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn run_the_shop(host: &Host) -> Result<()> {
+    ///     host.service("shop").pidfile("/run/shop.pid").process("shopd").running()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = run_the_shop as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn pidfile(mut self, path: impl AsRef<Path>) -> Self {
+        self.probe.pidfile = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// As [`Service::pidfile`]: it runs when a process with this name does, as `ps -o comm` shows names, of which the
+    /// first 15 bytes count. Together with a file of its number, that process must be called so.
+    pub fn process(mut self, name: &str) -> Self {
+        self.probe.process = Some(name.to_owned());
+        self
+    }
+
     /// Whether it runs.
     ///
     /// # Errors
     /// When there is no such service, or it can't be asked.
     pub fn status(&self) -> Result<Status, ServiceError> {
-        self.known().map(|facts| facts.status)
+        match self.known(Question::Status)? {
+            Found::Status(status) => Ok(status),
+            _ => Ok(Status::Unknown),
+        }
     }
 
     /// Checks that it runs.
@@ -277,13 +150,15 @@ impl<A: Look> Service<A> {
     /// # Errors
     /// When it does not, or there is no such service.
     pub fn is_running(&self) -> Result<()> {
-        let found = self.status()?;
-        anyhow::ensure!(
-            found == Status::Running,
-            "expected the service `{}` to be running, found it {found}",
-            self.name
-        );
-        Ok(())
+        self.expect(Found::Status(Status::Running))
+    }
+
+    /// Checks that it does not run.
+    ///
+    /// # Errors
+    /// When it does, or does not say, or there is no such service.
+    pub fn is_stopped(&self) -> Result<()> {
+        self.expect(Found::Status(Status::Stopped))
     }
 
     /// Checks that it starts with the host.
@@ -291,33 +166,91 @@ impl<A: Look> Service<A> {
     /// # Errors
     /// When it does not, or there is no such service.
     pub fn is_enabled(&self) -> Result<()> {
-        anyhow::ensure!(self.known()?.enabled, "expected the service `{}` to be enabled, found it disabled", self.name);
+        self.expect(Found::Enabled(true))
+    }
+
+    /// Checks that it does not start with the host.
+    ///
+    /// # Errors
+    /// When it does, or there is no such service.
+    pub fn is_disabled(&self) -> Result<()> {
+        self.expect(Found::Enabled(false))
+    }
+
+    /// Checks that nobody can start it.
+    ///
+    /// # Errors
+    /// When somebody can.
+    pub fn is_masked(&self) -> Result<()> {
+        self.expect(Found::Masked(true))
+    }
+
+    fn expect(&self, wanted: Found) -> Result<()> {
+        let found = self.known(wanted.question())?;
+        let (name, wanted_word, word) = (&self.name, wanted.word(), found.word());
+        anyhow::ensure!(found == wanted, "expected the service `{name}` to be {wanted_word}, found it {word}");
         Ok(())
     }
 
-    fn known(&self) -> Result<Facts, ServiceError> {
+    fn known(&self, question: Question) -> Result<Found, ServiceError> {
         let missing = || ServiceError::NoSuchService { name: self.name.clone(), manager: self.manager() };
-        self.facts()?.ok_or_else(missing)
+        self.look(question)?.ok_or_else(missing)
     }
 
-    fn facts(&self) -> Result<Option<Facts>, ServiceError> {
-        let name = &self.name;
-        if name.is_empty() || name.contains('/') || name.starts_with(['-', '.']) {
-            return Err(ServiceError::BadName { name: name.clone() });
+    /// What is found; nothing where there is no such service.
+    fn look(&self, question: Question) -> Result<Option<Found>, ServiceError> {
+        if !is_name(&self.name) {
+            return Err(ServiceError::BadName { name: self.name.clone() });
         }
+        let (system, name) = (self.system(), self.name.as_str());
         match self.manager() {
-            Manager::Initd => initd::facts(self.system(), name),
-            Manager::Systemd => systemd::facts(self.system(), name),
+            Manager::Systemd => systemd::look(system, name, question),
+            Manager::Runit if runit::exists(system, name)? => self.found(question).map(Some),
+            Manager::Initd | Manager::Openrc if initd::exists(system, name)? => self.found(question).map(Some),
+            _ => Ok(None),
         }
     }
 
+    /// What is found of a service that is there.
+    fn found(&self, question: Question) -> Result<Found, ServiceError> {
+        let (system, name) = (self.system(), self.name.as_str());
+        Ok(match (question, self.manager()) {
+            (Question::Masked, _) => Found::Masked(false),
+            (Question::Enabled, Manager::Runit) => Found::Enabled(runit::is_enabled(system, name)?),
+            (Question::Enabled, Manager::Openrc) => Found::Enabled(openrc::is_enabled(system, name)?),
+            (Question::Enabled, _) => Found::Enabled(initd::is_enabled(system, name)?),
+            (Question::Status, Manager::Runit) => Found::Status(runit::status(system, name)?),
+            (Question::Status, _) if !self.probe.is_none() => Found::Status(self.probed()?),
+            (Question::Status, Manager::Openrc) => Found::Status(openrc::status(system, name)?),
+            (Question::Status, _) => Found::Status(initd::status(system, name)?),
+        })
+    }
+
+    fn probed(&self) -> Result<Status, ServiceError> {
+        let status = self.probe.status(self.system());
+        status.map_err(|source| ServiceError::Process { name: self.name.clone(), source })
+    }
+
+    /// It is found out once: an init system does not change before the host is rebooted.
     fn manager(&self) -> Manager {
-        Manager::of(self.system())
+        let scripts = || {
+            let (system, name) = (self.system(), self.name.as_str());
+            matches!((runit::exists(system, name), initd::exists(system, name)), (Ok(false), Ok(true)))
+        };
+        *self.manager.get_or_init(|| match Manager::of(self.system()) {
+            Manager::Runit if scripts() => Manager::Initd,
+            manager => manager,
+        })
     }
 
     fn system(&self) -> &System {
         self.access.context().system()
     }
+}
+
+pub(crate) fn is_name(name: &str) -> bool {
+    let is_plain = |c: char| c != '/' && !c.is_whitespace() && !c.is_control();
+    !name.is_empty() && !name.starts_with(['-', '.']) && name.chars().all(is_plain)
 }
 
 impl Service<Host<'_>> {
@@ -326,7 +259,7 @@ impl Service<Host<'_>> {
     /// # Errors
     /// When there is no such service, or it does not start.
     pub fn running(&self) -> Result<Outcome, ServiceError> {
-        self.ensure(Wanted::Running)
+        self.ensure(&[Wanted::Running])
     }
 
     /// It does not run.
@@ -334,7 +267,7 @@ impl Service<Host<'_>> {
     /// # Errors
     /// When there is no such service, or it does not stop.
     pub fn stopped(&self) -> Result<Outcome, ServiceError> {
-        self.ensure(Wanted::Stopped)
+        self.ensure(&[Wanted::Stopped])
     }
 
     /// It was restarted now, or started when it did not run.
@@ -345,7 +278,7 @@ impl Service<Host<'_>> {
     /// # Errors
     /// When there is no such service, or it does not run afterwards.
     pub fn restarted(&self) -> Result<Outcome, ServiceError> {
-        self.ensure(Wanted::Restarted)
+        self.ensure(&[Wanted::Restarted])
     }
 
     /// If it runs, it read its configuration again now. A stopped service reads it when it starts.
@@ -353,7 +286,7 @@ impl Service<Host<'_>> {
     /// # Errors
     /// When there is no such service, or it refuses.
     pub fn reloaded(&self) -> Result<Outcome, ServiceError> {
-        self.ensure(Wanted::Reloaded)
+        self.ensure(&[Wanted::Reloaded])
     }
 
     /// It starts with the host.
@@ -361,7 +294,7 @@ impl Service<Host<'_>> {
     /// # Errors
     /// When there is no such service, or it can't be enabled.
     pub fn enabled(&self) -> Result<Outcome, ServiceError> {
-        self.ensure(Wanted::Enabled)
+        self.ensure(&[Wanted::Enabled])
     }
 
     /// It does not start with the host.
@@ -369,71 +302,145 @@ impl Service<Host<'_>> {
     /// # Errors
     /// When there is no such service, or it can't be disabled.
     pub fn disabled(&self) -> Result<Outcome, ServiceError> {
-        self.ensure(Wanted::Disabled)
+        self.ensure(&[Wanted::Disabled])
     }
 
-    fn ensure(&self, wanted: Wanted) -> Result<Outcome, ServiceError> {
-        let what = format!("service {} {}", self.name, wanted.word());
-        let Some(facts) = self.facts_or_plan()? else {
-            let why = format!("there is no service `{}` yet", self.name);
-            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
-        };
-        match diff(facts, wanted) {
-            None => ensure(self.access, &what, Difference::None, || Ok(())),
-            Some(action) => {
-                let was = format!("{} (it was {})", action, described(facts, action));
-                ensure(self.access, &what, Difference::Some(Some(was)), || self.act(action))
-            }
+    /// It starts with the host, and runs now: [`Service::enabled`] and [`Service::running`] as one operation.
+    ///
+    /// # Errors
+    /// When there is no such service, it can't be enabled, or it does not start.
+    pub fn enabled_and_running(&self) -> Result<Outcome, ServiceError> {
+        self.ensure(&[Wanted::Enabled, Wanted::Running])
+    }
+
+    /// Nobody can start it, neither by hand nor as what another one needs; also before there is such a service. One
+    /// that runs goes on. Only systemd has that.
+    ///
+    /// # Errors
+    /// When the init system has nothing like it, or a unit of the host's own is in the way.
+    pub fn masked(&self) -> Result<Outcome, ServiceError> {
+        match self.manager() {
+            Manager::Systemd => self.ensure(&[Wanted::Masked]),
+            manager => Err(ServiceError::NoMask { name: self.name.clone(), manager }),
+        }
+    }
+
+    /// It can be started. Where the init system can't mask services, that is so.
+    ///
+    /// # Errors
+    /// When there is no such service, or it can't be unmasked.
+    pub fn unmasked(&self) -> Result<Outcome, ServiceError> {
+        self.ensure(&[Wanted::Unmasked])
+    }
+
+    fn ensure(&self, wanted: &[Wanted]) -> Result<Outcome, ServiceError> {
+        let words: Vec<&str> = wanted.iter().map(|wanted| wanted.word()).collect();
+        let what = format!("service {} {}", self.name, words.join(" and "));
+        self.let_units_be_read()?;
+        let mut acts = Vec::new();
+        for wanted in wanted {
+            let Some(found) = self.found_or_plan(wanted.question())? else {
+                let why = format!("there is no service `{}` yet", self.name);
+                return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+            };
+            acts.extend(diff(found, *wanted).map(|action| (action, found)));
+        }
+        let act = || acts.iter().try_for_each(|(action, _)| self.act(*action));
+        let outcome = ensure(self.access, &what, difference(&acts), act)?;
+        if self.access.plans() {
+            acts.iter().try_for_each(|(action, _)| self.strike(*action))?;
+        }
+        Ok(outcome)
+    }
+
+    /// A unit that was written a moment ago is read before systemd is asked for it.
+    fn let_units_be_read(&self) -> Result<(), ServiceError> {
+        match self.manager() {
+            Manager::Systemd if !self.access.plans() => systemd::pay_reload(self.system()),
+            _ => Ok(()),
         }
     }
 
     /// What there is of it; nothing only in a plan, where a package may bring it.
-    fn facts_or_plan(&self) -> Result<Option<Facts>, ServiceError> {
-        if self.access.plans() { self.facts() } else { self.known().map(Some) }
+    fn found_or_plan(&self, question: Question) -> Result<Option<Found>, ServiceError> {
+        if self.access.plans() { self.look(question) } else { self.known(question).map(Some) }
     }
 
     fn act(&self, action: Action) -> Result<(), ServiceError> {
-        for command in self.manager().commands(action, &self.name) {
-            let ended = self.system().read_command(&command.timeout(ACTION_BOUND));
-            ended.map_err(|source| ServiceError::Act { action, name: self.name.clone(), source })?;
-        }
+        let (system, name) = (self.system(), self.name.as_str());
+        match self.manager() {
+            Manager::Initd => initd::act(system, name, action),
+            Manager::Systemd => systemd::act(system, name, action),
+            Manager::Openrc => openrc::act(system, name, action),
+            Manager::Runit => runit::act(system, name, action),
+        }?;
         self.settle(action)?;
-        owed::strike(self.access, action, &self.name)
-            .map_err(|source| ServiceError::Debt { name: self.name.clone(), source })
+        self.strike(action)
+    }
+
+    /// What the action has paid is owed no more. A plan has debts of its own, of which that is true as well.
+    fn strike(&self, action: Action) -> Result<(), ServiceError> {
+        let struck = owed::strike(self.access, action, &self.name);
+        struck.map_err(|source| ServiceError::Debt { name: self.name.clone(), source })
     }
 
     /// Waits until the service is what the action was to make it: scripts end before daemons have begun.
     fn settle(&self, action: Action) -> Result<(), ServiceError> {
-        let settled = clock::wait_until(self.system().clock(), SETTLE_BOUND, SETTLE_PAUSE, || match self.known() {
-            Ok(facts) if achieved(facts, action) => Some(Ok(())),
+        let look = || self.known(action.question());
+        let settled = clock::wait_until(self.system().clock(), SETTLE_BOUND, SETTLE_PAUSE, || match look() {
+            Ok(found) if achieved(found, action) => Some(Ok(())),
             Ok(_) => None,
             Err(error) => Some(Err(error)),
         });
         settled.unwrap_or_else(|| {
-            let found = described(self.known()?, action);
-            Err(ServiceError::NotSo { action, name: self.name.clone(), found })
+            let found = look()?.word();
+            Err(ServiceError::NotSo { action, name: self.name.clone(), found, manager: self.manager() })
         })
     }
 }
 
-/// The side of a service that an action is about.
-fn described(facts: Facts, action: Action) -> &'static str {
-    match (action, facts.enabled) {
-        (Action::Enable | Action::Disable, true) => "enabled",
-        (Action::Enable | Action::Disable, false) => "disabled",
-        _ => facts.status.word(),
+/// A line for each action, with what made it necessary.
+fn difference(acts: &[(Action, Found)]) -> Difference {
+    let lines: Vec<String> = acts.iter().map(|(action, found)| format!("{action} (it was {})", found.word())).collect();
+    if lines.is_empty() { Difference::None } else { Difference::Some(Some(lines.join("\n"))) }
+}
+
+/// Runs a command of an action.
+fn run(system: &System, name: &str, action: Action, command: Command) -> Result<(), ServiceError> {
+    let ended = system.read_command(&command.timeout(ACTION_BOUND));
+    ended.map(drop).map_err(|source| ServiceError::Act { action, name: name.to_owned(), source })
+}
+
+/// Takes a service whose script is about to be removed out of what starts with the host.
+pub(crate) fn forget(service: &Service<Host<'_>>) -> Result<(), ServiceError> {
+    let (system, name) = (service.system(), service.name.as_str());
+    match service.manager() {
+        Manager::Initd | Manager::Systemd => initd::forget(system, name),
+        Manager::Openrc => openrc::forget(system, name),
+        Manager::Runit => runit::forget(system, name),
     }
 }
 
+/// What a debt to a service is written down under: whoever pays it must find out as the service says whether it runs.
+pub(crate) fn owed_name(service: &Service<Host<'_>>) -> String {
+    service.probe.write(&service.name)
+}
+
+/// The name of the service in [`owed_name`].
+pub(crate) fn name_of(owed: &str) -> &str {
+    Probe::read(owed).0
+}
+
 /// Pays an owed action, as far as the service runs: a stopped one reads its configuration when it starts.
-pub(crate) fn pay(host: Host<'_>, action: DebtAction, name: &str) -> Result<(), ServiceError> {
-    let service = Service::new(host, name);
-    let wanted = match (action, service.facts_or_plan()?) {
-        (DebtAction::Restart, Some(Facts { status: Status::Stopped, .. })) => return Ok(()),
+pub(crate) fn pay(host: Host<'_>, action: DebtAction, owed: &str) -> Result<(), ServiceError> {
+    let (name, probe) = Probe::read(owed);
+    let service = Service { probe, ..Service::new(host, name) };
+    let wanted = match (action, service.found_or_plan(Question::Status)?) {
+        (DebtAction::Restart, Some(Found::Status(Status::Stopped))) => return Ok(()),
         (DebtAction::Restart, _) => Wanted::Restarted,
         (DebtAction::Reload, _) => Wanted::Reloaded,
     };
-    service.ensure(wanted).map(drop)
+    service.ensure(&[wanted]).map(drop)
 }
 
 #[cfg(test)]

@@ -4,16 +4,15 @@
 //! A second run changes nothing, and a run by a newer version brings its own files up to date. A file in their place
 //! that somebody else wrote is never touched.
 
-mod detect;
 mod layout;
 
 use clap::Args;
 
-use self::detect::{Facts, Init, detect};
 use self::layout::{Act, Layout, MARK, Settings, Template, layout};
 use super::home::{Home, HomeError};
 use super::log::Format;
 use crate::system::files::Attributes;
+use crate::system::init::{Facts, Init, detect, runit_directory};
 use crate::system::{Command, CommandError, FileError, System, files};
 
 /// What a service is made for.
@@ -89,7 +88,8 @@ pub(super) fn install(
 
 /// Stops, disables and removes the service.
 pub(super) fn uninstall(system: &System, options: &ServiceOptions) -> Result<Vec<String>, ServiceError> {
-    let layout = layout(init(system, options)?, &Settings { runit: runit_directory(system)?, ..Settings::default() });
+    let layout =
+        layout(init(system, options)?, &Settings { runit: runit_directory(system)?.to_owned(), ..Settings::default() });
     let mut work = Work { system, dry_run: options.dry_run, done: Vec::new() };
     let mut there = Vec::new();
     for file in &layout.files {
@@ -134,21 +134,12 @@ fn settings(home: &Home, system: &System, agent: &AgentOptions) -> Result<Settin
             return Err(ServiceError::Word { word: word.clone() });
         }
     }
-    Ok(Settings { runner, args, before, runit: runit_directory(system)? })
+    Ok(Settings { runner, args, before, runit: runit_directory(system)?.to_owned() })
 }
 
 /// Shells and init systems each quote in their own way.
 fn is_plain(word: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._+-".contains(c))
-}
-
-fn runit_directory(system: &System) -> Result<String, FileError> {
-    for directory in ["/etc/service", "/var/service", "/service"] {
-        if system.stat(directory)?.is_some() {
-            return Ok(directory.to_owned());
-        }
-    }
-    Ok("/etc/service".to_owned())
 }
 
 fn is_news(system: &System, file: &Template) -> Result<bool, ServiceError> {

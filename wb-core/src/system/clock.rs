@@ -76,7 +76,7 @@ pub fn wait_until<T>(
     pause: Duration,
     mut ready: impl FnMut() -> Option<T>,
 ) -> Option<T> {
-    let end = clock.passed() + bound;
+    let end = clock.passed().saturating_add(bound);
     loop {
         if let Some(value) = ready() {
             return Some(value);

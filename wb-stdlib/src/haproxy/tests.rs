@@ -132,3 +132,18 @@ fn a_balancer_without_an_address_is_named() {
     let error = machine.apply(|host| Ok(host.balancers("load_balancer")?.len())).unwrap_err().to_string();
     assert!(error.starts_with("the host `lb1` has no address"), "{error}");
 }
+
+#[test]
+fn on_its_own_host_it_is_asked_by_its_socket() {
+    use std::io::{Read as _, Write as _};
+    let machine = Machine::new().dir("/run/haproxy");
+    let listener = std::os::unix::net::UnixListener::bind(machine.path("/run/haproxy/admin.sock")).unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut question = [0; 10];
+        stream.read_exact(&mut question).unwrap();
+        stream.write_all(format!("{HEADER}web,web1,0,0,UP\n\n").as_bytes()).unwrap();
+    });
+    let ready = machine.apply(|host| Ok(host.haproxy("/run/haproxy/admin.sock").ready("web", "web1")?));
+    assert_eq!(ready.unwrap(), Outcome::Unchanged);
+}

@@ -104,3 +104,212 @@ fn a_spec_says_what_it_found() {
     let error = sysv(&[(3, "")]).view(|host| host.service("nginx").is_running()).unwrap_err();
     assert_eq!(error.to_string(), "expected the service `nginx` to be running, found it stopped");
 }
+
+#[test]
+fn a_masked_service_is_one_of_systemd() {
+    let error = sysv(&[(0, "")]).apply(|host| Ok(host.service("nginx").masked()?)).unwrap_err().to_string();
+    assert!(error.starts_with("the service `nginx` can't be masked: an init that runs scripts has no such"), "{error}");
+    assert_eq!(sysv(&[(0, "")]).apply(|host| Ok(host.service("nginx").unmasked()?)).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn what_starts_with_the_host_is_no_matter_of_programs() {
+    let check = |machine: Machine| {
+        assert_eq!(machine.apply(|host| Ok(host.service("nginx").enabled()?)).unwrap(), Outcome::Unchanged);
+        assert!(machine.calls().is_empty(), "{:?}", machine.calls());
+    };
+    check(sysv(&[(0, "")]).file("/etc/rc2.d/S01nginx", ""));
+    check(openrc(&[(0, "")]).file("/etc/runlevels/boot/nginx", ""));
+    check(systemd("").file("/etc/systemd/system/multi-user.target.wants/nginx.service", ""));
+    check(runit().file("/etc/service/nginx/run", ""));
+}
+
+#[test]
+fn enabled_and_running_is_one_operation() {
+    let machine = sysv(&[(3, ""), (0, "")]).file("/etc/rc3.d/S01nginx", "");
+    let both = |host: &Host| Ok(host.service("nginx").enabled_and_running()?);
+    assert_eq!(machine.apply(both).unwrap(), changed("start (it was stopped)"));
+    assert!(machine.said().starts_with("+ service nginx enabled and running\n"), "{}", machine.said());
+    assert_eq!(machine.apply(both).unwrap(), Outcome::Unchanged);
+    let planned = sysv(&[(3, "")]).plan(both).unwrap();
+    assert_eq!(planned, changed("enable (it was disabled)\nstart (it was stopped)"));
+}
+
+#[test]
+fn a_process_tells_of_a_service_whose_script_lies() {
+    let machine = sysv(&[(0, "")]).file("/run/nginx.pid", "41\n");
+    let status = |machine: &Machine, name: &'static str| {
+        machine.view(move |host| Ok(host.service("nginx").pidfile("/run/nginx.pid").process(name).status()?)).unwrap()
+    };
+    assert_eq!(status(&machine, "nginx"), Status::Stopped);
+    let machine = machine.file("/proc/41/stat", "41 (nginx) S 1 41");
+    assert_eq!((status(&machine, "nginx"), status(&machine, "shop")), (Status::Running, Status::Stopped));
+    let by_name = machine.view(|host| Ok(host.service("nginx").process("nginx").status()?)).unwrap();
+    assert_eq!(by_name, Status::Running);
+    assert!(machine.calls().is_empty());
+}
+
+#[test]
+fn a_spec_may_expect_that_nothing_runs() {
+    let machine = sysv(&[(3, "")]);
+    machine.view(|host| host.service("nginx").is_stopped()).unwrap();
+    machine.view(|host| host.service("nginx").is_disabled()).unwrap();
+    let error = sysv(&[(0, "")]).view(|host| host.service("nginx").is_stopped()).unwrap_err();
+    assert_eq!(error.to_string(), "expected the service `nginx` to be stopped, found it running");
+}
+
+#[test]
+fn a_script_that_always_says_yes_is_found_out() {
+    let error = sysv(&[(0, "")]).apply(|host| Ok(host.service("nginx").stopped()?)).unwrap_err().to_string();
+    assert!(error.starts_with("the service `nginx` is running after `stop`, which ended well\nhint: "), "{error}");
+}
+
+#[test]
+fn a_debt_knows_how_to_tell_whether_its_service_runs() {
+    let machine = sysv(&[(3, "")]).file("/run/nginx.pid", "41\n").file("/proc/41/stat", "41 (nginx) S 1 41");
+    machine
+        .apply(|host| {
+            let nginx = host.service("nginx").pidfile("/run/nginx.pid");
+            host.file("/etc/nginx.conf").content("a").restarts(&nginx).present()?;
+            Ok(owed::pay(*host)?)
+        })
+        .unwrap();
+    assert!(machine.calls().contains(&"/etc/init.d/nginx restart".to_owned()), "{:?}", machine.calls());
+    assert!(machine.said().ends_with("service nginx restarted\n    restart (it was running)"), "{}", machine.said());
+}
+
+fn openrc(statuses: &[(i32, &str)]) -> Machine {
+    sysv(statuses).file("/run/openrc/softlevel", "default").answer("rc-update", 0, "")
+}
+
+#[test]
+fn openrc_asks_the_script_itself() {
+    let machine = openrc(&[(3, ""), (3, ""), (0, "")]);
+    let outcome = machine.apply(|host| Ok(host.service("nginx").running()?)).unwrap();
+    assert_eq!(outcome, changed("start (it was stopped)"));
+    assert!(machine.calls().contains(&"/etc/init.d/nginx start".to_owned()));
+}
+
+#[test]
+fn what_has_crashed_under_openrc_is_started_all_the_same() {
+    let machine = openrc(&[(32, ""), (32, ""), (0, "")]);
+    machine.apply(|host| Ok(host.service("nginx").running()?)).unwrap();
+    let acts: Vec<String> = machine.calls().into_iter().filter(|line| !line.ends_with("status")).collect();
+    assert_eq!(acts, ["/etc/init.d/nginx zap", "/etc/init.d/nginx start"]);
+}
+
+#[test]
+fn openrc_forgets_a_service_in_the_runlevels_that_have_it() {
+    let machine = openrc(&[(0, "")]).file("/etc/runlevels/boot/nginx", "").file("/etc/runlevels/default/nginx", "");
+    let machine = machine.dir("/etc/runlevels/sysinit");
+    machine.apply(|host| Ok(host.service("nginx").disabled()?)).unwrap_err();
+    assert!(machine.calls().contains(&"rc-update delete nginx boot default".to_owned()), "{:?}", machine.calls());
+    let machine = openrc(&[(0, "")]);
+    machine.apply(|host| Ok(host.service("nginx").enabled()?)).unwrap_err();
+    assert_eq!(machine.calls(), ["rc-update add nginx default"]);
+}
+
+fn runit() -> Machine {
+    Machine::new().file("/proc/1/comm", "runit\n").dir("/etc/service").file("/etc/sv/nginx/run", "#!/bin/sh\n")
+}
+
+const DOWN: &str = "down: /etc/service/nginx: 1s";
+const UP: &str = "run: /etc/service/nginx: (pid 41) 1s; run: log: (pid 40) 1s";
+
+#[test]
+fn a_service_of_runit_is_supervised_before_it_is_started() {
+    let fail = (1, "fail: /etc/service/nginx: unable to change to service directory: file does not exist");
+    let machine = runit().answers("sv status", &[fail, (0, DOWN), (0, UP)]).answer("sv -w 60 start", 0, "");
+    let outcome = machine.apply(|host| Ok(host.service("nginx").running()?)).unwrap();
+    assert_eq!(outcome, changed("start (it was stopped)"));
+    assert!(machine.calls().contains(&"sv -w 60 start /etc/service/nginx".to_owned()));
+    machine.view(|host| host.service("nginx").is_enabled()).unwrap_err();
+    assert_eq!(machine.apply(|host| Ok(host.service("nginx").running()?)).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn to_enable_a_service_of_runit_is_not_to_start_it() {
+    let machine = runit().answer("sv status", 0, DOWN);
+    assert_eq!(
+        machine.apply(|host| Ok(host.service("nginx").enabled()?)).unwrap(),
+        changed("enable (it was disabled)")
+    );
+    assert!(machine.calls().iter().all(|line| line == "sv status /etc/service/nginx"));
+    assert_eq!(machine.apply(|host| Ok(host.service("nginx").enabled()?)).unwrap(), Outcome::Unchanged);
+    machine.apply(|host| Ok(host.service("nginx").disabled()?)).unwrap();
+    assert_eq!(machine.read("/etc/sv/nginx/down").as_deref(), Some(""));
+    assert_eq!(machine.apply(|host| Ok(host.service("nginx").disabled()?)).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn a_service_that_nobody_supervises_is_an_error() {
+    let machine = runit().answer("sv status", 1, "warning: unable to open supervise/ok: file does not exist");
+    let error = machine.apply(|host| Ok(host.service("nginx").running()?)).unwrap_err().to_string();
+    assert!(
+        error.starts_with("runit does not supervise the service `nginx`, 15 s after it was linked\nhint: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_init_script_under_runit_is_one() {
+    let machine = sysv(&[(0, "")]).file("/proc/1/comm", "runit\n").dir("/etc/service");
+    assert_eq!(machine.apply(|host| Ok(host.service("nginx").running()?)).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.calls(), ["/etc/init.d/nginx status"]);
+}
+
+const SYSTEMCTL: &str = "systemctl --no-ask-password --no-pager";
+
+/// With a packaged unit, of which systemd says this more.
+fn systemd(said: &str) -> Machine {
+    let said = format!("LoadState=loaded\nActiveState=active\nUnitFileState=disabled\n{said}");
+    let machine = Machine::new().dir("/run/systemd/system").dir("/etc/systemd/system");
+    machine.file("/lib/systemd/system/nginx.service", "").answer("systemctl", 0, "").answer(
+        &format!("{SYSTEMCTL} show"),
+        0,
+        &said,
+    )
+}
+
+/// What systemd was told, without what it was asked.
+fn told(machine: &Machine) -> Vec<String> {
+    let told = machine.calls().into_iter().filter_map(|line| line.strip_prefix(SYSTEMCTL).map(str::to_owned));
+    told.filter(|line| !line.starts_with(" show")).collect()
+}
+
+#[test]
+fn units_are_read_again_only_when_they_must_be() {
+    let check = |machine: Machine, expect: &[&str]| {
+        machine.apply(|host| Ok(host.service("nginx").restarted()?)).unwrap();
+        assert_eq!(told(&machine), expect);
+    };
+    check(systemd("NeedDaemonReload=no\n"), &[" restart -- nginx"]);
+    check(systemd("NeedDaemonReload=yes\n"), &[" daemon-reload", " restart -- nginx"]);
+    let overridden = systemd("NeedDaemonReload=no\nFragmentPath=/lib/systemd/system/nginx.service\n");
+    check(overridden.file("/etc/systemd/system/nginx.service", ""), &[" daemon-reload", " restart -- nginx"]);
+    let crashed = systemd("").file("/run/wildebeest/daemon-reload", "");
+    check(crashed, &[" daemon-reload", " restart -- nginx"]);
+}
+
+#[test]
+fn a_unit_that_nobody_links_is_asked_for() {
+    let machine = systemd("");
+    machine.apply(|host| Ok(host.service("nginx").enabled()?)).unwrap_err();
+    assert_eq!(told(&machine), [" enable -- nginx"]);
+    let gone = systemd("").file("/etc/systemd/system/multi-user.target.wants/apache2.service", "");
+    let gone = gone.answer(&format!("{SYSTEMCTL} show"), 0, "LoadState=not-found\n");
+    assert!(gone.apply(|host| Ok(host.service("apache2").enabled()?)).is_err(), "its link leads nowhere");
+}
+
+#[test]
+fn a_link_to_nothing_is_a_mask() {
+    let machine = systemd("");
+    let error = machine.apply(|host| Ok(host.service("nginx").masked()?)).unwrap_err();
+    assert_eq!(error.to_string(), "the service `nginx` is not masked after `mask`, which ended well");
+    assert_eq!(told(&machine), [" mask -- nginx"]);
+    wb_core::system::files::link("/dev/null", machine.path("/etc/systemd/system/nginx.service")).unwrap();
+    assert_eq!(machine.apply(|host| Ok(host.service("nginx").masked()?)).unwrap(), Outcome::Unchanged);
+    machine.view(|host| host.service("nginx").is_masked()).unwrap();
+    let error = machine.apply(|host| Ok(host.service("nginx").unmasked()?)).unwrap_err();
+    assert_eq!(error.to_string(), "the service `nginx` is masked after `unmask`, which ended well");
+}

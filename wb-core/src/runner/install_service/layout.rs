@@ -1,8 +1,8 @@
 //! What each init system wants: files, commands that enable and start them, and commands that undo that.
 
-use super::detect::Init;
 use crate::runner::signals::{FINISH, GIVE_WAY};
 use crate::system::Command;
+use crate::system::init::Init;
 
 /// What stands in every file of ours.
 pub(super) const MARK: &str = "Written by `wildebeest install-service`; `wildebeest uninstall-service` removes it.";

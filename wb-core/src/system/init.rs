@@ -1,12 +1,11 @@
 //! Which init system runs here: a pure function of what is seen.
 
-use clap::ValueEnum;
-
-use crate::system::{FileError, System};
+use super::{FileError, System};
 
 /// An init system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::runner) enum Init {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "runtime", derive(clap::ValueEnum))]
+pub enum Init {
     /// Scripts in /etc/init.d, as the Linux Standard Base describes them.
     Lsb,
     /// A systemd unit.
@@ -17,21 +16,25 @@ pub(in crate::runner) enum Init {
     Runit,
 }
 
-/// What is seen of a machine.
+/// What is seen of a machine's init system.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Facts {
+pub struct Facts {
     /// The name of the program that is process 1.
-    pub(super) first: String,
+    pub first: String,
     /// systemd has booted the machine.
-    pub(super) systemd: bool,
+    pub systemd: bool,
     /// OpenRC has.
-    pub(super) openrc: bool,
+    pub openrc: bool,
     /// There is a directory of init scripts.
-    pub(super) scripts: bool,
+    pub scripts: bool,
 }
 
 impl Facts {
-    pub(super) fn of(system: &System) -> Result<Self, FileError> {
+    /// Looks at a machine.
+    ///
+    /// # Errors
+    /// When a path is there and can't be looked at.
+    pub fn of(system: &System) -> Result<Self, FileError> {
         let there = |path: &str| system.stat(path).map(|found| found.is_some());
         let first = system.read_file("/proc/1/comm")?.unwrap_or_default();
         Ok(Self {
@@ -44,8 +47,10 @@ impl Facts {
 }
 
 /// The init system that has these facts.
-pub(super) fn detect(facts: &Facts) -> Option<Init> {
+#[must_use]
+pub fn detect(facts: &Facts) -> Option<Init> {
     match facts.first.as_str() {
+        // systemd's own test, see sd_booted(3).
         _ if facts.systemd => Some(Init::Systemd),
         "runit" | "runit-init" | "runsvdir" => Some(Init::Runit),
         "openrc-init" => Some(Init::Openrc),
@@ -53,6 +58,19 @@ pub(super) fn detect(facts: &Facts) -> Option<Init> {
         "init" if facts.scripts => Some(Init::Lsb),
         _ => None,
     }
+}
+
+/// The directory of the services that runit supervises.
+///
+/// # Errors
+/// When a path is there and can't be looked at.
+pub fn runit_directory(system: &System) -> Result<&'static str, FileError> {
+    for directory in ["/etc/service", "/var/service", "/service", "/etc/runit/runsvdir/current"] {
+        if system.stat(directory)?.is_some() {
+            return Ok(directory);
+        }
+    }
+    Ok("/etc/service")
 }
 
 #[cfg(test)]
@@ -76,6 +94,16 @@ mod tests {
         check("runsvdir", &[], Some(Init::Runit));
         check("init", &[], None);
         check("bash", &["scripts"], None);
+    }
+
+    #[test]
+    fn runit_supervises_the_first_directory_that_is_there() {
+        use crate::system::{Script, files};
+        let dir = tempfile::tempdir().unwrap();
+        let system = System::fake(dir.path(), Script::new());
+        assert_eq!(runit_directory(&system).unwrap(), "/etc/service");
+        files::create_dir(dir.path().join("var/service")).unwrap();
+        assert_eq!(runit_directory(&system).unwrap(), "/var/service");
     }
 
     #[test]
