@@ -14,6 +14,12 @@
 //! needed, and returns an [`Outcome`] that says whether and what it changed.
 //! The machine and its clockwork are [`cron`], [`sysctl`], [`hostname`], [`hosts`], [`timezone`], [`mount`], [`swap`],
 //! [`kernel_module`], [`locale`].
+//! [`unit`], [`init_script`], [`file`](mod@file), [`directory`], [`link`], [`command`], [`temporary`], [`download`],
+//! [`archive`], [`git`], [`facts`], [`herd`], [`haproxy`], [`nginx`], [`health_file`], [`keepalived`], [`port`],
+//! [`process`], [`log`], [`http`], [`alerts`], [`wait`] (for other hosts), [`waiting`] (for this one), [`postgres`],
+//! [`mysql`], [`nftables`], [`ufw`], [`firewalld`], [`trust_anchor`], [`certificate`], [`selinux`]. Every operation
+//! states the wanted end state, looks first, acts only when needed, and returns an [`Outcome`] that says whether and
+//! what it changed.
 //!
 //! ```
 //! use wb_stdlib::prelude::*;

@@ -4,6 +4,7 @@
 //! said, in JSON; `apply` can be killed on its way. `snapshot CASE` prints what every file of the host is like.
 
 mod archive;
+mod balancers;
 pub mod case;
 mod certificate;
 mod command;
@@ -16,6 +17,7 @@ mod http;
 pub mod journal;
 mod mysql;
 mod postgres;
+mod services;
 pub mod snapshot;
 mod users;
 mod waiting;
@@ -49,6 +51,8 @@ pub static ROOMS: &[Room] = &[
     Room { name: "trust_anchor", cases: certificate::TRUST_ANCHORS },
     Room { name: "certificate", cases: certificate::CERTIFICATES },
     Room { name: "users", cases: users::CASES },
+    Room { name: "balancers", cases: balancers::CASES },
+    Room { name: "services", cases: services::CASES },
 ];
 
 /// The case of this name, which is `room::case`.
