@@ -1,25 +1,19 @@
 //! What Wildebeest's migrations are written with.
 //!
-//! A migration gets a [`Host`] and says what is to be so; a spec gets a [`View`] and checks that it is. Each noun has a
-//! room of its own: [`packages`], [`apt_repository`], [`debconf`], [`alternative`], [`diversion`], [`service`],
-//! [`file`](mod@file), [`edit`], [`directory`], [`link`], [`command`], [`temporary`], [`download`], [`archive`], [`git`], [`facts`],
-//! [`herd`], [`haproxy`], [`port`], [`process`], [`log`], [`http`], [`alerts`], [`wait`] (for other hosts), [`waiting`]
-//! (for this one), [`postgres`], [`mysql`], [`nftables`], [`ufw`], [`firewalld`],
-//! [`trust_anchor`], [`certificate`], [`selinux`], [`user`], [`group`], [`authorized_keys`], [`sudoers`], [`limits`]. Every operation states the wanted end state, looks first, acts only when
-//! room of its own: [`file`](mod@file), [`directory`], [`link`], [`command`], [`temporary`], [`download`], [`archive`],
-//! [`git`], [`facts`], [`herd`], [`haproxy`], [`port`], [`process`], [`log`], [`http`], [`alerts`], [`wait`],
-//! [`waiting`], [`postgres`], [`mysql`], [`nftables`], [`ufw`], [`firewalld`], [`trust_anchor`], [`certificate`],
-//! [`selinux`], [`unit`], [`init_script`], [`nginx`], [`health_file`], [`keepalived`]. Every operation states the
-//! wanted end state, looks first, acts only when
-//! needed, and returns an [`Outcome`] that says whether and what it changed.
-//! The machine and its clockwork are [`cron`], [`sysctl`], [`hostname`], [`hosts`], [`timezone`], [`mount`], [`swap`],
-//! [`kernel_module`], [`locale`].
-//! [`unit`], [`init_script`], [`file`](mod@file), [`directory`], [`link`], [`command`], [`temporary`], [`download`],
-//! [`archive`], [`git`], [`facts`], [`herd`], [`haproxy`], [`nginx`], [`health_file`], [`keepalived`], [`port`],
-//! [`process`], [`log`], [`http`], [`alerts`], [`wait`] (for other hosts), [`waiting`] (for this one), [`postgres`],
-//! [`mysql`], [`nftables`], [`ufw`], [`firewalld`], [`trust_anchor`], [`certificate`], [`selinux`]. Every operation
-//! states the wanted end state, looks first, acts only when needed, and returns an [`Outcome`] that says whether and
-//! what it changed.
+//! A migration gets a [`Host`] and says what is to be so; a spec gets a [`View`] and checks that it is. Every operation
+//! states the wanted end state, looks first, acts only when needed, and returns an [`Outcome`] that says whether and what
+//! it changed. Each noun has a room of its own:
+//!
+//! - files: [`file`](mod@file), [`edit`], [`directory`], [`link`], [`temporary`], [`download`], [`archive`], [`git`]
+//! - packages: [`packages`], [`apt_repository`], [`debconf`], [`alternative`], [`diversion`]
+//! - services: [`service`], [`unit`], [`init_script`], [`cron`]
+//! - people: [`user`], [`group`], [`authorized_keys`], [`sudoers`], [`limits`]
+//! - the machine: [`facts`], [`sysctl`], [`hostname`], [`hosts`], [`timezone`], [`mount`], [`swap`], [`kernel_module`],
+//!   [`locale`]
+//! - security: [`nftables`], [`ufw`], [`firewalld`], [`selinux`], [`trust_anchor`], [`certificate`]
+//! - databases: [`postgres`], [`mysql`]
+//! - load: [`herd`], [`haproxy`], [`nginx`], [`keepalived`], [`health_file`], [`alerts`], [`wait`] (for other hosts)
+//! - all else: [`command`], [`process`], [`port`], [`http`], [`log`], [`waiting`] (for something on this host)
 //!
 //! ```
 //! use wb_stdlib::prelude::*;
@@ -50,9 +44,9 @@ pub mod account;
 pub mod alerts;
 pub mod alternative;
 pub mod apt_repository;
-pub mod certificate;
 pub mod archive;
 pub mod authorized_keys;
+pub mod certificate;
 pub mod command;
 pub mod cron;
 pub mod debconf;
@@ -73,17 +67,17 @@ mod host;
 pub mod hostname;
 pub mod hosts;
 pub mod http;
-pub mod kernel_module;
-pub mod limits;
 pub mod init_script;
 pub mod keepalived;
+pub mod kernel_module;
+pub mod limits;
 pub mod link;
 pub mod locale;
 pub mod log;
 mod look;
-mod macros;
 #[cfg(test)]
 mod machine;
+mod macros;
 pub mod mount;
 pub mod mysql;
 pub mod nftables;
@@ -104,17 +98,17 @@ pub mod service;
 mod sha256;
 mod signal;
 mod step;
+pub mod sudoers;
 pub mod swap;
 pub mod sysctl;
-pub mod sudoers;
 mod template;
+pub mod temporary;
 pub mod text_file;
 pub mod timezone;
 pub mod trust_anchor;
 pub mod ufw;
-pub mod temporary;
-pub mod user;
 pub mod unit;
+pub mod user;
 pub mod wait;
 pub mod waiting;
 

@@ -24,11 +24,11 @@ use crate::herd::{Herd, HerdError};
 use crate::hostname::Hostname;
 use crate::hosts::HostsEntry;
 use crate::http::Request;
+use crate::keepalived::TrackFile;
 use crate::kernel_module::KernelModule;
+use crate::limits::Limits;
 use crate::locale::Locale;
 use crate::mount::Mount;
-use crate::limits::Limits;
-use crate::keepalived::TrackFile;
 use crate::mysql::Mysql;
 use crate::nftables::Nftables;
 use crate::nginx::Upstream;
@@ -38,14 +38,14 @@ use crate::postgres::Postgres;
 use crate::process::Process;
 use crate::selinux::Selinux;
 use crate::service::Service;
+use crate::sudoers::Sudoers;
 use crate::swap::Swap;
 use crate::sysctl::Sysctl;
 use crate::timezone::Timezone;
-use crate::sudoers::Sudoers;
 use crate::trust_anchor::TrustAnchor;
 use crate::ufw::Ufw;
-use crate::user::User;
 use crate::unit::Unit;
+use crate::user::User;
 
 /// Looking at a host. [`Host`](crate::Host) and [`View`](crate::View) can do all of this, and nothing here changes the
 /// host.
@@ -279,6 +279,11 @@ pub trait Look: Access + Copy {
         Limits::new(*self, name)
     }
 
+    /// Edits of the file at `path`, which is absolute: say what is to be so in it.
+    fn edit(&self, path: impl AsRef<Path>) -> Edit<Self> {
+        Edit::new(*self, path.as_ref())
+    }
+
     /// A TCP port of this host.
     fn port(&self, number: u16) -> Port<Self> {
         Port::new(*self, number)
@@ -324,7 +329,6 @@ pub trait Look: Access + Copy {
         Certificate::new(*self, path.as_ref())
     }
 
-    /// A GET request for `url`, as in `http://127.0.0.1/health`.
     /// A request to a web server, as in `http://127.0.0.1/health` or `https://example.org/`.
     fn http(&self, url: &str) -> Request<Self> {
         Request::new(*self, url)
