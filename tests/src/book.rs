@@ -6,11 +6,7 @@ macro_rules! pages {
     };
 }
 
-pages!(tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, edits);
-pages!(tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, machine);
-pages!(tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, users);
-pages!(tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, edits);
 pages!(
-    tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, services,
-    balancers
+    tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, edits, machine,
+    users, services, balancers
 );

@@ -195,7 +195,6 @@ pub trait Look: Access + Copy {
         Locale::new(*self, name)
     }
 
-    /// The service `name`: of an init script, or of a systemd unit.
     /// The service `name`: of an init script, of a unit of systemd, or of a directory of runit.
     fn service(&self, name: &str) -> Service<Self> {
         Service::new(*self, name)
@@ -251,9 +250,6 @@ pub trait Look: Access + Copy {
         File::new(*self, path.as_ref())
     }
 
-    /// Edits of the file at `path`, which is absolute: say what is to be so in it.
-    fn edit(&self, path: impl AsRef<Path>) -> Edit<Self> {
-        Edit::new(*self, path.as_ref())
     /// The user `name`.
     fn user(&self, name: &str) -> User<Self> {
         User::new(*self, name)
