@@ -5,6 +5,7 @@
 //! where all is as wanted, nothing is said, and what is not can't be changed from here.
 
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::Result;
 use wb_core::context::Outcome;
@@ -16,6 +17,11 @@ use crate::ensure::{Difference, ensure};
 use crate::owner;
 use crate::user::signed;
 use crate::{Host, Look};
+
+/// How often members are said: gpasswd writes what it read before it had the lock, so that one that outlived a run may undo
+/// what the next run's did.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What somebody said of a group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -316,11 +322,17 @@ impl Group<Host<'_>> {
             }
             changes = diff(self.local()?.as_ref(), &self.wanted);
         }
-        for command in changes.iter().flat_map(|change| commands(&self.name, change, &self.wanted)) {
-            self.run("change", command)?;
+        for _ in 0..TRIES {
+            for command in changes.iter().flat_map(|change| commands(&self.name, change, &self.wanted)) {
+                self.run("change", command)?;
+            }
+            changes = diff(self.local()?.as_ref(), &self.wanted);
+            if changes.is_empty() {
+                return Ok(());
+            }
+            self.machine().clock().sleep(PAUSE);
         }
-        let left = diff(self.local()?.as_ref(), &self.wanted);
-        if left.is_empty() { Ok(()) } else { Err(self.subject().not_so(lines(&left, &self.wanted))) }
+        Err(self.subject().not_so(lines(&changes, &self.wanted)))
     }
 
     /// A user of this host whose primary group has this number.
