@@ -8,17 +8,26 @@ mod balancers;
 pub mod case;
 mod certificate;
 mod command;
+mod cron;
 mod download;
 mod edits;
 mod files;
 mod firewall;
 mod git;
+mod hostname;
+mod hosts;
 mod http;
 pub mod journal;
+mod kernel_module;
+mod locale;
+mod mount;
 mod mysql;
 mod postgres;
 mod services;
 pub mod snapshot;
+mod swap;
+mod sysctl;
+mod timezone;
 mod users;
 mod waiting;
 
@@ -53,6 +62,15 @@ pub static ROOMS: &[Room] = &[
     Room { name: "users", cases: users::CASES },
     Room { name: "balancers", cases: balancers::CASES },
     Room { name: "services", cases: services::CASES },
+    Room { name: "cron", cases: cron::CASES },
+    Room { name: "hostname", cases: hostname::CASES },
+    Room { name: "hosts", cases: hosts::CASES },
+    Room { name: "kernel_module", cases: kernel_module::CASES },
+    Room { name: "locale", cases: locale::CASES },
+    Room { name: "mount", cases: mount::CASES },
+    Room { name: "swap", cases: swap::CASES },
+    Room { name: "sysctl", cases: sysctl::CASES },
+    Room { name: "timezone", cases: timezone::CASES },
 ];
 
 /// The case of this name, which is `room::case`.
