@@ -22,6 +22,7 @@ mod kernel_module;
 mod locale;
 mod mount;
 mod mysql;
+mod packages;
 mod postgres;
 mod services;
 pub mod snapshot;
@@ -71,6 +72,7 @@ pub static ROOMS: &[Room] = &[
     Room { name: "swap", cases: swap::CASES },
     Room { name: "sysctl", cases: sysctl::CASES },
     Room { name: "timezone", cases: timezone::CASES },
+    Room { name: "packages", cases: packages::CASES },
 ];
 
 /// The case of this name, which is `room::case`.

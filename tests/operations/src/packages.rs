@@ -1,0 +1,313 @@
+//! Packages, of apt and of other managers, from repositories on the host itself; and what belongs to them: answers,
+//! alternatives, diversions.
+
+use wb_stdlib::packages::Manager;
+use wb_stdlib::prelude::*;
+
+use crate::Case;
+
+/// A script that can make packages (`deb REPOSITORY NAME VERSION FIELDS`, with a file in `/etc`, and scripts of `$D` if
+/// that is set), the index of a repository (`index REPOSITORY`), and let apt read it (`follow REPOSITORY`).
+macro_rules! with_debs {
+    ($script:literal) => {
+        concat!(
+            r#"set -e
+            export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+            deb() {
+                d=$(mktemp -d); mkdir -p $d/DEBIAN $d/etc $1
+                [ -z "$D" ] || cp -a $D/. $d
+                chmod 755 $d
+                { echo Package: $2; echo Version: $3; echo Architecture: all; echo 'Maintainer: T <t@example.org>'
+                  [ -z "$4" ] || echo "$4"; echo 'Description: of a test'; } >$d/DEBIAN/control
+                echo of $2 >$d/etc/$2.conf; echo /etc/$2.conf >$d/DEBIAN/conffiles
+                dpkg-deb -Zgzip -b $d $1/$2_$3.deb >/dev/null; rm -rf $d
+            }
+            index() {
+                ( cd $1; for f in *.deb; do
+                    dpkg-deb -f $f; echo Filename: ./$f; echo Size: $(stat -c %s $f)
+                    echo SHA256: $(sha256sum $f | cut -d' ' -f1); echo
+                  done >Packages
+                  { echo 'Origin: T'; echo 'Suite: stable'; echo Date: $(date -Ru); echo SHA256:
+                    echo ' '$(sha256sum Packages | cut -d' ' -f1) $(stat -c %s Packages) Packages; } >Release )
+            }
+            follow() {
+                list=/etc/apt/sources.list.d/$(basename $1).list
+                echo "deb [trusted=yes] file:$1 ./" >$list
+                apt-get -q update -o Dir::Etc::SourceList=$list -o Dir::Etc::SourceParts=- -o APT::Get::List-Cleanup=0
+                touch /var/lib/apt/lists
+            }
+            install() { apt-get -q -y install "$@"; }
+            D=
+            "#,
+            $script
+        )
+    };
+}
+
+pub(crate) static CASES: &[Case] = &[
+    Case {
+        name: "installed",
+        prepare: with_debs!(
+            "R=/srv/wb-installed; deb $R wba-one 1.0 'Depends: wba-two'; deb $R wba-two 1.0; index $R; follow $R"
+        ),
+        run: |host| {
+            host.packages(["wba-one", "coreutils"]).installed()?;
+            Ok(())
+        },
+        check: "[ \"$(dpkg-query -W -f '${Status} ${Version}' wba-one)\" = 'install ok installed 1.0' ]
+            [ \"$(dpkg-query -W -f '${Status}' wba-two)\" = 'install ok installed' ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "absent",
+        prepare: with_debs!(
+            "R=/srv/wb-absent; for p in wbb-absent wbb-purged wbb-left; do deb $R $p 1.0; done
+             deb $R wbb-user 1.0 'Depends: wbb-absent'; index $R; follow $R
+             install wbb-absent wbb-purged wbb-left wbb-user; apt-get -q -y remove wbb-left"
+        ),
+        run: |host| {
+            host.packages(["wbb-absent"]).absent()?;
+            host.packages(["wbb-purged", "wbb-left"]).purged()?;
+            Ok(())
+        },
+        check: "ls /etc/wbb-absent.conf
+            for f in /etc/wbb-purged.conf /etc/wbb-left.conf; do [ ! -e $f ] || exit 1; done
+            for p in wbb-absent wbb-user wbb-purged wbb-left; do
+                ! dpkg-query -W -f '${db:Status-Abbrev}' $p 2>/dev/null | grep -q ^.i || exit 1
+            done",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "versions",
+        prepare: with_debs!(
+            "R=/srv/wb-versions; for v in 1.0 1.1 1.10 2.0; do for p in wbc-new wbc-up wbc-down; do deb $R $p $v; done; done
+             index $R; follow $R; install wbc-up=1.0 wbc-down=2.0"
+        ),
+        run: |host| {
+            host.packages(["wbc-new", "wbc-up"]).version("1.*").version_of("wbc-new", "1.1").installed()?;
+            host.packages(["wbc-down"]).version("1.0").may_downgrade().installed()?;
+            Ok(())
+        },
+        check: "[ \"$(dpkg-query -W -f '${Version} ' wbc-new wbc-up wbc-down)\" = '1.0 1.1 1.10 ' ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "latest",
+        prepare: with_debs!(
+            "R=/srv/wb-latest; for v in 1.9 1.10; do for p in wbd-old wbd-newest; do deb $R $p $v; done; done
+             index $R; follow $R; install wbd-old=1.9 wbd-newest=1.10; touch /var/lib/apt/lists"
+        ),
+        run: |host| {
+            host.packages(["wbd-old", "wbd-newest"]).latest()?;
+            Ok(())
+        },
+        check: "[ \"$(dpkg-query -W -f '${Version} ' wbd-old wbd-newest)\" = '1.10 1.10 ' ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "held",
+        prepare: with_debs!(
+            "R=/srv/wb-held; for p in wbe-hold wbe-free; do deb $R $p 1.0; done; index $R; follow $R
+             install wbe-hold wbe-free; apt-mark hold wbe-free"
+        ),
+        run: |host| {
+            host.packages(["wbe-hold"]).held()?;
+            host.packages(["wbe-free"]).unheld()?;
+            Ok(())
+        },
+        check: "[ \"$(apt-mark showhold wbe-hold wbe-free)\" = wbe-hold ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "unneeded",
+        prepare: with_debs!(
+            "R=/srv/wb-unneeded; deb $R wbf-app 1.0 'Depends: wbf-lib'; deb $R wbf-lib 1.0; index $R; follow $R
+             install wbf-app; apt-get -q -y remove wbf-app"
+        ),
+        run: |host| {
+            host.unneeded_packages().purged()?;
+            Ok(())
+        },
+        check: "! dpkg-query -W -f '${Status}' wbf-lib 2>/dev/null | grep -q installed$ || exit 1
+            [ ! -e /etc/wbf-lib.conf ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "without_starting",
+        prepare: with_debs!(
+            r#"R=/srv/wb-starting; D=$(mktemp -d); mkdir -p $D/DEBIAN $D/etc/init.d
+             printf '#!/bin/sh\n### BEGIN INIT INFO\n# Provides: wbg\n# Required-Start:\n# Required-Stop:\n# Default-Start: 2 3 4 5\n# Default-Stop:\n### END INIT INFO\n[ "$1" != start ] || touch /srv/wbg-started\n' >$D/etc/init.d/wbg
+             printf '#!/bin/sh\nset -e\nupdate-rc.d wbg defaults >/dev/null\ninvoke-rc.d wbg start\n' >$D/DEBIAN/postinst
+             chmod 755 $D/etc/init.d/wbg $D/DEBIAN/postinst
+             deb $R wbg 1.0; index $R; follow $R; rm -f /srv/wbg-started
+             printf '#!/bin/sh\nexit 104\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"#
+        ),
+        run: |host| {
+            host.packages(["wbg"]).without_starting().installed()?;
+            Ok(())
+        },
+        check: "dpkg-query -W -f '${Status}' wbg | grep -q installed$
+            for f in /srv/wbg-started /usr/sbin/policy-rc.d.kept-by-wildebeest; do [ ! -e $f ] || exit 1; done
+            [ \"$(cat /usr/sbin/policy-rc.d)\" = \"$(printf '#!/bin/sh\\nexit 104')\" ]
+            rm /usr/sbin/policy-rc.d",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "interrupted",
+        prepare: with_debs!(
+            "R=/srv/wb-interrupted; deb $R wbh-cut 1.0; deb $R wbh-next 1.0; index $R; follow $R
+             dpkg --unpack $R/wbh-cut_1.0.deb; dpkg -s wbh-cut >/var/lib/dpkg/updates/0000"
+        ),
+        run: |host| {
+            host.packages(["wbh-next", "wbh-cut"]).installed()?;
+            Ok(())
+        },
+        check: "[ \"$(dpkg-query -W -f '${Status},' wbh-next wbh-cut)\" = 'install ok installed,install ok installed,' ]
+            [ -z \"$(ls /var/lib/dpkg/updates)\" ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "repository",
+        packages: &["gnupg"],
+        prepare: with_debs!(
+            r#"R=/srv/wb-repository; deb $R wbi-tool 1.0; index $R; export GNUPGHOME=$(mktemp -d)
+             for k in one two; do
+                gpg --batch --quiet --passphrase '' --quick-gen-key $k@example.org default sign never
+                gpg --export --armor $k@example.org >$R/$k.asc; gpg --export $k@example.org >$R/$k.gpg
+             done
+             rm -rf /srv/wb-embedded; cp -r $R /srv/wb-embedded
+             gpg --batch --yes --quiet -u one@example.org --clearsign -o $R/InRelease $R/Release
+             gpg --batch --yes --quiet -u two@example.org --clearsign -o /srv/wb-embedded/InRelease $R/Release
+             gpgconf --kill all; rm -rf $GNUPGHOME
+             printf 'Types: deb\nURIs: file:/srv/wb-gone\nSuites: ./\nTrusted: yes\n' >/etc/apt/sources.list.d/wb-gone.sources
+             mkdir -p /etc/apt/keyrings
+             echo old >/etc/apt/keyrings/wb-gone.asc; touch /var/lib/apt/lists"#
+        ),
+        run: |host| {
+            let one = host.file("/srv/wb-repository/one.gpg").read()?.unwrap_or_default();
+            let two = host.file("/srv/wb-repository/two.asc").read()?.unwrap_or_default();
+            host.apt_repository("wb-gone").absent()?;
+            host.apt_repository("wb-tool").uri("file:/srv/wb-repository").suite("./").key(one).present()?;
+            host.apt_repository("wb-embedded").uri("file:/srv/wb-embedded").suite("./").embedded_key(two).present()?;
+            host.packages(["wbi-tool"]).installed()?;
+            Ok(())
+        },
+        check: "dpkg-query -W -f '${Status}' wbi-tool | grep -q installed$
+            for f in sources.list.d/wb-gone.sources keyrings/wb-gone.asc; do [ ! -e /etc/apt/$f ] || exit 1; done
+            grep -q '^Signed-By: /etc/apt/keyrings/wb-tool.gpg$' /etc/apt/sources.list.d/wb-tool.sources
+            grep -q 'BEGIN PGP PUBLIC KEY' /etc/apt/sources.list.d/wb-embedded.sources
+            ! ls -A /etc/apt /etc/apt/keyrings | grep '^[.]wb' || exit 1
+            for r in wb-tool wb-embedded; do
+                apt-get -q update -o Dir::Etc::SourceList=/etc/apt/sources.list.d/$r.sources -o Dir::Etc::SourceParts=- \
+                    -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any
+            done",
+        unforeseen: &["package wbi-tool installed"],
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "debconf",
+        packages: &["debconf-utils"],
+        prepare: "printf 'wbk wbk/old string before\\nwbk wbk/same string same\\n' | debconf-set-selections",
+        run: |host| {
+            host.debconf("wbk")
+                .answer("wbk/same", "string", "same")
+                .answer("wbk/old", "string", "shop.example.org, and more ")
+                .answer("wbk/new", "select", "Internet Site")
+                .answer("wbk/password", "password", "geheim")
+                .set()?;
+            Ok(())
+        },
+        check: "[ \"$(echo GET wbk/old | debconf-communicate wbk)\" = '0 shop.example.org, and more ' ]
+            [ \"$(echo GET wbk/new | debconf-communicate wbk)\" = '0 Internet Site' ]
+            [ \"$(echo GET wbk/password | debconf-communicate wbk)\" = '0 geheim' ]
+            ! grep geheim /var/cache/debconf/config.dat || exit 1",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "alternative",
+        prepare: "for n in 1 2 3; do echo $n >/usr/bin/wbl-$n; chmod 755 /usr/bin/wbl-$n
+                for a in wbl-set wbl-auto; do
+                    update-alternatives --install /usr/bin/$a $a /usr/bin/wbl-$n $n --slave /usr/share/$a-x $a-x /usr/bin/wbl-$n
+                done
+            done
+            update-alternatives --auto wbl-set; update-alternatives --set wbl-auto /usr/bin/wbl-1",
+        run: |host| {
+            host.alternative("wbl-set").set("/usr/bin/wbl-2")?;
+            host.alternative("wbl-auto").auto()?;
+            Ok(())
+        },
+        check: "[ \"$(cat /usr/bin/wbl-set /usr/bin/wbl-auto)\" = \"$(printf '2\\n3')\" ]
+            update-alternatives --query wbl-set | grep -q '^Status: manual'
+            update-alternatives --query wbl-auto | grep -q '^Status: auto'",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "diversion",
+        prepare: with_debs!(
+            "R=/srv/wb-diversion; D=$(mktemp -d); mkdir -p $D/usr/bin
+             echo theirs >$D/usr/bin/wbm-add; echo theirs >$D/usr/bin/wbm-remove
+             deb $R wbm 1.0; index $R; follow $R; install wbm
+             dpkg-divert --local --rename --divert /usr/bin/wbm-remove.distrib --add /usr/bin/wbm-remove"
+        ),
+        run: |host| {
+            host.diversion("/usr/bin/wbm-add").to("/usr/bin/wbm-add.theirs").present()?;
+            host.diversion("/usr/bin/wbm-remove").absent()?;
+            Ok(())
+        },
+        check: "[ \"$(cat /usr/bin/wbm-add.theirs /usr/bin/wbm-remove)\" = \"$(printf 'theirs\\ntheirs')\" ]
+            [ ! -e /usr/bin/wbm-add ]
+            [ \"$(dpkg-divert --list '/usr/bin/wbm*')\" = 'local diversion of /usr/bin/wbm-add to /usr/bin/wbm-add.theirs' ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "dnf",
+        packages: &["dnf", "rpm", "createrepo-c"],
+        prepare: r"set -e; R=/srv/wb-rpm; mkdir -p $R; cd $R
+            rpmpkg() {
+                printf 'Name: %s\nVersion: %s\nRelease: 1\nSummary: of a test\nLicense: MIT\nBuildArch: noarch\n%b%%description\nx\n%%files\n' $1 $2 $3 >$1.spec
+                rpmbuild -bb --quiet --define '_topdir /tmp/wb-rpm' --define '_rpmdir /srv/wb-rpm' $1.spec
+            }
+            for v in 1.0 1.1 1.10; do for p in wbn-new wbn-up wbn-down; do rpmpkg $p $v; done; done
+            rpmpkg wbn-gone 1.0; rpmpkg wbn-dep 1.0; createrepo_c -q $R
+            mkdir -p /etc/yum.repos.d
+            printf '[wb]\nname=wb\nbaseurl=file:///srv/wb-rpm\ngpgcheck=0\nenabled=1\n' >/etc/yum.repos.d/wb.repo
+            dnf -y -q install wbn-up-1.0 wbn-down-1.10 wbn-gone",
+        run: |host| {
+            let dnf = Manager::Dnf;
+            host.packages(["wbn-new", "wbn-up"]).by(dnf).version_of("wbn-up", "1.1-*").installed()?;
+            host.packages(["wbn-down"]).by(dnf).version("1.0-1").may_downgrade().installed()?;
+            host.packages(["wbn-dep"]).by(dnf).latest()?;
+            host.packages(["wbn-gone"]).by(dnf).absent()?;
+            Ok(())
+        },
+        check: "[ \"$(rpm -q wbn-new wbn-up wbn-down wbn-dep)\" = \"$(printf 'wbn-new-1.10-1.noarch\\nwbn-up-1.1-1.noarch\\nwbn-down-1.0-1.noarch\\nwbn-dep-1.0-1.noarch')\" ]
+            ! rpm -q wbn-gone || exit 1",
+        restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm"],
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "pacman",
+        packages: &["pacman-package-manager", "makepkg", "libarchive-tools", "zstd"],
+        prepare: r"set -e; R=/srv/wb-pacman; mkdir -p $R; cd $R
+            pkg() {
+                d=$(mktemp -d); mkdir -p $d/usr/share/wb $d/etc; echo $2 >$d/usr/share/wb/$1; echo x >$d/etc/$1.conf
+                printf 'pkgname = %s\npkgver = %s\npkgdesc = of a test\nurl = x\nbuilddate = 1\npackager = T\nsize = 1\narch = any\nbackup = etc/%s.conf\n' $1 $2 $1 >$d/.PKGINFO
+                ( cd $d; bsdtar -czf $R/$1-$2-any.pkg.tar.gz .PKGINFO usr etc ); rm -rf $d
+                repo-add -q wb.db.tar.gz $1-$2-any.pkg.tar.gz
+            }
+            printf '[options]\nArchitecture = auto\nSigLevel = Never\n[wb]\nServer = file:///srv/wb-pacman\n' >/etc/pacman.conf
+            for p in wbo-new wbo-old wbo-gone wbo-purged; do pkg $p 1.0-1; done
+            pacman -Sy --noconfirm wbo-old wbo-gone wbo-purged; pkg wbo-old 1.1-1; pacman -Sy; touch /var/lib/pacman/sync",
+        run: |host| {
+            let pacman = Manager::Pacman;
+            host.packages(["wbo-new"]).by(pacman).installed()?;
+            host.packages(["wbo-old"]).by(pacman).latest()?;
+            host.packages(["wbo-gone"]).by(pacman).absent()?;
+            host.packages(["wbo-purged"]).by(pacman).purged()?;
+            Ok(())
+        },
+        check: "[ \"$(pacman -Q wbo-new wbo-old)\" = \"$(printf 'wbo-new 1.0-1\\nwbo-old 1.1-1')\" ]
+            for p in wbo-gone wbo-purged; do ! pacman -Q $p || exit 1; done",
+        ..Case::DEFAULT
+    },
+];
