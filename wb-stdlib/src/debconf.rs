@@ -181,7 +181,6 @@ impl Debconf<Host<'_>> {
         let line = |answer: &Answer| format!("{} {} {} {}\n", self.package, answer.question, answer.kind, answer.value);
         let command = Command::new("debconf-set-selections")
             .env("DEBIAN_FRONTEND", "noninteractive")
-            .env("DEBCONF_NOWARNINGS", "yes")
             .env("LC_ALL", "C.UTF-8")
             .timeout(RUN_BOUND)
             .stdin(answers.map(line).collect::<String>());
@@ -190,7 +189,8 @@ impl Debconf<Host<'_>> {
         let end = clock.now() + LOCK_BOUND;
         loop {
             let output = self.system().run(&command).map_err(failed)?;
-            if !output.error_text().contains("is locked by another process") || clock.now() >= end {
+            let said = format!("{}\n{}", output.text(), output.error_text());
+            if !said.contains("is locked by another process") || clock.now() >= end {
                 return output.success(&command).map(drop).map_err(failed);
             }
             clock.sleep(LOCK_PAUSE);
@@ -284,6 +284,16 @@ mod tests {
         let error = machine.apply(set).unwrap_err();
         assert_eq!(error.to_string(), "debconf was given the answer to `postfix/mailname`, and does not have it");
         assert_eq!(machine.calls(), ["debconf-set-selections"]);
+    }
+
+    #[test]
+    fn a_lock_is_waited_for() {
+        let locked = "debconf: DbDriver \"config\": /var/cache/debconf/config.dat is locked by another process: Resource \
+                      temporarily unavailable";
+        let machine = Machine::new().answer("debconf-set-selections", 1, locked);
+        let error = format!("{:#}", machine.apply(set).unwrap_err());
+        assert!(error.contains("is locked by another process"), "{error}");
+        assert_eq!(machine.calls().len(), 61);
     }
 
     #[test]
