@@ -189,7 +189,7 @@ impl Download<'_> {
         let sum = Sha256::parse(&self.sha256).ok_or_else(bad)?;
         let found = self.found()?;
         if let Some(why) = self.unknown(found)? {
-            return Ok(ensure(self.host, &what, Difference::Unknown(why), || Ok::<(), DownloadError>(()))?);
+            return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
         }
         let resolved = self.wanted.resolve(self.host.system()).map_err(FileError::from)?;
         let there = found.map(|_| Sha256::of_file(self.host.system(), &self.path)).transpose()?.flatten();

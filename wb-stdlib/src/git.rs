@@ -162,7 +162,7 @@ impl Checkout<'_> {
             None => self.difference(&facts)?,
         };
         self.write_debts_down(&difference)?;
-        ensure(self.host, &what, difference, || commit.map_or(Ok(()), |commit| self.update(&facts, commit)))
+        ensure(self.host, &what, difference, || commit.map_or(Ok(()), |commit| self.update(&facts, &commit)))
     }
 
     fn check(&self) -> Result<(), GitError> {

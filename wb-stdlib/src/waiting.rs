@@ -63,9 +63,9 @@ impl<'a> Host<'a> {
     ///     host.wait_up_to(minute).for_port(8080)?;
     ///     host.wait_up_to(minute).for_file("/run/shop/ready")?;
     ///     host.wait_up_to(minute).for_text("/var/lib/shop/state", "migrated")?;
-    ///     host.wait_up_to(minute).for_answer(host.http(url).with_body("ok"), 200)?;
-    ///     host.wait_up_to(minute).for_success(host.command("shop check"))?;
-    ///     host.wait_up_to(minute).for_no_process(host.process("shop-migrate"))?;
+    ///     host.wait_up_to(minute).for_answer(&host.http(url).with_body("ok"), 200)?;
+    ///     host.wait_up_to(minute).for_success(&host.command("shop check"))?;
+    ///     host.wait_up_to(minute).for_no_process(&host.process("shop-migrate"))?;
     ///     Ok(())
     /// }
     /// # let _ = start_the_shop as fn(&Host) -> Result<()>;
@@ -138,7 +138,7 @@ impl<'a> Waiting<'a> {
     ///
     /// # Errors
     /// When it does not in time.
-    pub fn for_process(&self, process: Process<Host<'a>>) -> Result<Outcome, WaitingError> {
+    pub fn for_process(&self, process: &Process<Host<'a>>) -> Result<Outcome, WaitingError> {
         self.until(process.word(), || Ok(process.pids()?.is_empty().then(|| "none".to_owned())))
     }
 
@@ -146,7 +146,7 @@ impl<'a> Waiting<'a> {
     ///
     /// # Errors
     /// When one of them runs all the time, with their numbers.
-    pub fn for_no_process(&self, process: Process<Host<'a>>) -> Result<Outcome, WaitingError> {
+    pub fn for_no_process(&self, process: &Process<Host<'a>>) -> Result<Outcome, WaitingError> {
         self.until(format!("the end of {}", process.word()), || {
             let pids = process.pids()?;
             Ok((!pids.is_empty()).then(|| process::list(&pids)))
@@ -157,7 +157,7 @@ impl<'a> Waiting<'a> {
     ///
     /// # Errors
     /// When it does not in time, with what it answers.
-    pub fn for_answer(&self, request: Request<Host<'a>>, status: u16) -> Result<Outcome, WaitingError> {
+    pub fn for_answer(&self, request: &Request<Host<'a>>, status: u16) -> Result<Outcome, WaitingError> {
         self.until(request.expectation(status), || match request.get() {
             Ok(answer) if request.fits(&answer, &[status]) => Ok(None),
             Ok(answer) => Ok(Some(answer.to_string())),
@@ -170,7 +170,7 @@ impl<'a> Waiting<'a> {
     ///
     /// # Errors
     /// When it does not in time, with how it ended, or can't be started.
-    pub fn for_success(&self, command: Command<Host<'a>>) -> Result<Outcome, WaitingError> {
+    pub fn for_success(&self, command: &Command<Host<'a>>) -> Result<Outcome, WaitingError> {
         self.until(format!("success of `{}`", command.line()), || match command.output_expected() {
             Ok(_) => Ok(None),
             Err(error) if error.is_end() => Ok(Some(error.to_string())),
@@ -267,13 +267,13 @@ mod tests {
     fn a_process_runs_or_not() {
         let machine = Machine::new().file("/proc/7/stat", "7 (shop) S 1\n");
         assert_eq!(
-            wait(&machine, |host, wait| wait.for_process(host.process("shop"))),
+            wait(&machine, |host, wait| wait.for_process(&host.process("shop"))),
             "= wait for the process `shop`"
         );
         let expect = "expected the process `nginx` within 1 s, found none";
-        assert_eq!(wait(&machine, |host, wait| wait.for_process(host.process("nginx"))), expect);
+        assert_eq!(wait(&machine, |host, wait| wait.for_process(&host.process("nginx"))), expect);
         let expect = "expected the end of the process `shop` within 1 s, found 7";
-        assert_eq!(wait(&machine, |host, wait| wait.for_no_process(host.process("shop"))), expect);
+        assert_eq!(wait(&machine, |host, wait| wait.for_no_process(&host.process("shop"))), expect);
     }
 
     #[test]
@@ -283,14 +283,14 @@ mod tests {
         let url = format!("http://{}/", serve(next));
         let machine = Machine::new();
         assert_eq!(
-            wait(&machine, |host, wait| wait.for_answer(host.http(&url), 200)),
+            wait(&machine, |host, wait| wait.for_answer(&host.http(&url), 200)),
             format!("= wait for {url} to answer 200")
         );
         let expect = format!("expected {url} to answer 404 within 1 s, found 200 with `fine`");
-        assert_eq!(wait(&machine, |host, wait| wait.for_answer(host.http(&url), 404)), expect);
-        let nobody = wait(&machine, |host, wait| wait.for_answer(host.http("http://127.0.0.1:1/"), 200));
+        assert_eq!(wait(&machine, |host, wait| wait.for_answer(&host.http(&url), 404)), expect);
+        let nobody = wait(&machine, |host, wait| wait.for_answer(&host.http("http://127.0.0.1:1/"), 200));
         assert!(nobody.contains("within 1 s, found could not ask http://127.0.0.1:1/: "), "{nobody}");
-        let never = wait(&machine, |host, wait| wait.for_answer(host.http("ftp://a"), 200));
+        let never = wait(&machine, |host, wait| wait.for_answer(&host.http("ftp://a"), 200));
         assert!(never.starts_with("could not see whether there is ftp://a to answer 200"), "{never}");
     }
 
@@ -298,14 +298,14 @@ mod tests {
     fn a_command_ends_well_in_the_end() {
         let machine = Machine::new().answers("check", &[(1, "not yet"), (0, "")]).answer("never", 1, "no");
         assert_eq!(
-            wait(&machine, |host, wait| wait.for_success(host.command("check"))),
+            wait(&machine, |host, wait| wait.for_success(&host.command("check"))),
             "= wait for success of `check`"
         );
         let expect = "expected success of `never` within 1 s, found `never` ended with exit code 1: no";
-        assert_eq!(wait(&machine, |host, wait| wait.for_success(host.command("never"))), expect);
-        let never = wait(&machine, |host, wait| wait.for_success(host.command("none")));
+        assert_eq!(wait(&machine, |host, wait| wait.for_success(&host.command("never"))), expect);
+        let never = wait(&machine, |host, wait| wait.for_success(&host.command("none")));
         assert!(never.starts_with("could not see whether there is success of `none`: the program `none`"), "{never}");
-        let planned = plan(&machine, |host, wait| wait.for_success(host.command("none")));
+        let planned = plan(&machine, |host, wait| wait.for_success(&host.command("none")));
         assert!(planned.starts_with("? wait for success of `none` (cannot know: the program `none` is"), "{planned}");
     }
 }

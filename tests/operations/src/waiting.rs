@@ -12,14 +12,14 @@ pub(crate) static CASES: &[Case] = &[Case {
         let (bound, log) = (Duration::from_secs(20), host.log("/var/log/nginx/access.log"));
         host.service("nginx").running()?;
         host.wait_up_to(bound).for_file("/run/nginx.pid")?;
-        host.wait_up_to(bound).for_process(host.pidfile("/run/nginx.pid"))?;
-        host.wait_up_to(bound).for_process(host.process("nginx"))?;
+        host.wait_up_to(bound).for_process(&host.pidfile("/run/nginx.pid"))?;
+        host.wait_up_to(bound).for_process(&host.process("nginx"))?;
         host.wait_up_to(bound).for_port(80)?;
         host.wait_up_to(bound).for_no_port(81)?;
-        host.wait_up_to(bound).for_answer(host.http("http://127.0.0.1/").with_body("nginx"), 200)?;
+        host.wait_up_to(bound).for_answer(&host.http("http://127.0.0.1/").with_body("nginx"), 200)?;
         log.says("GET / HTTP/1.1", bound)?;
-        host.wait_up_to(bound).for_success(host.command("test -e /usr/sbin/nginx"))?;
-        host.wait_up_to(bound).for_no_process(host.process("apache2"))?;
+        host.wait_up_to(bound).for_success(&host.command("test -e /usr/sbin/nginx"))?;
+        host.wait_up_to(bound).for_no_process(&host.process("apache2"))?;
         Ok(())
     },
     check: "[ -e /run/nginx.pid ]",

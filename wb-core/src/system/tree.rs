@@ -173,7 +173,7 @@ mod tests {
             assert_eq!(files::read_text(place.join("a/b")).unwrap(), content);
             assert_eq!(files::read_text(place.join("a/c")).unwrap(), content);
             assert_eq!(files::read_text(place.join("a/d")).unwrap(), content);
-            assert_eq!(files::list(dir.path()).unwrap(), [place.clone()]);
+            assert_eq!(files::list(dir.path()).unwrap(), std::slice::from_ref(&place));
         }
         let stat = files::stat(place.join("a/b")).unwrap().unwrap();
         assert_eq!((stat.mode, stat.modified.as_secs()), (0o640, 1_000_000_000));

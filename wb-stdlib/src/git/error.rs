@@ -51,7 +51,7 @@ pub enum GitError {
         /// What was asked for.
         wanted: String,
         /// What git says.
-        source: CommandError,
+        source: Box<CommandError>,
     },
     /// Something else is in the directory. It is not replaced: that could lose it.
     #[error("{} is there, and no clone of a git repository\nhint: remove it first, in this migration, if nobody needs it", .path.display())]
@@ -100,7 +100,7 @@ pub enum GitError {
         /// The repository.
         url: String,
         /// What git says.
-        source: CommandError,
+        source: Box<CommandError>,
     },
     /// The directory, or its owner.
     #[error(transparent)]

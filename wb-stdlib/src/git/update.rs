@@ -39,13 +39,13 @@ impl Checkout<'_> {
         Ok(changes_in(&said.stdout))
     }
 
-    pub(super) fn update(&self, facts: &Facts, commit: Commit) -> Result<(), GitError> {
+    pub(super) fn update(&self, facts: &Facts, commit: &Commit) -> Result<(), GitError> {
         match facts.is_clone {
-            true => self.check_out_in(&self.path, facts, &commit)?,
-            false => self.clone_at(&commit)?,
+            true => self.check_out_in(&self.path, facts, commit)?,
+            false => self.clone_at(commit)?,
         }
         let found = facts::of(self.system(), &self.path, self.system().stat(&self.path)?)?;
-        match found.head.as_ref() == Some(&commit) {
+        match found.head.as_ref() == Some(commit) {
             true => Ok(()),
             false => {
                 let (path, found, wanted) = (self.path.clone(), found.head_word(), commit.short().to_owned());
@@ -111,7 +111,8 @@ impl Checkout<'_> {
         }
         let alone = self.git(dir).args(["fetch", "--quiet", "--no-recurse-submodules", "origin", commit.id()]);
         let (url, wanted) = (shown(&self.url), commit.to_string());
-        alone.output_expected().map(drop).map_err(|source| GitError::NoSuchCommit { url, wanted, source })
+        let fetched = alone.output_expected().map(drop);
+        fetched.map_err(|source| GitError::NoSuchCommit { url, wanted, source: Box::new(source) })
     }
 
     fn has(&self, dir: &Path, commit: &Commit) -> Result<bool, GitError> {
@@ -154,6 +155,6 @@ impl Checkout<'_> {
     }
 
     fn done(&self, action: &'static str, output: Result<Output, CommandError>) -> Result<Output, GitError> {
-        output.map_err(|source| GitError::Git { action, url: shown(&self.url), source })
+        output.map_err(|source| GitError::Git { action, url: shown(&self.url), source: Box::new(source) })
     }
 }
