@@ -162,6 +162,7 @@ impl Unpacked<'_> {
         let what = format!("{} not unpacked to {}", self.archive.source, self.dir.display());
         let difference = if facts.is_there { Difference::Some(None) } else { Difference::None };
         self.write_debts_down(&difference)?;
+        self.tidy(&difference)?;
         ensure(self.archive.host, &what, difference, || {
             let system = self.system();
             Ok(tree::remove_whole(system.path(&self.dir), system.path(self.aside())).map(drop)?)

@@ -56,7 +56,8 @@ pub(crate) static CASES: &[Case] = &[
         ),
         run: |host| {
             let git = || host.git("file:///srv/git").at("main").to("/srv/app").user("shop");
-            if host.file("/srv/app/page").contains("mine").is_ok() {
+            let was_cut_short = host.file("/srv/app/.git/wildebeest-checkout").exists().is_ok();
+            if host.file("/srv/app/page").contains("mine").is_ok() && !was_cut_short {
                 ensure!(git().present().is_err(), "changes are not thrown away unasked");
             }
             git().discarding_changes().present()?;

@@ -297,4 +297,11 @@ fn it_can_be_absent() {
     assert!(absent().unwrap().changed());
     assert_eq!(listing(&machine), [] as [&str; 0]);
     assert_eq!(absent().unwrap(), Outcome::Unchanged);
+    // A kill on the way leaves it under another name.
+    let machine = machine.file("/srv/.shop.unpacking/a", "a");
+    assert_eq!(
+        machine.apply(|host| Ok(host.archive("/opt/shop.tar").to("/srv/shop").absent()?)).unwrap(),
+        Outcome::Unchanged
+    );
+    assert_eq!(listing(&machine), [] as [&str; 0]);
 }
