@@ -9,7 +9,7 @@ pub(crate) static CASES: &[Case] = &[Case {
     packages: &["nginx"],
     prepare: r"
         mkdir -p /srv/dav
-        rm -f /srv/dav/* /etc/nginx/sites-enabled/default
+        rm -f /srv/dav/* /srv/between /etc/nginx/sites-enabled/default
         echo old >/srv/dav/old
         chown -R www-data: /srv/dav
         cat >/etc/nginx/conf.d/dav.conf <<'END'
@@ -21,9 +21,10 @@ END
     run: |host| {
         let (page, old) = ("http://127.0.0.1:8080/page", "http://127.0.0.1:8080/old");
         host.http(page).body("hello\n").unless(host.http(page).with_body("hello")).put()?;
+        host.file("/srv/between").content("it is killed here\n").present()?;
         host.http(old).unless(host.http(old).expects([404])).delete()?;
         Ok(())
     },
-    check: "[ \"$(cat /srv/dav/page)\" = hello ]; [ ! -e /srv/dav/old ]",
+    check: "[ \"$(cat /srv/dav/page)\" = hello ]; [ ! -e /srv/dav/old ]; [ -s /srv/between ]",
     ..Case::DEFAULT
 }];
