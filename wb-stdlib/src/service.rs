@@ -29,6 +29,7 @@ use state::{Found, Question, Wanted, achieved, diff};
 const ACTION_BOUND: Duration = Duration::from_secs(600);
 /// How long a service may take to become what it was told to be, after the action ended.
 const SETTLE_BOUND: Duration = Duration::from_secs(30);
+/// How long it is left alone at most before it is looked at again.
 const SETTLE_PAUSE: Duration = Duration::from_millis(250);
 
 /// Who starts services on this host.
@@ -387,7 +388,7 @@ impl Service<Host<'_>> {
     /// Waits until the service is what the action was to make it: scripts end before daemons have begun.
     fn settle(&self, action: Action) -> Result<(), ServiceError> {
         let look = || self.known(action.question());
-        let settled = clock::wait_until(self.system().clock(), SETTLE_BOUND, SETTLE_PAUSE, || match look() {
+        let settled = clock::soon_or_until(self.system().clock(), SETTLE_BOUND, SETTLE_PAUSE, || match look() {
             Ok(found) if achieved(found, action) => Some(Ok(())),
             Ok(_) => None,
             Err(error) => Some(Err(error)),

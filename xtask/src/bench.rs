@@ -1,5 +1,5 @@
 //! What the tool itself costs, measured: the chain in a build (the walk through git's history, and a rebuild after one
-//! more migration), and an idle agent on a host.
+//! more migration), an idle agent on a host, herds, and what the standard library does on a host.
 //!
 //! Machines differ, and so does one machine from minute to minute. So everything is a ratio of two things that are
 //! measured in turns in the same run, and of each the median counts. Herds are too
@@ -9,6 +9,7 @@ mod agent;
 mod herd;
 mod processor;
 mod rebuild;
+mod stdlib;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -22,13 +23,14 @@ use wb_core::system::files::{self, FileError};
 use wb_core::system::{CommandError, environment};
 
 use crate::build::BuildError;
-use crate::sandbox::SandboxError;
+use crate::sandbox::{SandboxError, SubnetError};
 use crate::scaffold::ScaffoldError;
 use crate::shell::Shell;
 
 pub use agent::{FETCH_TARGET, IDLE_TARGET, POLL_TARGET, Polled, measure as agent};
 pub use herd::{Deployed, HOST_PLACE, HerdOptions, Herds, Measured, Way, measure as herd, measure_with as herd_with};
 pub use rebuild::Rebuild;
+pub use stdlib::{Applied, FILES_TARGET, FIRST_TARGET, MIXED_TARGET, PEAK_TARGET, Raced, measure as stdlib};
 pub use walk::Walked;
 
 /// The walk after one more link may take as long as `git log`.
@@ -114,7 +116,7 @@ pub enum BenchError {
     /// Its fleet can't be made.
     #[error(transparent)]
     Fleet(#[from] ScaffoldError),
-    /// A program that is needed is missing.
+    /// A sandbox failed, or a program that is needed is missing.
     #[error(transparent)]
     Tools(#[from] SandboxError),
     /// No port of this machine can be listened at.
@@ -126,6 +128,15 @@ pub enum BenchError {
     /// The server of the repository does not answer.
     #[error("the git server does not come up: {said}")]
     Server {
+        /// What it said.
+        said: String,
+    },
+    /// The network of the races.
+    #[error(transparent)]
+    Subnet(#[from] SubnetError),
+    /// A program on the host said something else than what it is to say.
+    #[error("the host of the races said `{said}`")]
+    Unread {
         /// What it said.
         said: String,
     },

@@ -10,4 +10,5 @@ mod operations;
 mod real_herd;
 mod reboot;
 mod service;
+mod speed;
 mod traces;

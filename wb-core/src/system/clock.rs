@@ -74,18 +74,52 @@ pub fn wait_until<T>(
     clock: &dyn Clock,
     bound: Duration,
     pause: Duration,
+    ready: impl FnMut() -> Option<T>,
+) -> Option<T> {
+    wait_with(clock, bound, std::iter::repeat(pause), ready)
+}
+
+/// As [`wait_until`], for what is mostly so at once: the first pause is a hundredth of `pause`, and each is twice as long as
+/// the one before, up to `pause`.
+///
+/// ```
+/// use std::time::Duration;
+/// use wb_core::system::clock::{Clock as _, Stepping, soon_or_until};
+/// let (clock, mut tries) = (Stepping::default(), 0);
+/// let start = clock.now();
+/// let third = soon_or_until(&clock, Duration::from_secs(9), Duration::from_secs(1), || {
+///     tries += 1;
+///     (tries == 3).then_some(tries)
+/// });
+/// assert_eq!((third, clock.now() - start), (Some(3), Duration::from_millis(30)));
+/// ```
+pub fn soon_or_until<T>(
+    clock: &dyn Clock,
+    bound: Duration,
+    pause: Duration,
+    ready: impl FnMut() -> Option<T>,
+) -> Option<T> {
+    let growing = std::iter::successors(Some(pause / 100), |last| Some((*last * 2).min(pause)));
+    wait_with(clock, bound, growing, ready)
+}
+
+fn wait_with<T>(
+    clock: &dyn Clock,
+    bound: Duration,
+    pauses: impl Iterator<Item = Duration>,
     mut ready: impl FnMut() -> Option<T>,
 ) -> Option<T> {
     let end = clock.passed().saturating_add(bound);
-    loop {
+    for pause in pauses {
         if let Some(value) = ready() {
             return Some(value);
         }
         if clock.passed() >= end {
-            return None;
+            break;
         }
         clock.sleep(pause);
     }
+    None
 }
 
 /// A moment of the monotonic clock, for measuring how long something took.

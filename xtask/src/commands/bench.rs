@@ -8,8 +8,8 @@ use wb_core::system::files;
 
 use super::judge;
 use crate::bench::{
-    self, COLD_TARGET, FETCH_TARGET, HerdOptions, Herds, IDLE_TARGET, Options, Outcome, POLL_TARGET, Polled,
-    REBUILD_TARGET, WARM_TARGET, Way,
+    self, Applied, COLD_TARGET, FETCH_TARGET, FILES_TARGET, FIRST_TARGET, HerdOptions, Herds, IDLE_TARGET,
+    MIXED_TARGET, Options, Outcome, PEAK_TARGET, POLL_TARGET, Polled, REBUILD_TARGET, Raced, WARM_TARGET, Way,
 };
 use crate::build;
 use crate::failure::{Ended, Failure, NO};
@@ -29,6 +29,7 @@ enum What {
     Chain(Chain),
     Agent(Agent),
     Herd(Herd),
+    Stdlib(Stdlib),
 }
 
 /// Measure what the chain costs in a build
@@ -121,6 +122,28 @@ struct Herd {
     runner: Option<PathBuf>,
 }
 
+/// Measure what the standard library costs a host
+///
+/// A program with the standard library is built as a runner is, and put on a real host in a sandbox. It brings the host to
+/// three states. `mixed` is a server of 155 things: packages, groups, users, directories, files and templates, lines of a
+/// file, SysV services, cron entries, sysctl lines. `files` is a hundred templated files with owner and mode. `install` is
+/// five small packages from a repository on the host's disk.
+///
+/// When nothing is left to do, its measure is a floor: the same checks by hand, with the fewest system calls, which starts
+/// no program but `service X status`. The first time, its measure is the programs that must run anyway. All take turns on
+/// one host, and of each the median counts. The floor also judges, byte for byte, what the library has done.
+///
+/// The exit code is 0 whether or not the targets are met.
+#[derive(Debug, Args)]
+struct Stdlib {
+    /// Write the result to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How often each thing is measured
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+}
+
 fn many() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=10_000)
 }
@@ -131,6 +154,7 @@ impl Bench {
             What::Chain(chain) => chain.run(shell).map(|()| ExitCode::SUCCESS),
             What::Agent(agent) => agent.run(shell).map(|()| ExitCode::SUCCESS),
             What::Herd(herd) => herd.run(shell),
+            What::Stdlib(stdlib) => stdlib.run(shell).map(|()| ExitCode::SUCCESS),
         }
     }
 }
@@ -180,6 +204,15 @@ impl Herd {
     }
 }
 
+impl Stdlib {
+    fn run(self, shell: &Shell) -> Result<(), Failure> {
+        let failed = |error| Failure::environment("nothing could be measured").because(&error);
+        let applied = bench::stdlib(self.rounds as usize, shell).map_err(failed)?;
+        shell.print_text(races(&applied));
+        keep(self.json, &applied)
+    }
+}
+
 fn keep(path: Option<PathBuf>, outcome: &impl Serialize) -> Result<(), Failure> {
     let Some(path) = path else { return Ok(()) };
     let text = serde_json::to_string_pretty(outcome).unwrap_or_default();
@@ -201,6 +234,43 @@ fn polls(polled: &Polled) -> String {
     format!(
         "{table}\nThe bare fetch costs {git_fetch_cpu_ms:.2} ms; a poll sends and receives {bytes} bytes; {polls} polls."
     )
+}
+
+fn races(applied: &Applied) -> String {
+    let heading = ["", "floor ms", "no-op ms", "ratio", "calls", "no-op calls", "programs ms", "first ms"];
+    let mut table = Table::new(&heading);
+    for (kind, raced) in &applied.kinds {
+        let milliseconds = |time: f64| format!("{time:.1}");
+        table.row([
+            kind.clone(),
+            milliseconds(raced.floor_ms),
+            milliseconds(raced.noop_ms),
+            ratio(raced.ratio),
+            raced.floor_syscalls.to_string(),
+            raced.noop_syscalls.to_string(),
+            milliseconds(raced.programs_ms),
+            milliseconds(raced.first_ms),
+        ]);
+    }
+    let mut targets = Table::new(&["target", "at most", "measured", "met"]);
+    for (what, most, measured) in goals(applied) {
+        let met = if measured <= most { "yes" } else { "no" };
+        targets.row([what.to_owned(), ratio(most), ratio(measured), met.to_owned()]);
+    }
+    format!("{table}\n{targets}")
+}
+
+/// What is aimed at, and what was reached. The files of the first time need no program, so that has no measure.
+fn goals(applied: &Applied) -> Vec<(&'static str, f64, f64)> {
+    let of = |kind: &str, number: fn(&Raced) -> f64| applied.kinds.get(kind).map_or(f64::NAN, number);
+    let first = |raced: &Raced| raced.first_ms / raced.programs_ms;
+    vec![
+        ("no-op of mixed by the floor", MIXED_TARGET, of("mixed", |raced| raced.ratio)),
+        ("no-op of files by the floor", FILES_TARGET, of("files", |raced| raced.ratio)),
+        ("first time of mixed by its programs", FIRST_TARGET, of("mixed", first)),
+        ("first time of install by its programs", FIRST_TARGET, of("install", first)),
+        ("memory, MiB", PEAK_TARGET, applied.peak_mib),
+    ]
 }
 
 fn measured(herds: &Herds) -> String {
@@ -295,6 +365,22 @@ mod tests {
             rebuild: Some(Rebuild { migrations: 1000, chain_seconds: 2.5, plain_seconds: 2.0 }),
         };
         insta::assert_snapshot!(table(&outcome));
+    }
+
+    #[test]
+    fn races_are_held_against_their_targets() {
+        let raced = |floor_ms, noop_ms| Raced {
+            floor_ms,
+            noop_ms,
+            ratio: noop_ms / floor_ms,
+            first_ms: 1150.0,
+            programs_ms: 1000.0,
+            floor_syscalls: 900,
+            noop_syscalls: 1400,
+        };
+        let kinds = [("mixed", raced(28.0, 35.0)), ("files", raced(2.0, 7.0)), ("install", raced(2.0, 2.5))];
+        let kinds = kinds.map(|(kind, raced)| (kind.to_owned(), raced)).into();
+        insta::assert_snapshot!(races(&Applied { kinds, peak_mib: 6.5, rounds: 9 }));
     }
 
     #[test]

@@ -86,6 +86,12 @@ pub(crate) fn dev_profile() -> &'static str {
     &WORKSPACE[from..to]
 }
 
+/// How a fleet is compiled: as [`dev_profile`], and for hosts.
+pub(crate) fn profiles() -> &'static str {
+    let from = WORKSPACE.find("[profile.dev]").unwrap_or_default();
+    &WORKSPACE[from..]
+}
+
 fn toolchain_file() -> String {
     with_value(TOOLCHAIN, |document| {
         if let Some(channel) = toolchain() {

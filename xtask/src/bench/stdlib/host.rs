@@ -1,0 +1,130 @@
+//! The host of the races.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+use wb_core::system::{Command, files};
+
+use super::super::BenchError;
+use super::Times;
+use crate::build;
+use crate::fleet::Fleet;
+use crate::sandbox::{Herd, Host, Image, cache_dir, ensure_tools, scratch_dir};
+use crate::scaffold::{profiles, sources};
+use crate::shell::Shell;
+
+const PROGRAM: &str = "/usr/local/bin/wb-bench";
+
+/// The sources of the program, which is a crate of its own.
+const SOURCES: [(&str, &str); 7] = [
+    ("src/main.rs", include_str!("../../../templates/bench/main.rs")),
+    ("src/data.rs", include_str!("../../../templates/bench/data.rs")),
+    ("src/floor.rs", include_str!("../../../templates/bench/floor.rs")),
+    ("src/programs.rs", include_str!("../../../templates/bench/programs.rs")),
+    ("src/race.rs", include_str!("../../../templates/bench/race.rs")),
+    ("src/wanted.rs", include_str!("../../../templates/bench/wanted.rs")),
+    ("assets/site.conf", include_str!("../../../templates/bench/assets/site.conf")),
+];
+
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 80, 0, 11);
+const SUBNET: &str = "10.80.0.0/24";
+
+/// How long all rounds of one kind may take.
+const BOUND: Duration = Duration::from_secs(1800);
+
+/// Brings the host to where the races begin.
+const PREPARE: &str = include_str!("prepare.sh");
+
+/// A host with the program on it.
+pub(super) struct Racetrack {
+    host: Host,
+    _herd: Herd,
+}
+
+impl Racetrack {
+    pub(super) fn open(scratch: &Path, target_dir: &Path, shell: &Shell) -> Result<Self, BenchError> {
+        let program = program(&scratch.join("crate"), target_dir, shell)?;
+        ensure_tools(&|line| shell.note(line))?;
+        let image = Image::debian12(&cache_dir(), &|line| shell.note(line))?;
+        let place = scratch_dir("bench-stdlib");
+        let subnet = SUBNET.parse()?;
+        let herd = Herd::start_stocked(&image, &place, subnet, &["cron", "strace"], &|line| shell.note(line))?;
+        let host = herd.boot("bench", ADDRESS)?;
+        host.put(PROGRAM, program, 0o755)?;
+        host.read(Command::shell(PREPARE).timeout(BOUND))?;
+        Ok(Self { host, _herd: herd })
+    }
+
+    /// Races, and gives all times.
+    pub(super) fn race(&self, kind: &str, rounds: usize) -> Result<Times, BenchError> {
+        let said = self.read(&[PROGRAM, "race", kind, &rounds.to_string()])?;
+        Ok(serde_json::from_str(&said)?)
+    }
+
+    /// How many system calls one way makes when all is as it should be, with all programs that it starts.
+    pub(super) fn system_calls(&self, way: &str, kind: &str) -> Result<u64, BenchError> {
+        self.read(&["strace", "-f", "-c", "-o", "/tmp/calls", PROGRAM, way, kind])?;
+        let calls = self.read(&["cat", "/tmp/calls"])?;
+        total(&calls).ok_or(BenchError::Unread { said: calls })
+    }
+
+    /// The most memory that the standard library took in its last run for the first time, in MiB.
+    pub(super) fn peak_mib(&self, kind: &str) -> Result<f64, BenchError> {
+        let said = self.read(&[PROGRAM, "peak", kind])?;
+        let kib: f64 = said.trim().parse().map_err(|_| BenchError::Unread { said })?;
+        Ok(kib / 1024.0)
+    }
+
+    fn read(&self, words: &[&str]) -> Result<String, BenchError> {
+        let (program, args) = words.split_first().unwrap_or((&PROGRAM, &[]));
+        Ok(self.host.read(Command::new(program).args(args).timeout(BOUND))?)
+    }
+}
+
+/// The sum that `strace -c` gives in its last line: `100.00    0.012345           3      4567        12 total`.
+fn total(calls: &str) -> Option<u64> {
+    let line = calls.lines().find(|line| line.ends_with(" total"))?;
+    line.split_whitespace().nth(3)?.parse().ok()
+}
+
+/// Builds the program as a runner is built.
+fn program(dir: &Path, target_dir: &Path, shell: &Shell) -> Result<Vec<u8>, BenchError> {
+    for (path, text) in SOURCES {
+        files::create_dir(dir.join(path).parent().unwrap_or(dir))?;
+        files::write(dir.join(path), text, 0o644)?;
+    }
+    files::write(dir.join("Cargo.toml"), manifest(&sources()), 0o644)?;
+    if let Some(lock) = files::read_optional(sources().join("Cargo.lock"))? {
+        files::write(dir.join("Cargo.lock"), lock, 0o644)?;
+    }
+    files::create_dir(dir.join(".cargo"))?;
+    let config = format!("[build]\ntarget-dir = \"{}\"\n", target_dir.display());
+    files::write(dir.join(".cargo/config.toml"), config, 0o644)?;
+    let fleet = Fleet { crate_dir: dir.to_owned(), package: "wb-bench".into(), binary: "wb-bench".into() };
+    Ok(files::read(build::runner(&fleet, shell)?.path)?)
+}
+
+fn manifest(wildebeest: &Path) -> String {
+    let wildebeest = wildebeest.display();
+    format!(
+        "[package]\nname = \"wb-bench\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
+         anyhow = \"1\"\nwb-core = {{ path = \"{wildebeest}/wb-core\" }}\n\
+         wb-stdlib = {{ path = \"{wildebeest}/wb-stdlib\" }}\n\n{}",
+        profiles()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_of_calls_is_in_the_last_line() {
+        let calls = "% time     seconds  usecs/call     calls    errors syscall\n------ ----------- ----------- --------- --------- \
+                     ----------------\n 50.00    0.000010           1        10         2 openat\n------ ----------- ----------- \
+                     --------- --------- ----------------\n100.00    0.000020           1        31         2 total\n";
+        assert_eq!(total(calls), Some(31));
+        assert_eq!(total("strace: nothing"), None);
+    }
+}

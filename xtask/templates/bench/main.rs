@@ -1,0 +1,30 @@
+//! The program by which a host is measured: it brings the host to a state with the standard library, checks by hand that
+//! it is so (the floor), or runs just the programs that must run anyway; and it lets these race.
+
+mod data;
+mod floor;
+mod programs;
+mod race;
+mod wanted;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["apply", what] => wanted::apply(what),
+        ["floor", what] => floor::check(what).map_err(anyhow::Error::msg),
+        ["programs", what] => programs::run(what).map_err(anyhow::Error::msg),
+        ["peak", what] => wanted::apply(what).and_then(|()| race::peak().map_err(anyhow::Error::msg)),
+        ["race", what, rounds] => race::run(what, rounds.parse().unwrap_or(1)).map_err(anyhow::Error::msg),
+        _ => Err(anyhow::anyhow!("apply WHAT | peak WHAT | floor WHAT | programs WHAT | race WHAT ROUNDS")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
