@@ -5,6 +5,7 @@
 //!
 //! The table is `tests/inputs/edits/ansible.json`: the module, its arguments, the file before (`null` where there is none),
 //! and the file after it. Where `here` stands, edits give that, and `why` says why; `null` means that they refuse.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::Path;
 use std::rc::Rc;

@@ -258,6 +258,11 @@ proptest! {
         which in 0usize..19
     ) {
         let machine = Machine::new();
-        machine.apply(|host| Ok(drop(edits(*host, which, "x y").edited(&bytes)))).unwrap();
+        machine
+            .apply(|host| {
+                drop(edits(*host, which, "x y").edited(&bytes));
+                Ok(())
+            })
+            .unwrap();
     }
 }

@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 use super::lines::end_of_lines;
 use super::{Change, Unfit};
 
+type EditText = fn(&str, &[String], Option<&Value>) -> Result<String, Unfit>;
+
 /// What this room knows of a format.
 #[derive(Clone, Copy)]
 pub(super) struct Format {
@@ -17,7 +19,7 @@ pub(super) struct Format {
     pub(super) read: fn(&str) -> Result<Value, Unfit>,
     /// The text with another value at the end of the keys, or with none. That it has another one already is known, and
     /// that what the keys before lead to is an object or nothing.
-    pub(super) edit: fn(&str, &[String], Option<&Value>) -> Result<String, Unfit>,
+    pub(super) edit: EditText,
 }
 
 /// A value that is to be at a path, or is not to be there.

@@ -56,8 +56,14 @@ fn edit_mapping(root: Mapping, keys: &[String], new: impl Fn(&[String]) -> Optio
         }
         match (mapping.get_mapping(key.as_str()), new(rest)) {
             (Some(inner), _) if !rest.is_empty() => mapping = inner,
-            (_, Some(value)) => return Ok(mapping.set(key.as_str(), value)),
-            (_, None) => return Ok(drop(mapping.remove(key.as_str()))),
+            (_, Some(value)) => {
+                mapping.set(key.as_str(), value);
+                break;
+            }
+            (_, None) => {
+                mapping.remove(key.as_str());
+                break;
+            }
         }
     }
     Ok(())

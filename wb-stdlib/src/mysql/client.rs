@@ -117,7 +117,7 @@ fn withheld(error: MysqlError, change: &Change) -> MysqlError {
 fn run<A: Look>(server: &Server, client: &Command<A>) -> Result<String, MysqlError> {
     let output = client.output().map_err(|error| match error {
         CommandError::System(SystemError::NotFound { .. }) => MysqlError::NoClient,
-        error => MysqlError::Client(error),
+        error => MysqlError::Client(Box::new(error)),
     })?;
     match output.code {
         0 => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),

@@ -57,7 +57,7 @@ pub enum MysqlError {
     NoClient,
     /// The client can't be run.
     #[error("could not run the client of MySQL")]
-    Client(#[source] CommandError),
+    Client(#[source] Box<CommandError>),
     /// Nobody answers.
     #[error(
         "MySQL{server} does not answer: {said}\nhint: see that its service runs, and that `.socket(…)` is where it listens"

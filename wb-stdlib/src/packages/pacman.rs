@@ -220,7 +220,12 @@ mod tests {
     #[test]
     fn a_lock_goes_when_nobody_has_it_open() {
         let is_there_after = |machine: &Machine| {
-            machine.apply(|host| Ok(Pacman::new(host.context().system()).unlock_if_dead())).unwrap();
+            machine
+                .apply(|host| {
+                    Pacman::new(host.context().system()).unlock_if_dead();
+                    Ok(())
+                })
+                .unwrap();
             machine.stat(LOCK).is_some()
         };
         let dead = Machine::new().file(LOCK, "").dir("/proc/7/fd");

@@ -183,20 +183,20 @@ const APK_SUFFIXES: [(&str, i64); 9] =
     [("alpha", -4), ("beta", -3), ("pre", -2), ("rc", -1), ("cvs", 1), ("svn", 2), ("git", 3), ("hg", 4), ("p", 5)];
 
 /// Numbers, the letter after them, suffixes with their numbers and an end, and the build.
-fn apk_key(version: &str) -> (Vec<u64>, Option<char>, Vec<(i64, u64)>, u64) {
+fn apk_key(version: &str) -> impl Ord {
     let (version, build) = version.rsplit_once("-r").unwrap_or((version, "0"));
     let mut suffixes = version.split('_');
     let plain = suffixes.next().unwrap_or_default();
     let letter = plain.chars().last().filter(char::is_ascii_alphabetic);
     let plain = plain.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let numbers = plain.split('.').map(|number| number.parse().unwrap_or(0)).collect();
+    let numbers: Vec<u64> = plain.split('.').map(|number| number.parse().unwrap_or(0)).collect();
     let weigh = |suffix: &str| {
         let (name, number) = suffix.split_at(suffix.find(|c: char| c.is_ascii_digit()).unwrap_or(suffix.len()));
         let weight = APK_SUFFIXES.iter().find(|(known, _)| *known == name).map_or(0, |(_, weight)| *weight);
-        (weight, number.parse().unwrap_or(0))
+        (weight, number.parse::<u64>().unwrap_or(0))
     };
-    let suffixes = suffixes.map(weigh).chain([(0, 0)]).collect();
-    (numbers, letter, suffixes, build.parse().unwrap_or(0))
+    let suffixes: Vec<(i64, u64)> = suffixes.map(weigh).chain([(0, 0)]).collect();
+    (numbers, letter, suffixes, build.parse::<u64>().unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub enum PostgresError {
     NoClient,
     /// `psql` can't be run.
     #[error("could not run `psql`")]
-    Client(#[source] CommandError),
+    Client(#[source] Box<CommandError>),
     /// Nobody answers.
     #[error(
         "PostgreSQL{server} does not answer: {said}\nhint: `pg_lsclusters` on the host shows its servers and their ports"
@@ -157,9 +157,12 @@ impl PostgresError {
     pub(super) fn why_not_yet(&self) -> Option<String> {
         match self {
             Self::NoClient => Some("there is no `psql` yet".into()),
-            Self::Client(CommandError::User { source: OwnerError::Nobody { name, .. }, .. }) => {
-                Some(format!("there is no user `{name}` yet"))
-            }
+            Self::Client(error) => match &**error {
+                CommandError::User { source: OwnerError::Nobody { name, .. }, .. } => {
+                    Some(format!("there is no user `{name}` yet"))
+                }
+                _ => None,
+            },
             Self::Unreachable { server, .. } => Some(format!("PostgreSQL{server} does not answer yet")),
             Self::NoSuchRole { role } => Some(format!("there is no role `{role}` yet")),
             Self::NoSuchDatabase { database } => Some(format!("there is no database `{database}` yet")),

@@ -126,7 +126,7 @@ fn script(change: &Change) -> String {
 }
 
 fn run<A: Look>(server: &Server, psql: &Command<A>) -> Result<String, PostgresError> {
-    let output = psql.output().map_err(PostgresError::Client)?;
+    let output = psql.output().map_err(|error| PostgresError::Client(Box::new(error)))?;
     let said = || output.error_text().trim().to_owned();
     match output.code {
         0 => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
