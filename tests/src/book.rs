@@ -8,5 +8,5 @@ macro_rules! pages {
 
 pages!(
     tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, edits, machine,
-    users, services, balancers
+    users, services, balancers, files, facts
 );

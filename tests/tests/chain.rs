@@ -223,6 +223,42 @@ fn an_asset_is_part_of_its_link() {
 }
 
 #[test]
+fn a_directory_of_assets_is_part_of_its_link_with_each_of_its_files() {
+    for place in ["", "fleets/my fleet"] {
+        let landed = || {
+            let repository = Repository::build(&Drawing::parse("c1"), place);
+            let text = migration("a", "web", 0).replace("(host, 0)", "(host, assets!(\"site\"))");
+            repository.write("src/chain/a.rs", &text);
+            repository.write("assets/site/index.html", "one");
+            repository.write("assets/site/css/a b.css", "one");
+            repository.write("assets/beside", "one");
+            repository.write_mods(&["a"]);
+            repository.commit("a");
+            assert_eq!(resolve_strictly(repository.crate_dir()).unwrap().mistakes, []);
+            repository
+        };
+        let check = |edit: &dyn Fn(&Repository), expect: &str| {
+            let repository = landed();
+            edit(&repository);
+            mended(&repository, &format!("was edited after it landed ({expect})"), "a");
+            pin(&repository);
+            edit(&repository);
+            assert!(verdict(&repository).contains("was edited after it landed"), "by the pin alone: {expect}");
+        };
+        check(&|repository| repository.write("assets/site/index.html", "two"), "assets/site/index.html");
+        check(&|repository| repository.write("assets/site/new.html", "new"), "assets/site/");
+        let gone = |repository: &Repository| {
+            files::remove(repository.crate_dir().join("assets/site/css/a b.css")).unwrap();
+        };
+        check(&gone, "assets/site/");
+        let repository = landed();
+        repository.write("assets/beside", "two");
+        repository.write("assets/site/index.html~", "left by an editor");
+        assert_eq!(resolve_strictly(repository.crate_dir()).unwrap().mistakes, []);
+    }
+}
+
+#[test]
 fn mod_lines_have_the_order_of_the_commits() {
     check(
         "c1 - *a - *b - *d - *e",

@@ -8,7 +8,7 @@ use wb_core::system::fault::{self, Fault, Injected, POINTS, Plan, When};
 use wb_core::system::{Command, environment, files};
 
 /// Functions that change a disk or start a program, by the end of their path.
-const FUNCTIONS: [&str; 33] = [
+const FUNCTIONS: [&str; 35] = [
     "fs::write",
     "fs::rename",
     "fs::copy",
@@ -34,6 +34,8 @@ const FUNCTIONS: [&str; 33] = [
     "fs::ftruncate",
     "fs::fsync",
     "fs::syncfs",
+    "fs::fsetxattr",
+    "fs::fremovexattr",
     "symlink",
     "lchown",
     "fchown",

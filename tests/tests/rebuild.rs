@@ -118,6 +118,21 @@ fn an_asset_is_seen() {
 }
 
 #[test]
+fn a_new_file_of_a_directory_of_assets_is_seen() {
+    let Some(watched) = Watched::new("assets") else { return };
+    watched.fleet.repository.write("assets/site/one", "one");
+    let uses = migration("b", "web", 0).replace("(host, 0)", "(host, assets!(\"site\"))");
+    watched.fleet.repository.write("src/chain/b.rs", &uses);
+    watched.fleet.repository.write_mods(&["a", "b"]);
+    watched.commit(&["--message", "b"]);
+    watched.check("at first", "");
+    watched.fleet.repository.write("assets/site/two", "two");
+    watched.check("a new file", "assets/site/");
+    files::remove(watched.fleet.repository.top().join("assets/site/two")).expect("no file");
+    watched.check("it is gone again", "");
+}
+
+#[test]
 fn a_fetch_rebuilds_nothing() {
     let Some(watched) = Watched::new("fetch") else { return };
     let remote = tempfile::tempdir().expect("a directory");

@@ -9,10 +9,12 @@ mod definition;
 mod journal;
 mod lookout;
 mod operation;
+mod settings;
 mod verdicts;
 
+use std::any::{Any, TypeId};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,6 +26,7 @@ pub use inventory;
 pub use journal::{Journal, JournalError, MemoryJournal, Step};
 pub use lookout::{Lookout, NoSuch, Sight};
 pub use operation::{Operation, Outcome};
+pub use settings::{Misfit, Settings, Table, Unfit, fits, unfit};
 pub use verdicts::Verdicts;
 
 use crate::change::Member;
@@ -75,14 +78,15 @@ pub struct Context<'a> {
     lookout: Option<Rc<dyn Lookout + 'a>>,
     operations: RefCell<Vec<Operation>>,
     foreseen: RefCell<BTreeMap<PathBuf, Foreseen>>,
+    known: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
 }
 
 impl<'a> Context<'a> {
     /// A context with nothing done yet.
     #[must_use]
     pub fn new(system: &'a System, mode: Mode, herd: &'a HerdView, journal: Rc<dyn Journal>) -> Self {
-        let (operations, foreseen) = (RefCell::default(), RefCell::default());
-        Self { system, mode, herd, journal, attempt: None, lookout: None, operations, foreseen }
+        let (operations, foreseen, known) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { system, mode, herd, journal, attempt: None, lookout: None, operations, foreseen, known }
     }
 
     /// This one, for a run of a link.
@@ -138,6 +142,14 @@ impl<'a> Context<'a> {
         if let Some(lookout) = &self.lookout {
             lookout.say(line);
         }
+    }
+
+    /// The one value of this type that belongs to this run: made when it is first asked for.
+    #[must_use]
+    pub fn known<T: Default + 'static>(&self) -> Rc<T> {
+        let mut known = self.known.borrow_mut();
+        let value = known.entry(TypeId::of::<T>()).or_insert_with(|| Rc::new(T::default()));
+        Rc::clone(value).downcast().unwrap_or_default()
     }
 
     /// Lets `time` pass, in pieces so short that this process can end, or the time of the migration be over, in between.

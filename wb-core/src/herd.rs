@@ -131,10 +131,17 @@ impl HerdError {
     }
 
     fn at(text: &str, offset: usize, what: String) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |index| index + 1);
-        Self { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1, what }
+        let (line, column) = place(text, offset);
+        Self { line, column, what }
     }
+}
+
+/// Line and column of a byte of a text, counted from 1.
+#[must_use]
+pub fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |index| index + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub mod growing;
 pub mod http;
 pub mod init;
 pub mod machine;
+#[cfg(feature = "runtime")]
+pub mod network;
 mod parsed;
 mod random;
 mod pinned;

@@ -11,6 +11,7 @@ mod migration;
 mod reusable;
 mod role;
 mod runner;
+mod settings;
 mod signature;
 mod spec;
 mod template;
@@ -57,6 +58,18 @@ pub fn template(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn asset(input: TokenStream) -> TokenStream {
     template::expand_asset(input.into()).into()
+}
+
+/// Gives all files of a directory of assets.
+#[proc_macro]
+pub fn assets(input: TokenStream) -> TokenStream {
+    template::expand_assets(input.into()).into()
+}
+
+/// Declares the type of a table of settings.
+#[proc_macro_attribute]
+pub fn settings(args: TokenStream, item: TokenStream) -> TokenStream {
+    settings::expand(args.into(), &item.into()).into()
 }
 
 /// Registers the links of the chain, each in its place, and checks them against git.

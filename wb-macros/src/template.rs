@@ -1,4 +1,5 @@
-//! `template!("name", key = value, …)` and `asset!("name")`: files of `assets/`, known to the compiler.
+//! `template!("name", key = value, …)`, `asset!("name")` and `assets!("directory")`: files of `assets/`, known to the
+//! compiler.
 //!
 //! A template has placeholders, `{{ key }}`. A placeholder without a value, a value that no placeholder uses and a file
 //! that is not there are errors of the build, so a host never meets them. `{{ "{{" }}` gives two braces.
@@ -6,6 +7,7 @@
 mod text;
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -14,7 +16,8 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Expr, LitStr, Token};
 use wb_core::chain::nearest;
-use wb_core::chain::source::Errors;
+use wb_core::chain::source::{Errors, is_asset};
+use wb_core::system::files::Kind;
 use wb_core::system::{environment, files};
 
 use text::{Piece, parse};
@@ -46,6 +49,55 @@ pub(crate) fn expand_asset(input: TokenStream) -> TokenStream {
             quote!({ #error const BYTES: &[u8] = &[]; BYTES })
         }
     }
+}
+
+/// All files of a directory, each known to the compiler; that there are others since, `track` tells cargo.
+pub(crate) fn expand_assets(input: TokenStream) -> TokenStream {
+    let found = syn::parse2::<LitStr>(input).and_then(|name| Ok((name.value(), read_directory(&name)?)));
+    let (name, files, error) = match found {
+        Ok((name, files)) => (name, files, None),
+        Err(error) => (String::new(), Vec::new(), Some(error.to_compile_error())),
+    };
+    let includes = files.iter().map(|file| include(&format!("{name}/{file}")));
+    quote!({
+        #error
+        const FILES: &[(&str, &[u8])] = &[#((#files, #includes)),*];
+        ::wb_stdlib::Assets::new(#name, FILES)
+    })
+}
+
+/// The paths of the assets below a directory of them, sorted.
+fn read_directory(name: &LitStr) -> syn::Result<Vec<String>> {
+    let (directory, wrong) = (name.value(), |what: String| syn::Error::new(name.span(), what));
+    check_name(name)?;
+    let Some(assets) = assets_dir() else { return Ok(Vec::new()) };
+    let path = assets.join(&directory);
+    let unreadable = |error: &files::FileError| wrong(format!("{error}: {}", error.source));
+    match files::stat(&path).map_err(|error| unreadable(&error))?.map(|stat| stat.kind) {
+        Some(Kind::Directory) => {}
+        Some(_) => {
+            return Err(wrong(format!("assets/{directory} is no directory; `asset!` gives the bytes of a file")));
+        }
+        None => return Err(missing("directory", &directory, &assets, wrong)),
+    }
+    let mut found = Vec::new();
+    for (below, kind) in files::below(&path).map_err(|error| unreadable(&error))? {
+        let Some(below) = below.to_str() else {
+            return Err(wrong(format!("assets/{directory}/{}: its name is not UTF-8", below.display())));
+        };
+        if !is_asset(below.rsplit('/').next().unwrap_or(below)) {
+            continue;
+        }
+        if kind != Kind::File {
+            return Err(wrong(format!("assets/{directory}/{below} is no file: links can't be embedded")));
+        }
+        found.push(below.to_owned());
+    }
+    found.sort();
+    if found.is_empty() {
+        return Err(wrong(format!("assets/{directory} has no files")));
+    }
+    Ok(found)
 }
 
 /// What stands in the brackets of `template!`.
@@ -119,19 +171,30 @@ fn check(call: &Call, pieces: &[Piece], wrong: impl Fn(String) -> syn::Error) ->
 /// The bytes of an asset of the crate that is being compiled. Where nobody says which crate that is, nothing is read.
 fn read(name: &LitStr) -> syn::Result<Vec<u8>> {
     let (file, wrong) = (name.value(), |what: String| syn::Error::new(name.span(), what));
-    if file.is_empty() || file.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(wrong("an asset is named by its path below `assets/`".to_owned()));
-    }
-    let Some(crate_dir) = environment::var("CARGO_MANIFEST_DIR") else { return Ok(Vec::new()) };
-    let assets = std::path::Path::new(&crate_dir).join("assets");
+    check_name(name)?;
+    let Some(assets) = assets_dir() else { return Ok(Vec::new()) };
     let found =
         files::read_optional(assets.join(&file)).map_err(|error| wrong(format!("{error}: {}", error.source)))?;
-    found.ok_or_else(|| {
-        let others = files::list(&assets).unwrap_or_default();
-        let others = others.iter().filter_map(|path| path.file_name()?.to_str());
-        let meant = nearest(&file, others).map(|near| format!("; did you mean `{near}`?"));
-        wrong(format!("there is no file assets/{file} in this crate{}", meant.unwrap_or_default()))
-    })
+    found.ok_or_else(|| missing("file", &file, &assets, wrong))
+}
+
+fn check_name(name: &LitStr) -> syn::Result<()> {
+    let file = name.value();
+    if file.is_empty() || file.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err(syn::Error::new(name.span(), "an asset is named by its path below `assets/`"));
+    }
+    Ok(())
+}
+
+fn assets_dir() -> Option<PathBuf> {
+    environment::var("CARGO_MANIFEST_DIR").map(|crate_dir| Path::new(&crate_dir).join("assets"))
+}
+
+fn missing(kind: &str, name: &str, assets: &Path, wrong: impl Fn(String) -> syn::Error) -> syn::Error {
+    let others = files::list(assets).unwrap_or_default();
+    let others = others.iter().filter_map(|path| path.file_name()?.to_str());
+    let meant = nearest(name, others).map(|near| format!("; did you mean `{near}`?"));
+    wrong(format!("there is no {kind} assets/{name} in this crate{}", meant.unwrap_or_default()))
 }
 
 fn include(name: &str) -> TokenStream {

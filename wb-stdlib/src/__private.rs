@@ -1,9 +1,10 @@
 //! What the macros write calls to. Nothing here is for people.
 
+pub use serde;
 pub use wb_core::chain::OnCatchup;
 pub use wb_core::context::{
-    Code, Context, Links, MaxOut, Migration, Requirement, Role as RoleDefinition, Spec, StaticWait, StaticWho, Terms,
-    Verdicts, inventory,
+    Code, Context, Links, MaxOut, Migration, Requirement, Role as RoleDefinition, Settings as SettingsDefinition, Spec,
+    StaticWait, StaticWho, Terms, Verdicts, fits, inventory,
 };
 pub use wb_core::runner::main;
 

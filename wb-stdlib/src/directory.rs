@@ -1,18 +1,28 @@
-//! Directories.
+//! Directories, alone and with all that is in them.
+
+mod recursive;
+mod synced;
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Result as Checked;
 use wb_core::context::Outcome;
+use wb_core::system::System;
 use wb_core::system::files::{self, Kind, Stat};
 
-use crate::Host;
 use crate::ensure::{Difference, ensure};
-use crate::file::{FileError, KindWord, Resolved, Wanted, check_path};
+use crate::file::{
+    Extended, FileError, KindWord, Resolved, Settled, Wanted, check_path, clear, end_of, refuse_mounts, replaced,
+};
+use crate::{Assets, Host, Look, owner};
+
+pub use recursive::Recursive;
+pub use synced::Synced;
 
 /// The mode of a directory that nobody said a mode for.
 const NEW_MODE: u32 = 0o755;
 
-/// A directory. [`Host::directory`] makes it.
+/// A directory. [`Look::directory`] makes it.
 ///
 /// ```
 /// use wb_stdlib::prelude::*;
@@ -24,17 +34,79 @@ const NEW_MODE: u32 = 0o755;
 /// # let _ = make_room as fn(&Host) -> Result<()>;
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
-pub struct Directory<'a> {
-    host: Host<'a>,
+pub struct Directory<A> {
+    access: A,
     path: PathBuf,
     wanted: Wanted,
+    extended: Extended,
+    through_links: bool,
+    replacing: bool,
 }
 
-impl<'a> Directory<'a> {
-    pub(crate) fn new(host: Host<'a>, path: &Path) -> Self {
-        Self { host, path: path.to_owned(), wanted: Wanted::default() }
+impl<A: Look> Directory<A> {
+    pub(crate) fn new(access: A, path: &Path) -> Self {
+        let (wanted, extended) = (Wanted::default(), Extended::default());
+        Self { access, path: path.to_owned(), wanted, extended, through_links: false, replacing: false }
     }
 
+    /// Checks that it is there: a directory, or a link to one.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn there_is_room(host: &View) -> Result<()> {
+    ///     host.directory("/var/www/shop").exists()?;
+    ///     host.directory("/var/www/shop").has_mode(0o750)?;
+    ///     host.directory("/var/www/shop").has_owner("www-data")
+    /// }
+    /// # let _ = there_is_room as fn(&View) -> Result<()>;
+    /// ```
+    ///
+    /// # Errors
+    /// When there is nothing, or something else.
+    pub fn exists(&self) -> Checked<()> {
+        check_path(&self.path)?;
+        let path = self.path.display();
+        match self.system().stat(end_of(self.system(), &self.path)?)?.map(|stat| stat.kind) {
+            Some(Kind::Directory) => Ok(()),
+            Some(kind) => anyhow::bail!("expected the directory {path}, found {}", KindWord(kind)),
+            None => anyhow::bail!("expected the directory {path}, found nothing there"),
+        }
+    }
+
+    /// Checks that its permission bits are these, as in `0o750`. A link is not followed.
+    ///
+    /// # Errors
+    /// When they are others, or there is nothing.
+    pub fn has_mode(&self, mode: u32) -> Checked<()> {
+        let (path, found) = (self.path.display(), self.looked_at()?.mode);
+        anyhow::ensure!(found == mode, "expected {path} with mode {mode:04o}, found {found:04o}");
+        Ok(())
+    }
+
+    /// Checks that it is this user's, by name or number. A link is not followed.
+    ///
+    /// # Errors
+    /// When it is another's, there is nothing, or no such user.
+    pub fn has_owner(&self, user: &str) -> Checked<()> {
+        let (path, found) = (self.path.display(), self.looked_at()?.uid);
+        let wanted = owner::user(self.system(), user)?.uid;
+        anyhow::ensure!(found == wanted, "expected {path} of user {user} ({wanted}), found it to be of user {found}");
+        Ok(())
+    }
+
+    fn looked_at(&self) -> Checked<Stat> {
+        check_path(&self.path)?;
+        let found = self.system().stat(&self.path)?;
+        found.ok_or_else(|| anyhow::anyhow!("expected the directory {}, found nothing there", self.path.display()))
+    }
+
+    fn system(&self) -> &System {
+        self.access.context().system()
+    }
+}
+
+impl<'a> Directory<Host<'a>> {
     /// Whose it is, by name or number. Without this, a new directory is root's.
     pub fn owner(mut self, user: impl Into<String>) -> Self {
         self.wanted.owner = Some(user.into());
@@ -53,64 +125,140 @@ impl<'a> Directory<'a> {
         self
     }
 
-    /// It is there, with this owner, group and mode. Directories above it are made too; what is in it stays.
+    /// One entry of its access control list, as [`File::acl`](crate::file::File::acl) takes it; with `default:` before it,
+    /// of the list that new files in it begin with: `default:group:ops:rwx`.
+    pub fn acl(mut self, entry: impl Into<String>) -> Self {
+        self.extended.acl.push(entry.into());
+        self
+    }
+
+    /// Its access control lists have no other entries by name than those of [`Directory::acl`]: none at all without them.
+    pub fn exact_acl(mut self) -> Self {
+        self.extended.exact_acl = true;
+        self
+    }
+
+    /// Where a symbolic link is at its path, the directory that it leads to is meant. Without this, a link is in the way.
+    pub fn through_links(mut self) -> Self {
+        self.through_links = true;
+        self
+    }
+
+    /// What else is at its path goes: a file, a link, a device.
+    pub fn replacing(mut self) -> Self {
+        self.replacing = true;
+        self
+    }
+
+    /// It and all that is in it, to have one owner, or modes: say them on what this gives.
+    pub fn recursively(self) -> Recursive<'a> {
+        Recursive::new(self.access, self.path, self.wanted)
+    }
+
+    /// It has what a directory of `assets/` has: `.synced(assets!("site"))`. Files that differ or are missing are written;
+    /// what else is in it stays, unless [`Synced::exactly`] is said.
+    pub fn synced(self, assets: Assets) -> Synced<'a> {
+        Synced::new(self.access, self.path, self.wanted, assets)
+    }
+
+    /// It is there, with this owner, group, mode and access control list. Directories above it are made too; what is in it
+    /// stays.
     ///
     /// # Errors
     /// When something else is at its path, the owner is not there, or it can't be made.
-    pub fn present(self) -> Result<Outcome, FileError> {
+    pub fn present(mut self) -> Result<Outcome, FileError> {
         let what = format!("directory {} present", self.path.display());
-        let found = self.found()?;
-        if self.host.plans()
-            && let Some(why) = self.wanted.missing_owner(self.host.system())?
-        {
-            return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
+        check_path(&self.path)?;
+        if self.through_links {
+            self.path = end_of(self.system(), &self.path)?;
         }
-        let resolved = self.wanted.resolve(self.host.system())?;
-        ensure(self.host, &what, diff(found, &resolved), || self.make(found, resolved))
+        let (found, other) = self.found()?;
+        if let Some(why) = self.missing_owner()? {
+            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+        }
+        let replaced = |stat| replaced(self.system(), &self.path, stat, "a directory", self.replacing);
+        let replaced = other.map(replaced).transpose()?;
+        let mut resolved = self.wanted.resolve(self.system())?;
+        let settled = self.extended.settle(self.system(), &self.path, found, &mut resolved, NEW_MODE)?;
+        let difference = diff(found, replaced, &resolved, &settled);
+        ensure(self.access, &what, difference, || self.make(found, other, resolved, &settled))
     }
 
     /// It is not there, and nothing that was in it.
     ///
     /// # Errors
-    /// When something else is at its path, or it can't be removed.
+    /// When something else is at its path, a file system is mounted in it, or it can't be removed.
     pub fn absent(self) -> Result<Outcome, FileError> {
-        let found = self.found()?;
+        check_path(&self.path)?;
+        let (found, other) = self.found()?;
+        if let Some(other) = other {
+            return Err(FileError::InTheWay { path: self.path, wanted: "a directory", found: KindWord(other.kind) });
+        }
         if self.path.parent().is_none() {
             return Err(FileError::BadPath { path: self.path });
         }
         let difference = if found.is_some() { Difference::Some(None) } else { Difference::None };
+        if found.is_some() {
+            refuse_mounts(self.system(), &self.path)?;
+        }
         let what = format!("directory {} absent", self.path.display());
-        let path = self.host.system().path(&self.path);
-        ensure(self.host, &what, difference, || Ok(files::remove_tree(path).map(drop)?))
+        let path = self.system().path(&self.path);
+        ensure(self.access, &what, difference, || Ok(files::remove_tree(path).map(drop)?))
     }
 
-    fn found(&self) -> Result<Option<Stat>, FileError> {
-        check_path(&self.path)?;
-        match self.host.system().stat(&self.path)? {
-            Some(stat) if stat.kind != Kind::Directory => {
-                let path = self.path.clone();
-                Err(FileError::InTheWay { path, wanted: "a directory", found: KindWord(stat.kind) })
-            }
-            found => Ok(found),
+    fn missing_owner(&self) -> Result<Option<String>, FileError> {
+        if !self.access.plans() {
+            return Ok(None);
+        }
+        match self.wanted.missing_owner(self.system())? {
+            None => self.extended.missing_owner(self.system()),
+            missing => Ok(missing),
         }
     }
 
-    fn make(&self, found: Option<Stat>, resolved: Resolved) -> Result<(), FileError> {
-        let mut resolved = resolved;
+    /// The directory that is there, or what else is and may be replaced.
+    fn found(&self) -> Result<(Option<Stat>, Option<Stat>), FileError> {
+        Ok(match self.system().stat(&self.path)? {
+            Some(stat) if stat.kind != Kind::Directory => (None, Some(stat)),
+            found => (found, None),
+        })
+    }
+
+    fn make(
+        &self,
+        found: Option<Stat>,
+        other: Option<Stat>,
+        resolved: Resolved,
+        settled: &Settled,
+    ) -> Result<(), FileError> {
+        let (system, mut resolved) = (self.system(), resolved);
+        if let Some(other) = other {
+            clear(system, &self.path, other)?;
+        }
         if found.is_none() {
-            files::create_dir(self.host.system().path(&self.path))?;
+            files::create_dir(system.path(&self.path))?;
             resolved.mode = resolved.mode.or(Some(NEW_MODE));
         }
-        Ok(resolved.set(self.host.system(), &self.path)?)
+        resolved.set(system, &self.path)?;
+        settled.set(system, &self.path, true)
     }
 }
 
-fn diff(found: Option<Stat>, wanted: &Resolved) -> Difference {
-    let lines = wanted.diff(found);
-    match found {
-        None => Difference::Some(Some("new".into())),
-        Some(_) if lines.is_empty() => Difference::None,
-        Some(_) => Difference::Some(Some(lines.join("\n"))),
+fn diff(found: Option<Stat>, replaced: Option<String>, wanted: &Resolved, settled: &Settled) -> Difference {
+    let new = found.is_none().then(|| "new".to_owned());
+    let attributes = wanted.diff(found).into_iter().chain(settled.diff().iter().cloned());
+    let lines: Vec<String> = new.into_iter().chain(replaced).chain(attributes).collect();
+    if lines.is_empty() { Difference::None } else { Difference::Some(Some(lines.join("\n"))) }
+}
+
+/// The longest list of differences that is shown, in lines.
+const SHOWN: usize = 50;
+
+/// Differences as people read them: not all of thousands.
+fn listed(lines: &[String]) -> String {
+    match lines.len().checked_sub(SHOWN) {
+        None | Some(0) => lines.join("\n"),
+        Some(left) => format!("{}\n({left} more)", lines[..SHOWN].join("\n")),
     }
 }
 
@@ -165,5 +313,55 @@ mod tests {
         assert!(error.starts_with("/srv is to be a directory, and is a file\nhint: "), "{error}");
         assert!(machine.apply(|host| Ok(host.directory("/srv").absent()?)).is_err());
         assert_eq!(machine.read("/srv").as_deref(), Some("kept"));
+    }
+
+    #[test]
+    fn what_is_in_its_place_goes_when_that_is_said() {
+        let machine = Machine::new().file("/srv", "gone");
+        let make = |host: &Host| Ok(host.directory("/srv").replacing().present()?);
+        assert_eq!(machine.plan(make).unwrap(), changed("new\nreplaces a file"));
+        assert_eq!(machine.read("/srv").as_deref(), Some("gone"));
+        assert_eq!(machine.apply(make).unwrap(), changed("new\nreplaces a file"));
+        assert_eq!(machine.stat("/srv").unwrap().kind, Kind::Directory);
+        assert_eq!(machine.apply(make).unwrap(), Outcome::Unchanged);
+    }
+
+    #[test]
+    fn a_link_to_a_directory_is_in_the_way_or_is_followed() {
+        let machine = Machine::new().dir("/data/shop");
+        machine.apply(|host| Ok(host.link("/srv").to("data/shop")?)).unwrap();
+        assert!(machine.apply(|host| Ok(host.directory("/srv").present()?)).is_err());
+        machine.apply(|host| Ok(host.directory("/srv").through_links().mode(0o700).present()?)).unwrap();
+        assert_eq!(machine.stat("/data/shop").unwrap().mode, 0o700);
+        assert_eq!(machine.stat("/srv").unwrap().kind, Kind::Link);
+        machine.view(|host| host.directory("/srv").exists()).unwrap();
+        let error = machine.view(|host| host.directory("/nowhere").exists()).unwrap_err();
+        assert_eq!(error.to_string(), "expected the directory /nowhere, found nothing there");
+    }
+
+    #[test]
+    fn links_that_lead_to_each_other_lead_nowhere() {
+        let machine = Machine::new();
+        machine.apply(|host| Ok(host.link("/a").to("b")?)).unwrap();
+        machine.apply(|host| Ok(host.link("/b").to("a")?)).unwrap();
+        let error = machine.apply(|host| Ok(host.directory("/a").through_links().present()?)).unwrap_err().to_string();
+        assert!(error.starts_with("/a leads through symbolic links that lead to each other\nhint: "), "{error}");
+    }
+
+    #[test]
+    fn what_is_mounted_in_it_stays() {
+        let machine = Machine::new()
+            .file("/srv/my data/kept", "x")
+            .file("/proc/self/mountinfo", "36 35 98:0 / /srv/my\\040data rw - ext4 /dev/sdb1 rw\n");
+        let error = machine.apply(|host| Ok(host.directory("/srv").absent()?)).unwrap_err().to_string();
+        assert!(error.contains("a file system is mounted at /srv/my data"), "{error}");
+        assert!(machine.read("/srv/my data/kept").is_some());
+    }
+
+    #[test]
+    fn differences_are_shown_up_to_fifty() {
+        let lines: Vec<String> = (0..52).map(|n| n.to_string()).collect();
+        assert!(listed(&lines).ends_with("49\n(2 more)"));
+        assert_eq!(listed(&lines[..2]), "0\n1");
     }
 }

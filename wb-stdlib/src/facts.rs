@@ -1,12 +1,39 @@
 //! What kind of machine a host is.
 
+mod basics;
+mod disk;
+mod memory;
+mod mount;
+mod network;
+mod platform;
+mod processor;
+
+use std::cell::OnceCell;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Deref;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use wb_core::context::Context;
 use wb_core::system::System;
+pub use wb_core::system::files::Space;
+pub use wb_core::system::network::{Address, Interface};
 
-use crate::service::Manager;
+pub use basics::{Basics, Distribution};
+pub use disk::Disk;
+pub use memory::Memory;
+pub use mount::Mount;
+pub(crate) use mount::unescaped;
+pub use network::Gateway;
+pub use platform::{Init, Virtualization};
+pub use processor::Processors;
 
-/// What a host is like. [`Look::facts`](crate::Look::facts) reads it: a handful of small files, and no program.
+/// What a host is like. [`Look::facts`](crate::Look::facts) gives it. Each fact is read when it is first asked for, once in a
+/// migration, from files and from the kernel; no program is started.
 ///
-/// What the kernel or the distribution does not say is 0, or empty.
+/// What everybody asks for are the fields of [`Basics`], which this stands for: `facts.memory_mib`. What the kernel or
+/// the distribution does not say is 0, or empty.
 ///
 /// ```
 /// use wb_stdlib::prelude::*;
@@ -15,103 +42,169 @@ use crate::service::Manager;
 ///     let facts = host.facts();
 ///     require!(facts.distribution.id == "debian", "Debian; {} has {}", host.name(), facts.distribution.name);
 ///     require!(facts.memory_mib >= 2048, "2048 MiB of memory; {} has {}", host.name(), facts.memory_mib);
+///     require!(facts.space("/srv").is_some_and(|space| space.available > 10 << 30), "10 GiB at /srv");
+///     require!(!facts.virtualization().is_container(), "a kernel of its own");
 ///     Ok(())
 /// }
 /// # let _ = check as fn(&Host) -> Result<()>;
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Facts {
-    /// All memory that the kernel manages, in MiB.
-    pub memory_mib: u64,
-    /// Processors that are online.
-    pub cpus: u32,
-    /// The distribution.
-    pub distribution: Distribution,
-    /// The kernel's release, as in `6.1.0-18-amd64`.
-    pub kernel: String,
-    /// The name that the machine has now; see [`Look::name`](crate::Look::name) for the one that it has in the herd.
-    pub hostname: String,
-    /// The architecture that this program was built for, as in `x86_64`.
-    pub architecture: &'static str,
-    /// Who starts services.
-    pub services: Manager,
+#[derive(Debug, Clone)]
+pub struct Facts<'a> {
+    system: &'a System,
+    known: Rc<Known>,
 }
 
-/// A distribution, as os-release(5) says it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Distribution {
-    /// `debian`, `ubuntu`, `fedora`.
-    pub id: String,
-    /// `Debian GNU/Linux 12 (bookworm)`.
-    pub name: String,
-    /// `12`.
-    pub version: String,
-    /// `bookworm`.
-    pub codename: String,
-    /// What it is made from, as in `debian` for Ubuntu.
-    pub like: Vec<String>,
+/// What was asked for already.
+#[derive(Debug, Default)]
+struct Known {
+    basics: OnceCell<Basics>,
+    memory: OnceCell<Memory>,
+    processors: OnceCell<Processors>,
+    disks: OnceCell<Vec<Disk>>,
+    mounts: OnceCell<Vec<Mount>>,
+    interfaces: OnceCell<Vec<Interface>>,
+    gateway: OnceCell<Option<Gateway>>,
+    virtualization: OnceCell<Virtualization>,
+    init: OnceCell<Init>,
 }
 
-impl Facts {
-    pub(crate) fn of(system: &System) -> Self {
-        let text = |path: &str| match system.read_file(path) {
-            Ok(Some(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
-            _ => String::new(),
-        };
-        Self {
-            memory_mib: parse_memory(&text("/proc/meminfo")).unwrap_or(0),
-            cpus: parse_cpus(&text("/sys/devices/system/cpu/online")).unwrap_or(0),
-            distribution: Distribution::parse(&text("/etc/os-release")),
-            kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
-            hostname: text("/proc/sys/kernel/hostname").trim().to_owned(),
-            architecture: std::env::consts::ARCH,
-            services: Manager::of(system),
-        }
+impl<'a> Facts<'a> {
+    pub(crate) fn of(context: &'a Context<'_>) -> Self {
+        Self { system: context.system(), known: context.known() }
+    }
+
+    /// How much memory and swap there is.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        self.known.memory.get_or_init(|| Memory::parse(&text(self.system, "/proc/meminfo")))
+    }
+
+    /// What the processors are.
+    #[must_use]
+    pub fn processors(&self) -> &Processors {
+        self.known.processors.get_or_init(|| Processors::parse(&text(self.system, "/proc/cpuinfo")))
+    }
+
+    /// The disks, sorted by name: those of the kernel's block devices that have a size and are neither loop devices nor
+    /// in memory.
+    #[must_use]
+    pub fn disks(&self) -> &[Disk] {
+        self.known.disks.get_or_init(|| Disk::all(self.system))
+    }
+
+    /// What is mounted, in the order in which it was.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn refuse_memory(host: &Host) -> Result<()> {
+    ///     let in_memory = host.facts().mounts().iter().any(|mount| mount.point == "/srv" && mount.file_system == "tmpfs");
+    ///     require!(!in_memory, "a /srv that is still there after a reboot");
+    ///     Ok(())
+    /// }
+    /// # let _ = refuse_memory as fn(&Host) -> Result<()>;
+    /// ```
+    #[must_use]
+    pub fn mounts(&self) -> &[Mount] {
+        self.known.mounts.get_or_init(|| mount::parse(&text(self.system, "/proc/self/mountinfo")))
+    }
+
+    /// The mount that `path`, absolute and without links, lies in.
+    #[must_use]
+    pub fn mount_of(&self, path: impl AsRef<Path>) -> Option<&Mount> {
+        mount::of(self.mounts(), path.as_ref())
+    }
+
+    /// How much room the file system of `path` has, now; nothing where there is no such path. This asks the file system
+    /// itself with each call: one that hangs, as of a lost NFS server, hangs here.
+    #[must_use]
+    pub fn space(&self, path: impl AsRef<Path>) -> Option<Space> {
+        self.system.space(path).ok()
+    }
+
+    /// The network interfaces, each with its addresses, in the order of the kernel.
+    #[must_use]
+    pub fn interfaces(&self) -> &[Interface] {
+        self.known.interfaces.get_or_init(|| self.system.interfaces().unwrap_or_default())
+    }
+
+    /// The addresses at which others can reach this host: of interfaces that are up, without those of the loopback and of
+    /// a link alone.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        network::reachable(self.interfaces())
+    }
+
+    /// The first IPv4 address of the interface that the default route leads through, or else of any.
+    #[must_use]
+    pub fn primary_address(&self) -> Option<Ipv4Addr> {
+        network::primary(self.interfaces(), self.gateway().map(|gateway| gateway.interface.as_str()))
+    }
+
+    /// Where the default route of IPv4 leads.
+    #[must_use]
+    pub fn gateway(&self) -> Option<&Gateway> {
+        self.known.gateway.get_or_init(|| Gateway::parse(&text(self.system, "/proc/net/route"))).as_ref()
+    }
+
+    /// What kind of machine this runs on, if it is none of its own.
+    #[must_use]
+    pub fn virtualization(&self) -> &Virtualization {
+        self.known.virtualization.get_or_init(|| Virtualization::of(self.system, self.processors()))
+    }
+
+    /// Which program is the first process.
+    #[must_use]
+    pub fn init(&self) -> &Init {
+        self.known.init.get_or_init(|| Init::of(self.system))
+    }
+
+    /// For how long this boot has lasted, now.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        platform::uptime(&text(self.system, "/proc/uptime")).unwrap_or_default()
+    }
+
+    /// When this boot began: time since 1970, UTC.
+    #[must_use]
+    pub fn booted_at(&self) -> Duration {
+        platform::boot_time(&text(self.system, "/proc/stat")).unwrap_or_default()
+    }
+
+    /// The user that this program runs as, by number: 0 is root.
+    #[must_use]
+    pub fn user_id(&self) -> Option<u32> {
+        platform::user_id(&text(self.system, "/proc/self/status"))
+    }
+
+    /// What names this installation, see machine-id(5): 32 hex digits. Clones have the same until somebody makes a new one.
+    #[must_use]
+    pub fn machine_id(&self) -> String {
+        text(self.system, "/etc/machine-id").trim().to_owned()
     }
 }
 
-impl Distribution {
-    /// Reads lines `KEY=value`, the value quoted or not.
-    fn parse(text: &str) -> Self {
-        let mut distribution = Self::default();
-        for (key, value) in text.lines().filter_map(|line| line.split_once('=')) {
-            let value = value.trim().trim_matches(['"', '\'']);
-            match key {
-                "ID" => distribution.id = value.into(),
-                "PRETTY_NAME" => distribution.name = value.into(),
-                "VERSION_ID" => distribution.version = value.into(),
-                "VERSION_CODENAME" => distribution.codename = value.into(),
-                "ID_LIKE" => distribution.like = value.split(' ').map(str::to_owned).collect(),
-                _ => {}
-            }
-        }
-        distribution
+impl Deref for Facts<'_> {
+    type Target = Basics;
+
+    fn deref(&self) -> &Basics {
+        self.known.basics.get_or_init(|| Basics::of(self.system))
     }
 }
 
-/// Reads `MemTotal:        8123456 kB`.
-fn parse_memory(text: &str) -> Option<u64> {
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = total.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024)
-}
-
-/// Reads ranges like `0-3,6`.
-fn parse_cpus(text: &str) -> Option<u32> {
-    let count = |range: &str| -> Option<u32> {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        Some(last.parse::<u32>().ok()?.checked_sub(first.parse().ok()?)? + 1)
-    };
-    text.trim().split(',').map(count).sum()
+/// The text of a file of the kernel; nothing where it is not there.
+fn text(system: &System, path: &str) -> String {
+    match system.read_file(path) {
+        Ok(Some(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+        _ => String::new(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::Look as _;
     use crate::machine::Machine;
+    use crate::service::Manager;
 
     const BOOKWORM: &str = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\n\
                             VERSION_ID=\"12\"\nVERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\n";
@@ -124,27 +217,50 @@ mod tests {
             .file("/sys/devices/system/cpu/online", "0-1\n")
             .file("/proc/sys/kernel/osrelease", "6.1.0-18-amd64\n")
             .file("/proc/sys/kernel/hostname", "web1\n");
-        let facts = machine.view(|host| Ok(host.facts())).unwrap();
-        assert_eq!((facts.memory_mib, facts.cpus), (7945, 2));
-        assert_eq!((facts.kernel.as_str(), facts.hostname.as_str()), ("6.1.0-18-amd64", "web1"));
-        assert_eq!((facts.distribution.id.as_str(), facts.distribution.codename.as_str()), ("debian", "bookworm"));
-        assert_eq!(facts.distribution.name, "Debian GNU/Linux 12 (bookworm)");
-        assert_eq!(facts.services, Manager::Initd);
+        machine
+            .view(|host| {
+                let facts = host.facts();
+                assert_eq!((facts.memory_mib, facts.cpus), (7945, 2));
+                assert_eq!((facts.kernel.as_str(), facts.hostname.as_str()), ("6.1.0-18-amd64", "web1"));
+                let distribution = (facts.distribution.id.as_str(), facts.distribution.codename.as_str());
+                assert_eq!(distribution, ("debian", "bookworm"));
+                assert_eq!(facts.distribution.name, "Debian GNU/Linux 12 (bookworm)");
+                assert_eq!(facts.services, Manager::Initd);
+                Ok(())
+            })
+            .unwrap();
         assert!(machine.calls().is_empty());
     }
 
     #[test]
     fn what_is_not_said_is_nothing() {
-        let facts = Machine::new().view(|host| Ok(host.facts())).unwrap();
-        assert_eq!((facts.memory_mib, facts.cpus, facts.kernel.as_str()), (0, 0, ""));
+        Machine::new()
+            .view(|host| {
+                let facts = host.facts();
+                assert_eq!((facts.memory_mib, facts.cpus, facts.kernel.as_str()), (0, 0, ""));
+                assert_eq!((facts.disks().len(), facts.mounts().len(), facts.addresses().len()), (0, 0, 0));
+                assert_eq!((facts.gateway(), facts.primary_address(), facts.user_id()), (None, None, None));
+                assert_eq!((facts.uptime().as_secs(), facts.booted_at().as_secs()), (0, 0));
+                assert_eq!((facts.memory().total_mib, facts.processors().model.as_str()), (0, ""));
+                assert_eq!(facts.space("/nowhere"), None);
+                assert!(facts.space("/").is_some());
+                Ok(())
+            })
+            .unwrap();
     }
 
     #[test]
-    fn processors_are_counted_by_ranges() {
-        let check = |text: &str, expect| assert_eq!(parse_cpus(text), expect, "{text}");
-        check("0", Some(1));
-        check("0-3,6\n", Some(5));
-        check("", None);
-        check("3-0", None);
+    fn a_fact_is_read_once_in_a_run_and_anew_in_the_next() {
+        let machine = Machine::new().file("/proc/sys/kernel/hostname", "web1\n");
+        machine
+            .view(|host| {
+                assert_eq!(host.facts().hostname, "web1");
+                let path = machine.path("/proc/sys/kernel/hostname");
+                wb_core::system::files::write(path, "web2\n", 0o644)?;
+                assert_eq!(host.facts().hostname, "web1");
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(machine.view(|host| Ok(host.facts().hostname.clone())).unwrap(), "web2");
     }
 }

@@ -1,8 +1,12 @@
 //! Files: their content, owner, group and mode.
 
+mod acl;
 mod attributes;
+mod capability;
 mod difference;
 mod error;
+mod extended;
+mod place;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,10 +19,12 @@ use wb_core::system::{Command, System};
 use crate::ensure::{Difference, ensure};
 use crate::owed::Owes;
 use crate::service::Service;
-use crate::{Host, Look, Template};
-pub(crate) use attributes::{Resolved, Wanted, missing_parent};
+use crate::{Host, Look, Template, owner};
+pub(crate) use attributes::{Resolved, Wanted};
 pub use error::FileError;
-pub(crate) use error::{KindWord, check_path};
+pub use error::KindWord;
+pub(crate) use extended::{Extended, Settled};
+pub(crate) use place::{check_path, clear, end_of, missing_parent, refuse_mounts, replaced};
 
 /// The mode of a file that nobody said a mode for.
 const NEW_MODE: u32 = 0o644;
@@ -46,14 +52,29 @@ pub struct File<A> {
     path: PathBuf,
     content: Option<Vec<u8>>,
     wanted: Wanted,
+    extended: Extended,
+    /// The template of its content, where that rendered to nothing.
+    blank: Option<&'static str>,
+    through_links: bool,
+    replacing: bool,
     owes: Owes,
     validation: Option<Vec<String>>,
 }
 
 impl<A: Look> File<A> {
     pub(crate) fn new(access: A, path: &Path) -> Self {
-        let (content, wanted, owes) = (None, Wanted::default(), Owes::default());
-        Self { access, path: path.to_owned(), content, wanted, owes, validation: None }
+        Self {
+            access,
+            path: path.to_owned(),
+            content: None,
+            wanted: Wanted::default(),
+            extended: Extended::default(),
+            blank: None,
+            through_links: false,
+            replacing: false,
+            owes: Owes::default(),
+            validation: None,
+        }
     }
 
     /// Its content, or nothing where there is no file.
@@ -87,6 +108,70 @@ impl<A: Look> File<A> {
         Ok(())
     }
 
+    /// Checks that its permission bits are these, as in `0o640`. A link is not followed.
+    ///
+    /// # Errors
+    /// When they are others, or there is nothing.
+    pub fn has_mode(&self, mode: u32) -> Result<()> {
+        let (path, found) = (self.path.display(), self.looked_at()?.mode);
+        anyhow::ensure!(found == mode, "expected {path} with mode {mode:04o}, found {found:04o}");
+        Ok(())
+    }
+
+    /// Checks that it is this user's, by name or number. A link is not followed.
+    ///
+    /// # Errors
+    /// When it is another's, there is nothing, or no such user.
+    pub fn has_owner(&self, user: &str) -> Result<()> {
+        let (path, found) = (self.path.display(), self.looked_at()?.uid);
+        let wanted = owner::user(self.system(), user)?.uid;
+        anyhow::ensure!(found == wanted, "expected {path} of user {user} ({wanted}), found it to be of user {found}");
+        Ok(())
+    }
+
+    /// Checks that it is of this group, by name or number. A link is not followed.
+    ///
+    /// # Errors
+    /// When it is of another, there is nothing, or no such group.
+    pub fn has_group(&self, group: &str) -> Result<()> {
+        let (path, found) = (self.path.display(), self.looked_at()?.gid);
+        let wanted = owner::group(self.system(), group)?;
+        anyhow::ensure!(
+            found == wanted,
+            "expected {path} of group {group} ({wanted}), found it to be of group {found}"
+        );
+        Ok(())
+    }
+
+    /// Checks that its access control list has this entry, as [`File::acl`] takes it.
+    ///
+    /// # Errors
+    /// When it has not, or the entry is none.
+    pub fn has_acl(&self, entry: &str) -> Result<()> {
+        let path = self.path.display();
+        let has = extended::has_acl(self.system(), &self.path, entry)?;
+        anyhow::ensure!(has, "expected `{entry}` in the access control list of {path}, found no such entry");
+        Ok(())
+    }
+
+    /// Checks that it has these capabilities and no others, as [`File::capabilities`] takes them.
+    ///
+    /// # Errors
+    /// When it has others.
+    pub fn has_capabilities(&self, capabilities: &str) -> Result<()> {
+        let path = self.path.display();
+        match extended::has_capabilities(self.system(), &self.path, capabilities)? {
+            Ok(()) => Ok(()),
+            Err(found) => anyhow::bail!("expected {path} with the capabilities {capabilities}, found {found}"),
+        }
+    }
+
+    fn looked_at(&self) -> Result<Stat> {
+        check_path(&self.path)?;
+        let found = self.system().stat(&self.path)?;
+        found.ok_or_else(|| anyhow::anyhow!("expected the file {}, found nothing there", self.path.display()))
+    }
+
     fn system(&self) -> &System {
         self.access.context().system()
     }
@@ -106,7 +191,9 @@ impl File<Host<'_>> {
     }
 
     /// What stands in it, from a file of `assets/`: `.template(template!("site.conf", name = "shop"))`.
-    pub fn template(self, template: Template) -> Self {
+    /// One that renders to nothing is an error: `.content("")` empties a file.
+    pub fn template(mut self, template: Template) -> Self {
+        self.blank = template.text().trim().is_empty().then(|| template.name());
         self.content(template)
     }
 
@@ -125,6 +212,60 @@ impl File<Host<'_>> {
     /// Its permission bits, as in `0o640`. Without this, a new file has `0o644`.
     pub fn mode(mut self, mode: u32) -> Self {
         self.wanted.mode = Some(mode);
+        self
+    }
+
+    /// One entry of its access control list, as in `user:anna:r-x`, `group:ops:rw-` or `mask::r--`: names or numbers, and
+    /// rights in letters or as a digit. Can be said several times; entries that nobody names stay. The mask is as wide as
+    /// the widest entry, unless it is said; it then stands in the mode in the place of the group's rights, which
+    /// [`File::mode`] still says.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn let_anna_read_the_log(host: &Host) -> Result<()> {
+    ///     host.file("/var/log/shop.log").mode(0o640).acl("user:anna:r--").present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = let_anna_read_the_log as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn acl(mut self, entry: impl Into<String>) -> Self {
+        self.extended.acl.push(entry.into());
+        self
+    }
+
+    /// Its access control list has no other entries by name than those of [`File::acl`]: none at all without them.
+    pub fn exact_acl(mut self) -> Self {
+        self.extended.exact_acl = true;
+        self
+    }
+
+    /// What it may do as a program, whoever starts it, as setcap(8) takes it: `cap_net_bind_service=ep`. With `""` it
+    /// may nothing of the kind. Without this, capabilities stay until the content changes.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn let_it_listen_on_port_80(host: &Host) -> Result<()> {
+    ///     host.file("/usr/local/bin/shop").mode(0o755).capabilities("cap_net_bind_service=ep").present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = let_it_listen_on_port_80 as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn capabilities(mut self, capabilities: impl Into<String>) -> Self {
+        self.extended.capabilities = Some(capabilities.into());
+        self
+    }
+
+    /// Where a symbolic link is at its path, what that leads to is meant. Without this, a link is in the way.
+    pub fn through_links(mut self) -> Self {
+        self.through_links = true;
+        self
+    }
+
+    /// What else is at its path goes: a link, an empty directory, a device. A directory with something in it does not.
+    pub fn replacing(mut self) -> Self {
+        self.replacing = true;
         self
     }
 
@@ -148,7 +289,8 @@ impl File<Host<'_>> {
         self
     }
 
-    /// It is there, with this content, owner, group and mode. It is replaced at once or not at all.
+    /// It is there, with this content, owner, group, mode, access control list and capabilities. It is replaced at once or
+    /// not at all; new content keeps the list that the old file had.
     ///
     /// # Errors
     /// When something else is at its path, the directory or the owner is not there, the content is refused by
@@ -159,22 +301,30 @@ impl File<Host<'_>> {
     }
 
     /// It is there, as what another operation is about.
-    pub(crate) fn present_as(self, what: &str) -> Result<Outcome, FileError> {
-        let found = self.found()?;
-        if let Some(why) = self.unknown(found)? {
+    pub(crate) fn present_as(mut self, what: &str) -> Result<Outcome, FileError> {
+        check_path(&self.path)?;
+        if let Some(template) = self.blank {
+            return Err(FileError::Blank { path: self.path, template });
+        }
+        if self.through_links {
+            self.path = end_of(self.system(), &self.path)?;
+        }
+        let (found, other) = self.found()?;
+        if let Some(why) = self.unknown(found.or(other))? {
             return ensure(self.access, what, Difference::Unknown(why), || Ok(()));
         }
-        let resolved = self.wanted.resolve(self.system())?;
-        let difference = self.difference(found, &resolved)?;
+        let mut resolved = self.wanted.resolve(self.system())?;
+        let settled = self.extended.settle(self.system(), &self.path, found, &mut resolved, NEW_MODE)?;
+        let difference = self.difference(found, other, &resolved, &settled)?;
         self.write_debts_down(&difference)?;
         self.foresee(found, &resolved, &difference);
-        ensure(self.access, what, difference, || self.write(found, &resolved))
+        ensure(self.access, what, difference, || self.write(found, other, &resolved, &settled))
     }
 
     /// It is not there.
     ///
     /// # Errors
-    /// When a directory is at its path, or it can't be removed.
+    /// When a directory is at its path, or it can't be removed. [`Host::path`] is for what may be anything.
     pub fn absent(self) -> Result<Outcome, FileError> {
         check_path(&self.path)?;
         let difference = match self.system().stat(&self.path)?.map(|stat| stat.kind) {
@@ -187,15 +337,15 @@ impl File<Host<'_>> {
         ensure(self.access, &what, difference, || Ok(files::remove(self.system().path(&self.path)).map(drop)?))
     }
 
-    fn found(&self) -> Result<Option<Stat>, FileError> {
-        check_path(&self.path)?;
+    /// The file that is there, or would be in a plan; or what else is, and may be replaced.
+    fn found(&self) -> Result<(Option<Stat>, Option<Stat>), FileError> {
         if let Some(foreseen) = self.context().foreseen(&self.path) {
-            return Ok(Some(foreseen.stat));
+            return Ok((Some(foreseen.stat), None));
         }
-        match self.system().stat(&self.path)? {
-            Some(stat) if stat.kind != Kind::File => Err(self.in_the_way(stat.kind)),
-            found => Ok(found),
-        }
+        Ok(match self.system().stat(&self.path)? {
+            Some(stat) if stat.kind != Kind::File => (None, Some(stat)),
+            found => (found, None),
+        })
     }
 
     /// What a plan can't know yet.
@@ -205,17 +355,32 @@ impl File<Host<'_>> {
         {
             return Ok(Some(why));
         }
-        if self.access.plans() { self.wanted.missing_owner(self.system()) } else { Ok(None) }
+        if !self.access.plans() {
+            return Ok(None);
+        }
+        match self.wanted.missing_owner(self.system())? {
+            None => self.extended.missing_owner(self.system()),
+            missing => Ok(missing),
+        }
     }
 
-    fn difference(&self, found: Option<Stat>, resolved: &Resolved) -> Result<Difference, FileError> {
+    fn difference(
+        &self,
+        found: Option<Stat>,
+        other: Option<Stat>,
+        resolved: &Resolved,
+        settled: &Settled,
+    ) -> Result<Difference, FileError> {
+        let replaced = |stat| replaced(self.system(), &self.path, stat, "a file", self.replacing);
+        let replaced = other.map(replaced).transpose()?;
         let content = match (found, &self.content) {
             (None, wanted) => difference::content(None, wanted.as_deref().unwrap_or_default(), &self.path),
             (Some(stat), Some(wanted)) if !self.has_content(stat)? => self.content_difference(stat, wanted)?,
             (Some(_), _) => None,
         };
         let content = if self.is_private(found) { content.map(|_| difference::WITHHELD.to_owned()) } else { content };
-        let lines: Vec<String> = content.into_iter().chain(resolved.diff(found)).collect();
+        let attributes = resolved.diff(found).into_iter().chain(settled.diff().iter().cloned());
+        let lines: Vec<String> = replaced.into_iter().chain(content).chain(attributes).collect();
         Ok(if lines.is_empty() { Difference::None } else { Difference::Some(Some(lines.join("\n"))) })
     }
 
@@ -273,15 +438,34 @@ impl File<Host<'_>> {
         .map_err(|source| FileError::Owe { path: self.path.clone(), source })
     }
 
-    fn write(&self, found: Option<Stat>, resolved: &Resolved) -> Result<(), FileError> {
+    fn write(
+        &self,
+        found: Option<Stat>,
+        other: Option<Stat>,
+        resolved: &Resolved,
+        settled: &Settled,
+    ) -> Result<(), FileError> {
+        let (system, path) = (self.system(), &self.path);
         if let Some(stat) = found
             && self.has_content(stat)?
         {
-            return Ok(resolved.set(self.system(), &self.path)?);
+            let differs = !resolved.diff(found).is_empty();
+            if differs {
+                resolved.set(system, path)?;
+            }
+            return settled.set(system, path, differs);
         }
         let content = self.content.as_deref().unwrap_or_default();
         self.validate(content)?;
-        Ok(self.system().write_file(&self.path, content, resolved.over(found, NEW_MODE))?)
+        if let Some(directory) = other.filter(|other| other.kind == Kind::Directory) {
+            clear(system, path, directory)?;
+        }
+        let xattrs = settled.over(system, path, found)?;
+        let written = system.write_file_with(path, content, resolved.over(found, NEW_MODE), &xattrs);
+        written.map_err(|error| match xattrs.first() {
+            Some(xattr) => extended::unsupported(error, xattr.name),
+            None => error.into(),
+        })
     }
 
     fn validate(&self, content: &[u8]) -> Result<(), FileError> {

@@ -1,8 +1,17 @@
-//! The herd as data: who is there, and where.
+//! The herd as data: who is there, where, and with which settings.
+
+use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use wb_core::change::Member;
 use wb_core::context::HerdView;
+
+/// The type of a table of settings. `#[settings]` makes a struct one.
+pub trait Settings: DeserializeOwned {
+    /// The table's name below `[hosts.NAME.settings]`.
+    const TABLE: &'static str;
+}
 
 /// What is missing in `herd.toml`.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +35,31 @@ pub enum HerdError {
         host: String,
         /// The value.
         path: String,
+    },
+    /// There is no such table, and its type needs one.
+    #[error(
+        "the host `{host}` has no settings `{table}`\nhint: add the table `[hosts.{host}.settings.{table}]` in herd.toml, \
+         and run `cargo xtask deploy`"
+    )]
+    NoTable {
+        /// The host.
+        host: String,
+        /// The table.
+        table: &'static str,
+        /// What is missing in it.
+        source: serde_json::Error,
+    },
+    /// The table is none of its type.
+    #[error(
+        "the settings `{table}` of the host `{host}` do not fit\nhint: `cargo xtask check` says where in herd.toml"
+    )]
+    TableType {
+        /// The host.
+        host: String,
+        /// The table.
+        table: &'static str,
+        /// Why.
+        source: serde_json::Error,
     },
     /// The value is of another type.
     #[error("the setting `{path}` of the host `{host}` does not fit")]
@@ -62,6 +96,11 @@ impl<'a> Herd<'a> {
         HostsOf { view: self.view, role: name }
     }
 
+    /// All hosts that are admitted, this one among them, sorted by name.
+    pub fn hosts(&self) -> impl Iterator<Item = Peer<'a>> + use<'a> {
+        self.view.members.iter().map(|member| Peer { member })
+    }
+
     /// The host of this name.
     #[must_use]
     pub fn host(&self, name: &str) -> Option<Peer<'a>> {
@@ -78,6 +117,31 @@ impl<'a> Herd<'a> {
 ///     let mut lines = String::new();
 ///     for web in host.herd().role("web").hosts() {
 ///         lines += &format!("server {} {}:80 check\n", web.name(), web.address()?);
+///     }
+///     Ok(lines)
+/// }
+/// # let _ = backends as fn(&Host) -> Result<String>;
+/// ```
+///
+/// With settings that have a type, what they publish is there as well:
+///
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// /// `[hosts.web1.settings.backend]`
+/// #[settings(role = "web")]
+/// struct BackendSettings {
+///     port: u16,
+///     #[serde(default)]
+///     weight: Option<u8>,
+/// }
+///
+/// fn backends(host: &Host) -> Result<String> {
+///     let mut lines = String::new();
+///     for web in host.herd().role("web").hosts() {
+///         let BackendSettings { port, weight } = web.settings()?;
+///         let weight = weight.unwrap_or(1);
+///         lines += &format!("server {} {}:{port} weight {weight} check\n", web.name(), web.address()?);
 ///     }
 ///     Ok(lines)
 /// }
@@ -126,17 +190,51 @@ impl<'a> Peer<'a> {
         let address = self.member.address.as_deref();
         address.ok_or_else(|| HerdError::no_address(&self.member.name))
     }
-}
 
-pub(crate) fn settings_value<T: DeserializeOwned>(view: &HerdView, path: &str) -> Result<T, HerdError> {
-    let found = view.myself().and_then(|myself| {
+    /// What it is.
+    #[must_use]
+    pub fn roles(&self) -> &'a BTreeSet<String> {
+        &self.member.roles
+    }
+
+    /// Whether it is a host of `role`.
+    #[must_use]
+    pub fn is_a(&self, role: &str) -> bool {
+        self.member.roles.contains(role)
+    }
+
+    /// Its settings of a type that `#[settings]` registered: its table in `herd.toml`.
+    ///
+    /// # Errors
+    /// When it has no such table, or that is none of this type. `cargo xtask deploy` refuses both beforehand.
+    pub fn settings<T: Settings>(&self) -> Result<T, HerdError> {
+        let (host, table) = (self.member.name.clone(), T::TABLE);
+        match self.member.settings.get(table) {
+            Some(value) => T::deserialize(value).map_err(|source| HerdError::TableType { host, table, source }),
+            None => {
+                let nothing = Value::Object(serde_json::Map::new());
+                T::deserialize(&nothing).map_err(|source| HerdError::NoTable { host, table, source })
+            }
+        }
+    }
+
+    /// One value in its `settings` of `herd.toml`, by its path, as in `network.hostname`.
+    ///
+    /// # Errors
+    /// When there is no such value, or it is of another type.
+    pub fn settings_value<T: DeserializeOwned>(&self, path: &str) -> Result<T, HerdError> {
         let (first, rest) = path.split_once('.').unwrap_or((path, ""));
         let keys = rest.split('.').filter(|key| !key.is_empty());
-        keys.fold(myself.settings.get(first), |value, key| value?.get(key))
-    });
-    let host = || view.me.clone();
-    let value = found.ok_or_else(|| HerdError::NoSetting { host: host(), path: path.to_owned() })?;
-    T::deserialize(value).map_err(|source| HerdError::SettingType { host: host(), path: path.to_owned(), source })
+        let found = keys.fold(self.member.settings.get(first), |value, key| value?.get(key));
+        let (host, path) = (self.member.name.clone(), path.to_owned());
+        let Some(value) = found else { return Err(HerdError::NoSetting { host, path }) };
+        T::deserialize(value).map_err(|source| HerdError::SettingType { host, path, source })
+    }
+}
+
+/// This host, as the herd has it. One that nobody admitted is not there.
+pub(crate) fn myself(view: &HerdView) -> Option<Peer<'_>> {
+    view.myself().map(|member| Peer { member })
 }
 
 #[cfg(test)]
@@ -176,6 +274,69 @@ mod tests {
             "the host `web2` has no address\nhint: add `address = \"…\"` to its table `[hosts.web2]` in herd.toml, and \
              run `cargo xtask deploy`"
         );
+    }
+
+    #[crate::settings]
+    struct NetworkSettings {
+        hostname: String,
+        #[serde(default)]
+        mtu: Option<u16>,
+    }
+
+    #[crate::settings(name = "limits")]
+    struct Quota {
+        #[serde(default)]
+        files: Option<u32>,
+    }
+
+    #[crate::settings(part)]
+    #[derive(Debug, PartialEq)]
+    #[serde(rename_all = "lowercase")]
+    enum Tier {
+        Gold,
+    }
+
+    #[test]
+    fn settings_have_their_type() {
+        let machine = herd();
+        machine
+            .view(|host| {
+                let NetworkSettings { hostname, mtu } = host.settings()?;
+                assert_eq!((hostname.as_str(), mtu), ("web1.example.org", Some(1500)));
+                let Quota { files } = host.settings()?;
+                assert_eq!(files, None, "a table that is not there says nothing");
+                assert_eq!(host.settings_value::<Tier>("tier")?, Tier::Gold);
+                let error = host.herd().host("db1").unwrap().settings::<NetworkSettings>().map(drop).unwrap_err();
+                assert!(error.to_string().starts_with("the host `db1` has no settings `network`\nhint: add the table"));
+                Ok(())
+            })
+            .unwrap();
+        let wrong = herd().settings("web1", r#"{"network": {"hostname": "a", "mtuu": 1}}"#);
+        let error = wrong.view(|host| Ok(host.settings::<NetworkSettings>().map(drop)?)).unwrap_err();
+        let expect =
+            "the settings `network` of the host `web1` do not fit\nhint: `cargo xtask check` says where in herd.toml";
+        assert_eq!(error.to_string(), expect);
+    }
+
+    #[test]
+    fn types_of_settings_are_registered() {
+        let settings = wb_core::context::inventory::iter::<wb_core::context::Settings>();
+        let mut tables: Vec<&str> = settings.map(|settings| settings.table).collect();
+        tables.sort_unstable();
+        assert_eq!(tables, ["limits", "network"]);
+    }
+
+    #[test]
+    fn all_hosts_are_there_with_their_roles() {
+        herd()
+            .view(|host| {
+                let names: Vec<&str> = host.herd().hosts().map(|peer| peer.name()).collect();
+                assert_eq!(names, ["web1", "web2", "db1"]);
+                let db1 = host.herd().host("db1").unwrap();
+                assert!(db1.is_a("database") && !db1.is_a("web") && db1.roles().len() == 1);
+                Ok(())
+            })
+            .unwrap();
     }
 
     #[test]

@@ -5,12 +5,11 @@ use std::path::Path;
 use wb_core::context::{Context, Mode, Operation, Outcome};
 use wb_core::system::System;
 
-use crate::directory::Directory;
 use crate::haproxy::Balancer;
 use crate::herd::HerdError;
-use crate::link::Link;
 use crate::look::{Access, Look};
 use crate::packages::Packages;
+use crate::path::Place;
 
 /// The host that a migration runs on: it can look and act.
 ///
@@ -47,14 +46,9 @@ impl<'a> Host<'a> {
         Packages::new(*self, names)
     }
 
-    /// The directory at `path`, which is absolute.
-    pub fn directory(&self, path: impl AsRef<Path>) -> Directory<'a> {
-        Directory::new(*self, path.as_ref())
-    }
-
-    /// The symbolic link at `path`, which is absolute.
-    pub fn link(&self, path: impl AsRef<Path>) -> Link<'a> {
-        Link::new(*self, path.as_ref())
+    /// Whatever is at `path`, which is absolute, to be [absent](Place::absent).
+    pub fn path(&self, path: impl AsRef<Path>) -> Place<'a> {
+        Place::new(*self, path.as_ref())
     }
 
     /// The HAProxy whose runtime API listens at `address`, as in `192.0.2.10:9999`, or at the path of a socket on this

@@ -4,7 +4,7 @@
 //! states the wanted end state, looks first, acts only when needed, and returns an [`Outcome`] that says whether and what
 //! it changed. Each noun has a room of its own:
 //!
-//! - files: [`file`](mod@file), [`edit`], [`directory`], [`link`], [`temporary`], [`download`], [`archive`], [`git`]
+//! - files: [`file`](mod@file), [`edit`], [`directory`], [`link`], [`path`], [`temporary`], [`download`], [`archive`], [`git`]
 //! - packages: [`packages`], [`apt_repository`], [`debconf`], [`alternative`], [`diversion`]
 //! - services: [`service`], [`unit`], [`init_script`], [`cron`]
 //! - people: [`user`], [`group`], [`authorized_keys`], [`sudoers`], [`limits`]
@@ -47,6 +47,7 @@ pub mod apt_repository;
 pub mod archive;
 pub mod authorized_keys;
 pub mod certificate;
+mod assets;
 pub mod command;
 pub mod cron;
 pub mod debconf;
@@ -86,6 +87,7 @@ mod owed;
 pub mod owner;
 pub mod packages;
 mod pem;
+pub mod path;
 pub mod port;
 pub mod postgres;
 pub mod prelude;
@@ -112,9 +114,10 @@ pub mod user;
 pub mod wait;
 pub mod waiting;
 
+pub use assets::Assets;
 pub use host::{Host, View};
 pub use look::Look;
-pub use macros::{asset, baseline, chain, migration, reusable, role, runner, spec, template};
+pub use macros::{asset, assets, baseline, chain, migration, reusable, role, runner, settings, spec, template};
 pub use requirement::Unmet;
 pub use role::Role;
 pub use template::Template;

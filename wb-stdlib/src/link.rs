@@ -1,18 +1,19 @@
-//! Symbolic links.
+//! Links: symbolic ones, and further names of the same file.
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Result as Checked;
 use wb_core::context::{DebtAction, Outcome};
-use wb_core::system::files::{self, Kind};
+use wb_core::system::System;
+use wb_core::system::files::{self, Kind, Stat};
 
-use crate::Host;
 use crate::ensure::{Difference, ensure};
-use crate::file::{FileError, KindWord, check_path, missing_parent};
-use crate::look::Access as _;
+use crate::file::{FileError, KindWord, check_path, clear, missing_parent, replaced};
 use crate::owed::Owes;
 use crate::service::Service;
+use crate::{Host, Look};
 
-/// A symbolic link. [`Host::link`] makes it.
+/// A link. [`Look::link`] makes it.
 ///
 /// ```
 /// use wb_stdlib::prelude::*;
@@ -23,20 +24,79 @@ use crate::service::Service;
 ///     host.link("/etc/nginx/sites-enabled/default").reloads(&nginx).absent()?;
 ///     Ok(())
 /// }
-/// # let _ = enable_the_site as fn(&Host) -> Result<()>;
+///
+/// fn the_site_is_enabled(host: &View) -> Result<()> {
+///     host.link("/etc/nginx/sites-enabled/shop").leads_to("/etc/nginx/sites-available/shop")
+/// }
+/// # let _ = (enable_the_site as fn(&Host) -> Result<()>, the_site_is_enabled as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.to(target)?` or `.absent()?`"]
-pub struct Link<'a> {
-    host: Host<'a>,
+pub struct Link<A> {
+    access: A,
     path: PathBuf,
+    replacing: bool,
     owes: Owes,
 }
 
-impl<'a> Link<'a> {
-    pub(crate) fn new(host: Host<'a>, path: &Path) -> Self {
-        Self { host, path: path.to_owned(), owes: Owes::default() }
+/// What is at a path.
+enum Found {
+    Nothing,
+    /// A symbolic link, and where it leads.
+    Link(PathBuf),
+    Else(Stat),
+}
+
+impl<A: Look> Link<A> {
+    pub(crate) fn new(access: A, path: &Path) -> Self {
+        Self { access, path: path.to_owned(), replacing: false, owes: Owes::default() }
     }
 
+    /// Where it leads, as it is written in it; nothing where nothing is.
+    ///
+    /// # Errors
+    /// When something other than a symbolic link is there.
+    pub fn target(&self) -> Result<Option<PathBuf>, FileError> {
+        match self.found()? {
+            Found::Nothing => Ok(None),
+            Found::Link(target) => Ok(Some(target)),
+            Found::Else(stat) => Err(self.in_the_way(stat)),
+        }
+    }
+
+    /// Checks that it leads to `target`, as it is written in it.
+    ///
+    /// # Errors
+    /// When it leads elsewhere, or is no symbolic link.
+    pub fn leads_to(&self, target: impl AsRef<Path>) -> Checked<()> {
+        let (path, target) = (self.path.display(), target.as_ref());
+        match self.target()? {
+            Some(found) if found == target => Ok(()),
+            Some(found) => {
+                anyhow::bail!("expected {path} to lead to {}, found {}", target.display(), found.display())
+            }
+            None => anyhow::bail!("expected {path} to lead to {}, found nothing there", target.display()),
+        }
+    }
+
+    fn found(&self) -> Result<Found, FileError> {
+        check_path(&self.path)?;
+        Ok(match self.system().stat(&self.path)? {
+            None => Found::Nothing,
+            Some(stat) if stat.kind == Kind::Link => Found::Link(files::read_link(self.system().path(&self.path))?),
+            Some(stat) => Found::Else(stat),
+        })
+    }
+
+    fn in_the_way(&self, stat: Stat) -> FileError {
+        FileError::InTheWay { path: self.path.clone(), wanted: "a symbolic link", found: KindWord(stat.kind) }
+    }
+
+    fn system(&self) -> &System {
+        self.access.context().system()
+    }
+}
+
+impl Link<Host<'_>> {
     /// When it changes, the service is reloaded, as with [`File::reloads`](crate::file::File::reloads).
     pub fn reloads(mut self, service: &Service<Host<'_>>) -> Self {
         self.owes.add(DebtAction::Reload, service);
@@ -49,7 +109,14 @@ impl<'a> Link<'a> {
         self
     }
 
-    /// It is there, and leads to `target`, whether anything is there or not.
+    /// What else is at its path goes: a file, an empty directory. A directory with something in it does not.
+    pub fn replacing(mut self) -> Self {
+        self.replacing = true;
+        self
+    }
+
+    /// It is there, a symbolic one, and leads to `target`, whether anything is there or not. It is replaced at once or not
+    /// at all, also where it leads to a directory.
     ///
     /// # Errors
     /// When something other than a link is at its path, or it can't be made.
@@ -57,75 +124,111 @@ impl<'a> Link<'a> {
         let target = target.as_ref();
         let what = format!("link {} to {}", self.path.display(), target.display());
         let found = self.found()?;
-        if found.is_none()
-            && let Some(why) = missing_parent(self.host, &self.path)?
-        {
-            return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
+        if let Some(why) = self.unknown(&found)? {
+            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
         }
-        let difference = diff(found.as_deref(), target);
+        let difference = match &found {
+            Found::Link(found) if found == target => Difference::None,
+            Found::Link(found) => Difference::Some(Some(format!("{} -> {}", found.display(), target.display()))),
+            Found::Nothing => Difference::Some(Some("new".into())),
+            Found::Else(stat) => Difference::Some(Some(self.replaced(*stat, "a symbolic link")?)),
+        };
         self.write_debts_down(&difference)?;
-        ensure(self.host, &what, difference, || self.make(target))
+        ensure(self.access, &what, difference, || self.make(&found, |new| files::link(target, new)))
+    }
+
+    /// It is there, and is another name of the file `target`, which is absolute and on the same file system: a hard link.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn keep_the_old_name(host: &Host) -> Result<()> {
+    ///     host.link("/usr/local/bin/shopctl").hard_to("/usr/local/bin/shop")?;
+    ///     Ok(())
+    /// }
+    /// # let _ = keep_the_old_name as fn(&Host) -> Result<()>;
+    /// ```
+    ///
+    /// # Errors
+    /// When something else is at its path, there is no such file, or it can't be made.
+    pub fn hard_to(self, target: impl AsRef<Path>) -> Result<Outcome, FileError> {
+        let target = target.as_ref();
+        check_path(target)?;
+        let what = format!("link {} hard to {}", self.path.display(), target.display());
+        let (found, there) = (self.found()?, self.system().stat(target)?);
+        if let Some(why) = self.unknown(&found)? {
+            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+        }
+        if there.is_none() && self.access.plans() {
+            let why = format!("there is no file {} yet", target.display());
+            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+        }
+        let (path, at) = (self.system().path(&self.path), self.system().path(target));
+        let difference = match &found {
+            Found::Nothing => Difference::Some(Some("new".into())),
+            Found::Else(_) if files::is_same(&path, &at)? => Difference::None,
+            Found::Else(stat) => Difference::Some(Some(self.replaced(*stat, "a hard link")?)),
+            Found::Link(_) => {
+                let stat = self.system().stat(&self.path)?;
+                let line = stat.map(|stat| self.replaced(stat, "a hard link")).transpose()?;
+                Difference::Some(line)
+            }
+        };
+        self.write_debts_down(&difference)?;
+        ensure(self.access, &what, difference, || self.make(&found, |new| files::hard_link(&at, new)))
     }
 
     /// It is not there. What it leads to stays.
     ///
     /// # Errors
-    /// When something other than a link is at its path, or it can't be removed.
+    /// When something other than a symbolic link is at its path, or it can't be removed. [`Host::path`] is for what may be
+    /// anything.
     pub fn absent(self) -> Result<Outcome, FileError> {
         let what = format!("link {} absent", self.path.display());
-        let difference = match self.found()? {
+        let difference = match self.target()? {
             None => Difference::None,
             Some(target) => Difference::Some(Some(format!("it led to {}", target.display()))),
         };
         self.write_debts_down(&difference)?;
-        let path = self.host.system().path(&self.path);
-        ensure(self.host, &what, difference, || Ok(files::remove(path).map(drop)?))
+        let path = self.system().path(&self.path);
+        ensure(self.access, &what, difference, || Ok(files::remove(path).map(drop)?))
     }
 
-    /// Where it leads now.
-    fn found(&self) -> Result<Option<PathBuf>, FileError> {
-        check_path(&self.path)?;
-        match self.host.system().stat(&self.path)?.map(|stat| stat.kind) {
-            None => Ok(None),
-            Some(Kind::Link) => Ok(Some(files::read_link(self.host.system().path(&self.path))?)),
-            Some(kind) => {
-                let path = self.path.clone();
-                Err(FileError::InTheWay { path, wanted: "a symbolic link", found: KindWord(kind) })
-            }
-        }
+    fn unknown(&self, found: &Found) -> Result<Option<String>, FileError> {
+        if matches!(found, Found::Nothing) { missing_parent(self.access, &self.path) } else { Ok(None) }
+    }
+
+    fn replaced(&self, stat: Stat, wanted: &'static str) -> Result<String, FileError> {
+        replaced(self.system(), &self.path, stat, wanted, self.replacing)
     }
 
     fn write_debts_down(&self, difference: &Difference) -> Result<(), FileError> {
         if *difference == Difference::None {
             return Ok(());
         }
-        let written = self.owes.write_down(self.host.context());
+        let written = self.owes.write_down(crate::look::Access::context(&self.access));
         written.map_err(|source| FileError::Owe { path: self.path.clone(), source })
     }
 
     /// The new link takes the place of the old at once.
-    fn make(&self, target: &Path) -> Result<(), FileError> {
-        let path = self.host.system().path(&self.path);
+    fn make(&self, found: &Found, link: impl FnOnce(&Path) -> Result<(), files::FileError>) -> Result<(), FileError> {
+        let path = self.system().path(&self.path);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let new = path.with_file_name(format!(".{name}.new"));
         files::remove(&new)?;
-        files::link(target, &new)?;
+        link(&new)?;
+        if let Found::Else(stat) = found
+            && stat.kind == Kind::Directory
+        {
+            clear(self.system(), &self.path, *stat)?;
+        }
         Ok(files::rename(&new, &path)?)
-    }
-}
-
-fn diff(found: Option<&Path>, target: &Path) -> Difference {
-    match found {
-        Some(found) if found == target => Difference::None,
-        Some(found) => Difference::Some(Some(format!("{} -> {}", found.display(), target.display()))),
-        None => Difference::Some(Some("new".into())),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Look as _;
     use crate::machine::{Machine, changed};
 
     #[test]
@@ -168,5 +271,45 @@ mod tests {
             })
             .unwrap();
         assert_eq!(machine.journal.owed().len(), 1);
+    }
+
+    #[test]
+    fn a_file_or_an_empty_directory_goes_when_that_is_said() {
+        let machine = Machine::new().file("/etc/a", "gone").dir("/etc/b").file("/etc/c/kept", "x");
+        let to = |path: &str| machine.apply(|host| Ok(host.link(path).replacing().to("/else")?));
+        assert_eq!(to("/etc/a").unwrap(), changed("replaces a file"));
+        assert_eq!(to("/etc/b").unwrap(), changed("replaces a directory"));
+        assert_eq!(to("/etc/b").unwrap(), Outcome::Unchanged);
+        assert!(to("/etc/c").unwrap_err().to_string().contains("is a directory with something in it"));
+        assert_eq!(machine.read("/etc/c/kept").as_deref(), Some("x"));
+        machine.view(|host| host.link("/etc/a").leads_to("/else")).unwrap();
+        let error = machine.view(|host| host.link("/etc/a").leads_to("/there")).unwrap_err();
+        assert_eq!(error.to_string(), "expected /etc/a to lead to /there, found /else");
+    }
+
+    #[test]
+    fn a_link_to_a_directory_is_moved_and_not_followed() {
+        let machine = Machine::new().dir("/srv/one").dir("/srv/two");
+        for target in ["one", "two"] {
+            machine.apply(|host| Ok(host.link("/srv/now").to(target)?)).unwrap();
+        }
+        machine.view(|host| host.link("/srv/now").leads_to("two")).unwrap();
+        assert_eq!(files::list(machine.path("/srv/one")).unwrap(), [""; 0].map(std::path::PathBuf::from));
+    }
+
+    #[test]
+    fn a_hard_link_is_another_name_of_a_file() {
+        let machine = Machine::new().file("/bin/shop", "x").file("/bin/other", "y");
+        let hard = |path: &str| machine.apply(|host| Ok(host.link(path).hard_to("/bin/shop")?));
+        assert_eq!(hard("/bin/shopctl").unwrap(), changed("new"));
+        assert_eq!(hard("/bin/shopctl").unwrap(), Outcome::Unchanged);
+        assert!(
+            hard("/bin/other").unwrap_err().to_string().starts_with("/bin/other is to be a hard link, and is a file")
+        );
+        let replaced = machine.apply(|host| Ok(host.link("/bin/other").replacing().hard_to("/bin/shop")?)).unwrap();
+        assert_eq!((replaced, machine.read("/bin/other").as_deref()), (changed("replaces a file"), Some("x")));
+        machine.plan(|host| Ok(host.link("/bin/a").hard_to("/bin/none")?)).unwrap();
+        assert_eq!(machine.said(), "? link /bin/a hard to /bin/none (cannot know: there is no file /bin/none yet)");
+        assert!(machine.apply(|host| Ok(host.link("/bin/a").hard_to("/bin/none")?)).is_err());
     }
 }

@@ -13,6 +13,7 @@ use crate::certificate::Certificate;
 use crate::command::Command;
 use crate::cron::{CronEntry, Crontab};
 use crate::debconf::Debconf;
+use crate::directory::Directory;
 use crate::diversion::Diversion;
 use crate::edit::Edit;
 use crate::facts::Facts;
@@ -20,13 +21,14 @@ use crate::file::File;
 use crate::firewalld::Firewalld;
 use crate::group::Group;
 use crate::health_file::HealthFile;
-use crate::herd::{Herd, HerdError};
+use crate::herd::{Herd, HerdError, Settings};
 use crate::hostname::Hostname;
 use crate::hosts::HostsEntry;
 use crate::http::Request;
 use crate::keepalived::TrackFile;
 use crate::kernel_module::KernelModule;
 use crate::limits::Limits;
+use crate::link::Link;
 use crate::locale::Locale;
 use crate::mount::Mount;
 use crate::mysql::Mysql;
@@ -93,12 +95,39 @@ pub trait Look: Access + Copy {
     /// # Errors
     /// When there is no such value, or it is of another type.
     fn settings_value<T: DeserializeOwned>(&self, path: &str) -> Result<T, HerdError> {
-        crate::herd::settings_value(self.context().herd(), path)
+        let no_setting = || HerdError::NoSetting { host: self.name().to_owned(), path: path.to_owned() };
+        crate::herd::myself(self.context().herd()).ok_or_else(no_setting)?.settings_value(path)
     }
 
-    /// What kind of machine this is. It is read anew with each call, from files.
-    fn facts(&self) -> Facts {
-        Facts::of(self.context().system())
+    /// This host's settings of a type that `#[settings]` registered: its table in `herd.toml`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// /// `[hosts.web1.settings.network]`
+    /// #[settings]
+    /// struct NetworkSettings {
+    ///     hostname: String,
+    /// }
+    ///
+    /// fn call_it_so(host: &Host) -> Result<()> {
+    ///     let network: NetworkSettings = host.settings()?;
+    ///     host.file("/etc/hostname").content(network.hostname + "\n").present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = call_it_so as fn(&Host) -> Result<()>;
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such table, or it is none of this type. `cargo xtask deploy` refuses both beforehand.
+    fn settings<T: Settings>(&self) -> Result<T, HerdError> {
+        let no_setting = || HerdError::NoSetting { host: self.name().to_owned(), path: T::TABLE.to_owned() };
+        crate::herd::myself(self.context().herd()).ok_or_else(no_setting)?.settings()
+    }
+
+    /// What kind of machine this is. Each fact is read when it is first asked for, once in a migration.
+    fn facts(&self) -> Facts<'_> {
+        Facts::of(self.context())
     }
 
     /// A command: a program and, after blanks, plain arguments, as in `git --version`. No shell looks at it; add
@@ -278,6 +307,16 @@ pub trait Look: Access + Copy {
     /// Edits of the file at `path`, which is absolute: say what is to be so in it.
     fn edit(&self, path: impl AsRef<Path>) -> Edit<Self> {
         Edit::new(*self, path.as_ref())
+    }
+
+    /// The directory at `path`, which is absolute.
+    fn directory(&self, path: impl AsRef<Path>) -> Directory<Self> {
+        Directory::new(*self, path.as_ref())
+    }
+
+    /// The link at `path`, which is absolute.
+    fn link(&self, path: impl AsRef<Path>) -> Link<Self> {
+        Link::new(*self, path.as_ref())
     }
 
     /// A TCP port of this host.

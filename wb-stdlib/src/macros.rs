@@ -173,6 +173,55 @@ pub use wb_macros::template;
 /// ```
 pub use wb_macros::asset;
 
+/// A directory of `assets/`, beside the crate's `Cargo.toml`, with all files below it, as [`Assets`](crate::Assets). All of
+/// them are in the runner, and are part of the migration: to edit, add or remove one after it landed is to edit the
+/// migration. What editors leave beside files (`~`, `.swp`, `.#`, `.DS_Store`) is none of them; links can't be embedded.
+///
+/// ```text
+/// host.directory("/srv/site").owner("www-data").synced(assets!("site")).exactly().present()?;
+/// ```
+pub use wb_macros::assets;
+
+/// Declares the type of a table of settings in `herd.toml`: `NetworkSettings` is the table
+/// `[hosts.NAME.settings.network]`, unless `name = "…"` says otherwise. With `role = "web"` hosts of that role have it, and
+/// all hosts without. [`Look::settings`](crate::Look::settings) reads it, and
+/// [`Peer::settings`](crate::herd::Peer::settings) that of another host.
+///
+/// It is a struct with named fields, each of a type that serde knows; its attributes are serde's. What is in a table is of
+/// such a type too, with `#[settings(part)]`, which may be an enum. `cargo xtask check` and `cargo xtask deploy` ask the
+/// runner, before anything happens, whether `herd.toml` fits: a host whose table is missing, has a key that is misspelt or a
+/// value of another type, is refused with its line and column.
+///
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// /// [hosts.web1.settings.site]
+/// #[settings(role = "web")]
+/// struct SiteSettings {
+///     hostname: String,
+///     #[serde(default)]
+///     plan: Plan,
+/// }
+///
+/// #[settings(part)]
+/// #[derive(Default, PartialEq)]
+/// #[serde(rename_all = "lowercase")]
+/// enum Plan {
+///     #[default]
+///     Small,
+///     Large,
+/// }
+///
+/// fn configure(host: &Host) -> Result<()> {
+///     let site: SiteSettings = host.settings()?;
+///     let workers = if site.plan == Plan::Large { 16 } else { 4 };
+///     host.file("/etc/shop.conf").content(format!("host = {}\nworkers = {workers}\n", site.hostname)).present()?;
+///     Ok(())
+/// }
+/// # let _ = configure as fn(&Host) -> Result<()>;
+/// ```
+pub use wb_macros::settings;
+
 /// Registers the links of the chain, each in its place, and checks them against git. It stands in `src/chain.rs`, below
 /// the `mod` lines, whose order is the order of the chain.
 ///

@@ -6,5 +6,6 @@ pub use anyhow::{Context as _, Result, bail, ensure};
 
 pub use crate::wait::{all, any, count};
 pub use crate::{
-    Host, Look, Outcome, Role, View, asset, baseline, chain, migration, require, reusable, role, runner, spec, template,
+    Host, Look, Outcome, Role, View, asset, assets, baseline, chain, migration, require, reusable, role, runner,
+    settings, spec, template,
 };

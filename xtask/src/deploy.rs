@@ -28,6 +28,7 @@ use crate::git::GitError;
 use crate::hold::{self, Held};
 use crate::known::Known;
 use crate::operator::{Appended, Operator, OperatorError};
+use crate::settings::{self, SettingsError};
 use crate::shell::Shell;
 use crate::signing_key::{self, KeyError};
 use crate::tell::{Meanwhile, traces};
@@ -132,6 +133,9 @@ pub enum DeployError {
         /// What does not parse.
         source: serde_json::Error,
     },
+    /// The runner does not check the settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// The runner can't be put into the local repository.
     #[error("could not store the runner")]
     Store {
@@ -153,9 +157,14 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     let proposal = |chain, roles| source.proposal(chain, roles, request, &known);
     // Refusing costs a moment, building minutes: the whole plan is made with what the source says first.
     plan::plan(before, &proposal(&source.chain, &source.roles)).map_err(DeployError::Refused)?;
-    let built = Carried::read(&build::runner(fleet, shell)?.path)?;
+    let runner = build::runner(fleet, shell)?.path;
+    let built = Carried::read(&runner)?;
     if built.says.chain != source.chain {
         return Err(DeployError::RunnerDiffers { tip: built.says.chain.tip().cloned().map(Box::new) });
+    }
+    let unfit = settings::unfit(&runner, &fleet.herd_path())?;
+    if !unfit.is_empty() {
+        return Err(DeployError::Refused(unfit.into_iter().map(Refusal::Unfit).collect()));
     }
     let planned = plan::plan(before, &proposal(&built.says.chain, &built.says.roles));
     let (mut manifest, difference) = planned.map_err(DeployError::Refused)?;

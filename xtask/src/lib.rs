@@ -36,6 +36,7 @@ pub mod retry;
 pub mod reusable;
 pub mod sandbox;
 pub mod scaffold;
+pub mod settings;
 pub mod shell;
 pub mod signers;
 pub mod signing_key;

@@ -1,5 +1,7 @@
 //! Files, directories and links.
 
+use wb_stdlib::Assets;
+use wb_stdlib::file::FileError;
 use wb_stdlib::prelude::*;
 
 use crate::Case;
@@ -35,4 +37,135 @@ pub(crate) static CASES: &[Case] = &[
         check: "! ls /srv/old /srv/single 2>/dev/null; ! [ -L /srv/leads ]",
         ..Case::DEFAULT
     },
+    Case {
+        name: "replaced",
+        prepare: "rm -rf /srv/a /srv/b /srv/c /srv/real; echo real >/srv/real; ln -s real /srv/a; mkdir /srv/b; echo c >/srv/c
+            ln -s real /srv/through",
+        run: |host| {
+            host.file("/srv/a").content("own\n").replacing().present()?;
+            host.file("/srv/b").content("file\n").replacing().present()?;
+            host.link("/srv/c").replacing().to("real")?;
+            host.file("/srv/through").through_links().mode(0o600).present()?;
+            host.link("/srv/hard").hard_to("/srv/real")?;
+            Ok(())
+        },
+        check: "[ \"$(cat /srv/a)\" = own ] && ! [ -L /srv/a ] && [ \"$(cat /srv/b)\" = file ]
+            [ \"$(readlink /srv/c)\" = real ] && [ -L /srv/through ]
+            [ \"$(stat -c %a /srv/real)\" = 600 ] && [ /srv/hard -ef /srv/real ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "whatever_is_there",
+        prepare: "mkdir -p /srv/some/deep; touch /srv/some/deep/file /srv/thing; ln -sf /srv/keep /srv/leads; mkdir -p /srv/keep
+            mkfifo /srv/pipe",
+        run: |host| {
+            for path in ["/srv/some", "/srv/thing", "/srv/leads", "/srv/pipe", "/srv/never"] {
+                host.path(path).absent()?;
+            }
+            Ok(())
+        },
+        check: "! ls -d /srv/some /srv/thing /srv/pipe 2>/dev/null; ! [ -L /srv/leads ]; [ -d /srv/keep ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "recursively",
+        prepare: "rm -rf /srv/tree /srv/beside; mkdir -p /srv/tree/deep; touch /srv/tree/a /srv/tree/deep/b /srv/beside
+            ln -s /srv/beside /srv/tree/link; chmod 777 /srv/tree/a /srv/tree/deep /srv/beside",
+        run: |host| {
+            let tree = host.directory("/srv/tree").owner("www-data").group("www-data").recursively();
+            tree.file_mode(0o640).dir_mode(0o750).set()?;
+            Ok(())
+        },
+        check: "[ \"$(stat -c '%U:%G %a' /srv/tree /srv/tree/deep | sort -u)\" = 'www-data:www-data 750' ]
+            [ \"$(stat -c '%U:%G %a' /srv/tree/a /srv/tree/deep/b | sort -u)\" = 'www-data:www-data 640' ]
+            [ \"$(stat -c %U /srv/tree/link)\" = www-data ]
+            [ \"$(stat -c '%U %a' /srv/beside)\" = 'root 777' ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "synced",
+        prepare: "rm -rf /srv/site; mkdir -p /srv/site/old/deep /srv/site/uploads; echo old >/srv/site/index.html
+            touch /srv/site/old/deep/a /srv/site/uploads/kept; ln -s /etc /srv/site/css",
+        run: |host| {
+            let site = host.directory("/srv/site").owner("www-data").synced(SITE).exactly().keeping("uploads");
+            site.file_mode(0o640).dir_mode(0o750).present()?;
+            Ok(())
+        },
+        check: "[ \"$(cat /srv/site/index.html)\" = '<h1>Shop</h1>' ] && [ \"$(cat /srv/site/css/shop.css)\" = 'body {}' ]
+            [ \"$(ls -A /srv/site)\" = \"$(printf 'css\\nindex.html\\nuploads')\" ] && [ -e /srv/site/uploads/kept ]
+            ! [ -L /srv/site/css ] && ! [ -e /etc/shop.css ]
+            [ \"$(stat -c '%U %a' /srv/site/css)\" = 'www-data 750' ] && [ \"$(stat -c %a /srv/site/css/shop.css)\" = 640 ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "access_control_lists",
+        packages: &["acl"],
+        prepare: "rm -rf /srv/lists; mkdir -p /srv/lists; echo old >/srv/lists/kept; setfacl -m u:games:r-- /srv/lists/kept
+            touch /srv/lists/cleared; setfacl -m u:games:rwx /srv/lists/cleared",
+        run: |host| {
+            host.directory("/srv/lists").mode(0o750).acl("default:group:www-data:r-x").present()?;
+            host.file("/srv/lists/log").mode(0o640).acl("user:www-data:rw-").acl("group:games:r--").present()?;
+            host.file("/srv/lists/kept").content("new\n").present()?;
+            host.file("/srv/lists/cleared").mode(0o600).exact_acl().present()?;
+            Ok(())
+        },
+        check: "[ \"$(getfacl -cp /srv/lists/log | tr '\\n' ' ')\" = \
+'user::rw- user:www-data:rw- group::r-- group:games:r-- mask::rw- other::---  ' ]
+            getfacl -cp /srv/lists/kept | grep -qx user:games:r-- && [ \"$(cat /srv/lists/kept)\" = new ]
+            ! getfacl -cp /srv/lists/cleared | grep -q games && [ \"$(stat -c %a /srv/lists/cleared)\" = 600 ]
+            getfacl -cp /srv/lists | grep -qx default:group:www-data:r-x",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "capabilities",
+        packages: &["libcap2-bin"],
+        prepare: "cp /bin/true /usr/local/bin/one; cp /bin/true /usr/local/bin/two; setcap cap_net_raw=ep /usr/local/bin/two",
+        run: |host| {
+            host.file("/usr/local/bin/one").mode(0o755).capabilities("cap_net_bind_service=ep").present()?;
+            host.file("/usr/local/bin/two").capabilities("").present()?;
+            host.file("/usr/local/bin/three").content("#!/bin/sh\n").mode(0o755).capabilities("cap_chown=p").present()?;
+            Ok(())
+        },
+        check: "[ \"$(getcap /usr/local/bin/one)\" = '/usr/local/bin/one cap_net_bind_service=ep' ]
+            [ -z \"$(getcap /usr/local/bin/two)\" ]
+            [ \"$(getcap /usr/local/bin/three)\" = '/usr/local/bin/three cap_chown=p' ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "refused",
+        prepare: "mkdir -p /srv/has/mount /srv/full /srv/fixed; umount /srv/has/mount /srv/full /srv/fixed 2>/dev/null || true
+            mount -t tmpfs tmpfs /srv/has/mount; touch /srv/has/mount/kept
+            mount -t tmpfs -o size=64k tmpfs /srv/full; echo old >/srv/full/a
+            mount -t tmpfs tmpfs /srv/fixed; echo old >/srv/fixed/a; mount -o remount,ro /srv/fixed
+            ln -sfn /srv/loop /srv/loop; echo old >/srv/plain; rm -f /srv/witness",
+        run: refused,
+        check: "[ -e /srv/has/mount/kept ] && [ \"$(cat /srv/full/a /srv/fixed/a /srv/plain | sort -u)\" = old ]
+            [ \"$(ls -A /srv/full)\" = a ]",
+        ..Case::DEFAULT
+    },
 ];
+
+const SITE: Assets = Assets::new("site", &[("css/shop.css", b"body {}"), ("index.html", b"<h1>Shop</h1>\n")]);
+
+/// What can't be done is an error of its own kind, and changes nothing. A plan can't see all of it, so it tries nothing.
+fn refused(host: &Host) -> Result<()> {
+    host.file("/srv/witness").content("this is no plan\n").present()?;
+    if host.file("/srv/witness").read()?.is_none() {
+        return Ok(());
+    }
+    let mounted = host.directory("/srv/has").absent();
+    ensure!(matches!(mounted, Err(FileError::Mounted { .. })), "a mount: {mounted:?}");
+    let full = host.file("/srv/full/a").content("x".repeat(1 << 20)).present();
+    ensure!(matches!(full, Err(FileError::Full { .. })), "a full disk: {full:?}");
+    let read_only = host.file("/srv/fixed/a").content("new\n").present();
+    ensure!(matches!(read_only, Err(FileError::ReadOnly { .. })), "a read-only file system: {read_only:?}");
+    let read_only = host.file("/srv/fixed/a").mode(0o600).present();
+    ensure!(matches!(read_only, Err(FileError::ReadOnly { .. })), "a read-only file system: {read_only:?}");
+    let in_a_loop = host.file("/srv/loop/a").content("x").present();
+    ensure!(matches!(in_a_loop, Err(FileError::LinkLoop { .. })), "links that lead to each other: {in_a_loop:?}");
+    let through = host.file("/srv/plain/a").content("x").present();
+    ensure!(matches!(through, Err(FileError::Through { .. })), "through a file: {through:?}");
+    let nobody = host.file("/srv/plain").owner("nobody-knows").present();
+    ensure!(matches!(nobody, Err(FileError::Owner(_))), "a user that is not there: {nobody:?}");
+    Ok(())
+}

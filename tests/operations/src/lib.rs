@@ -11,6 +11,7 @@ mod command;
 mod cron;
 mod download;
 mod edits;
+mod facts;
 mod files;
 mod firewall;
 mod git;
@@ -47,6 +48,7 @@ pub struct Room {
 pub static ROOMS: &[Room] = &[
     Room { name: "edits", cases: edits::CASES },
     Room { name: "files", cases: files::CASES },
+    Room { name: "facts", cases: facts::CASES },
     Room { name: "command", cases: command::CASES },
     Room { name: "waiting", cases: waiting::CASES },
     Room { name: "download", cases: download::CASES },

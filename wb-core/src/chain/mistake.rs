@@ -573,7 +573,17 @@ fn edited(link: &Named, edit: Edit, changed: &[Option<String>], seen: Option<Sha
         changed => changed.iter().map(file).collect::<Vec<_>>().join(" "),
     };
     let sha1 = seen.or(link.sha1).map_or_else(|| "COMMIT".to_owned(), |sha1| sha1.short());
-    let (name, checkout) = (&link.name, format!("`git checkout {sha1} -- {files}`"));
+    let directories: Vec<String> =
+        changed.iter().filter(|part| part.as_ref().is_some_and(|asset| asset.ends_with('/'))).map(file).collect();
+    let checkout = match directories.as_slice() {
+        [] => format!("`git checkout {sha1} -- {files}`"),
+        // A checkout takes no file away that was added to a directory.
+        directories => format!(
+            "`git restore --source={sha1} --staged --worktree -- {files}` and `git clean --quiet --force -- {}`",
+            directories.join(" ")
+        ),
+    };
+    let name = &link.name;
     match edit {
         Edit::Plain => format!(
             "take the edit back with {checkout}, and write it as a new migration: `cargo xtask new NAME --role ROLE`; \

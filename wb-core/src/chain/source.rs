@@ -123,12 +123,29 @@ pub fn mod_attributes(file: &syn::File) -> Vec<(String, String)> {
     harmful.collect()
 }
 
-/// The assets that a file names, in `template!("name", …)` and `asset!("name")`, at any depth, by whatever name the file
-/// has for these macros.
+/// The assets that a file names, in `template!("name", …)`, `asset!("name")` and `assets!("directory")`, at any depth, by
+/// whatever name the file has for these macros. The name of a directory ends with `/`.
 #[must_use]
 pub fn assets(file: &syn::File) -> BTreeSet<String> {
     let named = calls(file).into_iter().filter(|call| ASSETS.contains(&call.name.as_str()));
-    named.filter_map(|call| call.argument).collect()
+    let name = |call: Call| {
+        let end = if call.name == DIRECTORY { "/" } else { "" };
+        call.argument.map(|name| name + end)
+    };
+    named.filter_map(name).collect()
+}
+
+/// Whether a file of this name in a directory of assets is one: what editors and desktops leave beside files is none.
+///
+/// ```
+/// use wb_core::chain::source::is_asset;
+/// assert!(is_asset("index.html") && is_asset(".htaccess"));
+/// assert!(!is_asset("index.html~") && !is_asset(".index.html.swp") && !is_asset(".#index.html"));
+/// ```
+#[must_use]
+pub fn is_asset(name: &str) -> bool {
+    let is_swap = name.starts_with('.') && [".swp", ".swo", ".swx"].iter().any(|end| name.ends_with(end));
+    !(is_swap || name.ends_with('~') || name.starts_with(".#") || name == ".DS_Store")
 }
 
 /// What a file takes in from outside of itself and its assets.
@@ -142,7 +159,8 @@ pub fn outside(file: &syn::File) -> Vec<Outside> {
     all.into_iter().collect()
 }
 
-const ASSETS: [&str; 2] = ["template", "asset"];
+const ASSETS: [&str; 3] = ["template", "asset", DIRECTORY];
+const DIRECTORY: &str = "assets";
 const INCLUDES: [&str; 3] = ["include", "include_bytes", "include_str"];
 
 /// A call of a macro that takes in a file.

@@ -22,6 +22,17 @@ impl<'a> Objects<'a> {
         Ok(names.into_iter().zip(output.lines()).filter_map(|(name, line)| Some((name, id(line)?))).collect())
     }
 
+    /// The paths of the files below a directory of a commit, from the top of the repository. Links are none.
+    pub(super) fn below(&self, commit: &str, directory: &str) -> Result<Vec<String>, CommandError> {
+        let command = self.0.git().args(["ls-tree", "-r", "-z", "--full-tree", commit, "--", directory]);
+        let output = command.run()?.success(&command)?.stdout;
+        let file = |line: &str| {
+            let (head, path) = line.split_once('\t')?;
+            (head.starts_with("100") && path.starts_with(directory)).then(|| path.to_owned())
+        };
+        Ok(String::from_utf8_lossy(&output).split('\0').filter_map(file).collect())
+    }
+
     /// The contents of files by their ids, as far as they are there.
     pub(super) fn blobs(&self, ids: impl Iterator<Item = String>) -> Result<HashMap<String, Vec<u8>>, CommandError> {
         let ids: Vec<String> = ids.collect::<BTreeSet<_>>().into_iter().collect();

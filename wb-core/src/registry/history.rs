@@ -13,6 +13,7 @@ use super::records::{self, ALL_CHAINS, Record, chain_dir};
 use super::repository::{Repository, not_run};
 use super::sources::{self, Sources};
 use super::walk::{Interest, Introduced, Place, Walk, added, departures};
+use crate::chain::source::is_asset;
 use crate::chain::{Commit, Content, Digest, History, Lock, Pin, Reach, Sha1, Source};
 use crate::system::{Command, CommandError};
 
@@ -304,6 +305,7 @@ impl Looking<'_> {
         objects: &Objects<'_>,
         contents: Vec<(Landing<'_>, Content)>,
     ) -> Result<BTreeMap<String, Content>, CommandError> {
+        let contents = with_directories(objects, contents)?;
         let name = |landing: &Landing<'_>, asset: &str| {
             format!("{}:{}", landing.commit, Repository::path(landing.place, &format!("assets/{asset}")))
         };
@@ -333,6 +335,27 @@ impl Looking<'_> {
         };
         Ok(contents.into_iter().map(content).collect())
     }
+}
+
+/// The same with the files of the directories that are named, as they were in the introducing commits: those of now may
+/// be others.
+fn with_directories<'a>(
+    objects: &Objects<'_>,
+    mut contents: Vec<(Landing<'a>, Content)>,
+) -> Result<Vec<(Landing<'a>, Content)>, CommandError> {
+    for (landing, content) in &mut contents {
+        let is_in = |name: &str, directory: &String| name.starts_with(directory.as_str()) && name != directory;
+        let directories: Vec<String> = content.assets.keys().filter(|name| name.ends_with('/')).cloned().collect();
+        content.assets.retain(|name, _| !directories.iter().any(|directory| is_in(name, directory)));
+        for directory in &directories {
+            let top = Repository::path(landing.place, "assets/");
+            let files = objects.below(&landing.commit.to_string(), &format!("{top}{directory}"))?;
+            let files = files.iter().filter_map(|path| path.strip_prefix(&top));
+            let files = files.filter(|path| is_asset(sources::name_of(path)));
+            content.assets.extend(files.map(|path| (path.to_owned(), None)));
+        }
+    }
+    Ok(contents)
 }
 
 impl Looking<'_> {

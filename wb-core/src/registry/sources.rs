@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::parsed::{Parsed, ParsedFiles};
 use super::repository::Repository;
-use crate::chain::source::{assets, migrations, mod_attributes, mod_lines, outside, roles, waits_inside};
+use crate::chain::source::{assets, is_asset, migrations, mod_attributes, mod_lines, outside, roles, waits_inside};
 use crate::chain::{
     CONFLICT, Content, Digest, Inside, Lock, LockError, Sha1, Source, Unreadable, Written, code_digest,
 };
@@ -126,6 +126,13 @@ fn blob_id(bytes: &[u8]) -> Sha1 {
 
 fn with_assets(parsed: Parsed, crate_dir: &Path) -> Source {
     let mut source = parsed.source;
+    let directories: Vec<String> = source.content.assets.keys().filter(|name| name.ends_with('/')).cloned().collect();
+    for directory in directories {
+        let files = files::below(crate_dir.join("assets").join(&directory)).unwrap_or_default();
+        let files = files.iter().filter(|(_, kind)| *kind == Kind::File).map(|(path, _)| path.to_string_lossy());
+        let files = files.filter(|path| is_asset(name_of(path)));
+        source.content.assets.extend(files.map(|path| (format!("{directory}{path}"), None)));
+    }
     let mut unix = source.content.clone();
     for (name, digest) in &mut source.content.assets {
         let bytes = files::read_optional(crate_dir.join("assets").join(name)).ok().flatten();
@@ -134,6 +141,11 @@ fn with_assets(parsed: Parsed, crate_dir: &Path) -> Source {
     }
     source.with_unix_lines = (unix != source.content).then_some(unix);
     source
+}
+
+/// The last part of a path.
+pub(super) fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn with_unix_lines(bytes: &[u8]) -> Vec<u8> {

@@ -82,8 +82,8 @@ fn in_git(crate_dir: &Path) -> Option<InGit> {
     Some(InGit { watched, head, cuts })
 }
 
-/// The digest of what `chain!()` reads and the compiler does not: files that no `mod` line names, and the lock. Assets
-/// are named to the compiler where they are used.
+/// The digest of what macros read and the compiler does not: files that no `mod` line names, the lock, and which assets
+/// there are. What these say is named to the compiler where they are used.
 fn sources(crate_dir: &Path, cuts: &[u8]) -> Digest {
     let mut paths = files::list(crate_dir.join("src/chain")).unwrap_or_default();
     paths.push(crate_dir.join("chain.lock"));
@@ -92,6 +92,9 @@ fn sources(crate_dir: &Path, cuts: &[u8]) -> Digest {
         if let Ok(Some(bytes)) = files::read_optional(&path) {
             text += &format!("{} {:?}\n", Digest::of(&bytes), path.file_name());
         }
+    }
+    for (path, _) in files::below(crate_dir.join("assets")).unwrap_or_default() {
+        text += &format!("{path:?}\n");
     }
     Digest::of(text.as_bytes())
 }
@@ -177,9 +180,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (said, mut seen) = (|| sources(dir.path(), b""), Vec::new());
         files::create_dir(dir.path().join("src/chain")).unwrap();
-        for (file, text) in
-            [("src/chain/a.rs", "1"), ("src/chain/a.rs", "2"), ("src/chain/b.rs", "2"), ("chain.lock", "")]
-        {
+        files::create_dir(dir.path().join("assets")).unwrap();
+        for (file, text) in [
+            ("src/chain/a.rs", "1"),
+            ("src/chain/a.rs", "2"),
+            ("src/chain/b.rs", "2"),
+            ("chain.lock", ""),
+            ("assets/a", ""),
+        ] {
             seen.push(said());
             files::write(dir.path().join(file), text, 0o644).unwrap();
             assert!(!seen.contains(&said()), "{file} {text}");

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::chain::{Chain, ChainError, Digest, Link, ParseIdError, Range, Sha1, Wait};
 use crate::change::RolePolicy;
-use crate::context::{Code, Links, Migration, Role, Spec, Terms, inventory};
+use crate::context::{Code, Links, Migration, Role, Settings, Spec, Terms, inventory};
 use crate::window::{NoWindow, Window};
 
-/// The compiled migrations in the order of the chain, the roles, and the specs.
+/// The compiled migrations in the order of the chain, the roles, the specs, and the types of settings.
 #[derive(Debug, Default)]
 pub struct Catalog {
     chain: Chain,
@@ -15,6 +15,7 @@ pub struct Catalog {
     roles: BTreeMap<&'static str, &'static Role>,
     policies: BTreeMap<String, RolePolicy>,
     specs: Vec<&'static Spec>,
+    settings: Vec<&'static Settings>,
 }
 
 /// Why what is compiled in is no catalog.
@@ -46,7 +47,8 @@ impl Catalog {
     /// When that is no chain.
     pub fn compiled() -> Result<Self, CatalogError> {
         let links = inventory::iter::<Links>().flat_map(|links| links.0);
-        Self::new(links, inventory::iter::<Role>(), inventory::iter::<Spec>())
+        let catalog = Self::new(links, inventory::iter::<Role>(), inventory::iter::<Spec>())?;
+        Ok(Self { settings: inventory::iter::<Settings>().collect(), ..catalog })
     }
 
     /// A catalog of these, in any order.
@@ -69,7 +71,7 @@ impl Catalog {
         let links = migrations.iter().map(|migration| link(migration)).collect::<Result<_, _>>()?;
         let roles: BTreeMap<_, _> = roles.into_iter().map(|role| (role.name, role)).collect();
         let policies = roles.values().map(|role| policy(role)).collect::<Result<_, _>>()?;
-        Ok(Self { chain: Chain::new(links)?, migrations, roles, policies, specs })
+        Ok(Self { chain: Chain::new(links)?, migrations, roles, policies, specs, settings: Vec::new() })
     }
 
     /// The chain.
@@ -100,6 +102,12 @@ impl Catalog {
     #[must_use]
     pub fn policies(&self) -> &BTreeMap<String, RolePolicy> {
         &self.policies
+    }
+
+    /// The types of settings.
+    #[must_use]
+    pub fn settings(&self) -> &[&'static Settings] {
+        &self.settings
     }
 
     /// The specs that hold after the link of this name.

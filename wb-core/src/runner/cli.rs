@@ -18,6 +18,7 @@ use super::ready::Ready;
 use super::rekey::{rekey, replace};
 use super::{serve, show};
 use crate::agent::{AgentError, StoreError};
+use crate::herd::HerdError;
 use crate::plan::Stop;
 use crate::registry::{ObjectError, RegistryError, SignatureError};
 use crate::system::{CommandError, FileError, System, environment, files};
@@ -110,6 +111,12 @@ enum Command {
     /// Do what a first poll does, keep nothing of it, and show the compiled chain as the agent compares it.
     #[command(hide = true)]
     SelfCheck,
+    /// Show, as JSON, which settings of a herd.toml do not fit the code of this runner.
+    #[command(hide = true)]
+    CheckHerd {
+        /// The file.
+        herd: PathBuf,
+    },
 }
 
 /// What a machine joins the herd with.
@@ -196,6 +203,7 @@ fn run(command: Command, home: Home, program: &Program) -> Result<ExitCode, Fail
         Command::Chain(format) => print(&show::chain(&home, &program.catalog, format.json)?),
         Command::Version(format) => print(&show::version(&program.catalog, format.json)),
         Command::SelfCheck => print(&serve::self_check(home, program)?),
+        Command::CheckHerd { herd } => print(&show::unfit(&program.catalog, &files::read_text(herd)?)?),
     }
 }
 
@@ -296,6 +304,8 @@ pub(super) enum Failure {
     File(#[from] FileError),
     #[error(transparent)]
     Service(#[from] ServiceError),
+    #[error("there is a mistake in herd.toml")]
+    Herd(#[from] HerdError),
     #[error("could not tell which program this is")]
     Exe(#[source] io::Error),
     #[error("signals can't be received")]
@@ -322,7 +332,7 @@ pub(super) fn hint(failure: &Failure, home: &Home) -> Option<String> {
         Failure::File(error) => file_hint(error),
         Failure::Service(error) => service_hint(error),
         Failure::Running { pid } => Some(running_hint(*pid)),
-        Failure::Catalog(_) | Failure::Exe(_) | Failure::Signals(_) => None,
+        Failure::Catalog(_) | Failure::Herd(_) | Failure::Exe(_) | Failure::Signals(_) => None,
     }
 }
 

@@ -10,6 +10,7 @@ use super::{platform, serve};
 use crate::agent::{Agent, How, LinkRecord, Store, preview, verify as asked};
 use crate::calendar::moment;
 use crate::chain::Link;
+use crate::context;
 use crate::report::Drift;
 
 /// The compiled chain, and what this host did of it.
@@ -35,6 +36,12 @@ fn row(index: usize, link: &Link, done: &[LinkRecord]) -> String {
     let mark = [how, baseline, gone].into_iter().flatten().collect::<Vec<_>>().join(", ");
     let sha1 = if link.is_draft() { "draft".to_owned() } else { link.sha1.short() };
     format!("{:>4}  {sha1:<7}  {:<32}  {:<16}  {mark}", index + 1, link.name, link.role).trim_end().to_owned()
+}
+
+/// The settings of a herd that do not fit the code that reads them.
+pub(super) fn unfit(catalog: &Catalog, text: &str) -> Result<String, Failure> {
+    let unfit = context::unfit(text, catalog.settings().iter().copied())?;
+    Ok(json!(unfit).to_string())
 }
 
 /// The version of this runner.

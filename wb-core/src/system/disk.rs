@@ -266,3 +266,15 @@ pub(super) fn set_owner_of(file: &File, path: &Path, uid: Option<u32>, gid: Opti
     fault::will_set_attributes(path);
     fchown(file, uid, gid)
 }
+
+pub(super) fn set_xattr(file: &File, path: &Path, name: &str, value: &[u8]) -> io::Result<()> {
+    fault::pass(Kind::Attributes)?;
+    fault::will_set_attributes(path);
+    Ok(rustix::fs::fsetxattr(file, name, value, rustix::fs::XattrFlags::empty())?)
+}
+
+pub(super) fn remove_xattr(file: &File, path: &Path, name: &str) -> io::Result<()> {
+    fault::pass(Kind::Attributes)?;
+    fault::will_set_attributes(path);
+    Ok(rustix::fs::fremovexattr(file, name)?)
+}

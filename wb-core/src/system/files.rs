@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use super::{System, disk};
 
 /// What failed, on which path, and why.
@@ -24,11 +26,42 @@ pub struct FileError {
     pub source: io::Error,
 }
 
+/// Why a system refuses, where that is of the place and not of what was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The path leads through symbolic links that lead to each other.
+    LinkLoop,
+    /// The path leads through something that is no directory.
+    ThroughFile,
+    /// The disk is full, or a quota is used up.
+    Full,
+    /// The file system is mounted read-only.
+    ReadOnly,
+    /// Anything else.
+    Other,
+}
+
+impl FileError {
+    /// Why the system refused.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        if Errno::from_io_error(&self.source) == Some(Errno::LOOP) {
+            return Cause::LinkLoop;
+        }
+        match self.source.kind() {
+            io::ErrorKind::NotADirectory => Cause::ThroughFile,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Cause::Full,
+            io::ErrorKind::ReadOnlyFilesystem => Cause::ReadOnly,
+            _ => Cause::Other,
+        }
+    }
+}
+
 /// Results of this module.
 pub type Result<T, E = FileError> = std::result::Result<T, E>;
 
 /// What a path leads to; links are not followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A regular file.
     File,
@@ -106,6 +139,30 @@ impl Attributes {
     }
 }
 
+/// An extended attribute of a file that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Xattr {
+    /// Its whole name, as in `system.posix_acl_access`.
+    pub name: &'static str,
+    /// Its bytes.
+    pub value: Vec<u8>,
+    /// Whether the file is not written at all where its file system does not take it.
+    pub is_vital: bool,
+}
+
+/// How much room a file system has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Space {
+    /// All of it, in bytes.
+    pub total: u64,
+    /// What is free for everybody, in bytes: without what is kept for root.
+    pub available: u64,
+    /// How many files it can have; 0 where it does not say.
+    pub files: u64,
+    /// How many more files it can have.
+    pub files_available: u64,
+}
+
 /// The content of a file.
 ///
 /// # Errors
@@ -145,9 +202,22 @@ pub fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>, mode: u32) -> Re
 /// # Errors
 /// When any part fails; the old content is then still there.
 pub fn write_with(path: impl AsRef<Path>, content: impl AsRef<[u8]>, attributes: Attributes) -> Result<()> {
+    write_with_xattrs(path, content, attributes, &[])
+}
+
+/// Writes a file, with mode, owner, group and extended attributes set before it takes the old one's place.
+///
+/// # Errors
+/// When any part fails; the old content is then still there.
+pub fn write_with_xattrs(
+    path: impl AsRef<Path>,
+    content: impl AsRef<[u8]>,
+    attributes: Attributes,
+    xattrs: &[Xattr],
+) -> Result<()> {
     let path = path.as_ref();
     let temporary = beside(path);
-    let written = disk::fill(&temporary, content.as_ref(), attributes)
+    let written = fill(&temporary, content.as_ref(), attributes, xattrs)
         .and_then(|file| disk::sync(&file))
         .and_then(|()| disk::rename(&temporary, path))
         .and_then(|()| sync_parent(path));
@@ -291,6 +361,28 @@ pub fn list(path: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// All that lies below a directory and is no directory itself: its path from there, and what it is. Links are not
+/// followed; sorted by path.
+///
+/// # Errors
+/// When a directory can't be read.
+pub fn below(path: impl AsRef<Path>) -> Result<Vec<(PathBuf, Kind)>> {
+    let top = path.as_ref();
+    let (mut found, mut left) = (Vec::new(), vec![PathBuf::new()]);
+    while let Some(directory) = left.pop() {
+        for path in list(top.join(&directory))? {
+            let below = directory.join(path.file_name().unwrap_or_default());
+            match stat(&path)?.map(|stat| stat.kind) {
+                Some(Kind::Directory) => left.push(below),
+                Some(kind) => found.push((below, kind)),
+                None => {}
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// What a path leads to, or nothing where there is nothing. Links are not followed.
 ///
 /// # Errors
@@ -344,6 +436,86 @@ pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
 pub fn set_owner(path: impl AsRef<Path>, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
     let path = path.as_ref();
     disk::set_owner(path, uid, gid).and_then(|()| sync_attributes(path)).map_err(failed("set the owner of", path))
+}
+
+/// An extended attribute, by its whole name, as in `system.posix_acl_access`; nothing where the file does not have it,
+/// or its file system has none at all. Links are not followed.
+///
+/// # Errors
+/// When it can't be read.
+pub fn xattr(path: impl AsRef<Path>, name: &str) -> Result<Option<Vec<u8>>> {
+    /// The longest that there can be, in bytes.
+    const LONGEST: usize = 65_536;
+    let path = path.as_ref();
+    let mut value = vec![0; 1024];
+    let read = loop {
+        match rustix::fs::lgetxattr(path, name, value.as_mut_slice()) {
+            Err(Errno::RANGE) if value.len() < LONGEST => value.resize(LONGEST, 0),
+            read => break read,
+        }
+    };
+    match read {
+        Ok(length) => {
+            value.truncate(length);
+            Ok(Some(value))
+        }
+        Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(error) => Err(failed("read the extended attributes of", path)(error.into())),
+    }
+}
+
+/// Sets an extended attribute of a file or directory. A link is refused.
+///
+/// # Errors
+/// When it is a link, or its file system has no such attributes, or it can't be set.
+pub fn set_xattr(path: impl AsRef<Path>, name: &str, value: &[u8]) -> Result<()> {
+    let path = path.as_ref();
+    let set = disk::open_itself(path)
+        .and_then(|file| disk::set_xattr(&file, path, name, value).and_then(|()| disk::sync(&file)));
+    set.map_err(failed("set the extended attributes of", path))
+}
+
+/// Removes an extended attribute of a file or directory, where it has it. A link is refused.
+///
+/// # Errors
+/// When it is a link, or it can't be removed.
+pub fn remove_xattr(path: impl AsRef<Path>, name: &str) -> Result<()> {
+    let path = path.as_ref();
+    let removed = disk::open_itself(path).and_then(|file| {
+        match disk::remove_xattr(&file, path, name).and_then(|()| disk::sync(&file)) {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NODATA) => Ok(()),
+            removed => removed,
+        }
+    });
+    removed.map_err(failed("set the extended attributes of", path))
+}
+
+/// How much room there is in the file system of `path`.
+///
+/// # Errors
+/// When it can't be asked.
+pub fn space(path: impl AsRef<Path>) -> Result<Space> {
+    let path = path.as_ref();
+    let said = rustix::fs::statvfs(path).map_err(|error| failed("ask for the room at", path)(error.into()))?;
+    Ok(Space {
+        total: said.f_blocks.saturating_mul(said.f_frsize),
+        available: said.f_bavail.saturating_mul(said.f_frsize),
+        files: said.f_files,
+        files_available: said.f_favail,
+    })
+}
+
+/// Whether two names are of the same file, as hard links are. Symbolic links are not followed.
+///
+/// # Errors
+/// When one of them can't be looked at.
+pub fn is_same(one: impl AsRef<Path>, other: impl AsRef<Path>) -> Result<bool> {
+    let of = |path: &Path| {
+        let metadata = absent_as_none(fs::symlink_metadata(path).map_err(failed("look at", path)))?;
+        Ok(metadata.map(|metadata| (metadata.dev(), metadata.ino())))
+    };
+    let (one, other) = (of(one.as_ref())?, of(other.as_ref())?);
+    Ok(one.is_some() && one == other)
 }
 
 /// Makes a symbolic link at `path` that leads to `target`.
@@ -505,6 +677,36 @@ impl System {
         Ok(real.strip_prefix(root).map_or_else(|_| real.clone(), |below| Path::new("/").join(below)))
     }
 
+    /// [`write_with_xattrs`], on this machine.
+    ///
+    /// # Errors
+    /// When any part fails; the old content is then still there.
+    pub fn write_file_with(
+        &self,
+        path: impl AsRef<Path>,
+        content: impl AsRef<[u8]>,
+        attributes: Attributes,
+        xattrs: &[Xattr],
+    ) -> Result<()> {
+        write_with_xattrs(self.path(path), content, attributes, xattrs)
+    }
+
+    /// [`xattr`], on this machine.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn xattr(&self, path: impl AsRef<Path>, name: &str) -> Result<Option<Vec<u8>>> {
+        xattr(self.path(path), name)
+    }
+
+    /// [`space`], on this machine.
+    ///
+    /// # Errors
+    /// When it can't be asked.
+    pub fn space(&self, path: impl AsRef<Path>) -> Result<Space> {
+        space(self.path(path))
+    }
+
     /// [`stat`], on this machine.
     ///
     /// # Errors
@@ -512,6 +714,22 @@ impl System {
     pub fn stat(&self, path: impl AsRef<Path>) -> Result<Option<Stat>> {
         stat(self.path(path))
     }
+}
+
+/// Fills a new file. Its mode comes last: until then it is only its owner's.
+fn fill(path: &Path, content: &[u8], attributes: Attributes, xattrs: &[Xattr]) -> io::Result<File> {
+    if xattrs.is_empty() {
+        return disk::fill(path, content, attributes);
+    }
+    let file = disk::fill(path, content, Attributes { mode: 0o600, ..attributes })?;
+    for Xattr { name, value, is_vital } in xattrs {
+        match disk::set_xattr(&file, path, name, value) {
+            Err(error) if !is_vital && error.kind() == io::ErrorKind::Unsupported => {}
+            set => set?,
+        }
+    }
+    disk::set_mode(&file, path, attributes.mode)?;
+    Ok(file)
 }
 
 /// How many bytes there is room for, for who may write at `path`.
@@ -615,6 +833,62 @@ mod tests {
         set_mode(dir.path().join("a"), 0o640).unwrap();
         set_mode(dir.path(), 0o700).unwrap();
         assert_eq!(stat(dir.path().join("a")).unwrap().unwrap().mode, 0o640);
+    }
+
+    #[test]
+    fn a_refusal_of_the_place_is_told_from_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        link("b", at("a")).unwrap();
+        link("a", at("b")).unwrap();
+        write(at("file"), "one", 0o644).unwrap();
+        assert_eq!(read(at("a")).unwrap_err().cause(), Cause::LinkLoop);
+        assert_eq!(read(at("file/x")).unwrap_err().cause(), Cause::ThroughFile);
+        assert_eq!(read(at("none")).unwrap_err().cause(), Cause::Other);
+        let error = |kind: io::ErrorKind| FileError { action: "write", path: at("file"), source: kind.into() };
+        assert_eq!(error(io::ErrorKind::StorageFull).cause(), Cause::Full);
+        assert_eq!(error(io::ErrorKind::ReadOnlyFilesystem).cause(), Cause::ReadOnly);
+    }
+
+    #[test]
+    fn extended_attributes_are_set_and_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        write(&path, "one", 0o644).unwrap();
+        assert_eq!(xattr(&path, "user.note").unwrap(), None);
+        // Some file systems have none.
+        if set_xattr(&path, "user.note", b"hi").is_ok() {
+            assert_eq!(xattr(&path, "user.note").unwrap().as_deref(), Some(&b"hi"[..]));
+            remove_xattr(&path, "user.note").unwrap();
+            remove_xattr(&path, "user.note").unwrap();
+            assert_eq!(xattr(&path, "user.note").unwrap(), None);
+            let note = Xattr { name: "user.note", value: b"new".to_vec(), is_vital: true };
+            write_with_xattrs(&path, "two", Attributes::mode(0o640), &[note]).unwrap();
+            assert_eq!(xattr(&path, "user.note").unwrap().as_deref(), Some(&b"new"[..]));
+            assert_eq!((read_text(&path).unwrap(), stat(&path).unwrap().unwrap().mode), ("two".into(), 0o640));
+        }
+    }
+
+    #[test]
+    fn all_below_a_directory_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        create_dir(dir.path().join("a/empty")).unwrap();
+        write(dir.path().join("a/b"), "", 0o644).unwrap();
+        write(dir.path().join("c"), "", 0o644).unwrap();
+        link("..", dir.path().join("a/up")).unwrap();
+        let expect = [("a/b", Kind::File), ("a/up", Kind::Link), ("c", Kind::File)];
+        assert_eq!(below(dir.path()).unwrap(), expect.map(|(path, kind)| (PathBuf::from(path), kind)));
+    }
+
+    #[test]
+    fn two_names_of_one_file_are_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        write(&a, "one", 0o644).unwrap();
+        assert!(!is_same(&a, &b).unwrap() && !is_same(&b, &b).unwrap());
+        hard_link(&a, &b).unwrap();
+        assert!(is_same(&a, &b).unwrap());
+        assert!(space(dir.path()).unwrap().total > 0);
     }
 
     #[test]

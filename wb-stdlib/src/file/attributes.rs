@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
-use wb_core::context::Operation;
 use wb_core::system::System;
 use wb_core::system::files::{self, Attributes, Stat};
 
 use super::FileError;
-use crate::Host;
-use crate::look::Access as _;
 use crate::owner::{self, OwnerError};
 
 /// What is wanted, by name.
@@ -81,22 +78,6 @@ impl Resolved {
             gid: self.gid.or(found.map(|stat| stat.gid)),
         }
     }
-}
-
-/// The directory that `path` is to be in, when it is not there: an error, and in a plan the reason why it can't tell,
-/// unless an operation before makes it.
-pub(crate) fn missing_parent(host: Host<'_>, path: &Path) -> Result<Option<String>, FileError> {
-    let Some(parent) = path.parent().filter(|_| path.has_root()) else { return Ok(None) };
-    if host.system().stat(parent)?.is_some() {
-        return Ok(None);
-    }
-    if !host.plans() {
-        return Err(FileError::NoDirectory { parent: parent.to_owned(), path: path.to_owned() });
-    }
-    let made = format!("directory {} present", parent.display());
-    let planned = |operation: &Operation| operation.what == made && operation.outcome.changed();
-    let unknown = !host.context().operations().iter().any(planned);
-    Ok(unknown.then(|| format!("there is no directory {} yet", parent.display())))
 }
 
 #[cfg(test)]

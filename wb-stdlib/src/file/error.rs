@@ -1,11 +1,11 @@
 //! What can go wrong with files, directories and links.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use wb_core::context::DebtError;
 use wb_core::system::CommandError;
-use wb_core::system::files::{self, Kind};
+use wb_core::system::files::{self, Cause, Kind};
 
 use crate::owner::OwnerError;
 
@@ -18,8 +18,8 @@ pub enum FileError {
         /// The path.
         path: PathBuf,
     },
-    /// Something of another kind is there. It is not replaced: that could lose it.
-    #[error("{} is to be {wanted}, and is {found}\nhint: remove it first, in this migration, if nobody needs it", .path.display())]
+    /// Something of another kind is there. It is not replaced unless somebody says so: that could lose it.
+    #[error("{} is to be {wanted}, and is {found}\nhint: if nobody needs that, `.replacing()` lets it go", .path.display())]
     InTheWay {
         /// The path.
         path: PathBuf,
@@ -28,6 +28,22 @@ pub enum FileError {
         /// What is there.
         found: KindWord,
     },
+    /// A directory is there, with something in it. It is not replaced, whatever anybody says.
+    #[error("{0} is to be {wanted}, and is a directory with something in it\nhint: `host.directory(\"{0}\").absent()?` removes it with all of that", .path.display())]
+    NotEmpty {
+        /// The path.
+        path: PathBuf,
+        /// What is to be there.
+        wanted: &'static str,
+    },
+    /// Another file system is mounted at or below what is to go.
+    #[error("{0} is to go, and a file system is mounted at {1}\nhint: `umount {1}` first, so that what is in it stays", .path.display(), .mount.display())]
+    Mounted {
+        /// The path.
+        path: PathBuf,
+        /// Where it is mounted.
+        mount: PathBuf,
+    },
     /// The directory that it is to be in is not there.
     #[error("there is no directory {} for {}\nhint: `host.directory(…).present()?` makes it", .parent.display(), .path.display())]
     NoDirectory {
@@ -35,6 +51,76 @@ pub enum FileError {
         parent: PathBuf,
         /// The path.
         path: PathBuf,
+    },
+    /// It is to be in something that is no directory.
+    #[error("{0} can't be there: {1} is no directory\nhint: `ls -ld {1}` shows what it is", .path.display(), .file.display())]
+    Through {
+        /// The path.
+        path: PathBuf,
+        /// What is no directory.
+        file: PathBuf,
+    },
+    /// Symbolic links lead to each other.
+    #[error("{0} leads through symbolic links that lead to each other\nhint: `namei -l {0}` shows them", .path.display())]
+    LinkLoop {
+        /// The path.
+        path: PathBuf,
+        /// The system's error, where it was the system that met them.
+        source: Option<files::FileError>,
+    },
+    /// The disk is full. What was there before is still there.
+    #[error("the disk of {0} is full: what is there was left as it was\nhint: see `df -h {0}` and `df -i {0}`", place(.path).display())]
+    Full {
+        /// The path.
+        path: PathBuf,
+        /// The system's error.
+        source: files::FileError,
+    },
+    /// The file system is mounted read-only.
+    #[error("the file system of {0} is mounted read-only\nhint: see `findmnt -T {0}` and `dmesg`", place(.path).display())]
+    ReadOnly {
+        /// The path.
+        path: PathBuf,
+        /// The system's error.
+        source: files::FileError,
+    },
+    /// The file system has no such attributes.
+    #[error("the file system of {} has no {what}", .path.display())]
+    Without {
+        /// The path.
+        path: PathBuf,
+        /// Which.
+        what: &'static str,
+        /// The system's error.
+        source: files::FileError,
+    },
+    /// What is said of rights is none.
+    #[error("`{entry}` is no entry of an access control list, for {}\nhint: {why}", .path.display())]
+    BadAcl {
+        /// The path.
+        path: PathBuf,
+        /// The entry.
+        entry: String,
+        /// What is wrong, and how it is written.
+        why: &'static str,
+    },
+    /// What is said of capabilities is none.
+    #[error("`{text}` are no capabilities, for {}: {why}\nhint: capabilities(7) has their names", .path.display())]
+    BadCapabilities {
+        /// The path.
+        path: PathBuf,
+        /// What was said.
+        text: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The template of its content says nothing.
+    #[error("the template `{template}` renders to nothing, for {}\nhint: where that is meant, `.content(\"\")` empties a file", .path.display())]
+    Blank {
+        /// The path.
+        path: PathBuf,
+        /// The template's name in `assets/`.
+        template: &'static str,
     },
     /// A user or group is not there.
     #[error(transparent)]
@@ -57,7 +143,24 @@ pub enum FileError {
     },
     /// The file system failed.
     #[error(transparent)]
-    System(#[from] files::FileError),
+    System(files::FileError),
+}
+
+impl From<files::FileError> for FileError {
+    fn from(source: files::FileError) -> Self {
+        let path = source.path.clone();
+        match source.cause() {
+            Cause::LinkLoop => Self::LinkLoop { path, source: Some(source) },
+            Cause::Full => Self::Full { path, source },
+            Cause::ReadOnly => Self::ReadOnly { path, source },
+            Cause::ThroughFile | Cause::Other => Self::System(source),
+        }
+    }
+}
+
+/// Where a path lies: what is not there yet has no file system that anybody could ask for.
+fn place(path: &std::path::Path) -> &std::path::Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(path)
 }
 
 /// What is at a path, in a word.
@@ -73,10 +176,4 @@ impl fmt::Display for KindWord {
             Kind::Other => "a device, socket or pipe",
         })
     }
-}
-
-/// Paths are absolute, and say plainly where they lead.
-pub(crate) fn check_path(path: &Path) -> Result<(), FileError> {
-    let plain = path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir);
-    if plain { Ok(()) } else { Err(FileError::BadPath { path: path.to_owned() }) }
 }

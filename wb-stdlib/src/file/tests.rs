@@ -127,7 +127,8 @@ fn a_plan_cannot_know_what_a_package_would_bring() {
 fn a_plan_knows_the_directory_that_it_would_make() {
     let machine = Machine::new();
     let outcome = machine.plan(|host| {
-        host.directory("/srv/shop").present()?;
+        host.directory("/srv/shop/deep").present()?;
+        host.file("/srv/shop/deep/a").content("x\n").present()?;
         Ok(host.file("/srv/shop/a").content("x\n").present()?)
     });
     assert!(outcome.unwrap().changed());
@@ -178,4 +179,191 @@ fn large_files_are_compared_by_their_lengths_first() {
     assert_eq!(ensure("y".repeat(300_000)).unwrap(), changed("300000 bytes -> 300000 bytes, content differs"));
     assert_eq!(ensure("z".into()).unwrap(), changed("300000 bytes -> 1 bytes, content differs"));
     assert_eq!(machine.read("/large").as_deref(), Some("z"));
+}
+
+#[test]
+fn a_path_through_a_file_names_that_file() {
+    let machine = Machine::new().file("/etc/motd", "x");
+    let check = |path: &str| {
+        let present = |host: &crate::Host| Ok(host.file(path).content("x").present()?);
+        let expect =
+            format!("{path} can't be there: /etc/motd is no directory\nhint: `ls -ld /etc/motd` shows what it is");
+        assert_eq!(machine.plan(present).unwrap_err().to_string(), expect);
+        assert_eq!(machine.apply(present).unwrap_err().to_string(), expect);
+    };
+    check("/etc/motd/a");
+    check("/etc/motd/a/b");
+    assert_eq!(machine.apply(|host| Ok(host.file("/etc/motd/a").absent()?)).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn a_path_through_links_that_lead_to_each_other_is_told() {
+    let machine = Machine::new();
+    machine.apply(|host| Ok(host.link("/a").to("b")?)).unwrap();
+    machine.apply(|host| Ok(host.link("/b").to("a")?)).unwrap();
+    let error = machine.apply(|host| Ok(host.file("/a/x").content("x").present()?)).unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(FileError::LinkLoop { .. })), "{error:?}");
+    let error = machine.apply(|host| Ok(host.file("/a").through_links().content("x").present()?)).unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(FileError::LinkLoop { source: None, .. })), "{error:?}");
+}
+
+#[test]
+fn what_the_system_refuses_has_its_kind() {
+    let error = |kind: std::io::ErrorKind| {
+        FileError::from(files::FileError { action: "write", path: "/srv/a".into(), source: kind.into() })
+    };
+    let full = error(std::io::ErrorKind::StorageFull);
+    assert!(full.to_string().starts_with("the disk of /srv is full: "), "{full}");
+    let read_only = error(std::io::ErrorKind::ReadOnlyFilesystem);
+    assert!(read_only.to_string().starts_with("the file system of /srv is mounted read-only\nhint: "), "{read_only}");
+    assert_eq!(error(std::io::ErrorKind::PermissionDenied).to_string(), "could not write /srv/a");
+}
+
+#[test]
+fn a_link_is_in_the_way_is_replaced_or_is_followed() {
+    let make = |say: &'static dyn Fn(crate::file::File<crate::Host<'_>>) -> Result<Outcome, FileError>| {
+        let machine = Machine::new().file("/srv/real", "old\n");
+        machine.apply(|host| Ok(host.link("/srv/a").to("real")?)).unwrap();
+        let result = machine.apply(|host| Ok(say(host.file("/srv/a").content("new\n"))?));
+        (machine, result)
+    };
+    let (machine, result) = make(&|file| file.present());
+    assert!(result.unwrap_err().to_string().starts_with("/srv/a is to be a file, and is a symbolic link\nhint: "));
+    assert_eq!(machine.read("/srv/real").as_deref(), Some("old\n"));
+    let (machine, result) = make(&|file| file.replacing().present());
+    assert_eq!(result.unwrap(), changed("replaces a symbolic link\n--- /dev/null\n+++ /srv/a\n@@ -0,0 +1 @@\n+new"));
+    assert_eq!((machine.read("/srv/a"), machine.read("/srv/real")), (Some("new\n".into()), Some("old\n".into())));
+    let (machine, result) = make(&|file| file.through_links().present());
+    assert!(result.unwrap().changed());
+    assert_eq!(machine.read("/srv/real").as_deref(), Some("new\n"));
+    assert_eq!(machine.stat("/srv/a").unwrap().kind, Kind::Link);
+}
+
+#[test]
+fn a_directory_is_replaced_only_when_nothing_is_in_it() {
+    let machine = Machine::new().dir("/srv/empty").file("/srv/full/kept", "x");
+    let replace = |path: &str| machine.apply(|host| Ok(host.file(path).content("x").replacing().present()?));
+    assert!(replace("/srv/empty").unwrap().changed());
+    assert_eq!(machine.read("/srv/empty").as_deref(), Some("x"));
+    let error = replace("/srv/full").unwrap_err().to_string();
+    assert!(error.starts_with("/srv/full is to be a file, and is a directory with something in it\nhint: "), "{error}");
+    assert!(machine.read("/srv/full/kept").is_some());
+}
+
+#[test]
+fn specs_see_modes_and_owners() {
+    let machine = Machine::new().with_me().file("/etc/motd", "x");
+    machine.view(|host| host.file("/etc/motd").has_mode(0o644)).unwrap();
+    machine.view(|host| host.file("/etc/motd").has_owner("me")).unwrap();
+    machine.view(|host| host.file("/etc/motd").has_group("us")).unwrap();
+    let error = machine.view(|host| host.file("/etc/motd").has_mode(0o600)).unwrap_err();
+    assert_eq!(error.to_string(), "expected /etc/motd with mode 0600, found 0644");
+    let error = machine.view(|host| host.file("/etc/none").has_mode(0o600)).unwrap_err();
+    assert_eq!(error.to_string(), "expected the file /etc/none, found nothing there");
+}
+
+/// Not every file system has such lists; that of temporary files mostly has.
+fn has_lists(machine: &Machine) -> bool {
+    let found = machine.apply(|host| Ok(host.file("/probe").acl("user:1:r--").present()?));
+    found.is_ok()
+}
+
+#[test]
+fn an_access_control_list_comes_with_its_file_and_stays() {
+    let machine = Machine::new().file("/etc/passwd", "anna:x:2001:2001::/:/bin/sh\n");
+    if !has_lists(&machine) {
+        return;
+    }
+    let ensure = |host: &crate::Host| Ok(host.file("/log").mode(0o640).acl("user:anna:rw-").present()?);
+    let planned = machine.plan(ensure).unwrap();
+    assert_eq!(planned, changed("new, empty\nacl user:2001 none -> rw-\nacl mask none -> rw-"));
+    assert_eq!(machine.apply(ensure).unwrap(), planned);
+    assert_eq!(machine.stat("/log").unwrap().mode, 0o660);
+    assert_eq!(machine.apply(ensure).unwrap(), Outcome::Unchanged);
+    machine.apply(|host| Ok(host.file("/log").content("text").present()?)).unwrap();
+    machine.view(|host| host.file("/log").has_acl("user:anna:rw-")).unwrap();
+    assert!(machine.view(|host| host.file("/log").has_acl("user:anna:r--")).is_err());
+    let none = |host: &crate::Host| Ok(host.file("/log").mode(0o640).exact_acl().present()?);
+    assert_eq!(
+        machine.apply(none).unwrap(),
+        changed("mode 0660 -> 0640\nacl user:2001 rw- -> none\nacl mask rw- -> none")
+    );
+    assert_eq!((machine.apply(none).unwrap(), machine.stat("/log").unwrap().mode), (Outcome::Unchanged, 0o640));
+}
+
+#[test]
+fn a_directory_has_a_list_for_what_is_made_in_it() {
+    let machine = Machine::new();
+    if !has_lists(&machine) {
+        return;
+    }
+    let ensure = |host: &crate::Host| Ok(host.directory("/srv").mode(0o750).acl("default:group:33:r-x").present()?);
+    assert!(machine.apply(ensure).unwrap().changed());
+    assert_eq!(machine.apply(ensure).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.stat("/srv").unwrap().mode, 0o750);
+    machine.apply(|host| Ok(host.directory("/srv").mode(0o750).exact_acl().present()?)).unwrap();
+    assert!(machine.view(|host| host.file("/srv").has_acl("default:group:33:r-x")).is_err());
+}
+
+#[test]
+fn what_is_said_of_rights_must_be_some() {
+    let machine = Machine::new().dir("/etc").answer("getent", 2, "");
+    let check = |acl: &str, capabilities: &str, expect: &str| {
+        let error = machine
+            .apply(|host| Ok(host.file("/etc/a").acl(acl).capabilities(capabilities).present()?))
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with(expect), "{error}");
+        assert_eq!(machine.read("/etc/a"), None);
+    };
+    check("anna", "", "`anna` is no entry of an access control list, for /etc/a\nhint: write `user:NAME:r-x`");
+    check(
+        "user:1:r",
+        "cap_bpff=ep",
+        "`cap_bpff=ep` are no capabilities, for /etc/a: there is no capability `cap_bpff`; did",
+    );
+    check("user:anna:r", "", "there is no user `anna` on this host");
+    machine.plan(|host| Ok(host.file("/etc/a").acl("user:anna:r").present()?)).unwrap();
+    assert_eq!(machine.said(), "? file /etc/a present (cannot know: there is no user `anna` yet)");
+}
+
+#[test]
+fn capabilities_are_seen_where_somebody_asks() {
+    let machine = Machine::new().file("/bin/shop", "x");
+    machine.view(|host| host.file("/bin/shop").has_capabilities("")).unwrap();
+    let error = machine.view(|host| host.file("/bin/shop").has_capabilities("cap_chown=ep")).unwrap_err();
+    assert_eq!(error.to_string(), "expected /bin/shop with the capabilities cap_chown=ep, found none");
+    let none = |host: &crate::Host| Ok(host.file("/bin/shop").capabilities("").present()?);
+    assert_eq!(machine.apply(none).unwrap(), Outcome::Unchanged);
+    let planned = machine.plan(|host| Ok(host.file("/bin/shop").capabilities("cap_chown=ep").present()?)).unwrap();
+    assert_eq!(planned, changed("capabilities none -> cap_chown=ep"));
+}
+
+#[test]
+fn capabilities_are_set_and_stay_with_the_owner() {
+    let machine = Machine::new().with_me().file("/bin/shop", "x");
+    let ensure = |host: &crate::Host| Ok(host.file("/bin/shop").mode(0o755).capabilities("cap_chown=ep").present()?);
+    // Only root may, and not on every file system.
+    if machine.apply(ensure).is_err() {
+        return;
+    }
+    assert_eq!(machine.apply(ensure).unwrap(), Outcome::Unchanged);
+    machine.view(|host| host.file("/bin/shop").has_capabilities("cap_chown=ep")).unwrap();
+    machine.apply(|host| Ok(host.file("/bin/shop").owner("7").capabilities("cap_chown=ep").present()?)).unwrap();
+    machine.view(|host| host.file("/bin/shop").has_capabilities("cap_chown=ep")).unwrap();
+    machine.apply(|host| Ok(host.file("/bin/shop").content("new").present()?)).unwrap();
+    machine.view(|host| host.file("/bin/shop").has_capabilities("")).unwrap();
+}
+
+#[test]
+fn a_template_that_renders_to_nothing_is_an_error_and_leaves_the_old_file() {
+    let machine = Machine::new().file("/etc/a", "old");
+    let render = |text: &'static str| {
+        machine.apply(move |host| Ok(host.file("/etc/a").template(Template::new("a.conf", text.into())).present()?))
+    };
+    let error = render("\n \n").unwrap_err().to_string();
+    assert!(error.starts_with("the template `a.conf` renders to nothing, for /etc/a\nhint: "), "{error}");
+    assert_eq!(machine.read("/etc/a").as_deref(), Some("old"));
+    render("new\n").unwrap();
+    assert_eq!(machine.read("/etc/a").as_deref(), Some("new\n"));
 }

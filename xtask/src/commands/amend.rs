@@ -122,13 +122,26 @@ impl Amend {
 fn to_commit(fleet: &Fleet, resolved: &Resolved, name: &str) -> Result<Vec<String>, Failure> {
     let dirty = fleet.work_tree()?.dirty()?;
     let files = files_of(resolved, name).into_iter().chain(["chain.lock".to_owned()]);
-    let files = files.map(|file| path_in(&resolved.written.place, &file));
-    Ok(files.filter(|file| dirty.contains(file)).collect())
+    let mut files: Vec<String> =
+        files.map(|file| path_in(&resolved.written.place, &file)).filter(|file| dirty.contains(file)).collect();
+    // What is gone from a directory of assets stands in no list any more.
+    let directories = assets_of(resolved, name).filter(|asset| asset.ends_with('/'));
+    let directories: Vec<String> =
+        directories.map(|directory| path_in(&resolved.written.place, &format!("assets/{directory}"))).collect();
+    let is_gone =
+        |file: &String| directories.iter().any(|directory| file.starts_with(directory)) && !files.contains(file);
+    let gone: Vec<String> = dirty.iter().filter(|file| is_gone(file)).cloned().collect();
+    files.extend(gone);
+    Ok(files)
+}
+
+fn assets_of<'a>(resolved: &'a Resolved, name: &str) -> impl Iterator<Item = &'a String> + use<'a> {
+    resolved.written.files.get(name).map(|file| file.content.assets.keys()).into_iter().flatten()
 }
 
 /// The file of a migration, and its assets.
 fn files_of(resolved: &Resolved, name: &str) -> Vec<String> {
-    let assets = resolved.written.files.get(name).map(|file| file.content.assets.keys()).into_iter().flatten();
+    let assets = assets_of(resolved, name).filter(|asset| !asset.ends_with('/'));
     let assets = assets.map(|asset| format!("assets/{asset}"));
     std::iter::once(format!("src/chain/{name}.rs")).chain(assets).collect()
 }

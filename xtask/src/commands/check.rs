@@ -1,20 +1,24 @@
 use clap::Args;
 use serde::Serialize;
 use wb_core::chain::{Chain, Link, Mistake, Reach, Sha1};
+use wb_core::context::Unfit;
 use wb_core::plan::{self, deadlock::Deadlock};
 use wb_core::registry::{Resolved, resolve_strictly, waits_elsewhere};
 use wb_core::system::{files, quoted};
 
 use super::judge;
+use crate::build;
 use crate::deploy::plan::{Refusal, unknown_roles};
 use crate::failure::{Ended, Failure, Kind, NO, Problem};
 use crate::fleet::{Fleet, HERD_FILE};
+use crate::settings;
 use crate::shell::Shell;
 
 /// Check the chain, strictly
 ///
 /// What every build checks, and more: the order of the migrations against git, each file against what it said when it
-/// landed (read out of history, whatever chain.lock says), the roles, and the hosts of herd.toml. No wait may keep a new
+/// landed (read out of history, whatever chain.lock says), the roles, and the hosts of herd.toml; where the fleet has types of
+/// settings, its runner is built, and the settings of all hosts are checked by it. No wait may keep a new
 /// herd, a lone host or a restored one from its end. All mistakes are told at once, each with what to do. Nothing is
 /// written.
 #[derive(Debug, Args)]
@@ -53,11 +57,17 @@ impl Check {
             let told = resolved.mistakes.iter().map(|mistake| Told::of(mistake, &resolved));
             let waits = deadlocks(&fleet, &resolved)?;
             let told = told.chain(waits.iter().map(Told::of_deadlock));
-            let told: Vec<Told> = told.chain(Told::of_herd(check_herd(&fleet, &resolved))?).collect();
+            let told = told.chain(Told::of_herd(check_herd(&fleet, &resolved))?);
+            let told: Vec<Told> = told.chain(Told::of_herd(check_settings(&fleet, &resolved, shell))?).collect();
             shell.print_json(&told);
             return Ok(if told.is_empty() { 0.into() } else { NO.into() });
         }
-        let failures = [mistakes(&resolved.mistakes), check_waits(&fleet, &resolved), check_herd(&fleet, &resolved)];
+        let failures = [
+            mistakes(&resolved.mistakes),
+            check_waits(&fleet, &resolved),
+            check_herd(&fleet, &resolved),
+            check_settings(&fleet, &resolved, shell),
+        ];
         let failures: Vec<Failure> = failures.into_iter().filter_map(Result::err).collect();
         if !failures.is_empty() {
             return Err(Failure::all(failures));
@@ -186,6 +196,21 @@ fn check_herd(fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
         unknown if unknown.is_empty() => Ok(()),
         unknown => Err(Failure::all(unknown.into_iter().map(failure))),
     }
+}
+
+/// What settings do not fit, where the fleet has types of settings. Its code must be compiled for that; with mistakes in the
+/// chain it is not.
+fn check_settings(fleet: &Fleet, resolved: &Resolved, shell: &Shell) -> Result<(), Failure> {
+    if !resolved.mistakes.is_empty() || !settings::are_typed(&fleet.crate_dir) {
+        return Ok(());
+    }
+    let path = fleet.herd_path();
+    let unfit = settings::unfit(&build::runner(fleet, shell)?.path, &path)?;
+    let failure = |unfit: Unfit| {
+        let hint = format!("vi +{} {}", unfit.line, quoted(&path.to_string_lossy()));
+        Failure::refused(Refusal::Unfit(unfit)).hint(hint)
+    };
+    if unfit.is_empty() { Ok(()) } else { Err(Failure::all(unfit.into_iter().map(failure))) }
 }
 
 fn summary(links: &[Link]) -> String {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wb_core::chain::{Chain, Link, Sha1, nearest};
 use wb_core::change::{ChangeKind, FullRunners, HostManifest, Manifest, RolePolicy, Runner};
+use wb_core::context::Unfit;
 use wb_core::herd::{Herd, HostEntry};
 use wb_core::plan::still_failed;
 use wb_core::report::{Doing, Report};
@@ -97,6 +98,9 @@ pub enum Refusal {
         /// The roles that there are.
         known: Vec<String>,
     },
+    /// The settings of a host are none that the code can read.
+    #[error("herd.toml, line {}, column {}: the host `{}`: {}", .0.line, .0.column, .0.host, .0.what)]
+    Unfit(Unfit),
     /// A host could never leave load.
     #[error("`{host}` has the roles {}, whose maintenance windows are never open at once: it could never leave load", roles.join(", "))]
     NeverOpen {
@@ -176,7 +180,7 @@ impl Refusal {
             Self::Diverged { .. } => "git pull --rebase && cargo xtask chain".into(),
             Self::Altered { link, .. } => format!("git log -p -- '*src/chain/{}.rs'", link.name),
             Self::NeverDeployed { link, .. } => format!("git log --diff-filter=D -- '*src/chain/{}.rs'", link.name),
-            Self::UnknownRole { line, .. } => format!("vi +{line} herd.toml"),
+            Self::UnknownRole { line, .. } | Self::Unfit(Unfit { line, .. }) => format!("vi +{line} herd.toml"),
             Self::NeverOpen { .. } => "git grep -n windows -- '*src/roles.rs'".into(),
             Self::Gone { host } => format!("cargo xtask host retire {host}"),
             Self::StillThere { .. } => "cargo xtask host list".into(),

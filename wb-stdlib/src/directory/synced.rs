@@ -1,0 +1,394 @@
+//! A directory that has what a directory of the runner's assets has.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use wb_core::context::{DebtAction, Outcome};
+use wb_core::system::System;
+use wb_core::system::files::{self, Kind, Stat};
+
+use super::listed;
+use crate::ensure::{Difference, ensure};
+use crate::file::{FileError, KindWord, Resolved, Wanted, check_path, refuse_mounts};
+use crate::look::Access as _;
+use crate::owed::Owes;
+use crate::service::Service;
+use crate::{Assets, Host};
+
+const NEW_FILE_MODE: u32 = 0o644;
+const NEW_DIR_MODE: u32 = 0o755;
+
+/// A directory with the files of `assets!`. [`Directory::synced`](super::Directory::synced) makes it.
+///
+/// ```text
+/// let nginx = host.service("nginx");
+/// host.directory("/srv/site")
+///     .owner("www-data")
+///     .synced(assets!("site"))
+///     .file_mode(0o640)
+///     .exactly()
+///     .keeping("uploads")
+///     .reloads(&nginx)
+///     .present()?;
+/// ```
+#[must_use = "say what is to be so: `.present()?`"]
+pub struct Synced<'a> {
+    host: Host<'a>,
+    path: PathBuf,
+    wanted: Wanted,
+    assets: Assets,
+    file_mode: Option<u32>,
+    dir_mode: Option<u32>,
+    is_exact: bool,
+    kept: BTreeSet<PathBuf>,
+    owes: Owes,
+}
+
+/// One thing to do, and how it is told.
+struct Deed {
+    line: String,
+    path: PathBuf,
+    act: Act,
+}
+
+enum Act {
+    Make(Resolved),
+    Write { content: &'static [u8], found: Option<Stat>, wanted: Resolved },
+    Set(Resolved),
+    Remove(Kind),
+}
+
+impl<'a> Synced<'a> {
+    pub(super) fn new(host: Host<'a>, path: PathBuf, wanted: Wanted, assets: Assets) -> Self {
+        let (file_mode, dir_mode, is_exact, kept, owes) = (None, None, false, BTreeSet::new(), Owes::default());
+        Self { host, path, wanted, assets, file_mode, dir_mode, is_exact, kept, owes }
+    }
+
+    /// Whose it is with all of these files, by name or number. Without this, what is new is root's.
+    pub fn owner(mut self, user: impl Into<String>) -> Self {
+        self.wanted.owner = Some(user.into());
+        self
+    }
+
+    /// The group of it and of all these files, by name or number.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.wanted.group = Some(group.into());
+        self
+    }
+
+    /// The permission bits of these files, as in `0o640`. Without this, new files have `0o644`.
+    pub fn file_mode(mut self, mode: u32) -> Self {
+        self.file_mode = Some(mode);
+        self
+    }
+
+    /// The permission bits of its directories, as in `0o750`. Without this, new ones have `0o755`.
+    pub fn dir_mode(mut self, mode: u32) -> Self {
+        self.dir_mode = Some(mode);
+        self
+    }
+
+    /// What is in it and not in the assets goes: files, links, directories with all that is in them.
+    pub fn exactly(mut self) -> Self {
+        self.is_exact = true;
+        self
+    }
+
+    /// What lies at this path below it stays, whatever [`Synced::exactly`] says. Can be said several times.
+    pub fn keeping(mut self, path: impl AsRef<Path>) -> Self {
+        self.kept.insert(path.as_ref().to_owned());
+        self
+    }
+
+    /// When anything in it changes, the service is reloaded, as with [`File::reloads`](crate::file::File::reloads).
+    pub fn reloads(mut self, service: &Service<Host<'_>>) -> Self {
+        self.owes.add(DebtAction::Reload, service);
+        self
+    }
+
+    /// When anything in it changes, the service is restarted, as with [`File::restarts`](crate::file::File::restarts).
+    pub fn restarts(mut self, service: &Service<Host<'_>>) -> Self {
+        self.owes.add(DebtAction::Restart, service);
+        self
+    }
+
+    /// It is there, with all files of the assets. Each file is replaced at once or not at all, and what has to go goes last.
+    ///
+    /// # Errors
+    /// When something else is where a file or a directory is to be (but for [`Synced::exactly`]), the owner is not there, or
+    /// something can't be written.
+    pub fn present(self) -> Result<Outcome, FileError> {
+        let what = format!("directory {} synced with assets/{}", self.path.display(), self.assets.name());
+        check_path(&self.path)?;
+        let system = self.host.system();
+        if self.host.plans()
+            && let Some(why) = self.wanted.missing_owner(system)?
+        {
+            return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
+        }
+        let resolved = self.wanted.resolve(system)?;
+        let deeds = self.deeds(&resolved)?;
+        let lines: Vec<String> = deeds.iter().map(|deed| deed.line.clone()).collect();
+        let difference = if lines.is_empty() { Difference::None } else { Difference::Some(Some(listed(&lines))) };
+        if !lines.is_empty() {
+            let written = self.owes.write_down(self.host.context());
+            written.map_err(|source| FileError::Owe { path: self.path.clone(), source })?;
+        }
+        ensure(self.host, &what, difference, || deeds.iter().try_for_each(|deed| deed.act(system)))
+    }
+
+    /// All that is to be done, in its order.
+    fn deeds(&self, resolved: &Resolved) -> Result<Vec<Deed>, FileError> {
+        let (mut deeds, mut new) = (Vec::new(), BTreeSet::new());
+        let directories = directories(&self.assets);
+        for directory in &directories {
+            let is_new = directory.ancestors().skip(1).any(|above| new.contains(above));
+            if self.directory(directory, is_new, resolved, &mut deeds)? {
+                new.insert(directory.clone());
+            }
+        }
+        for (name, content) in self.assets.files() {
+            let is_new = Path::new(name).parent().is_some_and(|parent| new.contains(parent));
+            self.file(Path::new(name), content, is_new, resolved, &mut deeds)?;
+        }
+        if self.is_exact {
+            let files: BTreeSet<PathBuf> = self.assets.files().iter().map(|(name, _)| PathBuf::from(name)).collect();
+            for directory in directories.iter().filter(|directory| !new.contains(*directory)) {
+                self.others(directory, &directories, &files, &mut deeds)?;
+            }
+        }
+        Ok(deeds)
+    }
+
+    /// What is to be done about a directory, and whether it will be a new one.
+    fn directory(
+        &self,
+        below: &Path,
+        is_new: bool,
+        resolved: &Resolved,
+        deeds: &mut Vec<Deed>,
+    ) -> Result<bool, FileError> {
+        let path = self.at(below);
+        let is_top = below.as_os_str().is_empty();
+        let mode = resolved.mode.filter(|_| is_top).or(self.dir_mode);
+        let wanted = Resolved { mode, ..*resolved };
+        let found = if is_new { None } else { self.host.system().stat(&path)? };
+        match found {
+            Some(stat) if stat.kind == Kind::Directory => {
+                deeds.extend(set(below, &path, stat, wanted));
+                return Ok(false);
+            }
+            Some(stat) if is_top || !self.is_exact => return Err(in_the_way(&path, "a directory", stat)),
+            Some(stat) => deeds.push(removal(below, &path, stat.kind)),
+            None => {}
+        }
+        let wanted = Resolved { mode: mode.or(Some(NEW_DIR_MODE)), ..wanted };
+        deeds.push(Deed { line: format!("{} new", shown(below)), path, act: Act::Make(wanted) });
+        Ok(true)
+    }
+
+    fn file(
+        &self,
+        below: &Path,
+        content: &'static [u8],
+        is_new: bool,
+        resolved: &Resolved,
+        deeds: &mut Vec<Deed>,
+    ) -> Result<(), FileError> {
+        let (path, system) = (self.at(below), self.host.system());
+        let wanted = Resolved { mode: self.file_mode, ..*resolved };
+        let found = if is_new { None } else { system.stat(&path)? };
+        let found = match found {
+            Some(stat) if stat.kind == Kind::File => Some(stat),
+            Some(stat) if !self.is_exact => return Err(in_the_way(&path, "a file", stat)),
+            Some(stat) => {
+                deeds.push(removal(below, &path, stat.kind));
+                None
+            }
+            None => None,
+        };
+        let line = match found {
+            None => format!("{} new, {} bytes", shown(below), content.len()),
+            Some(stat) if stat.size != content.len() as u64 => {
+                format!("{} {} bytes -> {} bytes", shown(below), stat.size, content.len())
+            }
+            Some(stat) if system.read_file(&path)?.as_deref() == Some(content) => {
+                deeds.extend(set(below, &path, stat, wanted));
+                return Ok(());
+            }
+            Some(_) => format!("{} content differs", shown(below)),
+        };
+        deeds.push(Deed { line, path, act: Act::Write { content, found, wanted } });
+        Ok(())
+    }
+
+    /// What is in a directory and has no place there.
+    fn others(
+        &self,
+        directory: &Path,
+        directories: &BTreeSet<PathBuf>,
+        wanted: &BTreeSet<PathBuf>,
+        deeds: &mut Vec<Deed>,
+    ) -> Result<(), FileError> {
+        let system = self.host.system();
+        for found in files::list(system.path(self.at(directory)))? {
+            let below = directory.join(found.file_name().unwrap_or_default());
+            if directories.contains(&below) || wanted.contains(&below) || self.kept.contains(&below) {
+                continue;
+            }
+            let path = self.at(&below);
+            let Some(stat) = system.stat(&path)? else { continue };
+            if stat.kind == Kind::Directory && self.kept.iter().any(|kept| kept.starts_with(&below)) {
+                self.others(&below, directories, wanted, deeds)?;
+                continue;
+            }
+            if stat.kind == Kind::Directory {
+                refuse_mounts(system, &path)?;
+            }
+            deeds.push(removal(&below, &path, stat.kind));
+        }
+        Ok(())
+    }
+
+    fn at(&self, below: &Path) -> PathBuf {
+        if below.as_os_str().is_empty() { self.path.clone() } else { self.path.join(below) }
+    }
+}
+
+impl Deed {
+    fn act(&self, system: &System) -> Result<(), FileError> {
+        let at = system.path(&self.path);
+        match &self.act {
+            Act::Make(wanted) => {
+                files::create_dir(at)?;
+                Ok(wanted.set(system, &self.path)?)
+            }
+            Act::Write { content, found, wanted } => {
+                Ok(system.write_file(&self.path, content, wanted.over(*found, NEW_FILE_MODE))?)
+            }
+            Act::Set(wanted) => Ok(wanted.set(system, &self.path)?),
+            Act::Remove(Kind::Directory) => Ok(files::remove_tree(at).map(drop)?),
+            Act::Remove(_) => Ok(files::remove(at).map(drop)?),
+        }
+    }
+}
+
+/// The directories that the files need, by their paths, those above first; the empty path is the one at the top.
+fn directories(assets: &Assets) -> BTreeSet<PathBuf> {
+    let files = assets.files().iter().map(|(name, _)| Path::new(*name));
+    let above = files.flat_map(|file| file.ancestors().skip(1).map(Path::to_owned));
+    std::iter::once(PathBuf::new()).chain(above).collect()
+}
+
+fn set(below: &Path, path: &Path, stat: Stat, wanted: Resolved) -> Option<Deed> {
+    let diff = wanted.diff(Some(stat));
+    let deed =
+        || Deed { line: format!("{} {}", shown(below), diff.join(", ")), path: path.to_owned(), act: Act::Set(wanted) };
+    (!diff.is_empty()).then(deed)
+}
+
+fn removal(below: &Path, path: &Path, kind: Kind) -> Deed {
+    Deed { line: format!("{} goes, {}", shown(below), KindWord(kind)), path: path.to_owned(), act: Act::Remove(kind) }
+}
+
+fn in_the_way(path: &Path, wanted: &'static str, stat: Stat) -> FileError {
+    FileError::InTheWay { path: path.to_owned(), wanted, found: KindWord(stat.kind) }
+}
+
+fn shown(below: &Path) -> String {
+    if below.as_os_str().is_empty() { ".".to_owned() } else { below.display().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Look;
+    use crate::machine::{Machine, changed};
+
+    const SITE: Assets = Assets::new("site", &[("css/shop.css", b"body {}"), ("index.html", b"<h1>Shop</h1>")]);
+
+    fn sync(host: &Host) -> anyhow::Result<Outcome> {
+        Ok(host.directory("/srv/site").synced(SITE).present()?)
+    }
+
+    fn exactly(host: &Host) -> anyhow::Result<Outcome> {
+        Ok(host.directory("/srv/site").synced(SITE).exactly().keeping("var/uploads").present()?)
+    }
+
+    #[test]
+    fn all_files_come_with_their_directories() {
+        let machine = Machine::new();
+        let all = changed(". new\ncss new\ncss/shop.css new, 7 bytes\nindex.html new, 13 bytes");
+        assert_eq!(machine.plan(sync).unwrap(), all);
+        assert_eq!(machine.stat("/srv"), None);
+        assert_eq!(machine.apply(sync).unwrap(), all);
+        assert_eq!(machine.read("/srv/site/css/shop.css").as_deref(), Some("body {}"));
+        assert_eq!(machine.stat("/srv/site/css").unwrap().mode, 0o755);
+        assert_eq!(machine.apply(sync).unwrap(), Outcome::Unchanged);
+    }
+
+    #[test]
+    fn what_differs_is_written_and_what_else_is_there_stays() {
+        let machine = Machine::new().file("/srv/site/index.html", "<h1>Shoq</h1>").file("/srv/site/old.html", "kept");
+        let expect = changed("css new\ncss/shop.css new, 7 bytes\nindex.html content differs");
+        assert_eq!(machine.apply(sync).unwrap(), expect);
+        assert_eq!(machine.read("/srv/site/old.html").as_deref(), Some("kept"));
+        assert_eq!(machine.read("/srv/site/index.html").as_deref(), Some("<h1>Shop</h1>"));
+    }
+
+    #[test]
+    fn exactly_removes_what_else_is_there_but_for_what_is_kept() {
+        let machine = Machine::new()
+            .file("/srv/site/index.html", "<h1>Shop</h1>")
+            .file("/srv/site/old/a/b", "x")
+            .file("/srv/site/var/uploads/mine", "kept")
+            .file("/srv/site/var/cache", "x")
+            .file("/srv/site/css/shop.css", "body {}");
+        let expect = changed("old goes, a directory\nvar/cache goes, a file");
+        assert_eq!(machine.plan(exactly).unwrap(), expect);
+        assert_eq!(machine.apply(exactly).unwrap(), expect);
+        assert_eq!((machine.stat("/srv/site/old"), machine.stat("/srv/site/var/cache")), (None, None));
+        assert_eq!(machine.read("/srv/site/var/uploads/mine").as_deref(), Some("kept"));
+        assert_eq!(machine.apply(exactly).unwrap(), Outcome::Unchanged);
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_directory_goes_and_what_it_leads_to_stays() {
+        let machine = Machine::new().file("/else/shop.css", "body {}").file("/srv/site/index.html", "<h1>Shop</h1>");
+        machine.apply(|host| Ok(host.link("/srv/site/css").to("../../else")?)).unwrap();
+        assert!(machine.apply(sync).unwrap_err().to_string().contains("is to be a directory, and is a symbolic link"));
+        let expect = changed("css goes, a symbolic link\ncss new\ncss/shop.css new, 7 bytes");
+        assert_eq!(machine.apply(exactly).unwrap(), expect);
+        assert_eq!(machine.stat("/srv/site/css").unwrap().kind, Kind::Directory);
+        assert_eq!(machine.read("/else/shop.css").as_deref(), Some("body {}"));
+    }
+
+    #[test]
+    fn modes_are_of_what_is_synced() {
+        let machine = Machine::new().with_me().file("/srv/site/other", "x");
+        let ensure = |host: &Host| {
+            let site = host.directory("/srv/site").owner("me").group("us").mode(0o711).synced(SITE);
+            Ok(site.file_mode(0o640).present()?)
+        };
+        machine.apply(ensure).unwrap();
+        assert_eq!(machine.stat("/srv/site").unwrap().mode, 0o711);
+        assert_eq!(machine.stat("/srv/site/index.html").unwrap().mode, 0o640);
+        assert_eq!(machine.stat("/srv/site/other").unwrap().mode, 0o644);
+        assert_eq!(machine.apply(ensure).unwrap(), Outcome::Unchanged);
+        let tighter = |host: &Host| Ok(host.directory("/srv/site").synced(SITE).file_mode(0o600).present()?);
+        let expect = changed("css/shop.css mode 0640 -> 0600\nindex.html mode 0640 -> 0600");
+        assert_eq!(machine.apply(tighter).unwrap(), expect);
+    }
+
+    #[test]
+    fn a_change_owes_its_reload() {
+        use wb_core::context::Debts as _;
+        let machine = Machine::new();
+        let sync = |host: &Host| {
+            let nginx = host.service("nginx");
+            Ok(host.directory("/srv/site").synced(SITE).reloads(&nginx).present()?)
+        };
+        machine.apply(sync).unwrap();
+        assert_eq!(machine.journal.owed().len(), 1);
+    }
+}
