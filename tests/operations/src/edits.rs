@@ -19,7 +19,7 @@ pub(crate) static CASES: &[Case] = &[
                 .without_line("192.0.2.9 old")
                 .block("web", "192.0.2.20 web1\n192.0.2.21 web2\n")
                 .before("^# end")
-                .replace("local(host)", "local$1 this")
+                .replace("local(host)$", "local$1 this")
                 .present()?;
             host.edit("/etc/edited.dos").line("c").replace("^a$", "A").present()?;
             host.edit("/etc/edited.new").line("new").or_create(0o600).present()?;
