@@ -6,7 +6,7 @@
 //!
 //! - files: [`file`](mod@file), [`edit`], [`directory`], [`link`], [`path`], [`temporary`], [`download`], [`archive`], [`git`]
 //! - packages: [`packages`], [`apt_repository`], [`debconf`], [`alternative`], [`diversion`]
-//! - services: [`service`], [`unit`], [`init_script`], [`cron`]
+//! - services: [`service`], [`unit`](mod@unit), [`init_script`], [`cron`]
 //! - people: [`user`], [`group`], [`authorized_keys`], [`sudoers`], [`limits`]
 //! - the machine: [`facts`], [`sysctl`], [`hostname`], [`hosts`], [`timezone`], [`mount`], [`swap`], [`kernel_module`],
 //!   [`locale`]
