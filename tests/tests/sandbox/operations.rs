@@ -35,6 +35,7 @@ rooms!(
     cron,
     download,
     edits,
+    facts,
     files,
     firewalld,
     git,
