@@ -1,7 +1,6 @@
 //! Files, directories and links.
 
 use wb_stdlib::Assets;
-use wb_stdlib::file::FileError;
 use wb_stdlib::prelude::*;
 
 use crate::Case;
@@ -131,41 +130,6 @@ pub(crate) static CASES: &[Case] = &[
             [ \"$(getcap /usr/local/bin/three)\" = '/usr/local/bin/three cap_chown=p' ]",
         ..Case::DEFAULT
     },
-    Case {
-        name: "refused",
-        prepare: "mkdir -p /srv/has/mount /srv/full /srv/fixed; umount /srv/has/mount /srv/full /srv/fixed 2>/dev/null || true
-            mount -t tmpfs tmpfs /srv/has/mount; touch /srv/has/mount/kept
-            mount -t tmpfs -o size=64k tmpfs /srv/full; echo old >/srv/full/a
-            mount -t tmpfs tmpfs /srv/fixed; echo old >/srv/fixed/a; mount -o remount,ro /srv/fixed
-            ln -sfn /srv/loop /srv/loop; echo old >/srv/plain; rm -f /srv/witness",
-        run: refused,
-        check: "[ -e /srv/has/mount/kept ] && [ \"$(cat /srv/full/a /srv/fixed/a /srv/plain | sort -u)\" = old ]
-            [ \"$(ls -A /srv/full)\" = a ]",
-        ..Case::DEFAULT
-    },
 ];
 
 const SITE: Assets = Assets::new("site", &[("css/shop.css", b"body {}"), ("index.html", b"<h1>Shop</h1>\n")]);
-
-/// What can't be done is an error of its own kind, and changes nothing. A plan can't see all of it, so it tries nothing.
-fn refused(host: &Host) -> Result<()> {
-    host.file("/srv/witness").content("this is no plan\n").present()?;
-    if host.file("/srv/witness").read()?.is_none() {
-        return Ok(());
-    }
-    let mounted = host.directory("/srv/has").absent();
-    ensure!(matches!(mounted, Err(FileError::Mounted { .. })), "a mount: {mounted:?}");
-    let full = host.file("/srv/full/a").content("x".repeat(1 << 20)).present();
-    ensure!(matches!(full, Err(FileError::Full { .. })), "a full disk: {full:?}");
-    let read_only = host.file("/srv/fixed/a").content("new\n").present();
-    ensure!(matches!(read_only, Err(FileError::ReadOnly { .. })), "a read-only file system: {read_only:?}");
-    let read_only = host.file("/srv/fixed/a").mode(0o600).present();
-    ensure!(matches!(read_only, Err(FileError::ReadOnly { .. })), "a read-only file system: {read_only:?}");
-    let in_a_loop = host.file("/srv/loop/a").content("x").present();
-    ensure!(matches!(in_a_loop, Err(FileError::LinkLoop { .. })), "links that lead to each other: {in_a_loop:?}");
-    let through = host.file("/srv/plain/a").content("x").present();
-    ensure!(matches!(through, Err(FileError::Through { .. })), "through a file: {through:?}");
-    let nobody = host.file("/srv/plain").owner("nobody-knows").present();
-    ensure!(matches!(nobody, Err(FileError::Owner(_))), "a user that is not there: {nobody:?}");
-    Ok(())
-}
