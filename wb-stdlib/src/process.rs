@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use wb_core::system::System;
-use wb_core::system::files::{self, FileError};
+use wb_core::system::files::FileError;
 
 use crate::Look;
-
-/// The longest name that the kernel keeps of a process, in bytes.
-const LONGEST_NAME: usize = 15;
+use crate::processes::{self, NAME};
 
 /// A process, by its name or by the file that has its number. [`Look::process`] and [`Look::pidfile`] make it.
 ///
@@ -50,13 +48,14 @@ impl<A: Look> Process<A> {
     pub fn pids(&self) -> Result<Vec<u32>, FileError> {
         match &self.by {
             By::Name(name) => {
-                let pids = all(self.system())?.into_iter();
-                Ok(pids.filter(|pid| is_called(self.system(), *pid, name)).collect())
+                let called = processes::all(self.system())?.filter(|process| is_called(self.system(), process, name));
+                Ok(called.map(|process| process.number).collect())
             }
             By::Pidfile(path) => {
                 let text = self.system().read_file(path)?.unwrap_or_default();
                 let pid = String::from_utf8_lossy(&text).trim().parse().ok();
-                Ok(pid.filter(|pid| stat(self.system(), *pid).is_some()).into_iter().collect())
+                let process = pid.and_then(|pid| processes::one(self.system(), pid));
+                Ok(process.map(|process| process.number).into_iter().collect())
             }
         }
     }
@@ -97,34 +96,15 @@ pub(crate) fn list(pids: &[u32]) -> String {
     pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn all(system: &System) -> Result<Vec<u32>, FileError> {
-    let paths = files::list(system.path("/proc"))?;
-    Ok(paths.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect())
-}
-
 /// Whether a process is called so. Of a long name the kernel keeps the beginning, and its command line the whole.
-fn is_called(system: &System, pid: u32, name: &str) -> bool {
-    let Some(found) = stat(system, pid) else { return false };
-    if name.len() <= LONGEST_NAME {
-        return found == name;
+fn is_called(system: &System, process: &processes::Process, name: &str) -> bool {
+    if !process.is(name) || name.len() <= NAME {
+        return process.is(name);
     }
-    let line = system.read_file(format!("/proc/{pid}/cmdline")).ok().flatten().unwrap_or_default();
+    let line = system.read_file(format!("/proc/{}/cmdline", process.number)).ok().flatten().unwrap_or_default();
     let program = line.split(|byte| *byte == 0).next().unwrap_or_default();
     let program = String::from_utf8_lossy(program).into_owned();
-    name.as_bytes().starts_with(found.as_bytes()) && Path::new(&program).file_name().is_some_and(|found| found == name)
-}
-
-/// The name of a process; nothing where it has ended meanwhile.
-fn stat(system: &System, pid: u32) -> Option<String> {
-    let text = system.read_file(format!("/proc/{pid}/stat")).ok().flatten()?;
-    parse_stat(&String::from_utf8_lossy(&text)).map(str::to_owned)
-}
-
-/// Reads proc_pid_stat(5): a number, the name in parentheses, which may have any characters, and a letter for the state. A
-/// zombie (`Z`) or a dead one (`X`) is none.
-fn parse_stat(text: &str) -> Option<&str> {
-    let (name, rest) = text.split_once('(')?.1.rsplit_once(')')?;
-    (!rest.trim_start().starts_with(['Z', 'X', 'x'])).then_some(name)
+    Path::new(&program).file_name().is_some_and(|found| found == name)
 }
 
 #[cfg(test)]
@@ -146,13 +126,6 @@ mod tests {
             .file("/proc/40/cmdline", "/usr/bin/prometheus-node-exporter\0--web\0")
             .file("/proc/meminfo", "");
         stats.iter().fold(machine, |machine, (path, text)| machine.file(path, text))
-    }
-
-    #[test]
-    fn a_name_may_have_parentheses() {
-        assert_eq!(parse_stat("7 (a) b (c)) R 1"), Some("a) b (c)"));
-        assert_eq!(parse_stat("7 (a) Z 1"), None);
-        assert_eq!(parse_stat(""), None);
     }
 
     #[test]

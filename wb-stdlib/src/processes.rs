@@ -4,7 +4,7 @@ use wb_core::system::System;
 use wb_core::system::files::{self, FileError};
 
 /// The longest name of a process that the kernel keeps, in bytes.
-const NAME: usize = 15;
+pub(crate) const NAME: usize = 15;
 
 /// A process that runs, or sleeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ mod tests {
     fn names_are_read_from_what_the_kernel_shows() {
         let check = |text: &str, expect: Option<&str>| assert_eq!(parse(text).as_deref(), expect, "{text}");
         check("41 (nginx) S 1 41 41 0 -1 4194624 1097", Some("nginx"));
-        check("42 (a) b (c) R 1 42", Some("a) b (c"));
+        check("42 (a) b (c)) R 1 42", Some("a) b (c)"));
         check("43 (nginx) Z 1 43", None);
         check("", None);
     }

@@ -50,7 +50,7 @@ const INHERITED: [&str; 9] = [
 
 /// What a fetch tells of others can be fetched again, and a copy with a broken ref is made anew: to wait for the disk at
 /// each of a thousand refs would take longer than all else.
-pub(super) const FETCHED_SAFELY: &str = "core.fsync=all,-reference";
+pub(super) const REFS_UNFLUSHED: &str = "core.fsync=all,-reference";
 
 const SETTINGS: [&str; 7] = [
     "core.fsmonitor=false",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::git::{Access, FETCHED_SAFELY, Git};
+use super::git::{Access, Git, REFS_UNFLUSHED};
 use super::herd;
 use super::log::{ChangeLog, LogError, VerifiedChange, recall};
 use super::mirror::{Answer, Mirror};
@@ -112,7 +112,7 @@ impl Registry {
 
     fn fetch_into(&self, path: &Path, starts: &[String]) -> Result<(), RegistryError> {
         let fetch = ["fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-gc", "--"];
-        let mut command = self.git.network(path).args(["-c", FETCHED_SAFELY]).args(fetch).arg(&self.url);
+        let mut command = self.git.network(path).args(["-c", REFS_UNFLUSHED]).args(fetch).arg(&self.url);
         for start in starts {
             command = command.arg(format!("+{start}*:{}*", seen(start)));
         }
