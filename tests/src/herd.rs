@@ -13,7 +13,7 @@ use wb_core::registry::{
     Access, AllowedSigners, ChangeLog, Mirror as _, NewCommit, Pushed, RefName, RefUpdate, Registry, ReportCache,
     SigningKey, VerifiedChange, generate, public_key,
 };
-use wb_core::report::Report;
+use wb_core::report::{Report, served};
 use wb_core::runner::{Catalog, EnrollError, Enrollment, Home, enroll, platform};
 use wb_core::system::command::{CommandError, Output, Processes, Real};
 use wb_core::system::{Command, System, clock, files};
@@ -223,7 +223,16 @@ impl TestHerd {
     /// # Panics
     /// When that fails.
     pub fn deploy(&self, catalog: &Catalog) {
+        self.deploy_by(catalog, &BTreeMap::new());
+    }
+
+    /// Deploys all of a catalog, by what hosts report.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn deploy_by(&self, catalog: &Catalog, reports: &BTreeMap<String, Report>) {
         self.change(ChangeKind::Deploy, |manifest| {
+            manifest.served = served(manifest, reports);
             manifest.chain = catalog.chain().clone();
             manifest.target = catalog.chain().tip().map(|link| link.sha1);
             manifest.roles = catalog.policies().clone();

@@ -127,6 +127,22 @@ fn a_new_host_that_fails_keeps_other_new_hosts_from_it() {
 }
 
 #[test]
+fn of_whom_a_deploy_says_that_they_were_in_load_nobody_is_asked() {
+    let shared =
+        |migrations: &[&'static Migration]| Catalog::new(migrations.iter().copied(), [&SHARED, &DATABASE], []).unwrap();
+    let (before, broken) = (shared(&[&SCHEMA, &PAGE]), shared(&[&SCHEMA, &PAGE, &BROKEN]));
+    let herd = new_herd();
+    herd.deploy(&before);
+    herd.settle(&["db1", "web1", "web2", "web3"], &before, 20);
+    herd.deploy_by(&broken, &herd.reports());
+    herd.settle(&["web1"], &broken, 9);
+    herd.settle(&["web2"], &broken, 2);
+    assert_eq!(herd.said(&["web2"]), ["web2 waits: `broken` (3333333) failed on web1"]);
+    let asked = |host: &&str| knows(&herd, "web2").contains(&format!("report/{host}"));
+    assert_eq!(WEBS.into_iter().filter(asked).collect::<Vec<_>>(), ["web2", "web4"], "web4 was never in load");
+}
+
+#[test]
 fn of_whom_a_share_may_be_out_is_asked_until_it_says_that_it_was_in_load() {
     let shared =
         |migrations: &[&'static Migration]| Catalog::new(migrations.iter().copied(), [&SHARED, &DATABASE], []).unwrap();

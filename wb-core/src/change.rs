@@ -61,6 +61,9 @@ pub struct Manifest {
     /// Whom links do not wait for, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<Waiver>,
+    /// The machines that had been in load when this was deployed: hosts of whom a share may be out need not ask each other.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub served: BTreeSet<Uuid>,
 }
 
 impl Manifest {

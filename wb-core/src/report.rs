@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::chain::{Digest, Sha1};
+use crate::change::Manifest;
 
 /// What a host says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +105,15 @@ pub struct Drift {
 #[must_use]
 pub fn serving(reports: &BTreeMap<String, Report>) -> BTreeSet<String> {
     reports.iter().filter(|(_, report)| report.in_service).map(|(name, _)| name.clone()).collect()
+}
+
+/// The machines of the herd that were ever in load, as a manifest or these reports say.
+#[must_use]
+pub fn served(manifest: &Manifest, reports: &BTreeMap<String, Report>) -> BTreeSet<Uuid> {
+    let say_so = reports.values().filter(|report| report.in_service).map(|report| report.uuid);
+    let served: BTreeSet<Uuid> = say_so.chain(manifest.served.iter().copied()).collect();
+    let machines = manifest.hosts.values().filter_map(|host| host.identity.as_ref()).map(|identity| identity.uuid);
+    machines.filter(|uuid| served.contains(uuid)).collect()
 }
 
 /// A place in a row of reports that one machine wrote, each after the one before. A line begins when a machine enrols,

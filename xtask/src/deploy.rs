@@ -18,6 +18,7 @@ use wb_core::plan::has_baked;
 use wb_core::registry::{
     NewCommit, ObjectError, RefName, RefUpdate, Resolved, SigningKey, VerifiedChange, resolve_strictly,
 };
+use wb_core::report::served;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError, FileError, files};
 
@@ -168,6 +169,7 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     }
     let planned = plan::plan(before, &proposal(&built.says.chain, &built.says.roles));
     let (mut manifest, difference) = planned.map_err(DeployError::Refused)?;
+    manifest.served = served(&manifest, &known.reports);
     let (stuck, stops) = (plan::stuck(&manifest, &known.reports), canary::stops(&manifest, &known.reports));
     let same = before.filter(|before| difference.is_empty() && built.is_in(before));
     let lost = same.map_or(Ok(false), |before| built.is_lost(&operator, before))?;

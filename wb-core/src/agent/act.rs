@@ -214,6 +214,7 @@ impl Agent<'_> {
         let peers = peers(&change.manifest, self.config.uuid);
         let uuid = |name: &str| change.manifest.hosts.get(name)?.identity.as_ref().map(|identity| identity.uuid);
         let mut served = self.served.borrow_mut();
+        served.extend(&change.manifest.served);
         let unknown = peers.iter().copied().filter(|name| uuid(name).is_some_and(|uuid| !served.contains(&uuid)));
         let reports = self.registry.reports_of(&change.manifest, &unknown.collect(), &mut self.cache.borrow_mut())?;
         served.extend(reports.values().filter(|report| report.in_service).map(|report| report.uuid));

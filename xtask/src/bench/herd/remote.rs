@@ -12,7 +12,7 @@ use wb_core::registry::{
     Access, AllowedSigners, ChangeLog, Mirror as _, NewCommit, Pushed, RefName, RefUpdate, Registry, SigningKey,
     VerifiedChange, generate, public_key,
 };
-use wb_core::report::Report;
+use wb_core::report::{Report, served};
 use wb_core::runner::platform;
 use wb_core::system::Command;
 
@@ -64,7 +64,9 @@ impl Remote {
         runner: Runner,
         max_out: MaxOut,
     ) -> Result<(), BenchError> {
+        let reports = self.reports()?.into_iter().map(|(uuid, report)| (uuid.to_string(), report)).collect();
         self.tell(ChangeKind::Deploy, |manifest| {
+            manifest.served = served(manifest, &reports);
             manifest.chain = chain.clone();
             manifest.target = Some(target);
             manifest.runners = [(platform(), runner)].into();

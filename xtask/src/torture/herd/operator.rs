@@ -11,7 +11,7 @@ use wb_core::change::{Canary, ChangeKind, HostManifest, Manifest, RolePolicy, Ru
 use wb_core::herd::HostEntry;
 use wb_core::plan::still_failed;
 use wb_core::registry::RefName;
-use wb_core::report::{Doing, Report};
+use wb_core::report::{Doing, Report, served};
 use wb_core::runner::{HostConfig, cloned, platform};
 
 use super::fleet::{self, Build, ROLES};
@@ -104,6 +104,7 @@ impl World {
         manifest.roles = self.policies(build);
         manifest.runners = [(platform(), Runner { sha256, commit, reference: reference.to_string() })].into();
         manifest.target = Some(tip);
+        manifest.served = served(&manifest, &self.reports());
         manifest.canary = None;
         let names: Vec<String> = before.hosts.keys().cloned().collect();
         if canaries > 0 && before.target.is_some() && before.target != Some(tip) {

@@ -249,6 +249,7 @@ impl Draw {
                 nonce: draw.uuid(),
             }),
             waived: self.some(1, |draw| Waiver { change: draw.number(), link: draw.sha1(), host: draw.host_name() }),
+            served: self.some(2, Self::uuid).into_iter().collect(),
         }
     }
 
