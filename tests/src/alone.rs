@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use wb_core::system::{Command, Output, environment};
@@ -18,8 +18,8 @@ const SKIPPED: &str = "skipped: ";
 /// Longer than the slowest test takes with nothing cached.
 const BOUND: Duration = Duration::from_secs(900);
 
-/// Herds on one machine take turns: they would only slow each other down.
-static TURN: Mutex<()> = Mutex::new(());
+/// Herds on one machine take turns: they would only slow each other down. Small ones that mostly wait for programs share one.
+static TURN: RwLock<()> = RwLock::new(());
 
 /// Runs `body`, which is all of the test `name`, in a process of its own, which has `variables` in its environment. On
 /// a machine that can't have sandboxes it is not run, and a line on standard error says why; where `CI` is `true`, that
@@ -28,17 +28,11 @@ static TURN: Mutex<()> = Mutex::new(());
 /// # Panics
 /// When the test fails.
 pub fn alone(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
-    if environment::var(ALONE).is_some() {
-        match why_impossible(name) {
-            None => return body(),
-            Some(why) => return report(&format!("{SKIPPED}{name}: {why}")),
-        }
+    if is_alone() {
+        return as_far_as_possible(name, body);
     }
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let home = tempfile::tempdir().expect("a directory");
-    let again = variables.iter().fold(again(name, home.path()), |again, (name, value)| again.env(name, value));
-    let output = again.run().expect("a process for the test");
-    judge(&output);
+    let _turn = TURN.write().unwrap_or_else(PoisonError::into_inner);
+    in_a_process(name, variables);
 }
 
 /// As [`alone`], for a test whose runner is built as often as it is told something new. Such runners have the same parts,
@@ -47,8 +41,44 @@ pub fn alone(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
 /// # Panics
 /// When the test fails.
 pub fn alone_with_quick_builds(name: &str, body: impl FnOnce()) {
-    let target = target_dir(&environment::current_exe().expect("this program"), "quick").display().to_string();
+    let target = quick_target_dir();
     alone(name, &[&QUICK_BUILDS[..], &[("CARGO_TARGET_DIR", target.as_str())]].concat(), body);
+}
+
+/// As [`alone_with_quick_builds`], beside others of this kind: for few hosts that measure nothing and mostly wait for the
+/// programs that they run.
+///
+/// # Panics
+/// When the test fails.
+pub fn beside_others(name: &str, body: impl FnOnce()) {
+    if is_alone() {
+        return as_far_as_possible(name, body);
+    }
+    let _turn = TURN.read().unwrap_or_else(PoisonError::into_inner);
+    let target = quick_target_dir();
+    in_a_process(name, &[&QUICK_BUILDS[..], &[("CARGO_TARGET_DIR", target.as_str())]].concat());
+}
+
+fn quick_target_dir() -> String {
+    target_dir(&environment::current_exe().expect("this program"), "quick").display().to_string()
+}
+
+fn is_alone() -> bool {
+    environment::var(ALONE).is_some()
+}
+
+fn as_far_as_possible(name: &str, body: impl FnOnce()) {
+    match why_impossible(name) {
+        None => body(),
+        Some(why) => report(&format!("{SKIPPED}{name}: {why}")),
+    }
+}
+
+fn in_a_process(name: &str, variables: &[(&str, &str)]) {
+    let home = tempfile::tempdir().expect("a directory");
+    let again = variables.iter().fold(again(name, home.path()), |again, (name, value)| again.env(name, value));
+    let output = again.run().expect("a process for the test");
+    judge(&output);
 }
 
 const QUICK_BUILDS: [(&str, &str); 4] = [

@@ -207,7 +207,8 @@ fn tell(host: &Host, room: &Room, case: &Case, words: &[&str]) -> Result<Output,
 }
 
 fn shell(host: &Host, what: &str, lines: &str) -> Result<String, String> {
-    let output = host.run(Command::shell(format!("set -e\n{lines}")).timeout(BOUND));
+    // What it did is only read where it failed.
+    let output = host.run(Command::shell(format!("set -ex\n{lines}")).timeout(BOUND));
     let output = output.map_err(|error| format!("{what}: {error}"))?;
     match output.code {
         0 => Ok(output.text()),

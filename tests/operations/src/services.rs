@@ -260,7 +260,9 @@ const OPENRC_CRASHED: Case = Case {
     prepare: "[ -e /usr/local/bin/fragile-daemon ] || cp /bin/sleep /usr/local/bin/fragile-daemon
         printf '#!/sbin/openrc-run\\ncommand=/usr/local/bin/fragile-daemon\\ncommand_args=100006\\n\
             command_background=yes\\npidfile=/run/fragile.pid\\n' >/etc/init.d/fragile
-        chmod 755 /etc/init.d/fragile; rc-service fragile start; kill -9 $(pidof fragile-daemon)
+        chmod 755 /etc/init.d/fragile; rc-service fragile start
+        while ! pidof fragile-daemon; do sleep 0.1; done
+        kill -9 $(pidof fragile-daemon)
         while pidof fragile-daemon; do sleep 0.1; done",
     run: |host| {
         host.service("fragile").running()?;

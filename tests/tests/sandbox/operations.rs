@@ -1,7 +1,7 @@
 //! Every operation of the standard library, against the real programs: a test for each room.
 
 use wb_operations::ROOMS;
-use wb_tests::alone::alone_with_quick_builds;
+use wb_tests::alone::beside_others;
 use wb_tests::trial;
 
 macro_rules! rooms {
@@ -9,7 +9,7 @@ macro_rules! rooms {
         $(
             #[test]
             fn $room() {
-                alone_with_quick_builds(concat!("operations::", stringify!($room)), || hold(stringify!($room)));
+                beside_others(concat!("operations::", stringify!($room)), || hold(stringify!($room)));
             }
         )+
 
