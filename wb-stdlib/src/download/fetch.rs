@@ -9,6 +9,7 @@ use wb_core::system::growing::PIECE;
 use wb_core::system::http::{self, Answer, Roots, shown};
 
 use super::{Download, DownloadError};
+use crate::file::FileError;
 use crate::http::roots;
 use crate::look::Access as _;
 use crate::sha256::{Hasher, Sha256};
@@ -73,11 +74,9 @@ impl Download<'_> {
     }
 
     /// What may yet become the file stays for the next run; what can't, or what fills the disk, goes.
-    fn give_up(&self, error: DownloadError, place: &Path) -> DownloadError {
-        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
-        let full = |source: &files::FileError| matches!(source.source.kind(), StorageFull | QuotaExceeded);
+    pub(super) fn give_up(&self, error: DownloadError, place: &Path) -> DownloadError {
         match error {
-            DownloadError::File(crate::file::FileError::System(source)) if full(&source) => {
+            DownloadError::File(FileError::Full { source, .. }) => {
                 drop(files::remove(place));
                 DownloadError::NoRoom { path: self.path.clone(), source }
             }

@@ -175,6 +175,23 @@ fn something_else_is_refused_and_nothing_of_it_is_kept() {
 }
 
 #[test]
+fn what_fills_the_disk_goes() {
+    let machine = left("half");
+    let place = machine.path(&format!("/opt/{}", files(&machine)[0]));
+    machine
+        .apply(|host| {
+            let download = host.download("http://localhost/x.tar").sha256(&sum(CONTENT)).to("/opt/x.tar");
+            let full = std::io::ErrorKind::StorageFull.into();
+            let full = wb_core::system::files::FileError { action: "write", path: place.clone(), source: full };
+            let error = download.give_up(full.into(), &place).to_string();
+            assert!(error.starts_with("there is no room for /opt/x.tar"), "{error}");
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(files(&machine), [""; 0]);
+}
+
+#[test]
 fn a_server_that_says_no_is_asked_once() {
     let (url, asked) = server(vec![b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n".to_vec()]);
     assert_eq!(error(&Machine::new().dir("/opt"), &url), format!("{url} was answered with the status 404"));
