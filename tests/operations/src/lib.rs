@@ -25,6 +25,7 @@ mod mount;
 mod mysql;
 mod packages;
 mod postgres;
+mod refusals;
 mod services;
 pub mod snapshot;
 mod swap;
@@ -75,6 +76,7 @@ pub static ROOMS: &[Room] = &[
     Room { name: "sysctl", cases: sysctl::CASES },
     Room { name: "timezone", cases: timezone::CASES },
     Room { name: "packages", cases: packages::CASES },
+    Room { name: "refusals", cases: refusals::CASES },
 ];
 
 /// The case of this name, which is `room::case`.

@@ -49,6 +49,7 @@ rooms!(
     nftables,
     packages,
     postgres,
+    refusals,
     services,
     swap,
     sysctl,
