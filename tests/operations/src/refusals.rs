@@ -24,7 +24,7 @@ pub(crate) static CASES: &[Case] = &[
                 refuses(host.file("/srv/plain/a").content("new").present(), "/srv/plain is no directory")?;
                 refuses(host.directory("/srv/plain/a").present(), "/srv/plain is no directory")?;
                 refuses(host.directory("/srv/plain").present(), "/srv/plain is to be a directory, and is a file")?;
-                refuses(host.file("/srv/small/kept").content(&big).present(), "the disk of /srv/small is full")?;
+                refuses(host.file("/srv/small/kept").content(big.as_str()).present(), "the disk of /srv/small is full")?;
                 refuses(host.file("/srv/fixed/kept").content("new").present(), "/srv/fixed is mounted read-only")?;
                 refuses(host.file("/srv/fixed/kept").absent(), "/srv/fixed is mounted read-only")?;
                 refuses(host.directory("/srv/fixed").absent(), "a file system is mounted at /srv/fixed")?;
