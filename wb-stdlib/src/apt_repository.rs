@@ -32,7 +32,7 @@ const LARGEST: u64 = 256 * 1024;
 /// use wb_stdlib::prelude::*;
 ///
 /// fn follow_docker(host: &Host) -> Result<()> {
-///     let codename = host.facts().distribution.codename;
+///     let codename = &host.facts().distribution.codename;
 ///     host.apt_repository("docker")
 ///         .uri("https://download.docker.com/linux/debian")
 ///         .suite(codename)
