@@ -425,6 +425,18 @@ impl<L: Change + 'static> Edit<Host<'_>, L> {
         self
     }
 
+    /// What stands in the file is never shown, as with [`File::private`].
+    pub fn private(mut self) -> Self {
+        self.file = self.file.private();
+        self
+    }
+
+    /// How the file differs is shown, though not everybody may read it, as with [`File::shown`].
+    pub fn shown(mut self) -> Self {
+        self.file = self.file.shown();
+        self
+    }
+
     /// The edited file takes the place of the old only when this command accepts it, as with [`File::validated_by`].
     pub fn validated_by<W: Into<String>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
         self.file = self.file.validated_by(command);

@@ -55,6 +55,8 @@ pub struct File<A> {
     extended: Extended,
     /// The template of its content, where that rendered to nothing.
     blank: Option<&'static str>,
+    /// Whether what stands in it must not be shown, where somebody said so.
+    private: Option<bool>,
     through_links: bool,
     replacing: bool,
     owes: Owes,
@@ -70,6 +72,7 @@ impl<A: Look> File<A> {
             wanted: Wanted::default(),
             extended: Extended::default(),
             blank: None,
+            private: None,
             through_links: false,
             replacing: false,
             owes: Owes::default(),
@@ -257,6 +260,19 @@ impl File<Host<'_>> {
         self
     }
 
+    /// What stands in it is never shown: plans, logs and reports say that it differs, and not how. That is so anyway where
+    /// its mode, the old or the new, lets nobody read it but its owner and its group: `0o600`, `0o640`.
+    pub fn private(mut self) -> Self {
+        self.private = Some(true);
+        self
+    }
+
+    /// How what stands in it differs is shown, though not everybody may read the file.
+    pub fn shown(mut self) -> Self {
+        self.private = Some(false);
+        self
+    }
+
     /// Where a symbolic link is at its path, what that leads to is meant. Without this, a link is in the way.
     pub fn through_links(mut self) -> Self {
         self.through_links = true;
@@ -384,10 +400,10 @@ impl File<Host<'_>> {
         Ok(if lines.is_empty() { Difference::None } else { Difference::Some(Some(lines.join("\n"))) })
     }
 
-    /// Whether nobody but its owner may read it: what it has must not stand in logs and reports either.
+    /// Whether not everybody may read what it has or had: that must not stand in logs and reports either.
     fn is_private(&self, found: Option<Stat>) -> bool {
-        let mode = self.wanted.mode.or(found.map(|stat| stat.mode));
-        mode.is_some_and(|mode| mode & 0o077 == 0)
+        let modes = [self.wanted.mode, found.map(|stat| stat.mode)];
+        self.private.unwrap_or_else(|| modes.into_iter().flatten().any(|mode| mode & 0o007 == 0))
     }
 
     /// Whether the content is as wanted. It is read only when its length leaves that open.

@@ -139,7 +139,7 @@ impl Sudoers<Host<'_>> {
         if !is_there && !self.access.plans() {
             return Err(SudoersError::NoSudo { name: self.name });
         }
-        let file = self.access.file(path).content(content).owner("root").group("root").mode(MODE);
+        let file = self.access.file(path).content(content).owner("root").group("root").mode(MODE).shown();
         Ok(file.validated_by(["visudo", "-c", "-f"]).present()?)
     }
 

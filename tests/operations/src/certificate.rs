@@ -41,7 +41,8 @@ pub(crate) static CERTIFICATES: &[Case] = &[
         prepare: "rm -f /etc/ssl/shop.pem /etc/ssl/private/shop.key; echo old >/etc/ssl/shop.pem",
         run: |host| {
             let shop = host.certificate("/etc/ssl/shop.pem");
-            shop.pair(CERTIFICATE, "/etc/ssl/private/shop.key", KEY).group("ssl-cert").present()?;
+            let placed = shop.pair(CERTIFICATE, "/etc/ssl/private/shop.key", KEY).group("ssl-cert").present()?;
+            ensure!(!format!("{placed:?}").contains("PRIVATE KEY"), "the key is shown: {placed:?}");
             Ok(())
         },
         check: "[ \"$(stat -c '%U:%G %a' /etc/ssl/private/shop.key)\" = 'root:ssl-cert 640' ]

@@ -66,7 +66,7 @@ impl<'a> Pair<'a> {
         crate::file::check_path(&self.key_path)?;
         self.check(self.host.system())?;
         let mode = if self.group.is_some() { OF_GROUP } else { PRIVATE };
-        let key = self.file(&self.key_path, &self.key).mode(mode).present()?;
+        let key = self.file(&self.key_path, &self.key).mode(mode).private().present()?;
         let certificate = self.file(&self.path, &self.certificate).mode(0o644).present()?;
         Ok([certificate, key].into_iter().reduce(both).unwrap_or(Outcome::Unchanged))
     }

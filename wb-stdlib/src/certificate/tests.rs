@@ -34,6 +34,20 @@ fn a_pair_is_placed_and_owes_a_reload() {
 }
 
 #[test]
+fn a_key_that_a_group_may_read_is_not_shown_either() {
+    let machine = machine();
+    let place = |host: &Host| {
+        let pair = host.certificate(PATH).pair(CERTIFICATE, KEY_PATH, KEY).owner("me");
+        Ok(pair.group("us").present()?)
+    };
+    let said = format!("{:?}", machine.plan(place).unwrap());
+    assert!(!said.contains("PRIVATE KEY") && said.contains("private"), "{said}");
+    assert!(machine.apply(place).unwrap().changed());
+    assert!(!machine.said().contains("PRIVATE KEY"), "{}", machine.said());
+    assert_eq!(machine.stat(KEY_PATH).unwrap().mode, 0o640);
+}
+
+#[test]
 fn what_is_no_pair_is_not_placed() {
     let machine = machine().answer("openssl pkey", 0, "another public key");
     let error = machine.apply(|host| Ok(host.certificate(PATH).pair(CERTIFICATE, KEY_PATH, RSA_KEY).present()?));

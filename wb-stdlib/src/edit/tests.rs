@@ -184,7 +184,7 @@ fn a_refused_file_is_as_it_was() {
 }
 
 #[test]
-fn what_only_the_owner_may_read_is_not_shown() {
+fn what_not_everybody_may_read_is_not_shown() {
     let machine = Machine::new().dir("/etc");
     let set = |host: &Host| Ok(host.edit("/etc/s").variable("PASSWORD", "swordfish").or_create(0o600).present()?);
     machine.plan(set).unwrap();
@@ -194,6 +194,11 @@ fn what_only_the_owner_may_read_is_not_shown() {
     assert!(!machine.said().contains("fish"), "{}", machine.said());
     let error = machine.view(|host| host.edit("/etc/s").line("catfish").is_present()).unwrap_err();
     assert!(!format!("{error:#}").contains("fish"), "{error:#}");
+    machine.plan(|host| Ok(host.edit("/etc/s").line("herring").shown().present()?)).unwrap();
+    assert!(machine.said().contains("+herring"), "{}", machine.said());
+    let machine = Machine::new().file("/etc/open", "");
+    machine.apply(|host| Ok(host.edit("/etc/open").line("swordfish").private().present()?)).unwrap();
+    assert!(!machine.said().contains("fish"), "{}", machine.said());
 }
 
 #[test]

@@ -4,10 +4,10 @@ use crate::machine::{Machine, changed};
 #[test]
 fn a_new_file_gets_content_and_mode() {
     let machine = Machine::new().dir("/etc");
-    let outcome = machine.apply(|host| Ok(host.file("/etc/motd").content("hi\n").mode(0o640).present()?)).unwrap();
+    let outcome = machine.apply(|host| Ok(host.file("/etc/motd").content("hi\n").mode(0o664).present()?)).unwrap();
     assert_eq!(outcome, changed("--- /dev/null\n+++ /etc/motd\n@@ -0,0 +1 @@\n+hi"));
     assert_eq!(machine.read("/etc/motd").as_deref(), Some("hi\n"));
-    assert_eq!(machine.stat("/etc/motd").unwrap().mode, 0o640);
+    assert_eq!(machine.stat("/etc/motd").unwrap().mode, 0o664);
 }
 
 #[test]
@@ -27,22 +27,38 @@ fn the_second_time_changes_nothing() {
 fn a_plan_shows_the_change_and_touches_nothing() {
     let machine = Machine::new().file("/etc/motd", "old\n");
     let before = machine.snapshot();
-    let outcome = machine.plan(|host| Ok(host.file("/etc/motd").content("new\n").mode(0o640).present()?)).unwrap();
-    let diff = "--- /etc/motd\n+++ /etc/motd\n@@ -1 +1 @@\n-old\n+new\nmode 0644 -> 0640";
+    let outcome = machine.plan(|host| Ok(host.file("/etc/motd").content("new\n").mode(0o664).present()?)).unwrap();
+    let diff = "--- /etc/motd\n+++ /etc/motd\n@@ -1 +1 @@\n-old\n+new\nmode 0644 -> 0664";
     assert_eq!(outcome, changed(diff));
     assert_eq!(machine.snapshot(), before);
 }
 
 #[test]
-fn what_only_the_owner_may_read_is_not_shown() {
+fn what_not_everybody_may_read_is_not_shown() {
+    let check = |mode| {
+        let machine = Machine::new().dir("/etc");
+        let secret = |host: &crate::Host| Ok(host.file("/etc/secret").content("swordfish").mode(mode).present()?);
+        machine.plan(secret).unwrap();
+        assert!(!machine.said().contains("swordfish"), "{}", machine.said());
+        machine.apply(secret).unwrap();
+        assert!(!machine.said().contains("swordfish") && machine.said().contains("private"), "{}", machine.said());
+        machine.apply(|host| Ok(host.file("/etc/secret").content("sailfish").present()?)).unwrap();
+        assert!(!machine.said().contains("fish"), "{}", machine.said());
+        machine.plan(|host| Ok(host.file("/etc/secret").content("cod").mode(0o644).present()?)).unwrap();
+        assert!(!machine.said().contains("fish"), "what it had: {}", machine.said());
+    };
+    check(0o600);
+    check(0o640);
+    check(0o440);
+}
+
+#[test]
+fn who_knows_better_says_what_may_be_shown() {
     let machine = Machine::new().dir("/etc");
-    let secret = |host: &crate::Host| Ok(host.file("/etc/secret").content("swordfish").mode(0o600).present()?);
-    machine.plan(secret).unwrap();
-    assert!(!machine.said().contains("swordfish"), "{}", machine.said());
-    machine.apply(secret).unwrap();
+    machine.apply(|host| Ok(host.file("/etc/open").content("swordfish").mode(0o644).private().present()?)).unwrap();
     assert!(!machine.said().contains("swordfish") && machine.said().contains("private"), "{}", machine.said());
-    machine.apply(|host| Ok(host.file("/etc/secret").content("sailfish").present()?)).unwrap();
-    assert!(!machine.said().contains("fish"), "{}", machine.said());
+    machine.apply(|host| Ok(host.file("/etc/hba").content("local\n").mode(0o640).shown().present()?)).unwrap();
+    assert!(machine.said().contains("+local"), "{}", machine.said());
 }
 
 #[test]
@@ -274,21 +290,21 @@ fn an_access_control_list_comes_with_its_file_and_stays() {
     if !has_lists(&machine) {
         return;
     }
-    let ensure = |host: &crate::Host| Ok(host.file("/log").mode(0o640).acl("user:anna:rw-").present()?);
+    let ensure = |host: &crate::Host| Ok(host.file("/log").mode(0o644).acl("user:anna:rw-").present()?);
     let planned = machine.plan(ensure).unwrap();
     assert_eq!(planned, changed("new, empty\nacl user:2001 none -> rw-\nacl mask none -> rw-"));
     assert_eq!(machine.apply(ensure).unwrap(), planned);
-    assert_eq!(machine.stat("/log").unwrap().mode, 0o660);
+    assert_eq!(machine.stat("/log").unwrap().mode, 0o664);
     assert_eq!(machine.apply(ensure).unwrap(), Outcome::Unchanged);
     machine.apply(|host| Ok(host.file("/log").content("text").present()?)).unwrap();
     machine.view(|host| host.file("/log").has_acl("user:anna:rw-")).unwrap();
     assert!(machine.view(|host| host.file("/log").has_acl("user:anna:r--")).is_err());
-    let none = |host: &crate::Host| Ok(host.file("/log").mode(0o640).exact_acl().present()?);
+    let none = |host: &crate::Host| Ok(host.file("/log").mode(0o644).exact_acl().present()?);
     assert_eq!(
         machine.apply(none).unwrap(),
-        changed("mode 0660 -> 0640\nacl user:2001 rw- -> none\nacl mask rw- -> none")
+        changed("mode 0664 -> 0644\nacl user:2001 rw- -> none\nacl mask rw- -> none")
     );
-    assert_eq!((machine.apply(none).unwrap(), machine.stat("/log").unwrap().mode), (Outcome::Unchanged, 0o640));
+    assert_eq!((machine.apply(none).unwrap(), machine.stat("/log").unwrap().mode), (Outcome::Unchanged, 0o644));
 }
 
 #[test]
