@@ -93,6 +93,15 @@ pub enum CronError {
         /// Why.
         source: CommandError,
     },
+    /// There is a crontab where nobody looked for it, and its text would be lost.
+    #[error(
+        "`crontab -u {user} -l` shows a crontab, and none is where cron is known to keep them, so it is not edited\n\
+         hint: `.in_cron_d()` gives an entry a file of its own"
+    )]
+    Elsewhere {
+        /// Whose crontab.
+        user: String,
+    },
     /// `crontab` took it, and it is not there.
     #[error("`crontab` was to install the crontab of {user}, and ended well, but it is not so")]
     NotSo {

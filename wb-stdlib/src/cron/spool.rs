@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wb_core::system::files::Kind;
-use wb_core::system::{Command, System};
+use wb_core::system::{Command, CommandError, System};
 
 use super::{CronError, crontab};
 use crate::text_file::TextFile;
 
-/// On Debian, Alpine and Red Hat. The first that is there is the one: Debian's lies in that of Red Hat.
-const PLACES: [&str; 3] = ["/var/spool/cron/crontabs", "/etc/crontabs", "/var/spool/cron"];
+/// On Debian, Alpine, SUSE and Red Hat. The first that is there is the one: those of Debian and SUSE lie in that of Red Hat.
+const PLACES: [&str; 4] = ["/var/spool/cron/crontabs", "/etc/crontabs", "/var/spool/cron/tabs", "/var/spool/cron"];
 /// How long `crontab` may take.
 const BOUND: Duration = Duration::from_secs(60);
 
@@ -44,12 +44,26 @@ impl Spooled {
     /// Installs another text, and looks whether that is there then. Of an empty one nothing is left.
     pub(super) fn install(&self, system: &System, text: &str) -> Result<(), CronError> {
         let user = || self.user.clone();
-        let crontab = Command::new("crontab").args(["-u", &self.user]).env("LC_ALL", "C.UTF-8").timeout(BOUND);
+        let failed = |source| CronError::Install { user: user(), source };
+        if !self.is_there() && self.is_elsewhere(system).map_err(failed)? {
+            return Err(CronError::Elsewhere { user: user() });
+        }
+        let crontab = self.crontab();
         let crontab = if text.trim().is_empty() { crontab.arg("-r") } else { crontab.arg("-").stdin(text) };
-        system.read_command(&crontab).map_err(|source| CronError::Install { user: user(), source })?;
+        system.read_command(&crontab).map_err(failed)?;
         let now = Self::of(system, &self.user)?;
         let is_so = now.is_some_and(|now| now.text().trim() == text.trim());
         if is_so { Ok(()) } else { Err(CronError::NotSo { user: user() }) }
+    }
+
+    /// Whether `crontab` knows of a crontab where none was found: another text would take its place unseen.
+    fn is_elsewhere(&self, system: &System) -> Result<bool, CommandError> {
+        let listed = system.run(&self.crontab().arg("-l"))?;
+        Ok(listed.code == 0 && !listed.text().trim().is_empty())
+    }
+
+    fn crontab(&self) -> Command {
+        Command::new("crontab").args(["-u", &self.user]).env("LC_ALL", "C.UTF-8").timeout(BOUND)
     }
 }
 
