@@ -13,6 +13,7 @@ pub(crate) static CASES: &[Case] = &[
     SYSTEMD_UNIT,
     SYSTEMD_OVERRIDE,
     SYSTEMD_MASKED,
+    SYSTEMD_STATIC,
     SYSTEMD_UNIT_GOES,
     SYSTEMD_TIMER,
     SYSTEMD_TIMER_GOES,
@@ -173,6 +174,26 @@ const SYSTEMD_MASKED: Case = Case {
         Ok(())
     },
     check: "[ $(readlink /etc/systemd/system/absent.service) = /dev/null ]; [ ! -L /etc/systemd/system/masked.service ]",
+    ..Case::DEFAULT
+};
+
+/// Units that do not say when they start, one of which a timer starts, beside one that does.
+const SYSTEMD_STATIC: Case = Case {
+    name: "systemd_static",
+    init: Init::Systemd,
+    prepare: "cd /etc/systemd/system
+        printf '[Service]\\nType=oneshot\\nExecStart=/bin/true\\n' | tee timed.service alone.service >told.service
+        printf '[Install]\\nWantedBy=multi-user.target\\n' >>told.service
+        printf '[Timer]\\nOnCalendar=daily\\n[Install]\\nWantedBy=timers.target\\n' >timed.timer
+        systemctl daemon-reload; systemctl disable told; systemctl enable --now timed.timer",
+    run: |host| {
+        host.service("timed").enabled()?;
+        host.service("alone").disabled()?;
+        ensure!(host.service("alone").is_enabled().is_err(), "nothing starts it");
+        host.service("told").enabled()?;
+        Ok(())
+    },
+    check: "systemctl is-enabled timed | grep static; systemctl is-enabled told",
     ..Case::DEFAULT
 };
 

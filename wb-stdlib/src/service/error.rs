@@ -87,6 +87,15 @@ pub enum ServiceError {
         /// Who starts services here.
         manager: Manager,
     },
+    /// Nothing says when it starts, neither its unit nor another one.
+    #[error(
+        "the service `{name}` can't be enabled: its unit does not say when it starts, and nothing else starts it\n\
+         hint: the unit needs `[Install]` with `WantedBy=multi-user.target`, or a timer or a socket that starts it"
+    )]
+    NoInstall {
+        /// The service.
+        name: String,
+    },
     /// The action ended well, and the service is not what it was told to be.
     #[error("the service `{name}` is {found} after `{action}`, which ended well{}", truth(*action, *manager))]
     NotSo {
@@ -114,6 +123,10 @@ fn truth(action: Action, manager: Manager) -> &'static str {
     match (action, manager) {
         (Action::Stop, Manager::Initd | Manager::Openrc) => {
             "\nhint: where its script does not tell the truth, `.pidfile(…)` or `.process(…)` says how to find it out"
+        }
+        (Action::Disable, Manager::Systemd) => {
+            "\nhint: `systemctl show -p WantedBy,RequiredBy,TriggeredBy` on the host names what starts it; `.masked()` keeps \
+             it down all the same"
         }
         _ => "",
     }

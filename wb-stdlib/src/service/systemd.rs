@@ -32,6 +32,9 @@ const NOTHING: &str = "/dev/null";
 /// boot, which reads them.
 const STALE: &str = "/run/wildebeest/daemon-reload";
 
+/// What starts a unit, beside the links of `systemctl enable`: a `.wants` of a package, another unit, a timer, a socket.
+const STARTERS: [&str; 5] = ["WantedBy", "RequiredBy", "BoundBy", "UpheldBy", "TriggeredBy"];
+
 const SHOW_BOUND: Duration = Duration::from_secs(60);
 
 pub(super) fn look(system: &System, name: &str, question: Question) -> Result<Option<Found>, ServiceError> {
@@ -49,7 +52,15 @@ pub(super) fn act(system: &System, name: &str, action: Action) -> Result<(), Ser
     if starts && is_outdated(system, name)? {
         run(system, name, action, systemctl().arg("daemon-reload"))?;
     }
+    if action == Action::Enable && is_static(system, name)? {
+        return Err(ServiceError::NoInstall { name: name.to_owned() });
+    }
     run(system, name, action, systemctl().args([action.word(), "--", name]))
+}
+
+/// Whether nothing in the unit says when it starts: `systemctl enable` does nothing then, and ends well.
+fn is_static(system: &System, name: &str) -> Result<bool, ServiceError> {
+    Ok(Unit::parse(&show(system, name, "UnitFileState")?).file == "static")
 }
 
 /// Whether systemd is the init system that runs.
@@ -152,7 +163,7 @@ fn is_wanted(system: &System, unit: &str) -> Result<bool, FileError> {
 }
 
 fn ask(system: &System, name: &str, question: Question) -> Result<Option<Found>, ServiceError> {
-    let said = show(system, name, "LoadState,ActiveState,UnitFileState")?;
+    let said = show(system, name, &format!("LoadState,ActiveState,UnitFileState,{}", STARTERS.join(",")))?;
     let unit = Unit::parse(&said);
     if unit.load == "not-found" {
         return Ok(None);
@@ -191,6 +202,7 @@ struct Unit<'a> {
     file: &'a str,
     fragment: &'a str,
     outdated: bool,
+    has_starter: bool,
 }
 
 impl<'a> Unit<'a> {
@@ -203,7 +215,7 @@ impl<'a> Unit<'a> {
                 "UnitFileState" => unit.file = value,
                 "FragmentPath" => unit.fragment = value,
                 "NeedDaemonReload" => unit.outdated = value == "yes",
-                _ => {}
+                name => unit.has_starter |= STARTERS.contains(&name) && !value.is_empty(),
             }
         }
         unit
@@ -217,11 +229,13 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// As `systemctl is-enabled` judges; nothing where the unit was made of an init script, whose links decide.
+    /// As `systemctl is-enabled` judges, but for a unit that does not say itself when it starts: that one does when
+    /// something else starts it. Nothing where the unit was made of an init script, whose links decide.
     fn enabled(&self) -> Option<bool> {
         match self.file {
             "generated" => None,
-            "enabled" | "enabled-runtime" | "static" | "alias" | "indirect" => Some(true),
+            "enabled" | "enabled-runtime" | "alias" => Some(true),
+            "static" | "indirect" => Some(self.has_starter),
             _ => Some(false),
         }
     }
@@ -239,7 +253,13 @@ mod tests {
         };
         check("LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n", Status::Running, true);
         check("LoadState=loaded\nActiveState=failed\nUnitFileState=disabled\n", Status::Stopped, false);
-        check("LoadState=loaded\nActiveState=activating\nUnitFileState=static\n", Status::Unknown, true);
+        let fixed = "LoadState=loaded\nActiveState=activating\nUnitFileState=static\n";
+        check(&format!("{fixed}WantedBy=\nTriggeredBy=\n"), Status::Unknown, false);
+        check(&format!("{fixed}WantedBy=sysinit.target\nTriggeredBy=\n"), Status::Unknown, true);
+        check(&format!("{fixed}WantedBy=\nTriggeredBy=backup.timer\n"), Status::Unknown, true);
+        let other = "LoadState=loaded\nActiveState=inactive\nUnitFileState=indirect\n";
+        check(&format!("{other}TriggeredBy=uuidd.socket\n"), Status::Stopped, true);
+        check(&format!("{other}TriggeredBy=\n"), Status::Stopped, false);
         check("LoadState=masked\nActiveState=inactive\nUnitFileState=masked\n", Status::Stopped, false);
         assert_eq!(Unit::parse("LoadState=not-found\nActiveState=inactive\nUnitFileState=\n").load, "not-found");
     }

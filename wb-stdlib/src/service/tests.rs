@@ -302,6 +302,24 @@ fn a_unit_that_nobody_links_is_asked_for() {
 }
 
 #[test]
+fn a_unit_that_does_not_say_when_it_starts_is_enabled_by_what_starts_it() {
+    let alone = || systemd("UnitFileState=static\nWantedBy=\nTriggeredBy=\n");
+    let started = || systemd("UnitFileState=static\nWantedBy=\nTriggeredBy=nginx.timer\n");
+    let enabled = |host: &Host| Ok(host.service("nginx").enabled()?);
+    let disabled = |host: &Host| Ok(host.service("nginx").disabled()?);
+    assert_eq!(started().apply(enabled).unwrap(), Outcome::Unchanged);
+    assert_eq!(alone().apply(disabled).unwrap(), Outcome::Unchanged);
+    let machine = alone();
+    let error = machine.apply(enabled).unwrap_err().to_string();
+    assert!(error.starts_with("the service `nginx` can't be enabled: its unit does not say when it starts"), "{error}");
+    assert!(error.contains("\nhint: the unit needs `[Install]`"), "{error}");
+    assert_eq!(told(&machine), [""; 0]);
+    let error = started().apply(disabled).unwrap_err().to_string();
+    assert!(error.starts_with("the service `nginx` is enabled after `disable`, which ended well\nhint: "), "{error}");
+    alone().view(|host| host.service("nginx").is_enabled()).unwrap_err();
+}
+
+#[test]
 fn a_link_to_nothing_is_a_mask() {
     let machine = systemd("");
     let error = machine.apply(|host| Ok(host.service("nginx").masked()?)).unwrap_err();
