@@ -21,12 +21,13 @@ impl Run for OfHost {
     /// Runs it, and then pays what is owed: by it, and by an earlier run that was cut short. What is not paid stays owed.
     fn run(&self, context: &Context<'_>) -> Result<()> {
         let host = Host::new(context);
+        let earlier = context.debts().owed();
         (self.0)(&host)?;
-        Ok(owed::pay(host)?)
+        Ok(owed::pay(host, &earlier)?)
     }
 
     fn pay(&self, context: &Context<'_>) -> Result<()> {
-        Ok(owed::pay(Host::new(context))?)
+        Ok(owed::pay(Host::new(context), &context.debts().owed())?)
     }
 }
 

@@ -7,7 +7,7 @@ use wb_core::system::files;
 
 use crate::file::{File, FileError};
 use crate::service::{self, Service, ServiceError, runit, systemd};
-use crate::{Host, Look as _, Template};
+use crate::{Host, Look as _, Template, owed};
 
 const MODE: u32 = 0o755;
 /// Interpreters of scripts that a shell can check.
@@ -149,7 +149,8 @@ impl<'a> Script<'a> {
     pub fn absent(self) -> Result<Outcome, ScriptError> {
         let path = self.path()?;
         let system = self.host.system();
-        if system.stat(&path)?.is_some() {
+        let goes = system.stat(&path)?.is_some();
+        if goes {
             let service = self.host.service(&self.name);
             service.stopped()?;
             if !self.host.plans() {
@@ -157,10 +158,14 @@ impl<'a> Script<'a> {
                 systemd::owe_reload(system)?;
             }
         }
-        match (self.kind, path.parent()) {
-            (Kind::Run, Some(directory)) => Ok(self.host.directory(directory).absent()?),
-            _ => Ok(self.host.file(path).absent()?),
+        let outcome = match (self.kind, path.parent()) {
+            (Kind::Run, Some(directory)) => self.host.directory(directory).absent()?,
+            _ => self.host.file(path).absent()?,
+        };
+        if goes {
+            owed::release(self.host, |service| service == self.name)?;
         }
+        Ok(outcome)
     }
 
     fn path(&self) -> Result<PathBuf, ScriptError> {

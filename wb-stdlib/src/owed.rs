@@ -1,7 +1,7 @@
 //! Owed actions: written down before the change that makes them necessary, paid at the end of the migration, and by
 //! the next run when this one does not come to its end.
 
-use wb_core::context::{Context, Debt, DebtAction, DebtError};
+use wb_core::context::{Context, Debt, DebtAction, DebtError, Outcome};
 
 use crate::look::Access as _;
 use crate::service::{self, Action, ServiceError};
@@ -44,13 +44,23 @@ impl Owes {
 }
 
 /// Pays all that is owed: each service once, with the greatest of its debts.
-pub(crate) fn pay(host: Host<'_>) -> Result<(), OwedError> {
+///
+/// A service that is not there is an error to the run that owes it, since nobody may have meant it. What `earlier` runs
+/// have left is struck then: the service has gone meanwhile, and nobody could ever pay that.
+pub(crate) fn pay(host: Host<'_>, earlier: &[Debt]) -> Result<(), OwedError> {
     let_units_be_read(host)?;
     let owed = host.context().debts().owed();
     for Debt { action, service } in payments(&owed) {
         let failed = |source| OwedError { action, service: service.clone(), source };
-        service::pay(host, action, &service).map_err(|error| failed(error.into()))?;
-        for debt in owed.iter().filter(|debt| debt.service == service) {
+        let debts = || owed.iter().filter(|debt| debt.service == service);
+        match service::pay(host, action, &service) {
+            Err(ServiceError::NoSuchService { name, .. }) if debts().all(|debt| earlier.contains(debt)) => {
+                let (debt, is_gone) = (word(action), "and there is no such service any more");
+                host.record(&format!("service {name}: owed to {debt}, {is_gone}"), Outcome::Unchanged);
+            }
+            paid => paid.map_err(|error| failed(error.into()))?,
+        }
+        for debt in debts() {
             host.context().debts().paid(debt).map_err(|error| failed(error.into()))?;
         }
     }
@@ -72,6 +82,16 @@ pub(crate) fn strike(host: Host<'_>, action: Action, service: &str) -> Result<()
     let debts = host.context().debts();
     let mut owed = debts.owed().into_iter().filter(|debt| service::name_of(&debt.service) == service);
     owed.try_for_each(|debt| if pays(action, debt.action) { debts.paid(&debt) } else { Ok(()) })
+}
+
+/// Strikes all that is owed to services that are no more: those whose names are such.
+pub(crate) fn release(host: Host<'_>, is_gone: impl Fn(&str) -> bool) -> Result<(), ServiceError> {
+    let debts = host.context().debts();
+    let mut owed = debts.owed().into_iter().filter(|debt| is_gone(service::name_of(&debt.service)));
+    owed.try_for_each(|debt| {
+        let name = || service::name_of(&debt.service).to_owned();
+        debts.paid(&debt).map_err(|source| ServiceError::Debt { name: name(), source })
+    })
 }
 
 fn pays(action: Action, debt: DebtAction) -> bool {
@@ -173,10 +193,45 @@ mod tests {
 
     #[test]
     fn a_payment_that_fails_stays_owed() {
-        let machine = Machine::new().owing(DebtAction::Reload, "nginx");
+        let machine = Machine::new().file("/etc/init.d/nginx", "").answer("/etc/init.d/nginx", 1, "");
+        let machine = machine.answer("/etc/init.d/nginx status", 0, "").owing(DebtAction::Reload, "nginx");
         let error = machine.with(Mode::Apply, |context| glue::OfHost(|_| Ok(())).run(context)).unwrap_err();
         assert_eq!(error.to_string(), "could not reload the service `nginx`, which an earlier change made necessary");
         assert_eq!(machine.journal.owed().len(), 1);
+    }
+
+    #[test]
+    fn what_an_earlier_run_owes_to_a_service_that_has_gone_is_struck_and_said() {
+        let machine = Machine::new().owing(DebtAction::Reload, "nginx").owing(DebtAction::Restart, "nginx");
+        machine.with(Mode::Apply, |context| glue::OfHost(|_| Ok(())).run(context)).unwrap();
+        assert_eq!(machine.journal.owed(), []);
+        assert_eq!(machine.said(), "= service nginx: owed to restart, and there is no such service any more");
+        let machine = Machine::new().owing(DebtAction::Restart, "nginx");
+        machine.with(Mode::Apply, |context| glue::OfHost(|_| panic!("it ran")).pay(context)).unwrap();
+        assert_eq!(machine.journal.owed(), []);
+    }
+
+    #[test]
+    fn a_service_that_nobody_knows_is_an_error_to_the_run_that_owes_it() {
+        let machine = Machine::new().dir("/etc/nginx");
+        let run = || machine.with(Mode::Apply, |context| glue::OfHost(change_twice).run(context));
+        let error = format!("{:#}", run().unwrap_err());
+        assert!(error.contains("there is no service `nginx` on this host"), "{error}");
+        assert_eq!(machine.journal.owed().len(), 2);
+        run().unwrap();
+        assert_eq!(machine.journal.owed(), []);
+    }
+
+    #[test]
+    fn what_goes_is_owed_nothing() {
+        let machine = Machine::new()
+            .file("/etc/init.d/nginx", "#!/bin/sh\n")
+            .answer("/etc/init.d/nginx status", 3, "")
+            .answer("update-rc.d", 0, "")
+            .owing(DebtAction::Restart, "nginx")
+            .owing(DebtAction::Reload, "haproxy");
+        machine.apply(|host| Ok(host.init_script("nginx").absent()?)).unwrap();
+        assert_eq!(machine.journal.owed(), [debt(DebtAction::Reload, "haproxy")]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use wb_core::system::System;
 
 use crate::file::File;
 use crate::service::{Service, systemd};
-use crate::{Host, Look, Template};
+use crate::{Host, Look, Template, owed};
 pub use error::UnitError;
 pub use timer::Timer;
 
@@ -183,13 +183,19 @@ impl<'a> Unit<Host<'a>> {
     /// When the unit does not stop, or it can't be removed.
     pub fn absent(self) -> Result<Outcome, UnitError> {
         let path = self.path()?;
-        if self.system().stat(&path)?.is_some() && !self.access.plans() {
-            if self.dropin.is_none() && self.is_of_its_own()? {
+        let is_there = self.system().stat(&path)?.is_some();
+        let goes = is_there && self.dropin.is_none() && self.is_of_its_own()?;
+        if is_there && !self.access.plans() {
+            if goes {
                 systemd::retire(self.system(), &self.name)?;
             }
             systemd::owe_reload(self.system())?;
         }
-        Ok(self.owing().absent()?)
+        let outcome = self.owing().absent()?;
+        if goes {
+            owed::release(self.access, |service| systemd::unit_name(service) == self.name)?;
+        }
+        Ok(outcome)
     }
 
     /// Whether systemd has the unit from this file only.

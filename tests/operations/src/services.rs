@@ -117,12 +117,14 @@ const SYSV_SCRIPT: Case = Case {
 const SYSV_SCRIPT_GOES: Case = Case {
     name: "sysv_script_goes",
     prepare: "printf '#!/bin/sh\\n# Default-Start: 2\\n[ $1 != status ] || exit 3\\n' >/etc/init.d/own
-        chmod 755 /etc/init.d/own; ln -sf ../init.d/own /etc/rc2.d/S01own",
+        chmod 755 /etc/init.d/own; ln -sf ../init.d/own /etc/rc2.d/S01own
+        mkdir -p /var/lib/wb-operations
+        echo '{\"debts\":[{\"action\":\"restart\",\"service\":\"own\"}],\"steps\":[]}' >/var/lib/wb-operations/journal.json",
     run: |host| {
         host.init_script("own").absent()?;
         Ok(())
     },
-    check: "[ -z \"$(ls /etc/init.d/own /etc/rc*.d/*own 2>/dev/null)\" ]",
+    check: "[ -z \"$(ls /etc/init.d/own /etc/rc*.d/*own 2>/dev/null)\" ]; grep '\"debts\":\\[\\]' /var/lib/wb-operations/journal.json",
     ..Case::DEFAULT
 };
 

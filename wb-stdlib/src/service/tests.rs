@@ -171,7 +171,7 @@ fn a_debt_knows_how_to_tell_whether_its_service_runs() {
         .apply(|host| {
             let nginx = host.service("nginx").pidfile("/run/nginx.pid");
             host.file("/etc/nginx.conf").content("a").restarts(&nginx).present()?;
-            Ok(owed::pay(*host)?)
+            Ok(owed::pay(*host, &[])?)
         })
         .unwrap();
     assert!(machine.calls().contains(&"/etc/init.d/nginx restart".to_owned()), "{:?}", machine.calls());

@@ -1,4 +1,4 @@
-use wb_core::context::Outcome;
+use wb_core::context::{DebtAction, Debts as _, Outcome};
 
 use super::*;
 use crate::machine::Machine;
@@ -29,8 +29,8 @@ fn a_unit_is_written_and_systemd_reads_it_once() {
     assert!(present(&machine).unwrap().changed());
     assert_eq!(machine.read(PATH).as_deref(), Some(SHOP));
     assert!(told(&machine).is_empty() && machine.read(STALE).is_some());
-    machine.apply(|host| Ok(owed::pay(*host)?)).unwrap();
-    machine.apply(|host| Ok(owed::pay(*host)?)).unwrap();
+    machine.apply(|host| Ok(owed::pay(*host, &[])?)).unwrap();
+    machine.apply(|host| Ok(owed::pay(*host, &[])?)).unwrap();
     assert_eq!(told(&machine), [" daemon-reload"]);
     assert_eq!(machine.read(STALE), None);
 }
@@ -50,7 +50,7 @@ fn a_new_service_is_read_before_it_is_started() {
             let shop = host.service("shop");
             host.unit("shop.service").content(SHOP).restarts(&shop).present()?;
             shop.restarted()?;
-            Ok(owed::pay(*host)?)
+            Ok(owed::pay(*host, &[])?)
         })
         .unwrap();
     assert_eq!(told(&machine), [" daemon-reload", " restart -- shop"]);
@@ -89,22 +89,24 @@ fn a_candidate_lies_where_its_name_counts() {
 
 #[test]
 fn a_unit_goes_after_its_service() {
-    let machine = systemd().file(PATH, SHOP);
+    let machine = systemd().file(PATH, SHOP).owing(DebtAction::Restart, "shop");
     let absent = || machine.apply(|host| Ok(host.unit("shop.service").absent()?));
     assert!(absent().unwrap().changed());
     assert_eq!(told(&machine), [" disable --now -- shop.service"]);
     assert!(machine.read(PATH).is_none() && machine.read(STALE).is_some());
+    assert_eq!(machine.journal.owed(), [], "what is owed to it goes with it");
     assert_eq!(absent().unwrap(), Outcome::Unchanged);
 }
 
 #[test]
 fn what_a_package_has_goes_on_without_what_was_put_before_it() {
     let machine = systemd().file(PATH, SHOP).file("/lib/systemd/system/shop.service", SHOP);
-    let machine = machine.file("/etc/systemd/system/shop.service.d/a.conf", SHOP);
+    let machine = machine.file("/etc/systemd/system/shop.service.d/a.conf", SHOP).owing(DebtAction::Restart, "shop");
     machine.apply(|host| Ok(host.unit("shop.service").absent()?)).unwrap();
     machine.apply(|host| Ok(host.unit("shop.service").dropin("a").absent()?)).unwrap();
     assert!(told(&machine).is_empty());
     assert!(machine.read(PATH).is_none() && machine.read("/etc/systemd/system/shop.service.d/a.conf").is_none());
+    assert_eq!(machine.journal.owed().len(), 1);
 }
 
 #[test]
