@@ -24,7 +24,7 @@ pub(crate) use attributes::{Resolved, Wanted};
 pub use error::FileError;
 pub use error::KindWord;
 pub(crate) use extended::{Extended, Settled};
-pub(crate) use place::{check_path, clear, end_of, missing_parent, refuse_mounts, replaced};
+pub(crate) use place::{check_path, clear, end_of, missing_parent, mounted_below, refuse_mounts, replaced};
 
 /// The mode of a file that nobody said a mode for.
 const NEW_MODE: u32 = 0o644;

@@ -12,7 +12,7 @@ mod password;
 mod processes;
 mod wanted;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use wb_core::context::Outcome;
@@ -22,6 +22,7 @@ use wb_core::system::{Command, System};
 pub use crate::account::AccountError;
 use crate::account::{self, Subject, tools};
 use crate::ensure::{Difference, ensure};
+use crate::file::mounted_below;
 use crate::owner::{self, Account};
 use crate::{Host, Look};
 pub(crate) use difference::signed;
@@ -304,8 +305,8 @@ impl User<Host<'_>> {
     /// files stay.
     ///
     /// # Errors
-    /// When the user is in use, the home belongs to somebody else or holds the home of another user, or it can't be
-    /// removed.
+    /// When the user is in use, the home belongs to somebody else, holds the home of another user or what is mounted there,
+    /// or it can't be removed.
     pub fn absent_with_home(self) -> Result<Outcome, AccountError> {
         self.remove(true)
     }
@@ -480,6 +481,9 @@ impl User<Host<'_>> {
         };
         if stat.uid != account.uid || stat.kind != Kind::Directory {
             return Err(foreign("it is no directory that belongs to them".into()));
+        }
+        if let Some(mount) = mounted_below(self.machine(), Path::new(&account.home)).map_err(look)? {
+            return Err(foreign(format!("a file system is mounted at {}", mount.display())));
         }
         let accounts = owner::accounts(self.machine()).map_err(look)?;
         let lives_here =

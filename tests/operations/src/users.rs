@@ -79,15 +79,19 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "user_absent",
-        prepare: "for name in anna bob; do userdel -r $name || :; groupdel $name || :; useradd -m $name; touch /var/mail/$name; done",
+        prepare: "for name in anna bob; do userdel -r $name || :; groupdel $name || :; useradd -m $name; touch /var/mail/$name; done
+            id carl || useradd -m carl; mkdir -p /home/carl/nas; mountpoint -q /home/carl/nas || mount -t tmpfs nas /home/carl/nas
+            touch /home/carl/nas/kept",
         run: |host| {
             host.user("anna").absent()?;
             host.user("bob").absent_with_home()?;
             host.user("nobody2").absent_with_home()?;
+            ensure!(host.user("carl").absent_with_home().is_err(), "something is mounted there");
             Ok(())
         },
         check: "[ -z \"$(getent passwd anna bob; getent group anna bob)\" ]
-            [ -d /home/anna ]; [ -e /var/mail/anna ]; [ ! -e /home/bob ]; [ ! -e /var/mail/bob ]",
+            [ -d /home/anna ]; [ -e /var/mail/anna ]; [ ! -e /home/bob ]; [ ! -e /var/mail/bob ]
+            [ -e /home/carl/nas/kept ]; umount /home/carl/nas",
         ..Case::DEFAULT
     },
     Case {

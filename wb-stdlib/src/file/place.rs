@@ -118,12 +118,21 @@ pub(crate) fn replaced(
 
 /// Refuses to remove what another file system is mounted at or below.
 pub(crate) fn refuse_mounts(system: &System, path: &Path) -> Result<(), FileError> {
-    let Some(mounts) = system.read_file("/proc/self/mountinfo")? else { return Ok(()) };
-    let mounts = String::from_utf8_lossy(&mounts).into_owned();
-    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4)).map(crate::facts::unescaped);
-    let mut below = points.map(PathBuf::from).filter(|point| point.starts_with(path));
-    match below.next() {
+    match mounted_below(system, path)? {
         Some(mount) => Err(FileError::Mounted { path: path.to_owned(), mount }),
         None => Ok(()),
     }
+}
+
+/// Where another file system is mounted, at or below what is at `path`.
+pub(crate) fn mounted_below(system: &System, path: &Path) -> Result<Option<PathBuf>, files::FileError> {
+    let Some(mounts) = system.read_file("/proc/self/mountinfo")? else { return Ok(None) };
+    let mounts = String::from_utf8_lossy(&mounts).into_owned();
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4)).map(crate::facts::unescaped);
+    // The kernel names no links that lead there; one at the path itself is removed as such.
+    let path = match (path.parent(), path.file_name()) {
+        (Some(directory), Some(name)) => system.real_path(directory)?.join(name),
+        _ => path.to_owned(),
+    };
+    Ok(points.map(PathBuf::from).find(|point| point.starts_with(&path)))
 }

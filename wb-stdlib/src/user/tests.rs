@@ -301,6 +301,26 @@ fn a_home_that_others_need_is_not_removed() {
 }
 
 #[test]
+fn a_home_in_which_something_is_mounted_is_not_removed() {
+    let check = |home: &str| {
+        let machine = with_bob().file("/proc/self/mountinfo", "36 35 98:0 / /home/bob/nas rw - nfs nas:/bob rw\n");
+        files::link("home", machine.path("/people")).unwrap();
+        let passwd = machine.read("/etc/passwd").unwrap().replace("/home/bob", home);
+        let machine = machine.file("/etc/passwd", &passwd);
+        let absent = |host: &Host| Ok(host.user("bob").absent_with_home()?);
+        for error in [machine.plan(absent).unwrap_err(), machine.apply(absent).unwrap_err()] {
+            let expect =
+                format!("the home {home} of the user `bob` is not removed: a file system is mounted at /home/bob/nas");
+            assert_eq!(error.to_string().lines().next(), Some(expect.as_str()));
+        }
+        assert!(machine.stat("/home/bob/a").is_some());
+        assert_eq!(acts(&machine), [""; 0]);
+    };
+    check("/home/bob");
+    check("/people/bob");
+}
+
+#[test]
 fn names_that_are_none_are_refused_before_anything_runs() {
     let machine = machine();
     for name in ["", "-r", "a:b", "a/b", "an na", "anna\n", "42", "../anna"] {
