@@ -153,6 +153,24 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
     Case {
+        name: "without_starting_after_a_cut",
+        prepare: with_debs!(
+            r#"R=/srv/wb-cut; D=$(mktemp -d); mkdir -p $D/DEBIAN $D/etc/init.d
+             printf '#!/bin/sh\n### BEGIN INIT INFO\n# Provides: wbp\n# Required-Start:\n# Required-Stop:\n# Default-Start: 2 3 4 5\n# Default-Stop:\n### END INIT INFO\n[ "$1" != start ] || touch /srv/wbp-started\n' >$D/etc/init.d/wbp
+             printf '#!/bin/sh\nset -e\nupdate-rc.d wbp defaults >/dev/null\ninvoke-rc.d wbp start\n' >$D/DEBIAN/postinst
+             chmod 755 $D/etc/init.d/wbp $D/DEBIAN/postinst
+             deb $R wbp 1.0; index $R; follow $R; rm -f /srv/wbp-started
+             dpkg --unpack $R/wbp_1.0.deb; dpkg -s wbp >/var/lib/dpkg/updates/0000"#
+        ),
+        run: |host| {
+            host.packages(["wbp"]).without_starting().installed()?;
+            Ok(())
+        },
+        check: "dpkg-query -W -f '${Status}' wbp | grep -q ' installed$'
+            for f in /srv/wbp-started /usr/sbin/policy-rc.d; do [ ! -e $f ] || exit 1; done",
+        ..Case::DEFAULT
+    },
+    Case {
         name: "interrupted",
         prepare: with_debs!(
             "R=/srv/wb-interrupted; deb $R wbh-cut 1.0; deb $R wbh-next 1.0; index $R; follow $R

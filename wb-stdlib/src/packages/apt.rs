@@ -75,7 +75,10 @@ impl Tool for Apt<'_> {
         let configure = quiet(Command::new("dpkg")).args(["--force-confdef", "--force-confold", "--configure", "-a"]);
         // What is broken is completed; nothing is removed for that.
         let complete = apt_get("install").args(["--no-remove", "--fix-broken"]);
-        self.system.run(if trouble == Trouble::Broken { &complete } else { &configure }).map(drop)
+        let command = if trouble == Trouble::Broken { complete } else { configure };
+        // What a run that was cut short has unpacked is configured only now.
+        let command = if self.options.starts { command } else { Starts::new(self.system).forbidden(command) };
+        self.system.run(&command).map(drop)
     }
 
     fn update_lists(&self) -> Result<(), CommandError> {

@@ -1,3 +1,7 @@
+use std::path::Path;
+
+use wb_core::system::{Command, files};
+
 use super::*;
 use crate::machine::{Machine, changed};
 
@@ -277,6 +281,24 @@ fn services_are_not_started_and_nothing_of_that_stays() {
 }
 
 #[test]
+fn services_are_not_started_when_an_interrupted_run_is_mended_either() {
+    let check = |said: &str, mending: &'static str| {
+        let look = move |root: &Path, command: &Command| {
+            if command.line().contains(mending) {
+                let is_forbidden = *command == command.clone().env("WILDEBEEST_STARTS_NOTHING", "1");
+                files::write(root.join("mended"), is_forbidden.to_string(), 0o644).unwrap();
+            }
+        };
+        let machine = debian(&[]).dir("/usr/sbin").answer("apt-cache policy nginx", 0, TABLE);
+        let machine = machine.does("dpkg", look).does("apt-get", look).answers("apt-get", &[(100, said), (0, "")]);
+        machine.apply(|host| Ok(host.packages(["nginx"]).without_starting().installed()?)).unwrap_err();
+        assert_eq!(machine.read("/mended").as_deref(), Some("true"), "{mending}: {:?}", machine.calls());
+    };
+    check("E: dpkg was interrupted, you must manually run 'dpkg --configure -a'", "--configure -a");
+    check("E: Unmet dependencies. Try 'apt --fix-broken install' with no packages", "--fix-broken");
+}
+
+#[test]
 fn what_nobody_needs_goes_when_asked() {
     let machine = debian(&[]).answers("apt-get", &[(0, "Remv libx [1.0]\n"), (0, "")]);
     let absent = |host: &Host| Ok(host.unneeded_packages().absent()?);
@@ -464,7 +486,7 @@ fn a_lock_that_is_never_released_is_an_error_of_its_own() {
             0,
             "Name            : nginx\nVersion         : 1.24.0-1\n",
         );
-    wb_core::system::files::link("/var/lib/pacman/db.lck", machine.path("/proc/7/fd/3")).unwrap();
+    files::link("/var/lib/pacman/db.lck", machine.path("/proc/7/fd/3")).unwrap();
     let error = machine.apply(|host| Ok(host.packages(["nginx"]).installed()?)).unwrap_err().to_string();
     assert!(error.starts_with("could not install the packages `nginx`: pacman was locked for too long"), "{error}");
     assert!(machine.stat("/var/lib/pacman/db.lck").is_some());
