@@ -76,16 +76,14 @@ impl<'a> Packages<'a> {
     /// stands for anything (`1.22.*`). One without an epoch (`1:`) means every epoch.
     ///
     /// A package in another version gets the newest that is meant. Where that is older than what is installed, it is an
-    /// error without [`Packages::may_downgrade`].
+    /// error without [`Packages::may_downgrade`]. One that is [held](Packages::held) gets it, too, and stays held.
     ///
     /// ```
     /// use wb_stdlib::prelude::*;
     ///
     /// fn pin_postgres(host: &Host) -> Result<()> {
-    ///     let postgres = ["postgresql-15"];
-    ///     host.packages(postgres).unheld()?;
-    ///     host.packages(postgres).version("15.8-*").installed()?;
-    ///     host.packages(postgres).held()?;
+    ///     host.packages(["postgresql-15"]).version("15.8-*").installed()?;
+    ///     host.packages(["postgresql-15"]).held()?;
     ///     Ok(())
     /// }
     /// # let _ = pin_postgres as fn(&Host) -> Result<()>;

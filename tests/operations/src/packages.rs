@@ -107,15 +107,18 @@ pub(crate) static CASES: &[Case] = &[
     Case {
         name: "held",
         prepare: with_debs!(
-            "R=/srv/wb-held; for p in wbe-hold wbe-free; do deb $R $p 1.0; done; index $R; follow $R
-             install wbe-hold wbe-free; apt-mark hold wbe-free"
+            "R=/srv/wb-held; for p in wbe-hold wbe-free wbe-pin; do deb $R $p 1.0; done; deb $R wbe-pin 1.1; index $R; follow $R
+             install wbe-hold wbe-free wbe-pin=1.0; apt-mark hold wbe-free wbe-pin"
         ),
         run: |host| {
             host.packages(["wbe-hold"]).held()?;
             host.packages(["wbe-free"]).unheld()?;
+            host.packages(["wbe-pin"]).version("1.1").installed()?;
+            host.packages(["wbe-pin"]).held()?;
             Ok(())
         },
-        check: "[ \"$(apt-mark showhold wbe-hold wbe-free)\" = wbe-hold ]",
+        check: "[ \"$(apt-mark showhold wbe-hold wbe-free wbe-pin | tr '\\n' ' ')\" = 'wbe-hold wbe-pin ' ]
+            [ \"$(dpkg-query -W -f '${Version}' wbe-pin)\" = 1.1 ]",
         ..Case::DEFAULT
     },
     Case {

@@ -47,6 +47,32 @@ impl<'a> Apt<'a> {
         self.insist(command).map(drop).map_err(|failure| failure.about(Manager::Apt, action, names))
     }
 
+    /// The command that installs these packages, of which these facts were found.
+    fn installation(&self, targets: &[Target], found: &Found) -> Command {
+        let words = targets.iter().map(|target| match &target.version {
+            Some(version) => format!("{}={version}", target.name),
+            None => target.name.clone(),
+        });
+        let options = [
+            (!self.options.recommended, "--no-install-recommends"),
+            (self.options.may_downgrade, "--allow-downgrades"),
+            (targets.iter().any(|target| target.is_pinned(found)), "--allow-change-held-packages"),
+        ];
+        let options = options.into_iter().filter(|(is_said, _)| *is_said).map(|(_, option)| option);
+        apt_get("install").args(self.options.release()).args(options).arg("--").args(words)
+    }
+
+    fn install_now(&self, install: Command, names: &[String]) -> Result<(), PackageError> {
+        if self.options.starts {
+            return self.act(&install, "install", names);
+        }
+        let starts = Starts::new(self.system);
+        starts.forbid().map_err(|source| PackageError::Starts { source })?;
+        let installed = self.act(&starts.forbidden(install), "install", names);
+        starts.allow().map_err(|source| PackageError::Starts { source })?;
+        installed
+    }
+
     /// Whether it can read the sources in a directory beside its main file, and finds nothing against one in another.
     pub(crate) fn understands(system: &'a System, parts: &Path) -> Result<(), CommandError> {
         let option = format!("Dir::Etc::SourceParts={}", parts.display());
@@ -120,24 +146,11 @@ impl Backend for Apt<'_> {
         updated.map(drop).map_err(|failure| PackageError::Update { source: failure.source })
     }
 
-    fn install(&self, targets: &[Target], _: &Found) -> Result<(), PackageError> {
-        let names = Target::names(targets);
-        let words = targets.iter().map(|target| match &target.version {
-            Some(version) => format!("{}={version}", target.name),
-            None => target.name.clone(),
-        });
-        let recommends = if self.options.recommended { None } else { Some("--no-install-recommends") };
-        let downgrades = if self.options.may_downgrade { Some("--allow-downgrades") } else { None };
-        let options = recommends.into_iter().chain(downgrades);
-        let install = apt_get("install").args(self.options.release()).args(options).arg("--").args(words);
-        if self.options.starts {
-            return self.act(&install, "install", &names);
-        }
-        let starts = Starts::new(self.system);
-        starts.forbid().map_err(|source| PackageError::Starts { source })?;
-        let installed = self.act(&starts.forbidden(install), "install", &names);
-        starts.allow().map_err(|source| PackageError::Starts { source })?;
-        installed
+    fn install(&self, targets: &[Target], found: &Found) -> Result<(), PackageError> {
+        self.install_now(self.installation(targets, found), &Target::names(targets))?;
+        let held: Vec<String> =
+            targets.iter().filter(|target| target.is_pinned(found)).map(|target| target.name.clone()).collect();
+        if held.is_empty() { Ok(()) } else { self.hold(&held, true) }
     }
 
     fn remove(&self, names: &[String], purge: bool) -> Result<(), PackageError> {

@@ -53,6 +53,11 @@ impl Target {
         self.from(found).is_some()
     }
 
+    /// Whether it is held, and is to have a version that somebody said.
+    pub(super) fn is_pinned(&self, found: &Found) -> bool {
+        self.version.is_some() && found.get(&self.name).is_some_and(|facts| facts.held)
+    }
+
     /// Whether the version that it has is newer.
     pub(super) fn is_older(&self, found: &Found, order: Order) -> bool {
         self.from(found).is_some_and(|from| order(&self.to, from).is_lt())

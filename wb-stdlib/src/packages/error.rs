@@ -122,7 +122,7 @@ pub enum PackageError {
     /// A package that would change is held.
     #[error(
         "could not {action} the packages {}: {manager} would have to change a package that is held\nhint: \
-         `.unheld()?` before it, and `.held()?` after it",
+         `.version(…)` of that package changes it all the same, and `.unheld()?` lets it go",
         listed(names)
     )]
     Held {

@@ -177,6 +177,36 @@ fn a_version_is_told_to_apt_and_looked_for_afterwards() {
 }
 
 #[test]
+fn a_held_package_gets_the_version_that_is_said_and_stays_held() {
+    let machine = debian(&[("nginx", "1.20.1-1", "hold ok installed")]).answer("apt-cache policy nginx", 0, TABLE);
+    let machine = machine.answer("apt-mark", 0, "").does("apt-get", |root, _| {
+        let now = status(&[("nginx", "1.22.1-9", INSTALLED)]);
+        files::write(root.join("var/lib/dpkg/status"), now, 0o644).unwrap();
+    });
+    let pin = |host: &Host| Ok(host.packages(["nginx"]).version("1.22.*").installed()?);
+    assert_eq!(machine.plan(pin).unwrap(), changed("nginx 1.20.1-1 -> 1.22.1-9"));
+    assert_eq!(machine.apply(pin).unwrap(), changed("nginx 1.20.1-1 -> 1.22.1-9"));
+    let acts = acts(&machine);
+    assert!(acts[0].ends_with(" --allow-change-held-packages -- nginx=1.22.1-9"), "{acts:?}");
+    assert_eq!(acts[1..], ["apt-mark hold -- nginx"]);
+    let latest = debian(&[("nginx", "1.20.1-1", "hold ok installed")]).answer("apt-cache policy nginx", 0, TABLE);
+    let latest = latest.answer("apt-get", 100, "E: Held packages were changed and -y was used without");
+    let error = latest.apply(|host| Ok(host.packages(["nginx"]).latest()?)).unwrap_err().to_string();
+    assert!(error.contains("would have to change a package that is held"), "nobody said a version: {error}");
+}
+
+#[test]
+fn what_is_pinned_is_left_alone() {
+    let machine = debian(&[("nginx", "1.22.1-9", "hold ok installed")]);
+    let pin = |host: &Host| {
+        let installed = host.packages(["nginx"]).version("1.22.*").installed()?;
+        Ok((installed, host.packages(["nginx"]).held()?))
+    };
+    assert_eq!(machine.apply(pin).unwrap(), (Outcome::Unchanged, Outcome::Unchanged));
+    assert_eq!(machine.calls(), [""; 0]);
+}
+
+#[test]
 fn what_goes_back_must_be_allowed_to() {
     let machine = debian(&[("nginx", "1.20.1-1", INSTALLED)]).answer("apt-cache policy nginx", 0, TABLE);
     let pin = |host: &Host| Ok(host.packages(["nginx"]).version("1.18.*").installed()?);
