@@ -379,9 +379,17 @@ fn dnf_is_asked_on_fedora() {
 }
 
 #[test]
+fn a_database_of_rpm_that_can_not_be_read_is_an_error() {
+    let machine = of("ID=fedora\n").complains("rpm -q", &[(1, "error: cannot open Packages database in /var/lib/rpm")]);
+    let error = machine.apply(|host| Ok(host.packages(["nginx"]).absent()?)).unwrap_err();
+    assert_eq!(error.to_string(), "could not look for the packages `nginx`");
+    assert!(format!("{error:#}").contains("cannot open Packages database"), "{error:#}");
+}
+
+#[test]
 fn each_way_to_another_version_has_its_word_in_dnf() {
     let offers = "nginx|1|1.22-1\nvim|0|9.0-1\ncurl|0|7.1-1\n";
-    let machine = of("ID=fedora\n").answer("rpm -q", 0, "nginx|1|1.20-1\nvim|0|9.1-1\n").answer("dnf", 0, "").answer(
+    let machine = of("ID=fedora\n").answer("rpm -q", 1, "nginx|1|1.20-1\nvim|0|9.1-1\npackage curl is not installed\n").answer("dnf", 0, "").answer(
         "dnf -y -q --setopt=exit_on_lock=True repoquery",
         0,
         offers,
