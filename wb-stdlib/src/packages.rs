@@ -105,6 +105,13 @@ impl<'a> Packages<'a> {
         self
     }
 
+    /// Lets others go that can't be beside these, as another program for mail for `postfix`: the preview names them. Without
+    /// this, that is an error. With apt only; the others never do that.
+    pub fn may_remove(mut self) -> Self {
+        self.options.may_remove = true;
+        self
+    }
+
     /// Services of the packages are not started by their installation: so that a configuration can be written first.
     /// They are enabled all the same, and start with the next boot at the latest. With apt only.
     ///
@@ -158,7 +165,8 @@ impl<'a> Packages<'a> {
     /// ```
     ///
     /// # Errors
-    /// When there is no such package or version, packages conflict, or the manager fails for longer than its retries last.
+    /// When there is no such package or version, packages conflict, others would have to go without
+    /// [`Packages::may_remove`], or the manager fails for longer than its retries last.
     pub fn installed(self) -> Result<Outcome, PackageError> {
         self.ensure_there("installed", false)
     }
@@ -185,7 +193,8 @@ impl<'a> Packages<'a> {
         self.ensure_there("latest", true)
     }
 
-    /// They are not installed. What they wrote to `/etc` stays. What needs them goes, too, as the preview says.
+    /// They are not installed. What they wrote to `/etc` stays. What needs them goes, too, as the preview says; with pacman
+    /// and apk, that is an error.
     ///
     /// # Errors
     /// When the manager fails for longer than its retries last.
@@ -276,7 +285,10 @@ impl<'a> Packages<'a> {
             Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
         };
         let difference = match (targets.is_empty(), backend.has_leftover()?) {
-            (false, _) => Difference::Some(Some(change.lines(&targets))),
+            (false, _) => {
+                let displaced = backend.displaced(&targets, &found)?.into_iter().map(|name| format!("- {name}"));
+                Difference::of_lines([change.lines(&targets)].into_iter().chain(displaced))
+            }
             (true, true) => Difference::Some(Some("services of packages are started again".into())),
             (true, false) => Difference::None,
         };
@@ -330,10 +342,11 @@ impl<'a> Packages<'a> {
         check_names(manager, &self.names)?;
         if manager != Manager::Apt {
             let only_apt = |what| PackageError::NotSupported { manager, what };
-            match (&self.options.release, self.options.starts) {
-                (Some(_), _) => return Err(only_apt("prefer a release")),
-                (None, false) => return Err(only_apt("install without starting services")),
-                (None, true) => {}
+            match (&self.options.release, self.options.starts, self.options.may_remove) {
+                (Some(_), ..) => return Err(only_apt("prefer a release")),
+                (None, false, _) => return Err(only_apt("install without starting services")),
+                (None, true, true) => return Err(only_apt("remove packages for others")),
+                (None, true, false) => {}
             }
         }
         Ok(manager.backend(system, self.options.clone()))

@@ -78,6 +78,26 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
     Case {
+        name: "displaced",
+        prepare: with_debs!(
+            "R=/srv/wb-displaced; deb $R wbq-old 1.0; deb $R wbq-new 1.0 'Conflicts: wbq-old'; index $R; follow $R
+             install wbq-old; rm -f /srv/wbq-acts"
+        ),
+        run: |host| {
+            host.file("/srv/wbq-acts").content("").present()?;
+            if host.file("/srv/wbq-acts").read()?.is_some()
+                && let Err(error) = host.packages(["wbq-new"]).installed()
+            {
+                ensure!(error.to_string().contains("wbq-old"), "it does not say what would go: {error}");
+            }
+            host.packages(["wbq-new"]).may_remove().installed()?;
+            Ok(())
+        },
+        check: "[ \"$(dpkg-query -W -f '${Status}' wbq-new)\" = 'install ok installed' ]
+            ! dpkg-query -W -f '${db:Status-Abbrev}' wbq-old 2>/dev/null | grep -q ^.i || exit 1",
+        ..Case::DEFAULT
+    },
+    Case {
         name: "versions",
         prepare: with_debs!(
             "R=/srv/wb-versions; for v in 1.0 1.1 1.10 2.0; do for p in wbc-new wbc-up wbc-down; do deb $R $p $v; done; done
@@ -289,20 +309,22 @@ pub(crate) static CASES: &[Case] = &[
                 rpmbuild -bb --quiet --define '_topdir /tmp/wb-rpm' --define '_rpmdir /srv/wb-rpm' $1.spec
             }
             for v in 1.0 1.1 1.10; do for p in wbn-new wbn-up wbn-down; do rpmpkg $p $v; done; done
-            rpmpkg wbn-gone 1.0; rpmpkg wbn-dep 1.0; createrepo_c -q $R
+            rpmpkg wbn-gone 1.0; rpmpkg wbn-dep 1.0; rpmpkg wbn-user 1.0 'Requires: wbn-gone\n'; createrepo_c -q $R
             mkdir -p /etc/yum.repos.d
             printf '[wb]\nname=wb\nbaseurl=file:///srv/wb-rpm\ngpgcheck=0\nenabled=1\n' >/etc/yum.repos.d/wb.repo
-            dnf -y -q install wbn-up-1.0 wbn-down-1.10 wbn-gone",
+            dnf -y -q install wbn-up-1.0 wbn-down-1.10 wbn-gone wbn-user",
         run: |host| {
             let dnf = Manager::Dnf;
             host.packages(["wbn-new", "wbn-up"]).by(dnf).version_of("wbn-up", "1.1-*").installed()?;
             host.packages(["wbn-down"]).by(dnf).version("1.0-1").may_downgrade().installed()?;
             host.packages(["wbn-dep"]).by(dnf).latest()?;
-            host.packages(["wbn-gone"]).by(dnf).absent()?;
+            let needs_it = host.package("wbn-user").by(dnf).is_installed().is_ok();
+            let gone = host.packages(["wbn-gone"]).by(dnf).absent()?;
+            ensure!(!needs_it || format!("{gone:?}").contains("- wbn-user"), "what else goes is not said: {gone:?}");
             Ok(())
         },
         check: "[ \"$(rpm -q wbn-new wbn-up wbn-down wbn-dep)\" = \"$(printf 'wbn-new-1.10-1.noarch\\nwbn-up-1.1-1.noarch\\nwbn-down-1.0-1.noarch\\nwbn-dep-1.0-1.noarch')\" ]
-            ! rpm -q wbn-gone || exit 1",
+            ! rpm -q wbn-gone || exit 1; ! rpm -q wbn-user || exit 1",
         restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
         ..Case::DEFAULT
     },

@@ -87,10 +87,22 @@ impl Backend for Apk<'_> {
         self.act(&apk().args(["add", "--upgrade", "--"]).args(words), "install", &Target::names(targets))
     }
 
+    fn removed(&self, names: &[String], _: bool) -> Result<Vec<String>, PackageError> {
+        let output = self.system.run(&apk().args(["del", "--simulate", "--"]).args(names));
+        let output = output.map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
+        Ok(parse_removals(&output.text()))
+    }
+
     fn remove(&self, names: &[String], purge: bool) -> Result<(), PackageError> {
         let purge = purge.then_some("--purge");
         self.act(&apk().arg("del").args(purge).arg("--").args(names), "remove", names)
     }
+}
+
+/// Reads lines `(1/2) Purging nginx (1.24.0-r15)`.
+fn parse_removals(text: &str) -> Vec<String> {
+    let removals = text.lines().filter_map(|line| line.split_once(") Purging ")?.1.split(' ').next());
+    removals.map(str::to_owned).collect()
 }
 
 fn apk() -> Command {

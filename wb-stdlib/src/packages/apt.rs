@@ -47,19 +47,27 @@ impl<'a> Apt<'a> {
         self.insist(command).map(drop).map_err(|failure| failure.about(Manager::Apt, action, names))
     }
 
-    /// The command that installs these packages, of which these facts were found.
-    fn installation(&self, targets: &[Target], found: &Found) -> Command {
+    /// The command that installs these packages, of which these facts were found, if it begins so.
+    fn installation(&self, install: Command, targets: &[Target], found: &Found) -> Command {
         let words = targets.iter().map(|target| match &target.version {
             Some(version) => format!("{}={version}", target.name),
             None => target.name.clone(),
         });
         let options = [
             (!self.options.recommended, "--no-install-recommends"),
+            (!self.options.may_remove, "--no-remove"),
             (self.options.may_downgrade, "--allow-downgrades"),
             (targets.iter().any(|target| target.is_pinned(found)), "--allow-change-held-packages"),
         ];
         let options = options.into_iter().filter(|(is_said, _)| *is_said).map(|(_, option)| option);
-        apt_get("install").args(self.options.release()).args(options).arg("--").args(words)
+        install.args(self.options.release()).args(options).arg("--").args(words)
+    }
+
+    /// What would go, as a simulation says.
+    fn simulated(&self, simulation: &Command, names: &[String]) -> Result<Vec<String>, PackageError> {
+        let output = self.system.run(simulation);
+        let output = output.map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
+        Ok(if output.code == 0 { parse_removals(&output.text()) } else { Vec::new() })
     }
 
     fn install_now(&self, install: Command, names: &[String]) -> Result<(), PackageError> {
@@ -147,10 +155,19 @@ impl Backend for Apt<'_> {
     }
 
     fn install(&self, targets: &[Target], found: &Found) -> Result<(), PackageError> {
-        self.install_now(self.installation(targets, found), &Target::names(targets))?;
+        let install = self.installation(apt_get("install"), targets, found);
+        self.install_now(install, &Target::names(targets))?;
         let held: Vec<String> =
             targets.iter().filter(|target| target.is_pinned(found)).map(|target| target.name.clone()).collect();
         if held.is_empty() { Ok(()) } else { self.hold(&held, true) }
+    }
+
+    fn displaced(&self, targets: &[Target], found: &Found) -> Result<Vec<String>, PackageError> {
+        if !self.options.may_remove {
+            return Ok(Vec::new());
+        }
+        let simulation = self.installation(apt_get("install").arg("-s"), targets, found);
+        self.simulated(&simulation, &Target::names(targets))
     }
 
     fn remove(&self, names: &[String], purge: bool) -> Result<(), PackageError> {
@@ -159,10 +176,7 @@ impl Backend for Apt<'_> {
     }
 
     fn removed(&self, names: &[String], purge: bool) -> Result<Vec<String>, PackageError> {
-        let simulation = apt_get(if purge { "purge" } else { "remove" }).args(["-s", "--"]).args(names);
-        let output = self.system.run(&simulation);
-        let output = output.map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
-        Ok(if output.code == 0 { parse_removals(&output.text()) } else { Vec::new() })
+        self.simulated(&apt_get(if purge { "purge" } else { "remove" }).args(["-s", "--"]).args(names), names)
     }
 
     fn hold(&self, names: &[String], held: bool) -> Result<(), PackageError> {
@@ -259,7 +273,7 @@ pub(super) fn is_name(name: &str) -> bool {
 
 /// Reads the trouble out of what apt-get said; `LC_ALL` makes it English.
 fn trouble(said: &str) -> Trouble {
-    let table: [(Trouble, &[&str]); 6] = [
+    let table: [(Trouble, &[&str]); 7] = [
         (Trouble::Interrupted, &["dpkg was interrupted", "dpkg --configure -a"]),
         (
             Trouble::Locked,
@@ -272,6 +286,7 @@ fn trouble(said: &str) -> Trouble {
         ),
         (Trouble::Mirror, &["Failed to fetch", "Unable to fetch", "Temporary failure resolving", "Hash Sum mismatch"]),
         (Trouble::Held, &["Held packages were changed"]),
+        (Trouble::Displacing, &["Packages need to be removed but remove is disabled"]),
         (Trouble::Broken, &["--fix-broken install", "apt-get -f install"]),
         (Trouble::Unsolvable, &["have unmet dependencies", "held broken packages", "Unable to correct problems"]),
     ];
@@ -280,7 +295,10 @@ fn trouble(said: &str) -> Trouble {
 
 /// What apt said of packages that can't be together: from where it begins to say so.
 pub(super) fn conflict(said: &str) -> String {
-    let begins = |line: &&str| line.contains("unmet dependencies") || line.starts_with("E:");
+    let begins = |line: &&str| {
+        let starts = ["The following packages will be REMOVED", "REMOVING:", "E:"];
+        line.contains("unmet dependencies") || starts.iter().any(|start| line.starts_with(start))
+    };
     let lines: Vec<&str> = said.lines().skip_while(|line| !begins(line)).filter(|line| !line.is_empty()).collect();
     lines.join("\n")
 }
@@ -339,6 +357,19 @@ mod tests {
                       installed\nE: Unable to correct problems, you have held broken packages.";
         assert_eq!(conflict(UNSOLVABLE), expect);
         assert_eq!(conflict(""), "");
+    }
+
+    #[test]
+    fn what_would_have_to_go_is_told_in_the_words_of_apt() {
+        let said = "Building dependency tree...\nThe following packages will be REMOVED:\n  exim4-base exim4-daemon-light\n\
+            The following NEW packages will be installed:\n  postfix\n0 upgraded, 1 newly installed, 2 to remove and 0 \
+            not upgraded.\nE: Packages need to be removed but remove is disabled.";
+        assert_eq!(trouble(said), Trouble::Displacing);
+        let told = conflict(said);
+        assert!(
+            told.starts_with("The following packages will be REMOVED:\n  exim4-base exim4-daemon-light\n"),
+            "{told}"
+        );
     }
 
     #[test]

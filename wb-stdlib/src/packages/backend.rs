@@ -15,6 +15,8 @@ pub(crate) struct Options {
     /// Their services are started, as packages do.
     pub(super) starts: bool,
     pub(super) may_downgrade: bool,
+    /// What can't be beside them goes.
+    pub(super) may_remove: bool,
     /// The release of the distribution that versions are taken from.
     pub(super) release: Option<String>,
 }
@@ -29,7 +31,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { recommended: true, starts: true, may_downgrade: false, release: None }
+        Self { recommended: true, starts: true, may_downgrade: false, may_remove: false, release: None }
     }
 }
 
@@ -106,9 +108,14 @@ pub(crate) trait Backend {
     /// Installs packages, of which these facts were found.
     fn install(&self, targets: &[Target], found: &Found) -> Result<(), PackageError>;
 
+    /// What would go if these packages were installed, where that is allowed.
+    fn displaced(&self, _targets: &[Target], _found: &Found) -> Result<Vec<String>, PackageError> {
+        Ok(Vec::new())
+    }
+
     fn remove(&self, names: &[String], purge: bool) -> Result<(), PackageError>;
 
-    /// What would go if these packages were removed, as far as the manager says it beforehand.
+    /// What would go if these packages were removed. Some managers remove nothing else.
     fn removed(&self, names: &[String], _purge: bool) -> Result<Vec<String>, PackageError> {
         Ok(names.to_vec())
     }

@@ -25,7 +25,11 @@ impl<'a> Dnf<'a> {
     }
 
     fn dnf(&self) -> Command {
-        let dnf = quiet(Command::new("dnf")).args(["-y", "-q"]);
+        self.dnf_with(&["-y", "-q"])
+    }
+
+    fn dnf_with(&self, options: &[&str]) -> Command {
+        let dnf = quiet(Command::new("dnf")).args(options);
         // Version 4 would wait for ever, and 5 does not know the option.
         let is_5 = files::read_link(self.system.path("/usr/bin/dnf")).is_ok_and(|to| to.ends_with("dnf5"));
         if is_5 { dnf } else { dnf.arg("--setopt=exit_on_lock=True") }
@@ -109,8 +113,14 @@ impl Backend for Dnf<'_> {
     }
 
     fn remove(&self, names: &[String], _: bool) -> Result<(), PackageError> {
-        let keep = "--setopt=clean_requirements_on_remove=False";
-        self.act(&self.dnf().args(["remove", keep, "--"]).args(names), "remove", names)
+        self.act(&removal(self.dnf(), names), "remove", names)
+    }
+
+    fn removed(&self, names: &[String], _: bool) -> Result<Vec<String>, PackageError> {
+        // It says no to its own question, and ends with exit code 1.
+        let output = self.system.run(&removal(self.dnf_with(&["--assumeno"]), names));
+        let output = output.map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
+        Ok(parse_removals(&output.text()))
     }
 
     fn unneeded(&self) -> Result<Vec<String>, PackageError> {
@@ -123,6 +133,25 @@ impl Backend for Dnf<'_> {
     fn remove_unneeded(&self, names: &[String], _: bool) -> Result<(), PackageError> {
         self.act(&self.dnf().arg("autoremove"), "remove", names)
     }
+}
+
+fn removal(dnf: Command, names: &[String]) -> Command {
+    dnf.args(["remove", "--setopt=clean_requirements_on_remove=False", "--"]).args(names)
+}
+
+/// Reads the tables `Removing:` and `Removing dependent packages:` of a transaction. A long name stands in a line alone, and
+/// what belongs to it in the next one, further in.
+fn parse_removals(text: &str) -> Vec<String> {
+    let mut is_removal = false;
+    let mut names = Vec::new();
+    for line in text.lines() {
+        match line.strip_prefix(' ') {
+            None => is_removal = line.starts_with("Removing"),
+            Some(row) if is_removal && !row.starts_with(' ') => names.extend(row.split(' ').next().map(str::to_owned)),
+            Some(_) => {}
+        }
+    }
+    names
 }
 
 /// Reads lines `nginx|1|1.20.1-14.el9_2.1`.
@@ -164,6 +193,21 @@ mod tests {
         assert_eq!(offers["nginx"].versions, ["1:1.20.1-16.el9", "1:1.20.1-14.el9_2.1"]);
         assert_eq!(offers["bash"].candidate, "5.1.8-9.el9");
         assert_eq!(offers.len(), 2);
+    }
+
+    #[test]
+    fn removals_are_read_from_a_transaction() {
+        let four = "Dependencies resolved.\n================\n Package      Arch    Version   Repository  Size\n\
+                    ================\nRemoving:\n wbn-gone     noarch  1.0-1     @wb         0  \n\
+                    Removing dependent packages:\n a-package-with-a-name-that-is-rather-long\n              noarch  \
+                    1.0-1     @wb         0  \n\nTransaction Summary\n================\nRemove  2 Packages\n\n\
+                    Freed space: 0  \nOperation aborted.\n";
+        assert_eq!(parse_removals(four), ["wbn-gone", "a-package-with-a-name-that-is-rather-long"]);
+        let five = "Package    Arch   Version  Repository  Size\nRemoving:\n nginx     x86_64 1:1.26-1 fedora 168.2 KiB\n\
+                    Removing dependent packages:\n nginx-mod x86_64 1.0-1 fedora 10.0 KiB\n\nTransaction Summary:\n \
+                    Removing:           2 packages\n";
+        assert_eq!(parse_removals(five), ["nginx", "nginx-mod"]);
+        assert_eq!(parse_removals("No match for argument: nginx\nNothing to do.\n"), [""; 0]);
     }
 
     #[test]

@@ -149,6 +149,24 @@ pub enum PackageError {
         /// How it ended.
         source: CommandError,
     },
+    /// Others would have to go for them.
+    #[error(
+        "could not {action} the packages {}: others would have to go for them; {manager} says:\n{said}\nhint: \
+         `.may_remove()` lets them go",
+        listed(names)
+    )]
+    WouldRemove {
+        /// Who says so.
+        manager: Manager,
+        /// What was being done.
+        action: &'static str,
+        /// The packages.
+        names: Vec<String>,
+        /// What it says: which would go.
+        said: String,
+        /// How it ended.
+        source: CommandError,
+    },
     /// The lists of packages can't be brought up to date.
     #[error("could not update the lists of packages")]
     Update {

@@ -7,6 +7,7 @@ use crate::machine::{Machine, changed};
 
 const POLICY: &str = "nginx:\n  Installed: (none)\n  Candidate: 1.22.1-9\n";
 const UNKNOWN: &str = "";
+const INSTALL: &str = "install --no-remove -- nginx";
 const FRESH: &str = "var/lib/apt/lists/mirror.example.org_debian_dists_bookworm_InRelease";
 
 #[test]
@@ -28,7 +29,7 @@ fn a_missing_package_is_installed_through_the_hardened_way() {
     let outcome = machine.apply(|host| Ok(host.packages(["nginx"]).installed()?)).unwrap();
     assert_eq!(outcome, changed("+ nginx 1.22.1-9"));
     let install = machine.calls().into_iter().find(|line| line.starts_with("apt-get")).unwrap();
-    for part in ["-y", "DPkg::Lock::Timeout=300", "--force-confdef", "--force-confold", "install -- nginx"] {
+    for part in ["-y", "DPkg::Lock::Timeout=300", "--force-confdef", "--force-confold", INSTALL] {
         assert!(install.contains(part), "{install}");
     }
 }
@@ -173,7 +174,7 @@ fn a_version_is_told_to_apt_and_looked_for_afterwards() {
     let error = machine.apply(pin).unwrap_err().to_string();
     assert_eq!(error, "apt was to install the packages `nginx`, and ended well, but it is not so");
     let install = acts(&machine).pop().unwrap();
-    assert!(install.ends_with("install --allow-downgrades -- nginx=1.18.0-6"), "{install}");
+    assert!(install.ends_with("install --no-remove --allow-downgrades -- nginx=1.18.0-6"), "{install}");
 }
 
 #[test]
@@ -296,6 +297,45 @@ fn a_conflict_and_a_lock_are_told_in_the_words_of_apt() {
 }
 
 #[test]
+fn what_would_have_to_go_is_an_error_or_in_the_preview() {
+    let said =
+        "The following packages will be REMOVED:\n  apache2\nE: Packages need to be removed but remove is disabled.";
+    let machine = debian(&[]).answer("apt-cache policy nginx", 0, TABLE).answer("apt-get", 100, said);
+    let error = machine.apply(|host| Ok(host.packages(["nginx"]).installed()?)).unwrap_err().to_string();
+    let expect = "could not install the packages `nginx`: others would have to go for them; apt says:\nThe following packages \
+                  will be REMOVED:\n  apache2\n";
+    assert!(error.starts_with(expect) && error.ends_with("hint: `.may_remove()` lets them go"), "{error}");
+    let machine = debian(&[]).does("apt-get", |root, command| {
+        if !command.line().contains(" -s ") {
+            files::write(root.join("var/lib/dpkg/status"), status(&[("nginx", "1.22.1-9", INSTALLED)]), 0o644).unwrap();
+        }
+    });
+    let machine = machine.answer("apt-get", 0, "Remv apache2 [2.4]\nInst nginx (1.22.1-9)\n");
+    let machine = machine.answer("apt-cache policy nginx", 0, TABLE);
+    let nginx = |host: &Host| Ok(host.packages(["nginx"]).may_remove().installed()?);
+    assert_eq!(machine.plan(nginx).unwrap(), changed("+ nginx 1.22.1-9\n- apache2"));
+    assert_eq!(machine.apply(nginx).unwrap(), changed("+ nginx 1.22.1-9\n- apache2"));
+    assert!(acts(&machine)[0].ends_with(" install -- nginx"), "{:?}", machine.calls());
+    assert_eq!(machine.apply(nginx).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn each_manager_says_what_else_would_go() {
+    let check = |release: &str, line: &str, said: &str| {
+        let machine = of(release).answer("rpm -q", 0, "nginx|1|1.20-1\n").answer(line, 1, said);
+        let machine = machine.file("/lib/apk/db/installed", "P:nginx\nV:1.24.0-r15\n\n");
+        let planned = machine.plan(|host| Ok(host.packages(["nginx"]).absent()?)).unwrap();
+        assert_eq!(planned, changed("- nginx\n- shop"), "{:?}", machine.calls());
+    };
+    let table = "Removing:\n nginx noarch 1.20-1 @a 1 k\nRemoving dependent packages:\n shop noarch 1-1 @a 1 k\n";
+    check("ID=fedora\n", "dnf --assumeno --setopt=exit_on_lock=True remove", table);
+    let told = "The following 2 packages are going to be REMOVED:\n  nginx shop\n";
+    check("ID=sles\nID_LIKE=suse\n", "zypper --non-interactive --no-color remove --dry-run -- nginx", told);
+    let purging = "(1/2) Purging nginx (1.24.0-r15)\n(2/2) Purging shop (1.0-r0)\nOK: 9 MiB in 3 packages\n";
+    check("ID=alpine\n", "apk --no-progress --wait 300 del --simulate -- nginx", purging);
+}
+
+#[test]
 fn services_are_not_started_and_nothing_of_that_stays() {
     let nginx = |host: &Host| Ok(host.packages(["nginx"]).without_starting().installed()?);
     let machine = debian(&[]).dir("/usr/sbin").answer("apt-cache policy nginx", 0, TABLE).answer("apt-get", 100, "no");
@@ -357,6 +397,10 @@ fn what_would_mean_something_else_is_refused() {
         |host| Ok(host.packages(["nginx"]).by(Manager::Dnf).without_starting().installed()?),
         "dnf can't be told to install without starting services",
     );
+    check(
+        |host| Ok(host.packages(["nginx"]).by(Manager::Dnf).may_remove().installed()?),
+        "dnf can't be told to remove packages for others",
+    );
 }
 
 fn of(release: &str) -> Machine {
@@ -389,11 +433,10 @@ fn a_database_of_rpm_that_can_not_be_read_is_an_error() {
 #[test]
 fn each_way_to_another_version_has_its_word_in_dnf() {
     let offers = "nginx|1|1.22-1\nvim|0|9.0-1\ncurl|0|7.1-1\n";
-    let machine = of("ID=fedora\n").answer("rpm -q", 1, "nginx|1|1.20-1\nvim|0|9.1-1\npackage curl is not installed\n").answer("dnf", 0, "").answer(
-        "dnf -y -q --setopt=exit_on_lock=True repoquery",
-        0,
-        offers,
-    );
+    let machine = of("ID=fedora\n")
+        .answer("rpm -q", 1, "nginx|1|1.20-1\nvim|0|9.1-1\npackage curl is not installed\n")
+        .answer("dnf", 0, "")
+        .answer("dnf -y -q --setopt=exit_on_lock=True repoquery", 0, offers);
     let three = |host: &Host| {
         let packages = host.packages(["nginx", "vim", "curl"]).version("*").version_of("nginx", "1.22*");
         Ok(packages.version_of("vim", "9.0*").may_downgrade().installed()?)
@@ -497,7 +540,7 @@ fn what_lacks_others_is_completed_and_nothing_is_removed_for_it() {
     let acts = acts(&machine);
     let ends: Vec<&str> =
         acts.iter().filter_map(|line| line.split_once("=--force-confold ")).map(|(_, end)| end).collect();
-    assert_eq!(ends, ["install -- nginx", "install --no-remove --fix-broken", "install -- nginx"]);
+    assert_eq!(ends, [INSTALL, "install --no-remove --fix-broken", INSTALL]);
 }
 
 #[test]

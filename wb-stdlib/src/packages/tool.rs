@@ -39,6 +39,8 @@ pub(super) enum Trouble {
     Mirror,
     /// A package is held.
     Held,
+    /// Others would have to go, and may not.
+    Displacing,
     /// What is wanted can't be together.
     Unsolvable,
     /// Nothing that has a name.
@@ -117,6 +119,9 @@ impl Failure {
         match self.trouble {
             Trouble::Locked => PackageError::Locked { manager, action, names, source },
             Trouble::Held => PackageError::Held { manager, action, names, source },
+            Trouble::Displacing => {
+                PackageError::WouldRemove { manager, action, names, said: manager.conflict(&self.said), source }
+            }
             Trouble::Unsolvable | Trouble::Broken => {
                 PackageError::Unsolvable { manager, action, names, said: manager.conflict(&self.said), source }
             }
@@ -165,6 +170,7 @@ mod tests {
         assert_eq!(remedy(Trouble::Mirror, 3, seconds(0)), Remedy::Update(seconds(15)));
         assert_eq!(remedy(Trouble::Mirror, 4, seconds(0)), Remedy::None);
         assert_eq!(remedy(Trouble::Held, 1, seconds(0)), Remedy::None);
+        assert_eq!(remedy(Trouble::Displacing, 1, seconds(0)), Remedy::None);
         assert_eq!(remedy(Trouble::Unsolvable, 1, seconds(0)), Remedy::None);
         assert_eq!(remedy(Trouble::Other, 1, seconds(0)), Remedy::None);
     }

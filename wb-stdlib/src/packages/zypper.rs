@@ -98,6 +98,12 @@ impl Backend for Zypper<'_> {
         self.act(&install.arg("--").args(words), "install", &Target::names(targets))
     }
 
+    fn removed(&self, names: &[String], _: bool) -> Result<Vec<String>, PackageError> {
+        let output = self.system.run(&zypper().args(["remove", "--dry-run", "--"]).args(names));
+        let output = output.map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
+        Ok(parse_removals(&output.text()))
+    }
+
     fn remove(&self, names: &[String], _: bool) -> Result<(), PackageError> {
         self.act(&zypper().args(["remove", "--"]).args(names), "remove", names)
     }
@@ -121,6 +127,12 @@ fn parse(xml: &str) -> Offers {
         (is_package && !is_here).then(|| (name, edition.to_owned()))
     });
     offers(solvables, version::rpm)
+}
+
+/// Reads the lines below `The following 2 packages are going to be REMOVED:`, which are further in.
+fn parse_removals(text: &str) -> Vec<String> {
+    let lines = text.lines().skip_while(|line| !line.ends_with("going to be REMOVED:")).skip(1);
+    lines.take_while(|line| line.starts_with("  ")).flat_map(str::split_whitespace).map(str::to_owned).collect()
 }
 
 fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
@@ -163,6 +175,16 @@ mod tests {
         assert_eq!(offers["gzip"].candidate, "1.14-3.1");
         assert_eq!(offers.len(), 2);
         assert!(parse("<solvable name=\"").is_empty());
+    }
+
+    #[test]
+    fn removals_are_read_from_a_dry_run() {
+        let said = "Reading installed packages...\nResolving package dependencies...\n\nThe following 3 packages are going \
+                    to be REMOVED:\n  nginx nginx-source\n  shop\n\n3 packages to remove.\n";
+        assert_eq!(parse_removals(said), ["nginx", "nginx-source", "shop"]);
+        let one = "The following package is going to be REMOVED:\n  nginx\n\n1 package to remove.\n";
+        assert_eq!(parse_removals(one), ["nginx"]);
+        assert_eq!(parse_removals("'nginx' not found in package names.\nNothing to do.\n"), [""; 0]);
     }
 
     #[test]
