@@ -13,7 +13,7 @@ use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
 use crate::file::KindWord;
-use crate::service::Manager;
+use crate::service::{ServiceError, systemd};
 use crate::text_file::{TextFile, TextFileError};
 use crate::{Host, Look};
 use fstab::Entry;
@@ -112,7 +112,7 @@ pub enum MountError {
     },
     /// systemd did not read the file again.
     #[error("{FSTAB} is written, and systemd did not read it")]
-    Reload(#[source] CommandError),
+    Reload(#[source] ServiceError),
     /// The file can't be edited.
     #[error(transparent)]
     File(#[from] TextFileError),
@@ -444,20 +444,24 @@ impl Mount<Host<'_>> {
     }
 
     fn write(&self, fstab: &TextFile, text: &str) -> Result<(), MountError> {
-        if fstab.text() == text {
-            return Ok(());
-        }
-        fstab.write(text)?;
-        read_fstab_again(self.system()).map_err(MountError::Reload)
+        write_fstab(self.system(), fstab, text, MountError::Reload)
     }
 }
 
-/// systemd makes units of fstab, and would go by the old ones.
-pub(crate) fn read_fstab_again(system: &System) -> Result<(), CommandError> {
-    match Manager::of(system) {
-        Manager::Systemd => system.read_command(&command("systemctl").arg("daemon-reload")).map(drop),
-        _ => Ok(()),
+/// Writes fstab, where it is to change. systemd makes units of it, and would go by the old ones: that it reads it again is
+/// owed before, so that another run lets it where this one is cut short.
+pub(crate) fn write_fstab<E: From<FileError>>(
+    system: &System,
+    fstab: &TextFile,
+    text: &str,
+    not_read: fn(ServiceError) -> E,
+) -> Result<(), E> {
+    if fstab.text() == text {
+        return Ok(());
     }
+    systemd::owe_reload(system)?;
+    fstab.write(text)?;
+    systemd::pay_reload(system).map_err(not_read)
 }
 
 fn difference(act: Option<Act>, mounted: Option<&Mounted>, wanted: &Entry, fstab: &TextFile, text: &str) -> Difference {

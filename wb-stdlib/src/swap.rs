@@ -13,7 +13,8 @@ use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
 use crate::mount::fstab::{self, Entry};
-use crate::mount::{FSTAB, read_fstab_again};
+use crate::mount::{FSTAB, write_fstab};
+use crate::service::ServiceError;
 use crate::text_file::{TextFile, TextFileError};
 use crate::{Host, Look};
 use content::{Content, content};
@@ -80,7 +81,7 @@ pub enum SwapError {
     },
     /// systemd did not read fstab again.
     #[error("{FSTAB} is written, and systemd did not read it")]
-    Reload(#[source] CommandError),
+    Reload(#[source] ServiceError),
     /// fstab can't be edited.
     #[error(transparent)]
     File(#[from] TextFileError),
@@ -373,11 +374,7 @@ impl Swap<Host<'_>> {
     }
 
     fn write(&self, fstab: &TextFile, text: &str) -> Result<(), SwapError> {
-        if fstab.text() == text {
-            return Ok(());
-        }
-        fstab.write(text)?;
-        read_fstab_again(self.system()).map_err(SwapError::Reload)
+        write_fstab(self.system(), fstab, text, SwapError::Reload)
     }
 
     fn occupied(&self) -> SwapError {

@@ -171,7 +171,24 @@ fn systemd_reads_fstab_again() {
     let machine = mounting("rw,noatime").dir("/run/systemd/system").answer("systemctl", 0, "");
     machine.apply(|host| Ok(data(host).present()?)).unwrap();
     machine.apply(|host| Ok(data(host).present()?)).unwrap();
-    assert_eq!(machine.calls()[1..], ["systemctl daemon-reload"]);
+    assert_eq!(machine.calls()[1..], [RELOAD]);
+}
+
+const RELOAD: &str = "systemctl --no-ask-password --no-pager daemon-reload";
+
+#[test]
+fn what_systemd_did_not_read_it_reads_at_the_end_of_the_next_run() {
+    let machine = mounting("rw,noatime").dir("/run/systemd/system").answers("systemctl", &[(1, "timed out"), (0, "")]);
+    let error = machine.apply(|host| Ok(data(host).present()?)).unwrap_err().to_string();
+    assert_eq!(error, "/etc/fstab is written, and systemd did not read it");
+    let again = |host: &Host| {
+        let outcome = data(host).present()?;
+        crate::owed::pay(*host, &[])?;
+        Ok(outcome)
+    };
+    assert_eq!(machine.apply(again).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.apply(again).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.calls()[1..], [RELOAD, RELOAD]);
 }
 
 #[test]
