@@ -167,8 +167,12 @@ impl<A: Look> Mount<A> {
     }
 
     fn mounted(&self) -> Result<Option<Mounted>, MountError> {
+        Ok(mounted::at(&self.mountinfo()?, &self.real_path()?))
+    }
+
+    fn mountinfo(&self) -> Result<String, MountError> {
         let text = self.system().read_file(MOUNTINFO)?.unwrap_or_default();
-        Ok(mounted::at(&String::from_utf8_lossy(&text), &self.real_path()?))
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// The path as the kernel shows it: without links on the way.
@@ -219,6 +223,11 @@ fn diff(mounted: Option<&Mounted>, before: Option<&Entry>, wanted: &Entry, same_
     }
     let other_options = before.is_some_and(|before| before.options != wanted.options);
     (other_options || !has_options(mounted, &wanted.options)).then_some(Act::Remount)
+}
+
+/// Whether a directory is to be seen at a second place.
+fn is_bind(wanted: &Entry) -> bool {
+    wanted.options.split(',').any(|option| matches!(option, "bind" | "rbind"))
 }
 
 fn has_options(mounted: &Mounted, options: &str) -> bool {
@@ -274,7 +283,7 @@ impl Mount<Host<'_>> {
         let (wanted, fstab, mounted) = (self.wanted()?, TextFile::read(self.system(), FSTAB)?, self.mounted()?);
         let what = self.what("present");
         let before = self.entry(&fstab)?;
-        let act = diff(mounted.as_ref(), before.as_ref(), &wanted, self.is_source(mounted.as_ref(), &wanted));
+        let act = diff(mounted.as_ref(), before.as_ref(), &wanted, self.is_source(mounted.as_ref(), &wanted)?);
         if act.is_some()
             && let Some(why) = self.unknown(&wanted)?
         {
@@ -369,19 +378,20 @@ impl Mount<Host<'_>> {
     }
 
     /// Whether what is mounted comes from the wanted source, as far as that can be told.
-    fn is_source(&self, mounted: Option<&Mounted>, wanted: &Entry) -> bool {
-        let Some(mounted) = mounted else { return true };
-        if wanted.options.split(',').any(|option| matches!(option, "bind" | "rbind")) {
-            return true;
+    fn is_source(&self, mounted: Option<&Mounted>, wanted: &Entry) -> Result<bool, MountError> {
+        let Some(mounted) = mounted else { return Ok(true) };
+        if is_bind(wanted) {
+            let Ok(source) = self.system().real_path(&wanted.source) else { return Ok(true) };
+            return Ok(mounted.shows(&self.mountinfo()?, &source));
         }
         let real = |path: &Path| files::canonical(self.system().path(path)).ok();
-        match device(&wanted.source) {
+        Ok(match device(&wanted.source) {
             Some(device) => {
                 let both = real(&device).zip(real(Path::new(&mounted.source)));
                 both.is_none_or(|(wanted, found)| wanted == found)
             }
             None => !wanted.source.contains(':') || wanted.source == mounted.source,
-        }
+        })
     }
 
     /// What a plan can't know: a device may come yet.
@@ -392,15 +402,25 @@ impl Mount<Host<'_>> {
     }
 
     fn act(&self, act: Act, wanted: &Entry, before: Option<&Mounted>) -> Result<(), MountError> {
-        if act == Act::Replace {
+        let back = before.filter(|_| act == Act::Replace).map(|before| self.back(wanted, before)).transpose()?;
+        if back.is_some() {
             self.unmount()?;
         }
         let done = self.make_directory().and_then(|()| self.mount(act, wanted));
         // Where nothing else can be mounted, what was there comes back.
-        if let (Err(_), Act::Replace, Some(before)) = (&done, act, before) {
-            drop(self.run(act, &self.mount_command(&before.filesystem, &before.options(), &before.source)));
+        if let (Err(_), Some(back)) = (&done, back) {
+            drop(self.run(act, &back));
         }
         done
+    }
+
+    /// What mounts again what is there before this is mounted.
+    fn back(&self, wanted: &Entry, before: &Mounted) -> Result<Command, MountError> {
+        let origin = if is_bind(wanted) { before.origin(&self.mountinfo()?) } else { None };
+        Ok(match origin.as_deref().and_then(Path::to_str) {
+            Some(origin) => self.mount_command("none", "bind", origin),
+            None => self.mount_command(&before.filesystem, &before.options(), &before.source),
+        })
     }
 
     fn mount(&self, act: Act, wanted: &Entry) -> Result<(), MountError> {

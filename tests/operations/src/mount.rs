@@ -28,6 +28,19 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
     Case {
+        name: "bound_anew",
+        prepare: "umount /srv/anew 2>/dev/null || true; mkdir -p /srv/anew /srv/first /srv/second
+            echo first >/srv/first/file; echo second >/srv/second/file; mount -o bind /srv/first /srv/anew
+            printf '/srv/first /srv/anew none bind 0 0\\n' >/etc/fstab",
+        run: |host| {
+            host.mount("/srv/anew").source("/srv/second").filesystem("none").options("bind").present()?;
+            Ok(())
+        },
+        check: "[ \"$(cat /srv/anew/file /etc/fstab)\" = \"$(printf 'second\\n/srv/second /srv/anew none bind 0 0')\" ]
+            [ \"$(grep -c ' /srv/anew ' /proc/self/mountinfo)\" = 1 ]",
+        ..Case::DEFAULT
+    },
+    Case {
         name: "remounted",
         prepare: "umount /srv/shm 2>/dev/null || true; mkdir -p /srv/shm; mount -t tmpfs -o size=4m tmpfs /srv/shm
             printf 'tmpfs /srv/shm tmpfs size=4m 0 0\\n' >/etc/fstab; echo kept >/srv/shm/file",

@@ -1,5 +1,7 @@
 //! What is mounted, as `/proc/self/mountinfo` has it.
 
+use std::path::{Path, PathBuf};
+
 use super::fstab::unescaped;
 
 /// A file system at its place.
@@ -8,6 +10,9 @@ pub(crate) struct Mounted {
     pub(crate) target: String,
     pub(crate) filesystem: String,
     pub(crate) source: String,
+    /// The number of the file system, and which of its directories is seen: all of it, or what was bound.
+    device: String,
+    root: PathBuf,
     /// Of this place, and of the file system wherever it is mounted.
     options: Vec<String>,
 }
@@ -25,7 +30,25 @@ impl Mounted {
             target: unescaped(own.get(4)?),
             filesystem: filesystem.to_owned(),
             source: unescaped(source),
+            device: (*own.get(2)?).to_owned(),
+            root: unescaped(own.get(3)?).into(),
             options: options.iter().flat_map(|options| options.split(',')).map(unescaped).collect(),
+        })
+    }
+
+    /// Whether it shows the directory at `path`, which has no links on the way: as that is seen now.
+    pub(super) fn shows(&self, mountinfo: &str, path: &Path) -> bool {
+        let Some(around) = around(mountinfo, path) else { return true };
+        let below = path.strip_prefix(&around.target).unwrap_or(path);
+        self.device == around.device && self.root == around.root.join(below)
+    }
+
+    /// Where what it shows is to be seen elsewhere, so that it could be bound from there.
+    pub(super) fn origin(&self, mountinfo: &str) -> Option<PathBuf> {
+        let mut others = mountinfo.lines().filter_map(Self::parse).filter(|other| other.target != self.target);
+        others.find_map(|other| {
+            let below = self.root.strip_prefix(&other.root).ok().filter(|_| other.device == self.device)?;
+            Some(Path::new(&other.target).join(below))
         })
     }
 
@@ -54,6 +77,12 @@ pub(crate) fn at(mountinfo: &str, target: &str) -> Option<Mounted> {
     mountinfo.lines().filter_map(Mounted::parse).rfind(|mounted| mounted.target == target)
 }
 
+/// The file system that a path lies in: of those at one place, the topmost.
+fn around(mountinfo: &str, path: &Path) -> Option<Mounted> {
+    let around = mountinfo.lines().filter_map(Mounted::parse).filter(|mounted| path.starts_with(&mounted.target));
+    around.max_by_key(|mounted| Path::new(&mounted.target).components().count())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +102,27 @@ mod tests {
         assert_eq!(at(DEBIAN, "/").unwrap().filesystem, "ext4");
         assert_eq!(at(DEBIAN, "/srv"), None);
         assert_eq!(at("nonsense\n - \n", "/"), None);
+    }
+
+    #[test]
+    fn what_is_bound_is_known_by_its_device_and_its_place_there() {
+        let text = format!(
+            "{DEBIAN}50 27 254:1 /srv/source /srv/bound rw - ext4 /dev/vda1 rw\n51 27 254:17 /a /srv/of\\040data rw - xfs \
+             /dev/vdb1 rw\n"
+        );
+        let check = |target: &str, source: &str, expect| {
+            assert_eq!(at(&text, target).unwrap().shows(&text, Path::new(source)), expect, "{target} {source}");
+        };
+        check("/srv/bound", "/srv/source", true);
+        check("/srv/bound", "/srv/other", false);
+        check("/srv/bound", "/srv/my data/srv/source", false);
+        check("/srv/of data", "/srv/my data/a", true);
+        check("/srv/of data", "/srv/my data", false);
+        check("/srv/of data", "/a", false);
+        let origin = |target: &str| at(&text, target).unwrap().origin(&text);
+        assert_eq!(origin("/srv/bound"), Some("/srv/source".into()));
+        assert_eq!(origin("/srv/of data"), Some("/srv/my data/a".into()));
+        assert_eq!(origin("/proc"), None);
     }
 
     #[test]

@@ -100,6 +100,37 @@ fn what_was_there_comes_back_where_nothing_else_can_be_mounted() {
     assert_eq!(machine.read(FSTAB).as_deref(), Some(LINES));
 }
 
+/// A kernel that has bound this directory to `/srv/bound`.
+fn binds(root: &Path, source: &str) {
+    let line = format!("40 27 254:1 {source} /srv/bound rw shared:1 - ext4 /dev/vda1 rw\n");
+    files::write(root.join("proc/self/mountinfo"), format!("{ROOT}{line}"), 0o644).unwrap();
+}
+
+fn bound(host: &Host) -> Result<Outcome> {
+    Ok(host.mount("/srv/bound").source("/srv/new").filesystem("none").options("bind").present()?)
+}
+
+#[test]
+fn another_directory_is_bound_in_place_of_the_first() {
+    let machine = machine().dir("/srv/old").dir("/srv/new").dir("/srv/bound");
+    let machine = machine.does("umount ", |root, _| shows_nothing(root)).does("mount ", |root, command| {
+        binds(root, command.line().split(' ').nth_back(1).unwrap());
+    });
+    binds(&machine.path("/"), "/srv/old");
+    assert!(machine.apply(bound).unwrap().changed());
+    assert_eq!(machine.calls(), ["umount -- /srv/bound", "mount -t none -o bind -- /srv/new /srv/bound"]);
+    assert_eq!(machine.apply(bound).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn a_directory_that_was_bound_comes_back_where_the_other_can_not_be() {
+    let machine = machine().dir("/srv/old").dir("/srv/new").dir("/srv/bound");
+    let machine = machine.does("umount ", |root, _| shows_nothing(root)).answer("mount", 32, "not permitted");
+    binds(&machine.path("/"), "/srv/old");
+    machine.apply(bound).unwrap_err();
+    assert_eq!(machine.calls()[2], "mount -t none -o bind -- /srv/old /srv/bound");
+}
+
 #[test]
 fn a_device_goes_by_any_of_its_names() {
     let machine = mounting("rw,noatime").dir("/dev/disk/by-uuid");
