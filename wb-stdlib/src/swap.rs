@@ -210,8 +210,11 @@ impl Swap<Host<'_>> {
         let text = fstab::with_entry(fstab.text(), &self.entry(), self.is_ours());
         let lines = self.lines(&facts, make, starts, &fstab, &text);
         ensure(self.access, &what, Difference::of_lines(lines), || {
+            if let Some(Make::File(size)) = make {
+                self.make_file(size)?;
+            }
             if starts && facts.on.is_some() {
-                self.turn_off()?;
+                self.turn_off().inspect_err(|_| drop(files::remove(self.system().path(self.beside()))))?;
             }
             make.map_or(Ok(()), |make| self.made(make))?;
             if starts {
@@ -310,14 +313,19 @@ impl Swap<Host<'_>> {
         match make {
             Make::Private => Ok(files::set_mode(path, MODE)?),
             Make::Space => self.run("make", &command("mkswap").arg("--").arg(&self.path)),
-            Make::File(size) => self.make_file(size),
+            Make::File(_) => Ok(files::rename(self.system().path(self.beside()), path)?),
         }
     }
 
-    /// Fills a file beside its place, and moves it there: a file at its place is always a whole one.
-    fn make_file(&self, size: u64) -> Result<(), SwapError> {
+    fn beside(&self) -> PathBuf {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let new = self.path.with_file_name(format!(".{name}.new"));
+        self.path.with_file_name(format!(".{name}.new"))
+    }
+
+    /// Fills a file beside its place, to be moved there: a file at its place is always a whole one, and one that is in use
+    /// stays so until there is another.
+    fn make_file(&self, size: u64) -> Result<(), SwapError> {
+        let new = self.beside();
         let real = self.system().path(&new);
         files::write(&real, "", MODE)?;
         let made = self.fill(&new, size).and_then(|()| self.run("make", &command("mkswap").arg("--").arg(&new)));
@@ -325,8 +333,7 @@ impl Swap<Host<'_>> {
             drop(files::remove(&real));
         }
         made?;
-        files::settle(&real)?;
-        Ok(files::rename(&real, self.system().path(&self.path))?)
+        Ok(files::settle(&real)?)
     }
 
     /// Not every file system can give a file its room without writing it.

@@ -88,9 +88,25 @@ fn another_size_is_another_file() {
     shows(&machine.path("/"), "/swapfile file 1020 0 -2\n");
     machine.apply(present).unwrap();
     assert!(machine.said().contains("1 MiB -> 2 MiB\n    turn it on"), "{}", machine.said());
-    assert_eq!(machine.calls()[0], "swapoff -- /swapfile");
+    let expect = ["fallocate -l 2097152 -- /.swapfile.new", "mkswap -- /.swapfile.new"];
+    assert_eq!(machine.calls()[..2], expect);
+    assert_eq!(machine.calls()[2..], ["swapoff -- /swapfile", "swapon -- /swapfile"]);
     assert_eq!(machine.stat("/swapfile").unwrap().size, 2 << 20);
     assert_eq!(machine.apply(present).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn what_is_in_use_stays_so_where_there_is_no_room_for_another() {
+    let check = |machine: Machine, expect: &str| {
+        let machine = with_space(machine, 1);
+        shows(&machine.path("/"), "/swapfile file 1020 0 -2\n");
+        assert_eq!(machine.apply(present).unwrap_err().to_string(), expect);
+        machine.view(|host| host.swap("/swapfile").is_on()).unwrap();
+        assert_eq!((machine.stat("/swapfile").unwrap().size, machine.stat("/.swapfile.new")), (1 << 20, None));
+    };
+    check(machine().answer("fallocate", 1, "No space left on device"), "could not fill the swap space /swapfile");
+    let full = Machine::new().file(FSTAB, LINES).file(SWAPS, HEADER).answer("swapoff", 1, "Cannot allocate memory");
+    check(full.answer("fallocate", 0, "").answer("mkswap", 0, ""), "could not turn off the swap space /swapfile");
 }
 
 #[test]
