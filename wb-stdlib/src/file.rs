@@ -28,6 +28,8 @@ pub(crate) use place::{check_path, clear, end_of, missing_parent, mounted_below,
 
 /// The mode of a file that nobody said a mode for.
 const NEW_MODE: u32 = 0o644;
+/// How long a command may take to look at new content.
+const VALIDATION_BOUND: Duration = Duration::from_secs(300);
 
 /// A file. [`Look::file`] makes it.
 ///
@@ -299,7 +301,7 @@ impl File<Host<'_>> {
     }
 
     /// New content takes the place of the old only when this command, with the path of a file that has the new
-    /// content as its last argument, succeeds: `.validated_by(["haproxy", "-c", "-f"])`.
+    /// content as its last argument, succeeds within 5 minutes: `.validated_by(["haproxy", "-c", "-f"])`.
     pub fn validated_by<W: Into<String>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
         self.validation = Some(command.into_iter().map(Into::into).collect());
         self
@@ -489,7 +491,8 @@ impl File<Host<'_>> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let candidate = self.path.with_file_name(format!(".{name}.candidate"));
         self.system().write_file(&candidate, content, Attributes::mode(0o600))?;
-        let said = self.system().read_command(&Command::new(program).args(args).arg(&candidate));
+        let validation = Command::new(program).args(args).arg(&candidate).timeout(VALIDATION_BOUND);
+        let said = self.system().read_command(&validation);
         files::remove(self.system().path(&candidate))?;
         said.map(drop).map_err(|source| FileError::Refused { path: self.path.clone(), source })
     }

@@ -131,6 +131,18 @@ fn refused_content_leaves_the_old_file_and_nothing_beside_it() {
 }
 
 #[test]
+fn what_looks_at_new_content_may_not_hang() {
+    let machine = Machine::new().dir("/etc").does("haproxy -c -f", |root, command| {
+        let is_bounded = *command == command.clone().timeout(VALIDATION_BOUND);
+        files::write(root.join("bounded"), is_bounded.to_string(), 0o644).unwrap();
+    });
+    let file =
+        |host: &crate::Host| Ok(host.file("/etc/a").content("x").validated_by(["haproxy", "-c", "-f"]).present()?);
+    machine.apply(file).unwrap();
+    assert_eq!(machine.read("/bounded").as_deref(), Some("true"));
+}
+
+#[test]
 fn a_plan_cannot_know_what_a_package_would_bring() {
     let machine = Machine::new().dir("/etc").answer("getent", 2, "");
     machine.plan(|host| Ok(host.file("/etc/nginx/a").content("x").present()?)).unwrap();

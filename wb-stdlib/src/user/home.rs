@@ -1,6 +1,7 @@
 //! Homes. A new one is made beside its place and then renamed, so that there is none or a whole one.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wb_core::system::files::{self, Attributes, FileError, Kind};
 use wb_core::system::{Command, CommandError, System};
@@ -11,6 +12,8 @@ use crate::owner::Account;
 const SKELETON: &str = "/etc/skel";
 /// The mode of a home, where nothing else is said.
 const NEW_MODE: u32 = 0o755;
+/// How long it may take to label a new home: little is in it.
+const LABEL_BOUND: Duration = Duration::from_secs(60);
 
 /// Makes the home of a user, out of the host's skeleton of homes.
 pub(super) fn make(system: &System, account: &Account) -> Result<(), FileError> {
@@ -34,7 +37,7 @@ pub(super) fn label(system: &System, home: &str) -> Result<(), CommandError> {
     if !matches!(system.stat("/sys/fs/selinux/enforce"), Ok(Some(_))) {
         return Ok(());
     }
-    let restorecon = Command::new("restorecon").args(["-R", "--", home]).env("LC_ALL", "C.UTF-8");
+    let restorecon = Command::new("restorecon").args(["-R", "--", home]).env("LC_ALL", "C.UTF-8").timeout(LABEL_BOUND);
     system.read_command(&restorecon).map(drop)
 }
 
@@ -93,6 +96,7 @@ fn value<'a>(text: &'a str, name: &str, separator: char) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::Machine;
 
     /// Lines of Debian 12, Ubuntu 22.04 and Rocky 9.
     #[test]
@@ -112,6 +116,17 @@ mod tests {
         let text = "# SKEL=/etc/other\nSHELL=/bin/sh\nSKEL=/etc/people\n";
         assert_eq!(value(text, "SKEL", '='), Some("/etc/people"));
         assert_eq!(value("SHELL=/bin/sh\n", "SKEL", '='), None);
+    }
+
+    #[test]
+    fn a_home_is_labelled_where_selinux_is_used_and_that_may_not_hang() {
+        let machine =
+            Machine::new().file("/sys/fs/selinux/enforce", "1").does("restorecon -R -- /home/anna", |root, command| {
+                let is_bounded = *command == command.clone().timeout(LABEL_BOUND);
+                files::write(root.join("bounded"), is_bounded.to_string(), 0o644).unwrap();
+            });
+        machine.apply(|host| Ok(label(host.system(), "/home/anna")?)).unwrap();
+        assert_eq!(machine.read("/bounded").as_deref(), Some("true"));
     }
 
     #[test]
