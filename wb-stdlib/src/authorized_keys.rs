@@ -55,6 +55,15 @@ pub enum KeysError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Nobody could log in with a key any more, and nobody said that this is meant.
+    #[error(
+        "`{user}` is to have exactly these keys, and there are none\nhint: `.even_none()` before `.exactly()?` says that nobody \
+         is to log in with a key"
+    )]
+    NoKeys {
+        /// The user.
+        user: String,
+    },
     /// What the user has there can't be worked on safely.
     #[error(
         "could not work on the keys of `{user}`\nhint: root follows no links in a home, since whoever owns it could lead \
@@ -115,6 +124,7 @@ pub struct AuthorizedKeys<A> {
     access: A,
     user: String,
     keys: Vec<Key>,
+    even_none: bool,
 }
 
 /// What is to become of the keys.
@@ -154,7 +164,7 @@ struct Facts {
 
 impl<A: Look> AuthorizedKeys<A> {
     pub(crate) fn new(access: A, user: &str) -> Self {
-        Self { access, user: user.to_owned(), keys: Vec::new() }
+        Self { access, user: user.to_owned(), keys: Vec::new(), even_none: false }
     }
 
     /// Checks that this key lets its holder in, with whatever options and comment.
@@ -253,6 +263,22 @@ impl AuthorizedKeys<Host<'_>> {
         self
     }
 
+    /// With [`AuthorizedKeys::exactly`], there may be no keys at all: then nobody can log in as the user with one.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn let_nobody_in_as_root(host: &Host) -> Result<()> {
+    ///     host.authorized_keys("root").even_none().exactly()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = let_nobody_in_as_root as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn even_none(mut self) -> Self {
+        self.even_none = true;
+        self
+    }
+
     /// These keys let their holders in, each with the options that were said and no others. Other keys stay.
     ///
     /// `~/.ssh` and the file are made where they are not there. Both belong to the user, and nobody else can read them.
@@ -274,8 +300,11 @@ impl AuthorizedKeys<Host<'_>> {
     /// The file holds these keys and nothing else, comments of others included.
     ///
     /// # Errors
-    /// As with [`AuthorizedKeys::present`].
+    /// As with [`AuthorizedKeys::present`], and when there are no keys without [`AuthorizedKeys::even_none`].
     pub fn exactly(self) -> Result<Outcome, KeysError> {
+        if self.keys.is_empty() && !self.even_none {
+            return Err(KeysError::NoKeys { user: self.user });
+        }
         self.ensure(Wanted::Exactly)
     }
 

@@ -128,6 +128,7 @@ pub(crate) static CASES: &[Case] = &[
             chmod 777 /home/bob/.ssh; ssh-keygen -q -t ecdsa -N '' -f /home/bob/.ssh/id",
         run: |host| {
             host.authorized_keys("anna").key(KEY).exactly()?;
+            ensure!(host.authorized_keys("bob").exactly().is_err(), "nobody said that there are to be none");
             host.authorized_keys("bob").key(Key::new(KEY).restrict().command("/bin/true")).present()?;
             Ok(())
         },

@@ -41,7 +41,18 @@ fn other_keys_stay_unless_these_are_all() {
     assert_eq!(machine.apply(exactly).unwrap(), changed("- ssh-ed25519 …Mqj05qxy anna@laptop"));
     assert_eq!(machine.read(PATH), Some(format!("{ECDSA}\n")));
     assert_eq!(machine.apply(exactly).unwrap(), Outcome::Unchanged);
-    let nobody = machine.apply(|host| Ok(host.authorized_keys("me").exactly()?)).unwrap();
+}
+
+#[test]
+fn all_keys_go_only_where_that_is_said() {
+    let machine = with_key(machine());
+    let none = |host: &Host| Ok(host.authorized_keys("me").keys([""; 0]).exactly()?);
+    for error in [machine.plan(none).unwrap_err(), machine.apply(none).unwrap_err()] {
+        let error = error.to_string();
+        assert!(error.starts_with("`me` is to have exactly these keys, and there are none\nhint: "), "{error}");
+    }
+    assert_eq!(machine.read(PATH), Some(format!("{ED25519}\n")));
+    let nobody = machine.apply(|host| Ok(host.authorized_keys("me").even_none().exactly()?)).unwrap();
     assert_eq!((nobody.changed(), machine.read(PATH)), (true, Some(String::new())));
 }
 
