@@ -99,6 +99,7 @@ pub mod selinux;
 pub mod service;
 mod sha256;
 mod signal;
+mod sshd;
 mod step;
 pub mod sudoers;
 pub mod swap;

@@ -4,18 +4,17 @@
 
 mod rule;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use wb_core::context::Outcome;
-use wb_core::system::files::{self, FileError};
+use wb_core::system::files::FileError;
 use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
 use crate::look::Access as _;
-use crate::{Host, Look};
+use crate::{Host, Look, sshd};
 use rule::{Action, Direction, Network, Ports, Tuple};
 
 const CONFIGURATION: &str = "/etc/ufw/ufw.conf";
@@ -26,7 +25,6 @@ const RULES: [[&str; 2]; 2] =
 
 /// How long one run of ufw may take: it starts a program for each rule.
 const UFW_BOUND: Duration = Duration::from_secs(120);
-const SSH: u16 = 22;
 
 /// What can go wrong with ufw.
 #[derive(Debug, thiserror::Error)]
@@ -46,10 +44,11 @@ pub enum UfwError {
         "ufw is not installed: there is no {CONFIGURATION}\nhint: `host.packages([\"ufw\"]).installed()?` installs it"
     )]
     NotInstalled,
-    /// Once enabled, it would let nobody in over ssh.
+    /// It would let nobody in over ssh, or nobody any more.
     #[error(
-        "ufw would let nobody in over ssh: no rule allows port {port}, and incoming is {policy} if nothing else is said\nhint: \
-         `ufw.allow({port}).over(\"tcp\").present()?` first, or `.even_without_ssh()` for a host that is reached in another way"
+        "ufw would let nobody in over ssh: no rule that counts allows port {port}, and incoming is {policy} if nothing else is \
+         said\nhint: `ufw.allow({port}).over(\"tcp\").present()?` first, or `.even_without_ssh()` for a host that is reached in \
+         another way; of two rules that fit, the first one counts"
     )]
     LocksOut {
         /// Where sshd listens.
@@ -195,7 +194,7 @@ impl<A: Look> Ufw<A> {
 }
 
 impl Ufw<Host<'_>> {
-    /// It is enabled also where no rule lets anybody in over ssh: for hosts that are reached in another way.
+    /// What is said may leave nobody who can come in over ssh: for hosts that are reached in another way.
     pub fn even_without_ssh(mut self) -> Self {
         self.even_without_ssh = true;
         self
@@ -230,7 +229,7 @@ impl Ufw<Host<'_>> {
     pub fn incoming(&self, policy: Policy) -> Result<Outcome, UfwError> {
         self.ensure(&format!("incoming {policy}"), &["default", policy.word(), "incoming"], |facts| {
             let line = difference_of(facts.incoming, policy);
-            if line.is_some() && facts.enabled {
+            if line.is_some() && facts.enabled && policy != Policy::Allow {
                 self.expect_a_way_in(&facts.rules[0], Some(policy))?;
             }
             Ok(line)
@@ -274,13 +273,17 @@ impl Ufw<Host<'_>> {
 
     /// Somebody can come in over ssh, where there is an sshd.
     fn expect_a_way_in(&self, rules: &[Tuple], incoming: Option<Policy>) -> Result<(), UfwError> {
+        let ports = sshd::ports(self.access.system())?;
+        self.expect_open(&ports, rules, incoming)
+    }
+
+    fn expect_open(&self, ports: &[u16], rules: &[Tuple], incoming: Option<Policy>) -> Result<(), UfwError> {
         let policy = incoming.unwrap_or(Policy::Deny);
-        if policy == Policy::Allow || self.even_without_ssh {
-            return Ok(());
+        let is_open = |port| rule::open(rules, port, policy == Policy::Allow) || self.will_open(port);
+        match ports.iter().find(|port| !is_open(**port)) {
+            Some(port) if !self.even_without_ssh => Err(UfwError::LocksOut { port: *port, policy }),
+            _ => Ok(()),
         }
-        let ports = ssh_ports(self.access.system())?;
-        let shut = ports.into_iter().find(|port| !rule::open(rules, *port) && !self.will_open(*port));
-        shut.map_or(Ok(()), |port| Err(UfwError::LocksOut { port, policy }))
     }
 
     /// Whether a rule of this plan does.
@@ -421,7 +424,8 @@ impl Rule<Host<'_>> {
     /// There is such a rule. One that says something else of the same becomes this one.
     ///
     /// # Errors
-    /// When it is none that ufw can have, or ufw is not installed, or refuses it.
+    /// When it is none that ufw can have, or ufw is not installed, or refuses it, or is enabled and would then let nobody in
+    /// over ssh.
     pub fn present(self) -> Result<Outcome, UfwError> {
         let rule = self.checked()?;
         let mut words = rule.words();
@@ -447,21 +451,28 @@ impl Rule<Host<'_>> {
         let what = format!("{rule} {}", if wanted { "present" } else { "absent" });
         self.ufw.ensure(&what, &words, |facts| {
             let differs = if wanted { !facts.has(rule) } else { facts.has_any_of(rule) };
-            if differs && !wanted {
-                self.expect_another_way_in(facts, rule)?;
+            if differs {
+                self.expect_a_way_in_after(facts, rule, wanted)?;
             }
             let sign = if wanted { '+' } else { '-' };
             Ok(differs.then(|| format!("{sign} {rule}")))
         })
     }
 
-    /// The rule that goes is not the last that lets somebody in over ssh.
-    fn expect_another_way_in(&self, facts: &Facts, rule: &rule::Rule) -> Result<(), UfwError> {
-        if !facts.enabled || !ssh_ports(self.ufw.access.system())?.iter().any(|port| rule.opens(*port)) {
+    /// A rule that comes shuts no port of sshd, and one that goes was not the last that opened it.
+    fn expect_a_way_in_after(&self, facts: &Facts, rule: &rule::Rule, comes: bool) -> Result<(), UfwError> {
+        let opens = comes == rule.action.lets_in();
+        if opens || !facts.enabled || !rule.is_for(false) {
             return Ok(());
         }
-        let left = facts.rules[0].iter().filter(|tuple| !rule::has(std::slice::from_ref(*tuple), rule));
-        self.ufw.expect_a_way_in(&left.cloned().collect::<Vec<_>>(), facts.incoming)
+        let after = match comes {
+            true => rule::with(&facts.rules[0], rule, self.first),
+            false => rule::without(&facts.rules[0], rule),
+        };
+        let is_allowed = facts.incoming == Some(Policy::Allow);
+        let is_open = |port: &u16| rule.is_about(*port) && rule::open(&facts.rules[0], *port, is_allowed);
+        let ports: Vec<u16> = sshd::ports(self.ufw.access.system())?.into_iter().filter(is_open).collect();
+        self.ufw.expect_open(&ports, &after, facts.incoming)
     }
 }
 
@@ -521,29 +532,6 @@ fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let lines = text.lines().filter_map(|line| line.trim().split_once('='));
     let value = lines.rev().find(|(name, _)| name.trim() == key)?.1;
     Some(value.trim().trim_matches(['"', '\'']))
-}
-
-/// The ports of sshd, as its configuration says them; 22 if it does not.
-fn ssh_ports(system: &System) -> Result<Vec<u16>, FileError> {
-    let Some(main) = system.read_file("/etc/ssh/sshd_config")? else { return Ok(Vec::new()) };
-    let mut text = String::from_utf8_lossy(&main).into_owned();
-    for path in more_of_sshd(system) {
-        let bytes = files::read_optional(path)?.unwrap_or_default();
-        text.push('\n');
-        text.push_str(&String::from_utf8_lossy(&bytes));
-    }
-    let port = |line: &str| {
-        let mut words = line.split([' ', '\t', '=']).filter(|word| !word.is_empty());
-        let is_port = words.next().is_some_and(|word| word.eq_ignore_ascii_case("port"));
-        words.next().filter(|_| is_port)?.parse::<u16>().ok()
-    };
-    let ports: Vec<u16> = text.lines().filter_map(port).collect();
-    Ok(if ports.is_empty() { vec![SSH] } else { ports })
-}
-
-fn more_of_sshd(system: &System) -> Vec<PathBuf> {
-    let paths = files::list(system.path("/etc/ssh/sshd_config.d")).unwrap_or_default();
-    paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "conf")).collect()
 }
 
 #[cfg(test)]

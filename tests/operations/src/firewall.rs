@@ -35,7 +35,9 @@ pub(crate) static NFTABLES: &[Case] = &[
     },
 ];
 
-pub(crate) static UFW: &[Case] = &[Case {
+pub(crate) static UFW: &[Case] = &[RULES_OF_UFW, KEEPS_SSH];
+
+const RULES_OF_UFW: Case = Case {
     name: "rules",
     packages: &["ufw", "openssh-server"],
     prepare: "ufw --force reset >/dev/null; rm -f /etc/ufw/*.rules.2*; ufw default allow incoming; ufw allow 8080/tcp; ufw deny 443/tcp",
@@ -65,7 +67,26 @@ pub(crate) static UFW: &[Case] = &[Case {
         ! ufw status | grep -q 8080
         ufw status verbose | grep -q 'deny (incoming)'",
     ..Case::DEFAULT
-}];
+};
+
+/// What would shut the last way in is refused, and the rest is done.
+const KEEPS_SSH: Case = Case {
+    name: "keeps_ssh",
+    packages: &["ufw", "openssh-server"],
+    prepare: "ufw --force reset >/dev/null; rm -f /etc/ufw/*.rules.2*; ufw default deny incoming; ufw allow 22/tcp; ufw --force enable",
+    run: |host| {
+        let ufw = host.ufw();
+        anyhow::ensure!(ufw.deny(22).over("tcp").present().is_err(), "it shut the port of ssh");
+        anyhow::ensure!(ufw.reject("any").first().present().is_err(), "it shut all ports");
+        ufw.deny("any").from("198.51.100.7").first().present()?;
+        ufw.deny(25).over("tcp").present()?;
+        Ok(())
+    },
+    check: "ufw status | grep -Eq '^22/tcp +ALLOW +Anywhere'
+        ufw status | grep -Eq '^25/tcp +DENY'
+        ufw status numbered | grep -Eq '^\\[ 1\\] Anywhere +DENY IN +198.51.100.7'",
+    ..Case::DEFAULT
+};
 
 pub(crate) static FIREWALLD: &[Case] = &[Case {
     name: "offline",

@@ -67,6 +67,11 @@ impl Network {
     fn is_everywhere(self) -> bool {
         self.length == 0
     }
+
+    /// Whether all of another one is in it.
+    fn covers(self, other: Self) -> bool {
+        self.length <= other.length && masked(other.address, self.length) == self.address
+    }
 }
 
 fn masked(address: IpAddr, length: u8) -> IpAddr {
@@ -150,12 +155,9 @@ impl Rule {
         network.is_none_or(|network| network.address.is_ipv6() == ipv6)
     }
 
-    /// Whether it lets somebody reach this port of the host over TCP.
-    pub(super) fn opens(&self, port: u16) -> bool {
-        self.direction == Direction::In
-            && self.action.lets_in()
-            && ["tcp", "any"].contains(&self.protocol.as_str())
-            && self.ports.has(port)
+    /// Whether it is about who reaches this port of the host over TCP.
+    pub(super) fn is_about(&self, port: u16) -> bool {
+        self.direction == Direction::In && ["tcp", "any"].contains(&self.protocol.as_str()) && self.ports.has(port)
     }
 
     /// Its words behind `ufw`, and behind `ufw delete`.
@@ -180,17 +182,36 @@ impl Rule {
 
     /// Whether this line of a file is the rule.
     fn is(&self, line: &Tuple) -> bool {
-        let everywhere = |network: Option<Network>| network.filter(|network| !network.is_everywhere());
+        line.action == self.action.word() && self.is_of(line)
+    }
+
+    /// Whether this line of a file says something of the same as the rule, which then takes its place.
+    fn is_of(&self, line: &Tuple) -> bool {
         // What an application stands for is ufw's to know.
         let by_application = self.application.is_some();
-        line.action == self.action.word()
-            && line.direction == self.direction.word()
+        line.direction == self.direction.word()
             && line.interface.as_deref() == self.interface.as_deref()
             && line.application.as_deref() == self.application.as_deref()
-            && everywhere(line.to) == everywhere(self.to)
-            && everywhere(line.from) == everywhere(self.from)
+            && limit(line.to) == limit(self.to)
+            && limit(line.from) == limit(self.from)
             && line.source_ports == "any"
             && (by_application || line.protocol == self.protocol && line.ports == self.ports.0)
+    }
+}
+
+impl From<&Rule> for Tuple {
+    fn from(rule: &Rule) -> Self {
+        Self {
+            action: rule.action.word().to_owned(),
+            protocol: rule.protocol.clone(),
+            ports: rule.ports.0.clone(),
+            to: rule.to,
+            source_ports: "any".into(),
+            from: rule.from,
+            application: rule.application.clone(),
+            direction: rule.direction.word().to_owned(),
+            interface: rule.interface.clone(),
+        }
     }
 }
 
@@ -246,6 +267,40 @@ impl Tuple {
             interface,
         })
     }
+
+    /// Whether it is about who reaches this port of the host over TCP.
+    fn is_about(&self, port: u16) -> bool {
+        self.direction == "in"
+            && ["tcp", "any"].contains(&self.protocol.as_str())
+            && Ports(self.ports.clone()).has(port)
+    }
+
+    fn lets_in(&self) -> bool {
+        ["allow", "limit"].contains(&self.action.as_str())
+    }
+
+    /// Whether it counts for all that another one would count for, if that is about the same port and comes later.
+    fn covers(&self, later: &Self) -> bool {
+        let covers = |one: Option<Network>, other: Option<Network>| match (limit(one), limit(other)) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(one), Some(other)) => one.covers(other),
+        };
+        self.source_ports == "any"
+            && (self.interface.is_none() || self.interface == later.interface)
+            && covers(self.from, later.from)
+            && covers(self.to, later.to)
+    }
+
+    /// Whether it counts for everybody.
+    fn is_for_all(&self) -> bool {
+        self.source_ports == "any" && self.interface.is_none() && limit(self.from).or(limit(self.to)).is_none()
+    }
+}
+
+/// A network, unless that is all of them.
+fn limit(network: Option<Network>) -> Option<Network> {
+    network.filter(|network| !network.is_everywhere())
 }
 
 /// The rules of a file.
@@ -258,14 +313,32 @@ pub(super) fn has(tuples: &[Tuple], rule: &Rule) -> bool {
     tuples.iter().any(|tuple| rule.is(tuple))
 }
 
-/// Whether one of them lets somebody reach this port of the host over TCP.
-pub(super) fn open(tuples: &[Tuple], port: u16) -> bool {
-    tuples.iter().any(|tuple| {
-        ["allow", "limit"].contains(&tuple.action.as_str())
-            && tuple.direction == "in"
-            && ["tcp", "any"].contains(&tuple.protocol.as_str())
-            && Ports(tuple.ports.clone()).has(port)
-    })
+/// The rules of a file with one that comes: in the place of what says something of the same, or else before or after all.
+pub(super) fn with(tuples: &[Tuple], rule: &Rule, first: bool) -> Vec<Tuple> {
+    let mut with = tuples.to_vec();
+    match with.iter().position(|tuple| rule.is_of(tuple)) {
+        Some(at) => with[at] = rule.into(),
+        None => with.insert(if first { 0 } else { with.len() }, rule.into()),
+    }
+    with
+}
+
+/// The rules of a file without one that goes.
+pub(super) fn without(tuples: &[Tuple], rule: &Rule) -> Vec<Tuple> {
+    tuples.iter().filter(|tuple| !rule.is(tuple)).cloned().collect()
+}
+
+/// Whether somebody can reach this port of the host over TCP. The first rule that fits counts; `otherwise` is what becomes
+/// of those whom none fits.
+pub(super) fn open(tuples: &[Tuple], port: u16, otherwise: bool) -> bool {
+    let (mut denials, mut is_open): (Vec<&Tuple>, bool) = (Vec::new(), false);
+    for tuple in tuples.iter().filter(|tuple| tuple.is_about(port)) {
+        match tuple.lets_in() {
+            true => is_open |= !denials.iter().any(|denial| denial.covers(tuple)),
+            false => denials.push(tuple),
+        }
+    }
+    is_open || otherwise && !denials.iter().any(|denial| denial.is_for_all())
 }
 
 #[cfg(test)]
@@ -315,8 +388,42 @@ mod tests {
     #[test]
     fn what_is_open_is_seen() {
         let tuples = tuples(FILE.as_bytes());
-        assert_eq!([22, 443, 25, 81].map(|port| open(&tuples, port)), [true, true, false, false]);
-        assert!(rule(Action::Limit, "any", "20:30").opens(22) && !rule(Action::Deny, "tcp", "22").opens(22));
+        assert_eq!([22, 443, 25, 81].map(|port| open(&tuples, port, false)), [true, true, false, false]);
+        assert!(open(&tuples, 25, true));
+        assert!(rule(Action::Limit, "any", "20:30").is_about(22) && !rule(Action::Deny, "udp", "22").is_about(22));
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_counts() {
+        let from = |network: &str, rule: Rule| Rule { from: Network::parse(network), ..rule };
+        let (allow, deny) = (rule(Action::Allow, "tcp", "22"), rule(Action::Deny, "any", "any"));
+        let check = |rules: &[&Rule], otherwise: bool, expect: bool| {
+            let tuples: Vec<Tuple> = rules.iter().map(|rule| Tuple::from(*rule)).collect();
+            assert_eq!(open(&tuples, 22, otherwise), expect, "{rules:?}");
+        };
+        check(&[&allow, &deny], false, true);
+        check(&[&deny, &allow], false, false);
+        check(&[&deny], true, false);
+        let (some, all) = (from("192.0.2.7", deny.clone()), from("192.0.2.0/24", deny.clone()));
+        check(&[&some, &allow], false, true);
+        check(&[&some], true, true);
+        check(&[&all, &from("192.0.2.7", allow.clone())], false, false);
+        check(&[&some, &from("192.0.2.0/24", allow.clone())], false, true);
+        let elsewhere = Rule { interface: Some("eth1".into()), ..deny.clone() };
+        check(&[&elsewhere, &allow], false, true);
+        check(&[&elsewhere, &Rule { interface: Some("eth1".into()), ..allow.clone() }], false, false);
+    }
+
+    #[test]
+    fn a_rule_takes_the_place_of_one_of_the_same() {
+        let tuples = tuples(FILE.as_bytes());
+        let deny = rule(Action::Deny, "tcp", "22");
+        let replaced = with(&tuples, &deny, false);
+        assert!(replaced.len() == tuples.len() && has(&replaced[..1], &deny));
+        let deny = rule(Action::Deny, "any", "22");
+        assert!(has(&with(&tuples, &deny, true)[..1], &deny));
+        assert!(has(&with(&tuples, &deny, false)[tuples.len()..], &deny));
+        assert_eq!(without(&tuples, &rule(Action::Allow, "tcp", "22")), tuples[1..]);
     }
 
     #[test]

@@ -54,7 +54,9 @@ fn nobody_is_locked_out() {
     let enable = |host: &Host| Ok(host.ufw().enabled()?);
     let error = machine("no", "", "").apply(enable).unwrap_err().to_string();
     assert!(
-        error.starts_with("ufw would let nobody in over ssh: no rule allows port 22, and incoming is denied"),
+        error.starts_with(
+            "ufw would let nobody in over ssh: no rule that counts allows port 22, and incoming is denied"
+        ),
         "{error}"
     );
     let machine_with = machine("no", SSH_RULE, SSH_RULE_6);
@@ -89,6 +91,39 @@ fn the_last_way_in_stays_open() {
     let other = format!("{SSH_RULE}### tuple ### allow any any 0.0.0.0/0 any 192.0.2.0/24 in\n");
     let machine = machine("yes", &other, SSH_RULE_6);
     assert_eq!(machine.plan(remove).unwrap(), changed("- allow in proto tcp from any to any port 22"));
+}
+
+#[test]
+fn a_rule_that_shuts_the_last_way_in_is_refused() {
+    let check = |rules: &str, deny: for<'a> fn(&Ufw<Host<'a>>) -> Rule<Host<'a>>, expect: bool| {
+        let outcome = machine("yes", rules, SSH_RULE_6).plan(|host| Ok(deny(&host.ufw()).present()?));
+        match outcome {
+            Ok(outcome) => assert!(expect && outcome.changed()),
+            Err(error) => assert!(!expect && matches!(error.downcast_ref(), Some(UfwError::LocksOut { port: 22, .. }))),
+        }
+    };
+    check(SSH_RULE, |ufw| ufw.deny(22).over("tcp"), false);
+    check(SSH_RULE, |ufw| ufw.reject("any").first(), false);
+    check(SSH_RULE, |ufw| ufw.deny("any"), true);
+    check(SSH_RULE, |ufw| ufw.deny(22), true);
+    check(SSH_RULE, |ufw| ufw.deny(22).over("udp").first(), true);
+    check(SSH_RULE, |ufw| ufw.deny("any").from("198.51.100.7").first(), true);
+    check(SSH_RULE, |ufw| ufw.deny(22).over("tcp").from("2001:db8::/32").first(), true);
+    check(SSH_RULE, |ufw| ufw.clone().even_without_ssh().deny(22).over("tcp"), true);
+    // Nobody could come in before it either.
+    check("", |ufw| ufw.deny("any").first(), true);
+}
+
+#[test]
+fn a_policy_that_allows_does_not_count_for_what_a_rule_denies() {
+    let denied = "### tuple ### deny tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n";
+    let defaults = DEFAULTS_FILE.replace("DROP", "ACCEPT");
+    let open = |enabled: &str, rules: &str| machine(enabled, rules, "").file("/etc/default/ufw", &defaults);
+    let error = open("no", denied).plan(|host| Ok(host.ufw().enabled()?)).unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(UfwError::LocksOut { .. })), "{error}");
+    open("no", "").plan(|host| Ok(host.ufw().enabled()?)).unwrap();
+    let error = open("yes", "").plan(|host| Ok(host.ufw().deny(22).over("tcp").present()?)).unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(UfwError::LocksOut { .. })), "{error}");
 }
 
 #[test]
