@@ -44,7 +44,8 @@ const RULES_OF_UFW: Case = Case {
     run: |host| {
         let ufw = host.ufw();
         ufw.limit(22).over("tcp").present()?;
-        ufw.allow("80,443").over("tcp").present()?;
+        ufw.allow("443,80").over("tcp").present()?;
+        ufw.allow("9000,8080,8000:8010").over("udp").present()?;
         ufw.allow(443).over("tcp").present()?;
         ufw.allow(5432).over("tcp").from("192.0.2.7/24").present()?;
         ufw.allow("6000:6007").over("udp").from("2001:db8::/32").on("eth0").present()?;
@@ -59,12 +60,13 @@ const RULES_OF_UFW: Case = Case {
     check: "ufw status | grep -q 'Status: active'
         ufw status | grep -Eq '^22/tcp +LIMIT +Anywhere'
         ufw status | grep -Eq '^80,443/tcp +ALLOW'
+        ufw status | grep -Eq '^8000:8010,8080,9000/udp +ALLOW'
         ufw status | grep -Eq '^443/tcp +ALLOW'
         ufw status | grep -Eq '^5432/tcp +ALLOW +192.0.2.0/24'
         ufw status | grep -Eq '^OpenSSH +ALLOW'
         ufw status | grep -Eq '^25/tcp +DENY OUT'
         ufw status numbered | grep -Eq '^\\[ 1\\] Anywhere +DENY IN +198.51.100.7'
-        ! ufw status | grep -q 8080
+        ! ufw status | grep -q 8080/tcp
         ufw status verbose | grep -q 'deny (incoming)'",
     ..Case::DEFAULT
 };

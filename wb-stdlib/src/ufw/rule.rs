@@ -106,16 +106,16 @@ impl Ports {
         Self("any".into())
     }
 
+    /// As ufw writes them: in the order of their numbers, a port before the range that begins with it.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0) && !port.starts_with(['+', '0']);
-        let is_range = |range: &str| match range.split_once(':') {
-            Some((first, last)) => {
-                is_port(first) && is_port(last) && first.parse::<u16>().ok() < last.parse::<u16>().ok()
-            }
-            None => is_port(range),
-        };
         let count = text.matches([',', ':']).count();
-        (text.split(',').all(is_range) && count < 15).then(|| Self(text.to_owned()))
+        let mut ranges = text.split(',').map(range).collect::<Option<Vec<_>>>()?;
+        ranges.sort_unstable();
+        let word = |(first, last): &(u16, Option<u16>)| match last {
+            Some(last) => format!("{first}:{last}"),
+            None => first.to_string(),
+        };
+        (count < 15).then(|| Self(ranges.iter().map(word).collect::<Vec<_>>().join(",")))
     }
 
     fn is_all(&self) -> bool {
@@ -130,6 +130,15 @@ impl Ports {
                 Some((first, last)) => (number(first)..=number(last)).contains(&port),
                 None => number(range) == port,
             })
+    }
+}
+
+/// Reads `22`, or `6000:6007`.
+fn range(text: &str) -> Option<(u16, Option<u16>)> {
+    let port = |text: &str| text.parse::<u16>().ok().filter(|_| !text.starts_with(['+', '0']));
+    match text.split_once(':') {
+        Some((first, last)) => Some((port(first)?, Some(port(last)?))).filter(|(first, last)| Some(*first) < *last),
+        None => Some((port(text)?, None)),
     }
 }
 
@@ -353,6 +362,7 @@ mod tests {
         ### tuple ### limit_log udp 6000:6007 0.0.0.0/0 any 0.0.0.0/0 in_eth0\n\n\
         ### tuple ### allow tcp 80,443 0.0.0.0/0 any 0.0.0.0/0 Nginx%20Full - in\n\n\
         ### tuple ### reject tcp 25 0.0.0.0/0 any 0.0.0.0/0 out\n\n\
+        ### tuple ### allow tcp 8000:8010,8080,9000 0.0.0.0/0 any 0.0.0.0/0 in\n\n\
         ### tuple ### route:allow tcp 81 0.0.0.0/0 any 0.0.0.0/0 in_eth0!out_eth1\n\n### END RULES ###\n";
 
     fn rule(action: Action, protocol: &str, ports: &str) -> Rule {
@@ -381,6 +391,7 @@ mod tests {
         check(Rule { interface: Some("eth0".into()), ..rule(Action::Limit, "udp", "6000:6007") }, true);
         check(Rule { application: Some("Nginx Full".into()), ..rule(Action::Allow, "any", "any") }, true);
         check(rule(Action::Allow, "tcp", "80,443"), false);
+        check(rule(Action::Allow, "tcp", "9000,8080,8000:8010"), true);
         check(Rule { direction: Direction::Out, ..rule(Action::Reject, "tcp", "25") }, true);
         check(rule(Action::Allow, "tcp", "81"), false);
     }
@@ -452,6 +463,11 @@ mod tests {
         check("2001:DB8::1/64", Some("2001:db8::/64"));
         check("192.0.2.7/33", None);
         check("web1", None);
+        let check = |text: &str, expect: &str| assert_eq!(Ports::parse(text), Some(Ports(expect.into())), "{text}");
+        check("22", "22");
+        check("443,80", "80,443");
+        check("6000:6007,10,9", "9,10,6000:6007");
+        check("80:90,80", "80,80:90");
         for bad in ["", "0", "65536", "22,", ":", "30:20", "a", "+2", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16"] {
             assert_eq!(Ports::parse(bad), None, "{bad}");
         }
