@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use wb_core::context::Outcome;
-use wb_core::system::files::FileError;
+use wb_core::context::{Operation, Outcome};
+use wb_core::system::files::{self, Attributes, FileError};
 use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
@@ -22,6 +22,12 @@ const DEFAULTS: &str = "/etc/default/ufw";
 /// For IPv4 and for IPv6. Older versions had them in the second place.
 const RULES: [[&str; 2]; 2] =
     [["/etc/ufw/user.rules", "/lib/ufw/user.rules"], ["/etc/ufw/user6.rules", "/lib/ufw/user6.rules"]];
+
+/// While this is there, the kernel may have other rules than ufw's files: ufw writes these first. It is made before ufw is
+/// told something that the kernel is to have, and gone after a boot, which goes by the files.
+const UNFINISHED: &str = "/run/wildebeest/ufw";
+/// What brings to the kernel what the files say, where distributions have it.
+const INITS: [&str; 3] = ["/lib/ufw/ufw-init", "/usr/lib/ufw/ufw-init", "/usr/libexec/ufw/ufw-init"];
 
 /// How long one run of ufw may take: it starts a program for each rule.
 const UFW_BOUND: Duration = Duration::from_secs(120);
@@ -246,7 +252,8 @@ impl Ufw<Host<'_>> {
         })
     }
 
-    /// The one way to change something: what `look` finds is shown, done by ufw, and looked for once more.
+    /// The one way to change something: what `look` finds is shown, done by ufw, and looked for once more. What a run before
+    /// this one was killed over is brought to its end.
     fn ensure(
         &self,
         what: &str,
@@ -254,21 +261,59 @@ impl Ufw<Host<'_>> {
         look: impl Fn(&Facts) -> Result<Option<String>, UfwError>,
     ) -> Result<Outcome, UfwError> {
         let what = format!("ufw {what}");
-        let line = match self.facts() {
+        let facts = match self.facts() {
             Err(UfwError::NotInstalled) if self.access.plans() => {
                 return ensure(self.access, &what, Difference::Unknown("ufw is not installed yet".into()), || Ok(()));
             }
-            facts => look(&facts?)?,
+            facts => facts?,
         };
-        let difference = line.map_or(Difference::None, |line| Difference::Some(Some(line)));
+        let (line, is_unfinished) = (look(&facts)?, self.is_unfinished()?);
+        let again =
+            is_unfinished.then(|| "what its files say is loaded: an earlier run did not come to its end".to_owned());
+        let difference = Difference::of_lines(line.clone().into_iter().chain(again));
         ensure(self.access, &what, difference, || {
-            let said = self.access.system().read_command(&ufw(words));
-            said.map_err(|source| UfwError::Refused { what: what.clone(), source })?;
+            let refused = |source| UfwError::Refused { what: what.clone(), source };
+            if facts.enabled || words.contains(&"enable") {
+                self.begin()?;
+            }
+            if line.is_some() {
+                self.access.system().read_command(&ufw(words)).map_err(refused)?;
+            }
+            if is_unfinished {
+                self.load(self.facts()?.enabled).map_err(refused)?;
+            }
             match look(&self.facts()?)? {
-                None => Ok(()),
+                None => self.finish(),
                 Some(_) => Err(UfwError::NotSo { what: what.clone() }),
             }
         })
+    }
+
+    /// Whether the kernel may have other rules than the files, and no operation before this one in a plan would mend that.
+    fn is_unfinished(&self) -> Result<bool, UfwError> {
+        let mends = |planned: &Operation| planned.outcome.changed() && planned.what.starts_with("ufw ");
+        let is_mended = self.access.plans() && self.access.context().operations().iter().any(mends);
+        Ok(!is_mended && self.access.system().stat(UNFINISHED)?.is_some())
+    }
+
+    fn begin(&self) -> Result<(), UfwError> {
+        let system = self.access.system();
+        system.path(UNFINISHED).parent().map_or(Ok(()), files::create_dir)?;
+        Ok(system.write_file(UNFINISHED, "", Attributes::mode(0o600))?)
+    }
+
+    fn finish(&self) -> Result<(), UfwError> {
+        Ok(files::remove(self.access.system().path(UNFINISHED)).map(drop)?)
+    }
+
+    /// Brings to the kernel what the files say. `ufw reload` would write in them for a moment that it is off, and `ufw enable`
+    /// leaves alone what is half there.
+    fn load(&self, enabled: bool) -> Result<(), CommandError> {
+        let system = self.access.system();
+        let init = INITS.into_iter().find(|init| files::exists(system.path(init))).unwrap_or(INITS[0]);
+        let word = if enabled { "force-reload" } else { "force-stop" };
+        let command = Command::new(init).arg(word).env("LC_ALL", "C.UTF-8").timeout(UFW_BOUND);
+        system.read_command(&command).map(drop)
     }
 
     /// Somebody can come in over ssh, where there is an sshd.

@@ -35,7 +35,7 @@ pub(crate) static NFTABLES: &[Case] = &[
     },
 ];
 
-pub(crate) static UFW: &[Case] = &[RULES_OF_UFW, KEEPS_SSH];
+pub(crate) static UFW: &[Case] = &[RULES_OF_UFW, KEEPS_SSH, HALF_ENABLED];
 
 const RULES_OF_UFW: Case = Case {
     name: "rules",
@@ -87,6 +87,21 @@ const KEEPS_SSH: Case = Case {
     check: "ufw status | grep -Eq '^22/tcp +ALLOW +Anywhere'
         ufw status | grep -Eq '^25/tcp +DENY'
         ufw status numbered | grep -Eq '^\\[ 1\\] Anywhere +DENY IN +198.51.100.7'",
+    ..Case::DEFAULT
+};
+
+/// A run was killed when ufw had written that it is on, and had not started anything.
+const HALF_ENABLED: Case = Case {
+    name: "half_enabled",
+    packages: &["ufw", "openssh-server"],
+    prepare: "ufw --force reset >/dev/null; rm -f /etc/ufw/*.rules.2*; ufw allow 22/tcp
+        sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf; mkdir -p /run/wildebeest; : >/run/wildebeest/ufw
+        ufw status | grep -q 'Status: inactive'",
+    run: |host| {
+        host.ufw().enabled()?;
+        Ok(())
+    },
+    check: "ufw status | grep -q 'Status: active'; ufw status | grep -Eq '^22/tcp +ALLOW'; [ ! -e /run/wildebeest/ufw ]",
     ..Case::DEFAULT
 };
 

@@ -50,6 +50,42 @@ fn a_plan_only_looks() {
 }
 
 #[test]
+fn what_a_killed_run_left_half_done_is_done() {
+    let enable = |host: &Host| Ok(host.ufw().enabled()?);
+    let enabled = machine("yes", SSH_RULE, SSH_RULE_6).file(UNFINISHED, "").answer("/lib/ufw/ufw-init", 0, "");
+    let diff = "what its files say is loaded: an earlier run did not come to its end";
+    assert_eq!(enabled.plan(enable).unwrap(), changed(diff));
+    assert_eq!(enabled.apply(enable).unwrap(), changed(diff));
+    assert_eq!(enabled.calls(), ["/lib/ufw/ufw-init force-reload"]);
+    assert_eq!(enabled.apply(enable).unwrap(), Outcome::Unchanged);
+    let disabled = machine("no", "", "").file(UNFINISHED, "").answer("/lib/ufw/ufw-init", 0, "");
+    assert_eq!(disabled.apply(|host| Ok(host.ufw().disabled()?)).unwrap(), changed(diff));
+    assert_eq!((disabled.calls(), disabled.read(UNFINISHED)), (vec!["/lib/ufw/ufw-init force-stop".to_owned()], None));
+}
+
+#[test]
+fn while_ufw_is_told_that_is_written_down() {
+    let tell = |enabled: &str| {
+        let machine = machine(enabled, SSH_RULE, SSH_RULE_6).does("ufw deny", |root, _| {
+            let is_down = files::exists(root.join("run/wildebeest/ufw"));
+            files::write(root.join("is_down"), is_down.to_string(), 0o644).unwrap();
+        });
+        machine.apply(|host| Ok(host.ufw().deny(25).present()?)).unwrap_err();
+        machine.read("/is_down").unwrap()
+    };
+    assert_eq!(tell("yes"), "true");
+    // The kernel is not to have it.
+    assert_eq!(tell("no"), "false");
+}
+
+#[test]
+fn a_plan_mends_what_was_left_half_done_once() {
+    let machine = machine("yes", SSH_RULE, SSH_RULE_6).file(UNFINISHED, "");
+    machine.plan(|host| Ok((host.ufw().enabled()?, host.ufw().incoming(Policy::Deny)?))).unwrap();
+    assert!(machine.said().ends_with("= ufw incoming denied"), "{}", machine.said());
+}
+
+#[test]
 fn nobody_is_locked_out() {
     let enable = |host: &Host| Ok(host.ufw().enabled()?);
     let error = machine("no", "", "").apply(enable).unwrap_err().to_string();
