@@ -108,6 +108,30 @@ SQL
         ..CASE
     },
     Case {
+        name: "lists",
+        prepare: "service postgresql status >/dev/null || service postgresql start
+            setpriv --reuid=postgres --regid=postgres --init-groups psql -q -d postgres <<'SQL'
+ALTER SYSTEM RESET ALL; SELECT pg_reload_conf();
+SQL
+            true",
+        run: |host| {
+            let (postgres, service) = (host.postgres(), host.service("postgresql"));
+            postgres
+                .setting("shared_preload_libraries")
+                .to("auto_explain,pg_stat_statements")
+                .restarts(&service)
+                .set()?;
+            postgres.setting("search_path").to("\"$user\", Public, \"My Schema\"").set()?;
+            anyhow::ensure!(postgres.setting("session_preload_libraries").to("").set().is_err(), "an empty list was set");
+            Ok(())
+        },
+        check: "ask() { setpriv --reuid=postgres --regid=postgres --init-groups psql -XAtqc \"$1\"; }
+            for try in 1 2 3 4 5 6 7 8 9; do ask 'SELECT 1' >/dev/null 2>&1 && break; sleep 1; done
+            [ \"$(ask 'SHOW shared_preload_libraries')\" = 'auto_explain, pg_stat_statements' ]
+            [ \"$(ask 'SHOW search_path')\" = '\"$user\", public, \"My Schema\"' ]",
+        ..CASE
+    },
+    Case {
         name: "absent",
         prepare: "service postgresql status >/dev/null || service postgresql start
             setpriv --reuid=postgres --regid=postgres --init-groups psql -q -d postgres <<'SQL'

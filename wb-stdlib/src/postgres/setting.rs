@@ -1,19 +1,32 @@
 //! Settings of the whole server, as `ALTER SYSTEM` writes them.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use anyhow::Result;
 use wb_core::context::{DebtAction, Outcome};
 
 use super::change::Change;
 use super::facts::Cluster;
-use super::{Postgres, PostgresError, quoting};
+use super::{Postgres, PostgresError, psql, quoting};
 use crate::owed::Owes;
 use crate::service::Service;
 use crate::{Host, Look};
 
 /// Settings that take effect with a restart only.
 const AT_START: &str = "postmaster";
+/// Lists of which the server quotes each item when it writes them: `'a,b'` would be one item with a comma.
+const QUOTED_LISTS: [&str; 6] = [
+    "local_preload_libraries",
+    "search_path",
+    "session_preload_libraries",
+    "shared_preload_libraries",
+    "temp_tablespaces",
+    "unix_socket_directories",
+];
+/// Of these, those of names, which have small letters where they are not quoted, and of which an empty one means something.
+const LISTS_OF_NAMES: [&str; 2] = ["search_path", "temp_tablespaces"];
+
+const RELOAD: &str = "SELECT pg_reload_conf();";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Value {
@@ -69,7 +82,7 @@ impl<A: Look> Setting<A> {
 }
 
 impl Setting<Host<'_>> {
-    /// Its value, as in `postgresql.conf`: `200`, `16MB`, `on`.
+    /// Its value, as in `postgresql.conf`: `200`, `16MB`, `on`, and for a setting that is a list, `auto_explain, "my lib"`.
     pub fn to(mut self, value: impl Into<String>) -> Self {
         self.value = Some(Value::One(value.into()));
         self
@@ -91,11 +104,16 @@ impl Setting<Host<'_>> {
     /// `postgresql.auto.conf` has it at this value, and the server has read that.
     ///
     /// # Errors
-    /// When the server does not answer, knows no such setting, or refuses the value, or no value was said.
+    /// When the server does not answer, knows no such setting, or refuses the value, or no value was said, or one that the
+    /// server would not start with. Where it wrote something else than it was told, the old value is written again.
     pub fn set(self) -> Result<Outcome, PostgresError> {
         let Some(value) = self.value.clone() else {
             let what = format!("setting `{}`", self.name);
             return Err(PostgresError::BadValue { what, value: "nothing".into(), hint: "`.to(…)` says its value" });
+        };
+        let value = match value {
+            Value::One(text) => Value::of(&self.name, &text),
+            list @ Value::List(_) => list,
         };
         self.ensure(Some(&value), "set")
     }
@@ -112,15 +130,36 @@ impl Setting<Host<'_>> {
         check_name(&self.name)?;
         check_value(&self.name, value)?;
         // The server reads its files a moment after it was told to.
-        let is_told = Cell::new(false);
-        self.postgres.ensure(&format!("setting {} {word}", self.name), || {
+        let (before, is_told) = (OnceCell::new(), Cell::new(false));
+        let outcome = self.postgres.ensure(&format!("setting {} {word}", self.name), || {
             let cluster = self.postgres.cluster(self.postgres.patience())?;
+            before.get_or_init(|| cluster.set_to(&self.name).map(|found| Value::of(&self.name, found)));
             let change = change(&cluster, &self.name, value, is_told.replace(true))?;
             Ok(Change {
                 owes: if at_start(&cluster, &self.name) { self.owes.clone() } else { Owes::default() },
                 ..change
             })
-        })
+        });
+        match outcome {
+            Err(PostgresError::NotSo { what, left }) => {
+                let before = before.get().and_then(Option::as_ref);
+                let again = match self.write_back(before) {
+                    Ok(()) => "what it had before is written again".to_owned(),
+                    Err(error) => format!("what it had before could not be written again: {error}"),
+                };
+                Err(PostgresError::NotSo { what, left: format!("{left}\n{again}") })
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A value that the server has misread could keep it from its next start.
+    fn write_back(&self, before: Option<&Value>) -> Result<(), PostgresError> {
+        let sql = vec![sql(&self.name, before), RELOAD.into()];
+        let change = Change { sql, secret: is_secret(&self.name), ..Change::within("postgres") };
+        let done = psql::act(self.postgres.access, &self.postgres.server, &change);
+        self.postgres.seen.forget();
+        done
     }
 }
 
@@ -136,22 +175,25 @@ fn change(cluster: &Cluster, name: &str, wanted: Option<&Value>, is_told: bool) 
     let mut change = Change::within("postgres");
     let same = match (found, wanted) {
         (None, None) => true,
-        (Some(found), Some(wanted)) => wanted.is(found),
+        (Some(found), Some(wanted)) => wanted.is(name, found),
         _ => false,
     };
     if !same {
-        let sql = match wanted {
-            Some(value) => format!("ALTER SYSTEM SET {} = {};", quoted(name), value.sql()),
-            None => format!("ALTER SYSTEM RESET {};", quoted(name)),
-        };
-        change.add(line(cluster, name, found, wanted), sql);
+        change.add(line(cluster, name, found, wanted), sql(name, wanted));
     } else if found.is_some() && cluster.unread == Some(true) && !is_told {
         change.lines.push("not read yet".into());
     }
     if !change.is_nothing() {
-        change.sql.push("SELECT pg_reload_conf();".into());
+        change.sql.push(RELOAD.into());
     }
     Ok(change)
+}
+
+fn sql(name: &str, wanted: Option<&Value>) -> String {
+    match wanted {
+        Some(value) => format!("ALTER SYSTEM SET {} = {};", quoted(name), value.sql()),
+        None => format!("ALTER SYSTEM RESET {};", quoted(name)),
+    }
 }
 
 fn line(cluster: &Cluster, name: &str, found: Option<&str>, wanted: Option<&Value>) -> String {
@@ -170,6 +212,11 @@ fn is_secret(name: &str) -> bool {
 }
 
 impl Value {
+    /// A value as a file has it.
+    fn of(name: &str, text: &str) -> Self {
+        if is_among(&QUOTED_LISTS, name) { Self::List(items(name, text)) } else { Self::One(text.to_owned()) }
+    }
+
     fn sql(&self) -> String {
         match self {
             Self::One(value) => quoting::text(value),
@@ -185,30 +232,31 @@ impl Value {
     }
 
     /// Whether this is what `postgresql.auto.conf` has. Items of a list may be quoted there.
-    fn is(&self, found: &str) -> bool {
+    fn is(&self, name: &str, found: &str) -> bool {
         match self {
             Self::One(value) => value == found,
-            Self::List(values) => items(found) == *values,
+            Self::List(values) => items(name, found) == *values,
         }
     }
 }
 
-/// Splits `a, "b c"` at its commas, and unquotes.
-fn items(list: &str) -> Vec<String> {
-    let mut items = vec![String::new()];
-    let mut within = false;
-    let mut chars = list.chars().peekable();
-    while let Some(c) = chars.next() {
-        let item = items.last_mut().expect("there is always one");
-        match c {
-            '"' if within && chars.peek() == Some(&'"') => item.extend(chars.next()),
-            '"' => within = !within,
-            ',' if !within => items.push(String::new()),
-            ' ' if !within => {}
-            c => item.push(c),
-        }
-    }
-    items
+fn is_among(names: &[&str], name: &str) -> bool {
+    names.iter().any(|one| one.eq_ignore_ascii_case(name))
+}
+
+/// Splits `a, "b, c"` at its commas, and unquotes.
+fn items(name: &str, list: &str) -> Vec<String> {
+    let mut is_quoted = false;
+    let items = list.split(|c: char| {
+        is_quoted ^= c == '"';
+        c == ',' && !is_quoted
+    });
+    let item = |item: &str| match item.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None if is_among(&LISTS_OF_NAMES, name) => item.to_ascii_lowercase(),
+        None => item.to_owned(),
+    };
+    items.map(|one| item(one.trim())).collect()
 }
 
 /// A name as `ALTER SYSTEM` has it; those of extensions have a dot.
@@ -224,22 +272,26 @@ fn check_name(name: &str) -> Result<(), PostgresError> {
     }
 }
 
-/// Its file has one line for each setting.
+/// Its file has one line for each setting, and the server starts with it.
 fn check_value(name: &str, value: Option<&Value>) -> Result<(), PostgresError> {
     let values: &[String] = match value {
-        None => &[],
+        None => return Ok(()),
         Some(Value::One(value)) => std::slice::from_ref(value),
         Some(Value::List(values)) => values,
     };
-    let bad = values.iter().any(|value| value.contains(['\0', '\n', '\r']));
-    if !bad && !matches!(value, Some(Value::List(values)) if values.is_empty()) {
-        return Ok(());
-    }
-    Err(PostgresError::BadValue {
-        what: format!("setting `{name}`"),
-        value: "of no or of many lines".into(),
-        hint: "a value is of one line; `.to(\"\")` is an empty one",
-    })
+    let is_of_files = is_among(&QUOTED_LISTS, name) && !is_among(&LISTS_OF_NAMES, name);
+    let (value, hint) = match values {
+        _ if values.iter().any(|value| value.contains(['\0', '\n', '\r'])) => {
+            ("of many lines", "a value is of one line")
+        }
+        _ if is_of_files && values.iter().all(String::is_empty) => {
+            ("empty", "`ALTER SYSTEM` can't say that; `.unset()?` leaves the setting to the other files")
+        }
+        _ if is_of_files && values.iter().any(String::is_empty) => ("a list with an empty item", "each item is a file"),
+        [] => ("a list of nothing", "`.to(\"\")` is an empty value"),
+        _ => return Ok(()),
+    };
+    Err(PostgresError::BadValue { what: format!("setting `{name}`"), value: value.into(), hint })
 }
 
 #[cfg(test)]
@@ -265,8 +317,6 @@ mod tests {
         assert_eq!(change.sql, sql);
     }
 
-    const RELOAD: &str = "SELECT pg_reload_conf();";
-
     #[test]
     fn a_setting_is_set_and_read() {
         check("work_mem", Some(&one("8MB")), &[], &[]);
@@ -286,8 +336,36 @@ mod tests {
         let sql = [r#"ALTER SYSTEM SET "shared_preload_libraries" = 'auto_explain', 'x';"#, RELOAD];
         let line = "auto_explain, \"my lib\" -> auto_explain, x, in effect with a restart";
         check("shared_preload_libraries", Some(&list(&["auto_explain", "x"])), &[line], &sql);
-        assert_eq!(items(r#"a,"b""c", d"#), ["a", "b\"c", "d"]);
-        assert_eq!(items(""), [""]);
+        let name = "shared_preload_libraries";
+        assert_eq!(items(name, r#"a,"b""c", d"#), ["a", "b\"c", "d"]);
+        assert_eq!(items(name, r#" a b , "c, d","#), ["a b", "c, d", ""]);
+        assert_eq!(items(name, "A"), ["A"]);
+        assert_eq!(items("Search_Path", r#""$user", Shop, "Shop""#), ["$user", "shop", "Shop"]);
+        assert_eq!(items(name, ""), [""]);
+    }
+
+    #[test]
+    fn a_list_may_be_said_in_one_text() {
+        let name = "shared_preload_libraries";
+        check(name, Some(&Value::of(name, "auto_explain,\"my lib\"")), &[], &[]);
+        let sql = [r#"ALTER SYSTEM SET "shared_preload_libraries" = 'auto_explain', 'x';"#, RELOAD];
+        let line = "auto_explain, \"my lib\" -> auto_explain, x, in effect with a restart";
+        check(name, Some(&Value::of(name, "auto_explain, x")), &[line], &sql);
+        assert_eq!(Value::of("listen_addresses", "a,b"), one("a,b"));
+    }
+
+    #[test]
+    fn a_list_with_which_the_server_would_not_start_is_refused() {
+        let check = |name: &str, value: &str, expect: Option<&str>| {
+            let refused = check_value(name, Some(&Value::of(name, value))).err();
+            let said = refused.map(|error| error.to_string().lines().next().unwrap().to_owned());
+            assert_eq!(said.as_deref(), expect);
+        };
+        check("shared_preload_libraries", "", Some("the setting `shared_preload_libraries` can't be empty"));
+        let expect = "the setting `session_preload_libraries` can't be a list with an empty item";
+        check("session_preload_libraries", "a,", Some(expect));
+        check("search_path", "", None);
+        check("listen_addresses", "", None);
     }
 
     #[test]

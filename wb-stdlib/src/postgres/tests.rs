@@ -169,6 +169,19 @@ fn a_setting_of_the_start_owes_a_restart() {
 }
 
 #[test]
+fn what_the_server_misread_is_written_back() {
+    let with = |value: &str| {
+        SHOP.replace(r#""set" : []"#, &format!(r#""set" : [{{"name" : "max_connections", "value" : "{value}"}}]"#))
+    };
+    let machine = saying(&[&with("100"), "t\n", &with("2 00"), "t\n"]);
+    let set = |host: &Host| Ok(host.postgres().setting("max_connections").to("200").set()?);
+    let error = machine.apply(set).unwrap_err().to_string();
+    assert!(error.ends_with("\nwhat it had before is written again"), "{error}");
+    let last = machine.inputs().pop().unwrap();
+    assert_eq!(last, "ALTER SYSTEM SET \"max_connections\" = '100';\nSELECT pg_reload_conf();\n");
+}
+
+#[test]
 fn names_that_are_none_reach_no_server() {
     let machine = machine();
     let check = |act: fn(&Postgres<Host<'_>>) -> Result<Outcome, PostgresError>| {
