@@ -1,9 +1,12 @@
 //! Settings of the whole server, as `ALTER SYSTEM` writes them.
 
 use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::Result;
 use wb_core::context::{DebtAction, Outcome};
+use wb_core::system::clock;
 
 use super::change::Change;
 use super::facts::Cluster;
@@ -27,6 +30,9 @@ const QUOTED_LISTS: [&str; 6] = [
 const LISTS_OF_NAMES: [&str; 2] = ["search_path", "temp_tablespaces"];
 
 const RELOAD: &str = "SELECT pg_reload_conf();";
+/// How long the server may take to read its files.
+const READ_BOUND: Duration = Duration::from_secs(5);
+const READ_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Value {
@@ -129,10 +135,9 @@ impl Setting<Host<'_>> {
     fn ensure(self, value: Option<&Value>, word: &str) -> Result<Outcome, PostgresError> {
         check_name(&self.name)?;
         check_value(&self.name, value)?;
-        // The server reads its files a moment after it was told to.
         let (before, is_told) = (OnceCell::new(), Cell::new(false));
         let outcome = self.postgres.ensure(&format!("setting {} {word}", self.name), || {
-            let cluster = self.postgres.cluster(self.postgres.patience())?;
+            let cluster = self.cluster(is_told.get())?;
             before.get_or_init(|| cluster.set_to(&self.name).map(|found| Value::of(&self.name, found)));
             let change = change(&cluster, &self.name, value, is_told.replace(true))?;
             Ok(Change {
@@ -151,6 +156,19 @@ impl Setting<Host<'_>> {
             }
             outcome => outcome,
         }
+    }
+
+    /// What the server says of itself: once it was told to read its files, after it did, which takes it a moment.
+    fn cluster(&self, is_told: bool) -> Result<Rc<Cluster>, PostgresError> {
+        if !is_told {
+            return self.postgres.cluster(self.postgres.patience());
+        }
+        let clock = self.postgres.access.system().clock();
+        let read = clock::wait_until(clock, READ_BOUND, READ_PAUSE, || match self.postgres.fresh_cluster() {
+            Ok(cluster) if cluster.unread == Some(true) => None,
+            cluster => Some(cluster),
+        });
+        read.unwrap_or_else(|| self.postgres.fresh_cluster())
     }
 
     /// A value that the server has misread could keep it from its next start.
@@ -180,7 +198,7 @@ fn change(cluster: &Cluster, name: &str, wanted: Option<&Value>, is_told: bool) 
     };
     if !same {
         change.add(line(cluster, name, found, wanted), sql(name, wanted));
-    } else if found.is_some() && cluster.unread == Some(true) && !is_told {
+    } else if cluster.unread == Some(true) && !is_told {
         change.lines.push("not read yet".into());
     }
     if !change.is_nothing() {
@@ -380,7 +398,9 @@ mod tests {
         let first = change(&unread, "work_mem", Some(&one("8MB")), false).unwrap();
         assert_eq!((first.lines, first.sql), (vec!["not read yet".to_owned()], vec![RELOAD.to_owned()]));
         assert!(change(&unread, "work_mem", Some(&one("8MB")), true).unwrap().is_nothing());
-        assert!(change(&unread, "max_connections", None, false).unwrap().is_nothing());
+        let unset = change(&unread, "max_connections", None, false).unwrap();
+        assert_eq!((unset.lines, unset.sql), (vec!["not read yet".to_owned()], vec![RELOAD.to_owned()]));
+        assert!(change(&unread, "max_connections", None, true).unwrap().is_nothing());
     }
 
     #[test]

@@ -182,6 +182,20 @@ fn what_the_server_misread_is_written_back() {
 }
 
 #[test]
+fn a_server_that_reads_its_files_is_waited_for() {
+    let set =
+        SHOP.replace(r#""set" : []"#, r#""set" : [{"name" : "max_connections", "value" : "200"}], "unread" : true"#);
+    let machine = saying(&[SHOP, "t\n", &set, &set, &set.replace("true}", "false}")]);
+    let act = |host: &Host| {
+        let postgres = host.postgres();
+        postgres.setting("max_connections").to("200").set()?;
+        Ok(postgres.setting("max_connections").to("200").set()?)
+    };
+    assert_eq!(machine.apply(act).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.calls().len(), 5);
+}
+
+#[test]
 fn names_that_are_none_reach_no_server() {
     let machine = machine();
     let check = |act: fn(&Postgres<Host<'_>>) -> Result<Outcome, PostgresError>| {
