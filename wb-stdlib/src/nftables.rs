@@ -1,5 +1,6 @@
 //! nftables: the whole ruleset of a host, in one file that is checked before it counts.
 
+mod input;
 mod ruleset;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use wb_core::system::socket::{self, SocketError};
 use wb_core::system::{Command, CommandError, clock};
 
 use crate::ensure::{Difference, ensure};
-use crate::{Host, Look, Template};
+use crate::{Host, Look, Template, sshd};
 
 /// Where Debian, Arch and Alpine have the ruleset. Fedora has it in `/etc/sysconfig/nftables.conf`.
 pub const PATH: &str = "/etc/nftables.conf";
@@ -43,6 +44,16 @@ pub enum NftablesError {
          begin it with `flush ruleset`, or with `table inet filter; delete table inet filter` for each of its tables"
     )]
     Adds,
+    /// Nobody could come in over ssh. The old rules count.
+    #[error(
+        "under the new rules nobody could come in over ssh: they drop what comes in, and no rule accepts port {port}\nhint: \
+         `tcp dport {port} accept` in the chain of input, or `.even_without_ssh()` for a host that is reached in another way, \
+         or whose rule for it stands in a file that is included"
+    )]
+    LocksOut {
+        /// Where sshd listens.
+        port: u16,
+    },
     /// `nft` refused it. The old rules count.
     #[error("the ruleset for {} is refused", .path.display())]
     Refused {
@@ -64,6 +75,25 @@ pub enum NftablesError {
         /// Why.
         source: SocketError,
     },
+    /// Under the new rules a server can't be reached, and they count all the same.
+    #[error(
+        "under the new rules {address} can't be reached, and the old ones could not be loaded again\nhint: they stand in {}: on \
+         the host, `nft flush ruleset` and `nft -f` with that file load them", .kept.display()
+    )]
+    NotBack {
+        /// Whom.
+        address: String,
+        /// Where the old rules stand.
+        kept: PathBuf,
+        /// Why they can't be loaded.
+        source: CommandError,
+    },
+    /// What is loaded could not be loaded again. It counts.
+    #[error(
+        "the rules that are loaded now could not be loaded again, if the new ones cut this host off\nhint: `nft` can't write \
+         down all that iptables has made; leave `.keeps_reaching(…)` out where that is known to go well"
+    )]
+    NoWayBack(#[source] CommandError),
     /// A server can't be reached under the old rules either.
     #[error(
         "{address} can't be reached, already before new rules were loaded\nhint: mend that first, or leave `.keeps_reaching(…)` out"
@@ -133,11 +163,12 @@ pub struct Nftables<A> {
     path: PathBuf,
     ruleset: Option<String>,
     reaches: Vec<String>,
+    even_without_ssh: bool,
 }
 
 impl<A: Look> Nftables<A> {
     pub(crate) fn new(access: A) -> Self {
-        Self { access, path: PATH.into(), ruleset: None, reaches: Vec::new() }
+        Self { access, path: PATH.into(), ruleset: None, reaches: Vec::new(), even_without_ssh: false }
     }
 
     /// Checks that this table is loaded: `inet filter`, `ip nat`.
@@ -185,10 +216,17 @@ impl Nftables<Host<'_>> {
         self
     }
 
+    /// The rules may leave nobody who can come in over ssh: for hosts that are reached in another way.
+    pub fn even_without_ssh(mut self) -> Self {
+        self.even_without_ssh = true;
+        self
+    }
+
     /// These rules are loaded, and stand in the file for the next start.
     ///
     /// # Errors
-    /// When `nft` refuses them, or they cut the host off; the old ones then count, and stand in the file.
+    /// When `nft` refuses them, or they cut the host off, or drop what comes in and accept no port of sshd; the old ones then
+    /// count, and stand in the file.
     pub fn loaded(self) -> Result<Outcome, NftablesError> {
         crate::file::check_path(&self.path)?;
         let wanted = self.ruleset.as_deref().ok_or(NftablesError::NoRuleset)?;
@@ -204,7 +242,19 @@ impl Nftables<Host<'_>> {
             missing => missing?,
         };
         let difference = difference(old.as_deref(), wanted, &missing, &self.path);
+        if difference != Difference::None {
+            self.expect_a_way_in(wanted)?;
+        }
         ensure(self.access, &what, difference, || self.load(old.as_deref(), wanted))
+    }
+
+    /// Somebody can come in over ssh, where there is an sshd.
+    fn expect_a_way_in(&self, wanted: &str) -> Result<(), NftablesError> {
+        let ports = sshd::ports(self.access.system())?;
+        match ports.into_iter().find(|port| input::shuts(wanted, *port)) {
+            Some(port) if !self.even_without_ssh => Err(NftablesError::LocksOut { port }),
+            _ => Ok(()),
+        }
     }
 
     fn found(&self) -> Result<Option<String>, NftablesError> {
@@ -233,8 +283,9 @@ impl Nftables<Host<'_>> {
         let before = self.keep_what_is_loaded()?;
         system.read_command(&nft().args(["-f", "-"]).stdin(wanted)).map_err(refused)?;
         if let Err((address, source)) = self.reach_at_last() {
-            let again = format!("flush ruleset\n{}", before.unwrap_or_default());
-            system.read_command(&nft().args(["-f", "-"]).stdin(again)).map_err(refused)?;
+            let back = system.read_command(&nft().args(["-f", "-"]).stdin(anew(&before.unwrap_or_default())));
+            let kept = self.before();
+            back.map_err(|source| NftablesError::NotBack { address: address.clone(), kept, source })?;
             self.forget_what_was_loaded()?;
             return Err(NftablesError::CutOff { address, source });
         }
@@ -249,7 +300,8 @@ impl Nftables<Host<'_>> {
         self.forget_what_was_loaded()
     }
 
-    /// What is loaded, on the disk: who was cut off, and is killed before the old rules are back, finds them there.
+    /// What is loaded, and can be loaded again, on the disk: who was cut off, and is killed before the old rules are back, finds
+    /// them there.
     fn keep_what_is_loaded(&self) -> Result<Option<String>, NftablesError> {
         if self.reaches.is_empty() {
             return Ok(None);
@@ -259,6 +311,8 @@ impl Nftables<Host<'_>> {
             return Ok(Some(String::from_utf8_lossy(&kept).into_owned()));
         }
         let loaded = system.read_command(&nft().args(["list", "ruleset"])).map_err(NftablesError::Look)?;
+        let check = nft().args(["-c", "-f", "-"]).stdin(anew(&loaded));
+        system.read_command(&check).map_err(NftablesError::NoWayBack)?;
         system.write_file(self.before(), &loaded, Attributes::mode(0o600))?;
         Ok(Some(loaded))
     }
@@ -297,6 +351,11 @@ impl Nftables<Host<'_>> {
             }
         })
     }
+}
+
+/// Rules, in the place of all that there are.
+fn anew(rules: &str) -> String {
+    format!("flush ruleset\n{rules}")
 }
 
 fn nft() -> Command {

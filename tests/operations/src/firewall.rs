@@ -6,14 +6,17 @@ use wb_stdlib::ufw::Policy;
 use crate::Case;
 
 const RULES: &str = "flush ruleset\n\ntable inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy \
-                     accept;\n\t\ttcp dport { 22, 80 } accept\n\t}\n}\ntable ip extra {\n}\n";
+                     drop;\n\t\tct state established,related accept\n\t\tiif lo accept\n\t\ttcp dport { 22, 80 } \
+                     accept\n\t}\n}\ntable ip extra {\n}\n";
 
 pub(crate) static NFTABLES: &[Case] = &[
     Case {
         name: "ruleset",
-        packages: &["nftables"],
+        packages: &["nftables", "openssh-server"],
         prepare: "nft flush ruleset; nft add table inet old; printf '#!/usr/sbin/nft -f\\nflush ruleset\\n' >/etc/nftables.conf",
         run: |host| {
+            let shut = RULES.replace("22, 80", "80, 443");
+            anyhow::ensure!(host.nftables().ruleset(shut).loaded().is_err(), "it shut the port of ssh");
             host.nftables().ruleset(RULES).loaded()?;
             Ok(())
         },

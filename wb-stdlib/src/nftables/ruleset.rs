@@ -1,23 +1,141 @@
-//! What a text for `nft -f` says of tables.
+//! What a text for `nft -f` says, and of which tables.
 
 /// The families of tables; `ip` where none is said.
 const FAMILIES: [&str; 6] = ["ip", "ip6", "inet", "arp", "bridge", "netdev"];
 
+/// A part of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Without blanks, or in quotes, which it keeps.
+    Word(String),
+    /// What stands between brackets.
+    Block(Vec<Statement>),
+}
+
+/// What ends with its line, or with a `;`.
+pub(super) type Statement = Vec<Part>;
+
+/// The statements of a text, without comments. Commas count as blanks.
+pub(super) fn parse(text: &str) -> Vec<Statement> {
+    let mut reader = Reader { open: vec![vec![Statement::new()]], word: String::new() };
+    let (mut is_text, mut is_comment) = (false, false);
+    for c in text.replace("\\\n", " ").chars() {
+        match c {
+            '\n' => {
+                (is_text, is_comment) = (false, false);
+                reader.end_statement();
+            }
+            _ if is_comment => {}
+            '"' => {
+                is_text = !is_text;
+                reader.word.push(c);
+            }
+            _ if is_text => reader.word.push(c),
+            '#' => is_comment = true,
+            ';' => reader.end_statement(),
+            '{' => reader.open(),
+            '}' => reader.close(),
+            ',' => reader.end_word(),
+            c if c.is_whitespace() => reader.end_word(),
+            c => reader.word.push(c),
+        }
+    }
+    reader.end()
+}
+
+/// The blocks that are open, the outermost first, each with its statements so far, of which the last is not at its end.
+struct Reader {
+    open: Vec<Vec<Statement>>,
+    word: String,
+}
+
+impl Reader {
+    fn push(&mut self, part: Part) {
+        self.open.last_mut().and_then(|block| block.last_mut()).expect("there is always one").push(part);
+    }
+
+    fn end_word(&mut self) {
+        if !self.word.is_empty() {
+            let word = std::mem::take(&mut self.word);
+            self.push(Part::Word(word));
+        }
+    }
+
+    fn end_statement(&mut self) {
+        self.end_word();
+        self.open.last_mut().expect("there is always one").push(Statement::new());
+    }
+
+    fn open(&mut self) {
+        self.end_word();
+        self.open.push(vec![Statement::new()]);
+    }
+
+    fn close(&mut self) {
+        self.end_word();
+        if self.open.len() > 1 {
+            let block = self.open.pop().map(whole);
+            self.push(Part::Block(block.unwrap_or_default()));
+        }
+    }
+
+    fn end(mut self) -> Vec<Statement> {
+        while self.open.len() > 1 {
+            self.close();
+        }
+        self.end_word();
+        self.open.pop().map(whole).unwrap_or_default()
+    }
+}
+
+/// The statements that say something.
+fn whole(mut block: Vec<Statement>) -> Vec<Statement> {
+    block.retain(|statement| !statement.is_empty());
+    block
+}
+
+impl Part {
+    pub(super) fn word(&self) -> Option<&str> {
+        match self {
+            Self::Word(word) => Some(word),
+            Self::Block(_) => None,
+        }
+    }
+
+    pub(super) fn block(&self) -> Option<&[Statement]> {
+        match self {
+            Self::Word(_) => None,
+            Self::Block(block) => Some(block),
+        }
+    }
+}
+
+/// The words that a statement begins with.
+pub(super) fn words(statement: &[Part]) -> Vec<&str> {
+    statement.iter().map_while(Part::word).collect()
+}
+
+/// The table that these words begin with, as in `inet filter`, and the words behind it.
+pub(super) fn named<'a, 'w>(words: &'a [&'w str]) -> Option<(String, &'a [&'w str])> {
+    match words {
+        [family, name, rest @ ..] if FAMILIES.contains(family) => Some((format!("{family} {name}"), rest)),
+        [name, rest @ ..] => Some((format!("ip {name}"), rest)),
+        [] => None,
+    }
+}
+
 /// The tables that a ruleset makes, each once, as in `inet filter`.
 pub(super) fn tables(ruleset: &str) -> Vec<String> {
     let mut tables = Vec::new();
-    for statement in statements(ruleset) {
-        let words: Vec<&str> = statement.split_whitespace().collect();
-        let words = match words[..] {
-            ["add" | "create", ref rest @ ..] => rest,
-            ref all => all,
+    for statement in parse(ruleset) {
+        let words = words(&statement);
+        let made = match words[..] {
+            ["table", ref rest @ ..] | ["add" | "create", "table", ref rest @ ..] => named(rest),
+            _ => None,
         };
-        let table = match *words {
-            ["table", family, name, ..] if FAMILIES.contains(&family) => format!("{family} {name}"),
-            ["table", name, ..] => format!("ip {name}"),
-            _ => continue,
-        };
-        if !tables.contains(&table) {
+        if let Some((table, _)) = made
+            && !tables.contains(&table)
+        {
             tables.push(table);
         }
     }
@@ -31,36 +149,9 @@ pub(super) fn listed(said: &str) -> Vec<String> {
 
 /// Whether a ruleset takes away something of what was loaded before.
 pub(super) fn starts_anew(ruleset: &str) -> bool {
-    statements(ruleset).iter().any(|statement| {
-        let words: Vec<&str> = statement.split_whitespace().collect();
-        matches!(words[..], ["flush", "ruleset", ..] | ["flush" | "delete" | "destroy", "table", ..])
+    parse(ruleset).iter().any(|statement| {
+        matches!(words(statement)[..], ["flush", "ruleset", ..] | ["flush" | "delete" | "destroy", "table", ..])
     })
-}
-
-/// The beginnings of the statements that stand outside of all brackets, without comments and texts.
-fn statements(ruleset: &str) -> Vec<String> {
-    let mut statements = vec![String::new()];
-    let (mut depth, mut is_text, mut is_comment) = (0_u32, false, false);
-    for c in ruleset.replace("\\\n", " ").chars() {
-        match c {
-            '\n' => (is_comment, is_text) = (false, false),
-            _ if is_comment => continue,
-            '"' => is_text = !is_text,
-            _ if is_text => continue,
-            '#' => is_comment = true,
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        match c {
-            '\n' | ';' | '}' if depth == 0 => statements.push(String::new()),
-            '{' | '}' | '#' => {}
-            c if depth == 0 && !is_comment => statements.last_mut().expect("there is always one").push(c),
-            _ => {}
-        }
-    }
-    statements.retain(|statement| !statement.trim().is_empty());
-    statements
 }
 
 #[cfg(test)]
@@ -71,6 +162,26 @@ mod tests {
     const DEBIAN: &str = "#!/usr/sbin/nft -f\n\nflush ruleset\n\ntable inet filter {\n\tchain input {\n\t\ttype filter hook \
                           input priority filter;\n\t}\n\tchain forward {\n\t\ttype filter hook forward priority \
                           filter;\n\t}\n}\n";
+
+    fn shown(block: &[Statement]) -> String {
+        let part = |part: &Part| match part {
+            Part::Word(word) => word.clone(),
+            Part::Block(block) => format!("{{{}}}", shown(block)),
+        };
+        let statement = |statement: &Statement| statement.iter().map(part).collect::<Vec<_>>().join(" ");
+        block.iter().map(statement).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn a_text_is_read_into_statements() {
+        let check = |text: &str, expect: &str| assert_eq!(shown(&parse(text)), expect, "{text}");
+        check("a b; c # d\ne", "a b; c; e");
+        check("a { b 1,2\n3 } c", "a {b 1 2; 3} c");
+        check("log prefix \"a; { b\" drop", "log prefix \"a; { b\" drop");
+        check("a \\\n b", "a b");
+        check("a { b {", "a {b {}}");
+        check("} a", "a");
+    }
 
     #[test]
     fn tables_are_found_outside_of_brackets() {

@@ -70,6 +70,50 @@ fn rules_that_cut_the_host_off_are_taken_back() {
 }
 
 #[test]
+fn old_rules_that_can_not_be_loaded_again_are_named() {
+    let machine =
+        Machine::new().file("/etc/nftables.conf", "old\n").file("/etc/.nftables.conf.before", "table ip old { }");
+    let machine = machine.answer("nft", 0, "").answer("nft list tables", 0, LISTED);
+    let machine = machine.answers("nft -f", &[(0, ""), (1, "")]);
+    let error = machine
+        .apply(|host| Ok(host.nftables().ruleset(RULES).keeps_reaching("127.0.0.1:1").loaded()?))
+        .unwrap_err()
+        .to_string();
+    let expect = "under the new rules 127.0.0.1:1 can't be reached, and the old ones could not be loaded again\nhint: they \
+                  stand in /etc/.nftables.conf.before: ";
+    assert!(error.starts_with(expect), "{error}");
+    assert!(machine.read("/etc/.nftables.conf.before").is_some());
+}
+
+#[test]
+fn new_rules_wait_for_a_way_back() {
+    let address = crate::machine::serve(|_| String::new());
+    let machine = Machine::new().dir("/etc").answer("nft", 0, "").answer("nft list ruleset", 0, "table ip x { xt }\n");
+    let machine = machine.answers("nft -c", &[(0, ""), (1, "")]);
+    let error = machine.apply(|host| Ok(host.nftables().ruleset(RULES).keeps_reaching(&address).loaded()?));
+    assert!(matches!(error.unwrap_err().downcast_ref(), Some(NftablesError::NoWayBack(_))));
+    assert_eq!(acts(&machine), ["nft -c -f -", "nft -c -f -"]);
+    assert_eq!(machine.inputs()[1], "flush ruleset\ntable ip x { xt }");
+    assert_eq!((machine.read("/etc/.nftables.conf.before"), machine.read("/etc/nftables.conf")), (None, None));
+}
+
+#[test]
+fn nobody_is_locked_out() {
+    const SHUT: &str = "flush ruleset\ntable inet f { chain i { type filter hook input priority 0; policy drop; } }\n";
+    let machine = || Machine::new().dir("/etc").answer("nft list tables", 0, "").answer("nft", 0, "");
+    let with_sshd = || machine().file("/etc/ssh/sshd_config", "Port 2222\n");
+    let shut = |host: &Host| Ok(host.nftables().ruleset(SHUT).loaded()?);
+    for error in [with_sshd().plan(shut).unwrap_err(), with_sshd().apply(shut).unwrap_err()] {
+        assert!(matches!(error.downcast_ref(), Some(NftablesError::LocksOut { port: 2222 })), "{error}");
+    }
+    assert!(machine().plan(shut).unwrap().changed());
+    let even = |host: &Host| Ok(host.nftables().ruleset(SHUT).even_without_ssh().loaded()?);
+    assert!(with_sshd().plan(even).unwrap().changed());
+    let open = SHUT.replace("drop;", "drop; tcp dport 2222 accept;");
+    assert!(with_sshd().plan(|host| Ok(host.nftables().ruleset(&open).loaded()?)).unwrap().changed());
+}
+
+#[test]
 fn who_is_out_of_reach_already_stops_it() {
     let machine = Machine::new().dir("/etc").answer("nft", 0, "").answer("nft list tables", 0, "");
     let error = machine.apply(|host| Ok(host.nftables().ruleset(RULES).keeps_reaching("127.0.0.1:1").loaded()?));
