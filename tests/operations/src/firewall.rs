@@ -36,6 +36,19 @@ pub(crate) static NFTABLES: &[Case] = &[
         check: "nft list table inet only",
         ..Case::DEFAULT
     },
+    Case {
+        name: "table_goes",
+        packages: &["nftables"],
+        prepare: "nft flush ruleset; nft add table inet old; nft add table inet theirs; rm -f /etc/nftables.conf",
+        run: |host| {
+            let rules =
+                "table inet old; delete table inet old\ntable inet own; delete table inet own\ntable inet own { }\n";
+            host.nftables().ruleset(rules).loaded()?;
+            Ok(())
+        },
+        check: "[ \"$(nft list tables)\" = \"$(printf 'table inet theirs\\ntable inet own')\" ]",
+        ..Case::DEFAULT
+    },
 ];
 
 pub(crate) static UFW: &[Case] = &[RULES_OF_UFW, KEEPS_SSH, HALF_ENABLED];

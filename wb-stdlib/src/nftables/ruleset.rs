@@ -124,19 +124,25 @@ pub(super) fn named<'a, 'w>(words: &'a [&'w str]) -> Option<(String, &'a [&'w st
     }
 }
 
-/// The tables that a ruleset makes, each once, as in `inet filter`.
+/// The tables that there are at the end of a ruleset, each once, as in `inet filter`.
 pub(super) fn tables(ruleset: &str) -> Vec<String> {
-    let mut tables = Vec::new();
+    let mut tables: Vec<String> = Vec::new();
     for statement in parse(ruleset) {
         let words = words(&statement);
-        let made = match words[..] {
-            ["table", ref rest @ ..] | ["add" | "create", "table", ref rest @ ..] => named(rest),
-            _ => None,
-        };
-        if let Some((table, _)) = made
-            && !tables.contains(&table)
-        {
-            tables.push(table);
+        match words[..] {
+            ["flush", "ruleset", family] => tables.retain(|table| !table.starts_with(&format!("{family} "))),
+            ["flush", "ruleset"] => tables.clear(),
+            ["delete" | "destroy", "table", ref rest @ ..] => {
+                let gone = named(rest).map(|(table, _)| table);
+                tables.retain(|table| Some(table) != gone.as_ref());
+            }
+            ["table", ref rest @ ..] | ["add" | "create", "table", ref rest @ ..] => {
+                let made = named(rest).map(|(table, _)| table);
+                if let Some(made) = made.filter(|made| !tables.contains(made)) {
+                    tables.push(made);
+                }
+            }
+            _ => {}
         }
     }
     tables
@@ -192,6 +198,10 @@ mod tests {
         check("# table inet no\ntable inet yes { comment \"table inet { no\"\n }\n", &["inet yes"]);
         check("define x = { 22, 80 }\ntable inet filter \\\n{ }", &["inet filter"]);
         check("flush ruleset", &[]);
+        check("table inet old; delete table inet old; table inet new { }", &["inet new"]);
+        check("table inet old { }\ndestroy table inet old", &[]);
+        check("table inet a { }\ntable ip b { }\nflush ruleset inet\ntable inet c { }", &["ip b", "inet c"]);
+        check("table inet a { }\nflush ruleset; table ip b { }", &["ip b"]);
         check("}}} \"", &[]);
     }
 

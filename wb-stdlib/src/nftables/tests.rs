@@ -32,6 +32,16 @@ fn rules_that_were_not_loaded_are() {
 }
 
 #[test]
+fn a_table_that_is_taken_away_is_not_looked_for() {
+    let machine = Machine::new().dir("/etc").answer("nft", 0, "").answers("nft list tables", &[(0, ""), (0, LISTED)]);
+    let rules =
+        "table inet old; delete table inet old\ntable inet filter; delete table inet filter\ntable inet filter { }\n";
+    let load = |host: &Host| Ok(host.nftables().ruleset(rules).loaded()?);
+    assert!(machine.apply(load).unwrap().changed());
+    assert_eq!(machine.apply(load).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
 fn refused_rules_leave_the_old_ones() {
     let machine = Machine::new().file("/etc/nftables.conf", "old\n").answer("nft list tables", 0, "");
     let machine = machine.answer("nft -c", 1, "/dev/stdin:2:1-3: Error: syntax error");
