@@ -14,10 +14,13 @@ use wb_core::system::socket::{self, SocketError};
 use wb_core::system::{Command, CommandError, clock};
 
 use crate::ensure::{Difference, ensure};
+use crate::facts::Distribution;
 use crate::{Host, Look, Template, sshd};
 
-/// Where Debian, Arch and Alpine have the ruleset. Fedora has it in `/etc/sysconfig/nftables.conf`.
+/// Where most distributions have the ruleset, as Debian and Arch.
 pub const PATH: &str = "/etc/nftables.conf";
+/// Where those have it whose service `nftables` reads another file at each start, and those that are made from them.
+const OTHER_PATHS: [(&str, &str); 2] = [("alpine", "/etc/nftables.nft"), ("fedora", "/etc/sysconfig/nftables.conf")];
 
 /// How long one run of `nft` may take.
 const NFT_BOUND: Duration = Duration::from_secs(60);
@@ -168,7 +171,8 @@ pub struct Nftables<A> {
 
 impl<A: Look> Nftables<A> {
     pub(crate) fn new(access: A) -> Self {
-        Self { access, path: PATH.into(), ruleset: None, reaches: Vec::new(), even_without_ssh: false }
+        let path = path_of(&access.facts().distribution).into();
+        Self { access, path, ruleset: None, reaches: Vec::new(), even_without_ssh: false }
     }
 
     /// Checks that this table is loaded: `inet filter`, `ip nat`.
@@ -203,7 +207,8 @@ impl Nftables<Host<'_>> {
         self.ruleset(String::from(template))
     }
 
-    /// Where they are written to; otherwise [`PATH`].
+    /// Where they are written to; otherwise where the service `nftables` of the distribution reads them: [`PATH`],
+    /// `/etc/nftables.nft` on Alpine, `/etc/sysconfig/nftables.conf` on Fedora and its kin.
     pub fn path(mut self, path: impl AsRef<Path>) -> Self {
         self.path = path.as_ref().to_owned();
         self
@@ -351,6 +356,11 @@ impl Nftables<Host<'_>> {
             }
         })
     }
+}
+
+fn path_of(distribution: &Distribution) -> &'static str {
+    let is = |name: &str| distribution.id == name || distribution.like.iter().any(|like| like == name);
+    OTHER_PATHS.into_iter().find(|(name, _)| is(name)).map_or(PATH, |(_, path)| path)
 }
 
 /// Rules, in the place of all that there are.

@@ -24,6 +24,22 @@ fn new_rules_are_checked_loaded_and_written() {
 }
 
 #[test]
+fn the_rules_stand_where_the_service_reads_them() {
+    let check = |release: &str, path: &str| {
+        let machine = Machine::new().file("/etc/os-release", release).dir("/etc/sysconfig").answer("nft", 0, "");
+        let machine = machine.answers("nft list tables", &[(0, ""), (0, LISTED)]);
+        machine.apply(load).unwrap();
+        assert_eq!(machine.read(path).as_deref(), Some(RULES), "{release}");
+    };
+    check("ID=debian\n", "/etc/nftables.conf");
+    check("ID=ubuntu\nID_LIKE=debian\n", "/etc/nftables.conf");
+    check("ID=arch\n", "/etc/nftables.conf");
+    check("ID=alpine\n", "/etc/nftables.nft");
+    check("ID=fedora\n", "/etc/sysconfig/nftables.conf");
+    check("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", "/etc/sysconfig/nftables.conf");
+}
+
+#[test]
 fn rules_that_were_not_loaded_are() {
     let machine = Machine::new().file("/etc/nftables.conf", RULES).answer("nft", 0, "");
     let machine = machine.answers("nft list tables", &[(0, ""), (0, LISTED)]);
