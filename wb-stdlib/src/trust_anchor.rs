@@ -1,7 +1,7 @@
 //! Trust anchors: certificates of authorities that the whole host believes, beside those of its distribution.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -80,7 +80,7 @@ struct Store {
     update: &'static [&'static str],
     /// After one was taken away.
     update_without: &'static [&'static str],
-    /// Where there is a link to each, which stays when it is gone.
+    /// Where there is a link to each, which stays when it was taken away by hand.
     links: Option<&'static str>,
 }
 
@@ -150,7 +150,8 @@ impl Store {
 ///
 /// The certificate is a file in the store of the distribution (`/usr/local/share/ca-certificates`,
 /// `/etc/pki/ca-trust/source/anchors` …), and in the bundle that programs read, which the distribution's own program makes
-/// of all of them. Both are looked at, so that what was cut short in between is done by the next run.
+/// of all of them. Both are looked at, so that what was cut short in between is done by the next run; one that is taken away
+/// is written down, beside the bundle, until the bundle was made without it.
 ///
 /// ```
 /// use wb_stdlib::prelude::*;
@@ -233,7 +234,7 @@ impl TrustAnchor<Host<'_>> {
     }
 
     /// The host does not believe it, unless the distribution does. Say the certificate, too, where it is known: then the
-    /// bundle is looked at as well, which matters on Red Hat, SUSE and Arch when an earlier run was cut short.
+    /// bundle is looked at as well.
     ///
     /// # Errors
     /// When the bundle can't be made anew, or still has the certificate that was said.
@@ -250,17 +251,17 @@ impl TrustAnchor<Host<'_>> {
             }
         };
         let is_written = self.found(&path)?.is_some();
-        let difference = match is_written || self.leaves_a_link(store)? || is_bundled()? {
-            true => Difference::Some(None),
-            false => Difference::None,
-        };
+        let is_left = is_written || self.is_going(store)? || self.leaves_a_link(store)? || is_bundled()?;
+        let difference = if is_left { Difference::Some(None) } else { Difference::None };
         ensure(self.access, &what, difference, || {
+            let going = self.going(store);
+            self.system().write_file(&going, "", Attributes::mode(0o600))?;
             files::remove(self.system().path(&path))?;
             self.update(store.update_without)?;
-            match is_bundled()? {
-                false => Ok(()),
-                true => Err(TrustAnchorError::NotSo { name: self.name.clone(), found: "still in it" }),
+            if is_bundled()? {
+                return Err(TrustAnchorError::NotSo { name: self.name.clone(), found: "still in it" });
             }
+            Ok(files::remove(self.system().path(going)).map(drop)?)
         })
     }
 
@@ -279,6 +280,16 @@ impl TrustAnchor<Host<'_>> {
 
     fn path(&self, store: &Store) -> PathBuf {
         PathBuf::from(store.directory).join(format!("{}.{}", self.name, store.extension))
+    }
+
+    /// While this is there, the bundle may still have an anchor that was taken away. Programs that make bundles take the old
+    /// one's place last.
+    fn going(&self, store: &Store) -> PathBuf {
+        Path::new(store.bundle).with_file_name(format!(".{}.going", self.name))
+    }
+
+    fn is_going(&self, store: &Store) -> Result<bool, TrustAnchorError> {
+        Ok(self.system().stat(self.going(store))?.is_some())
     }
 
     fn found(&self, path: &PathBuf) -> Result<Option<Vec<u8>>, TrustAnchorError> {
@@ -392,6 +403,21 @@ mod tests {
         assert_eq!(machine.apply(absent).unwrap(), Outcome::Unchanged);
         files::link(ANCHOR, machine.path("/etc/ssl/certs/own.pem")).unwrap();
         assert!(machine.plan(absent).unwrap().changed());
+    }
+
+    #[test]
+    fn one_that_was_taken_away_is_written_down_until_the_bundle_is_made() {
+        let absent = |host: &Host| Ok(host.trust_anchor("own").absent()?);
+        let machine = debian().file(ANCHOR, CERTIFICATE).answers("update-ca-certificates", &[(137, ""), (0, "")]);
+        machine.apply(absent).unwrap_err();
+        assert_eq!(machine.read(ANCHOR), None);
+        let before = machine.snapshot();
+        assert!(machine.plan(absent).unwrap().changed());
+        assert_eq!(machine.snapshot(), before);
+        assert!(machine.apply(absent).unwrap().changed());
+        assert_eq!(machine.calls().len(), 2);
+        assert_eq!(machine.apply(absent).unwrap(), Outcome::Unchanged);
+        assert!(machine.snapshot().keys().all(|path| !path.contains("going")));
     }
 
     #[test]

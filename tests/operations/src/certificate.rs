@@ -29,7 +29,21 @@ pub(crate) static TRUST_ANCHORS: &[Case] = &[
             host.trust_anchor("old").absent()?;
             Ok(())
         },
-        check: "! ls /usr/local/share/ca-certificates/old.crt 2>/dev/null; ! [ -L /etc/ssl/certs/old.pem ]",
+        check: "[ ! -e /usr/local/share/ca-certificates/old.crt ]; [ ! -L /etc/ssl/certs/old.pem ]; [ ! -e /etc/ssl/certs/.old.going ]",
+        ..Case::DEFAULT
+    },
+    // The program that makes the bundle was killed after it had taken the links away, and before the bundle.
+    Case {
+        name: "half_absent",
+        packages: &["ca-certificates", "openssl"],
+        prepare: "rm -f /usr/local/share/ca-certificates/*; update-ca-certificates --fresh >/dev/null
+            openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=half -days 9 -keyout /dev/null -out /tmp/half.crt 2>/dev/null
+            cat /tmp/half.crt >>/etc/ssl/certs/ca-certificates.crt; : >/etc/ssl/certs/.half.going",
+        run: |host| {
+            host.trust_anchor("half").absent()?;
+            Ok(())
+        },
+        check: "[ -z \"$(grep -F \"$(sed -n 2p /tmp/half.crt)\" /etc/ssl/certs/ca-certificates.crt)\" ]; [ ! -e /etc/ssl/certs/.half.going ]",
         ..Case::DEFAULT
     },
 ];

@@ -82,7 +82,7 @@ const RULES_OF_UFW: Case = Case {
         ufw status | grep -Eq '^OpenSSH +ALLOW'
         ufw status | grep -Eq '^25/tcp +DENY OUT'
         ufw status numbered | grep -Eq '^\\[ 1\\] Anywhere +DENY IN +198.51.100.7'
-        ! ufw status | grep -q 8080/tcp
+        [ -z \"$(ufw status | grep 8080/tcp)\" ]
         ufw status verbose | grep -q 'deny (incoming)'",
     ..Case::DEFAULT
 };
