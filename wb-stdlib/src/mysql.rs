@@ -152,7 +152,7 @@ impl Mysql<Host<'_>> {
         };
         change.write_debts_down(self.access).map_err(|source| MysqlError::Owe { what: what.clone(), source })?;
         let outcome = ensure(self.access, &what, change.difference(), || {
-            let done = self.act(&change);
+            let done = self.act(&what, &change, &look);
             self.seen.forget();
             match (done, look()) {
                 // Also what a run before this one told the server, and was killed over, may come about meanwhile.
@@ -165,9 +165,21 @@ impl Mysql<Host<'_>> {
         Ok(outcome)
     }
 
-    /// What the server refuses leaves its configuration as it was, so that comes last.
-    fn act(&self, change: &Change) -> Result<(), MysqlError> {
+    /// What the server refuses, or takes for something else, leaves its configuration as it was, so that comes last.
+    fn act(
+        &self,
+        what: &str,
+        change: &Change,
+        look: impl Fn() -> Result<Change, MysqlError>,
+    ) -> Result<(), MysqlError> {
         client::act(self.access, &self.server, change)?;
+        if change.file.is_some() && !change.sql.is_empty() {
+            self.seen.forget();
+            let left = look()?;
+            if !left.sql.is_empty() {
+                return Err(MysqlError::NotSo { what: what.to_owned(), left: left.shown() });
+            }
+        }
         change.write_file(self.access)
     }
 

@@ -16,8 +16,9 @@ const START_PAUSE: Duration = Duration::from_millis(250);
 /// How long a look may take.
 const LOOK_BOUND: Duration = Duration::from_secs(60);
 
-/// What SQL means depends on this, so it is the same everywhere. A lock that others hold is not waited for without end.
-const START: &str = "SET SESSION sql_mode = '', lock_wait_timeout = 60;\n";
+/// What SQL means depends on this, so it is the same everywhere: a value out of its bounds is refused, where the server would
+/// take the nearest one. A lock that others hold is not waited for without end.
+const START: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES', lock_wait_timeout = 60;\n";
 /// The same for queries of others.
 const LOOKING: &str = "SET SESSION TRANSACTION READ ONLY;\n";
 
@@ -128,6 +129,13 @@ fn run<A: Look>(server: &Server, client: &Command<A>) -> Result<String, MysqlErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_out_of_bounds_is_refused() {
+        let mut change = Change::default();
+        change.add("x", "SET GLOBAL max_connections = 1;");
+        assert!(script(&change).starts_with("SET SESSION sql_mode = 'STRICT_ALL_TABLES', "));
+    }
 
     #[test]
     fn what_is_secret_is_kept_out_of_logs_and_errors() {

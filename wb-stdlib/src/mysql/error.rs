@@ -181,6 +181,9 @@ impl MysqlError {
 /// What helps where the server refuses what people want most often.
 fn hint(code: u32) -> &'static str {
     match code {
+        1231 => {
+            "\nhint: it is none of the values of this setting, out of its bounds, or no multiple of its step: see the manual"
+        }
         1238 => "\nhint: this takes effect with a restart only: say `.restarts(&service)`",
         1524 => "\nhint: the server has no such way to log in; `SHOW PLUGINS` shows those that it has",
         1146 => "\nhint: privileges on a table want the table first",

@@ -118,6 +118,15 @@ fn a_value_that_is_refused_is_not_written() {
 }
 
 #[test]
+fn a_value_that_the_server_takes_for_another_is_not_written() {
+    let machine = saying(&[(0, SHOP), (0, ""), (0, &SHOP.replace("151", "10"))]);
+    let error = machine.apply(|host| Ok(host.mysql().setting("max_connections").to("1").set()?)).unwrap_err();
+    let expect = "MySQL setting max_connections set: MySQL was told, and ended well, but it is not so:\n10 -> 1\n";
+    assert!(error.to_string().starts_with(expect), "{error}");
+    assert_eq!(machine.read("/etc/mysql/mariadb.conf.d/zz-max_connections.cnf"), None);
+}
+
+#[test]
 fn a_setting_of_the_start_owes_a_restart() {
     let machine = saying(&[(0, SHOP)]);
     let act = |host: &Host| {
