@@ -82,6 +82,12 @@ impl Machine {
         self
     }
 
+    /// A command whose line starts so gives these bytes, each time.
+    pub(crate) fn answer_bytes(self, start: &str, stdout: Vec<u8>) -> Self {
+        self.answers.0.lock().unwrap().turns.push((start.into(), vec![Output { code: 0, stdout, stderr: vec![] }]));
+        self
+    }
+
     /// A command whose line starts so does this, with where the root is, and ends well.
     pub(crate) fn does(self, start: &str, effect: impl Fn(&Path, &Command) + Send + 'static) -> Self {
         let root = self.root.path().to_owned();

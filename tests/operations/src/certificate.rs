@@ -91,4 +91,22 @@ pub(crate) static CERTIFICATES: &[Case] = &[
         check: "openssl x509 -in /etc/ssl/a.pem -noout -checkend 30000000; cmp /root/a.key /etc/ssl/private/a.key",
         ..Case::DEFAULT
     },
+    Case {
+        name: "with_a_key_of_its_own",
+        packages: &["openssl", "ssl-cert"],
+        prepare: "openssl genpkey -algorithm ED25519 -out /etc/ssl/private/e.key; chmod 644 /etc/ssl/private/e.key
+            cp /etc/ssl/private/e.key /root/e.key; rm -f /etc/ssl/e.pem
+            openssl genpkey -algorithm ED25519 -aes256 -pass pass:x -out /etc/ssl/private/locked.key",
+        run: |host| {
+            let locked = host.certificate("/etc/ssl/locked.pem").self_signed("/etc/ssl/private/locked.key", ["a"]);
+            anyhow::ensure!(locked.present().is_err(), "a key with a password was replaced");
+            let own = host.certificate("/etc/ssl/e.pem").self_signed("/etc/ssl/private/e.key", ["e.example.org"]);
+            own.group("ssl-cert").present()?;
+            Ok(())
+        },
+        check: "cmp /root/e.key /etc/ssl/private/e.key; grep -q ENCRYPTED /etc/ssl/private/locked.key
+            [ \"$(stat -c '%U:%G %a' /etc/ssl/private/e.key)\" = 'root:ssl-cert 640' ]
+            [ \"$(openssl pkey -in /etc/ssl/private/e.key -pubout)\" = \"$(openssl x509 -in /etc/ssl/e.pem -noout -pubkey)\" ]",
+        ..Case::DEFAULT
+    },
 ];

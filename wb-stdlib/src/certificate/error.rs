@@ -27,6 +27,15 @@ pub enum CertificateError {
         /// Where it was to be.
         path: PathBuf,
     },
+    /// There is a key already that nobody can use without a password, or none in PEM.
+    #[error(
+        "what is in {} is no private key in PEM, or one with a password, and is not replaced\nhint: `openssl pkey -in …` \
+         takes a password away and writes PEM; where nobody needs it, remove the file, and a new key is made", .path.display()
+    )]
+    UnusableKey {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// They are no pair.
     #[error("the key for {} does not belong to the certificate for {}", .key.display(), .certificate.display())]
     NoPair {

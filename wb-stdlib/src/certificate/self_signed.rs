@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use wb_core::calendar;
 use wb_core::context::{DebtAction, Outcome};
-use wb_core::system::files::Attributes;
+use wb_core::system::CommandError;
+use wb_core::system::files::Kind;
 
 use super::x509::X509;
 use super::{CertificateError, DAY, first, openssl, private_key};
 use crate::Host;
 use crate::ensure::{Difference, ensure};
-use crate::file::{FileError, Wanted, missing_parent};
+use crate::file::{FileError, Resolved, Wanted, missing_parent};
 use crate::look::Access as _;
 use crate::owed::Owes;
 use crate::service::Service;
@@ -20,11 +21,16 @@ use crate::service::Service;
 const DAYS: u32 = 365;
 const BEFORE: u32 = 30;
 
+const MODE: u32 = 0o644;
+const MODE_OF_KEY: u32 = 0o600;
+/// Of a key that others of its group may read.
+const MODE_FOR_GROUP: u32 = 0o640;
+
 /// A certificate that the host makes for itself. [`Certificate::self_signed`](super::Certificate::self_signed) makes it.
 ///
-/// Its key, of the curve P-256, is made once, and stays when the certificate is renewed. It is renewed when this runs and
-/// there are fewer days left than it is to have, or its names are others: let a spec ask `.is_valid_for(…)`, and apply a
-/// `#[reusable]` migration when that fails.
+/// Its key, of the curve P-256, is made once, and stays when the certificate is renewed, as does one that was there before, of
+/// whatever kind. It is renewed when this runs and there are fewer days left than it is to have, or its names are others: let
+/// a spec ask `.is_valid_for(…)`, and apply a `#[reusable]` migration when that fails.
 #[must_use = "say what is to be so: `.present()?`"]
 pub struct SelfSigned<'a> {
     host: Host<'a>,
@@ -85,50 +91,94 @@ impl<'a> SelfSigned<'a> {
         self
     }
 
-    /// There is such a certificate, with its key, for long enough.
+    /// There is such a certificate, with its key, for long enough, and both are whose they are to be.
     ///
     /// # Errors
-    /// When a name is none, `openssl` is missing, or a file can't be written.
+    /// When a name is none, `openssl` is missing, or a file can't be written, and when there is a key that can't be read: it is
+    /// not replaced.
     pub fn present(self) -> Result<Outcome, CertificateError> {
         self.check()?;
         let what = format!("certificate {} self-signed", self.path.display());
         if let Some(why) = self.unknown()? {
             return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
         }
-        let key = self.host.system().read_file(&self.key_path)?;
-        let reason = self.reason(key.as_deref())?;
-        if reason.is_some() {
+        let found = self.found()?;
+        let difference = Difference::of_lines(found.lines());
+        if difference != Difference::None {
             let owe = |source| FileError::Owe { path: self.path.clone(), source };
             self.owes.write_down(self.host.context()).map_err(owe)?;
         }
-        let difference = reason.map_or(Difference::None, |reason| Difference::Some(Some(reason)));
-        ensure(self.host, &what, difference, || self.make(key.as_deref()))
+        ensure(self.host, &what, difference, || self.make(&found))
     }
 
     /// The key stays for ever, and so comes first.
-    fn make(&self, key: Option<&[u8]>) -> Result<(), CertificateError> {
+    fn make(&self, found: &Found) -> Result<(), CertificateError> {
         let system = self.host.system();
-        let resolved = self.wanted.resolve(system).map_err(FileError::from)?;
-        let attributes = |mode| Attributes { mode, uid: resolved.uid, gid: resolved.gid };
-        if key.and_then(private_key).is_none() {
-            let mode = if self.wanted.group.is_some() { 0o640 } else { 0o600 };
-            system.write_file(&self.key_path, openssl::new_key(system)?, attributes(mode))?;
+        let (key, certificate) = self.resolved()?;
+        if !found.has_key {
+            system.write_file(&self.key_path, openssl::new_key(system)?, key.over(None, MODE_OF_KEY))?;
+        } else if !found.of_key.is_empty() {
+            key.set(system, &self.key_path)?;
         }
-        let certificate = openssl::new_certificate(system, &self.key_path, &self.names, self.days)?;
-        system.write_file(&self.path, certificate, attributes(0o644))?;
-        match self.reason(system.read_file(&self.key_path)?.as_deref())? {
-            None => Ok(()),
-            Some(left) => Err(CertificateError::NotSo { path: self.path.clone(), left }),
+        if found.reason.is_some() {
+            let new = openssl::new_certificate(system, &self.key_path, &self.names, self.days)?;
+            system.write_file(&self.path, new, certificate.over(system.stat(&self.path)?, MODE))?;
+        } else if !found.of_certificate.is_empty() {
+            certificate.set(system, &self.path)?;
         }
+        match self.found()?.lines() {
+            left if left.is_empty() => Ok(()),
+            left => Err(CertificateError::NotSo { path: self.path.clone(), left: left.join("\n") }),
+        }
+    }
+
+    /// Owner, group and mode of the key, and of the certificate.
+    fn resolved(&self) -> Result<(Resolved, Resolved), CertificateError> {
+        let of_owner = self.wanted.resolve(self.host.system()).map_err(FileError::from)?;
+        let key_mode = if self.wanted.group.is_some() { MODE_FOR_GROUP } else { MODE_OF_KEY };
+        let with = |mode| Resolved { mode: Some(mode), ..of_owner };
+        Ok((with(key_mode), with(MODE)))
+    }
+
+    fn found(&self) -> Result<Found, CertificateError> {
+        let system = self.host.system();
+        let key = system.read_file(&self.key_path)?;
+        let of_file = |wanted: Resolved, path: &Path, name: &str| -> Result<Vec<String>, CertificateError> {
+            let lines = wanted.diff(system.stat(path)?.filter(|stat| stat.kind == Kind::File));
+            Ok(lines.into_iter().map(|line| format!("{name}: {line}")).collect())
+        };
+        let (of_key, of_certificate) = self.resolved()?;
+        Ok(Found {
+            has_key: key.is_some(),
+            reason: self.reason(key.as_deref())?,
+            of_key: of_file(of_key, &self.key_path, "key")?,
+            of_certificate: of_file(of_certificate, &self.path, "certificate")?,
+        })
     }
 
     /// Why it is to be made.
     fn reason(&self, key: Option<&[u8]>) -> Result<Option<String>, CertificateError> {
         let system = self.host.system();
+        let Some(key) = key else { return Ok(Some("new key and certificate".into())) };
+        let der = private_key(key).ok_or_else(|| CertificateError::UnusableKey { path: self.key_path.clone() })?;
         let found = system.read_file(&self.path)?.and_then(|content| first(&content));
-        let Some(key) = key.and_then(private_key) else { return Ok(Some("new key and certificate".into())) };
+        let is_its_key = match &found {
+            Some(found) => found.is_in(&der) || self.is_public_half(&found.public_key, key)?,
+            None => false,
+        };
         let names: BTreeSet<String> = self.names.iter().cloned().collect();
-        Ok(reason(found.as_ref(), &key, &names, system.clock().now().as_secs(), self.before))
+        Ok(reason(found.as_ref(), is_its_key, &names, system.clock().now().as_secs(), self.before))
+    }
+
+    /// Asks openssl: some keys, such as those of Ed25519, do not say their public half. A plan takes them for what they should
+    /// be where there is no openssl yet.
+    fn is_public_half(&self, public: &[u8], key: &[u8]) -> Result<bool, CertificateError> {
+        match openssl::public_key(self.host.system(), key) {
+            Err(CertificateError::OpenSsl { source: CommandError::NotFound { .. }, .. }) if self.host.plans() => {
+                Ok(true)
+            }
+            found => Ok(found? == public),
+        }
     }
 
     fn unknown(&self) -> Result<Option<String>, CertificateError> {
@@ -154,13 +204,31 @@ impl<'a> SelfSigned<'a> {
     }
 }
 
-fn reason(found: Option<&X509>, key: &[u8], names: &BTreeSet<String>, now: u64, before: u32) -> Option<String> {
+/// What there is, as far as it differs.
+struct Found {
+    has_key: bool,
+    /// Why a certificate is to be made.
+    reason: Option<String>,
+    /// What differs of owner, group and mode.
+    of_key: Vec<String>,
+    of_certificate: Vec<String>,
+}
+
+impl Found {
+    /// What is made has its owner, group and mode from the start.
+    fn lines(&self) -> Vec<String> {
+        let of_certificate: &[String] = if self.reason.is_some() { &[] } else { &self.of_certificate };
+        self.reason.iter().chain(&self.of_key).chain(of_certificate).cloned().collect()
+    }
+}
+
+fn reason(found: Option<&X509>, is_its_key: bool, names: &BTreeSet<String>, now: u64, before: u32) -> Option<String> {
     let Some(found) = found else { return Some("new certificate".into()) };
     let listed = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     if found.names != *names {
         return Some(format!("names {} -> {}", listed(&found.names), listed(names)));
     }
-    if !found.is_in(key) {
+    if !is_its_key {
         return Some("its key is another one".into());
     }
     let ends = found.not_after < now + u64::from(before) * DAY;
@@ -188,25 +256,23 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{CERTIFICATE, KEY, RSA_KEY};
+    use super::super::fixtures::CERTIFICATE;
     use super::*;
 
     #[test]
     fn it_is_made_for_a_reason() {
         let parsed = first(CERTIFICATE.as_bytes()).unwrap();
         let names: BTreeSet<String> = ["192.0.2.7", "shop.example.org"].map(str::to_owned).into();
-        let key = private_key(KEY.as_bytes()).unwrap();
         let end = parsed.not_after;
-        let check = |found: Option<&X509>, key: &[u8], names: &BTreeSet<String>, now: u64, expect: Option<&str>| {
-            assert_eq!(reason(found, key, names, now, 30).as_deref(), expect);
+        let check = |found: Option<&X509>, its_key: bool, names: &BTreeSet<String>, now: u64, expect: Option<&str>| {
+            assert_eq!(reason(found, its_key, names, now, 30).as_deref(), expect);
         };
-        check(Some(&parsed), &key, &names, end - 30 * DAY, None);
-        check(Some(&parsed), &key, &names, end - 30 * DAY + 1, Some("it expires at 2027-11-29T08:03:23Z"));
-        check(None, &key, &names, 0, Some("new certificate"));
-        let other = private_key(RSA_KEY.as_bytes()).unwrap();
-        check(Some(&parsed), &other, &names, 0, Some("its key is another one"));
+        check(Some(&parsed), true, &names, end - 30 * DAY, None);
+        check(Some(&parsed), true, &names, end - 30 * DAY + 1, Some("it expires at 2027-11-29T08:03:23Z"));
+        check(None, true, &names, 0, Some("new certificate"));
+        check(Some(&parsed), false, &names, 0, Some("its key is another one"));
         let fewer: BTreeSet<String> = ["shop.example.org".to_owned()].into();
-        check(Some(&parsed), &key, &fewer, 0, Some("names 192.0.2.7, shop.example.org -> shop.example.org"));
+        check(Some(&parsed), true, &fewer, 0, Some("names 192.0.2.7, shop.example.org -> shop.example.org"));
     }
 
     #[test]

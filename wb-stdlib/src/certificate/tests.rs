@@ -1,8 +1,9 @@
 use wb_core::context::{Debts as _, Outcome};
+use wb_core::system::files;
 
 use super::fixtures::{CERTIFICATE, KEY, RSA_KEY};
 use super::*;
-use crate::machine::Machine;
+use crate::machine::{Machine, changed};
 
 const PATH: &str = "/etc/ssl/shop.pem";
 const KEY_PATH: &str = "/etc/ssl/private/shop.key";
@@ -88,7 +89,50 @@ fn a_key_that_is_there_stays() {
     let machine = machine().file(KEY_PATH, KEY).answer("openssl req", 0, CERTIFICATE);
     assert!(machine.apply(make).unwrap().changed());
     assert_eq!(machine.calls().len(), 1);
-    assert_eq!(machine.said(), "+ certificate /etc/ssl/shop.pem self-signed\n    new certificate");
+    let said = "+ certificate /etc/ssl/shop.pem self-signed\n    new certificate\n    key: mode 0644 -> 0600";
+    assert_eq!(machine.said(), said);
+    assert_eq!((machine.read(KEY_PATH).as_deref(), machine.stat(KEY_PATH).unwrap().mode), (Some(KEY), 0o600));
+}
+
+#[test]
+fn a_key_that_can_not_be_read_is_not_replaced() {
+    let locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIGH\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    for key in [locked, "0\u{1}DER", ""] {
+        let machine =
+            machine().file(KEY_PATH, key).answer("openssl genpkey", 0, KEY).answer("openssl req", 0, CERTIFICATE);
+        for error in [machine.plan(make).unwrap_err(), machine.apply(make).unwrap_err()] {
+            assert!(matches!(error.downcast_ref(), Some(CertificateError::UnusableKey { .. })), "{error}");
+        }
+        assert_eq!((machine.read(KEY_PATH).as_deref(), machine.calls().len()), (Some(key), 0));
+    }
+}
+
+#[test]
+fn a_key_that_does_not_say_its_public_half_is_asked_for_it() {
+    let public = first(CERTIFICATE.as_bytes()).unwrap().public_key;
+    let machine = || machine().file(PATH, CERTIFICATE).file(KEY_PATH, RSA_KEY);
+    let with_openssl = machine().answer_bytes("openssl pkey", public);
+    assert_eq!(with_openssl.apply(make).unwrap(), changed("key: mode 0644 -> 0600"));
+    assert_eq!(with_openssl.apply(make).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine().plan(make).unwrap(), changed("key: mode 0644 -> 0600"));
+    let of_another = machine().answer("openssl pkey", 0, "another public key");
+    assert_eq!(of_another.plan(make).unwrap(), changed("its key is another one\nkey: mode 0644 -> 0600"));
+}
+
+#[test]
+fn owner_group_and_mode_are_looked_at_each_time() {
+    let machine = machine().file(PATH, CERTIFICATE).file(KEY_PATH, KEY);
+    let make = |host: &Host| {
+        let (names, nginx) = (["192.0.2.7", "shop.example.org"], host.service("nginx"));
+        let shop = host.certificate(PATH).self_signed(KEY_PATH, names);
+        Ok(shop.owner("me").group("us").reloads(&nginx).present()?)
+    };
+    files::set_mode(machine.path(PATH), 0o600).unwrap();
+    let diff = "key: mode 0644 -> 0640\ncertificate: mode 0600 -> 0644";
+    assert_eq!(machine.apply(make).unwrap(), changed(diff));
+    assert_eq!([PATH, KEY_PATH].map(|path| machine.stat(path).unwrap().mode), [0o644, 0o640]);
+    assert_eq!((machine.journal.owed().len(), machine.calls().len()), (1, 0));
+    assert_eq!(machine.apply(make).unwrap(), Outcome::Unchanged);
 }
 
 #[test]
