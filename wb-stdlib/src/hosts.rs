@@ -151,7 +151,7 @@ impl HostsEntry<Host<'_>> {
     }
 }
 
-/// The hosts of a role in `/etc/hosts`. [`Host::hosts_of`] makes it.
+/// The other hosts of a role in `/etc/hosts`. [`Host::hosts_of`] makes it.
 #[must_use = "say what is to be so: `.present()?`"]
 pub struct HostsOf<'a> {
     host: Host<'a>,
@@ -160,7 +160,9 @@ pub struct HostsOf<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// The names of all hosts of `role`, for `/etc/hosts`: they lead to the addresses that `herd.toml` has.
+    /// The names of all hosts of `role` but this one, for `/etc/hosts`: they lead to the addresses that `herd.toml` has. The
+    /// own name is what [`Hostname::in_hosts`](crate::hostname::Hostname::in_hosts) leads to 127.0.1.1, or an entry of its
+    /// own: `host.hosts_entry(host.name()).address(host.address()?)`.
     pub fn hosts_of(&self, role: &str) -> HostsOf<'a> {
         HostsOf { host: *self, role: role.to_owned(), domain: None }
     }
@@ -185,7 +187,9 @@ impl HostsOf<'_> {
     }
 
     fn wanted(&self) -> Result<Vec<Wanted>, HostsError> {
-        self.host.herd().role(&self.role).hosts().map(|peer| self.wanted_of(peer.name(), peer.address()?)).collect()
+        let hosts = self.host.herd().role(&self.role).hosts();
+        let others = hosts.filter(|peer| peer.name() != self.host.name());
+        others.map(|peer| self.wanted_of(peer.name(), peer.address()?)).collect()
     }
 
     fn wanted_of(&self, name: &str, address: &str) -> Result<Wanted, HostsError> {
@@ -277,6 +281,24 @@ mod tests {
         assert_eq!(present().unwrap(), Outcome::Unchanged);
         let expect = "192.0.2.21 db1.example.org db1\n192.0.2.22 db2.example.org db2\n";
         assert_eq!(machine.read(PATH).as_deref(), Some(expect));
+    }
+
+    #[test]
+    fn the_own_name_is_left_to_others() {
+        let machine = Machine::new()
+            .file(PATH, "127.0.0.1 localhost\n")
+            .file("/etc/hostname", "web1\n")
+            .file("/proc/sys/kernel/hostname", "web1\n")
+            .member("web1", "web", Some("192.0.2.11"))
+            .member("web2", "web", Some("192.0.2.12"));
+        let both = |host: &Host| {
+            let own = host.hostname("web1").in_hosts().set()?;
+            Ok((own.changed(), host.hosts_of("web").present()?.changed()))
+        };
+        assert_eq!(machine.plan(both).unwrap(), (true, true));
+        assert_eq!(machine.apply(both).unwrap(), (true, true));
+        assert_eq!(machine.read(PATH).as_deref(), Some("127.0.0.1 localhost\n127.0.1.1 web1\n192.0.2.12 web2\n"));
+        assert_eq!(machine.apply(both).unwrap(), (false, false));
     }
 
     #[test]
