@@ -18,6 +18,7 @@ pub mod growing;
 pub mod http;
 pub mod init;
 pub mod machine;
+mod mounts;
 #[cfg(feature = "runtime")]
 pub mod network;
 mod parsed;

@@ -23,7 +23,7 @@ pub use source::Source;
 
 use crate::Host;
 use crate::ensure::{Difference, ensure};
-use crate::file::{FileError, KindWord, Resolved, Wanted, check_path, missing_parent};
+use crate::file::{FileError, KindWord, Resolved, Wanted, check_path, missing_parent, refuse_mounts};
 use crate::look::Access as _;
 use crate::owed::Owes;
 use crate::service::Service;
@@ -137,7 +137,7 @@ impl Unpacked<'_> {
     ///
     /// # Errors
     /// When there is no archive, it is broken, or something in it is refused; when the directory is there and is no
-    /// archive's, or there is no room. What was there is then as it was.
+    /// archive's, or a file system is mounted in it, or there is no room. What was there is then as it was.
     pub fn present(self) -> Result<Outcome, ArchiveError> {
         let what = format!("{} unpacked to {}", self.archive.source, self.dir.display());
         let facts = self.facts()?;
@@ -155,10 +155,10 @@ impl Unpacked<'_> {
     /// It is not there, and nothing that was in it.
     ///
     /// # Errors
-    /// When the directory is there and is no archive's, or it can't be removed.
+    /// When the directory is there and is no archive's, a file system is mounted in it, or it can't be removed.
     pub fn absent(self) -> Result<Outcome, ArchiveError> {
         let facts = self.facts()?;
-        self.must_be_ours(&facts)?;
+        self.may_go(&facts)?;
         let what = format!("{} not unpacked to {}", self.archive.source, self.dir.display());
         let difference = if facts.is_there { Difference::Some(None) } else { Difference::None };
         self.write_debts_down(&difference)?;
@@ -221,19 +221,22 @@ impl Unpacked<'_> {
         if fits(&marker) {
             return Ok((Difference::None, None));
         }
-        self.must_be_ours(facts)?;
+        self.may_go(facts)?;
         let survey = self.survey()?;
         let was = facts.marker.as_deref().and_then(Marker::short_sum).map(|sum| format!("sha256 {sum} -> "));
         let line = format!("{}{}, {survey}", was.unwrap_or_else(|| "new, sha256 ".into()), sum.short());
         Ok((Difference::Some(Some(line)), Some((marker, survey))))
     }
 
-    /// What an archive did not make is not replaced: that could lose it.
-    fn must_be_ours(&self, facts: &Facts) -> Result<(), ArchiveError> {
-        match facts.is_there && facts.marker.is_none() && !facts.is_empty {
-            true => Err(ArchiveError::NotOurs { dir: self.dir.clone() }),
-            false => Ok(()),
+    /// What an archive did not make does not go, nor what is mounted there: that could lose it.
+    fn may_go(&self, facts: &Facts) -> Result<(), ArchiveError> {
+        if facts.is_there && facts.marker.is_none() && !facts.is_empty {
+            return Err(ArchiveError::NotOurs { dir: self.dir.clone() });
         }
+        if facts.is_there {
+            refuse_mounts(self.system(), &self.dir)?;
+        }
+        Ok(())
     }
 
     fn marker(&self, sum: Sha256, owner: Resolved) -> Marker {

@@ -359,6 +359,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_mounted_in_it_stays_whatever_link_leads_there() {
+        let machine = Machine::new()
+            .file("/run/x/y/kept", "x")
+            .file("/proc/self/mountinfo", "36 35 98:0 / /run/x/y rw - ext4 /dev/sdb1 rw\n")
+            .dir("/var");
+        machine.apply(|host| Ok(host.link("/var/run").to("../run")?)).unwrap();
+        let error = machine.apply(|host| Ok(host.directory("/var/run/x").absent()?)).unwrap_err().to_string();
+        assert!(error.starts_with("/var/run/x is to go, and a file system is mounted at /run/x/y\nhint: "), "{error}");
+        assert!(machine.read("/run/x/y/kept").is_some());
+    }
+
+    #[test]
     fn differences_are_shown_up_to_fifty() {
         let lines: Vec<String> = (0..52).map(|n| n.to_string()).collect();
         assert!(listed(&lines).ends_with("49\n(2 more)"));

@@ -10,6 +10,7 @@ const PACKAGES: &[&str] = &["bzip2", "xz-utils", "zip", "zstd"];
 macro_rules! archives {
     () => {
         r#"
+    umount /srv/shop/uploads 2>/dev/null || true
     rm -rf /srv/* /opt/*
     mkdir -p /srv/made/shop-1.2/bin /srv/made/shop-1.2/static/deep /opt
     cd /srv/made
@@ -87,6 +88,26 @@ pub(crate) static CASES: &[Case] = &[
             Ok(())
         },
         check: "[ \"$(ls -A /srv)\" = \"$(printf 'done\\nmade\\ntaken')\" ]; [ -e /srv/taken/file ]; [ ! -e /etc/evil ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "mounted",
+        packages: PACKAGES,
+        prepare: concat!(
+            archives!(),
+            "mkdir -p /srv/shop/uploads /srv/share; echo kept >/srv/share/file
+             printf 'sha256 %064d\\n' 0 >/srv/shop/.wildebeest-archive
+             mount --bind /srv/share /srv/shop/uploads"
+        ),
+        run: |host| {
+            let archive = || host.archive("/opt/shop.tar").strip_components(1).to("/srv/shop");
+            ensure!(archive().present().is_err(), "what is mounted in the old version");
+            ensure!(archive().absent().is_err(), "what is mounted in it");
+            host.directory("/srv/done").present()?;
+            Ok(())
+        },
+        check: "[ -e /srv/shop/.wildebeest-archive ]; [ \"$(cat /srv/shop/uploads/file /srv/share/file)\" = \"$(printf 'kept\\nkept')\" ]
+            umount /srv/shop/uploads; [ \"$(cat /srv/share/file)\" = kept ]",
         ..Case::DEFAULT
     },
 ];

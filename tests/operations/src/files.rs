@@ -37,6 +37,24 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
     Case {
+        name: "mounted",
+        prepare: "umount /srv/around/a/deep 2>/dev/null || true; rm -rf /srv/around /srv/share /srv/leads
+            mkdir -p /srv/around/a/deep /srv/share; echo kept >/srv/share/file
+            mount --bind /srv/share /srv/around/a/deep; ln -s around /srv/leads",
+        run: |host| {
+            ensure!(host.directory("/srv/around").absent().is_err(), "what is mounted in it");
+            ensure!(host.directory("/srv/leads/a").absent().is_err(), "what is mounted in it, as a link leads there");
+            ensure!(host.path("/srv/leads/a/deep").absent().is_err(), "what is mounted there");
+            let around = host.directory("/srv/around").synced(SITE).exactly();
+            ensure!(around.present().is_err(), "what is mounted in what is too much");
+            host.file("/srv/done").present()?;
+            Ok(())
+        },
+        check: "[ \"$(cat /srv/around/a/deep/file)\" = kept ]; umount /srv/around/a/deep; [ \"$(cat /srv/share/file)\" = kept ]
+            rm /srv/done",
+        ..Case::DEFAULT
+    },
+    Case {
         name: "replaced",
         prepare: "rm -rf /srv/a /srv/b /srv/c /srv/real; echo real >/srv/real; ln -s real /srv/a; mkdir /srv/b; echo c >/srv/c
             ln -s real /srv/through",

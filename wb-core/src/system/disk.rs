@@ -13,6 +13,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::fault::{self, Bug, Change, Kind};
 use super::files::Attributes;
+use super::mounts::mounted_in;
 
 /// Makes a new file and writes it, in place of one that a dead process may have left.
 pub(super) fn fill(path: &Path, content: &[u8], attributes: Attributes) -> io::Result<File> {
@@ -220,8 +221,16 @@ pub(super) fn remove_dir(path: &Path) -> io::Result<()> {
     removed(path, |path| fs::remove_dir(path))
 }
 
+/// Removes a directory with all that is in it. Where a file system is mounted, all of it stays: that has owners of its own.
 pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
-    removed(path, |path| fs::remove_dir_all(path))
+    match mounted_in(path)? {
+        Some(mount) => Err(in_use(&mount)),
+        None => removed(path, |path| fs::remove_dir_all(path)),
+    }
+}
+
+fn in_use(mount: &Path) -> io::Error {
+    io::Error::new(io::ErrorKind::ResourceBusy, format!("a file system is mounted at {}", mount.display()))
 }
 
 fn removed(path: &Path, remove: fn(&Path) -> io::Result<()>) -> io::Result<()> {

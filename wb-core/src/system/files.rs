@@ -321,7 +321,7 @@ pub fn remove_empty_dir(path: impl AsRef<Path>) -> Result<()> {
 /// Removes a directory with all that is in it. True when there was one.
 ///
 /// # Errors
-/// When it is there and can't be removed.
+/// When it is there and can't be removed, or a file system is mounted in it: then nothing of it is removed.
 pub fn remove_tree(path: impl AsRef<Path>) -> Result<bool> {
     let path = path.as_ref();
     removed(path, disk::remove_tree)

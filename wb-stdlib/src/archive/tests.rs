@@ -274,6 +274,26 @@ fn a_directory_of_somebody_else_stays() {
 }
 
 #[test]
+fn what_is_mounted_in_it_stays() {
+    let machine = machine(&tar_of(&SHOP));
+    unpack(&machine).unwrap();
+    let machine = machine
+        .file("/srv/shop/uploads/kept", "x")
+        .file("/proc/self/mountinfo", "36 35 0:50 / /srv/shop/uploads rw - nfs nas:/uploads rw\n");
+    let newer = tar_of(&[("shop-1.3/c", '0', "c")]);
+    files::write(machine.path("/opt/shop.tar"), &newer, 0o644).unwrap();
+    let before = machine.snapshot();
+    let newer = |host: &Host| Ok(host.archive("/opt/shop.tar").strip_components(1).to("/srv/shop").present()?);
+    let absent = |host: &Host| Ok(host.archive("/opt/shop.tar").to("/srv/shop").absent()?);
+    for error in [machine.plan(newer), machine.apply(newer), machine.plan(absent), machine.apply(absent)] {
+        let error = error.unwrap_err().to_string();
+        let expect = "/srv/shop is to go, and a file system is mounted at /srv/shop/uploads\nhint: ";
+        assert!(error.starts_with(expect), "{error}");
+    }
+    assert_eq!(machine.snapshot(), before);
+}
+
+#[test]
 fn an_empty_directory_is_taken() {
     let machine = machine(&tar_of(&SHOP)).dir("/srv/shop");
     assert!(unpack(&machine).unwrap().changed());

@@ -94,7 +94,8 @@ impl<'a> Synced<'a> {
         self
     }
 
-    /// What lies at this path below it stays, whatever [`Synced::exactly`] says. Can be said several times.
+    /// What lies at this path below it does not go, where [`Synced::exactly`] is said; what the assets have there is written
+    /// all the same. Can be said several times.
     pub fn keeping(mut self, path: impl AsRef<Path>) -> Self {
         self.kept.insert(path.as_ref().to_owned());
         self
@@ -115,8 +116,8 @@ impl<'a> Synced<'a> {
     /// It is there, with all files of the assets. Each file is replaced at once or not at all, and what has to go goes last.
     ///
     /// # Errors
-    /// When something else is where a file or a directory is to be (but for [`Synced::exactly`]), the owner is not there, or
-    /// something can't be written.
+    /// When something else is where a file or a directory is to be (but for [`Synced::exactly`]), what is to go has a mounted
+    /// file system in it or something that is to be kept, the owner is not there, or something can't be written.
     pub fn present(self) -> Result<Outcome, FileError> {
         let what = format!("directory {} synced with assets/{}", self.path.display(), self.assets.name());
         check_path(&self.path)?;
@@ -179,7 +180,7 @@ impl<'a> Synced<'a> {
                 return Ok(false);
             }
             Some(stat) if is_top || !self.is_exact => return Err(in_the_way(&path, "a directory", stat)),
-            Some(stat) => deeds.push(removal(below, &path, stat.kind)),
+            Some(stat) => deeds.push(self.removal(below, "a directory", stat)?),
             None => {}
         }
         let wanted = Resolved { mode: mode.or(Some(NEW_DIR_MODE)), ..wanted };
@@ -202,7 +203,7 @@ impl<'a> Synced<'a> {
             Some(stat) if stat.kind == Kind::File => Some(stat),
             Some(stat) if !self.is_exact => return Err(in_the_way(&path, "a file", stat)),
             Some(stat) => {
-                deeds.push(removal(below, &path, stat.kind));
+                deeds.push(self.removal(below, "a file", stat)?);
                 None
             }
             None => None,
@@ -236,18 +237,41 @@ impl<'a> Synced<'a> {
             if directories.contains(&below) || wanted.contains(&below) || self.kept.contains(&below) {
                 continue;
             }
-            let path = self.at(&below);
-            let Some(stat) = system.stat(&path)? else { continue };
+            let Some(stat) = system.stat(self.at(&below))? else { continue };
             if stat.kind == Kind::Directory && self.kept.iter().any(|kept| kept.starts_with(&below)) {
                 self.others(&below, directories, wanted, deeds)?;
-                continue;
+            } else if self.kept_in(&below)?.is_none() {
+                deeds.push(self.gone(&below, stat)?);
             }
-            if stat.kind == Kind::Directory {
-                refuse_mounts(system, &path)?;
-            }
-            deeds.push(removal(&below, &path, stat.kind));
         }
         Ok(())
+    }
+
+    /// The removal of what is where the assets have something else. It must not take along what is to be kept.
+    fn removal(&self, below: &Path, wanted: &'static str, stat: Stat) -> Result<Deed, FileError> {
+        match self.kept_in(below)? {
+            Some(kept) => Err(FileError::Kept { path: self.at(below), wanted, kept: self.at(kept) }),
+            None => self.gone(below, stat),
+        }
+    }
+
+    /// What is to be kept there, and lies at this path or is reached through it.
+    fn kept_in(&self, below: &Path) -> Result<Option<&PathBuf>, FileError> {
+        for kept in self.kept.iter().filter(|kept| kept.starts_with(below)) {
+            if self.host.system().stat(self.at(kept))?.is_some() {
+                return Ok(Some(kept));
+            }
+        }
+        Ok(None)
+    }
+
+    fn gone(&self, below: &Path, stat: Stat) -> Result<Deed, FileError> {
+        let path = self.at(below);
+        if stat.kind == Kind::Directory {
+            refuse_mounts(self.host.system(), &path)?;
+        }
+        let line = format!("{} goes, {}", shown(below), KindWord(stat.kind));
+        Ok(Deed { line, path, act: Act::Remove(stat.kind) })
     }
 
     fn at(&self, below: &Path) -> PathBuf {
@@ -285,10 +309,6 @@ fn set(below: &Path, path: &Path, stat: Stat, wanted: Resolved) -> Option<Deed> 
     let deed =
         || Deed { line: format!("{} {}", shown(below), diff.join(", ")), path: path.to_owned(), act: Act::Set(wanted) };
     (!diff.is_empty()).then(deed)
-}
-
-fn removal(below: &Path, path: &Path, kind: Kind) -> Deed {
-    Deed { line: format!("{} goes, {}", shown(below), KindWord(kind)), path: path.to_owned(), act: Act::Remove(kind) }
 }
 
 fn in_the_way(path: &Path, wanted: &'static str, stat: Stat) -> FileError {
@@ -361,6 +381,40 @@ mod tests {
         assert_eq!(machine.apply(exactly).unwrap(), expect);
         assert_eq!(machine.stat("/srv/site/css").unwrap().kind, Kind::Directory);
         assert_eq!(machine.read("/else/shop.css").as_deref(), Some("body {}"));
+    }
+
+    #[test]
+    fn what_is_mounted_or_kept_does_not_go_with_what_is_in_the_way() {
+        let site = |kept: &'static str| {
+            move |host: &Host| Ok(host.directory("/srv/site").synced(SITE).exactly().keeping(kept).present()?)
+        };
+        let check = |machine: &Machine, kept: &'static str, expect: &str| {
+            let before = machine.snapshot();
+            for error in [machine.plan(site(kept)), machine.apply(site(kept))] {
+                let error = error.unwrap_err().to_string();
+                assert!(error.starts_with(expect), "{error}");
+            }
+            assert_eq!(machine.snapshot(), before);
+        };
+        let machine = Machine::new()
+            .file("/srv/site/index.html/data/mine", "x")
+            .file("/proc/self/mountinfo", "36 35 98:0 / /srv/site/index.html/data rw - ext4 /dev/sdb1 rw\n");
+        let mounted = "/srv/site/index.html is to go, and a file system is mounted at /srv/site/index.html/data\nhint: ";
+        check(&machine, "other", mounted);
+        let kept = "/srv/site/index.html is to be a file, and /srv/site/index.html/data is to be kept\nhint: ";
+        check(&machine, "index.html/data", kept);
+        let machine = Machine::new().file("/else/uploads/mine", "x").dir("/srv/site");
+        machine.apply(|host| Ok(host.link("/srv/site/css").to("../../else")?)).unwrap();
+        check(&machine, "css/uploads", "/srv/site/css is to be a directory, and /srv/site/css/uploads is to be kept");
+    }
+
+    #[test]
+    fn a_link_that_leads_to_what_is_kept_stays() {
+        let machine = Machine::new().file("/else/uploads/mine", "x").dir("/srv/site");
+        machine.apply(|host| Ok(host.link("/srv/site/var").to("../../else")?)).unwrap();
+        machine.apply(exactly).unwrap();
+        assert_eq!(machine.read("/srv/site/var/uploads/mine").as_deref(), Some("x"));
+        assert_eq!(machine.apply(exactly).unwrap(), Outcome::Unchanged);
     }
 
     #[test]

@@ -44,6 +44,16 @@ pub enum FileError {
         /// Where it is mounted.
         mount: PathBuf,
     },
+    /// What is to be kept would go with what is in the way.
+    #[error("{} is to be {wanted}, and {} is to be kept\nhint: move it to where nothing of the assets is to be, and keep it there", .path.display(), .kept.display())]
+    Kept {
+        /// The path.
+        path: PathBuf,
+        /// What is to be there.
+        wanted: &'static str,
+        /// What is to be kept.
+        kept: PathBuf,
+    },
     /// The directory that it is to be in is not there.
     #[error("there is no directory {} for {}\nhint: `host.directory(…).present()?` makes it", .parent.display(), .path.display())]
     NoDirectory {

@@ -116,7 +116,7 @@ pub(crate) fn replaced(
     Ok(format!("replaces {}", KindWord(found.kind)))
 }
 
-/// Refuses to remove what another file system is mounted at or below.
+/// Refuses to remove the directory at `path` where another file system is mounted at or below it.
 pub(crate) fn refuse_mounts(system: &System, path: &Path) -> Result<(), FileError> {
     match mounted_below(system, path)? {
         Some(mount) => Err(FileError::Mounted { path: path.to_owned(), mount }),
