@@ -104,6 +104,8 @@ pub(crate) static CASES: &[Case] = &[
         prepare: "rm -rf /srv/site; mkdir -p /srv/site/old/deep /srv/site/uploads; echo old >/srv/site/index.html
             touch /srv/site/old/deep/a /srv/site/uploads/kept; ln -s /etc /srv/site/css",
         run: |host| {
+            let by_its_whole_path = host.directory("/srv/site").synced(SITE).exactly().keeping("/srv/site/uploads");
+            ensure!(by_its_whole_path.present().is_err(), "a path that would keep nothing");
             let site = host.directory("/srv/site").owner("www-data").synced(SITE).exactly().keeping("uploads");
             site.file_mode(0o640).dir_mode(0o750).present()?;
             Ok(())

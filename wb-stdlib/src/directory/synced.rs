@@ -1,7 +1,7 @@
 //! A directory that has what a directory of the runner's assets has.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use wb_core::context::{DebtAction, Outcome};
 use wb_core::system::System;
@@ -95,7 +95,7 @@ impl<'a> Synced<'a> {
     }
 
     /// What lies at this path below it does not go, where [`Synced::exactly`] is said; what the assets have there is written
-    /// all the same. Can be said several times.
+    /// all the same. The path is one below it, as in `"uploads"` or `"var/cache"`. Can be said several times.
     pub fn keeping(mut self, path: impl AsRef<Path>) -> Self {
         self.kept.insert(path.as_ref().to_owned());
         self
@@ -116,11 +116,13 @@ impl<'a> Synced<'a> {
     /// It is there, with all files of the assets. Each file is replaced at once or not at all, and what has to go goes last.
     ///
     /// # Errors
-    /// When something else is where a file or a directory is to be (but for [`Synced::exactly`]), what is to go has a mounted
+    /// When what is to be kept is no path below it, something else is where a file or a directory is to be (but for
+    /// [`Synced::exactly`]), what is to go has a mounted
     /// file system in it or something that is to be kept, the owner is not there, or something can't be written.
     pub fn present(self) -> Result<Outcome, FileError> {
         let what = format!("directory {} synced with assets/{}", self.path.display(), self.assets.name());
         check_path(&self.path)?;
+        self.check_kept()?;
         let system = self.host.system();
         if self.host.plans()
             && let Some(why) = self.wanted.missing_owner(system)?
@@ -136,6 +138,18 @@ impl<'a> Synced<'a> {
             written.map_err(|source| FileError::Owe { path: self.path.clone(), source })?;
         }
         ensure(self.host, &what, difference, || deeds.iter().try_for_each(|deed| deed.act(system)))
+    }
+
+    /// What is to be kept is told by its path from here: one that says it otherwise would keep nothing.
+    fn check_kept(&self) -> Result<(), FileError> {
+        let is_below = |path: &PathBuf| {
+            let is_name = |part| matches!(part, Component::Normal(_));
+            !path.as_os_str().is_empty() && path.components().all(is_name)
+        };
+        match self.kept.iter().find(|path| !is_below(path)) {
+            Some(kept) => Err(FileError::BadKept { path: self.path.clone(), kept: kept.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// All that is to be done, in its order.
@@ -399,13 +413,33 @@ mod tests {
         let machine = Machine::new()
             .file("/srv/site/index.html/data/mine", "x")
             .file("/proc/self/mountinfo", "36 35 98:0 / /srv/site/index.html/data rw - ext4 /dev/sdb1 rw\n");
-        let mounted = "/srv/site/index.html is to go, and a file system is mounted at /srv/site/index.html/data\nhint: ";
+        let mounted =
+            "/srv/site/index.html is to go, and a file system is mounted at /srv/site/index.html/data\nhint: ";
         check(&machine, "other", mounted);
         let kept = "/srv/site/index.html is to be a file, and /srv/site/index.html/data is to be kept\nhint: ";
         check(&machine, "index.html/data", kept);
         let machine = Machine::new().file("/else/uploads/mine", "x").dir("/srv/site");
         machine.apply(|host| Ok(host.link("/srv/site/css").to("../../else")?)).unwrap();
         check(&machine, "css/uploads", "/srv/site/css is to be a directory, and /srv/site/css/uploads is to be kept");
+    }
+
+    #[test]
+    fn what_is_kept_is_told_by_its_path_below() {
+        let machine = Machine::new().file("/srv/site/uploads/mine", "kept");
+        let site = |kept: &'static str| {
+            move |host: &Host| Ok(host.directory("/srv/site").synced(SITE).exactly().keeping(kept).present()?)
+        };
+        for wrong in ["/srv/site/uploads", "./uploads", "../site/uploads", "uploads/..", "", "."] {
+            for error in [machine.plan(site(wrong)), machine.apply(site(wrong))] {
+                let expect = format!("`{wrong}`, which is to be kept, is no path below /srv/site\nhint: ");
+                let error = error.unwrap_err().to_string();
+                assert!(error.starts_with(&expect), "{error}");
+            }
+        }
+        for right in ["uploads", "uploads/", "uploads//mine", "uploads/./mine"] {
+            machine.apply(site(right)).unwrap();
+            assert_eq!(machine.read("/srv/site/uploads/mine").as_deref(), Some("kept"), "{right}");
+        }
     }
 
     #[test]

@@ -44,6 +44,14 @@ pub enum FileError {
         /// Where it is mounted.
         mount: PathBuf,
     },
+    /// What is to be kept is told by a path that is not one below its directory.
+    #[error("`{}`, which is to be kept, is no path below {}\nhint: say it from there: `.keeping(\"uploads\")`", .kept.display(), .path.display())]
+    BadKept {
+        /// The directory.
+        path: PathBuf,
+        /// What is to be kept.
+        kept: PathBuf,
+    },
     /// What is to be kept would go with what is in the way.
     #[error("{} is to be {wanted}, and {} is to be kept\nhint: move it to where nothing of the assets is to be, and keep it there", .path.display(), .kept.display())]
     Kept {
