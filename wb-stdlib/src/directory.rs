@@ -12,7 +12,7 @@ use wb_core::system::files::{self, Kind, Stat};
 
 use crate::ensure::{Difference, ensure};
 use crate::file::{
-    Extended, FileError, KindWord, Resolved, Settled, Wanted, check_path, clear, end_of, refuse_mounts, replaced,
+    End, Extended, FileError, KindWord, Resolved, Settled, Wanted, check_path, clear, end_of, refuse_mounts, replaced,
 };
 use crate::{Assets, Host, Look, owner};
 
@@ -67,7 +67,7 @@ impl<A: Look> Directory<A> {
     pub fn exists(&self) -> Checked<()> {
         check_path(&self.path)?;
         let path = self.path.display();
-        match self.system().stat(end_of(self.system(), &self.path)?)?.map(|stat| stat.kind) {
+        match End::of(self.system(), &self.path)?.stat.map(|stat| stat.kind) {
             Some(Kind::Directory) => Ok(()),
             Some(kind) => anyhow::bail!("expected the directory {path}, found {}", KindWord(kind)),
             None => anyhow::bail!("expected the directory {path}, found nothing there"),
@@ -138,7 +138,8 @@ impl<'a> Directory<Host<'a>> {
         self
     }
 
-    /// Where a symbolic link is at its path, the directory that it leads to is meant. Without this, a link is in the way.
+    /// Where a symbolic link is at its path, the directory that it leads to is meant. Without this, a link is in the way. As
+    /// with [`File::through_links`](crate::file::File::through_links), links of somebody else are an error.
     pub fn through_links(mut self) -> Self {
         self.through_links = true;
         self

@@ -4,6 +4,7 @@ mod acl;
 mod attributes;
 mod capability;
 mod difference;
+mod end;
 mod error;
 mod extended;
 mod place;
@@ -21,10 +22,11 @@ use crate::owed::Owes;
 use crate::service::Service;
 use crate::{Host, Look, Template, owner};
 pub(crate) use attributes::{Resolved, Wanted};
+pub(crate) use end::{End, end_of};
 pub use error::FileError;
 pub use error::KindWord;
 pub(crate) use extended::{Extended, Settled};
-pub(crate) use place::{check_path, clear, end_of, missing_parent, mounted_below, refuse_mounts, replaced};
+pub(crate) use place::{check_path, clear, missing_parent, mounted_below, refuse_mounts, replaced};
 
 /// The mode of a file that nobody said a mode for.
 const NEW_MODE: u32 = 0o644;
@@ -275,7 +277,8 @@ impl File<Host<'_>> {
         self
     }
 
-    /// Where a symbolic link is at its path, what that leads to is meant. Without this, a link is in the way.
+    /// Where a symbolic link is at its path, what that leads to is meant. Without this, a link is in the way. A link on the way
+    /// that belongs neither to root nor to whose that is where it leads is an error: who made it must not lead root there.
     pub fn through_links(mut self) -> Self {
         self.through_links = true;
         self

@@ -72,6 +72,25 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
     Case {
+        name: "links_of_a_user",
+        prepare: "rm -rf /srv/user; mkdir -p /srv/user/own /srv/user/other; echo own >/srv/user/own/file; echo other >/srv/user/other/file
+            cd /srv/user; ln -s other leads; ln -s own mine; ln -s other/file file; chown -R games own; chown -h games leads mine file",
+        run: |host| {
+            for path in ["/srv/user/file", "/srv/user/leads/file"] {
+                let through = host.file(path).through_links().content("new\n");
+                ensure!(through.present().is_err(), "who made the link must not lead root to {path}");
+                ensure!(host.edit(path).line("new").present().is_err(), "who made the link must not lead root to {path}");
+            }
+            ensure!(host.directory("/srv/user/leads").through_links().mode(0o777).present().is_err(), "nor to a directory");
+            host.edit("/srv/user/mine/file").line("new").present()?;
+            host.directory("/srv/user/mine").through_links().mode(0o700).present()?;
+            Ok(())
+        },
+        check: "[ \"$(cat /srv/user/other/file)\" = other ]; [ \"$(stat -c %a /srv/user/other)\" = 755 ]
+            [ \"$(cat /srv/user/own/file)\" = \"$(printf 'own\\nnew')\" ]; [ \"$(stat -c '%U %a' /srv/user/own)\" = 'games 700' ]",
+        ..Case::DEFAULT
+    },
+    Case {
         name: "whatever_is_there",
         prepare: "mkdir -p /srv/some/deep; touch /srv/some/deep/file /srv/thing; ln -sf /srv/keep /srv/leads; mkdir -p /srv/keep
             mkfifo /srv/pipe",

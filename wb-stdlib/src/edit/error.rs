@@ -30,25 +30,6 @@ pub enum EditError {
         /// The path.
         path: PathBuf,
     },
-    /// Links lead to links without end.
-    #[error("{} leads through more than 40 symbolic links", .path.display())]
-    LinkLoop {
-        /// The path.
-        path: PathBuf,
-    },
-    /// Somebody who is not the file's owner chose which file it is.
-    #[error(
-        "the symbolic link {} belongs to user {uid}, who owns neither root's files nor {}\nhint: edit the file itself",
-        .link.display(), .target.display()
-    )]
-    ForeignLink {
-        /// The link.
-        link: PathBuf,
-        /// Whose it is.
-        uid: u32,
-        /// The file that it leads to.
-        target: PathBuf,
-    },
     /// An edit does not fit the file.
     #[error("could not edit {}: {edit}", .path.display())]
     Unfit {

@@ -1,6 +1,6 @@
 //! The file that is there, at the end of all links.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wb_core::context::Context;
@@ -8,12 +8,10 @@ use wb_core::system::System;
 use wb_core::system::files::{self, Kind, Stat};
 
 use super::{EditError, LARGEST};
-use crate::file::{FileError, KindWord, check_path};
+use crate::file::{End, FileError, KindWord, check_path};
 
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
-/// As many as Linux follows.
-const MOST_LINKS: usize = 40;
 
 /// The longest file that is kept, so that the next edits of it need not read it again.
 const KEPT: u64 = 64 * 1024;
@@ -32,7 +30,7 @@ impl Found {
     pub(super) fn of(context: &Context<'_>, path: &Path) -> Result<Self, EditError> {
         check_path(path)?;
         let system = context.system();
-        let (path, stat) = followed(system, path)?;
+        let End { path, stat, .. } = End::of(system, path)?.trusted()?;
         if let Some(foreseen) = context.foreseen(&path) {
             return Ok(Self { path, content: Some(Content(foreseen.content).into()) });
         }
@@ -75,41 +73,4 @@ fn read(system: &System, path: &Path, stat: Stat) -> Result<Option<Arc<Content>>
         return system.parsed(path, |bytes| Content(bytes.to_vec()));
     }
     Ok(system.read_file(path)?.map(|bytes| Arc::new(Content(bytes))))
-}
-
-/// Where links lead from `path`, and what is there.
-fn followed(system: &System, path: &Path) -> Result<(PathBuf, Option<Stat>), EditError> {
-    let (mut at, mut links) = (path.to_owned(), Vec::new());
-    while links.len() <= MOST_LINKS {
-        match system.stat(&at).map_err(FileError::from)? {
-            Some(stat) if stat.kind == Kind::Link => {
-                let target = files::read_link(system.path(&at)).map_err(FileError::from)?;
-                let next = without_dots(system, &at.parent().unwrap_or(&at).join(target))?;
-                links.push((std::mem::replace(&mut at, next), stat.uid));
-            }
-            stat => return trusted(links, &at, stat).map(|()| (at, stat)),
-        }
-    }
-    Err(EditError::LinkLoop { path: path.to_owned() })
-}
-
-/// Whoever makes a link to a file of somebody else must not lead root there.
-fn trusted(links: Vec<(PathBuf, u32)>, target: &Path, stat: Option<Stat>) -> Result<(), EditError> {
-    let owner = stat.map_or(0, |stat| stat.uid);
-    match links.into_iter().find(|(_, uid)| *uid != 0 && *uid != owner) {
-        Some((link, uid)) => Err(EditError::ForeignLink { link, uid, target: target.to_owned() }),
-        None => Ok(()),
-    }
-}
-
-/// The path without `..`, which lead to where links of directories say.
-fn without_dots(system: &System, path: &Path) -> Result<PathBuf, EditError> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(path.to_owned()) };
-    if !path.components().any(|part| part == Component::ParentDir) {
-        return Ok(path.to_owned());
-    }
-    let root = files::canonical(system.path("/")).map_err(FileError::from)?;
-    let parent = files::canonical(system.path(parent)).map_err(FileError::from)?;
-    let parent = parent.strip_prefix(&root).unwrap_or(&parent);
-    Ok(Path::new("/").join(parent).join(name))
 }

@@ -124,7 +124,7 @@ fn links_that_lead_nowhere_are_errors() {
     files::link("b", machine.path("/etc/a")).unwrap();
     files::link("a", machine.path("/etc/b")).unwrap();
     let error = machine.apply(|host| Ok(host.edit("/etc/a").line("y").present()?)).unwrap_err().to_string();
-    assert_eq!(error, "/etc/a leads through more than 40 symbolic links");
+    assert!(error.starts_with("/etc/a leads through symbolic links that lead to each other\nhint: "), "{error}");
 }
 
 #[test]

@@ -86,6 +86,19 @@ pub enum FileError {
         /// The system's error, where it was the system that met them.
         source: Option<files::FileError>,
     },
+    /// Somebody leads root to what is not theirs.
+    #[error(
+        "the symbolic link {} belongs to user {uid}, and {} does not\nhint: name {} itself, or let root own the link",
+        .link.display(), .target.display(), .target.display()
+    )]
+    ForeignLink {
+        /// The link.
+        link: PathBuf,
+        /// Whose it is.
+        uid: u32,
+        /// Where it leads.
+        target: PathBuf,
+    },
     /// The disk is full. What was there before is still there.
     #[error("the disk of {0} is full: what is there was left as it was\nhint: see `df -h {0}` and `df -i {0}`", place(.path).display())]
     Full {

@@ -10,9 +10,6 @@ use super::{FileError, KindWord};
 use crate::Host;
 use crate::look::Access as _;
 
-/// So many links may lead to each other, as for the kernel.
-const LINKS: usize = 40;
-
 /// Paths are absolute, and say plainly where they lead.
 pub(crate) fn check_path(path: &Path) -> Result<(), FileError> {
     let plain = path.is_absolute() && !path.components().any(|part| part == Component::ParentDir);
@@ -63,31 +60,6 @@ fn is_directory(system: &System, path: &Path, directory: &Path) -> Result<bool, 
             }
         }
     }
-}
-
-/// Where the link at `path` leads in the end; `path` itself where none is.
-pub(crate) fn end_of(system: &System, path: &Path) -> Result<PathBuf, FileError> {
-    let mut at = path.to_owned();
-    for _ in 0..LINKS {
-        if system.stat(&at)?.map(|stat| stat.kind) != Some(Kind::Link) {
-            return Ok(at);
-        }
-        let target = files::read_link(system.path(&at))?;
-        at = plain(system, &at.parent().unwrap_or(Path::new("/")).join(target))?;
-    }
-    Err(FileError::LinkLoop { path: path.to_owned(), source: None })
-}
-
-/// A path without `..`, which mean something else behind a link than they seem to.
-fn plain(system: &System, path: &Path) -> Result<PathBuf, FileError> {
-    if check_path(path).is_ok() {
-        return Ok(path.to_owned());
-    }
-    let (root, name) = (files::canonical(system.path("/"))?, path.file_name());
-    let directory = if name.is_some() { path.parent().unwrap_or(path) } else { path };
-    let directory = files::canonical(system.path(directory))?;
-    let directory = Path::new("/").join(directory.strip_prefix(&root).unwrap_or(&directory));
-    Ok(name.map_or_else(|| directory.clone(), |name| directory.join(name)))
 }
 
 /// Makes room for something else than what is at `path`: a directory only when nothing is in it.

@@ -268,6 +268,32 @@ fn a_link_is_in_the_way_is_replaced_or_is_followed() {
 }
 
 #[test]
+fn nobody_leads_root_to_what_is_not_theirs() {
+    let machine = Machine::new().file("/etc/shadow", "old\n").dir("/home/anna");
+    machine.apply(|host| Ok(host.link("/home/anna/a").to("../../etc/shadow")?)).unwrap();
+    machine.apply(|host| Ok(host.link("/home/anna/etc").to("/etc")?)).unwrap();
+    // Only root may.
+    if ["a", "etc"].iter().any(|name| files::set_owner(machine.path("/home/anna").join(name), Some(7), None).is_err()) {
+        return;
+    }
+    for path in ["/home/anna/a", "/home/anna/etc/shadow", "/home/anna/etc/new"] {
+        let through = |host: &crate::Host| Ok(host.file(path).through_links().content("new\n").present()?);
+        let edited = |host: &crate::Host| Ok(host.edit(path).line("new").or_create(0o644).present()?);
+        for result in [machine.plan(through), machine.apply(through), machine.plan(edited), machine.apply(edited)] {
+            let error = result.unwrap_err().to_string();
+            assert!(
+                error.starts_with("the symbolic link /home/anna/") && error.contains(" user 7,"),
+                "{path}: {error}"
+            );
+        }
+    }
+    let directory = |host: &crate::Host| Ok(host.directory("/home/anna/etc").through_links().mode(0o777).present()?);
+    assert!(machine.apply(directory).is_err());
+    assert_eq!((machine.read("/etc/shadow").as_deref(), machine.read("/etc/new")), (Some("old\n"), None));
+    assert_ne!(machine.stat("/etc").unwrap().mode, 0o777);
+}
+
+#[test]
 fn a_directory_is_replaced_only_when_nothing_is_in_it() {
     let machine = Machine::new().dir("/srv/empty").file("/srv/full/kept", "x");
     let replace = |path: &str| machine.apply(|host| Ok(host.file(path).content("x").replacing().present()?));
