@@ -8,7 +8,7 @@ use wb_core::system::fault::{self, Fault, Injected, POINTS, Plan, When};
 use wb_core::system::{Command, environment, files};
 
 /// Functions that change a disk or start a program, by the end of their path.
-const FUNCTIONS: [&str; 35] = [
+const FUNCTIONS: [&str; 36] = [
     "fs::write",
     "fs::rename",
     "fs::copy",
@@ -24,6 +24,7 @@ const FUNCTIONS: [&str; 35] = [
     "fs::chown",
     "fs::lchown",
     "fs::fchown",
+    "fs::chownat",
     "fs::renameat",
     "fs::unlink",
     "fs::unlinkat",

@@ -14,6 +14,7 @@ pub mod fake;
 pub mod fault;
 pub mod files;
 pub mod growing;
+mod held;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod init;
@@ -38,6 +39,7 @@ pub use deadline::OutOfTime;
 pub use fake::Script;
 pub use files::FileError;
 pub use growing::Growing;
+pub use held::Held;
 pub use pinned::Pinned;
 pub use random::random;
 pub use socket::SocketError;

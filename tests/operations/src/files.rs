@@ -106,7 +106,9 @@ pub(crate) static CASES: &[Case] = &[
     Case {
         name: "recursively",
         prepare: "rm -rf /srv/tree /srv/beside; mkdir -p /srv/tree/deep; touch /srv/tree/a /srv/tree/deep/b /srv/beside
-            ln -s /srv/beside /srv/tree/link; chmod 777 /srv/tree/a /srv/tree/deep /srv/beside",
+            ln -s /srv/beside /srv/tree/link; chmod 777 /srv/tree/a /srv/tree/deep /srv/beside; mkfifo -m 600 /srv/tree/pipe
+            perl -MSocket -e 'socket(S, PF_UNIX, SOCK_STREAM, 0); bind(S, pack_sockaddr_un(\"/srv/tree/socket\")) or die'
+            chmod 700 /srv/tree/socket",
         run: |host| {
             let tree = host.directory("/srv/tree").owner("www-data").group("www-data").recursively();
             tree.file_mode(0o640).dir_mode(0o750).set()?;
@@ -115,6 +117,7 @@ pub(crate) static CASES: &[Case] = &[
         check: "[ \"$(stat -c '%U:%G %a' /srv/tree /srv/tree/deep | sort -u)\" = 'www-data:www-data 750' ]
             [ \"$(stat -c '%U:%G %a' /srv/tree/a /srv/tree/deep/b | sort -u)\" = 'www-data:www-data 640' ]
             [ \"$(stat -c %U /srv/tree/link)\" = www-data ]
+            [ \"$(stat -c '%U %a' /srv/tree/pipe /srv/tree/socket)\" = \"$(printf 'www-data 600\\nwww-data 700')\" ]
             [ \"$(stat -c '%U %a' /srv/beside)\" = 'root 777' ]",
         ..Case::DEFAULT
     },

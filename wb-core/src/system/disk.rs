@@ -11,6 +11,8 @@ use std::os::unix::fs::{
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use rustix::fs::{AtFlags, Gid, Uid};
+
 use super::fault::{self, Bug, Change, Kind};
 use super::files::Attributes;
 use super::mounts::mounted_in;
@@ -129,6 +131,12 @@ pub(super) fn sync(file: &File) -> io::Result<()> {
     brought(file)?;
     fault::synced(file);
     Ok(())
+}
+
+/// [`sync`], of the file or directory that `way` leads to.
+pub(super) fn sync_at(way: &Path) -> io::Result<()> {
+    let flags = rustix::fs::OFlags::NONBLOCK;
+    sync(&OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(way)?)
 }
 
 /// Brings the names in a directory to the disk.
@@ -269,11 +277,19 @@ pub(super) fn set_owner(path: &Path, uid: Option<u32>, gid: Option<u32>) -> io::
     lchown(path, uid, gid)
 }
 
-/// [`set_owner`], of what is open. It was at `path`.
+/// [`set_owner`], of what is open or held. It was at `path`.
 pub(super) fn set_owner_of(file: &File, path: &Path, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
     fault::pass(Kind::Attributes)?;
     fault::will_set_attributes(path);
-    fchown(file, uid, gid)
+    let (uid, gid) = (uid.map(Uid::from_raw_unchecked), gid.map(Gid::from_raw_unchecked));
+    Ok(rustix::fs::chownat(file, "", uid, gid, AtFlags::EMPTY_PATH)?)
+}
+
+/// Sets the mode of what `way` leads to. It was at `path`.
+pub(super) fn set_mode_at(way: &Path, path: &Path, mode: u32) -> io::Result<()> {
+    fault::pass(Kind::Attributes)?;
+    fault::will_set_attributes(path);
+    fs::set_permissions(way, Permissions::from_mode(mode))
 }
 
 pub(super) fn set_xattr(file: &File, path: &Path, name: &str, value: &[u8]) -> io::Result<()> {

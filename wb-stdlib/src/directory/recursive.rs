@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use wb_core::context::Outcome;
-use wb_core::system::System;
-use wb_core::system::files::{self, Kind, Stat};
+use wb_core::system::Held;
+use wb_core::system::files::{Kind, Stat};
 
 use super::listed;
 use crate::Host;
 use crate::ensure::{Difference, ensure};
-use crate::file::{FileError, KindWord, Resolved, Wanted, check_path};
+use crate::file::{End, FileError, KindWord, Resolved, Wanted, check_path};
 
 /// A directory with all that is in it. [`Directory::recursively`](super::Directory::recursively) makes it.
 ///
@@ -31,12 +31,8 @@ pub struct Recursive<'a> {
     dir_mode: Option<u32>,
 }
 
-/// A path that is not as wanted.
-struct Deviant {
-    path: PathBuf,
-    kind: Kind,
-    wanted: Resolved,
-}
+/// Is shown something of the tree.
+type See<'s> = dyn FnMut(&Held, &Path, Stat, Resolved) -> Result<(), FileError> + 's;
 
 impl<'a> Recursive<'a> {
     pub(super) fn new(host: Host<'a>, path: PathBuf, wanted: Wanted) -> Self {
@@ -69,7 +65,7 @@ impl<'a> Recursive<'a> {
     }
 
     /// All of it is so. Symbolic links are not followed: they get the owner and the group, and what they lead to is not
-    /// touched.
+    /// touched, whoever puts them there meanwhile. So do devices, sockets and pipes.
     ///
     /// # Errors
     /// When there is no such directory or owner, or something can't be set.
@@ -80,16 +76,19 @@ impl<'a> Recursive<'a> {
             return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
         }
         let resolved = self.wanted.resolve(system)?;
-        let (mut deviants, mut lines) = (Vec::new(), Vec::new());
-        self.walk(&resolved, &mut |path, stat, wanted| {
+        let mut lines = Vec::new();
+        self.walk(&resolved, &mut |_, path, stat, wanted| {
             let diff = wanted.diff(Some(stat));
-            if !diff.is_empty() {
-                lines.push(format!("{} {}", path.display(), diff.join(", ")));
-                deviants.push(Deviant { path: path.to_owned(), kind: stat.kind, wanted });
-            }
+            lines.extend((!diff.is_empty()).then(|| format!("{} {}", path.display(), diff.join(", "))));
+            Ok(())
         })?;
         let difference = if lines.is_empty() { Difference::None } else { Difference::Some(Some(listed(&lines))) };
-        ensure(self.host, &what, difference, || deviants.iter().try_for_each(|deviant| deviant.set(system)))
+        ensure(self.host, &what, difference, || {
+            self.walk(&resolved, &mut |held, _, stat, wanted| match wanted.diff(Some(stat)).is_empty() {
+                true => Ok(()),
+                false => Ok(wanted.set_on(held)?),
+            })
+        })
     }
 
     fn unknown(&self) -> Result<Option<String>, FileError> {
@@ -105,41 +104,41 @@ impl<'a> Recursive<'a> {
         if self.host.plans() { self.wanted.missing_owner(self.host.system()) } else { Ok(None) }
     }
 
-    /// Shows every path, from the top, with what it is and what is wanted of it.
-    fn walk(&self, resolved: &Resolved, see: &mut dyn FnMut(&Path, Stat, Resolved)) -> Result<(), FileError> {
+    /// Shows everything, from the top, with its path, what it is and what is wanted of it. It is shown held: whose the tree
+    /// is can put a link to any other place of the host at a path that was looked at.
+    fn walk(&self, resolved: &Resolved, see: &mut See<'_>) -> Result<(), FileError> {
         let system = self.host.system();
-        let mut left = vec![self.path.clone()];
-        while let Some(path) = left.pop() {
-            // What goes meanwhile is not there any more.
-            let Some(stat) = system.stat(&path)? else { continue };
-            let mode = match stat.kind {
-                Kind::File => self.file_mode,
-                Kind::Directory if path == self.path => resolved.mode.or(self.dir_mode),
-                Kind::Directory => self.dir_mode,
-                Kind::Link | Kind::Other => None,
-            };
-            see(&path, stat, Resolved { mode, ..*resolved });
-            if stat.kind == Kind::Directory {
-                let below = files::list(system.path(&path))?;
-                left.extend(below.iter().rev().filter_map(|below| Some(path.join(below.file_name()?))));
+        let top = End::of(system, &self.path)?.trusted()?.real;
+        // What goes meanwhile is not there any more.
+        match system.held(top)? {
+            Some(top) => self.visit(&top, &self.path, resolved, see),
+            None => Ok(()),
+        }
+    }
+
+    fn visit(&self, held: &Held, path: &Path, resolved: &Resolved, see: &mut See<'_>) -> Result<(), FileError> {
+        let stat = held.stat()?;
+        let mode = match stat.kind {
+            Kind::File => self.file_mode,
+            Kind::Directory if path == self.path => resolved.mode.or(self.dir_mode),
+            Kind::Directory => self.dir_mode,
+            Kind::Link | Kind::Other => None,
+        };
+        let names = if stat.kind == Kind::Directory { held.names()? } else { Vec::new() };
+        see(held, path, stat, Resolved { mode, ..*resolved })?;
+        for name in names {
+            if let Some(below) = held.inside(&name)? {
+                self.visit(&below, &path.join(name), resolved, see)?;
             }
         }
         Ok(())
     }
 }
 
-impl Deviant {
-    fn set(&self, system: &System) -> Result<(), FileError> {
-        let Self { path, kind, wanted } = self;
-        match kind {
-            Kind::Link => Ok(files::set_owner(system.path(path), wanted.uid, wanted.gid)?),
-            Kind::File | Kind::Directory | Kind::Other => Ok(wanted.set(system, path)?),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use wb_core::system::files;
+
     use super::*;
     use crate::Look;
     use crate::machine::{Machine, changed};
@@ -172,6 +171,45 @@ mod tests {
         let top = |host: &Host| Ok(host.directory("/srv").mode(0o711).recursively().set()?);
         let found = machine.stat("/srv").unwrap().mode;
         assert_eq!(machine.apply(top).unwrap(), changed(&format!("/srv mode {found:04o} -> 0711")));
+    }
+
+    #[test]
+    fn a_link_that_comes_meanwhile_leads_nowhere() {
+        let machine = Machine::new().file("/srv/dir/b", "x").file("/else/b", "x");
+        let set = |host: &Host| {
+            let tree = host.directory("/srv").recursively().file_mode(0o600).dir_mode(0o700);
+            Ok(tree.walk(&Resolved::default(), &mut |held, path, _, wanted| {
+                if path == Path::new("/srv/dir") {
+                    files::rename(machine.path("/srv/dir"), machine.path("/srv/moved"))?;
+                    files::link("../else", machine.path("/srv/dir"))?;
+                }
+                Ok(wanted.set_on(held)?)
+            })?)
+        };
+        machine.apply(set).unwrap();
+        assert_eq!(
+            (machine.stat("/srv/moved").unwrap().mode, machine.stat("/srv/moved/b").unwrap().mode),
+            (0o700, 0o600)
+        );
+        assert_eq!(machine.stat("/else/b").unwrap().mode, 0o644);
+        assert_ne!(machine.stat("/else").unwrap().mode, 0o700);
+    }
+
+    #[test]
+    fn a_socket_gets_its_owner() {
+        let machine = machine();
+        let _listening = std::os::unix::net::UnixListener::bind(machine.path("/srv/socket")).unwrap();
+        let set = |host: &Host| Ok(host.directory("/srv").owner("7").recursively().file_mode(0o600).set()?);
+        let found = machine.stat("/srv/socket").unwrap().mode;
+        // Only root may give files away.
+        if files::set_owner(machine.path("/srv/a"), Some(7), None).is_err() {
+            return;
+        }
+        assert!(machine.apply(set).unwrap().changed());
+        let stat = machine.stat("/srv/socket").unwrap();
+        assert_eq!((stat.uid, stat.mode), (7, found));
+        assert_eq!((machine.stat("/srv/link").unwrap().uid, machine.stat("/else").unwrap().uid == 7), (7, false));
+        assert_eq!(machine.apply(set).unwrap(), Outcome::Unchanged);
     }
 
     #[test]

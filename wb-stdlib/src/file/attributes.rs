@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use wb_core::system::System;
-use wb_core::system::files::{self, Attributes, Stat};
+use wb_core::system::files::{self, Attributes, Kind, Stat};
+use wb_core::system::{Held, System};
 
 use super::FileError;
 use crate::owner::{self, OwnerError};
@@ -70,6 +70,18 @@ impl Resolved {
         }
     }
 
+    /// Sets those that are wanted of what is held. Only files and directories have a mode that counts.
+    pub(crate) fn set_on(&self, held: &Held) -> Result<(), files::FileError> {
+        let found = held.stat()?;
+        if self.uid.is_some() || self.gid.is_some() {
+            held.set_owner(self.uid, self.gid)?;
+        }
+        if matches!(found.kind, Kind::File | Kind::Directory) {
+            held.set_mode(self.mode.unwrap_or(found.mode))?;
+        }
+        held.settle()
+    }
+
     /// All attributes of a file that takes the place of `found`: what nobody said stays as it is.
     pub(crate) fn over(&self, found: Option<Stat>, new_mode: u32) -> Attributes {
         Attributes {
@@ -83,7 +95,6 @@ impl Resolved {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wb_core::system::files::Kind;
 
     const FOUND: Stat =
         Stat { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, size: 3, modified: std::time::Duration::ZERO };
