@@ -29,7 +29,6 @@ use crate::owed::Owes;
 use crate::service::Service;
 use crate::sha256::Sha256;
 use marker::Marker;
-use unpack::Survey;
 
 /// What to unpack. [`Host::archive`] makes it.
 #[must_use = "say where it goes: `.to(\"/srv/shop\")`"]
@@ -47,7 +46,7 @@ pub struct Archive<'a> {
 /// what was unpacked; whether that was changed by hand since is not looked at.
 ///
 /// Nothing is written before all of the archive was read: what leads out of the directory (`..`, absolute paths, links that
-/// lead elsewhere, paths through links), devices and pipes are refused. Permission bits and times are those of the archive;
+/// lead elsewhere, paths through links), devices and pipes are refused, and so is what there is no room for. Permission bits and times are those of the archive;
 /// set-id bits and the right of others to write are not. The formats are tar, as it is or packed with gzip, xz, zstd or
 /// bzip2, and zip; they are told by their content, not by their name.
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
@@ -147,9 +146,7 @@ impl Unpacked<'_> {
         };
         self.write_debts_down(&difference)?;
         self.tidy(&difference)?;
-        ensure(self.archive.host, &what, difference, || {
-            act.map_or(Ok(()), |(marker, survey)| self.unpack(&marker, &survey))
-        })
+        ensure(self.archive.host, &what, difference, || act.map_or(Ok(()), |marker| self.unpack(&marker)))
     }
 
     /// It is not there, and nothing that was in it.
@@ -200,7 +197,7 @@ impl Unpacked<'_> {
     }
 
     /// How what is there differs, and, where it does, what is to be unpacked.
-    fn difference(&self, facts: &Facts) -> Result<(Difference, Option<(Marker, Survey)>), ArchiveError> {
+    fn difference(&self, facts: &Facts) -> Result<(Difference, Option<Marker>), ArchiveError> {
         let resolved = self.wanted.resolve(self.system()).map_err(FileError::from)?;
         let fits = |marker: &Marker| facts.marker.as_deref() == Some(&*marker.to_string());
         let given = self.archive.given()?;
@@ -222,10 +219,13 @@ impl Unpacked<'_> {
             return Ok((Difference::None, None));
         }
         self.may_go(facts)?;
-        let survey = self.survey()?;
+        let survey = match self.survey() {
+            Err(ArchiveError::NoRoom { .. }) if self.plans() => return unknown("there is no room for it yet".into()),
+            survey => survey?,
+        };
         let was = facts.marker.as_deref().and_then(Marker::short_sum).map(|sum| format!("sha256 {sum} -> "));
         let line = format!("{}{}, {survey}", was.unwrap_or_else(|| "new, sha256 ".into()), sum.short());
-        Ok((Difference::Some(Some(line)), Some((marker, survey))))
+        Ok((Difference::Some(Some(line)), Some(marker)))
     }
 
     /// What an archive did not make does not go, nor what is mounted there: that could lose it.
@@ -275,7 +275,7 @@ impl Unpacked<'_> {
     }
 }
 
-fn unknown(why: String) -> Result<(Difference, Option<(Marker, Survey)>), ArchiveError> {
+fn unknown(why: String) -> Result<(Difference, Option<Marker>), ArchiveError> {
     Ok((Difference::Unknown(why), None))
 }
 

@@ -27,7 +27,9 @@ macro_rules! archives {
     ln shop-1.2/bin/shop shop-1.2/bin/second
     tar cf /opt/second.tar shop-1.2
     rm shop-1.2/bin/second
-    mkdir -p evil
+    mkdir -p holes evil
+    for at in 0 2 4 6 8 10; do printf x | dd of=holes/file bs=1M seek=$at conv=notrunc status=none; done
+    tar cSf /opt/holes.tar holes
     echo x >evil/x
     tar cPf /opt/evil.tar --transform 's,evil/x,../../etc/evil,' shop-1.2 evil/x
 "#
@@ -45,6 +47,7 @@ pub(crate) static CASES: &[Case] = &[
                 archive.to(format!("/srv/{pack}")).owner("www-data").present()?;
             }
             host.archive("/opt/second.tar").to("/srv/second").present()?;
+            host.archive("/opt/holes.tar").to("/srv/holes").present()?;
             Ok(())
         },
         check: r#"
@@ -55,6 +58,7 @@ pub(crate) static CASES: &[Case] = &[
             done
             [ "$(stat -c %Y /srv/tar.xz/bin/shop)" = 1000000000 ]
             [ "$(stat -c %h /srv/second/shop-1.2/bin/shop)" = 2 ]
+            cmp /srv/made/holes/file /srv/holes/holes/file
             [ -z "$(ls -d /srv/.*.unpacking 2>/dev/null)" ]"#,
         ..Case::DEFAULT
     },

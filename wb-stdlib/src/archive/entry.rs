@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use super::marker;
 
+/// The longest path that the kernel knows, in bytes.
+pub(super) const LONGEST: usize = 4096;
+
 /// Why something in an archive is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Escape {
@@ -127,7 +130,7 @@ impl Gate {
 
 /// A path without `.`, which leads down and nowhere else.
 fn plain(path: &[u8]) -> Result<PathBuf, Escape> {
-    if path.contains(&0) {
+    if path.contains(&0) || path.len() > LONGEST {
         return Err(Escape::BadName);
     }
     let mut plain = PathBuf::new();
@@ -200,6 +203,7 @@ mod tests {
         check(0, "a/..", Err(Escape::Parent));
         check(0, "a\0b", Err(Escape::BadName));
         check(0, marker::NAME, Err(Escape::BadName));
+        check(0, &"a/".repeat(2049), Err(Escape::BadName));
         check(0, "a..b/...", Ok(Some("a..b/...")));
     }
 

@@ -77,11 +77,11 @@ pub enum ArchiveError {
         dir: PathBuf,
     },
     /// The disk would be full.
-    #[error("there is no room for {}: {needed} bytes are needed, {free} are free", .dir.display())]
+    #[error("there is no room for {}: at least {needed} bytes are needed, {free} are free", .dir.display())]
     NoRoom {
         /// The directory.
         dir: PathBuf,
-        /// How much is needed.
+        /// How much is needed for what of it was read until there was no more room.
         needed: u64,
         /// How much there is.
         free: u64,

@@ -239,6 +239,73 @@ fn what_is_broken_leaves_the_old_tree() {
     assert!(unpack(&machine).unwrap_err().to_string().starts_with("the archive /opt/shop.tar is neither tar"));
 }
 
+/// An entry that says so much in its header, with that content.
+fn entry_of(kind: char, say: impl FnOnce(&mut tar::Header), content: &[u8]) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.as_old_mut().name[..3].copy_from_slice(b"p/a");
+    header.set_entry_type(tar::EntryType::new(u8::try_from(kind).unwrap()));
+    header.set_mode(0o644);
+    header.set_size(content.len() as u64);
+    header.set_mtime(0);
+    say(&mut header);
+    header.set_cksum();
+    let mut bytes = [header.as_bytes(), content].concat();
+    bytes.resize(bytes.len().next_multiple_of(512), 0);
+    bytes
+}
+
+#[test]
+fn what_means_more_than_any_disk_has_is_not_read() {
+    let hole = |header: &mut tar::Header| {
+        let gnu = header.as_gnu_mut().unwrap();
+        gnu.sparse[0].set_offset(1 << 62);
+        gnu.sparse[0].set_length(0);
+        gnu.set_real_size(1 << 62);
+    };
+    let bomb = gzip(&[entry_of('S', hole, b""), tar_of(&SHOP)].concat());
+    for strip in [0, 2] {
+        let machine = machine(&bomb);
+        let present =
+            |host: &Host| Ok(host.archive("/opt/shop.tar").strip_components(strip).to("/srv/shop").present()?);
+        let error = machine.apply(present).unwrap_err().to_string();
+        let expect = format!("there is no room for /srv/shop: at least {} bytes are needed, ", (1_u64 << 62) + 4096);
+        assert!(error.starts_with(&expect), "{error}");
+        assert_eq!(listing(&machine), [] as [&str; 0]);
+        machine.plan(present).unwrap();
+        assert!(machine.said().ends_with("(cannot know: there is no room for it yet)"), "{}", machine.said());
+    }
+}
+
+#[test]
+fn what_is_said_of_an_entry_is_not_kept_without_end() {
+    let check = |archive: &[u8], why: &str| {
+        let machine = machine(archive);
+        let error = unpack(&machine).unwrap_err();
+        assert_eq!(format!("{error:#}"), format!("the archive /opt/shop.tar is broken: {why}"));
+    };
+    let long = vec![b'a'; 2 << 20];
+    let said = "it says more than 1 MiB of one entry";
+    for kind in ['L', 'K', 'x'] {
+        check(&gzip(&[entry_of(kind, |_| {}, &long), tar_of(&SHOP)].concat()), said);
+    }
+    let holes = |header: &mut tar::Header| header.as_gnu_mut().unwrap().isextended = [1];
+    let mut more = vec![0; 512];
+    more[504] = 1;
+    check(&gzip(&[entry_of('S', holes, b""), more.repeat(3000)].concat()), said);
+    // What is only left out may be as long as it likes.
+    let machine = machine(&gzip(&[entry_of('g', |_| {}, &long), tar_of(&SHOP)].concat()));
+    assert!(unpack(&machine).unwrap().changed());
+}
+
+#[test]
+fn a_zip_has_no_more_than_it_says() {
+    let mut zip = zip_of(&[("p/a", '0', "longer than a byte")]);
+    let directory = zip.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+    zip[directory + 24..directory + 28].copy_from_slice(&1_u32.to_le_bytes());
+    let error = unpack(&machine(&zip)).unwrap_err().to_string();
+    assert_eq!(error, "the archive /opt/shop.tar is broken");
+}
+
 #[test]
 fn what_is_contrary_leaves_the_old_tree() {
     let machine = machine(&tar_of(&SHOP));

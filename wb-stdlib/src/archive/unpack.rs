@@ -14,6 +14,7 @@ use super::entry::{Content, Entry};
 use super::marker::{self, Marker};
 use super::walk::Walk;
 use super::{ArchiveError, Unpacked};
+use crate::file::FileError;
 use crate::look::Access as _;
 
 /// How much is in an archive.
@@ -31,11 +32,11 @@ impl fmt::Display for Survey {
 }
 
 impl Unpacked<'_> {
-    /// Reads all of it, so that nothing is written of an archive that is broken, or that has what is refused.
+    /// Reads all of it, so that nothing is written of an archive that is broken, that has what is refused, or that there is no
+    /// room for.
     pub(super) fn survey(&self) -> Result<Survey, ArchiveError> {
-        let (source, strip) = (&self.archive.source, self.archive.strip);
         let mut survey = Survey::default();
-        Walk::new(source, strip).go(self.system(), &mut |entry, content| {
+        Walk::new(self, self.free()?).go(&mut |entry, content| {
             if entry.content != Content::Directory {
                 survey.files += 1;
             }
@@ -48,17 +49,17 @@ impl Unpacked<'_> {
             Ok(())
         })?;
         match survey.files {
-            0 => Err(ArchiveError::Empty { archive: source.to_string(), strip }),
+            0 => Err(ArchiveError::Empty { archive: self.archive.source.to_string(), strip: self.archive.strip }),
             _ => Ok(survey),
         }
     }
 
-    pub(super) fn unpack(&self, marker: &Marker, survey: &Survey) -> Result<(), ArchiveError> {
-        self.must_have_room(survey)?;
+    pub(super) fn unpack(&self, marker: &Marker) -> Result<(), ArchiveError> {
+        let free = self.free()?;
         let owner = Attributes { mode: 0o755, uid: marker.uid, gid: marker.gid };
         let system = self.system();
         let mut place = Place { tree: Tree::new(system.path(self.aside()))?, owner, made: BTreeSet::new() };
-        Walk::new(&self.archive.source, self.archive.strip).go(system, &mut |entry, content| {
+        Walk::new(self, free).go(&mut |entry, content| {
             place.directory(entry.path.parent().unwrap_or(Path::new("")))?;
             match place.put(entry)? {
                 Some(mut file) => {
@@ -75,13 +76,11 @@ impl Unpacked<'_> {
         Ok(place.tree.replace(system.path(&self.dir))?)
     }
 
-    fn must_have_room(&self, survey: &Survey) -> Result<(), ArchiveError> {
-        let parent = self.dir.parent().unwrap_or(Path::new("/"));
-        let free = files::free_space(self.system().path(parent))?;
-        // A file takes whole blocks.
-        let needed = survey.bytes + survey.files * 4096;
-        let no_room = || ArchiveError::NoRoom { dir: self.dir.clone(), needed, free };
-        if needed > free { Err(no_room()) } else { Ok(()) }
+    /// How many bytes there is room for. In a plan, directories above it may be missing still.
+    fn free(&self) -> Result<u64, FileError> {
+        let system = self.system();
+        let above = self.dir.ancestors().skip(1).find(|above| files::exists(system.path(above)));
+        Ok(files::free_space(system.path(above.unwrap_or(Path::new("/"))))?)
     }
 
     /// Hands over the content of an entry. Between two pieces this process may end, or the time of the migration be over.

@@ -1,56 +1,81 @@
 //! Reading an archive from one end to the other.
 
+use std::cell::Cell;
 use std::io::{self, Read, SeekFrom};
+use std::rc::Rc;
 use std::time::Duration;
 
-use wb_core::system::System;
-
-use super::entry::{Entry, Gate, Raw, RawKind};
+use super::entry::{Entry, Gate, LONGEST, Raw, RawKind};
 use super::format::{Format, Packing, START, unpacked};
 use super::source::Input;
-use super::{ArchiveError, Source};
+use super::{ArchiveError, Unpacked};
+use crate::look::Access as _;
 
 /// Is given each entry, and its content.
 pub(super) type Each<'e> = dyn FnMut(&Entry, &mut dyn Read) -> Result<(), ArchiveError> + 'e;
 
+/// How much an archive may say of one entry beside its content, in bytes: names, attributes, where a file has holes. The
+/// crate keeps it in memory.
+const MOST_SAID: u64 = 1 << 20;
+
+/// A file takes whole blocks, and whatever there is takes one.
+const BLOCK: u64 = 4096;
+
 /// A walk through an archive.
 pub(super) struct Walk<'a> {
-    source: &'a Source,
+    of: &'a Unpacked<'a>,
     gate: Gate,
+    /// How many bytes there is room for, and how many are needed for what has come so far.
+    free: u64,
+    needed: u64,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(source: &'a Source, strip: usize) -> Self {
-        Self { source, gate: Gate::new(strip) }
+    pub(super) fn new(of: &'a Unpacked<'a>, free: u64) -> Self {
+        Self { of, gate: Gate::new(of.archive.strip), free, needed: 0 }
     }
 
-    /// Hands over each entry that may be unpacked. What may not ends the walk.
-    pub(super) fn go(mut self, system: &System, each: &mut Each<'_>) -> Result<(), ArchiveError> {
-        let mut input = self.source.open(system)?;
+    /// Hands over each entry that may be unpacked. What may not ends the walk, and so does what there is no room for: a few
+    /// bytes can say that they mean more than any disk has.
+    pub(super) fn go(mut self, each: &mut Each<'_>) -> Result<(), ArchiveError> {
+        let mut input = self.of.archive.source.open(self.of.archive.host.system())?;
         let format = format_of(input.as_mut()).map_err(|error| self.broken(error))?;
-        match format.ok_or_else(|| ArchiveError::NoArchive { archive: self.source.to_string() })? {
+        match format.ok_or_else(|| ArchiveError::NoArchive { archive: self.name() })? {
             Format::Tar(packing) => self.tar(packing, input.as_mut(), each),
             Format::Zip => self.zip(input.as_mut(), each),
         }
     }
 
     fn tar(&mut self, packing: Packing, input: &mut dyn Input, each: &mut Each<'_>) -> Result<(), ArchiveError> {
-        let mut reader = unpacked(packing, input).map_err(|error| self.broken(error))?;
-        let mut tar = tar::Archive::new(reader.as_mut());
-        for entry in tar.entries().map_err(|error| self.broken(error))? {
-            let mut entry = entry.map_err(|error| self.broken(error))?;
-            let (path, link) = (entry.path_bytes().into_owned(), entry.link_name_bytes().map(|link| link.into_owned()));
-            let Some(kind) = tar_kind(entry.header().entry_type(), link.as_deref().unwrap_or_default()) else {
-                continue;
-            };
-            let mode = entry.header().mode().map_err(|error| self.broken(error))?;
-            let modified = entry.header().mtime().ok().map(Duration::from_secs);
-            if let Some(passed) = self.pass(&Raw { path: &path, kind, mode, modified })? {
-                each(&passed, &mut entry)?;
-            }
+        let left = Rc::new(Cell::new(u64::MAX));
+        let reader = unpacked(packing, input).map_err(|error| self.broken(error))?;
+        let mut reader = Bounded { reader, left: Rc::clone(&left) };
+        let mut tar = tar::Archive::new(&mut reader);
+        let mut entries = tar.entries().map_err(|error| self.broken(error))?;
+        loop {
+            left.set(MOST_SAID);
+            let entry = entries.next();
+            left.set(u64::MAX);
+            let Some(entry) = entry else { break };
+            self.tar_entry(&mut entry.map_err(|error| self.broken(error))?, each)?;
         }
         // The sums of what is packed stand at its end.
-        io::copy(&mut reader, &mut io::sink()).map(drop).map_err(|error| self.broken(error))
+        self.rest(&mut reader)
+    }
+
+    fn tar_entry<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>, each: &mut Each<'_>) -> Result<(), ArchiveError> {
+        let (path, link) = (entry.path_bytes().into_owned(), entry.link_name_bytes().map(|link| link.into_owned()));
+        if let Some(kind) = tar_kind(entry.header().entry_type(), link.as_deref().unwrap_or_default()) {
+            let mode = entry.header().mode().map_err(|error| self.broken(error))?;
+            let modified = entry.header().mtime().ok().map(Duration::from_secs);
+            let passed = self.pass(&Raw { path: &path, kind, mode, modified })?;
+            self.takes(kind, entry.size())?;
+            if let Some(passed) = passed {
+                each(&passed, entry)?;
+            }
+        }
+        // What nobody read would count as said of the next entry.
+        self.rest(entry)
     }
 
     fn zip(&mut self, input: &mut dyn Input, each: &mut Each<'_>) -> Result<(), ArchiveError> {
@@ -61,34 +86,71 @@ impl<'a> Walk<'a> {
             let modified = entry.last_modified().map(|time| moment(time.into()));
             let mut target = Vec::new();
             if entry.is_symlink() {
-                let mut start = Read::take(&mut entry, LONGEST_TARGET);
+                let mut start = Read::take(&mut entry, LONGEST as u64);
                 start.read_to_end(&mut target).map_err(|error| self.broken(error))?;
             }
             let kind = zip_kind(entry.is_dir(), entry.is_symlink(), mode, &target);
             let mode = mode.unwrap_or(if entry.is_dir() { 0o755 } else { 0o644 });
-            if let Some(passed) = self.pass(&Raw { path: &path, kind, mode, modified })? {
+            let passed = self.pass(&Raw { path: &path, kind, mode, modified })?;
+            self.takes(kind, entry.size())?;
+            if let Some(passed) = passed {
+                // It is no longer than it says: the crate sees to that.
                 each(&passed, &mut entry)?;
             }
         }
         Ok(())
     }
 
+    /// Counts an entry.
+    fn takes(&mut self, kind: RawKind<'_>, size: u64) -> Result<(), ArchiveError> {
+        self.of.archive.host.context().pause(Duration::ZERO);
+        let content = if matches!(kind, RawKind::File) { size } else { 0 };
+        self.needed = self.needed.saturating_add(content).saturating_add(BLOCK);
+        match self.needed > self.free {
+            true => Err(ArchiveError::NoRoom { dir: self.of.dir.clone(), needed: self.needed, free: self.free }),
+            false => Ok(()),
+        }
+    }
+
+    /// Reads to the end of what nobody wants.
+    fn rest(&self, reader: &mut dyn Read) -> Result<(), ArchiveError> {
+        let mut piece = [0; 8192];
+        while reader.read(&mut piece).map_err(|error| self.broken(error))? > 0 {
+            self.of.archive.host.context().pause(Duration::ZERO);
+        }
+        Ok(())
+    }
+
     fn pass(&mut self, raw: &Raw<'_>) -> Result<Option<Entry>, ArchiveError> {
-        let refused = |why| ArchiveError::Refused {
-            archive: self.source.to_string(),
-            entry: String::from_utf8_lossy(raw.path).into_owned(),
-            why,
-        };
+        let archive = self.name();
+        let refused =
+            |why| ArchiveError::Refused { archive, entry: String::from_utf8_lossy(raw.path).into_owned(), why };
         self.gate.pass(raw).map_err(refused)
     }
 
     fn broken(&self, source: io::Error) -> ArchiveError {
-        ArchiveError::Broken { archive: self.source.to_string(), source }
+        ArchiveError::Broken { archive: self.name(), source }
+    }
+
+    fn name(&self) -> String {
+        self.of.archive.source.to_string()
     }
 }
 
-/// The longest path that the kernel knows.
-const LONGEST_TARGET: u64 = 4096;
+/// Reading, of no more than is left.
+struct Bounded<R> {
+    reader: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        let length = self.reader.read(piece)?;
+        let too_much = || io::Error::new(io::ErrorKind::InvalidData, "it says more than 1 MiB of one entry");
+        self.left.set(self.left.get().checked_sub(length as u64).ok_or_else(too_much)?);
+        Ok(length)
+    }
+}
 
 fn format_of(input: &mut dyn Input) -> io::Result<Option<Format>> {
     let mut start = Vec::new();
