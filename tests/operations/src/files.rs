@@ -142,19 +142,25 @@ pub(crate) static CASES: &[Case] = &[
         name: "access_control_lists",
         packages: &["acl"],
         prepare: "rm -rf /srv/lists; mkdir -p /srv/lists; echo old >/srv/lists/kept; setfacl -m u:games:r-- /srv/lists/kept
-            touch /srv/lists/cleared; setfacl -m u:games:rwx /srv/lists/cleared",
+            touch /srv/lists/cleared; setfacl -m u:games:rwx /srv/lists/cleared; rm -rf /srv/shared; mkdir /srv/shared
+            echo old >/srv/shared/plain; setfacl -d -m g:games:rwx /srv/shared",
         run: |host| {
             host.directory("/srv/lists").mode(0o750).acl("default:group:www-data:r-x").present()?;
             host.file("/srv/lists/log").mode(0o640).acl("user:www-data:rw-").acl("group:games:r--").present()?;
             host.file("/srv/lists/kept").content("new\n").present()?;
             host.file("/srv/lists/cleared").mode(0o600).exact_acl().present()?;
+            host.file("/srv/shared/plain").content("new\n").present()?;
+            host.file("/srv/shared/exact").content("new\n").exact_acl().present()?;
+            host.file("/srv/shared/new").content("new\n").present()?;
             Ok(())
         },
         check: "[ \"$(getfacl -cp /srv/lists/log | tr '\\n' ' ')\" = \
 'user::rw- user:www-data:rw- group::r-- group:games:r-- mask::rw- other::---  ' ]
             getfacl -cp /srv/lists/kept | grep -qx user:games:r-- && [ \"$(cat /srv/lists/kept)\" = new ]
             ! getfacl -cp /srv/lists/cleared | grep -q games && [ \"$(stat -c %a /srv/lists/cleared)\" = 600 ]
-            getfacl -cp /srv/lists | grep -qx default:group:www-data:r-x",
+            getfacl -cp /srv/lists | grep -qx default:group:www-data:r-x
+            [ -z \"$(getfacl -cp /srv/shared/plain /srv/shared/exact | grep games)\" ]
+            getfacl -cp /srv/shared/new | grep -q games",
         ..Case::DEFAULT
     },
     Case {

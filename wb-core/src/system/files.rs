@@ -144,8 +144,8 @@ impl Attributes {
 pub struct Xattr {
     /// Its whole name, as in `system.posix_acl_access`.
     pub name: &'static str,
-    /// Its bytes.
-    pub value: Vec<u8>,
+    /// Its bytes. Nothing where the file is to have none, also where a new file in its directory gets one by itself.
+    pub value: Option<Vec<u8>>,
     /// Whether the file is not written at all where its file system does not take it.
     pub is_vital: bool,
 }
@@ -723,13 +723,23 @@ fn fill(path: &Path, content: &[u8], attributes: Attributes, xattrs: &[Xattr]) -
     }
     let file = disk::fill(path, content, Attributes { mode: 0o600, ..attributes })?;
     for Xattr { name, value, is_vital } in xattrs {
-        match disk::set_xattr(&file, path, name, value) {
+        let set = match value {
+            Some(value) => disk::set_xattr(&file, path, name, value),
+            None => disk::remove_xattr(&file, path, name),
+        };
+        match set {
+            Err(error) if value.is_none() && is_absent(&error) => {}
             Err(error) if !is_vital && error.kind() == io::ErrorKind::Unsupported => {}
             set => set?,
         }
     }
     disk::set_mode(&file, path, attributes.mode)?;
     Ok(file)
+}
+
+/// Whether what is to be removed is not there, or can't be.
+fn is_absent(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::NODATA) || error.kind() == io::ErrorKind::Unsupported
 }
 
 /// How many bytes there is room for, for who may write at `path`.
@@ -862,10 +872,13 @@ mod tests {
             remove_xattr(&path, "user.note").unwrap();
             remove_xattr(&path, "user.note").unwrap();
             assert_eq!(xattr(&path, "user.note").unwrap(), None);
-            let note = Xattr { name: "user.note", value: b"new".to_vec(), is_vital: true };
+            let note = Xattr { name: "user.note", value: Some(b"new".to_vec()), is_vital: true };
             write_with_xattrs(&path, "two", Attributes::mode(0o640), &[note]).unwrap();
             assert_eq!(xattr(&path, "user.note").unwrap().as_deref(), Some(&b"new"[..]));
             assert_eq!((read_text(&path).unwrap(), stat(&path).unwrap().unwrap().mode), ("two".into(), 0o640));
+            let none = Xattr { name: "user.note", value: None, is_vital: true };
+            write_with_xattrs(&path, "three", Attributes::mode(0o640), &[none]).unwrap();
+            assert_eq!((xattr(&path, "user.note").unwrap(), read_text(&path).unwrap()), (None, "three".into()));
         }
     }
 

@@ -9,7 +9,7 @@ use wb_core::system::files::{self, Kind, Stat};
 
 use super::listed;
 use crate::ensure::{Difference, ensure};
-use crate::file::{FileError, KindWord, Resolved, Wanted, check_path, refuse_mounts};
+use crate::file::{FileError, KindWord, Resolved, Settled, Wanted, check_path, refuse_mounts};
 use crate::look::Access as _;
 use crate::owed::Owes;
 use crate::service::Service;
@@ -302,7 +302,8 @@ impl Deed {
                 Ok(wanted.set(system, &self.path)?)
             }
             Act::Write { content, found, wanted } => {
-                Ok(system.write_file(&self.path, content, wanted.over(*found, NEW_FILE_MODE))?)
+                let xattrs = Settled::default().over(system, &self.path, *found)?;
+                Ok(system.write_file_with(&self.path, content, wanted.over(*found, NEW_FILE_MODE), &xattrs)?)
             }
             Act::Set(wanted) => Ok(wanted.set(system, &self.path)?),
             Act::Remove(Kind::Directory) => Ok(files::remove_tree(at).map(drop)?),

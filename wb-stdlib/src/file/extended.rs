@@ -163,12 +163,13 @@ impl Settled {
     }
 
     /// The attributes of a file that takes the place of another: those that are wanted, and, where nobody said anything
-    /// of them, the list and the label that the old one had.
+    /// of them, the list and the label that the old one had. Where it had no list, the new one has none either, whatever
+    /// list its directory gives to new files.
     pub(crate) fn over(&self, system: &System, path: &Path, found: Option<Stat>) -> Result<Vec<Xattr>, FileError> {
-        let wanted = self
-            .wanted
-            .iter()
-            .filter_map(|setting| Some(Xattr { name: setting.name, value: setting.value.clone()?, is_vital: true }));
+        // The only one that a new file may have from its directory is its own list.
+        let counts = |setting: &&Setting| setting.value.is_some() || setting.name == ACCESS;
+        let wanted = self.wanted.iter().filter(counts);
+        let wanted = wanted.map(|setting| Xattr { name: setting.name, value: setting.value.clone(), is_vital: true });
         let mut xattrs: Vec<Xattr> = wanted.collect();
         if found.is_none() {
             return Ok(xattrs);
@@ -176,7 +177,8 @@ impl Settled {
         let has_labels = system.stat(SELINUX)?.is_some();
         let kept = [(ACCESS, true), (LABEL, false)].into_iter().filter(|(name, _)| *name != LABEL || has_labels);
         for (name, is_vital) in kept.filter(|(name, _)| !self.wanted.iter().any(|setting| setting.name == *name)) {
-            xattrs.extend(system.xattr(path, name)?.map(|value| Xattr { name, value, is_vital }));
+            let value = system.xattr(path, name)?;
+            xattrs.extend((value.is_some() || name == ACCESS).then_some(Xattr { name, value, is_vital }));
         }
         Ok(xattrs)
     }

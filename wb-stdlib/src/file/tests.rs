@@ -360,6 +360,33 @@ fn a_directory_has_a_list_for_what_is_made_in_it() {
 }
 
 #[test]
+fn a_file_that_is_replaced_gets_no_list_from_its_directory() {
+    let machine = Machine::new().file("/srv/old", "old").file("/srv/exact", "old").file("/srv/site/index.html", "old");
+    if !has_lists(&machine) {
+        return;
+    }
+    for path in ["/srv", "/srv/site"] {
+        machine.apply(|host| Ok(host.directory(path).acl("default:group:33:rwx").present()?)).unwrap();
+    }
+    let has = |path: &'static str| machine.view(|host| host.file(path).has_acl("group:33:rwx")).is_ok();
+    machine.apply(|host| Ok(host.file("/srv/old").content("new").present()?)).unwrap();
+    assert!(!has("/srv/old"));
+    assert_eq!(machine.stat("/srv/old").unwrap().mode, 0o644);
+    for path in ["/srv/exact", "/srv/none"] {
+        let exact = |host: &crate::Host| Ok(host.file(path).content("new").mode(0o640).exact_acl().present()?);
+        assert!(machine.apply(exact).unwrap().changed());
+        assert!(!has(path));
+        assert_eq!((machine.apply(exact).unwrap(), machine.stat(path).unwrap().mode), (Outcome::Unchanged, 0o640));
+    }
+    let site = crate::Assets::new("site", &[("index.html", b"new"), ("new.html", b"new")]);
+    machine.apply(|host| Ok(host.directory("/srv/site").synced(site).present()?)).unwrap();
+    assert!(!has("/srv/site/index.html"));
+    // What is new gets it: that is what such a list is for.
+    machine.apply(|host| Ok(host.file("/srv/new").content("new").present()?)).unwrap();
+    assert!(has("/srv/new") && has("/srv/site/new.html"));
+}
+
+#[test]
 fn what_is_said_of_rights_must_be_some() {
     let machine = Machine::new().dir("/etc").answer("getent", 2, "");
     let check = |acl: &str, capabilities: &str, expect: &str| {
