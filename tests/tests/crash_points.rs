@@ -8,7 +8,7 @@ use wb_core::system::fault::{self, Fault, Injected, POINTS, Plan, When};
 use wb_core::system::{Command, environment, files};
 
 /// Functions that change a disk or start a program, by the end of their path.
-const FUNCTIONS: [&str; 36] = [
+const FUNCTIONS: [&str; 37] = [
     "fs::write",
     "fs::rename",
     "fs::copy",
@@ -35,6 +35,7 @@ const FUNCTIONS: [&str; 36] = [
     "fs::ftruncate",
     "fs::fsync",
     "fs::syncfs",
+    "fs::setxattr",
     "fs::fsetxattr",
     "fs::fremovexattr",
     "symlink",

@@ -298,6 +298,13 @@ pub(super) fn set_xattr(file: &File, path: &Path, name: &str, value: &[u8]) -> i
     Ok(rustix::fs::fsetxattr(file, name, value, rustix::fs::XattrFlags::empty())?)
 }
 
+/// [`set_xattr`], of what `way` leads to. It was at `path`.
+pub(super) fn set_xattr_at(way: &Path, path: &Path, name: &str, value: &[u8]) -> io::Result<()> {
+    fault::pass(Kind::Attributes)?;
+    fault::will_set_attributes(path);
+    Ok(rustix::fs::setxattr(way, name, value, rustix::fs::XattrFlags::empty())?)
+}
+
 pub(super) fn remove_xattr(file: &File, path: &Path, name: &str) -> io::Result<()> {
     fault::pass(Kind::Attributes)?;
     fault::will_set_attributes(path);

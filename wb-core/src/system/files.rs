@@ -444,12 +444,17 @@ pub fn set_owner(path: impl AsRef<Path>, uid: Option<u32>, gid: Option<u32>) -> 
 /// # Errors
 /// When it can't be read.
 pub fn xattr(path: impl AsRef<Path>, name: &str) -> Result<Option<Vec<u8>>> {
+    let path = path.as_ref();
+    value_of(|value| rustix::fs::lgetxattr(path, name, value)).map_err(failed("read the extended attributes of", path))
+}
+
+/// The value of an extended attribute; `read` reads it, and says how long it is.
+pub(super) fn value_of(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Option<Vec<u8>>> {
     /// The longest that there can be, in bytes.
     const LONGEST: usize = 65_536;
-    let path = path.as_ref();
     let mut value = vec![0; 1024];
     let read = loop {
-        match rustix::fs::lgetxattr(path, name, value.as_mut_slice()) {
+        match read(&mut value) {
             Err(Errno::RANGE) if value.len() < LONGEST => value.resize(LONGEST, 0),
             read => break read,
         }
@@ -460,7 +465,7 @@ pub fn xattr(path: impl AsRef<Path>, name: &str) -> Result<Option<Vec<u8>>> {
             Ok(Some(value))
         }
         Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        Err(error) => Err(failed("read the extended attributes of", path)(error.into())),
+        Err(error) => Err(error.into()),
     }
 }
 

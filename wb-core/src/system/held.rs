@@ -15,7 +15,7 @@ use std::sync::Arc;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
-use super::files::{FileError, Kind, Stat, failed};
+use super::files::{self, FileError, Kind, Stat, failed};
 use super::{System, disk};
 
 type Result<T, E = FileError> = std::result::Result<T, E>;
@@ -125,6 +125,24 @@ impl Held {
         disk::set_mode_at(&way_to(&self.handle), &self.path, mode).map_err(failed("set the mode of", &self.path))
     }
 
+    /// An extended attribute, as [`files::xattr`](super::files::xattr) gives it. That of a link can't be asked for.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn xattr(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        files::value_of(|value| rustix::fs::getxattr(way_to(&self.handle), name, value))
+            .map_err(failed("read the extended attributes of", &self.path))
+    }
+
+    /// Sets an extended attribute.
+    ///
+    /// # Errors
+    /// When it is a link, or its file system has no such attributes, or it can't be set.
+    pub fn set_xattr(&self, name: &str, value: &[u8]) -> Result<()> {
+        disk::set_xattr_at(&way_to(&self.handle), &self.path, name, value)
+            .map_err(failed("set the extended attributes of", &self.path))
+    }
+
     /// Brings what was set to the disk. Only files and directories are opened for that: to open anything else may do
     /// something. The rest is brought there with its directory, as good as any file system can.
     ///
@@ -160,7 +178,6 @@ impl System {
 
 #[cfg(test)]
 mod tests {
-    use super::super::files;
     use super::*;
 
     fn yard() -> tempfile::TempDir {
@@ -207,6 +224,19 @@ mod tests {
         }
         assert_eq!([mode(&dir, "moved"), mode(&dir, "moved/file"), mode(&dir, "moved/b")], [0o700, 0o600, 0o711]);
         assert_eq!(mode(&dir, "a/file"), 0o644);
+    }
+
+    #[test]
+    fn extended_attributes_are_those_of_what_is_held() {
+        let dir = yard();
+        let file = held(&dir, "/a/file");
+        assert_eq!(file.xattr("user.note").unwrap(), None);
+        files::rename(dir.path().join("a/file"), dir.path().join("moved")).unwrap();
+        // Some file systems have none.
+        if file.set_xattr("user.note", b"hi").is_ok() {
+            assert_eq!(file.xattr("user.note").unwrap().as_deref(), Some(&b"hi"[..]));
+            assert_eq!(files::xattr(dir.path().join("moved"), "user.note").unwrap().as_deref(), Some(&b"hi"[..]));
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use wb_core::system::files::{self, Attributes, Kind, Stat};
 use wb_core::system::{Held, System};
 
-use super::FileError;
+use super::{FileError, capability};
 use crate::owner::{self, OwnerError};
 
 /// What is wanted, by name.
@@ -50,7 +50,7 @@ impl Resolved {
         let number = |name: &str, found: u32, wanted: Option<u32>| {
             wanted.filter(|wanted| *wanted != found).map(|wanted| format!("{name} {found} -> {wanted}"))
         };
-        let mode = self.mode.filter(|mode| *mode != found.mode);
+        let mode = Some(self.mode_over(found)).filter(|mode| *mode != found.mode);
         let mode = mode.map(|mode| format!("mode {:04o} -> {mode:04o}", found.mode));
         [number("owner", found.uid, self.uid), number("group", found.gid, self.gid), mode]
             .into_iter()
@@ -58,26 +58,43 @@ impl Resolved {
             .collect()
     }
 
-    /// Sets those that are wanted. The owner goes first: changing it clears set-user-id bits.
+    /// Whether owner or group change.
+    fn moves(&self, found: Stat) -> bool {
+        self.uid.is_some_and(|uid| uid != found.uid) || self.gid.is_some_and(|gid| gid != found.gid)
+    }
+
+    /// The permission bits that it is to have. Where nobody said them, a program keeps its set-id bits under another owner
+    /// only where it was root's before: nobody else's program may come to act as somebody, see chown(2).
+    fn mode_over(&self, found: Stat) -> u32 {
+        let loses = found.kind == Kind::File && found.uid != 0 && self.moves(found);
+        self.mode.unwrap_or(if loses { found.mode & !0o6000 } else { found.mode })
+    }
+
+    /// Sets those that are wanted of what is at `path`.
     pub(crate) fn set(&self, system: &System, path: &Path) -> Result<(), files::FileError> {
-        let path = system.path(path);
-        if self.uid.is_some() || self.gid.is_some() {
-            files::set_owner(&path, self.uid, self.gid)?;
-        }
-        match self.mode.or(files::stat(&path)?.map(|stat| stat.mode)) {
-            Some(mode) => files::set_mode(&path, mode),
-            None => Ok(()),
+        let directory = system.path(path.parent().unwrap_or(path));
+        match Held::below(directory, path.file_name().unwrap_or_default())? {
+            Some(held) => self.set_on(&held),
+            None => {
+                let (path, source) = (system.path(path), std::io::ErrorKind::NotFound.into());
+                Err(files::FileError { action: "set owner and mode of", path, source })
+            }
         }
     }
 
-    /// Sets those that are wanted of what is held. Only files and directories have a mode that counts.
+    /// [`Resolved::set`], of what is held. A change of the owner clears set-id bits and capabilities, so that these come after
+    /// it. Only files and directories have a mode that counts.
     pub(crate) fn set_on(&self, held: &Held) -> Result<(), files::FileError> {
         let found = held.stat()?;
-        if self.uid.is_some() || self.gid.is_some() {
+        if self.moves(found) {
+            let keeps = found.kind == Kind::File && found.uid == 0;
+            let capabilities = if keeps { held.xattr(capability::NAME)? } else { None };
             held.set_owner(self.uid, self.gid)?;
+            capabilities.map_or(Ok(()), |value| held.set_xattr(capability::NAME, &value))?;
         }
-        if matches!(found.kind, Kind::File | Kind::Directory) {
-            held.set_mode(self.mode.unwrap_or(found.mode))?;
+        let mode = self.mode_over(found);
+        if matches!(found.kind, Kind::File | Kind::Directory) && held.stat()?.mode != mode {
+            held.set_mode(mode)?;
         }
         held.settle()
     }
@@ -85,7 +102,7 @@ impl Resolved {
     /// All attributes of a file that takes the place of `found`: what nobody said stays as it is.
     pub(crate) fn over(&self, found: Option<Stat>, new_mode: u32) -> Attributes {
         Attributes {
-            mode: self.mode.or(found.map(|stat| stat.mode)).unwrap_or(new_mode),
+            mode: found.map_or_else(|| self.mode.unwrap_or(new_mode), |stat| self.mode_over(stat)),
             uid: self.uid.or(found.map(|stat| stat.uid)),
             gid: self.gid.or(found.map(|stat| stat.gid)),
         }
@@ -106,6 +123,23 @@ mod tests {
         check(Resolved { uid: Some(0), gid: Some(0), mode: Some(0o644) }, &[]);
         check(Resolved { uid: Some(104), gid: None, mode: Some(0o4755) }, &["owner 0 -> 104", "mode 0644 -> 4755"]);
         assert_eq!(Resolved { uid: Some(1), ..Resolved::default() }.diff(None), [""; 0]);
+    }
+
+    #[test]
+    fn only_what_was_roots_keeps_its_set_id_bits_under_another_owner() {
+        let check = |found: Stat, wanted: Resolved, expect: u32| {
+            assert_eq!(wanted.over(Some(found), 0o600).mode, expect, "{found:?} {wanted:?}");
+            assert_eq!(wanted.diff(Some(found)).iter().any(|line| line.starts_with("mode ")), expect != found.mode);
+        };
+        let roots = Stat { mode: 0o6755, ..FOUND };
+        let annas = Stat { uid: 1000, ..roots };
+        let owned = |uid| Resolved { uid: Some(uid), ..Resolved::default() };
+        check(roots, owned(1000), 0o6755);
+        check(roots, Resolved { gid: Some(5), ..Resolved::default() }, 0o6755);
+        check(annas, owned(1000), 0o6755);
+        check(annas, owned(0), 0o755);
+        check(annas, Resolved { mode: Some(0o4711), ..owned(0) }, 0o4711);
+        check(Stat { kind: Kind::Directory, ..annas }, owned(0), 0o6755);
     }
 
     #[test]

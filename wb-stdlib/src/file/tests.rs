@@ -437,6 +437,33 @@ fn capabilities_are_set_and_stay_with_the_owner() {
 }
 
 #[test]
+fn a_new_owner_leaves_set_id_bits_and_capabilities_of_what_was_roots() {
+    let machine = Machine::new().file("/bin/roots", "x").file("/bin/annas", "x").file("/bin/able", "x");
+    let at = |name: &str| machine.path("/bin").join(name);
+    // Only root may.
+    if files::set_owner(at("roots"), Some(0), Some(0)).is_err() || files::set_owner(at("annas"), Some(7), None).is_err()
+    {
+        return;
+    }
+    for name in ["roots", "annas"] {
+        files::set_mode(at(name), 0o4755).unwrap();
+    }
+    let group = |name: &str| {
+        let path = format!("/bin/{name}");
+        machine.apply(|host| Ok(host.file(path).group("7").present()?)).unwrap()
+    };
+    assert_eq!(group("roots"), changed("group 0 -> 7"));
+    assert_eq!((machine.stat("/bin/roots").unwrap().mode, group("roots")), (0o4755, Outcome::Unchanged));
+    assert_eq!(group("annas"), changed("group 0 -> 7\nmode 4755 -> 0755"));
+    assert_eq!((machine.stat("/bin/annas").unwrap().mode, group("annas")), (0o755, Outcome::Unchanged));
+    // Not every file system has capabilities.
+    if machine.apply(|host| Ok(host.file("/bin/able").capabilities("cap_chown=ep").present()?)).is_ok() {
+        group("able");
+        machine.view(|host| host.file("/bin/able").has_capabilities("cap_chown=ep")).unwrap();
+    }
+}
+
+#[test]
 fn a_template_that_renders_to_nothing_is_an_error_and_leaves_the_old_file() {
     let machine = Machine::new().file("/etc/a", "old");
     let render = |text: &'static str| {
