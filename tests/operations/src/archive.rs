@@ -29,6 +29,7 @@ macro_rules! archives {
     rm shop-1.2/bin/second
     mkdir -p holes evil
     for at in 0 2 4 6 8 10; do printf x | dd of=holes/file bs=1M seek=$at conv=notrunc status=none; done
+    touch -d '1960-01-01' holes/old
     tar cSf /opt/holes.tar holes
     echo x >evil/x
     tar cPf /opt/evil.tar --transform 's,evil/x,../../etc/evil,' shop-1.2 evil/x
@@ -58,7 +59,7 @@ pub(crate) static CASES: &[Case] = &[
             done
             [ "$(stat -c %Y /srv/tar.xz/bin/shop)" = 1000000000 ]
             [ "$(stat -c %h /srv/second/shop-1.2/bin/shop)" = 2 ]
-            cmp /srv/made/holes/file /srv/holes/holes/file
+            cmp /srv/made/holes/file /srv/holes/holes/file; [ -e /srv/holes/holes/old ]
             [ -z "$(ls -d /srv/.*.unpacking 2>/dev/null)" ]"#,
         ..Case::DEFAULT
     },

@@ -65,7 +65,7 @@ pub(super) fn pour(file: &mut File, content: &[u8]) -> io::Result<()> {
     strike.fall()
 }
 
-/// Sets all attributes of an open file, and when it was last changed, where that is given.
+/// Sets all attributes of an open file, and when it was last changed, where that is given, and is a time that there is.
 pub(super) fn dress(file: &File, path: &Path, attributes: Attributes, modified: Option<Duration>) -> io::Result<()> {
     fault::pass(Kind::Attributes)?;
     fault::will_set_attributes(path);
@@ -73,7 +73,8 @@ pub(super) fn dress(file: &File, path: &Path, attributes: Attributes, modified: 
         fchown(file, attributes.uid, attributes.gid)?;
     }
     file.set_permissions(Permissions::from_mode(attributes.mode))?;
-    modified.map_or(Ok(()), |modified| file.set_modified(UNIX_EPOCH + modified))
+    let modified = modified.and_then(|modified| UNIX_EPOCH.checked_add(modified));
+    modified.map_or(Ok(()), |modified| file.set_modified(modified))
 }
 
 /// Adds to the end of a file.

@@ -165,6 +165,17 @@ mod tests {
     }
 
     #[test]
+    fn a_time_that_there_is_not_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("part");
+        let part = Growing::anew(&path).unwrap();
+        let before = files::stat(&path).unwrap().unwrap().modified;
+        part.dress(Attributes::mode(0o640), Some(Duration::MAX)).unwrap();
+        let stat = files::stat(&path).unwrap().unwrap();
+        assert_eq!((stat.modified, stat.mode), (before, 0o640));
+    }
+
+    #[test]
     fn what_leads_elsewhere_is_no_part() {
         let dir = tempfile::tempdir().unwrap();
         let (kept, path) = (dir.path().join("kept"), dir.path().join("part"));

@@ -255,6 +255,15 @@ fn entry_of(kind: char, say: impl FnOnce(&mut tar::Header), content: &[u8]) -> V
 }
 
 #[test]
+fn a_time_before_1970_is_none() {
+    // As GNU's tar writes -1.
+    let old = |header: &mut tar::Header| header.as_old_mut().mtime = [0xff; 12];
+    let machine = machine(&[entry_of('0', old, b"x"), vec![0; 1024]].concat());
+    assert!(unpack(&machine).unwrap().changed());
+    assert!(machine.stat("/srv/shop/a").unwrap().modified.as_secs() > 1_000_000_000);
+}
+
+#[test]
 fn what_means_more_than_any_disk_has_is_not_read() {
     let hole = |header: &mut tar::Header| {
         let gnu = header.as_gnu_mut().unwrap();
