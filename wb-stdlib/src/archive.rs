@@ -42,7 +42,7 @@ pub struct Archive<'a> {
 /// A directory that has what is in an archive, and nothing else. [`Archive::to`] makes it.
 ///
 /// The directory belongs to the archive as a whole: another archive takes its place at once, and what somebody put there
-/// meanwhile is gone with the old one. Beside what the archive has, there is a file `.wildebeest-archive` in it, which says
+/// meanwhile is gone with the old one. Mode and rights of the directory itself stay as they were; a new one has `0o755`. Beside what the archive has, there is a file `.wildebeest-archive` in it, which says
 /// what was unpacked; whether that was changed by hand since is not looked at.
 ///
 /// Nothing is written before all of the archive was read: what leads out of the directory (`..`, absolute paths, links that
@@ -106,13 +106,13 @@ struct Facts {
 }
 
 impl Unpacked<'_> {
-    /// Whose all of it is, by name or number. Without this, it is root's.
+    /// Whose all of it is, by name or number. Without this, all that is in it is root's, and so is a new directory.
     pub fn owner(mut self, user: impl Into<String>) -> Self {
         self.wanted.owner = Some(user.into());
         self
     }
 
-    /// The group of all of it, by name or number.
+    /// The group of all of it, by name or number. Without this, it is as with [`Unpacked::owner`].
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.wanted.group = Some(group.into());
         self

@@ -25,7 +25,7 @@ pub(crate) use attributes::{Resolved, Wanted};
 pub(crate) use end::{End, end_of};
 pub use error::FileError;
 pub use error::KindWord;
-pub(crate) use extended::{Extended, Settled};
+pub(crate) use extended::{Extended, Settled, take_over};
 pub(crate) use place::{check_path, clear, missing_parent, mounted_below, refuse_mounts, replaced};
 
 /// The mode of a file that nobody said a mode for.

@@ -44,7 +44,7 @@ pub struct Revision<'a> {
 /// A directory that a commit is checked out to. [`Revision::to`] makes it.
 ///
 /// The directory is a clone with all of the history. It stands at the commit itself, at no branch. Files that git does not
-/// know stay, whatever is checked out.
+/// know stay, whatever is checked out. An empty directory that is there already keeps its mode and rights.
 #[must_use = "say what is to be so: `.present()?`"]
 pub struct Checkout<'a> {
     host: Host<'a>,

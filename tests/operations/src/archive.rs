@@ -68,7 +68,7 @@ pub(crate) static CASES: &[Case] = &[
         packages: PACKAGES,
         prepare: concat!(
             archives!(),
-            "mkdir -p /srv/shop/old; echo old >/srv/shop/old/file
+            "mkdir -p /srv/shop/old; echo old >/srv/shop/old/file; chown games:www-data /srv/shop; chmod 2750 /srv/shop
              printf 'sha256 %064d\\n' 0 >/srv/shop/.wildebeest-archive
              mkdir -p /srv/gone; printf 'sha256 %064d\\n' 0 >/srv/gone/.wildebeest-archive"
         ),
@@ -78,6 +78,7 @@ pub(crate) static CASES: &[Case] = &[
             Ok(())
         },
         check: "diff -r --no-dereference -x .wildebeest-archive /srv/made/shop-1.2 /srv/shop
+            [ \"$(stat -c '%U:%G %a' /srv/shop)\" = 'games:www-data 2750' ]
             [ -z \"$(ls -d /srv/gone /srv/.*.unpacking 2>/dev/null)\" ]",
         ..Case::DEFAULT
     },

@@ -67,4 +67,15 @@ pub(crate) static CASES: &[Case] = &[
             [ ! -e /srv/app/.git/index.lock ]; [ ! -e /srv/app/.git/wildebeest-checkout ]",
         ..Case::DEFAULT
     },
+    Case {
+        name: "prepared",
+        packages: PACKAGES,
+        prepare: concat!(repository!(), "mkdir /srv/app; chown shop:www-data /srv/app; chmod 2750 /srv/app"),
+        run: |host| {
+            host.git("file:///srv/git").at("v1").to("/srv/app").user("shop").present()?;
+            Ok(())
+        },
+        check: "[ \"$(stat -c '%U:%G %a' /srv/app)\" = 'shop:www-data 2750' ]; [ \"$(stat -c %U:%G /srv/app/page)\" = shop:www-data ]",
+        ..Case::DEFAULT
+    },
 ];

@@ -1,6 +1,7 @@
 use std::io::Write as _;
 
 use super::*;
+use crate::Look as _;
 use crate::machine::{Machine, changed};
 
 /// An entry of an archive that is made here: its path, its kind in a letter of tar, and its content or where it leads.
@@ -373,6 +374,24 @@ fn what_is_mounted_in_it_stays() {
 fn an_empty_directory_is_taken() {
     let machine = machine(&tar_of(&SHOP)).dir("/srv/shop");
     assert!(unpack(&machine).unwrap().changed());
+}
+
+#[test]
+fn the_directory_keeps_its_mode_its_owner_and_its_lists() {
+    let machine = machine(&tar_of(&SHOP)).dir("/srv/shop");
+    let rights = |host: &Host| Ok(host.directory("/srv/shop").acl("default:group:33:r-x").present()?);
+    // Not every file system has lists, and only root may give files away.
+    let has_lists = machine.apply(rights).is_ok();
+    let owner = files::set_owner(machine.path("/srv/shop"), Some(7), Some(8)).map_or(None, |()| Some((7, 8)));
+    files::set_mode(machine.path("/srv/shop"), 0o2750).unwrap();
+    for items in [&SHOP[..], &[("shop-1.3/c", '0', "c")]] {
+        files::write(machine.path("/opt/shop.tar"), tar_of(items), 0o644).unwrap();
+        assert!(unpack(&machine).unwrap().changed());
+        let stat = machine.stat("/srv/shop").unwrap();
+        assert_eq!((stat.mode, owner.unwrap_or((stat.uid, stat.gid))), (0o2750, (stat.uid, stat.gid)));
+        let list = machine.view(|host| host.file("/srv/shop").has_acl("default:group:33:r-x"));
+        assert_eq!(list.is_ok(), has_lists);
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::entry::{Content, Entry};
 use super::marker::{self, Marker};
 use super::walk::Walk;
 use super::{ArchiveError, Unpacked};
-use crate::file::FileError;
+use crate::file::{FileError, take_over};
 use crate::look::Access as _;
 
 /// How much is in an archive.
@@ -59,6 +59,7 @@ impl Unpacked<'_> {
         let owner = Attributes { mode: 0o755, uid: marker.uid, gid: marker.gid };
         let system = self.system();
         let mut place = Place { tree: Tree::new(system.path(self.aside()))?, owner, made: BTreeSet::new() };
+        let top = self.top(owner)?;
         Walk::new(self, free).go(&mut |entry, content| {
             place.directory(entry.path.parent().unwrap_or(Path::new("")))?;
             match place.put(entry)? {
@@ -72,8 +73,16 @@ impl Unpacked<'_> {
         let mut file = place.tree.file(Path::new(marker::NAME))?;
         file.add(marker.to_string().as_bytes())?;
         file.dress(place.attributes(0o444), None)?;
-        place.tree.dress(Path::new(""), owner)?;
+        place.tree.dress(Path::new(""), top)?;
         Ok(place.tree.replace(system.path(&self.dir))?)
+    }
+
+    /// The attributes of the directory itself: what nobody said stays as it is on the one that is replaced, which also gives its
+    /// access control lists.
+    fn top(&self, wanted: Attributes) -> Result<Attributes, FileError> {
+        let Some(found) = self.system().stat(&self.dir)? else { return Ok(wanted) };
+        take_over(self.system(), &self.dir, &self.aside())?;
+        Ok(Attributes { mode: found.mode, uid: wanted.uid.or(Some(found.uid)), gid: wanted.gid.or(Some(found.gid)) })
     }
 
     /// How many bytes there is room for. In a plan, directories above it may be missing still.

@@ -184,6 +184,22 @@ impl Settled {
     }
 }
 
+/// Gives a new directory the access control lists and the label of the one whose place it is to take.
+pub(crate) fn take_over(system: &System, from: &Path, to: &Path) -> Result<(), FileError> {
+    let has_labels = system.stat(SELINUX)?.is_some();
+    for name in [ACCESS, DEFAULT, LABEL].into_iter().filter(|name| *name != LABEL || has_labels) {
+        let taken = match system.xattr(from, name)? {
+            Some(value) => files::set_xattr(system.path(to), name, &value),
+            None => files::remove_xattr(system.path(to), name),
+        };
+        match taken {
+            Err(error) if error.source.kind() == std::io::ErrorKind::Unsupported => {}
+            taken => taken?,
+        }
+    }
+    Ok(())
+}
+
 /// A file system without such attributes is named as that.
 pub(super) fn unsupported(error: files::FileError, name: &str) -> FileError {
     let what = if name == capability::NAME { "capabilities" } else { "access control lists" };

@@ -67,6 +67,10 @@ impl Yard {
         planned.map(|(_, said)| said)
     }
 
+    fn group(&self) -> u32 {
+        files::stat(self.dir.path()).unwrap().unwrap().gid
+    }
+
     fn page(&self) -> String {
         files::read_text(self.path("app/page")).unwrap()
     }
@@ -213,6 +217,20 @@ fn what_is_in_the_way_stays() {
     assert!(yard.at("v1").unwrap().changed());
     let file = yard.run(Mode::Apply, |host| host.git(&yard.url()).at("v1").to(yard.path("app/page")).present());
     assert!(matches!(file.unwrap_err(), GitError::File(FileError::InTheWay { .. })));
+}
+
+#[test]
+fn a_prepared_directory_keeps_its_mode_and_group() {
+    let yard = Yard::new();
+    files::create_dir(yard.path("app")).unwrap();
+    // Only root may.
+    let group = files::set_owner(yard.path("app"), None, Some(7)).map_or(yard.group(), |()| 7);
+    files::set_mode(yard.path("app"), 0o2750).unwrap();
+    yard.at("v1").unwrap();
+    let stat = files::stat(yard.path("app")).unwrap().unwrap();
+    assert_eq!((stat.mode, stat.gid, yard.page().as_str()), (0o2750, group, "one"));
+    assert_eq!(files::stat(yard.path("app/page")).unwrap().unwrap().gid, group);
+    assert_eq!(yard.at("v1").unwrap(), Outcome::Unchanged);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use wb_core::system::files::{self, Attributes};
 use super::facts::{self, Commit, Facts, Found, UNDER_WAY, changes_in, commit_of};
 use super::{Checkout, GitError, shown};
 use crate::command::{Command, CommandError};
-use crate::file::FileError;
+use crate::file::{FileError, Resolved, take_over};
 use crate::look::Look as _;
 use crate::{Host, owner};
 
@@ -60,18 +60,29 @@ impl Checkout<'_> {
         let place = self.system().path(&aside);
         files::remove_tree(&place)?;
         files::create_dir(&place)?;
-        if let Some(user) = &self.user {
-            let user = owner::user(self.system(), user).map_err(FileError::from)?;
-            files::set_owner(&place, Some(user.uid), Some(user.gid))?;
-        }
+        self.dress(&aside)?;
         let init = self.git(&aside).args(["init", "--quiet"]);
         self.done("make a clone of", init.output_expected())?;
         self.check_out_in(&aside, &Facts::default(), commit)?;
-        let target = self.system().path(&self.path);
-        if files::exists(&target) {
-            files::remove_empty_dir(&target)?;
+        // Of an empty directory it takes the place at once, and of no other.
+        Ok(files::rename(&place, self.system().path(&self.path))?)
+    }
+
+    /// It is the directory of who runs git, or git would not go there. An empty one that was prepared gives it its mode and
+    /// its access control lists, and, where it is theirs already, its group.
+    fn dress(&self, aside: &Path) -> Result<(), GitError> {
+        let (system, user) = (self.system(), self.user.as_deref());
+        let user = user.map(|user| owner::user(system, user)).transpose().map_err(FileError::from)?;
+        let found = system.stat(&self.path)?;
+        let runs_as = user.as_ref().map_or_else(wb_core::system::environment::user, |user| user.uid);
+        let theirs = found.filter(|found| found.uid == runs_as);
+        let gid = theirs.map(|found| found.gid).or(user.as_ref().map(|user| user.gid));
+        let wanted = Resolved { uid: user.map(|user| user.uid), gid, mode: found.map(|found| found.mode) };
+        wanted.set(system, aside)?;
+        if found.is_some() {
+            take_over(system, &self.path, aside)?;
         }
-        Ok(files::rename(&place, &target)?)
+        Ok(())
     }
 
     fn check_out_in(&self, dir: &Path, facts: &Facts, commit: &Commit) -> Result<(), GitError> {
