@@ -46,9 +46,10 @@ pub struct Archive<'a> {
 /// what was unpacked; whether that was changed by hand since is not looked at.
 ///
 /// Nothing is written before all of the archive was read: what leads out of the directory (`..`, absolute paths, links that
-/// lead elsewhere, paths through links), devices and pipes are refused, and so is what there is no room for. Permission bits and times are those of the archive;
-/// set-id bits and the right of others to write are not. The formats are tar, as it is or packed with gzip, xz, zstd or
-/// bzip2, and zip; they are told by their content, not by their name.
+/// lead elsewhere, paths through links), devices and pipes are refused, and so is what there is no room for. Permission bits
+/// are those of the archive, and so are the times of files; set-id bits, the right of others to write, and the times of
+/// directories and links are not. The formats are tar, as it is or packed with gzip, xz, zstd or bzip2, and zip; they are
+/// told by their content, not by their name.
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Unpacked<'a> {
     archive: Archive<'a>,
