@@ -17,12 +17,15 @@ pub use wb_core::system::Output;
 use script::Script;
 
 use crate::ensure::{Difference, ensure};
-use crate::owner::{self, OwnerError};
+use crate::owner::{self, Account, OwnerError};
 use crate::temporary::{TemporaryDir, TemporaryError};
 use crate::{Host, Look};
 
 /// How long a command may take that nobody said a timeout for.
 pub const TIMEOUT: Duration = Duration::from_secs(600);
+/// Where programs of users are, as setpriv(1) and login have it.
+const PATH: &str = "/usr/local/bin:/bin:/usr/bin";
+const ROOTS_PATH: &str = "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin";
 
 /// What can go wrong with a command.
 #[derive(Debug, thiserror::Error)]
@@ -164,13 +167,14 @@ impl<A: Look> Command<A> {
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets a variable of its environment. It stands on no command line, in no log and in no error.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.push((name.into(), value.into()));
         self
     }
 
-    /// Runs it as this user, with the user's groups and home, and an environment that is otherwise empty.
+    /// Runs it as this user, with the user's groups, and an environment that has `HOME`, `USER`, `LOGNAME`, `SHELL` and `PATH`
+    /// of the user, and what [`Command::env`] says.
     pub fn user(mut self, name: impl Into<String>) -> Self {
         self.user = Some(name.into());
         self
@@ -256,15 +260,19 @@ impl<A: Look> Command<A> {
         ("/bin/sh".into(), shell.into_iter().chain(args.iter().cloned()).collect())
     }
 
-    /// setpriv opens no session, asks nothing, and takes the variables of root away; so ours come after it.
+    /// setpriv opens no session and asks nothing. What the variables are stands on no line: everybody may read those of
+    /// others, and errors name them.
     fn as_user(&self, user: &str, program: &str, args: &[String]) -> Result<system::Command, CommandError> {
-        let found = owner::user(self.system(), user);
-        let found = found.map_err(|source| CommandError::User { line: self.line(), source })?;
+        let account = owner::account(self.system(), user);
+        let account = account.map_err(|source| CommandError::User { line: self.line(), source })?;
         let setpriv = system::Command::new("setpriv")
-            .args([format!("--reuid={}", found.uid), format!("--regid={}", found.gid)])
-            .args(["--init-groups", "--reset-env", "--", "env"])
-            .args(self.env.iter().map(|(name, value)| format!("{name}={value}")));
-        Ok(setpriv.arg(program).args(args))
+            .args([format!("--reuid={}", account.uid), format!("--regid={}", account.gid)])
+            .args(["--init-groups", "--"]);
+        // A PATH of the command's own may not lead to setpriv, and is nobody's secret.
+        let own_path = self.env.iter().rfind(|(name, _)| name == "PATH");
+        let path = own_path.into_iter().flat_map(|(name, value)| ["env".to_owned(), format!("{name}={value}")]);
+        let command = self.with_env(login(&account, setpriv.args(path).arg(program).args(args).env_clear()));
+        Ok(command.env("PATH", path_of(&account)))
     }
 
     fn with_env(&self, command: system::Command) -> system::Command {
@@ -279,6 +287,17 @@ impl<A: Look> Command<A> {
     fn system(&self) -> &System {
         self.access.context().system()
     }
+}
+
+/// The command with what a login sets.
+fn login(account: &Account, command: system::Command) -> system::Command {
+    let shell = if account.shell.is_empty() { "/bin/sh" } else { &account.shell };
+    let command = command.env("HOME", &account.home).env("SHELL", shell);
+    command.env("USER", &account.name).env("LOGNAME", &account.name)
+}
+
+fn path_of(account: &Account) -> &'static str {
+    if account.uid == 0 { ROOTS_PATH } else { PATH }
 }
 
 impl<'a> Command<Host<'a>> {

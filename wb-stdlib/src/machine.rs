@@ -210,6 +210,13 @@ impl Machine {
         self.answers.0.lock().unwrap().calls.iter().map(Command::line).collect()
     }
 
+    /// What all commands so far have in this variable, where they have it.
+    pub(crate) fn variables(&self, name: &str) -> Vec<String> {
+        let inner = self.answers.0.lock().unwrap();
+        let values = inner.calls.iter().filter_map(|command| command.variable(name));
+        values.map(|value| value.to_string_lossy().into_owned()).collect()
+    }
+
     /// A command whose line starts so ends like this in turn, and says so on standard error.
     pub(crate) fn complains(self, start: &str, turns: &[(i32, &str)]) -> Self {
         let output = |(code, stderr): &(i32, &str)| Output { code: *code, stdout: vec![], stderr: (*stderr).into() };

@@ -62,17 +62,21 @@ pub(crate) fn user(system: &System, name: &str) -> Result<User, OwnerError> {
     if let Ok(uid) = name.parse() {
         return Ok(User { uid, gid: uid });
     }
-    let read = |source| OwnerError::Read { kind: "user", name: name.to_owned(), source };
-    let account = match accounts(system).map_err(read)?.named(name) {
-        Some(account) => Some(account.clone()),
-        None => user_elsewhere(system, name).map_err(|source| OwnerError::Ask {
-            kind: "user",
-            name: name.to_owned(),
-            source,
-        })?,
-    };
-    let account = account.ok_or_else(|| OwnerError::Nobody { kind: "user", name: name.to_owned() })?;
+    let account = account(system, name)?;
     Ok(User { uid: account.uid, gid: account.gid })
+}
+
+/// All that is known of the user `name`, or of the one with that number.
+pub(crate) fn account(system: &System, name: &str) -> Result<Account, OwnerError> {
+    let read = |source| OwnerError::Read { kind: "user", name: name.to_owned(), source };
+    let ask = |source| OwnerError::Ask { kind: "user", name: name.to_owned(), source };
+    let accounts = accounts(system).map_err(read)?;
+    let number = name.parse().ok();
+    if let Some(account) = number.map_or_else(|| accounts.named(name), |uid| accounts.numbered(uid)) {
+        return Ok(account.clone());
+    }
+    let account = user_elsewhere(system, name).map_err(ask)?;
+    account.ok_or_else(|| OwnerError::Nobody { kind: "user", name: name.to_owned() })
 }
 
 /// The number of the group `name`, or the number itself.
@@ -104,10 +108,12 @@ pub(crate) fn shadows(system: &System) -> Result<Arc<Shadows>, FileError> {
     Ok(system.parsed("/etc/shadow", Shadows::parse)?.unwrap_or_default())
 }
 
-/// The user `name` of whatever source there is: getent knows those of LDAP and systemd, too.
+/// The user of this name, or of this number, of whatever source there is: getent knows those of LDAP and systemd, too.
 pub(crate) fn user_elsewhere(system: &System, name: &str) -> Result<Option<Account>, CommandError> {
     let said = ask(system, "passwd", name)?;
-    Ok(said.and_then(|text| Accounts::parse(text.as_bytes()).named(name).cloned()))
+    let accounts = said.map(|text| Accounts::parse(text.as_bytes())).unwrap_or_default();
+    let found = name.parse().map_or_else(|_| accounts.named(name), |uid| accounts.numbered(uid));
+    Ok(found.cloned())
 }
 
 /// The group of this name, or of this number, of whatever source there is.

@@ -7,7 +7,8 @@ use crate::Case;
 pub(crate) static CASES: &[Case] = &[Case {
     name: "guarded",
     prepare: "rm -rf /srv/*; mkdir -p /srv/web /srv/old; chown www-data: /srv/web
-        mkdir -p /var/cache/wildebeest/1-0; touch /var/cache/wildebeest/1-0.lock /var/cache/wildebeest/1-0/left",
+        mkdir -p /var/cache/wildebeest/1-0; touch /var/cache/wildebeest/1-0.lock /var/cache/wildebeest/1-0/left
+        mkdir -p /srv/bin; ln -s /bin/touch /srv/bin/ls-of-ours",
     run: |host| {
         host.command("touch /srv/masked").umask(0o77).creates("/srv/masked").run()?;
         host.command("touch /srv/web/masked").user("www-data").umask(0o27).creates("/srv/web/masked").run()?;
@@ -16,6 +17,14 @@ pub(crate) static CASES: &[Case] = &[Case {
         host.command("cp /srv/a /srv/b").only_if(host.shell("! cmp -s /srv/a /srv/b")).streamed().run()?;
         let who = "#!/bin/sh -e\nid -un >\"$1\"\n";
         host.script("who", who).arg("/srv/web/who").user("www-data").creates("/srv/web/who").run()?;
+        let secret = host.command("false").user("www-data").env("TOKEN", "swordfish").succeeds();
+        ensure!(secret.is_err_and(|error| !format!("{error:?}").contains("swordfish")), "no error says what is secret");
+        host.shell("echo \"$TOKEN $HOME $USER ${LANGUAGE-}\" >/srv/web/env")
+            .user("www-data")
+            .env("TOKEN", "swordfish")
+            .creates("/srv/web/env")
+            .run()?;
+        host.command("ls-of-ours /srv/web/own-path").user("www-data").env("PATH", "/srv/bin:/bin").creates("/srv/web/own-path").run()?;
         let hung = host.shell("sleep 987654 & wait").timeout(Duration::from_millis(300)).output();
         ensure!(hung.is_err(), "a command that hangs is killed");
         Ok(())
@@ -24,6 +33,8 @@ pub(crate) static CASES: &[Case] = &[Case {
         [ ! -e /srv/old ]
         cmp /srv/a /srv/b
         [ \"$(cat /srv/web/who)\" = www-data ]
+        [ \"$(cat /srv/web/env)\" = \"swordfish /var/www www-data \" ]
+        [ -e /srv/web/own-path ]
         [ -z \"$(grep -lzx '98765[4]' /proc/[0-9]*/cmdline 2>/dev/null)\" ]
         [ ! -e /var/cache/wildebeest ]",
     ..Case::DEFAULT

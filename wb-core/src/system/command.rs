@@ -116,6 +116,12 @@ impl Command {
         &self.stdin
     }
 
+    /// A variable that was set, for who plays it.
+    #[must_use]
+    pub fn variable(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
+        self.env.get(name.as_ref()).and_then(Option::as_deref)
+    }
+
     /// Kills it after `timeout`.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::View;
 use crate::machine::Machine;
 
 #[test]
@@ -9,13 +10,54 @@ fn words_of_a_line_are_arguments_and_an_argument_keeps_its_blanks() {
     assert_eq!(machine.calls(), ["git --version 'a b'"]);
 }
 
+const POSTGRES: &str = "root:x:0:0:root:/root:/bin/bash\npostgres:x:104:111::/var/lib/postgresql:\n";
+
 #[test]
-fn a_user_gets_their_own_environment() {
-    let machine = Machine::new().file("/etc/passwd", "postgres:x:104:111::/var/lib/postgresql:/bin/bash\n");
-    let machine = machine.answer("setpriv", 0, "");
-    machine.view(|host| host.command("psql").user("postgres").env("PGPORT", "5433").succeeds()).unwrap();
-    let expect = "setpriv --reuid=104 --regid=111 --init-groups --reset-env -- env PGPORT=5433 psql";
-    assert_eq!(machine.calls(), [expect]);
+fn a_user_gets_their_own_environment_which_stands_on_no_line() {
+    let check = |user: &str, env: &[(&str, &str)], words: &str, expect: &[(&str, &str)]| {
+        let mut expect = expect.iter().fold(system::Command::new("setpriv").env_clear(), |expect, (name, value)| {
+            expect.env(name, value)
+        });
+        expect = expect.args(words.split(' ')).dir("/").timeout(TIMEOUT);
+        let machine = Machine::new().file("/etc/passwd", POSTGRES);
+        let machine = machine.does("setpriv", move |_, found| assert_eq!(*found, expect));
+        let found = machine.view(|host| {
+            env.iter().fold(host.command("psql").user(user), |command, (name, value)| command.env(*name, *value)).succeeds()
+        });
+        found.unwrap();
+    };
+    let (words, path) = ("--reuid=104 --regid=111 --init-groups --", ("PATH", PATH));
+    let (home, shell) = (("HOME", "/var/lib/postgresql"), ("SHELL", "/bin/sh"));
+    let (user, logname) = (("USER", "postgres"), ("LOGNAME", "postgres"));
+    let login = [home, shell, user, logname, path];
+    check("postgres", &[], &format!("{words} psql"), &login);
+    check("104", &[], &format!("{words} psql"), &login);
+    let secret = [("PGPASSWORD", "swordfish"), ("HOME", "/tmp")];
+    check("postgres", &secret, &format!("{words} psql"), &[secret[1], shell, user, logname, path, secret[0]]);
+    let with_path = format!("{words} env PATH=/opt/bin psql");
+    check("postgres", &[("PATH", "/opt/bin")], &with_path, &login);
+    let root = [("HOME", "/root"), ("SHELL", "/bin/bash"), ("USER", "root"), ("LOGNAME", "root"), ("PATH", ROOTS_PATH)];
+    check("root", &[], "--reuid=0 --regid=0 --init-groups -- psql", &root);
+}
+
+#[test]
+fn what_is_in_the_environment_is_in_no_error() {
+    let machine = Machine::new().file("/etc/passwd", POSTGRES).answer("setpriv", 1, "no");
+    let secret = |host: &View| host.command("psql").user("postgres").env("PGPASSWORD", "swordfish").succeeds();
+    let expect = "`setpriv --reuid=104 --regid=111 --init-groups -- psql` ended with exit code 1: no";
+    assert_eq!(machine.view(secret).unwrap_err().to_string(), expect);
+}
+
+#[test]
+fn a_user_that_nobody_knows_is_named() {
+    let machine = Machine::new().file("/etc/passwd", POSTGRES);
+    let check = |user: &str| {
+        let error = machine.view(|host| host.command("id").user(user).succeeds()).unwrap_err();
+        let expect = format!("could not run `id` as another user: there is no user `{user}` on this host");
+        assert_eq!(format!("{error:#}"), expect);
+    };
+    check("anna");
+    check("4711");
 }
 
 #[test]
