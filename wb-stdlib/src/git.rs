@@ -63,7 +63,7 @@ impl<'a> Host<'a> {
     /// A git repository, by its URL: `https://…`, `ssh://…`, `git@example.org:shop.git`, or an absolute path.
     ///
     /// Git never asks anybody: credentials come from the user's own configuration (credential helpers, ssh keys). A URL
-    /// with a password in it is refused: it would be seen by all.
+    /// with a password in it is refused, and one of `https` with a user, who may be a token: it would be seen by all.
     ///
     /// ```
     /// use wb_stdlib::prelude::*;
@@ -167,10 +167,8 @@ impl Checkout<'_> {
 
     fn check(&self) -> Result<(), GitError> {
         check_path(&self.path)?;
-        let authority = self.url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
-        let has_password = authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
         let is_plain = |text: &str| !text.is_empty() && !text.starts_with('-') && !text.chars().any(char::is_control);
-        if has_password || !is_plain(&self.url) {
+        if has_secret(&self.url) || !is_plain(&self.url) {
             return Err(GitError::BadUrl { url: shown(&self.url) });
         }
         let is_name = is_plain(&self.wanted) && !self.wanted.contains([' ', '~', '^', ':', '?', '*', '[', '\\']);
@@ -271,6 +269,15 @@ impl Checkout<'_> {
     fn system(&self) -> &System {
         self.host.system()
     }
+}
+
+/// Whether a URL may have a secret in it: a password, or, where it is not of ssh, any user. A token stands there alone, and
+/// nobody can tell it from a name.
+fn has_secret(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_ssh = scheme.split('+').any(|part| part.eq_ignore_ascii_case("ssh"));
+    authority.rsplit_once('@').is_some_and(|(user, _)| !is_ssh || user.contains(':'))
 }
 
 /// A URL for messages: without a password.

@@ -10,13 +10,13 @@ use crate::file::FileError;
 /// What can go wrong with a checkout.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
-    /// It is no URL, or has a password in it.
+    /// It is no URL, or has a password or a token in it.
     #[error(
-        "`{url}` is no repository that is cloned here\nhint: leave a password out of it: a credential helper of the user's, \
-         or `.ssh_key(…)`, keeps it to itself"
+        "`{url}` is no repository that is cloned here\nhint: leave password, token and user out of it: a credential helper \
+         of the user's, or `.ssh_key(…)`, keeps them to itself"
     )]
     BadUrl {
-        /// The URL, without its password.
+        /// The URL, without its user and password.
         url: String,
     },
     /// It can't be a commit, a tag or a branch.

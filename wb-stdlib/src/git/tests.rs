@@ -234,13 +234,21 @@ fn a_prepared_directory_keeps_its_mode_and_group() {
 }
 
 #[test]
-fn a_password_has_no_place_in_a_url() {
+fn a_secret_has_no_place_in_a_url() {
     let yard = Yard::new();
-    let error =
-        yard.run(Mode::Plan, |host| host.git("https://me:secret@a/b.git").at("v1").to("/x").present()).unwrap_err();
-    assert!(error.to_string().starts_with("`https://a/b.git` is no repository that is cloned here\nhint: "), "{error}");
-    let error = yard.run(Mode::Plan, |host| host.git("--upload-pack=x").at("v1").to("/x").present()).unwrap_err();
-    assert!(matches!(error, GitError::BadUrl { .. }));
+    let check = |url: &str, shown: &str| {
+        let error = yard.run(Mode::Plan, |host| host.git(url).at("v1").to("/x").present()).unwrap_err();
+        assert!(matches!(error, GitError::BadUrl { .. }), "{url}");
+        assert!(error.to_string().starts_with(&format!("`{shown}` is no repository that is cloned here\nhint: ")), "{error}");
+    };
+    check("https://me:secret@a/b.git", "https://a/b.git");
+    check("https://ghp_token@a/b.git", "https://a/b.git");
+    check("HTTP://ghp_token@a", "HTTP://a");
+    check("https::https://token@a/b.git", "https::https://a/b.git");
+    check("ssh://me:secret@a/b.git", "ssh://a/b.git");
+    check("--upload-pack=x", "--upload-pack=x");
+    let fine = ["git@a:b.git", "ssh://git@a/b.git", "git+ssh://git@a/b.git", "https://a/b@c", "https://a/?b@c", "/a@b"];
+    fine.iter().for_each(|url| assert!(!has_secret(url), "{url}"));
 }
 
 #[test]
