@@ -110,15 +110,17 @@ impl System {
     /// Runs `command` and judges nothing: a non-zero exit is an ordinary [`Output`].
     ///
     /// # Errors
-    /// When it can't be started, or does not end within its timeout, or within what is left of the work's time.
+    /// When it can't be started, writes more than 16 MiB to one of its streams, or does not end within its timeout, or within
+    /// what is left of the work's time.
     pub fn run(&self, command: &Command) -> Result<Output, CommandError> {
         self.in_time(command, |command| self.processes.run(command))
     }
 
-    /// [`System::run`], and hands over each line that it writes, to whichever stream, while it runs.
+    /// [`System::run`], and hands over each line that it writes, to whichever stream, while it runs. It may write any
+    /// amount: the last 16 MiB are kept.
     ///
     /// # Errors
-    /// As [`System::run`].
+    /// When it can't be started, or does not end in time, as with [`System::run`].
     pub fn run_heard(&self, command: &Command, hear: &mut dyn FnMut(&str)) -> Result<Output, CommandError> {
         self.in_time(command, |command| self.processes.run_heard(command, hear))
     }

@@ -214,7 +214,7 @@ impl<A: Look> Command<A> {
     /// Runs a command that only looks, in plans too, and gives its exit code and what it wrote.
     ///
     /// # Errors
-    /// When it does not start, or takes too long. A bad end is no error.
+    /// When it does not start, takes too long, or writes more than 16 MiB to one of its streams. A bad end is no error.
     pub fn output(&self) -> Result<Output, CommandError> {
         self.with_built(|command| Ok(self.system().run(command)?))
     }
@@ -348,8 +348,8 @@ impl<'a> Command<Host<'a>> {
         self
     }
 
-    /// What it writes goes into the host's log while it runs, line by line, and with that into the host's report, which has
-    /// the end of the log. Don't say this of what writes secrets.
+    /// What it writes goes into the host's log while it runs, line by line, however much it is, and with that into the host's
+    /// report, which has the end of the log. Don't say this of what writes secrets.
     pub fn streamed(mut self) -> Self {
         self.streams = true;
         self
@@ -360,7 +360,8 @@ impl<'a> Command<Host<'a>> {
     /// A plan asks the guards, too. Without one it can't know.
     ///
     /// # Errors
-    /// When it, or a guard, does not start or takes too long, and when it ends badly: with the end of what it wrote.
+    /// When it, or a guard, does not start, takes too long or writes more than 16 MiB, and when it ends badly: with the end
+    /// of what it wrote.
     pub fn run(&self) -> Result<Outcome, CommandError> {
         let what = match self.script {
             Some(_) => format!("script {} run", self.line()),

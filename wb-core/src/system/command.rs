@@ -129,8 +129,8 @@ impl Command {
         self
     }
 
-    /// Lets it write so many bytes to each of its output streams, and no more: it meets an error beyond that. Whatever
-    /// it writes is kept in memory.
+    /// Lets it write so many bytes to each of its output streams, and no more: it meets an error beyond that, and is not
+    /// ended. Whatever it writes is kept in memory.
     #[must_use]
     pub fn says_at_most(mut self, bytes: u64) -> Self {
         self.largest = Some(bytes);
@@ -290,28 +290,44 @@ impl Command {
     fn run_in_this_group(&self) -> Result<Output, CommandError> {
         let start = |source| self.not_started(source);
         let (handle, streams) = self.captured(|expression| expression).map_err(start)?;
-        if self.ended(&handle).map_err(start)? {
-            return streams.output(&handle).map_err(start);
+        if self.ended(&handle).map_err(start)? == End::Itself {
+            return streams.output(&handle, u64::MAX).map_err(start);
         }
         drop(handle.kill());
         Err(self.timed_out())
     }
 
-    /// Runs it in a process group of its own, which ends as a whole: at the timeout, or as `ending` says.
+    /// Runs it in a process group of its own, which ends as a whole: at the timeout, or as `ending` says. What it writes is
+    /// kept, however much it is.
     pub(super) fn run_under(&self, ending: &Ending, loss: Loss) -> Result<Output, CommandError> {
-        self.run_group(ending, loss, |handle, _| self.ended(handle))
+        self.run_group(ending, loss, u64::MAX, |handle, _| self.ended(handle))
     }
 
-    /// [`Command::run_under`], and hands over each line that it writes.
+    /// [`Command::run_under`], and ends it, too, when it writes more than [`MOST_SAID`]: this process's memory is not its.
+    fn run_bounded(&self, ending: &Ending, loss: Loss) -> Result<Output, CommandError> {
+        self.run_group(ending, loss, MOST_SAID, |handle, streams| {
+            self.ended_watched(handle, |_| streams.are_within(MOST_SAID))
+        })
+    }
+
+    /// [`Command::run_under`], and hands over each line that it writes. It may write without end, and only the end is kept.
     fn run_heard(&self, ending: &Ending, loss: Loss, hear: &mut dyn FnMut(&str)) -> Result<Output, CommandError> {
-        self.run_group(ending, loss, |handle, streams| self.ended_heard(handle, streams, hear))
+        self.run_group(ending, loss, MOST_SAID, |handle, streams| {
+            let (mut stdout, mut stderr) = (Ear::default(), Ear::default());
+            self.ended_watched(handle, |ended| {
+                stdout.listen(&streams.stdout, ended, hear)?;
+                stderr.listen(&streams.stderr, ended, hear)?;
+                Ok(true)
+            })
+        })
     }
 
     fn run_group(
         &self,
         ending: &Ending,
         loss: Loss,
-        wait: impl FnOnce(&duct::Handle, &Streams) -> io::Result<bool>,
+        kept: u64,
+        wait: impl FnOnce(&duct::Handle, &Streams) -> io::Result<End>,
     ) -> Result<Output, CommandError> {
         let start = |source| self.not_started(source);
         ending.start(loss);
@@ -319,11 +335,15 @@ impl Command {
         let group = group_of(&handle).ok_or_else(|| start(io::ErrorKind::NotFound.into()))?;
         ending.started(group, loss);
         let ended = wait(&handle, &streams);
-        if !matches!(ended, Ok(true)) {
+        if !matches!(ended, Ok(End::Itself | End::TooMuch { was_killed: false })) {
             end_group(group, &handle);
         }
         ending.ended(group, loss);
-        if ended.map_err(start)? { streams.output(&handle).map_err(start) } else { Err(self.timed_out()) }
+        match ended.map_err(start)? {
+            End::Itself => streams.output(&handle, kept).map_err(start),
+            End::OutOfTime => Err(self.timed_out()),
+            End::TooMuch { was_killed } => Err(CommandError::TooMuch { line: self.line(), most: kept, was_killed }),
+        }
     }
 
     /// Starts it with its output going into files, not pipes: a daemon that it leaves behind keeps its streams open,
@@ -338,28 +358,38 @@ impl Command {
         Ok((handle, streams))
     }
 
-    /// Waits; false when it runs for too long.
-    fn ended(&self, handle: &duct::Handle) -> io::Result<bool> {
-        let ended = match self.timeout {
-            Some(timeout) => handle.wait_timeout(timeout).map(|ended| ended.is_some()),
+    /// When its time is over. One without a bound that a clock knows has no end.
+    fn end(&self) -> Option<Instant> {
+        self.timeout.and_then(|timeout| Instant::now().checked_add(timeout))
+    }
+
+    fn ended(&self, handle: &duct::Handle) -> io::Result<End> {
+        let ended = match self.end() {
+            Some(end) => handle.wait_deadline(end).map(|ended| ended.is_some()),
             None => handle.wait().map(|_| true),
         };
         fault::pass(Kind::Ended)?;
-        ended
+        Ok(if ended? { End::Itself } else { End::OutOfTime })
     }
 
-    /// Waits, and hands over lines as they come; false when it runs for too long.
-    fn ended_heard(&self, handle: &duct::Handle, streams: &Streams, hear: &mut dyn FnMut(&str)) -> io::Result<bool> {
-        let end = self.timeout.map(|timeout| Instant::now() + timeout);
-        let (mut stdout, mut stderr) = (Ear::default(), Ear::default());
+    /// Waits, and looks meanwhile, and at the end, at what it wrote: whether that is still well.
+    fn ended_watched(
+        &self,
+        handle: &duct::Handle,
+        mut look: impl FnMut(bool) -> io::Result<bool>,
+    ) -> io::Result<End> {
+        let end = self.end();
         loop {
             let left = end.map_or(BREATH, |end| end.saturating_duration_since(Instant::now()).min(BREATH));
             let ended = handle.wait_timeout(left)?.is_some();
-            stdout.listen(&streams.stdout, ended, hear)?;
-            stderr.listen(&streams.stderr, ended, hear)?;
-            if ended || left.is_zero() {
+            let is_well = look(ended)?;
+            if ended || left.is_zero() || !is_well {
                 fault::pass(Kind::Ended)?;
-                return Ok(ended);
+                return Ok(match (is_well, ended) {
+                    (true, true) => End::Itself,
+                    (true, false) => End::OutOfTime,
+                    (false, _) => End::TooMuch { was_killed: !ended },
+                });
             }
         }
     }
@@ -548,6 +578,19 @@ pub enum CommandError {
         /// How long it had.
         timeout: Duration,
     },
+    /// It wrote more than is kept of what commands write.
+    #[error(
+        "`{line}` wrote more than {} MiB{}\nhint: let it write less, or into a file",
+        most >> 20, if *was_killed { ", and was killed" } else { "" }
+    )]
+    TooMuch {
+        /// The command line.
+        line: String,
+        /// How much it may write to one of its output streams, in bytes.
+        most: u64,
+        /// Whether it had not ended by then.
+        was_killed: bool,
+    },
     /// The time of the work that it belongs to is over: it was killed, or not started at all.
     #[error("`{line}` was cut short")]
     OutOfTime {
@@ -604,7 +647,7 @@ pub struct Real;
 
 impl Processes for Real {
     fn run(&self, command: &Command) -> Result<Output, CommandError> {
-        command.run_under(ending(), command.loss())
+        command.run_bounded(ending(), command.loss())
     }
 
     fn run_heard(&self, command: &Command, hear: &mut dyn FnMut(&str)) -> Result<Output, CommandError> {
@@ -612,8 +655,22 @@ impl Processes for Real {
     }
 }
 
+/// How a command came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Itself,
+    /// It runs for too long.
+    OutOfTime,
+    /// It wrote too much.
+    TooMuch {
+        was_killed: bool,
+    },
+}
+
 /// How often a command that runs is listened to.
 const BREATH: Duration = Duration::from_millis(100);
+/// How much a command may write to one of its output streams, in bytes, and how much is kept of one that may write more.
+const MOST_SAID: u64 = 16 << 20;
 /// The longest line that is handed over whole, in bytes.
 const LONGEST_LINE: usize = 4096;
 
@@ -621,6 +678,8 @@ const LONGEST_LINE: usize = 4096;
 #[derive(Debug, Default)]
 struct Ear {
     at: u64,
+    /// Up to where it was given back to the system.
+    freed: u64,
     line: Vec<u8>,
 }
 
@@ -632,6 +691,7 @@ impl Ear {
         loop {
             let length = stream.read_at(&mut piece, self.at)?;
             self.at += length as u64;
+            self.free(stream)?;
             for byte in &piece[..length] {
                 match byte {
                     b'\n' => self.say(hear),
@@ -650,6 +710,15 @@ impl Ear {
             self.say(hear);
         }
         Ok(())
+    }
+
+    /// Gives back what was heard but for the end of it, now and then.
+    fn free(&mut self, stream: &File) -> io::Result<()> {
+        if self.at < self.freed + 2 * MOST_SAID {
+            return Ok(());
+        }
+        self.freed = self.at - MOST_SAID;
+        free(stream, self.freed)
     }
 
     fn say(&mut self, hear: &mut dyn FnMut(&str)) {
@@ -671,11 +740,17 @@ impl Streams {
         Ok(Self { stdout: stream()?, stderr: stream()?, are_bounded: largest.is_some() })
     }
 
-    /// All of it, after the end of the command.
-    fn output(mut self, handle: &duct::Handle) -> io::Result<Output> {
+    /// Whether neither is longer than so many bytes. Those that never get larger are as long as they may be.
+    fn are_within(&self, most: u64) -> io::Result<bool> {
+        let is_within = |stream: &File| Ok(stream.metadata()?.len() <= most);
+        Ok(self.are_bounded || (is_within(&self.stdout)? && is_within(&self.stderr)?))
+    }
+
+    /// The last so many bytes of each, after the end of the command.
+    fn output(mut self, handle: &duct::Handle, kept: u64) -> io::Result<Output> {
         let said = |stream: &mut File| match self.are_bounded {
             true => written_to_bounded(stream),
-            false => written(stream),
+            false => written(stream, kept),
         };
         let (stdout, stderr) = (said(&mut self.stdout)?, said(&mut self.stderr)?);
         let ended = handle.try_wait()?.map(Output::of).unwrap_or_default();
@@ -683,17 +758,47 @@ impl Streams {
     }
 }
 
+/// A daemon that was left behind has its streams for as long as it lives, and nobody reads them. A pipe would end it, by
+/// SIGPIPE; these go on as files that never get larger, so that what it writes beyond that fails, and takes no memory.
+impl Drop for Streams {
+    fn drop(&mut self) {
+        if !self.are_bounded {
+            // Where the system can't do this, the command has ended all the same.
+            drop(left_behind(&self.stdout).and_then(|()| left_behind(&self.stderr)));
+        }
+    }
+}
+
+/// Gives back what stands in a file, and lets it get larger by [`MOST_SAID`] at most.
+fn left_behind(stream: &File) -> io::Result<()> {
+    use rustix::fs::{SealFlags, fcntl_add_seals, ftruncate};
+    let length = stream.metadata()?.len();
+    free(stream, length)?;
+    ftruncate(stream, length.saturating_add(MOST_SAID))?;
+    Ok(fcntl_add_seals(stream, SealFlags::GROW)?)
+}
+
+/// Gives the memory of a file back to the system, up to there. Zeros stand there then.
+fn free(stream: &File, end: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    if end == 0 {
+        return Ok(());
+    }
+    Ok(fallocate(stream, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, 0, end)?)
+}
+
 fn in_memory() -> io::Result<File> {
-    Ok(rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC)?.into())
+    use rustix::fs::{MemfdFlags, memfd_create};
+    Ok(memfd_create("output", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?.into())
 }
 
 /// A file that never gets larger than it is.
 fn in_memory_up_to(bytes: u64) -> io::Result<File> {
-    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
-    let file = memfd_create("output", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    use rustix::fs::{SealFlags, fcntl_add_seals, ftruncate};
+    let file = in_memory()?;
     ftruncate(&file, bytes)?;
     fcntl_add_seals(&file, SealFlags::GROW)?;
-    Ok(file.into())
+    Ok(file)
 }
 
 fn holding(bytes: &[u8]) -> io::Result<File> {
@@ -703,10 +808,19 @@ fn holding(bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-fn written(stream: &mut File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    stream.rewind()?;
-    stream.read_to_end(&mut bytes)?;
+/// The last so many bytes of a file, which stands where somebody may write still, and is left there.
+fn written(stream: &File, kept: u64) -> io::Result<Vec<u8>> {
+    let length = stream.metadata()?.len();
+    let start = length.saturating_sub(kept);
+    let mut bytes = vec![0; usize::try_from(length - start).unwrap_or(usize::MAX)];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match stream.read_at(&mut bytes[filled..], start + filled as u64)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    bytes.truncate(filled);
     Ok(bytes)
 }
 
@@ -794,6 +908,45 @@ mod tests {
         assert!((4..=1_000).contains(&said), "{said}");
         assert_eq!(error, "err");
         assert_eq!(run(&Command::shell("echo out").says_at_most(1_000)), (4, String::new()));
+    }
+
+    #[test]
+    fn what_writes_without_end_is_killed() {
+        let run = |line: &str| System::real().run(&Command::shell(line).timeout(Duration::from_secs(60)));
+        let endless = run("while :; do head -c 1000000 /dev/zero; done").unwrap_err();
+        assert!(matches!(endless, CommandError::TooMuch { was_killed: true, .. }), "{endless}");
+        let said = endless.to_string();
+        assert!(said.ends_with("` wrote more than 16 MiB, and was killed\nhint: let it write less, or into a file"), "{said}");
+        let one_more = run(&format!("head -c {} /dev/zero >&2", MOST_SAID + 1)).unwrap_err();
+        assert!(matches!(one_more, CommandError::TooMuch { .. }), "{one_more}");
+        let most = run(&format!("head -c {MOST_SAID} /dev/zero")).unwrap();
+        assert_eq!(most.stdout.len() as u64, MOST_SAID);
+        let of_this_machine = Command::shell(format!("head -c {} /dev/zero", MOST_SAID + 1)).run().unwrap();
+        assert_eq!(of_this_machine.stdout.len() as u64, MOST_SAID + 1);
+    }
+
+    #[test]
+    fn what_is_heard_may_write_without_end_and_the_end_is_kept() {
+        let (mut heard, all) = (0, 3 * MOST_SAID);
+        let line = Command::shell(format!("head -c {all} /dev/zero | tr '\\0' x; echo; printf end"));
+        let output = System::real().run_heard(&line, &mut |line| heard += line.len() as u64).unwrap();
+        assert_eq!((heard, output.stdout.len() as u64), (all + 3, MOST_SAID));
+        assert!(output.stdout.ends_with(b"xxx\nend") && output.stdout.iter().all(|byte| *byte != 0));
+    }
+
+    #[test]
+    fn a_daemon_left_behind_takes_no_memory_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let daemon = format!("read word <go; printf a; echo $? >few; head -c {} /dev/zero; echo $? >many", 2 * MOST_SAID);
+        let line = format!("mkfifo go; ({daemon}) & echo started");
+        assert_eq!(System::real().read_command(&Command::shell(line).dir(dir.path())).unwrap(), "started");
+        std::fs::write(dir.path().join("go"), "go\n").unwrap();
+        let status = |name: &str| {
+            let written = || std::fs::read_to_string(dir.path().join(name)).ok().filter(|text| text.ends_with('\n'));
+            let clock = super::super::clock::Real;
+            super::super::clock::wait_until(&clock, Duration::from_secs(9), Duration::from_millis(5), written)
+        };
+        assert_eq!((status("few").as_deref(), status("many").as_deref()), (Some("0\n"), Some("1\n")));
     }
 
     #[test]
