@@ -175,8 +175,7 @@ impl Unpacked<'_> {
         match self.system().stat(&self.dir)? {
             None => Ok(Facts { is_there: false, is_empty: true, marker: None }),
             Some(stat) if stat.kind == Kind::Directory => {
-                let marker = self.system().read_file(self.dir.join(marker::NAME))?;
-                let marker = marker.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                let marker = marker::text(self.system(), &self.dir)?;
                 let is_empty = marker.is_none() && files::list(self.system().path(&self.dir))?.is_empty();
                 Ok(Facts { is_there: true, is_empty, marker })
             }

@@ -8,6 +8,7 @@ mod end;
 mod error;
 mod extended;
 mod place;
+mod search;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub use error::FileError;
 pub use error::KindWord;
 pub(crate) use extended::{Extended, Settled, take_over};
 pub(crate) use place::{check_path, clear, missing_parent, mounted_below, refuse_mounts, replaced};
+pub(crate) use search::search;
 
 /// The mode of a file that nobody said a mode for.
 const NEW_MODE: u32 = 0o644;
@@ -98,9 +100,13 @@ impl<A: Look> File<A> {
     /// # Errors
     /// When there is nothing, or no file.
     pub fn exists(&self) -> Result<()> {
+        check_path(&self.path)?;
         let path = self.path.display();
-        anyhow::ensure!(self.read()?.is_some(), "expected the file {path}, found nothing there");
-        Ok(())
+        match self.system().stat_of_end(&self.path)?.map(|stat| stat.kind) {
+            Some(Kind::File) => Ok(()),
+            Some(kind) => anyhow::bail!("expected the file {path}, found {}", KindWord(kind)),
+            None => anyhow::bail!("expected the file {path}, found nothing there"),
+        }
     }
 
     /// Checks that `text` stands in it.
@@ -108,11 +114,13 @@ impl<A: Look> File<A> {
     /// # Errors
     /// When it does not, or there is no file.
     pub fn contains(&self, text: &str) -> Result<()> {
+        check_path(&self.path)?;
         let path = self.path.display();
-        let Some(content) = self.read()? else { anyhow::bail!("expected `{text}` in {path}, found no such file") };
-        let content = String::from_utf8_lossy(&content);
-        anyhow::ensure!(content.contains(text), "expected `{text}` in {path}, found:\n{}", difference::start(&content));
-        Ok(())
+        match search(self.system(), &self.path, text)? {
+            None => anyhow::bail!("expected `{text}` in {path}, found no such file"),
+            Some(found) if found.has_it => Ok(()),
+            Some(found) => anyhow::bail!("expected `{text}` in {path}, found:\n{}", found.shown()),
+        }
     }
 
     /// Checks that its permission bits are these, as in `0o640`. A link is not followed.

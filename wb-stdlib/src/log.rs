@@ -197,10 +197,7 @@ impl Reader {
 }
 
 fn open(path: &Path) -> Result<Option<File>, FileError> {
-    match files::open(path) {
-        Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        file => file.map(Some),
-    }
+    Ok(files::open_file(path)?.map(|(file, _)| file))
 }
 
 fn length(file: &File) -> u64 {
@@ -274,6 +271,14 @@ mod tests {
             Ok(log.says("ready", SECOND).map(drop)?)
         });
         assert!(found.unwrap_err().to_string().starts_with("expected `ready` in /log within 1 s"));
+    }
+
+    #[test]
+    fn a_pipe_is_no_log() {
+        let machine = Machine::new();
+        wb_core::system::Command::new("mkfifo").arg(machine.path("/log")).read().unwrap();
+        let error = machine.apply(|host| Ok(host.log("/log").says("ready", SECOND)?)).unwrap_err();
+        assert_eq!(error.to_string(), "could not see what /log says");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use wb_core::context::Outcome;
 
 use crate::Host;
 use crate::command::Command;
+use crate::file::search;
 use crate::http::Request;
 use crate::look::{Access as _, Look as _};
 use crate::port;
@@ -128,9 +129,10 @@ impl<'a> Waiting<'a> {
     pub fn for_text(&self, path: impl AsRef<Path>, text: &str) -> Result<Outcome, WaitingError> {
         let path = path.as_ref();
         self.until(format!("`{text}` in {}", path.display()), || {
-            let Some(content) = self.host.system().read_file(path)? else { return Ok(Some("no such file".to_owned())) };
-            let is_so = String::from_utf8_lossy(&content).contains(text);
-            Ok((!is_so).then(|| format!("{} bytes without it", content.len())))
+            Ok(match search(self.host.system(), path, text)? {
+                None => Some("no such file".to_owned()),
+                Some(found) => (!found.has_it).then(|| format!("{} bytes without it", found.length)),
+            })
         })
     }
 
@@ -257,10 +259,12 @@ mod tests {
             wait(&machine, |_, wait| wait.for_text("/b", "x")),
             "expected `x` in /b within 1 s, found no such file"
         );
-        assert!(
-            wait(&machine.dir("/d"), |_, wait| wait.for_text("/d", "x"))
-                .starts_with("could not see whether there is `x`")
-        );
+        let machine = machine.dir("/d");
+        wb_core::system::Command::new("mkfifo").arg(machine.path("/fifo")).read().unwrap();
+        for path in ["/d", "/fifo"] {
+            let blind = wait(&machine, |_, wait| wait.for_text(path, "x"));
+            assert!(blind.starts_with(&format!("could not see whether there is `x` in {path}: ")), "{blind}");
+        }
     }
 
     #[test]

@@ -7,11 +7,16 @@ use crate::Case;
 pub(crate) static CASES: &[Case] = &[Case {
     name: "for_nginx",
     packages: &["nginx-light"],
-    prepare: "nginx -s stop 2>/dev/null || true; while [ -e /run/nginx.pid ]; do sleep 0.1; done",
+    prepare: "nginx -s stop 2>/dev/null || true; while [ -e /run/nginx.pid ]; do sleep 0.1; done
+        rm -f /srv/large /srv/pipe; mkfifo /srv/pipe; truncate -s 50M /srv/large; echo at the end >>/srv/large",
     run: |host| {
         let (bound, log) = (Duration::from_secs(20), host.log("/var/log/nginx/access.log"));
         host.service("nginx").running()?;
         host.wait_up_to(bound).for_file("/run/nginx.pid")?;
+        host.wait_up_to(bound).for_text("/srv/large", "at the end")?;
+        host.file("/srv/large").contains("at the end")?;
+        ensure!(host.file("/srv/pipe").contains("x").is_err(), "what nobody writes to is not read");
+        ensure!(host.file("/srv/pipe").exists().is_err(), "a pipe is no file");
         host.wait_up_to(bound).for_process(&host.pidfile("/run/nginx.pid"))?;
         host.wait_up_to(bound).for_process(&host.process("nginx"))?;
         host.wait_up_to(bound).for_port(80)?;

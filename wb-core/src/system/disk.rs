@@ -123,6 +123,12 @@ pub(super) fn open_itself(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
+/// Opens a file for reading, and does not wait for who writes to it, where it is a pipe.
+pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
 /// Brings what a file has to the disk.
 pub(super) fn sync(file: &File) -> io::Result<()> {
     fault::pass(Kind::Sync)?;

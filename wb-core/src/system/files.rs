@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the seam that the rest must use")]
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -184,9 +184,13 @@ pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
 /// The content of a file, or nothing where there is none.
 ///
 /// # Errors
-/// When it is there and can't be read.
+/// When it is there and can't be read, or is a pipe or a device.
 pub fn read_optional(path: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
-    absent_as_none(read(path))
+    let path = path.as_ref();
+    let Some((mut file, _)) = open_file(path)? else { return Ok(None) };
+    let mut content = Vec::new();
+    file.read_to_end(&mut content).map_err(failed("read", path))?;
+    Ok(Some(content))
 }
 
 /// Writes a file, with `mode`.
@@ -393,6 +397,16 @@ pub fn stat(path: impl AsRef<Path>) -> Result<Option<Stat>> {
     Ok(metadata.as_ref().map(Stat::of))
 }
 
+/// What a path leads to at the end of all links, or nothing where there is nothing.
+///
+/// # Errors
+/// When it is there and can't be looked at.
+pub fn stat_of_end(path: impl AsRef<Path>) -> Result<Option<Stat>> {
+    let path = path.as_ref();
+    let metadata = absent_as_none(fs::metadata(path).map_err(failed("look at", path)))?;
+    Ok(metadata.as_ref().map(Stat::of))
+}
+
 /// What tells the file at `path` from itself after a change, or nothing where there is none. Links are followed.
 ///
 /// # Errors
@@ -578,6 +592,23 @@ pub fn open(path: impl AsRef<Path>) -> Result<File> {
     File::open(path).map_err(failed("open", path))
 }
 
+/// Opens a file for reading, and says what it is, or nothing where there is none. It never waits: who may write its directory
+/// could put a pipe there, which nobody writes, or a link to a device without end. The null device is a file without content.
+///
+/// # Errors
+/// When it is there and can't be opened, or is a pipe or a device.
+pub fn open_file(path: impl AsRef<Path>) -> Result<Option<(File, Stat)>> {
+    let path = path.as_ref();
+    let opened = disk::open_without_waiting(path).and_then(|file| {
+        let found = file.metadata()?;
+        match kind(found.file_type()) == Kind::Other && found.rdev() != NULL_DEVICE {
+            true => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe or a device, and no file")),
+            false => Ok((file, Stat::of(&found))),
+        }
+    });
+    absent_as_none(opened.map_err(failed("read", path)))
+}
+
 /// Opens a file for adding to its end, and makes it, with `mode`, where there is none.
 ///
 /// # Errors
@@ -712,6 +743,14 @@ impl System {
         space(self.path(path))
     }
 
+    /// [`stat_of_end`], on this machine.
+    ///
+    /// # Errors
+    /// When it is there and can't be looked at.
+    pub fn stat_of_end(&self, path: impl AsRef<Path>) -> Result<Option<Stat>> {
+        stat_of_end(self.path(path))
+    }
+
     /// [`stat`], on this machine.
     ///
     /// # Errors
@@ -761,6 +800,9 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
     let path = path.to_owned();
     move |source| FileError { action, path, source }
 }
+
+/// The number of `/dev/null`: 1 and 3, on every Linux.
+const NULL_DEVICE: u64 = 1 << 8 | 3;
 
 fn absent_as_none<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
@@ -907,6 +949,25 @@ mod tests {
         hard_link(&a, &b).unwrap();
         assert!(is_same(&a, &b).unwrap());
         assert!(space(dir.path()).unwrap().total > 0);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let fifo = crate::system::Command::new("mkfifo").arg(at("fifo"));
+        fifo.read().unwrap();
+        link("/dev/zero", at("zero")).unwrap();
+        link("/dev/null", at("null")).unwrap();
+        for name in ["fifo", "zero"] {
+            let error = read_optional(at(name)).unwrap_err();
+            assert_eq!(error.to_string(), format!("could not read {}", at(name).display()));
+            assert_eq!(error.source.to_string(), "it is a pipe or a device, and no file");
+        }
+        assert_eq!(read_optional(at("null")).unwrap(), Some(Vec::new()));
+        assert!(read_optional(dir.path()).is_err());
+        assert_eq!(stat_of_end(at("null")).unwrap().unwrap().kind, Kind::Other);
+        assert_eq!((stat_of_end(at("none")).unwrap(), stat(at("zero")).unwrap().unwrap().kind), (None, Kind::Link));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Files that are written piece by piece, since they may be larger than memory, and that nobody reads before they are
 //! whole.
-#![expect(clippy::disallowed_methods, reason = "this is the seam that the rest must use")]
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
@@ -8,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::disk;
-use super::files::{Attributes, Result, failed, sync_parent};
+use super::files::{self, Attributes, Result, Stat, failed, sync_parent};
 
 /// How much is read at once, in bytes.
 pub const PIECE: usize = 64 << 10;
@@ -91,9 +90,12 @@ impl Growing {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn read_each(&mut self, each: impl FnMut(&[u8])) -> Result<()> {
+    pub fn read_each(&mut self, mut each: impl FnMut(&[u8])) -> Result<()> {
         self.file.rewind().map_err(failed("read", &self.path))?;
-        pieces(&mut self.file, &self.path, each)
+        pieces(&mut self.file, &self.path, |piece| {
+            each(piece);
+            true
+        })
     }
 
     /// Gives it these attributes, and when it was last changed, where that is given. When it reaches the disk is left to
@@ -119,22 +121,31 @@ impl Growing {
 /// Hands over the content of a file in pieces, or says that there is none: for files that may be larger than memory.
 ///
 /// # Errors
-/// When it is there and can't be read.
-pub fn read_each(path: impl AsRef<Path>, each: impl FnMut(&[u8])) -> Result<bool> {
-    let path = path.as_ref();
-    match File::open(path) {
-        Ok(mut file) => pieces(&mut file, path, each).map(|()| true),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(failed("read", path)(error)),
-    }
+/// When it is there and can't be read, or is a pipe or a device.
+pub fn read_each(path: impl AsRef<Path>, mut each: impl FnMut(&[u8])) -> Result<bool> {
+    let read = read_while(path, |piece| {
+        each(piece);
+        true
+    })?;
+    Ok(read.is_some())
 }
 
-fn pieces(file: &mut File, path: &Path, mut each: impl FnMut(&[u8])) -> Result<()> {
+/// [`read_each`], for as long as `each` wants more; says what the file is.
+///
+/// # Errors
+/// As [`read_each`].
+pub fn read_while(path: impl AsRef<Path>, each: impl FnMut(&[u8]) -> bool) -> Result<Option<Stat>> {
+    let path = path.as_ref();
+    let Some((mut file, found)) = files::open_file(path)? else { return Ok(None) };
+    pieces(&mut file, path, each).map(|()| Some(found))
+}
+
+fn pieces(file: &mut File, path: &Path, mut each: impl FnMut(&[u8]) -> bool) -> Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
         match file.read(&mut piece) {
-            Ok(0) => return Ok(()),
-            Ok(length) => each(&piece[..length]),
+            Ok(length) if length == 0 || !each(&piece[..length]) => return Ok(()),
+            Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(failed("read", path)(error)),
         }
@@ -143,7 +154,6 @@ fn pieces(file: &mut File, path: &Path, mut each: impl FnMut(&[u8])) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::super::files;
     use super::*;
 
     #[test]
@@ -187,6 +197,21 @@ mod tests {
         files::hard_link(&kept, &path).unwrap();
         Growing::again(&path).unwrap().add(b"new").unwrap();
         assert_eq!((files::read(&kept).unwrap(), files::read(&path).unwrap()), (b"kept".to_vec(), b"new".to_vec()));
+    }
+
+    #[test]
+    fn a_file_is_read_for_as_long_as_somebody_wants() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("large");
+        files::write(&path, vec![b'x'; 3 * PIECE], 0o640).unwrap();
+        let mut pieces = 0;
+        let found = read_while(&path, |piece| {
+            pieces += 1;
+            assert_eq!(piece.len(), PIECE);
+            pieces < 2
+        });
+        let found = found.unwrap().unwrap();
+        assert_eq!((pieces, found.mode, found.size), (2, 0o640, 3 * PIECE as u64));
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! What says which archive a directory was made of: a file in it, so that both take their place at once.
 
 use std::fmt;
+use std::path::Path;
+
+use wb_core::system::System;
+use wb_core::system::files::FileError;
+use wb_core::system::growing;
 
 use crate::sha256::Sha256;
 
@@ -23,6 +28,17 @@ impl fmt::Display for Marker {
         let given = numbers.into_iter().filter_map(|(name, number)| number.map(|number| (name, number)));
         given.into_iter().try_for_each(|(name, number)| writeln!(f, "{name} {number}"))
     }
+}
+
+/// The text of the marker in a directory. Whoever owns that may have put anything there: a longer file is no marker of ours,
+/// and its first piece says so.
+pub(super) fn text(system: &System, dir: &Path) -> Result<Option<String>, FileError> {
+    let mut bytes = Vec::new();
+    let read = growing::read_while(system.path(dir.join(NAME)), |piece| {
+        bytes.extend_from_slice(piece);
+        false
+    })?;
+    Ok(read.map(|_| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 impl Marker {

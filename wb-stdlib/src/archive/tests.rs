@@ -147,6 +147,20 @@ fn another_archive_takes_the_place_of_the_old_one_as_a_whole() {
 }
 
 #[test]
+fn what_the_owner_of_the_directory_made_of_the_marker_holds_nothing_up() {
+    let machine = machine(&tar_of(&SHOP));
+    unpack(&machine).unwrap();
+    let marker = machine.path("/srv/shop/.wildebeest-archive");
+    let text = files::read_text(&marker).unwrap();
+    files::write(&marker, format!("{text}{}", "x".repeat(200_000)), 0o644).unwrap();
+    assert!(unpack(&machine).unwrap().changed());
+    assert_eq!(files::read_text(&marker).unwrap(), text);
+    files::remove(&marker).unwrap();
+    wb_core::system::Command::new("mkfifo").arg(&marker).read().unwrap();
+    assert_eq!(unpack(&machine).unwrap_err().to_string(), format!("could not read {}", marker.display()));
+}
+
+#[test]
 fn a_plan_says_what_is_in_it_and_unpacks_nothing() {
     let machine = machine(&tar_of(&SHOP));
     let before = machine.snapshot();

@@ -30,23 +30,26 @@ pub(super) fn sizes(old: u64, new: usize) -> String {
     format!("{old} bytes -> {new} bytes, content differs")
 }
 
-/// The start of a text, as much of it as helps in a message.
-pub(super) fn start(text: &str) -> String {
-    cut(text, 20)
+/// The start of a text that has so many lines, as much of it as helps in a message.
+pub(super) fn start(text: &str, lines: usize) -> String {
+    cut(text, 20, lines)
 }
 
 fn unified(is_new: bool, old: &str, new: &str, path: &Path) -> String {
     let path = path.display().to_string();
     let before = if is_new { "/dev/null" } else { &path };
     let diff = TextDiff::from_lines(old, new).unified_diff().context_radius(3).header(before, &path).to_string();
-    cut(diff.trim_end_matches('\n'), SHOWN)
+    let diff = diff.trim_end_matches('\n');
+    cut(diff, SHOWN, diff.lines().count())
 }
 
-fn cut(text: &str, shown: usize) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    match lines.len().checked_sub(shown) {
-        None | Some(0) => text.to_owned(),
-        Some(left) => format!("{}\n({left} more lines)", lines[..shown].join("\n")),
+fn cut(text: &str, shown: usize, all: usize) -> String {
+    match text.lines().count() > shown {
+        true => {
+            let lines: Vec<&str> = text.lines().take(shown).collect();
+            format!("{}\n({} more lines)", lines.join("\n"), all.saturating_sub(shown))
+        }
+        false => text.to_owned(),
     }
 }
 

@@ -200,6 +200,25 @@ fn specs_say_what_they_found() {
 }
 
 #[test]
+fn specs_of_what_is_no_file_or_a_long_one_say_so() {
+    let long = "line\n".repeat(2000);
+    let machine = Machine::new().file("/long", &long).dir("/dir");
+    wb_core::system::Command::new("mkfifo").arg(machine.path("/fifo")).read().unwrap();
+    files::link("long", machine.path("/link")).unwrap();
+    files::link("none", machine.path("/dangling")).unwrap();
+    let exists = |path: &'static str| machine.view(|host| host.file(path).exists()).map_err(|error| error.to_string());
+    let expect = |path: &str, found: &str| Err(format!("expected the file {path}, found {found}"));
+    assert_eq!((exists("/long"), exists("/link")), (Ok(()), Ok(())));
+    assert_eq!(exists("/dangling"), expect("/dangling", "nothing there"));
+    assert_eq!(exists("/dir"), expect("/dir", "a directory"));
+    assert_eq!(exists("/fifo"), expect("/fifo", "a device, socket or pipe"));
+    let contains = |path: &'static str| machine.view(|host| host.file(path).contains("x")).unwrap_err().to_string();
+    assert_eq!(contains("/fifo"), format!("could not read {}", machine.path("/fifo").display()));
+    let shown = format!("{}(1980 more lines)\n(10000 bytes in all)", "line\n".repeat(20));
+    assert_eq!(contains("/link"), format!("expected `x` in /link, found:\n{shown}"));
+}
+
+#[test]
 fn large_files_are_compared_by_their_lengths_first() {
     let machine = Machine::new().file("/large", &"x".repeat(300_000));
     let ensure = |text: String| machine.apply(move |host| Ok(host.file("/large").content(text).present()?));
