@@ -112,14 +112,14 @@ impl<A: Look> File<A> {
     /// Checks that `text` stands in it.
     ///
     /// # Errors
-    /// When it does not, or there is no file.
+    /// When it does not, with the start of what does, unless only its owner may read that; or when there is no file.
     pub fn contains(&self, text: &str) -> Result<()> {
         check_path(&self.path)?;
         let path = self.path.display();
         match search(self.system(), &self.path, text)? {
             None => anyhow::bail!("expected `{text}` in {path}, found no such file"),
             Some(found) if found.has_it => Ok(()),
-            Some(found) => anyhow::bail!("expected `{text}` in {path}, found:\n{}", found.shown()),
+            Some(found) => anyhow::bail!("expected `{text}` in {path}, found{}", found.shown()),
         }
     }
 

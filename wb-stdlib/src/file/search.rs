@@ -15,25 +15,30 @@ pub(crate) struct Found {
     pub(crate) has_it: bool,
     /// How many bytes were read: all of them where it has not.
     pub(crate) length: u64,
+    /// Whether nobody but its owner may read it.
+    is_private: bool,
     /// The start of the file.
     start: Vec<u8>,
     lines: usize,
 }
 
 impl Found {
-    /// The start of the file, as much of it as helps in a message.
+    /// The start of the file, as much of it as helps in a message, unless it is private: then it has no place there.
     pub(super) fn shown(&self) -> String {
+        if self.is_private {
+            return format!(" {} bytes without it; they are private, and not shown", self.length);
+        }
         let start = super::difference::start(&String::from_utf8_lossy(&self.start), self.lines);
         match self.length > self.start.len() as u64 {
-            true => format!("{start}\n({} bytes in all)", self.length),
-            false => start,
+            true => format!(":\n{start}\n({} bytes in all)", self.length),
+            false => format!(":\n{start}"),
         }
     }
 }
 
 /// Looks for `text` in the file at `path`; nothing where there is none. It is read no further than needed.
 pub(crate) fn search(system: &System, path: &Path, text: &str) -> Result<Option<Found>, FileError> {
-    let mut found = Found { has_it: text.is_empty(), length: 0, start: Vec::new(), lines: 0 };
+    let mut found = Found { has_it: text.is_empty(), length: 0, is_private: true, start: Vec::new(), lines: 0 };
     let mut window = Vec::new();
     let read = growing::read_while(system.path(path), |piece| {
         found.add(piece);
@@ -43,7 +48,7 @@ pub(crate) fn search(system: &System, path: &Path, text: &str) -> Result<Option<
         window.drain(..window.len().saturating_sub(text.len()));
         !found.has_it
     })?;
-    Ok(read.map(|_| found))
+    Ok(read.map(|stat| Found { is_private: stat.mode & 0o077 == 0, ..found }))
 }
 
 impl Found {

@@ -219,6 +219,19 @@ fn specs_of_what_is_no_file_or_a_long_one_say_so() {
 }
 
 #[test]
+fn specs_show_nothing_of_private_files() {
+    let machine = Machine::new().file("/secret", "swordfish\n");
+    files::set_mode(machine.path("/secret"), 0o400).unwrap();
+    files::link("secret", machine.path("/link")).unwrap();
+    for path in ["/secret", "/link"] {
+        machine.view(|host| host.file(path).contains("fish")).unwrap();
+        let error = machine.view(|host| host.file(path).contains("x")).unwrap_err();
+        let expect = format!("expected `x` in {path}, found 10 bytes without it; they are private, and not shown");
+        assert_eq!(error.to_string(), expect);
+    }
+}
+
+#[test]
 fn large_files_are_compared_by_their_lengths_first() {
     let machine = Machine::new().file("/large", &"x".repeat(300_000));
     let ensure = |text: String| machine.apply(move |host| Ok(host.file("/large").content(text).present()?));
