@@ -122,7 +122,8 @@ impl Checkout<'_> {
         self
     }
 
-    /// Checks submodules out, too, at the commits that the repository names.
+    /// Checks submodules out, too, with theirs, at the commits that the repository names. Otherwise what is in them is left
+    /// alone.
     pub fn with_submodules(mut self) -> Self {
         self.submodules = true;
         self
@@ -222,7 +223,10 @@ impl Checkout<'_> {
         if !changes.is_empty() && !self.discards {
             return Err(GitError::Changed { path: self.path.clone(), files: changes });
         }
-        let lines = self.lines(facts, &commit, &changes);
+        let mut lines = self.lines(facts, &commit, &changes);
+        if lines.is_empty() && self.submodules {
+            lines.extend(submodules_line(&self.other_submodules()?));
+        }
         match lines.is_empty() {
             true => Ok((Difference::None, None)),
             false => Ok((Difference::Some(Some(lines.join("\n"))), Some(commit))),
@@ -269,6 +273,10 @@ impl Checkout<'_> {
     fn system(&self) -> &System {
         self.host.system()
     }
+}
+
+fn submodules_line(others: &[String]) -> Option<String> {
+    (!others.is_empty()).then(|| format!("submodules at other commits: {}", others.join(", ")))
 }
 
 /// Whether a URL may have a secret in it: a password, or, where it is not of ssh, any user. A token stands there alone, and

@@ -78,4 +78,28 @@ pub(crate) static CASES: &[Case] = &[
         check: "[ \"$(stat -c '%U:%G %a' /srv/app)\" = 'shop:www-data 2750' ]; [ \"$(stat -c %U:%G /srv/app/page)\" = shop:www-data ]",
         ..Case::DEFAULT
     },
+    Case {
+        name: "submodules_later",
+        packages: PACKAGES,
+        prepare: concat!(
+            repository!(),
+            "git config --system protocol.file.allow always
+             mkdir /srv/lib /srv/app; chown shop: /srv/lib /srv/app
+             su shop -s /bin/sh -c 'cd /srv/lib; git init -q -b main; git config user.name shop
+                 git config user.email shop@example.org
+                 echo 1 >f; git add f; git commit -q -m 1; echo 2 >f; git commit -q -a -m 2
+                 cd /srv/git; git submodule --quiet add file:///srv/lib lib; git commit -q -m lib
+                 git clone -q --recurse-submodules file:///srv/git /srv/app; cd /srv/app; git checkout -q --detach
+                 cd lib; git checkout -q HEAD~1'"
+        ),
+        run: |host| {
+            let git = || host.git("file:///srv/git").at("main").to("/srv/app").user("shop");
+            git().present()?;
+            git().with_submodules().present()?;
+            Ok(())
+        },
+        check: "[ \"$(cat /srv/app/lib/f)\" = 2 ]; [ \"$(stat -c %U /srv/app/lib/f)\" = shop ]
+            [ ! -e /srv/app/.git/index.lock ]; [ ! -e /srv/app/.git/wildebeest-checkout ]",
+        ..Case::DEFAULT
+    },
 ];

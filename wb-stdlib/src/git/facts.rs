@@ -121,6 +121,13 @@ pub(super) fn changes_in(said: &[u8]) -> Vec<String> {
     fields.map(|field| String::from_utf8_lossy(&field[3..]).into_owned()).collect()
 }
 
+/// The submodules that `git submodule status` marks: with `-` where there is none yet, with `+` where it is at another
+/// commit, with `U` where it is at two. Behind the path may stand what the commit is called, in brackets.
+pub(super) fn submodules_in(said: &str) -> Vec<String> {
+    let marked = said.lines().filter_map(|line| line.strip_prefix(['-', '+', 'U'])?.split_once(' '));
+    marked.map(|(_, path)| path.rsplit_once(" (").map_or(path, |(path, _)| path).to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +161,13 @@ mod tests {
         check(&format!("{A}\trefs/tags/v1\n{B}\trefs/heads/v1\n"), Found::Both);
         check(&format!("{A}\trefs/heads/x/v1\n"), Found::Nothing);
         check("", Found::Nothing);
+    }
+
+    #[test]
+    fn submodules_that_are_elsewhere_are_marked() {
+        let said = format!(" {A} fine (v1)\n+{A} lib/a b (heads/main)\n-{B} new\nU{B} both\n");
+        assert_eq!(submodules_in(&said), ["lib/a b", "new", "both"]);
+        assert_eq!(submodules_in(""), [] as [&str; 0]);
     }
 
     #[test]

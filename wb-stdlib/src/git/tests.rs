@@ -34,9 +34,31 @@ impl Yard {
     }
 
     fn git(&self, line: &str) -> String {
+        self.git_in("shop", line)
+    }
+
+    fn git_in(&self, name: &str, line: &str) -> String {
         let who = ["-c", "user.name=me", "-c", "user.email=me@example.org", "-c", "commit.gpgsign=false"];
-        let git = wb_core::system::Command::new("git").args(who).args(line.split(' ')).dir(self.path("shop"));
-        git.read().unwrap()
+        let files = ["-c", "protocol.file.allow=always"];
+        let git = wb_core::system::Command::new("git").args(who).args(files).args(line.split(' '));
+        git.dir(self.path(name)).read().unwrap()
+    }
+
+    /// Gives the repository a submodule `lib`, whose file `f` says `1` in a commit `v3`, and `2` in the newest.
+    fn add_submodule(&self) {
+        files::create_dir(self.path("lib")).unwrap();
+        self.git_in("lib", "init --quiet --initial-branch=main");
+        for text in ["1", "2"] {
+            files::write(self.path("lib/f"), text, 0o644).unwrap();
+            self.git_in("lib", "add f");
+            self.git_in("lib", "commit --quiet -m f");
+        }
+        self.git(&format!("submodule --quiet add {} lib", self.path("lib").display()));
+        self.git_in("shop/lib", "checkout --quiet HEAD~1");
+        self.git("commit --quiet -a -m old");
+        self.git("tag v3");
+        self.git_in("shop/lib", "checkout --quiet main");
+        self.git("commit --quiet -a -m new");
     }
 
     fn commit(&self, text: &str) {
@@ -170,6 +192,31 @@ fn changes_of_somebody_stay_unless_they_are_discarded() {
     assert!(diff.ends_with("\nthrows away changes in page"), "{diff}");
     assert_eq!((yard.page().as_str(), files::read_text(yard.path("app/upload")).unwrap().as_str()), ("two", "kept"));
     assert_eq!(discard(), Outcome::Unchanged);
+}
+
+#[test]
+fn a_submodule_is_as_wanted_where_it_is_asked_for_and_left_alone_elsewhere() {
+    let yard = Yard::new();
+    yard.add_submodule();
+    let git = |host: &Host, wanted: &str| host.git(&yard.url()).at(wanted).to(yard.path("app")).with_submodules();
+    let asked = |mode, wanted: &str| yard.run(mode, |host| git(host, wanted).present()).map(|(outcome, _)| outcome);
+    let f = || files::read_text(yard.path("app/lib/f")).unwrap();
+    let elsewhere = Outcome::Changed { diff: Some("submodules at other commits: lib".into()) };
+    yard.at("v3").unwrap();
+    assert_eq!(yard.at("v3").unwrap(), Outcome::Unchanged);
+    assert_eq!(asked(Mode::Plan, "v3").unwrap(), elsewhere);
+    // Git clones none by a path unless somebody allows that.
+    yard.git_in("app", "submodule --quiet update --init");
+    assert_eq!((asked(Mode::Apply, "v3").unwrap(), f().as_str()), (Outcome::Unchanged, "1"));
+    yard.at("main").unwrap();
+    assert_eq!((yard.at("main").unwrap(), f().as_str()), (Outcome::Unchanged, "1"));
+    assert_eq!(asked(Mode::Apply, "main").unwrap(), elsewhere);
+    assert_eq!((asked(Mode::Apply, "main").unwrap(), f().as_str()), (Outcome::Unchanged, "2"));
+    files::write(yard.path("app/lib/f"), "mine", 0o644).unwrap();
+    let Err(GitError::Changed { files, .. }) = asked(Mode::Apply, "main") else { panic!("changes are thrown away") };
+    assert_eq!(files, ["lib/f"]);
+    yard.run(Mode::Apply, |host| git(host, "main").discarding_changes().present()).unwrap();
+    assert_eq!((asked(Mode::Apply, "main").unwrap(), f().as_str()), (Outcome::Unchanged, "2"));
 }
 
 #[test]

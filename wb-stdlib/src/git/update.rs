@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wb_core::system::Output;
 use wb_core::system::files::{self, Attributes};
 
-use super::facts::{self, Commit, Facts, Found, UNDER_WAY, changes_in, commit_of};
+use super::facts::{self, Commit, Facts, Found, UNDER_WAY, changes_in, commit_of, submodules_in};
 use super::{Checkout, GitError, shown};
 use crate::command::{Command, CommandError};
 use crate::file::{FileError, Resolved, take_over};
@@ -34,9 +34,29 @@ impl Checkout<'_> {
     /// it from that.
     pub(super) fn changes(&self) -> Result<Vec<String>, GitError> {
         let status = self.git(&self.path).args(["--no-optional-locks", "status", "--porcelain", "-z"]);
-        let status = status.args(["--untracked-files=no", "--ignore-submodules=dirty"]);
+        let status = status.args(["--untracked-files=no", "--ignore-submodules=all"]);
         let said = self.done("look at the clone of", status.output_expected())?;
-        Ok(changes_in(&said.stdout))
+        let mut changes = changes_in(&said.stdout);
+        if self.submodules {
+            changes.extend(self.changes_in_submodules()?);
+        }
+        Ok(changes)
+    }
+
+    /// The same of the submodules: bringing them to their commits would throw these away.
+    fn changes_in_submodules(&self) -> Result<Vec<String>, GitError> {
+        let each = "git --no-optional-locks status --porcelain --untracked-files=no --ignore-submodules=all \
+                    | sed \"s|^...|$displaypath/|\"";
+        let status = self.git(&self.path).args(["submodule", "--quiet", "foreach", "--recursive", each]);
+        let said = self.done("look at the submodules of", status.output_expected())?;
+        Ok(said.text().lines().map(str::to_owned).collect())
+    }
+
+    /// The submodules that are not at the commits that the repository names.
+    pub(super) fn other_submodules(&self) -> Result<Vec<String>, GitError> {
+        let status = self.git(&self.path).args(["submodule", "status", "--recursive"]);
+        let said = self.done("look at the submodules of", status.output_expected())?;
+        Ok(submodules_in(&said.text()))
     }
 
     pub(super) fn update(&self, facts: &Facts, commit: &Commit) -> Result<(), GitError> {
@@ -95,7 +115,9 @@ impl Checkout<'_> {
         let checkout = self.git(dir).args(["checkout", "--quiet", "--force", "--detach", commit.id()]);
         self.done("check out", checkout.output_expected())?;
         if self.submodules {
-            let update = self.git(dir).args(["submodule", "update", "--quiet", "--init", "--recursive", "--force"]);
+            // Whatever the repository says of how: those that it says `none` of would never be as wanted.
+            let update = ["submodule", "update", "--quiet", "--init", "--recursive", "--checkout", "--force"];
+            let update = self.git(dir).args(update);
             self.done("check out the submodules of", update.output_expected())?;
         }
         files::remove(self.system().path(dir.join(".git").join(UNDER_WAY)))?;
