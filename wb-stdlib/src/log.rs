@@ -92,7 +92,7 @@ impl Log<'_> {
         if self.host.plans() {
             return Ok(self.host.record(&what, Outcome::Unknown { why: "only what happens by then tells".into() }));
         }
-        let end = self.host.system().clock().passed() + bound;
+        let end = self.host.system().clock().passed().saturating_add(bound);
         while !self.said(text)? {
             if self.host.system().clock().passed() >= end {
                 return Err(self.too_long(text, bound));
@@ -279,6 +279,17 @@ mod tests {
         wb_core::system::Command::new("mkfifo").arg(machine.path("/log")).read().unwrap();
         let error = machine.apply(|host| Ok(host.log("/log").says("ready", SECOND)?)).unwrap_err();
         assert_eq!(error.to_string(), "could not see what /log says");
+    }
+
+    #[test]
+    fn a_wait_may_have_no_end() {
+        let machine = Machine::new();
+        let found = machine.apply(|host| {
+            let log = host.log("/log");
+            append(&machine, "ready\n");
+            Ok(log.says("ready", Duration::MAX)?)
+        });
+        assert_eq!(found.unwrap(), Outcome::Unchanged);
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl<'a> Waiting<'a> {
     }
 
     fn until(&self, what: String, mut look: impl FnMut() -> Sight) -> Result<Outcome, WaitingError> {
-        let end = self.now() + self.bound;
+        let end = self.now().saturating_add(self.bound);
         let recorded = |outcome| Ok(self.host.record(&format!("wait for {what}"), outcome));
         loop {
             let found = match look() {
@@ -227,6 +227,13 @@ mod tests {
     fn plan(machine: &Machine, wait: impl Fn(&Host, Waiting) -> Result<Outcome, WaitingError>) -> String {
         machine.plan(|host| Ok(wait(host, host.wait_up_to(SECOND))?)).unwrap();
         machine.said()
+    }
+
+    #[test]
+    fn a_wait_may_have_no_end() {
+        let machine = Machine::new().file("/a", "x");
+        let found = machine.apply(|host| Ok(host.wait_up_to(Duration::MAX).for_file("/a")?));
+        assert_eq!(found.unwrap(), Outcome::Unchanged);
     }
 
     #[test]

@@ -1054,6 +1054,15 @@ mod tests {
     }
 
     #[test]
+    fn a_timeout_may_be_without_end() {
+        let command = Command::new("true").timeout(Duration::MAX);
+        let system = System::real().within(Some(Duration::MAX));
+        assert_eq!(command.run().unwrap().code, 0);
+        assert_eq!(system.run(&command).unwrap().code, 0);
+        assert_eq!(system.run_heard(&command, &mut |_| ()).unwrap().code, 0);
+    }
+
+    #[test]
     fn a_timeout_ends_all_that_the_command_started() {
         let dir = tempfile::tempdir().unwrap();
         let line = format!("sh -c 'echo $$ >{0}/pid; sleep 60; true' & wait", dir.path().display());

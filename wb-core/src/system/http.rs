@@ -24,6 +24,8 @@ use super::files::FileError;
 
 /// How long a server may take to be reached.
 const CONNECT: Duration = Duration::from_secs(20);
+/// The longest bound that a clock can have the end of: a century.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// How large what is kept of a connection may get, in bytes.
 const BUFFER: usize = 32 << 10;
 
@@ -201,10 +203,10 @@ fn config(request: &Request<'_>, is_https: bool) -> Result<Config, HttpError> {
         .user_agent(concat!("wildebeest/", env!("CARGO_PKG_VERSION")))
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
-        .timeout_global(Some(request.bound))
+        .timeout_global(Some(request.bound.min(FOREVER)))
         .timeout_connect(Some(request.bound.min(CONNECT)))
-        .timeout_per_read(Some(request.silence))
-        .timeout_per_write(Some(request.silence));
+        .timeout_per_read(Some(request.silence.min(FOREVER)))
+        .timeout_per_write(Some(request.silence.min(FOREVER)));
     let Some(proxy) = request.proxy else {
         // Whoever set the environment rarely thought of this host itself.
         return Ok(if is_here(request.url) { config.proxy(None).build() } else { config.build() });

@@ -90,7 +90,7 @@ impl Download<'_> {
 
     fn fill(&self, part: &mut Part, sum: Sha256) -> Result<(), DownloadError> {
         let roots = roots(self.host.system(), self.trusted.as_deref())?;
-        let end = self.now() + self.bound;
+        let end = self.now().saturating_add(self.bound);
         let (mut tries, mut in_vain) = (0, 0);
         while part.hasher.sum() != sum || part.file.length() == 0 {
             let before = part.file.length();
@@ -101,7 +101,7 @@ impl Download<'_> {
                 Err(error) if error.is_passing() => {
                     in_vain = if part.file.length() > before { 1 } else { in_vain + 1 };
                     let wait = delay(in_vain);
-                    if in_vain >= TRIES || self.now() + wait >= end {
+                    if in_vain >= TRIES || self.now().saturating_add(wait) >= end {
                         return Err(self.too_long(error, tries, part));
                     }
                     self.host.context().pause(wait);

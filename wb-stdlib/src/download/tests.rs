@@ -58,6 +58,15 @@ fn files(machine: &Machine) -> Vec<String> {
 }
 
 #[test]
+fn a_download_may_take_without_end() {
+    let (machine, (url, _)) = (Machine::new().dir("/opt"), server(vec![cut(CONTENT, 5), part(CONTENT, 5)]));
+    let endless = |host: &Host| {
+        Ok(host.download(&url).sha256(&sum(CONTENT)).to("/opt/x.tar").within(Duration::MAX).present()?)
+    };
+    assert!(machine.apply(endless).unwrap().changed());
+}
+
+#[test]
 fn what_is_not_there_is_downloaded_once() {
     let machine = Machine::new().dir("/opt").with_me();
     let (url, asked) = server(vec![ok(CONTENT)]);

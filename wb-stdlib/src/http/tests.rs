@@ -28,6 +28,12 @@ fn a_page_may_take_a_moment() {
 }
 
 #[test]
+fn a_timeout_may_be_without_end() {
+    let url = page(&[(200, "")]);
+    Machine::new().view(|host| host.http(&url).timeout(Duration::MAX).answers(200)).unwrap();
+}
+
+#[test]
 fn an_answer_can_be_used() {
     let url = page(&[(200, r#"{"version": "1.2"}"#)]);
     let answer = Machine::new().view(|host| Ok(host.http(&url).get()?)).unwrap();
