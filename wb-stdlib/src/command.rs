@@ -221,7 +221,15 @@ impl<A: Look> Command<A> {
 
     /// [`Command::output`], and expects a good end.
     pub(crate) fn output_expected(&self) -> Result<Output, CommandError> {
-        self.with_built(|command| Ok(self.system().run(command)?.expected(command, &self.expected)?))
+        self.output_expected_within(self.timeout)
+    }
+
+    /// [`Command::output_expected`], and kills it after `most`, where that is less than its own timeout.
+    pub(crate) fn output_expected_within(&self, most: Duration) -> Result<Output, CommandError> {
+        self.with_built(|command| {
+            let command = command.clone().timeout(self.timeout.min(most));
+            Ok(self.system().run(&command)?.expected(&command, &self.expected)?)
+        })
     }
 
     /// Checks that a command, which only looks, ends well.

@@ -152,10 +152,20 @@ impl<A: Look> Request<A> {
         self.ask("GET", None)
     }
 
+    /// [`Request::get`], and waits for the answer for `most`, where that is less than its own timeout.
+    pub(crate) fn get_within(&self, most: Duration) -> Result<Answer, HttpError> {
+        self.ask_within("GET", None, most)
+    }
+
     fn ask(&self, method: &str, body: Option<&[u8]>) -> Result<Answer, HttpError> {
+        self.ask_within(method, body, self.timeout)
+    }
+
+    fn ask_within(&self, method: &str, body: Option<&[u8]>, most: Duration) -> Result<Answer, HttpError> {
         self.system().must_be_in_time();
         let roots = self.roots()?;
-        let bound = self.system().left().map_or(self.timeout, |left| left.min(self.timeout));
+        let most = most.min(self.timeout);
+        let bound = self.system().left().map_or(most, |left| left.min(most));
         let mut answer = http::ask(&http::Request {
             method,
             url: &self.url,

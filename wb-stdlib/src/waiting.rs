@@ -15,6 +15,8 @@ use crate::process::{self, Process};
 
 /// How far two looks are apart.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long the last look may take, whatever is left of the wait.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// Why a wait was in vain.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +162,7 @@ impl<'a> Waiting<'a> {
     /// # Errors
     /// When it does not in time, with what it answers.
     pub fn for_answer(&self, request: &Request<Host<'a>>, status: u16) -> Result<Outcome, WaitingError> {
-        self.until(request.expectation(status), || match request.get() {
+        self.until_within(request.expectation(status), |left| match request.get_within(left) {
             Ok(answer) if request.fits(&answer, &[status]) => Ok(None),
             Ok(answer) => Ok(Some(answer.to_string())),
             Err(error) if error.is_final() => Err(error.into()),
@@ -168,12 +170,14 @@ impl<'a> Waiting<'a> {
         })
     }
 
-    /// Until this command, which only looks, ends well. A plan runs it once.
+    /// Until this command, which only looks, ends well. It gets no more time than is left of the wait, but a second. A plan
+    /// runs it once.
     ///
     /// # Errors
     /// When it does not in time, with how it ended, or can't be started.
     pub fn for_success(&self, command: &Command<Host<'a>>) -> Result<Outcome, WaitingError> {
-        self.until(format!("success of `{}`", command.line()), || match command.output_expected() {
+        let what = format!("success of `{}`", command.line());
+        self.until_within(what, |left| match command.output_expected_within(left) {
             Ok(_) => Ok(None),
             Err(error) if error.is_end() => Ok(Some(error.to_string())),
             Err(error) => Err(error.into()),
@@ -181,10 +185,16 @@ impl<'a> Waiting<'a> {
     }
 
     fn until(&self, what: String, mut look: impl FnMut() -> Sight) -> Result<Outcome, WaitingError> {
+        self.until_within(what, |_| look())
+    }
+
+    /// Looks again and again, and says each time how long that may take.
+    fn until_within(&self, what: String, mut look: impl FnMut(Duration) -> Sight) -> Result<Outcome, WaitingError> {
         let end = self.now().saturating_add(self.bound);
         let recorded = |outcome| Ok(self.host.record(&format!("wait for {what}"), outcome));
         loop {
-            let found = match look() {
+            let left = end.saturating_sub(self.now()).max(LAST_LOOK);
+            let found = match look(left) {
                 Ok(None) => return recorded(Outcome::Unchanged),
                 Ok(Some(found)) if self.host.plans() => {
                     return recorded(Outcome::Unknown { why: format!("found {found}") });
@@ -303,6 +313,27 @@ mod tests {
         assert!(nobody.contains("within 1 s, found could not ask http://127.0.0.1:1/: "), "{nobody}");
         let never = wait(&machine, |host, wait| wait.for_answer(&host.http("ftp://a"), 200));
         assert!(never.starts_with("could not see whether there is ftp://a to answer 200"), "{never}");
+    }
+
+    #[test]
+    fn a_command_and_a_server_get_no_more_than_what_is_left() {
+        use wb_core::system::Command;
+        let expect = |seconds| Command::new("slow").dir("/").timeout(Duration::from_secs(seconds));
+        let check = |bound: u64, own: u64, seconds: u64| {
+            let machine = Machine::new().does("slow", move |_, found| assert_eq!(*found, expect(seconds)));
+            let slow = |host: &Host| {
+                let slow = host.command("slow").timeout(Duration::from_secs(own));
+                Ok(host.wait_up_to(Duration::from_secs(bound)).for_success(&slow)?)
+            };
+            machine.apply(slow).unwrap();
+            machine.plan(slow).unwrap();
+        };
+        check(30, 600, 30);
+        check(30, 5, 5);
+        check(0, 600, 1);
+        let url = format!("http://{}/", serve(|_| loop { std::thread::park() }));
+        let silent = wait(&Machine::new(), |host, _| host.wait_up_to(Duration::ZERO).for_answer(&host.http(&url), 200));
+        assert!(silent.contains(" within 0 s, found could not ask "), "{silent}");
     }
 
     #[test]
