@@ -28,6 +28,9 @@ pub(crate) static CASES: &[Case] = &[Case {
         let endless = host.shell("while :; do head -c 1000000 /dev/zero; done").output();
         let is_ended = endless.is_err_and(|error| error.to_string().contains("wrote more than 16 MiB"));
         ensure!(is_ended, "a command that writes without end is ended");
+        let nowhere = host.command("true").dir("/srv/none").output();
+        let is_named = nowhere.is_err_and(|error| error.to_string().ends_with("there is no such directory"));
+        ensure!(is_named, "a directory that is not there is named");
         let hung = host.shell("sleep 987654 & wait").timeout(Duration::from_millis(300)).output();
         ensure!(hung.is_err(), "a command that hangs is killed");
         Ok(())

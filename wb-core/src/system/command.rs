@@ -432,8 +432,13 @@ impl Command {
                 machine: self.foreign(),
             };
         }
-        match source.kind() {
-            io::ErrorKind::NotFound => {
+        // The system says the same of a program and of a directory that is not there.
+        let no_directory = self.dir.as_ref().filter(|dir| !dir.is_dir());
+        match (source.kind(), no_directory) {
+            (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, Some(dir)) => {
+                CommandError::NoDirectory { line: self.line(), dir: dir.clone(), source }
+            }
+            (io::ErrorKind::NotFound, None) => {
                 CommandError::NotFound { program: self.program.to_string_lossy().into_owned(), source }
             }
             _ => CommandError::Start { line: self.line(), source },
@@ -541,6 +546,16 @@ pub enum CommandError {
     NotFound {
         /// What was looked for.
         program: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// There is no directory where it is to run.
+    #[error("`{line}` is to run in {}, and there is no such directory", dir.display())]
+    NoDirectory {
+        /// The command line.
+        line: String,
+        /// The directory.
+        dir: PathBuf,
         /// The system's error.
         source: io::Error,
     },
@@ -1011,6 +1026,21 @@ mod tests {
     #[test]
     fn a_missing_program_is_named() {
         let error = Command::new("no-such-program").run().unwrap_err();
+        assert_eq!(error.to_string(), "the program `no-such-program` is not installed");
+    }
+
+    #[test]
+    fn a_missing_directory_is_named_and_not_the_program() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        for name in ["none", "file"] {
+            let place = dir.path().join(name);
+            let expect = format!("`true` is to run in {}, and there is no such directory", place.display());
+            let command = Command::new("true").dir(&place);
+            assert_eq!(command.run().unwrap_err().to_string(), expect);
+            assert_eq!(System::real().run(&command).unwrap_err().to_string(), expect);
+        }
+        let error = Command::new("no-such-program").dir(dir.path()).run().unwrap_err();
         assert_eq!(error.to_string(), "the program `no-such-program` is not installed");
     }
 

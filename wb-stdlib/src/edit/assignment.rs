@@ -42,7 +42,7 @@ pub(super) fn pieces(text: &[u8]) -> Vec<Piece<'_>> {
 
 fn piece(text: &[u8], start: usize) -> Piece<'_> {
     let other = |kind| Piece { range: start..after_line(text, start), kind };
-    let Some((name, at)) = assigned(text, start) else { return other(Kind::Other) };
+    let Some((name, sign, at)) = assigned(text, start) else { return other(Kind::Other) };
     let Some((end, literal)) = word(text, at) else { return other(Kind::Unclear(name)) };
     let rest_end = after_line(text, end);
     let rest = &text[end..rest_end];
@@ -51,19 +51,36 @@ fn piece(text: &[u8], start: usize) -> Piece<'_> {
         // The variable is for the command that follows, or there is an operator.
         return other(Kind::Other);
     }
+    if sign == Sign::Add {
+        return Piece { range: start..rest_end, kind: Kind::Unclear(name) };
+    }
     let assignment = Assignment { name, value: at..end, literal, is_alone };
     Piece { range: start..rest_end, kind: Kind::Assignment(assignment) }
 }
 
-/// The name that a line assigns, and where the value starts.
-fn assigned(text: &[u8], start: usize) -> Option<(&[u8], usize)> {
+/// How a value is assigned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    /// By `=`.
+    Set,
+    /// By `+=`, to the end of what the variable says already.
+    Add,
+}
+
+/// The name that a line assigns, how, and where the value starts.
+fn assigned(text: &[u8], start: usize) -> Option<(&[u8], Sign, usize)> {
     let mut at = after_blanks(text, start);
     if text[at..].starts_with(b"export ") || text[at..].starts_with(b"export\t") {
         at = after_blanks(text, at + b"export".len());
     }
     let length = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
     let name = &text[at..at + length];
-    (is_name(name) && text.get(at + length) == Some(&b'=')).then_some((name, at + length + 1))
+    let (sign, value) = match &text[at + length..] {
+        [b'=', ..] => (Sign::Set, at + length + 1),
+        [b'+', b'=', ..] => (Sign::Add, at + length + 2),
+        _ => return None,
+    };
+    is_name(name).then_some((name, sign, value))
 }
 
 /// Whether a variable can be called so.
@@ -172,6 +189,7 @@ mod tests {
         check("# A=b\n\nA=b\n", &[false, false, true]);
         check("A=b command\n", &[false]);
         check("1A=b\n-A=b\n", &[false, false]);
+        check("A+b\nA+=b command\n+=b\n", &[false, false, false]);
         check("B=\"\nA=b\n\"\nA=c\n", &[true, true]);
     }
 
@@ -185,5 +203,8 @@ mod tests {
         check("A=(1 2)\n");
         check("A=\"${B:-c d}\"\n");
         check("A=\"never closed\n");
+        check("A+=b\n");
+        check("export A+='b\nc'");
+        check("A+=(1 2)\n");
     }
 }

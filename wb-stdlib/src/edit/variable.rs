@@ -184,6 +184,7 @@ mod tests {
         check("A-B", Some("1"), "", "the name of the variable can't be written");
         check("A", Some("1\n2"), "", "the value of the variable can't be written");
         check("A", Some("1"), "B=1\nA=$(date)\n", "line 2 can't be understood");
+        check("A", Some("1"), "A=1\nA+=' 2'\n", "line 2 can't be understood");
         check("A", None, "A=1; B=2\n", "line 1 can't be understood");
     }
 }
