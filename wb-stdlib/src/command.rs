@@ -192,8 +192,8 @@ impl<A: Look> Command<A> {
         self
     }
 
-    /// Kills it after so long, with all that it started; otherwise after [`TIMEOUT`]. It never gets more than what is left
-    /// of the migration's own `timeout`.
+    /// Kills it after so long; otherwise after [`TIMEOUT`]. What it started goes with it, but for what made itself a session
+    /// of its own, as daemons do. It never gets more than what is left of the migration's own `timeout`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
