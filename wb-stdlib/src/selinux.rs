@@ -1,12 +1,16 @@
-//! SELinux: its mode, and booleans of its policy.
+//! SELinux: its mode, booleans of its policy, and by which labels files are known.
 //!
-//! What there is is read from files of the kernel and of the policy's store, so that what is as wanted starts no program.
-//! These operations were tested on captured files and outputs of Fedora and Red Hat, not on a host that enforces.
+//! What there is is read from files of the kernel and of the policy's store, so that what is as wanted starts no program;
+//! only which labels paths are to have is asked of `restorecon`, which knows the patterns.
+//! These operations were tested on files and outputs of Fedora and Red Hat, not on a host that enforces.
 
 mod boolean;
+mod context;
+mod file_context;
+mod label;
 mod mode;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wb_core::context::Outcome;
 use wb_core::system::CommandError;
@@ -14,6 +18,8 @@ use wb_core::system::files::FileError;
 
 use crate::{Host, Look};
 pub use boolean::Boolean;
+pub use file_context::{FileContext, FileKind};
+pub use label::Label;
 pub use mode::Mode;
 
 /// What can go wrong with SELinux.
@@ -33,13 +39,66 @@ pub enum SelinuxError {
     },
     /// It refused.
     #[error(
-        "SELinux was not changed: {what}\nhint: `setsebool` and `setenforce` are in the packages `policycoreutils` and `libselinux-utils`"
+        "SELinux was not changed: {what}\nhint: `setsebool` and `restorecon` are in the package `policycoreutils`, `setenforce` in \
+         `libselinux-utils`, `semanage` in `policycoreutils-python-utils`"
     )]
     Refused {
         /// What was wanted.
         what: String,
         /// Why.
         source: CommandError,
+    },
+    /// What a file is to be known by is neither a type nor a context.
+    #[error(
+        "`{}` is no type of SELinux, and no context\nhint: a type is like `httpd_sys_content_t`, a context like \
+         `system_u:object_r:httpd_sys_content_t:s0`", text.escape_debug()
+    )]
+    BadContext {
+        /// What was said.
+        text: String,
+    },
+    /// It would match files everywhere, or none.
+    #[error(
+        "`{}` is no pattern of a file context\nhint: it is a regular expression for absolute paths, without blanks, like \
+         `/srv/shop(/.*)?`", pattern.escape_debug()
+    )]
+    BadPattern {
+        /// What was said.
+        pattern: String,
+    },
+    /// There is no policy that could say how files are labelled.
+    #[error(
+        "there is no policy of SELinux on this host\nhint: `host.packages([\"selinux-policy-targeted\"]).installed()?` brings one, \
+         and /etc/selinux/config names it, as `SELINUXTYPE=targeted`"
+    )]
+    NoPolicy,
+    /// Nothing is at the path that is to be labelled.
+    #[error("there is nothing at {}, so it has no label\nhint: `host.file(…)` or `host.directory(…)` makes it", .path.display())]
+    NoPath {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A link is at the path that is to be labelled.
+    #[error("{0} is a symbolic link, and its label is not set\nhint: say the path that it leads to: `readlink -f {0}`", .path.display())]
+    IsLink {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Its file system has no labels.
+    #[error("{0} has no label of its own\nhint: its file system may have none, see `findmnt -T {0}`", .path.display())]
+    NoLabel {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The policy does not know it.
+    #[error("the policy of SELinux knows no label {context}, for {}\nhint: `seinfo -t` shows the types that there are", .path.display())]
+    UnknownContext {
+        /// The path.
+        path: PathBuf,
+        /// What it was to be.
+        context: String,
+        /// The system's error.
+        source: FileError,
     },
     /// Its configuration does not say a mode.
     #[error("{} has no line `SELINUX=…`", .path.display())]
@@ -53,6 +112,9 @@ pub enum SelinuxError {
         /// What was wanted.
         what: String,
     },
+    /// The path is none.
+    #[error(transparent)]
+    Path(#[from] crate::file::FileError),
     /// Its files can't be read or written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -71,11 +133,19 @@ pub enum SelinuxError {
 ///     Ok(())
 /// }
 ///
+/// fn let_nginx_read_the_shop(host: &Host) -> Result<()> {
+///     host.selinux().file_context("/srv/shop(/.*)?").set("httpd_sys_content_t")?;
+///     host.selinux().label("/srv/shop").restored_with_all_below()?;
+///     Ok(())
+/// }
+///
 /// fn it_enforces(host: &View) -> Result<()> {
 ///     host.selinux().is(Mode::Enforcing)?;
+///     host.selinux().label("/srv/shop/index.html").is("httpd_sys_content_t")?;
 ///     host.selinux().boolean("httpd_can_network_connect").is_on()
 /// }
-/// # let (_, _) = (let_nginx_connect as fn(&Host) -> Result<()>, it_enforces as fn(&View) -> Result<()>);
+/// # let _ = [let_nginx_connect as fn(&Host) -> Result<()>, let_nginx_read_the_shop];
+/// # let _ = it_enforces as fn(&View) -> Result<()>;
 /// ```
 #[must_use]
 #[derive(Clone, Copy)]
@@ -91,6 +161,40 @@ impl<A: Look> Selinux<A> {
     /// A boolean of the policy, as in `httpd_can_network_connect`.
     pub fn boolean(&self, name: impl Into<String>) -> Boolean<A> {
         Boolean::new(self.access, name.into())
+    }
+
+    /// By which label the paths are to be known that match a regular expression, as in `/srv/shop(/.*)?`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    /// use wb_stdlib::selinux::FileKind;
+    ///
+    /// fn say_how_the_shop_is_labelled(host: &Host) -> Result<()> {
+    ///     host.selinux().file_context("/srv/shop(/.*)?").set("httpd_sys_content_t")?;
+    ///     host.selinux().file_context("/srv/shop/run").only(FileKind::Socket).set("httpd_var_run_t")?;
+    ///     host.selinux().file_context("/srv/old-shop(/.*)?").absent()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = say_how_the_shop_is_labelled as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn file_context(&self, pattern: impl Into<String>) -> FileContext<A> {
+        FileContext::new(self.access, pattern.into())
+    }
+
+    /// The label of what is at `path`, which is absolute.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn label_the_shop(host: &Host) -> Result<()> {
+    ///     host.selinux().label("/srv/shop").restored_with_all_below()?;
+    ///     host.selinux().label("/srv/shop/uploads").set("httpd_sys_rw_content_t")?;
+    ///     Ok(())
+    /// }
+    /// # let _ = label_the_shop as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn label(&self, path: impl AsRef<Path>) -> Label<A> {
+        Label::new(self.access, path.as_ref())
     }
 
     /// Checks that it is in this mode now.
