@@ -1,5 +1,6 @@
 //! What users and groups have in common: their names, what can go wrong, and the programs that change them.
 
+mod programs;
 pub(crate) mod tools;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use wb_core::system::{CommandError, System};
 use crate::look::Access as _;
 use crate::owner;
 use crate::{Host, account};
+pub(crate) use programs::Programs;
 
 /// What can go wrong with a user or a group.
 ///
@@ -147,6 +149,19 @@ pub enum AccountError {
         /// Which program is missing.
         source: Box<CommandError>,
     },
+    /// BusyBox changes users and groups on this host, and it has no program for this.
+    #[error(
+        "BusyBox has no program that could change this of the {kind} `{name}`: {}\nhint: the package `shadow` has one; \
+         `host.packages([\"shadow\"]).installed()?` comes first", differences.join(", ")
+    )]
+    BusyBox {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// What is not as wanted.
+        differences: Vec<String>,
+    },
     /// The program failed.
     #[error("could not {action} the {kind} `{name}`")]
     Act {
@@ -268,6 +283,10 @@ impl<'a> Subject<'a> {
 
     pub(crate) fn elsewhere(self, differences: Vec<String>) -> AccountError {
         AccountError::Elsewhere { kind: self.kind, name: self.name.to_owned(), differences }
+    }
+
+    pub(crate) fn beyond_busybox(self, differences: Vec<String>) -> AccountError {
+        AccountError::BusyBox { kind: self.kind, name: self.name.to_owned(), differences }
     }
 
     pub(crate) fn taken(self, number: u32, by: &str) -> AccountError {

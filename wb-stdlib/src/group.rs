@@ -1,8 +1,11 @@
 //! Groups.
 //!
 //! They are those of the host's own file, `/etc/group`: it is read here, and changed by `groupadd`, `groupmod`,
-//! `groupdel` and `gpasswd`. A group that is as wanted costs no program. Groups of other sources (LDAP, say) are respected:
+//! `groupdel` and `gpasswd`, or, on Alpine without its package `shadow`, by `addgroup` and `delgroup` of BusyBox, which can't
+//! change a number. A group that is as wanted costs no program. Groups of other sources (LDAP, say) are respected:
 //! where all is as wanted, nothing is said, and what is not can't be changed from here.
+
+mod commands;
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +15,7 @@ use wb_core::context::Outcome;
 use wb_core::system::{Command, System};
 
 pub use crate::account::AccountError;
-use crate::account::{self, Subject, listed, tools};
+use crate::account::{self, Programs, Subject, listed, tools};
 use crate::ensure::{Difference, ensure};
 use crate::owner;
 use crate::user::signed;
@@ -80,23 +83,6 @@ fn lines(changes: &[Change], wanted: &Wanted) -> Vec<String> {
     let gid = wanted.gid.map(|gid| format!("gid {gid}"));
     let members = wanted.members.as_ref().map(|members| format!("members {}", listed(&members.names)));
     lines.chain(gid).chain(members).collect()
-}
-
-fn add(name: &str, wanted: &Wanted) -> Command {
-    let gid = wanted.gid.map(|gid| ["-g".to_owned(), gid.to_string()]);
-    let command = Command::new("groupadd").args(wanted.system.then_some("-r")).args(gid.into_iter().flatten());
-    command.args(["--", name])
-}
-
-/// One command for all members where nobody else may be in it, and else one for each who is added.
-fn commands(name: &str, change: &Change, wanted: &Wanted) -> Vec<Command> {
-    let gpasswd = |option: &str, value: &str| Command::new("gpasswd").args([option, value, "--", name]);
-    match (change, &wanted.members) {
-        (Change::New, _) => Vec::new(),
-        (Change::Gid { to, .. }, _) => vec![Command::new("groupmod").args(["-g", &to.to_string(), "--", name])],
-        (Change::Members { .. }, Some(Members { names, only: true })) => vec![gpasswd("-M", &names.join(","))],
-        (Change::Members { added, .. }, _) => added.iter().map(|member| gpasswd("-a", member)).collect(),
-    }
 }
 
 /// A group. [`Look::group`] makes it.
@@ -302,7 +288,9 @@ impl Group<Host<'_>> {
                 return Ok(Some(AccountError::NoMember { name: self.name.clone(), member }));
             }
         }
-        Ok(None)
+        let beyond = commands::beyond_busybox(changes);
+        let is_beyond = !beyond.is_empty() && Programs::of(self.machine()) == Programs::BusyBox;
+        Ok(is_beyond.then(|| self.subject().beyond_busybox(beyond)))
     }
 
     fn who_has(&self, gid: u32) -> Result<Option<String>, AccountError> {
@@ -313,9 +301,9 @@ impl Group<Host<'_>> {
     }
 
     fn achieve(&self, changes: &[Change]) -> Result<(), AccountError> {
-        let mut changes = changes.to_owned();
+        let (mut changes, programs) = (changes.to_owned(), Programs::of(self.machine()));
         if changes == [Change::New] {
-            let added = self.run("add", add(&self.name, &self.wanted));
+            let added = self.run("add", commands::add(&self.name, &self.wanted, programs));
             // A groupadd that outlived the run that began it may have been quicker.
             if self.local()?.is_none() {
                 added?;
@@ -323,7 +311,8 @@ impl Group<Host<'_>> {
             changes = diff(self.local()?.as_ref(), &self.wanted);
         }
         for _ in 0..TRIES {
-            for command in changes.iter().flat_map(|change| commands(&self.name, change, &self.wanted)) {
+            let of = |change: &Change| commands::change(&self.name, change, &self.wanted, programs);
+            for command in changes.iter().flat_map(of) {
                 self.run("change", command)?;
             }
             changes = diff(self.local()?.as_ref(), &self.wanted);
@@ -347,7 +336,8 @@ impl Group<Host<'_>> {
     }
 
     fn take_away(&self) -> Result<(), AccountError> {
-        let removed = self.run("remove", Command::new("groupdel").args(["--", &self.name]));
+        let programs = Programs::of(self.machine());
+        let removed = self.run("remove", commands::remove(&self.name, programs));
         match self.local()? {
             None => Ok(()),
             Some(_) => removed.and(Err(self.subject().not_so(vec!["it is still there".into()]))),

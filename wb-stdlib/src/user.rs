@@ -1,9 +1,13 @@
 //! Users.
 //!
 //! They are those of the host's own files, `/etc/passwd` and its companions: these are read here, and changed by
-//! `useradd`, `usermod`, `userdel` and `chpasswd`. A user who is as wanted costs no program. Users of other sources (LDAP,
-//! say) are respected: where all is as wanted, nothing is said, and what is not can't be changed from here.
+//! `useradd`, `usermod`, `userdel` and `chpasswd`, or, on Alpine without its package `shadow`, by BusyBox: `adduser`,
+//! `addgroup`, `deluser`, `delgroup`, `passwd` and `chpasswd`. BusyBox makes users and removes them, but of one who is there
+//! it changes the groups and the password alone; all else is an error that names the package. A user who is as wanted costs
+//! no program. Users of other sources (LDAP, say) are respected: where all is as wanted, nothing is said, and what is not
+//! can't be changed from here.
 
+mod busybox;
 mod commands;
 mod day;
 mod difference;
@@ -20,7 +24,7 @@ use wb_core::system::files::{self, Kind};
 use wb_core::system::{Command, System};
 
 pub use crate::account::AccountError;
-use crate::account::{self, Subject, tools};
+use crate::account::{self, Programs, Subject, tools};
 use crate::ensure::{Difference, ensure};
 use crate::file::mounted_below;
 use crate::owner::{self, Account};
@@ -371,7 +375,16 @@ impl User<Host<'_>> {
             false => changes.contains(&Change::Locked(false)),
         };
         let has_password = facts.shadow.iter().flatten().any(|shadow| !shadow.unlocked().is_empty());
-        Ok((unlocks && !has_password).then(|| AccountError::NothingToUnlock { name: self.name.clone() }))
+        if unlocks && !has_password {
+            return Ok(Some(AccountError::NothingToUnlock { name: self.name.clone() }));
+        }
+        Ok(self.beyond_busybox(changes))
+    }
+
+    fn beyond_busybox(&self, changes: &[Change]) -> Option<AccountError> {
+        let beyond = busybox::beyond(changes, &self.wanted);
+        let is_beyond = !beyond.is_empty() && Programs::of(self.machine()) == Programs::BusyBox;
+        is_beyond.then(|| self.subject().beyond_busybox(beyond))
     }
 
     fn taken(&self) -> Result<Option<AccountError>, AccountError> {
@@ -412,7 +425,7 @@ impl User<Host<'_>> {
     fn achieve(&self, facts: &Facts, changes: Vec<Change>) -> Result<(), AccountError> {
         let mut changes = changes;
         if changes == [Change::New] {
-            let added = self.run("add", commands::add(&self.name, facts, &self.wanted));
+            let added = self.add(facts);
             // A useradd that outlived the run that began it may have been quicker.
             if self.local()?.is_none() {
                 added?;
@@ -424,12 +437,35 @@ impl User<Host<'_>> {
         if left.is_empty() { Ok(()) } else { Err(self.subject().not_so(lines(&left, &self.wanted))) }
     }
 
-    fn change(&self, changes: &[Change]) -> Result<(), AccountError> {
-        if let Some(command) = commands::own_group(&self.name, changes) {
-            self.run("make the group of", command)?;
+    fn add(&self, facts: &Facts) -> Result<(), AccountError> {
+        if Programs::of(self.machine()) == Programs::Shadow {
+            return self.run("add", commands::add(&self.name, facts, &self.wanted));
         }
-        if let Some(command) = commands::modify(&self.name, changes, &self.wanted) {
-            self.run("change", command)?;
+        let wanted = self.wanted.group.as_deref().map(|group| self.named_group(group)).transpose()?;
+        let makes_group = wanted.is_none() && !facts.has_namesake && self.wanted.system;
+        if makes_group {
+            self.run("make the group of", busybox::system_group(&self.name))?;
+        }
+        let group = wanted.or((facts.has_namesake || makes_group).then(|| self.name.clone()));
+        self.run("add", busybox::add(&self.name, group, &self.wanted))
+    }
+
+    /// The name of a group that was said by its name or its number.
+    fn named_group(&self, group: &str) -> Result<String, AccountError> {
+        let Ok(gid) = group.parse() else { return Ok(group.to_owned()) };
+        let groups = owner::groups(self.machine()).map_err(|source| self.subject().look(source))?;
+        if let Some(found) = groups.numbered(gid) {
+            return Ok(found.name.clone());
+        }
+        let found = owner::group_elsewhere(self.machine(), group).map_err(|source| self.subject().ask(source))?;
+        let none = || AccountError::NoGroup { name: self.name.clone(), group: group.to_owned() };
+        found.map(|group| group.name).ok_or_else(none)
+    }
+
+    fn change(&self, changes: &[Change]) -> Result<(), AccountError> {
+        match Programs::of(self.machine()) {
+            Programs::Shadow => self.modify(changes)?,
+            Programs::BusyBox => self.modify_by_busybox(changes)?,
         }
         if let Some(command) = commands::password(&self.name, changes) {
             self.run("set the password of", command)?;
@@ -438,6 +474,30 @@ impl User<Host<'_>> {
             self.make_home()?;
         }
         Ok(())
+    }
+
+    fn modify(&self, changes: &[Change]) -> Result<(), AccountError> {
+        if let Some(command) = commands::own_group(&self.name, changes) {
+            self.run("make the group of", command)?;
+        }
+        match commands::modify(&self.name, changes, &self.wanted) {
+            Some(command) => self.run("change", command),
+            None => Ok(()),
+        }
+    }
+
+    fn modify_by_busybox(&self, changes: &[Change]) -> Result<(), AccountError> {
+        if let Some(beyond) = self.beyond_busybox(changes) {
+            return Err(beyond);
+        }
+        let writes_password = |change: &Change| matches!(change, Change::Password(_) | Change::ShadowLine);
+        if changes.iter().any(writes_password) {
+            let look = |source| self.subject().look(source);
+            if owner::shadows(self.machine()).map_err(look)?.named(&self.name).is_none() {
+                busybox::write_shadow_line(self.machine(), &self.name).map_err(look)?;
+            }
+        }
+        busybox::modify(&self.name, changes).into_iter().try_for_each(|command| self.run("change", command))
     }
 
     fn run(&self, action: &'static str, command: Command) -> Result<(), AccountError> {
@@ -497,19 +557,35 @@ impl User<Host<'_>> {
     /// The home goes first: without the user, nobody would know where it is when this is cut short.
     fn take_away(&self, account: &Account, home: Option<String>, with_home: bool) -> Result<(), AccountError> {
         if with_home {
-            if let Some(said) = processes::one_of(self.machine(), account.uid) {
-                return Err(AccountError::Busy { name: self.name.clone(), said: format!("{said} is theirs") });
-            }
+            self.refuse_processes(account)?;
             let failed = |source| AccountError::Home { action: "remove", name: self.name.clone(), source };
             if let Some(home) = home {
                 files::remove_tree(self.machine().path(home)).map_err(failed)?;
             }
             files::remove(self.machine().path(format!("/var/mail/{}", self.name))).map_err(failed)?;
         }
-        let removed = self.run("remove", Command::new("userdel").args(["--", &self.name]));
+        let removed = match Programs::of(self.machine()) {
+            Programs::Shadow => self.run("remove", Command::new("userdel").args(["--", &self.name])),
+            Programs::BusyBox => self.remove_by_busybox(account),
+        };
         match self.local()? {
             None => Ok(()),
             Some(_) => removed.and(Err(self.subject().not_so(vec!["it is still there".into()]))),
+        }
+    }
+
+    /// What userdel refuses, deluser does not.
+    fn remove_by_busybox(&self, account: &Account) -> Result<(), AccountError> {
+        self.refuse_processes(account)?;
+        let groups = owner::groups(self.machine()).map_err(|source| self.subject().look(source))?;
+        let commands = busybox::remove(&self.name, &groups.of(&self.name));
+        commands.into_iter().try_for_each(|command| self.run("remove", command))
+    }
+
+    fn refuse_processes(&self, account: &Account) -> Result<(), AccountError> {
+        match processes::one_of(self.machine(), account.uid) {
+            Some(said) => Err(AccountError::Busy { name: self.name.clone(), said: format!("{said} is theirs") }),
+            None => Ok(()),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The programs of shadow-utils that change users and groups. They wait for the lock of the file that they change;
-//! here they wait longer, and a lock that nobody holds any more is taken away.
+//! The programs that change users and groups. They wait for the lock of the file that they change; here they wait
+//! longer, and a lock that nobody holds any more is taken away. The lock of BusyBox is the file that is to take the place
+//! of the old one, as `/etc/passwd+`.
 
 use std::time::Duration;
 
@@ -32,12 +33,12 @@ pub(crate) fn run(
             return Ok(());
         }
         let waited = system.clock().now().saturating_sub(start);
-        match locked_file(&output.error_text()) {
-            Some(file) if waited < LOCK_BOUND => {
-                free(system, &file).map_err(|source| subject.look(source))?;
+        match Lock::named_in(&output.error_text()) {
+            Some(lock) if waited < LOCK_BOUND => {
+                free(system, &lock.path).map_err(|source| subject.look(source))?;
                 system.clock().sleep(LOCK_PAUSE);
             }
-            locked => return Err(failed(subject, action, &command, &output, locked)),
+            lock => return Err(failed(subject, action, &command, &output, lock)),
         }
     }
 }
@@ -56,36 +57,50 @@ fn failed(
     action: &'static str,
     command: &Command,
     output: &Output,
-    locked: Option<String>,
+    lock: Option<Lock>,
 ) -> AccountError {
     let (kind, name) = (subject.kind, subject.name.to_owned());
     let said = output.error_text();
     let source = Box::new(CommandError::Failed { line: command.line(), code: output.code, said: said.clone() });
-    match locked {
-        Some(file) => AccountError::Locked { action, kind, name, file, source },
+    match lock {
+        Some(Lock { file, .. }) => AccountError::Locked { action, kind, name, file, source },
         None if kind == "user" && output.code == BUSY => AccountError::Busy { name, said },
         None => AccountError::Act { action, kind, name, source },
     }
 }
 
-/// The file whose lock a program could not get, as in `useradd: cannot lock /etc/passwd; try again later.`
-fn locked_file(said: &str) -> Option<String> {
-    let (_, rest) = said.split_once("cannot lock ")?;
-    let (file, _) = rest.split_once(';')?;
-    let known = ["passwd", "shadow", "group", "gshadow", "subuid", "subgid"];
-    known.iter().map(|name| format!("/etc/{name}")).find(|path| path == file)
+/// A lock that a program could not get.
+#[derive(Debug, PartialEq, Eq)]
+struct Lock {
+    /// The file that it is for.
+    file: String,
+    /// Where it lies.
+    path: String,
 }
 
-/// Removes the lock of `file` where nobody holds it any more. The programs themselves do so when no process has the
-/// number that it names; after a reboot another one may have it, and after a power cut there may be no number.
-fn free(system: &System, file: &str) -> Result<(), files::FileError> {
-    let lock = format!("{file}.lock");
-    let (Some(stat), Some(content)) = (system.stat(&lock)?, system.read_file(&lock)?) else { return Ok(()) };
+impl Lock {
+    /// The one that a program names: `useradd: cannot lock /etc/passwd; try again later.`, or, of BusyBox, `adduser: can't
+    /// create '/etc/passwd+': File exists`.
+    fn named_in(said: &str) -> Option<Self> {
+        let of_shadow = || Some((said.split_once("cannot lock ")?.1.split_once(';')?.0, ".lock"));
+        let of_busybox = || Some((said.split_once("can't create '")?.1.split_once("+': File exists")?.0, "+"));
+        let (file, end) = of_shadow().or_else(of_busybox)?;
+        let known = ["passwd", "shadow", "group", "gshadow", "subuid", "subgid"];
+        let is_known = file.strip_prefix("/etc/").is_some_and(|name| known.contains(&name));
+        is_known.then(|| Self { file: file.to_owned(), path: format!("{file}{end}") })
+    }
+}
+
+/// Removes a lock where nobody holds it any more. The programs of shadow-utils do so when no process has the number that it
+/// names; after a reboot another one may have it, and after a power cut there may be no number. Those of BusyBox name none,
+/// and never remove one.
+fn free(system: &System, lock: &str) -> Result<(), files::FileError> {
+    let (Some(stat), Some(content)) = (system.stat(lock)?, system.read_file(lock)?) else { return Ok(()) };
     let holder = holder(&content);
     let name = holder.map(|pid| system.read_file(format!("/proc/{pid}/comm"))).transpose()?.flatten();
     let age = system.clock().now().saturating_sub(stat.modified);
     if is_stale(age, name.as_deref()) {
-        files::remove(system.path(&lock))?;
+        files::remove(system.path(lock))?;
     }
     Ok(())
 }
@@ -137,15 +152,23 @@ mod tests {
     use crate::machine::Machine;
 
     #[test]
-    fn the_locked_file_is_read_from_what_programs_say() {
-        let check = |said: &str, expect: Option<&str>| assert_eq!(locked_file(said).as_deref(), expect, "{said}");
-        check("useradd: cannot lock /etc/passwd; try again later.", Some("/etc/passwd"));
+    fn the_lock_is_read_from_what_programs_say() {
+        let check = |said: &str, expect: Option<(&str, &str)>| {
+            let expect = expect.map(|(file, path)| Lock { file: file.into(), path: path.into() });
+            assert_eq!(Lock::named_in(said), expect, "{said}");
+        };
+        let passwd = Some(("/etc/passwd", "/etc/passwd.lock"));
+        check("useradd: cannot lock /etc/passwd; try again later.", passwd);
         check(
             "usermod: existing lock file /etc/group.lock without a PID\nusermod: cannot lock /etc/group; try again later.",
-            Some("/etc/group"),
+            Some(("/etc/group", "/etc/group.lock")),
         );
-        check("gpasswd: cannot lock /etc/gshadow; try again later.", Some("/etc/gshadow"));
+        check("gpasswd: cannot lock /etc/gshadow; try again later.", Some(("/etc/gshadow", "/etc/gshadow.lock")));
+        check("adduser: can't create '/etc/passwd+': File exists", Some(("/etc/passwd", "/etc/passwd+")));
+        check("addgroup: can't create '/etc/gshadow+': File exists", Some(("/etc/gshadow", "/etc/gshadow+")));
+        check("adduser: can't create '/etc/passwd+': Read-only file system", None);
         check("useradd: cannot lock /srv/other; try again later.", None);
+        check("adduser: can't create '/srv/other+': File exists", None);
         check("useradd: UID 2001 is not unique", None);
     }
 
@@ -193,6 +216,16 @@ mod tests {
         let expect = "could not add the user `anna`: somebody else holds the lock of /etc/passwd\nhint: `cat \
                       /etc/passwd.lock` on the host says which process";
         assert_eq!(error, expect);
+    }
+
+    #[test]
+    fn what_busybox_left_half_written_is_taken_away() {
+        let said = "useradd: can't create '/etc/passwd+': File exists";
+        let machine = Machine::new().file("/etc/passwd+", "root:x:0:").complains("useradd", &[(1, said), (0, "")]);
+        let old = std::time::UNIX_EPOCH + Duration::from_secs(999_999_900);
+        files::open(machine.path("/etc/passwd+")).unwrap().set_modified(old).unwrap();
+        add(&machine).unwrap();
+        assert_eq!((machine.stat("/etc/passwd+"), machine.calls().len()), (None, 2));
     }
 
     #[test]

@@ -161,3 +161,44 @@ fn specs_say_what_they_found() {
     assert_eq!(error(|host| host.group("shop").has_gid(1)), "expected the group `shop` to have the gid 1, found 3000");
     assert_eq!(error(|host| host.group("shop").has_member("carl")), "expected `carl` in the group `shop`, found anna");
 }
+
+/// Alpine without its package `shadow`.
+fn alpine() -> Machine {
+    machine().file("/usr/sbin/adduser", "").file("/usr/sbin/addgroup", "")
+}
+
+#[test]
+fn busybox_makes_groups_and_removes_them() {
+    let machine = writes(alpine(), "addgroup -S", "root:x:0:\nnew:x:101:\n");
+    let machine = writes(machine, "addgroup -- anna", "root:x:0:\nnew:x:101:anna\n");
+    let machine = writes(machine, "delgroup new", "root:x:0:\n");
+    let ensure = |host: &Host| Ok(host.group("new").system().members(["anna"]).present()?);
+    let expect = changed("new\nmembers anna");
+    assert_eq!(machine.plan(ensure).unwrap(), expect);
+    assert_eq!(acts(&machine), [""; 0]);
+    assert_eq!(machine.apply(ensure).unwrap(), expect);
+    assert_eq!(machine.apply(ensure).unwrap(), Outcome::Unchanged);
+    machine.apply(|host| Ok(host.group("new").absent()?)).unwrap();
+    assert_eq!(acts(&machine), ["addgroup -S -- new", "addgroup -- anna new", "delgroup new"]);
+}
+
+#[test]
+fn busybox_lets_members_go() {
+    let machine = writes(alpine(), "delgroup anna shop", "shop:x:3000:carl\n").answer("addgroup -- carl shop", 0, "");
+    let outcome = machine.apply(|host| Ok(host.group("shop").only_members(["carl"]).present()?)).unwrap();
+    assert_eq!(outcome, changed("members +carl -anna"));
+    assert_eq!(acts(&machine), ["addgroup -- carl shop", "delgroup anna shop"]);
+}
+
+#[test]
+fn busybox_has_no_program_for_another_number() {
+    let machine = alpine();
+    let ensure = |host: &Host| Ok(host.group("shop").gid(3001).present()?);
+    let error = machine.apply(ensure).unwrap_err().to_string();
+    let expect = "BusyBox has no program that could change this of the group `shop`: gid 3000 -> 3001";
+    assert_eq!(error.lines().next(), Some(expect));
+    assert!(error.contains("\nhint: the package `shadow` has one"), "{error}");
+    machine.plan(ensure).unwrap();
+    assert_eq!(machine.said(), format!("? group shop present (cannot know: {expect})"));
+    assert_eq!(acts(&machine), [""; 0]);
+}

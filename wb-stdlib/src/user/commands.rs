@@ -54,7 +54,10 @@ fn option(change: &Change, wanted: &Wanted) -> Option<(&'static str, Option<Stri
     })
 }
 
-fn with_options(command: Command, options: impl IntoIterator<Item = (&'static str, Option<String>)>) -> Command {
+pub(super) fn with_options(
+    command: Command,
+    options: impl IntoIterator<Item = (&'static str, Option<String>)>,
+) -> Command {
     let takes_none = |option: &str| matches!(option, "-L" | "-U");
     options.into_iter().fold(command, |command, (option, value)| match value {
         Some(value) => command.args([option, &value]),

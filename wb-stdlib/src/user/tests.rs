@@ -355,3 +355,112 @@ fn specs_say_what_they_found() {
     );
     assert_eq!(error(|host| host.user("root").has_home("/root")), "expected the home /root, found nothing there");
 }
+
+/// Alpine without its package `shadow`.
+fn alpine() -> Machine {
+    machine().file("/usr/sbin/adduser", "").file("/usr/sbin/addgroup", "")
+}
+
+#[test]
+fn busybox_makes_a_user_with_groups_and_a_password() {
+    let me = Machine::new().stat("/").unwrap();
+    let line = format!("bob:x:{}:{}::/home/bob:/bin/ash\n", me.uid, me.gid);
+    let machine = writes(alpine(), "adduser", "passwd", line);
+    let machine = writes(machine, "adduser", "group", format!("adm:x:4:anna\nbob:x:{}:\n", me.gid));
+    let machine = writes(machine, "adduser", "shadow", "bob:!:20786:0:99999:7:::\n");
+    let machine = writes(machine, "addgroup", "group", format!("adm:x:4:anna,bob\nbob:x:{}:\n", me.gid));
+    let machine = writes(machine, "chpasswd", "shadow", format!("bob:{HASH}:20786:0:99999:7:::\n"));
+    let ensure = |host: &Host| Ok(host.user("bob").groups(["adm"]).password_hash(HASH).with_home().present()?);
+    let expect = changed("new\ngroups adm\na password, which is not shown");
+    assert_eq!(machine.plan(ensure).unwrap(), expect);
+    assert_eq!(acts(&machine), [""; 0]);
+    assert_eq!(machine.apply(ensure).unwrap(), expect);
+    assert_eq!(acts(&machine), ["adduser -D -H -- bob", "addgroup -- bob adm", "chpasswd -e"]);
+    assert_eq!(machine.inputs(), [format!("bob:{HASH}\n")]);
+    assert!(machine.stat("/home/bob").is_some());
+    assert_eq!(machine.apply(ensure).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn a_user_of_the_system_gets_a_group_of_its_own_from_busybox() {
+    let machine = writes(alpine(), "adduser", "passwd", "shop:x:101:101:Shop:/srv/shop:/sbin/nologin\n");
+    let machine = writes(machine, "addgroup -S", "group", "shop:x:101:\n");
+    let ensure = |host: &Host| Ok(host.user("shop").system().home("/srv/shop").present()?);
+    assert_eq!(machine.apply(ensure).unwrap(), changed("new\nhome /srv/shop"));
+    assert_eq!(acts(&machine), ["addgroup -S -- shop", "adduser -D -H -S -G shop -h /srv/shop -- shop"]);
+    assert_eq!(machine.apply(ensure).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn a_group_by_its_number_is_named_to_busybox() {
+    let machine = writes(alpine(), "adduser", "passwd", "bob:x:2009:27::/home/bob:/bin/sh\n");
+    let machine = writes(machine, "adduser", "group", "sudo:x:27:bob\n").dir("/home/bob");
+    assert_eq!(machine.apply(|host| Ok(host.user("bob").group("27").present()?)).unwrap(), changed("new\ngroup 27"));
+    assert_eq!(acts(&machine), ["adduser -D -H -G sudo -- bob"]);
+}
+
+#[test]
+fn what_an_adduser_that_was_cut_short_left_is_finished_and_no_hash_gets_into_passwd() {
+    let passwd = format!("{PASSWD}bob:x:2009:2009::/home/bob:/bin/sh\n");
+    let machine = alpine().file("/etc/passwd", &passwd).dir("/home/bob");
+    let machine = writes(machine, "addgroup -g 2009", "group", format!("{GROUP}bob:x:2009:\n"));
+    let machine = machine.does("chpasswd", |root, command| {
+        let shadow = files::read_text(root.join("etc/shadow")).unwrap();
+        let (name, hash) = std::str::from_utf8(command.input()).unwrap().trim_end().split_once(':').unwrap();
+        let line = shadow.lines().find(|line| line.starts_with(&format!("{name}:"))).expect("the line is there before");
+        assert!(line.ends_with(":0:99999:7:::"), "{line}");
+        let shadow = shadow.replace(&format!("{name}:!:"), &format!("{name}:{hash}:"));
+        files::write(root.join("etc/shadow"), shadow, 0o640).unwrap();
+    });
+    let ensure = |host: &Host| Ok(host.user("bob").password_hash(HASH).present()?);
+    let outcome = machine.apply(ensure).unwrap();
+    assert_eq!(outcome, changed("no group 2009\npassword differs; it is not shown"));
+    assert_eq!(acts(&machine), ["addgroup -g 2009 -- bob", "chpasswd -e"]);
+    assert!(machine.read("/etc/shadow").unwrap().starts_with(SHADOW));
+    assert_eq!(machine.apply(ensure).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn busybox_locks_a_password() {
+    let open = format!("anna:{HASH}:20786:0:99999:7:::\n");
+    let machine = writes(alpine().file("/etc/shadow", &open), "passwd -l", "shadow", open.replace("$6$", "!$6$"));
+    assert_eq!(machine.apply(|host| Ok(host.user("anna").locked().present()?)).unwrap(), changed("password locked"));
+    assert_eq!(acts(&machine), ["passwd -l -- anna"]);
+}
+
+#[test]
+fn what_busybox_has_no_program_for_is_an_error_and_unknown_in_a_plan() {
+    let machine = alpine();
+    let check = |ensure: fn(&Host) -> Result<Outcome, AccountError>, expect: &str| {
+        let error = machine.apply(|host| Ok(ensure(host)?)).unwrap_err().to_string();
+        assert_eq!(error.lines().next(), Some(expect));
+        assert!(error.contains("\nhint: the package `shadow` has one"), "{error}");
+        machine.plan(|host| Ok(ensure(host)?)).unwrap();
+        assert!(machine.said().ends_with(&format!("(cannot know: {expect})")), "{}", machine.said());
+    };
+    let of = |name: &str| format!("BusyBox has no program that could change this of the user `{name}`: ");
+    let shell = "shell /bin/bash -> /bin/zsh";
+    check(|host| host.user("anna").shell("/bin/zsh").locked().present(), &(of("anna") + shell));
+    check(|host| host.user("bob").expires("2027-01-31").present(), &(of("bob") + "expires 2027-01-31"));
+    assert_eq!(acts(&machine), [""; 0]);
+}
+
+#[test]
+fn busybox_takes_a_user_out_of_all_groups_and_away() {
+    let machine = writes(alpine(), "deluser", "passwd", "root:x:0:0:root:/root:/bin/bash\n");
+    let machine = writes(machine, "delgroup", "group", "root:x:0:\nadm:x:4:\n");
+    let ensure = |host: &Host| Ok(host.user("anna").absent()?);
+    assert_eq!(machine.plan(ensure).unwrap(), changed("- anna, uid 2001"));
+    assert_eq!(machine.apply(ensure).unwrap(), changed("- anna, uid 2001"));
+    assert_eq!(acts(&machine), ["delgroup anna adm", "deluser anna"]);
+    assert_eq!(machine.apply(ensure).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn busybox_does_not_remove_a_user_in_use() {
+    let status = "Name:\tsleep\nUid:\t2001\t0\t0\t0\n";
+    let machine = alpine().file("/proc/12/status", status);
+    let error = machine.apply(|host| Ok(host.user("anna").absent()?)).unwrap_err().to_string();
+    assert!(error.starts_with("the user `anna` is in use: process 12 (sleep) is theirs\nhint: "), "{error}");
+    assert_eq!(acts(&machine), [""; 0]);
+}
