@@ -18,6 +18,7 @@ mod held;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod init;
+mod leftover;
 pub mod machine;
 mod mounts;
 #[cfg(feature = "runtime")]

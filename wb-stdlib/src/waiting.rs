@@ -331,7 +331,12 @@ mod tests {
         check(30, 600, 30);
         check(30, 5, 5);
         check(0, 600, 1);
-        let url = format!("http://{}/", serve(|_| loop { std::thread::park() }));
+        let url = format!(
+            "http://{}/",
+            serve(|_| loop {
+                std::thread::park()
+            })
+        );
         let silent = wait(&Machine::new(), |host, _| host.wait_up_to(Duration::ZERO).for_answer(&host.http(&url), 200));
         assert!(silent.contains(" within 0 s, found could not ask "), "{silent}");
     }

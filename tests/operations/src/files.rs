@@ -55,6 +55,17 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
     Case {
+        name: "what_a_killed_run_left",
+        // Of a process that no number belongs to, and a file that only looks like that.
+        prepare: "rm -rf /srv/left; mkdir /srv/left; echo half >/srv/left/.a.conf.4194305.new; echo own >/srv/left/.a.conf.new",
+        run: |host| {
+            host.file("/srv/left/a.conf").content("whole\n").present()?;
+            Ok(())
+        },
+        check: "[ \"$(LC_ALL=C ls -A /srv/left)\" = \"$(printf '.a.conf.new\\na.conf')\" ]; [ \"$(cat /srv/left/a.conf)\" = whole ]",
+        ..Case::DEFAULT
+    },
+    Case {
         name: "replaced",
         prepare: "rm -rf /srv/a /srv/b /srv/c /srv/real; echo real >/srv/real; ln -s real /srv/a; mkdir /srv/b; echo c >/srv/c
             ln -s real /srv/through",

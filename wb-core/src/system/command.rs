@@ -373,11 +373,7 @@ impl Command {
     }
 
     /// Waits, and looks meanwhile, and at the end, at what it wrote: whether that is still well.
-    fn ended_watched(
-        &self,
-        handle: &duct::Handle,
-        mut look: impl FnMut(bool) -> io::Result<bool>,
-    ) -> io::Result<End> {
+    fn ended_watched(&self, handle: &duct::Handle, mut look: impl FnMut(bool) -> io::Result<bool>) -> io::Result<End> {
         let end = self.end();
         loop {
             let left = end.map_or(BREATH, |end| end.saturating_duration_since(Instant::now()).min(BREATH));
@@ -931,7 +927,10 @@ mod tests {
         let endless = run("while :; do head -c 1000000 /dev/zero; done").unwrap_err();
         assert!(matches!(endless, CommandError::TooMuch { was_killed: true, .. }), "{endless}");
         let said = endless.to_string();
-        assert!(said.ends_with("` wrote more than 16 MiB, and was killed\nhint: let it write less, or into a file"), "{said}");
+        assert!(
+            said.ends_with("` wrote more than 16 MiB, and was killed\nhint: let it write less, or into a file"),
+            "{said}"
+        );
         let one_more = run(&format!("head -c {} /dev/zero >&2", MOST_SAID + 1)).unwrap_err();
         assert!(matches!(one_more, CommandError::TooMuch { .. }), "{one_more}");
         let most = run(&format!("head -c {MOST_SAID} /dev/zero")).unwrap();
@@ -952,7 +951,8 @@ mod tests {
     #[test]
     fn a_daemon_left_behind_takes_no_memory_without_end() {
         let dir = tempfile::tempdir().unwrap();
-        let daemon = format!("read word <go; printf a; echo $? >few; head -c {} /dev/zero; echo $? >many", 2 * MOST_SAID);
+        let daemon =
+            format!("read word <go; printf a; echo $? >few; head -c {} /dev/zero; echo $? >many", 2 * MOST_SAID);
         let line = format!("mkfifo go; ({daemon}) & echo started");
         assert_eq!(System::real().read_command(&Command::shell(line).dir(dir.path())).unwrap(), "started");
         std::fs::write(dir.path().join("go"), "go\n").unwrap();

@@ -17,7 +17,8 @@ use super::fault::{self, Bug, Change, Kind};
 use super::files::Attributes;
 use super::mounts::mounted_in;
 
-/// Makes a new file and writes it, in place of one that a dead process may have left.
+/// Makes a new file and writes it, in place of one that a dead process may have left. It is locked for as long as it is
+/// open, where its file system knows locks.
 pub(super) fn fill(path: &Path, content: &[u8], attributes: Attributes) -> io::Result<File> {
     let strike = fault::strike(Kind::Write);
     drop(fs::remove_file(path));
@@ -25,6 +26,7 @@ pub(super) fn fill(path: &Path, content: &[u8], attributes: Attributes) -> io::R
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     change.made();
     fault::unsynced(&file, 0);
+    drop(file.try_lock());
     file.write_all(strike.part(content))?;
     strike.fall()?;
     if attributes.uid.is_some() || attributes.gid.is_some() {

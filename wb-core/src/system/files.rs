@@ -1,5 +1,6 @@
 //! Files. Every write is atomic (a temporary file beside the target, renamed over it) and on disk when it returns
-//! (the file and its directory are fsynced): after a crash there is the old content or the new one, nothing between.
+//! (the file and its directory are fsynced): after a crash there is the old content or the new one, nothing between. The
+//! temporary file that a killed process leaves goes with the next write to the same path.
 #![expect(clippy::disallowed_methods, reason = "this is the seam that the rest must use")]
 
 use std::fs::{self, File};
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::{System, disk};
+use super::{System, disk, leftover};
 
 /// What failed, on which path, and why.
 #[derive(Debug, thiserror::Error)]
@@ -220,11 +221,16 @@ pub fn write_with_xattrs(
     xattrs: &[Xattr],
 ) -> Result<()> {
     let path = path.as_ref();
+    leftover::sweep(path);
     let temporary = beside(path);
-    let written = fill(&temporary, content.as_ref(), attributes, xattrs)
-        .and_then(|file| disk::sync(&file))
-        .and_then(|()| disk::rename(&temporary, path))
-        .and_then(|()| sync_parent(path));
+    let written = fill(&temporary, content.as_ref(), attributes, xattrs).and_then(|file| {
+        disk::sync(&file)?;
+        disk::rename(&temporary, path)?;
+        sync_parent(path)?;
+        // Until here its lock says that somebody is at it.
+        drop(file);
+        Ok(())
+    });
     if written.is_err() {
         drop(disk::remove_file(&temporary));
     }
@@ -814,7 +820,7 @@ fn absent_as_none<T>(result: Result<T>) -> Result<Option<T>> {
 
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    path.with_file_name(format!(".{name}.{}.new", std::process::id()))
+    path.with_file_name(leftover::name(&name, std::process::id()))
 }
 
 /// Each new directory is safe before there is anything in it.

@@ -15,14 +15,16 @@ const POSTGRES: &str = "root:x:0:0:root:/root:/bin/bash\npostgres:x:104:111::/va
 #[test]
 fn a_user_gets_their_own_environment_which_stands_on_no_line() {
     let check = |user: &str, env: &[(&str, &str)], words: &str, expect: &[(&str, &str)]| {
-        let mut expect = expect.iter().fold(system::Command::new("setpriv").env_clear(), |expect, (name, value)| {
-            expect.env(name, value)
-        });
+        let mut expect = expect
+            .iter()
+            .fold(system::Command::new("setpriv").env_clear(), |expect, (name, value)| expect.env(name, value));
         expect = expect.args(words.split(' ')).dir("/").timeout(TIMEOUT);
         let machine = Machine::new().file("/etc/passwd", POSTGRES);
         let machine = machine.does("setpriv", move |_, found| assert_eq!(*found, expect));
         let found = machine.view(|host| {
-            env.iter().fold(host.command("psql").user(user), |command, (name, value)| command.env(*name, *value)).succeeds()
+            env.iter()
+                .fold(host.command("psql").user(user), |command, (name, value)| command.env(*name, *value))
+                .succeeds()
         });
         found.unwrap();
     };

@@ -60,9 +60,8 @@ fn files(machine: &Machine) -> Vec<String> {
 #[test]
 fn a_download_may_take_without_end() {
     let (machine, (url, _)) = (Machine::new().dir("/opt"), server(vec![cut(CONTENT, 5), part(CONTENT, 5)]));
-    let endless = |host: &Host| {
-        Ok(host.download(&url).sha256(&sum(CONTENT)).to("/opt/x.tar").within(Duration::MAX).present()?)
-    };
+    let endless =
+        |host: &Host| Ok(host.download(&url).sha256(&sum(CONTENT)).to("/opt/x.tar").within(Duration::MAX).present()?);
     assert!(machine.apply(endless).unwrap().changed());
 }
 

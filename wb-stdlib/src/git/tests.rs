@@ -286,7 +286,10 @@ fn a_secret_has_no_place_in_a_url() {
     let check = |url: &str, shown: &str| {
         let error = yard.run(Mode::Plan, |host| host.git(url).at("v1").to("/x").present()).unwrap_err();
         assert!(matches!(error, GitError::BadUrl { .. }), "{url}");
-        assert!(error.to_string().starts_with(&format!("`{shown}` is no repository that is cloned here\nhint: ")), "{error}");
+        assert!(
+            error.to_string().starts_with(&format!("`{shown}` is no repository that is cloned here\nhint: ")),
+            "{error}"
+        );
     };
     check("https://me:secret@a/b.git", "https://a/b.git");
     check("https://ghp_token@a/b.git", "https://a/b.git");
