@@ -138,8 +138,8 @@ impl Download<'_> {
         self
     }
 
-    /// Adds a header to the request, such as a token. What it says stands in no message. Where the server redirects,
-    /// `Cookie` is left behind, and to another host `Authorization`, too; all others go along.
+    /// Adds a header to the request, such as a token. What it says stands in no message, and goes to no other scheme, host
+    /// or port, wherever the server redirects.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self

@@ -79,7 +79,8 @@ impl<A: Look> Request<A> {
         }
     }
 
-    /// Adds a header to the request. What it says stands in no message.
+    /// Adds a header to the request. What it says stands in no message, and goes to no other scheme, host or port, wherever
+    /// the server redirects.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -103,7 +104,8 @@ impl<A: Look> Request<A> {
         self
     }
 
-    /// Follows up to 10 redirections; otherwise they are answers. None leads from `https` to `http`.
+    /// Follows up to 10 redirections; otherwise they are answers. None leads from `https` to `http`. What was sent is sent
+    /// to nobody else: a redirection of it is followed with GET, or, where it asks for the same again (307, 308), not at all.
     pub fn following_redirects(mut self) -> Self {
         self.redirects = 10;
         self
@@ -170,6 +172,7 @@ impl<A: Look> Request<A> {
             method,
             url: &self.url,
             headers: &self.headers,
+            neutral: &[],
             body,
             bound,
             silence: bound,

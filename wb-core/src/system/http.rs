@@ -5,6 +5,7 @@
 //! TLS never goes on without. Of what a URL has, its password and its query stand in no message.
 
 mod error;
+mod hop;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::config::{Config, RedirectAuthHeaders};
+use ureq::config::Config;
 use ureq::http::{self, HeaderMap};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Body, Proxy};
@@ -20,7 +21,9 @@ use ureq::{Agent, Body, Proxy};
 pub use error::HttpError;
 
 use super::System;
+use super::clock::{Clock as _, Real};
 use super::files::FileError;
+use hop::Hop;
 
 /// How long a server may take to be reached.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -36,8 +39,10 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// Where to, as in `https://example.org/x`.
     pub url: &'a str,
-    /// Names and values. Where a server redirects, `Cookie` is left behind, and to another host `Authorization`, too.
+    /// Names and values, for the server of the URL alone: to another scheme, host or port, none of them goes along.
     pub headers: &'a [(String, String)],
+    /// Names and values that say nothing of who asks, such as `Range`: they go along wherever a server redirects.
+    pub neutral: &'a [(String, String)],
     /// What is sent, where something is.
     pub body: Option<&'a [u8]>,
     /// How long all of it may take, the answer's body included.
@@ -153,22 +158,43 @@ impl Answer {
     }
 }
 
-/// Asks, and gives the answer, whatever its status is.
+/// Asks, and gives the answer, whatever its status is. Where that is a redirection, which is to be followed, it is the one
+/// at its end; what was sent with another method than GET is sent to nobody else.
 ///
 /// # Errors
 /// When there is none.
 pub fn ask(request: &Request<'_>) -> Result<Answer, HttpError> {
+    let end = Real.passed().saturating_add(request.bound);
+    let mut hop = Hop::first(request);
+    for _ in 0..=request.redirects {
+        let answer = ask_once(request, &hop, end.saturating_sub(Real.passed()))?;
+        if request.redirects == 0 {
+            return Ok(answer);
+        }
+        match hop.next(&answer)? {
+            Some(next) => hop = next,
+            None => return Ok(answer),
+        }
+    }
+    Err(HttpError::RedirectLoop { url: shown(request.url) })
+}
+
+/// Messages name the URL of the request, wherever that has led.
+fn ask_once(request: &Request<'_>, hop: &Hop<'_>, bound: Duration) -> Result<Answer, HttpError> {
     let url = shown(request.url);
-    let is_https = starts_with(request.url, "https://");
-    if !is_https && !starts_with(request.url, "http://") {
-        return Err(HttpError::BadUrl { url });
+    let is_https = starts_with(&hop.url, "https://");
+    if !is_https && !starts_with(&hop.url, "http://") {
+        return Err(HttpError::BadUrl { url: shown(&hop.url) });
     }
     if is_https && request.roots.is_empty() {
-        return Err(HttpError::NoRoots { url });
+        return Err(HttpError::NoRoots { url: shown(&hop.url) });
     }
-    let agent: Agent = config(request, is_https)?.into();
-    let built = build(request)?;
-    let answer = match request.body {
+    if bound.is_zero() {
+        return Err(HttpError::TooLate { url, what: "it redirects for too long".to_owned() });
+    }
+    let agent: Agent = config(request, hop, bound)?.into();
+    let built = build(request, hop)?;
+    let answer = match hop.body {
         Some(body) => agent.run(built.map(|()| body)),
         None => agent.run(built),
     };
@@ -176,40 +202,40 @@ pub fn ask(request: &Request<'_>) -> Result<Answer, HttpError> {
     Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, url })
 }
 
-fn build(request: &Request<'_>) -> Result<http::Request<()>, HttpError> {
+fn build(request: &Request<'_>, hop: &Hop<'_>) -> Result<http::Request<()>, HttpError> {
     let bad = |name: &str| HttpError::BadHeader { name: name.to_owned() };
-    let mut built = http::Request::builder().method(request.method).uri(request.url);
-    for (name, value) in request.headers {
+    let mut built = http::Request::builder().method(hop.method).uri(&hop.url);
+    let own = if hop.is_at_home { request.headers } else { &[] };
+    for (name, value) in own.iter().chain(request.neutral) {
         let name = http::HeaderName::try_from(name.as_str()).map_err(|_| bad(name))?;
         let value = http::HeaderValue::try_from(value.as_str()).map_err(|_| bad(name.as_str()))?;
         built = built.header(name, value);
     }
-    built.body(()).map_err(|_| HttpError::BadUrl { url: shown(request.url) })
+    built.body(()).map_err(|_| HttpError::BadUrl { url: shown(&hop.url) })
 }
 
-fn config(request: &Request<'_>, is_https: bool) -> Result<Config, HttpError> {
+fn config(request: &Request<'_>, hop: &Hop<'_>, bound: Duration) -> Result<Config, HttpError> {
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .root_certs(RootCerts::Specific(Arc::new(request.roots.0.clone())))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
     let config = Agent::config_builder()
         .http_status_as_error(false)
-        .https_only(is_https)
+        .https_only(starts_with(&hop.url, "https://"))
         .tls_config(tls.build())
-        .max_redirects(request.redirects)
-        .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+        .max_redirects(0)
         .max_idle_connections(0)
         .max_idle_connections_per_host(0)
         .user_agent(concat!("wildebeest/", env!("CARGO_PKG_VERSION")))
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
-        .timeout_global(Some(request.bound.min(FOREVER)))
-        .timeout_connect(Some(request.bound.min(CONNECT)))
+        .timeout_global(Some(bound.min(FOREVER)))
+        .timeout_connect(Some(bound.min(CONNECT)))
         .timeout_per_read(Some(request.silence.min(FOREVER)))
         .timeout_per_write(Some(request.silence.min(FOREVER)));
     let Some(proxy) = request.proxy else {
         // Whoever set the environment rarely thought of this host itself.
-        return Ok(if is_here(request.url) { config.proxy(None).build() } else { config.build() });
+        return Ok(if is_here(&hop.url) { config.proxy(None).build() } else { config.build() });
     };
     let proxy = Proxy::new(proxy).map_err(|_| HttpError::BadProxy { proxy: shown(proxy) })?;
     Ok(config.proxy(Some(proxy)).build())

@@ -154,18 +154,18 @@ impl Download<'_> {
     }
 
     fn ask(&self, from: u64, roots: &Roots, end: Duration) -> Result<Answer, DownloadError> {
-        let mut headers = self.headers.clone();
         // What a server would pack on the way is not what the sum is of.
-        headers.push(("Accept-Encoding".to_owned(), "identity".to_owned()));
+        let mut neutral = vec![("Accept-Encoding".to_owned(), "identity".to_owned())];
         if from > 0 {
-            headers.push(("Range".to_owned(), format!("bytes={from}-")));
+            neutral.push(("Range".to_owned(), format!("bytes={from}-")));
         }
         let left = end.saturating_sub(self.now()).max(Duration::from_secs(1));
         let bound = self.host.system().left().map_or(left, |most| left.min(most));
         Ok(http::ask(&http::Request {
             method: "GET",
             url: &self.url,
-            headers: &headers,
+            headers: &self.headers,
+            neutral: &neutral,
             body: None,
             bound,
             silence: bound.min(SILENCE),

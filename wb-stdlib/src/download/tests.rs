@@ -249,6 +249,35 @@ fn garbage_and_loops_are_errors_at_once() {
 }
 
 #[test]
+fn a_token_stays_with_its_server_and_a_part_is_gone_on_with_elsewhere() {
+    let heads: Arc<Mutex<Vec<String>>> = Arc::default();
+    let mut answers = vec![cut(CONTENT, 4), part(CONTENT, 4)];
+    let seen = Arc::clone(&heads);
+    let mirror = serve_http(move |head| {
+        seen.lock().unwrap().push(head.to_owned());
+        answers.remove(0)
+    });
+    let moved = format!("HTTP/1.1 302 Found\r\nLocation: http://{mirror}/x.tar\r\nContent-Length: 0\r\n\r\n");
+    let tokens: Arc<Mutex<u32>> = Arc::default();
+    let counted = Arc::clone(&tokens);
+    let first = serve_http(move |head| {
+        *counted.lock().unwrap() += u32::from(head.contains("\r\nx-token: secret\r\n"));
+        moved.clone().into_bytes()
+    });
+    let machine = Machine::new().dir("/opt");
+    machine
+        .apply(|host| {
+            let download = host.download(&format!("http://{first}/x.tar")).sha256(&sum(CONTENT)).to("/opt/x.tar");
+            Ok(download.header("X-Token", "secret").present()?)
+        })
+        .unwrap();
+    let heads = heads.lock().unwrap();
+    assert!(heads.iter().all(|head| !head.contains("secret")), "{heads:?}");
+    assert!(heads[1].contains("\r\nrange: bytes=4-\r\n"), "{heads:?}");
+    assert_eq!((heads.len(), *tokens.lock().unwrap(), machine.read("/opt/x.tar").as_deref()), (2, 2, Some(CONTENT)));
+}
+
+#[test]
 fn what_is_no_sum_is_refused_in_a_plan_too() {
     let machine = Machine::new().dir("/opt");
     let plan = machine.plan(|host| Ok(host.download("http://a/x").sha256("abc").to("/opt/x.tar").present()?));

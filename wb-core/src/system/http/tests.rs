@@ -19,7 +19,9 @@ fn serve_with(answers: &[&str], wrap: impl Fn(std::net::TcpStream) -> Box<dyn St
     #[expect(clippy::disallowed_methods, reason = "the other side, for tests")]
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let answers: Vec<String> = answers.iter().map(|answer| answer.replace("ADDRESS", &address)).collect();
+    let port = address.rsplit_once(':').unwrap().1.to_owned();
+    let own = |answer: &&str| answer.replace("ADDRESS", &address).replace("PORT", &port);
+    let answers: Vec<String> = answers.iter().map(own).collect();
     std::thread::spawn(move || {
         for (turn, stream) in listener.incoming().enumerate() {
             let mut stream = wrap(stream.unwrap());
@@ -75,6 +77,7 @@ fn request<'a>(url: &'a str, roots: &'a Roots) -> Request<'a> {
         method: "GET",
         url,
         headers: &[],
+        neutral: &[],
         body: None,
         bound: 20 * SECOND,
         silence: 5 * SECOND,
@@ -143,6 +146,67 @@ fn redirections_are_followed_as_far_as_is_said() {
     assert_eq!(ask(&request(&url, &roots)).unwrap().status, 302);
     let error = ask(&Request { redirects: 3, ..request(&url, &roots) }).unwrap_err();
     assert_eq!(error.to_string(), format!("{url} redirects too often"));
+}
+
+/// An answer that leads elsewhere.
+fn moved(status: u16, to: &str) -> String {
+    format!("HTTP/1.1 {status} Moved\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+}
+
+const ECHO: &str = "HTTP/1.0 200 OK\r\n\r\nECHO";
+
+#[test]
+fn headers_stay_with_the_server_that_they_are_for() {
+    let roots = Roots::default();
+    let headers = ["Authorization", "Cookie", "X-Key", "Host"].map(|name| (name.to_owned(), "secret".to_owned()));
+    let neutral = [("Range".to_owned(), "bytes=7-".to_owned())];
+    let said = |url: &str| {
+        body(&Request { redirects: 3, headers: &headers, neutral: &neutral, ..request(url, &roots) }).unwrap()
+    };
+    let kept = said(&format!("http://{}/", serve(&[&moved(302, "http://ADDRESS/next"), ECHO])));
+    assert!(kept.starts_with("GET /next HTTP/1.1|"), "{kept}");
+    assert_eq!(kept.matches("secret").count(), 4, "{kept}");
+    let elsewhere = serve(&[ECHO]);
+    let left = said(&format!("http://{}/", serve(&[&moved(302, &format!("http://{elsewhere}/next"))])));
+    assert!(left.starts_with("GET /next HTTP/1.1|") && left.contains(&format!("|host: {elsewhere}|")), "{left}");
+    assert!(!left.contains("secret") && left.contains("|range: bytes=7-|"), "{left}");
+}
+
+#[test]
+fn who_was_led_away_is_not_trusted_when_led_back() {
+    let (roots, headers) = (Roots::default(), [("X-Key".to_owned(), "secret".to_owned())]);
+    let back = serve(&[&moved(302, "http://localhost:PORT/away"), &moved(302, "http://ADDRESS/back"), ECHO]);
+    let said =
+        body(&Request { redirects: 3, headers: &headers, ..request(&format!("http://{back}/"), &roots) }).unwrap();
+    assert!(said.starts_with("GET /back HTTP/1.1|") && !said.contains("secret"), "{said}");
+}
+
+#[test]
+fn what_is_sent_is_sent_to_nobody_else() {
+    let roots = Roots::default();
+    let elsewhere = serve(&[ECHO]);
+    let sent = |status: u16| {
+        let url = format!("http://{}/", serve(&[&moved(status, &format!("http://{elsewhere}/next"))]));
+        let mut answer =
+            ask(&Request { method: "POST", body: Some(b"secret"), redirects: 3, ..request(&url, &roots) }).unwrap();
+        (answer.status, String::from_utf8(answer.whole(1000).unwrap()).unwrap())
+    };
+    let (status, said) = sent(303);
+    assert!(status == 200 && said.starts_with("GET /next HTTP/1.1|") && !said.contains("content-length"), "{said}");
+    assert_eq!(sent(307), (307, String::new()));
+}
+
+#[test]
+fn a_redirection_to_nowhere_is_an_error() {
+    let roots = Roots::default();
+    let check = |answer: &str, expect: &str| {
+        let url = format!("http://{}/", serve(&[answer]));
+        let error = ask(&Request { redirects: 3, ..request(&url, &roots) }).unwrap_err().to_string();
+        assert!(error.contains(expect), "{error}");
+    };
+    check("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "it redirects, and does not say where");
+    check(&moved(302, "ftp://a.example/x"), "`ftp://a.example/x` is no address that can be asked");
+    check(&moved(302, "https://a.example/x"), "could not ask https://a.example/x: this host trusts no certificates");
 }
 
 #[test]
