@@ -167,7 +167,7 @@ impl<A: Look> Command<A> {
         self
     }
 
-    /// Sets a variable of its environment. It stands on no command line, in no log and in no error.
+    /// Sets a variable of its environment. But for `PATH`, it stands on no command line, and in no error.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.push((name.into(), value.into()));
         self

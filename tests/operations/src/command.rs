@@ -24,7 +24,11 @@ pub(crate) static CASES: &[Case] = &[Case {
             .env("TOKEN", "swordfish")
             .creates("/srv/web/env")
             .run()?;
-        host.command("ls-of-ours /srv/web/own-path").user("www-data").env("PATH", "/srv/bin:/bin").creates("/srv/web/own-path").run()?;
+        host.command("ls-of-ours /srv/web/own-path")
+            .user("www-data")
+            .env("PATH", "/srv/bin:/bin")
+            .creates("/srv/web/own-path")
+            .run()?;
         let endless = host.shell("while :; do head -c 1000000 /dev/zero; done").output();
         let is_ended = endless.is_err_and(|error| error.to_string().contains("wrote more than 16 MiB"));
         ensure!(is_ended, "a command that writes without end is ended");

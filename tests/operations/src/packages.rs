@@ -309,7 +309,7 @@ pub(crate) static CASES: &[Case] = &[
                 rpmbuild -bb --quiet --define '_topdir /tmp/wb-rpm' --define '_rpmdir /srv/wb-rpm' $1.spec
             }
             for v in 1.0 1.1 1.10; do for p in wbn-new wbn-up wbn-down; do rpmpkg $p $v; done; done
-            rpmpkg wbn-gone 1.0; rpmpkg wbn-dep 1.0; rpmpkg wbn-user 1.0 'Requires: wbn-gone\n'; createrepo_c -q $R
+            rpmpkg wbn-gone 1.0; rpmpkg wbn-dep 1.0; rpmpkg wbn-user 1.0 Requires:wbn-gone\\n; createrepo_c -q $R
             mkdir -p /etc/yum.repos.d
             printf '[wb]\nname=wb\nbaseurl=file:///srv/wb-rpm\ngpgcheck=0\nenabled=1\n' >/etc/yum.repos.d/wb.repo
             dnf -y -q install wbn-up-1.0 wbn-down-1.10 wbn-gone wbn-user",

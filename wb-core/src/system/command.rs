@@ -432,7 +432,7 @@ impl Command {
         let no_directory = self.dir.as_ref().filter(|dir| !dir.is_dir());
         match (source.kind(), no_directory) {
             (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, Some(dir)) => {
-                CommandError::NoDirectory { line: self.line(), dir: dir.clone(), source }
+                CommandError::NoDirectory { line: self.line(), dir: dir.as_path().into(), source }
             }
             (io::ErrorKind::NotFound, None) => {
                 CommandError::NotFound { program: self.program.to_string_lossy().into_owned(), source }
@@ -551,7 +551,7 @@ pub enum CommandError {
         /// The command line.
         line: String,
         /// The directory.
-        dir: PathBuf,
+        dir: Box<Path>,
         /// The system's error.
         source: io::Error,
     },
@@ -753,7 +753,7 @@ impl Streams {
 
     /// Whether neither is longer than so many bytes. Those that never get larger are as long as they may be.
     fn are_within(&self, most: u64) -> io::Result<bool> {
-        let is_within = |stream: &File| Ok(stream.metadata()?.len() <= most);
+        let is_within = |stream: &File| stream.metadata().map(|stream| stream.len() <= most);
         Ok(self.are_bounded || (is_within(&self.stdout)? && is_within(&self.stderr)?))
     }
 

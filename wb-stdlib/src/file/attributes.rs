@@ -83,7 +83,8 @@ impl Resolved {
     }
 
     /// [`Resolved::set`], of what is held. A change of the owner clears set-id bits and capabilities, so that these come after
-    /// it. Only files and directories have a mode that counts.
+    /// it; a run that is killed in between leaves a program without them, unless they are said. Only files and directories
+    /// have a mode that counts.
     pub(crate) fn set_on(&self, held: &Held) -> Result<(), files::FileError> {
         let found = held.stat()?;
         if self.moves(found) {

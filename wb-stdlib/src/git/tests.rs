@@ -198,8 +198,11 @@ fn changes_of_somebody_stay_unless_they_are_discarded() {
 fn a_submodule_is_as_wanted_where_it_is_asked_for_and_left_alone_elsewhere() {
     let yard = Yard::new();
     yard.add_submodule();
-    let git = |host: &Host, wanted: &str| host.git(&yard.url()).at(wanted).to(yard.path("app")).with_submodules();
-    let asked = |mode, wanted: &str| yard.run(mode, |host| git(host, wanted).present()).map(|(outcome, _)| outcome);
+    fn git<'a>(yard: &Yard, host: &Host<'a>, wanted: &str) -> Checkout<'a> {
+        host.git(&yard.url()).at(wanted).to(yard.path("app")).with_submodules()
+    }
+    let asked =
+        |mode, wanted: &str| yard.run(mode, |host| git(&yard, host, wanted).present()).map(|(outcome, _)| outcome);
     let f = || files::read_text(yard.path("app/lib/f")).unwrap();
     let elsewhere = Outcome::Changed { diff: Some("submodules at other commits: lib".into()) };
     yard.at("v3").unwrap();
@@ -215,7 +218,7 @@ fn a_submodule_is_as_wanted_where_it_is_asked_for_and_left_alone_elsewhere() {
     files::write(yard.path("app/lib/f"), "mine", 0o644).unwrap();
     let Err(GitError::Changed { files, .. }) = asked(Mode::Apply, "main") else { panic!("changes are thrown away") };
     assert_eq!(files, ["lib/f"]);
-    yard.run(Mode::Apply, |host| git(host, "main").discarding_changes().present()).unwrap();
+    yard.run(Mode::Apply, |host| git(&yard, host, "main").discarding_changes().present()).unwrap();
     assert_eq!((asked(Mode::Apply, "main").unwrap(), f().as_str()), (Outcome::Unchanged, "2"));
 }
 
