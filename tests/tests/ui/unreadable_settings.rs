@@ -1,0 +1,11 @@
+use wb_stdlib::prelude::*;
+
+struct Opaque;
+
+#[settings]
+struct SiteSettings {
+    hostname: String,
+    opaque: Opaque,
+}
+
+fn main() {}
