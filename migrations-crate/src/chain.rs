@@ -7,5 +7,6 @@ mod install_nginx;
 mod install_haproxy;
 mod serve_first_page;
 mod serve_second_page;
+mod name_hosts;
 
 wb_stdlib::chain!();

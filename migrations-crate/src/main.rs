@@ -3,5 +3,6 @@
 
 mod chain;
 mod roles;
+mod settings;
 
 wb_stdlib::runner!();

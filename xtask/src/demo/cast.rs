@@ -47,6 +47,7 @@ pub(super) fn herd_toml(remote: &str) -> String {
         let (name, address) = (part.name, part.address());
         // Writing to a string can't fail.
         let _ = write!(text, "\n[hosts.{name}]\nroles = [{}]\naddress = \"{address}\"\n", roles.join(", "));
+        let _ = write!(text, "\n[hosts.{name}.settings.network]\nhostname = \"{name}.shop.example\"\n");
     }
     text
 }

@@ -14,15 +14,34 @@ pub const ROLES: &str = include_str!("../../templates/example/roles.rs");
 #[must_use]
 pub fn up_to_the_first_page() -> Vec<LinkSource> {
     let mut links = all();
-    links.pop();
+    links.truncate(FIRST_PAGE);
     links
 }
 
 /// The link that changes the page.
 #[must_use]
 pub fn second_page() -> Option<LinkSource> {
+    all().into_iter().nth(FIRST_PAGE)
+}
+
+/// The link that gives hosts their names. It needs [`settings`].
+#[must_use]
+pub fn names() -> Option<LinkSource> {
     all().pop()
 }
+
+/// The types of what `herd.toml` says of hosts, and where the compiler hears of them.
+#[must_use]
+pub fn settings() -> Vec<SourceFile> {
+    let file = |path: &str, text: &str| SourceFile { path: path.into(), content: text.into() };
+    vec![
+        file("src/main.rs", include_str!("../../templates/example/main.rs")),
+        file("src/settings.rs", include_str!("../../templates/example/settings.rs")),
+    ]
+}
+
+/// How many links the first page is served after.
+const FIRST_PAGE: usize = 6;
 
 macro_rules! source {
     ($name:literal $(, $asset:literal)*) => {
@@ -46,6 +65,7 @@ fn all() -> Vec<LinkSource> {
         source!("install_haproxy", "haproxy.cfg"),
         source!("serve_first_page", "first_page.html", "shop.conf"),
         source!("serve_second_page", "second_page.html"),
+        source!("name_hosts"),
     ]
 }
 
@@ -68,6 +88,10 @@ mod tests {
             source("src/roles.rs".into()) == ROLES.as_bytes(),
             "cp migrations-crate/src/roles.rs xtask/templates/example/"
         );
+        for file in settings() {
+            let path = file.path.display().to_string();
+            assert!(source(path.clone()) == file.content, "cp migrations-crate/{path} xtask/templates/example/");
+        }
         for link in all() {
             let path = format!("src/chain/{}.rs", link.name);
             assert!(

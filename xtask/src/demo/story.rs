@@ -296,7 +296,8 @@ fn make_fleet(dir: &Path, remote: &str, signers: &str, shell: &Shell) -> Result<
         herd: cast::herd_toml(remote),
         roles: example::ROLES.to_owned(),
         signers: signers.to_owned(),
-        links: example::up_to_the_first_page(),
+        files: example::settings(),
+        links: example::up_to_the_first_page().into_iter().chain(example::names()).collect(),
         ..Scaffold::new(dir, Dependencies::Paths)
     };
     Ok(scaffold.create(shell)?)
