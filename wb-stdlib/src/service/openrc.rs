@@ -24,13 +24,30 @@ pub(super) fn act(system: &System, name: &str, action: Action) -> Result<(), Ser
     let commands = match action {
         Action::Enable => vec![Command::new("rc-update").args(["add", name, "default"])],
         Action::Disable => delete(system, name)?,
-        // What has crashed still counts as started, and is not started again.
-        Action::Start if initd::ask(system, name)?.code == CRASHED => {
+        Action::Start if counts_as_started(system, name)? => {
             vec![initd::script(name, "zap"), initd::script(name, "start")]
         }
         _ => vec![initd::script(name, action.word())],
     };
     commands.into_iter().try_for_each(|command| run(system, name, action, command))
+}
+
+/// What has crashed counts as started, and is not started again; so does what was lost without OpenRC's knowing, as
+/// where Debian's `start-stop-daemon` has started it.
+fn counts_as_started(system: &System, name: &str) -> Result<bool, ServiceError> {
+    match initd::ask(system, name)?.code {
+        CRASHED => Ok(true),
+        0 => is_its_own(system, name),
+        _ => Ok(false),
+    }
+}
+
+/// Whether its script is one of OpenRC, and not of LSB.
+fn is_its_own(system: &System, name: &str) -> Result<bool, ServiceError> {
+    let look = |source| ServiceError::Links { name: name.to_owned(), source };
+    let script = system.read_file(format!("/etc/init.d/{name}")).map_err(look)?.unwrap_or_default();
+    let first = script.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(first).contains("openrc-run"))
 }
 
 /// Takes away its links, before its script goes.

@@ -199,6 +199,18 @@ fn what_has_crashed_under_openrc_is_started_all_the_same() {
 }
 
 #[test]
+fn what_openrc_takes_for_started_is_started_where_a_process_says_otherwise() {
+    let check = |script: &str, expect: &[&str]| {
+        let machine = openrc(&[(0, "")]).file("/etc/init.d/nginx", script);
+        machine.apply(|host| Ok(host.service("nginx").process("no-such-process").running()?)).unwrap_err();
+        let acts: Vec<String> = machine.calls().into_iter().filter(|line| !line.ends_with("status")).collect();
+        assert_eq!(acts, expect, "{script}");
+    };
+    check("#!/sbin/openrc-run\ncommand=/usr/sbin/nginx\n", &["/etc/init.d/nginx zap", "/etc/init.d/nginx start"]);
+    check("#!/bin/sh\n### BEGIN INIT INFO\n", &["/etc/init.d/nginx start"]);
+}
+
+#[test]
 fn openrc_forgets_a_service_in_the_runlevels_that_have_it() {
     let machine = openrc(&[(0, "")]).file("/etc/runlevels/boot/nginx", "").file("/etc/runlevels/default/nginx", "");
     let machine = machine.dir("/etc/runlevels/sysinit");
