@@ -5,6 +5,7 @@
 mod authoring;
 mod baseline;
 mod book;
+mod deploy;
 mod failure;
 mod fleet;
 mod herd;

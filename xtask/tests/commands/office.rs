@@ -65,6 +65,17 @@ impl Office {
         assert!(matches!(told, Appended::Won(_)));
     }
 
+    /// What is committed of the fleet, for another operator of the same herd, whose word counts too.
+    pub(crate) fn clone_of_fleet(&self, name: &str) -> PathBuf {
+        let clone = self.scratch.path(name);
+        self.scratch.git(&self.fleet, &["clone", "--quiet", ".", &clone.display().to_string()]);
+        let remote = self.scratch.path("herd.git").display().to_string();
+        self.scratch.git(&clone, &["remote", "set-url", "origin", &remote]);
+        let signers = "migrations/allowed_signers";
+        files::copy(self.fleet.join(signers), clone.join(signers)).unwrap();
+        clone
+    }
+
     pub(crate) fn enroll(&self, name: &str) {
         let (home, wanted) = self.machine(&format!("machine-{name}"), name);
         enroll(&home, &wanted, &System::real()).unwrap();

@@ -255,13 +255,7 @@ struct Race<'a> {
 
 impl<'a> Race<'a> {
     fn new(office: &'a Office) -> Self {
-        let bens = office.scratch.path("bens");
-        office.scratch.git(&office.fleet, &["clone", "--quiet", ".", &bens.display().to_string()]);
-        let remote = office.scratch.path("herd.git").display().to_string();
-        office.scratch.git(&bens, &["remote", "set-url", "origin", &remote]);
-        let signers = "migrations/allowed_signers";
-        files::copy(office.fleet.join(signers), bens.join(signers)).unwrap();
-        Self { office, bens }
+        Self { office, bens: office.clone_of_fleet("bens") }
     }
 
     fn ben(&self, args: &[&str]) {

@@ -1,0 +1,117 @@
+//! A deploy that comes second. Building a runner takes minutes, in which somebody else may tell the herd something. So a
+//! stand-in plays cargo here: it lets Ben have his word, and gives a runner that nobody compiled.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use wb_core::chain::Chain;
+use wb_core::change::RolePolicy;
+use wb_core::context::MaxOut;
+use wb_core::registry::resolve_strictly;
+use wb_core::runner::platform;
+use wb_core::system::{Output, files};
+
+use crate::office::Office;
+use crate::support::{said, search_path};
+
+/// An office with one host, and Ben, who works for the same herd.
+struct Workshop {
+    office: Office,
+    bens: PathBuf,
+}
+
+impl Workshop {
+    fn new() -> Self {
+        let office = Office::new();
+        office.scratch.xtask(&office.fleet, &["host", "add", "web1", "--role", "server"]);
+        office.enroll("web1");
+        office.admit("web1");
+        office.scratch.git(&office.fleet, &["add", "--all"]);
+        office.scratch.git(&office.fleet, &["commit", "--quiet", "-m", "One host"]);
+        let workshop = Self { bens: office.clone_of_fleet("bens"), office };
+        workshop.equip();
+        workshop
+    }
+
+    /// A runner that says what the fleet says, and the message by which cargo gives it.
+    fn equip(&self) {
+        let resolved = resolve_strictly(self.office.fleet.join("migrations")).unwrap();
+        let (chain, server) = (Chain::new(resolved.links).unwrap(), RolePolicy::new(MaxOut::Hosts(1)));
+        let says = json!({ "platform": platform(), "chain": chain, "roles": { "server": server } });
+        self.put("says.json", &says.to_string());
+        let says = self.path("says.json");
+        self.put("runner", &format!("#!/bin/sh\ncase $1 in\nchain) cat '{says}' ;;\n*) echo '[]' ;;\nesac\n"));
+        let target = json!({
+            "kind": ["bin"], "crate_types": ["bin"], "name": "wildebeest", "src_path": "/f/main.rs", "edition": "2024",
+        });
+        let profile = json!({ "opt_level": "3", "debug_assertions": false, "overflow_checks": false, "test": false });
+        let message = json!({
+            "reason": "compiler-artifact", "package_id": "p", "manifest_path": "/f/Cargo.toml", "target": target,
+            "profile": profile, "features": [], "filenames": [], "executable": self.path("runner"), "fresh": true,
+        });
+        self.put("built.json", &message.to_string());
+        // Where the libraries for musl are missing, nothing is installed for this.
+        self.put("bin/rustup", "#!/bin/sh\n");
+    }
+
+    /// What becomes of Ana's deploy where Ben says this while her runner is built; nothing: he is silent.
+    fn deploy(&self, args: &[&str], ben: &str) -> Output {
+        let (xtask, key, path) = (env!("CARGO_BIN_EXE_xtask"), self.path("key"), search_path());
+        let (bens, built) = (self.bens.display(), self.path("built.json"));
+        let word = match ben {
+            "" => String::new(),
+            ben => format!("'{xtask}' {ben} --key '{key}' >&2 || exit 9\n"),
+        };
+        let cargo = format!("PATH='{path}'\n[ \"$1\" = build ] || exec cargo \"$@\"\ncd '{bens}' || exit 9\n");
+        self.put("bin/cargo", &format!("#!/bin/sh\n{cargo}{word}cat '{built}'\n"));
+        let ana = self.office.scratch.hermetic(xtask, &self.office.fleet);
+        let ana = ana.env("PATH", format!("{}:{path}", self.path("bin")));
+        ana.arg("deploy").args(args).args(["--key", &key]).run().unwrap()
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        let path = self.office.scratch.path(name);
+        files::create_dir(path.parent().unwrap()).unwrap();
+        files::write(path, text, 0o755).unwrap();
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.office.scratch.path(name).display().to_string()
+    }
+
+    /// What the remote has of what Ana would have told: her runners.
+    fn runners(&self) -> usize {
+        let office = &self.office;
+        office.scratch.git(&office.fleet, &["ls-remote", "origin", "refs/wildebeest/runners/*"]).lines().count()
+    }
+}
+
+#[test]
+fn a_deploy_that_comes_second_tells_nothing_and_shows_what_the_first_one_told() {
+    let workshop = Workshop::new();
+    let output = workshop.deploy(&["--json"], "hold --message 'a sale'");
+    let second: Value = serde_json::from_str(&output.text()).unwrap();
+    assert_eq!((output.code, &second["overtaken"], &second["change"]), (1, &true.into(), &Value::Null));
+    assert_eq!((&second["known"], &second["dry_run"]), (&false.into(), &false.into()));
+    assert_eq!(second["difference"], json!(["+ hold of the herd: a sale"]), "what Ben told, and not what Ana would");
+
+    let text = said(&workshop.office.scratch, &workshop.deploy(&[], "hold web1 --message 'a look'"));
+    assert!(text.starts_with("+ migration `base_packages` (0000000) for role `server`, 1 host\n"), "{text}");
+    let end = "\n\
+        note: the herd was told something else meanwhile:\n  \
+          change 3 hold: web1: a look, by wildebeest <wildebeest@localhost>, signed by ana@localhost\n    \
+            + hold of web1: a look\n\
+        error: somebody else told the herd something first, and nothing of this deploy was told\n\
+        hint: git pull --rebase && cargo xtask deploy --key SCRATCH/key\n\
+        exit code 1";
+    assert!(text.ends_with(end), "{text}");
+    let newest = workshop.office.newest();
+    assert_eq!((newest.number, newest.holds.len(), newest.chain.links().len()), (3, 2, 0), "all of it is Ben's");
+    assert_eq!(workshop.runners(), 0, "and nothing of Ana's lies about");
+
+    let text = said(&workshop.office.scratch, &workshop.deploy(&[], ""));
+    assert!(text.contains("\nchange 4 deploy: ") && text.ends_with("exit code 0"), "the hint mends it: {text}");
+    let newest = workshop.office.newest();
+    let held: Vec<String> = newest.holds.iter().map(|hold| hold.whom.to_string()).collect();
+    assert_eq!((held, newest.chain.links().len(), workshop.runners()), (vec!["the herd".into(), "web1".into()], 1, 1));
+}
