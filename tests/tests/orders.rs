@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use wb_core::change::{ChangeKind, Whom};
 use wb_core::context::{MaxOut, Migration, Role, StaticWait};
 use wb_core::runner::Catalog;
+use wb_core::system::clock::{Real, wait_until};
 use wb_core::system::{Command, files};
 use wb_tests::desk::Desk;
 use wb_tests::herd::TestHerd;
@@ -109,6 +111,57 @@ fn canaries_that_baked_are_followed_by_everyone() {
     assert_eq!(herd.written("web2"), "first rejoin", "web1 is not there yet");
     herd.settle(&["web1", "web2"], &two(), 20);
     assert_eq!(herd.written("web2"), "first rejoin leave second rejoin");
+}
+
+#[test]
+fn nobody_follows_canaries_before_their_bake_is_over() {
+    let herd = herd(&["web1", "web2"]);
+    let desk = Desk::of(&herd);
+    desk.deploy_as(&two(), &[], &canaries(&["web1"], Some(3600)), |_| {}).unwrap();
+    herd.settle(&["web1", "web2"], &two(), 20);
+    let written = || [herd.written("web1"), herd.written("web2")];
+    let (first, second) = ("first rejoin", "first rejoin leave second rejoin");
+    assert_eq!(written(), [second, first], "web1 is well, and not for an hour");
+    desk.deploy_as(&two(), &[], &canaries(&["web1"], Some(1)), |_| {}).unwrap();
+    let both = || {
+        herd.settle(&["web1", "web2"], &two(), 20);
+        (written() == [second; 2]).then_some(())
+    };
+    wait_until(&Real, Duration::from_secs(60), Duration::from_millis(200), both).unwrap();
+}
+
+#[test]
+fn a_role_goes_first_and_the_others_follow_when_it_is_promoted() {
+    let (hosts, three) = (["db1", "web1", "web2"], || catalog(&[&FIRST, &SECOND, &TUNING]));
+    let herd = herd(&hosts);
+    let desk = Desk::of(&herd);
+    let web = Aim { roles: ["web".to_owned()].into(), ..Aim::default() };
+    let told = desk.deploy_as(&three(), &[], &web, |_| {}).unwrap();
+    let first: BTreeSet<String> = ["web1", "web2"].map(str::to_owned).into();
+    assert_eq!(told.manifest.canary.map(|canary| canary.hosts), Some(first));
+    herd.settle(&hosts, &three(), 30);
+    let second = "first rejoin leave second rejoin";
+    assert_eq!(hosts.map(|host| herd.written(host)), ["", second, second], "db1 has another role");
+    assert_eq!(desk.tell(|known| promoting(known, false, None)).unwrap(), "6 promote: `tuning` (3333333)");
+    herd.settle(&hosts, &three(), 30);
+    assert_eq!(hosts.map(|host| herd.written(host)), ["tuning", second, second]);
+}
+
+#[test]
+fn everyone_stops_at_the_named_link_and_goes_on_with_the_next_deploy() {
+    let hosts = ["db1", "web1", "web2"];
+    let herd = herd(&hosts);
+    let desk = Desk::of(&herd);
+    let until = Aim { until: Some("second".into()), ..Aim::default() };
+    desk.deploy_as(&all(), &[], &until, |_| {}).unwrap();
+    herd.settle(&hosts, &all(), 30);
+    let second = "first rejoin leave second rejoin";
+    assert_eq!(hosts.map(|host| herd.written(host)), ["", second, second]);
+    assert_eq!(herd.said(&hosts), ["db1 up to date", "web1 up to date", "web2 up to date"], "and nobody waits");
+    desk.deploy_as(&all(), &[], &Aim::default(), |_| {}).unwrap();
+    herd.settle(&hosts, &all(), 40);
+    let theme = "first rejoin leave second rejoin leave theme rejoin";
+    assert_eq!(hosts.map(|host| herd.written(host)), ["tuning", theme, theme]);
 }
 
 #[test]
