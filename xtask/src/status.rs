@@ -110,7 +110,8 @@ impl HerdStatus {
         let baked = manifest.canary.as_ref().filter(|_| pending.is_none());
         let target = baked.map(|canary| canary.target).or(manifest.target);
         let target = target.and_then(|target| manifest.chain.get(target));
-        let hosts: Vec<HostStatus> = manifest.hosts.keys().map(|name| HostStatus::of(name, known)).collect();
+        let hosts = manifest.hosts.keys().map(|name| HostStatus::of(name, known, pending));
+        let hosts: Vec<HostStatus> = hosts.collect();
         let canary = pending.map(|canary| CanaryStatus::of(canary, known));
         let is_deployed = target.is_some() || canary.is_some();
         let pools = pools::all(known, &hosts);
@@ -151,12 +152,14 @@ impl HerdStatus {
         let Some((name, sha1)) = self.migration.as_ref().zip(self.target) else {
             return format!("change {number} has no migrations yet");
         };
-        let (well, all) = (self.hosts.iter().filter(|host| host.is_well()), self.hosts.len());
-        let (there, unheard) = (well.clone().count(), well.filter(|host| !host.heard).count());
+        let (there, all) = (self.hosts.iter().filter(|host| host.is_where_all_are_to_be()), self.hosts.len());
+        let (there, unheard) = (there.clone().count(), there.filter(|host| !host.heard).count());
         let unsettled = match self.canary {
             _ if unheard > 0 => format!(", {unheard} of them without having heard of this change yet"),
-            Some(_) if there == all => ", and the canaries are ahead of it".to_owned(),
-            _ => String::new(),
+            Some(_) if there < all => String::new(),
+            Some(_) if self.hosts.iter().all(HostStatus::is_well) => ", and the canaries are ahead of it".to_owned(),
+            Some(_) => ", and the canaries are to go further".to_owned(),
+            None => String::new(),
         };
         format!("change {number}: {there} of {all} hosts are at `{name}` ({}){unsettled}", sha1.short())
     }

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 use wb_core::chain::{Link, Sha1};
-use wb_core::change::{HostManifest, Manifest};
-use wb_core::plan::{Course, Past, goal, still_failed};
+use wb_core::change::{Canary, HostManifest, Manifest};
+use wb_core::plan::{Course, Past, Wait, failed_elsewhere, goal, still_failed};
 use wb_core::report::{Doing, Drift, Report, Standing};
 
 use crate::calendar::span;
@@ -21,7 +21,7 @@ pub struct HostStatus {
     pub roles: BTreeSet<String>,
     /// Whether it was admitted.
     pub admitted: bool,
-    /// Whether it is one of those that go first.
+    /// Whether it is one of those that go first, as long as the others do not follow.
     pub canary: bool,
     /// The last link that it completed or passed over.
     pub state: Option<Sha1>,
@@ -35,6 +35,9 @@ pub struct HostStatus {
     pub next: Option<String>,
     /// Whether it is at the target, or past it.
     pub at_target: bool,
+    /// Whether it is at what everyone is told to reach, or past it.
+    #[serde(skip)]
+    pub(super) at_everyones: bool,
     /// What it is doing, in a word.
     pub phase: Phase,
     /// Since when it does that; of one that nobody knows of, since when its next report is due.
@@ -187,7 +190,8 @@ impl Serialize for Phase {
 }
 
 impl HostStatus {
-    pub(super) fn of(name: &str, known: &Known) -> Self {
+    /// `pending` are the canaries that the others do not follow yet.
+    pub(super) fn of(name: &str, known: &Known, pending: Option<&Canary>) -> Self {
         let (none, Known { manifest, reports, now, .. }) = (HostManifest::default(), known);
         let (host, report) = (manifest.hosts.get(name).unwrap_or(&none), reports.get(name));
         let goal = goal(manifest, name, reports, *now);
@@ -202,17 +206,18 @@ impl HostStatus {
             name: name.to_owned(),
             roles: host.roles.clone(),
             admitted,
-            canary: manifest.canary.as_ref().is_some_and(|canary| canary.hosts.contains(name)),
+            canary: pending.is_some_and(|canary| canary.hosts.contains(name)),
             state,
             migration: report.and_then(|report| report.link.clone()),
             target: goal,
             behind: ahead.as_ref().map(|(count, _)| *count),
             next: ahead.and_then(|(_, next)| next),
             at_target: report.is_some() && is_there(manifest, goal, state),
+            at_everyones: report.is_some() && is_there(manifest, manifest.target, state),
             phase,
             since: report.and_then(|report| since(report, phase, *now)),
             detail: detail(phase, report, *now),
-            waits_for: doing.map(|doing| doing.on().to_vec()).unwrap_or_default(),
+            waits_for: doing.map(|doing| waits_for(known, name, doing)).unwrap_or_default(),
             healthy: is_known && drift.is_empty() && doing.is_some_and(Doing::is_healthy),
             needs_people: needs_people(phase, manifest, (host, held_by.is_some()), report),
             held_by,
@@ -240,6 +245,12 @@ impl HostStatus {
         self.at_target && self.phase == Phase::UpToDate
     }
 
+    /// Whether it is where everyone is told to be, and nothing is wrong: a canary may be further, or wait to be.
+    #[must_use]
+    pub fn is_where_all_are_to_be(&self) -> bool {
+        self.is_well() || (self.canary && self.at_everyones && self.healthy)
+    }
+
     /// Where it is and what it does, in a line.
     #[must_use]
     pub fn outline(&self) -> String {
@@ -261,6 +272,18 @@ impl HostStatus {
             (Some(state), None) => state.short(),
             (None, _) => "none".to_owned(),
         }
+    }
+}
+
+/// The hosts that it waits for, or must not go on without. Who keeps from a link that failed on others names none of them in
+/// its report, since these alone can't end that; here they stand.
+fn waits_for(known: &Known, name: &str, doing: &Doing) -> Vec<String> {
+    let Doing::Waiting { key, .. } = doing else { return doing.on().to_vec() };
+    let link = key.rsplit(' ').next().and_then(|link| known.manifest.chain.get(link.parse().ok()?));
+    let elsewhere = link.and_then(|link| failed_elsewhere(&known.manifest, &known.reports, name, link));
+    match elsewhere.filter(|wait| wait.key() == *key) {
+        Some(Wait::FailedElsewhere { hosts, .. }) => hosts,
+        _ => doing.on().to_vec(),
     }
 }
 

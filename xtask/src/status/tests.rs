@@ -199,6 +199,40 @@ fn canaries_say_how_long_they_bake() {
 }
 
 #[test]
+fn a_canary_that_is_past_what_everyone_is_told_is_counted_whatever_it_waits_for() {
+    let check = |hosts: &[&str], expect: &str| {
+        let mut herd = Herd::new(hosts);
+        herd.known.manifest.target = Some(link(1).sha1);
+        let hosts = ["web1".to_owned()].into();
+        herd.known.manifest.canary = Some(Canary { hosts, target: link(3).sha1, change: 0, bake: None });
+        assert_eq!(herd.status().summary(), format!("change 4: {expect}"));
+    };
+    check(&["web1@2 waits", "web2@-"], "1 of 2 hosts are at `base_packages` (0101010)");
+    check(&["web1@2 runs", "web2@-"], "1 of 2 hosts are at `base_packages` (0101010)");
+    check(&["web1@- waits", "web2@1"], "1 of 2 hosts are at `base_packages` (0101010)");
+    check(&["web1@2 failed", "web2@1"], "1 of 2 hosts are at `base_packages` (0101010)");
+    let all = "2 of 2 hosts are at `base_packages` (0101010)";
+    check(&["web1@2 waits", "web2@1"], &format!("{all}, and the canaries are to go further"));
+    check(&["web1@3", "web2@1"], &format!("{all}, and the canaries are ahead of it"));
+}
+
+#[test]
+fn who_keeps_from_a_link_that_failed_elsewhere_waits_for_those_on_which_it_failed() {
+    let check = |hosts: &[&str], expect: &[&str]| {
+        let mut herd = Herd::new(hosts);
+        let wait = Wait::FailedElsewhere { hosts: vec!["web2".into()], link: link(3) };
+        herd.report("web1").doing =
+            Doing::Waiting { why: wait.to_string(), on: wait.on(), key: wait.key(), overdue: false };
+        let status = herd.status();
+        assert_eq!(status.hosts[0].waits_for, expect, "{hosts:?}");
+        assert_eq!(status.hosts[0].phase, Phase::Waiting);
+    };
+    check(&["web1@2", "web2@2 failed", "web3@2"], &["web2"]);
+    check(&["web1@2", "web2@2 failed", "web3@2 failed"], &["web2", "web3"]);
+    check(&["web1@2", "web2@2", "web3@2"], &[]);
+}
+
+#[test]
 fn settled_is_only_a_herd_that_is_all_there_and_well() {
     let check = |hosts: &[&str], expect| {
         let status = Herd::new(hosts).status();
