@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use wb_core::chain::Sha1;
-use wb_core::herd::is_name;
+use wb_core::herd::{Herd, is_name};
 use wb_core::plan::has_baked;
 
 use crate::fleet::Fleet;
@@ -56,6 +56,8 @@ pub struct HerdStatus {
     pub retired: Vec<String>,
     /// The machines that enrolled and wait to be admitted, by name.
     pub newcomers: BTreeSet<String>,
+    /// The hosts that stand in `herd.toml` only: the herd was told nothing of them yet. By name.
+    pub unannounced: BTreeSet<String>,
     /// When this was.
     pub time: u64,
     /// Where it was asked for, as git knows it.
@@ -84,9 +86,9 @@ pub enum Verdict {
 /// # Errors
 /// When the remote can't be reached, or the newest change does not count.
 pub fn status(fleet: &Fleet, shell: &Shell) -> Result<HerdStatus, OperatorError> {
-    let operator = Operator::of(fleet)?;
+    let (operator, herd) = (Operator::of(fleet)?, fleet.herd()?);
     let _progress = shell.begin(format!("asking {}", operator.registry().url()));
-    of(&operator)
+    Ok(of(&operator)?.beside(&herd))
 }
 
 /// Asks the remote how far this operator's herd is.
@@ -134,10 +136,20 @@ impl HerdStatus {
             lost_change: known.lost,
             retired: manifest.retired.iter().map(|retired| retired.name.clone()).collect(),
             newcomers,
+            unannounced: BTreeSet::new(),
             time: *now,
             remote: known.remote.clone(),
             until: target.filter(|target| manifest.chain.tip() != Some(target)).map(|target| target.name.clone()),
         }
+    }
+
+    /// The same, where these hosts stand in `herd.toml`.
+    #[must_use]
+    pub fn beside(self, herd: &Herd) -> Self {
+        let told: BTreeSet<&str> = self.hosts.iter().map(|host| host.name.as_str()).collect();
+        let untold = herd.hosts.keys().filter(|name| !told.contains(name.as_str()));
+        let unannounced = untold.cloned().collect();
+        Self { unannounced, ..self }
     }
 
     /// The hosts on which something failed, each with that link's name.

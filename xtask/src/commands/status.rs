@@ -92,7 +92,8 @@ impl Status {
 
     fn watch(&self, fleet: &Fleet, shell: &Shell) -> Ended {
         let operator = Operator::of(fleet).map_err(judge::operator)?;
-        let (asked, look) = (asked_to_end(), || status::of(&operator));
+        let herd = fleet.herd().map_err(judge::fleet)?;
+        let (asked, look) = (asked_to_end(), || status::of(&operator).map(|status| status.beside(&herd)));
         let watching = Watching { every: self.every, until: self.until_settled.then_some(self.timeout) };
         let view = self.view(shell);
         view.begin(&format!("asking {} …", operator.registry().url()));

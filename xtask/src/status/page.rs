@@ -1,5 +1,7 @@
 //! A status as a page for people: what needs them first, and what is well in a line where there is much of it.
 
+use wb_core::chain::some_of;
+
 use super::{CanaryStatus, HerdStatus, HolderStatus, HostStatus, Phase, PoolStatus, Verdict};
 use crate::calendar::{ago, span};
 use crate::shell::{Canvas, Tone};
@@ -18,6 +20,7 @@ impl HerdStatus {
         lines.push(canvas.paint(self.tone(), &self.summary()));
         lines.extend(self.hints().into_iter().map(|hint| format!("hint: {hint}")));
         lines.extend(self.newcomers.iter().map(|name| self.newcomer(name)));
+        lines.extend(self.untold());
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
@@ -135,6 +138,17 @@ impl HerdStatus {
             ),
             false => format!("`{name}` enrolled and waits; next: cargo xtask host admit {name}"),
         }
+    }
+
+    /// Who stands in `herd.toml` only. Whose machine enrolled has a line of its own.
+    fn untold(&self) -> Option<String> {
+        let names: Vec<String> = self.unannounced.difference(&self.newcomers).cloned().collect();
+        let first = names.first()?;
+        let (stand, on) = if names.len() == 1 { ("stands", "on") } else { ("stand", "for each, as for the first: on") };
+        Some(format!(
+            "note: {} {stand} in herd.toml only; next: {on} the machine: wildebeest enroll --name {first} …, then cargo xtask host admit {first}",
+            some_of(&names)
+        ))
     }
 }
 

@@ -233,6 +233,27 @@ fn who_keeps_from_a_link_that_failed_elsewhere_waits_for_those_on_which_it_faile
 }
 
 #[test]
+fn who_stands_in_herd_toml_only_is_named_with_what_brings_it_in() {
+    let check = |hosts: &[&str], unannounced: &[&str], expect: Option<&str>| {
+        let mut herd = Herd::new(&["web1@3"]);
+        herd.newcomers.extend(["web2".to_owned()]);
+        let text: String = hosts.iter().map(|host| format!("[hosts.{host}]\nroles = [\"web\"]\n")).collect();
+        let status = herd.status().beside(&wb_core::herd::Herd::parse(&text).unwrap());
+        assert_eq!(status.unannounced.iter().collect::<Vec<_>>(), unannounced);
+        let text = status.text();
+        assert_eq!(text.lines().find_map(|line| line.strip_prefix("note: ")), expect);
+        assert_eq!(status.verdict, Verdict::Settled);
+    };
+    check(&["web1"], &[], None);
+    check(&["web1", "web2"], &["web2"], None);
+    let enroll = "the machine: wildebeest enroll --name web3 …, then cargo xtask host admit web3";
+    let web3 = format!("web3 stands in herd.toml only; next: on {enroll}");
+    check(&["web1", "web2", "web3"], &["web2", "web3"], Some(&web3));
+    let both = format!("web3, web4 stand in herd.toml only; next: for each, as for the first: on {enroll}");
+    check(&["web1", "web3", "web4"], &["web3", "web4"], Some(&both));
+}
+
+#[test]
 fn settled_is_only_a_herd_that_is_all_there_and_well() {
     let check = |hosts: &[&str], expect| {
         let status = Herd::new(hosts).status();
