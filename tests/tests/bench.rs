@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use wb_core::system::{environment, files};
-use wb_xtask::bench::{self, HerdOptions, Way};
+use wb_xtask::bench::{self, HerdOptions, Herds, Way};
 use wb_xtask::sandbox::ensure_ssh_server;
 use wb_xtask::shell::Shell;
 
@@ -26,7 +26,14 @@ fn measured(hosts: usize, poll: Option<Duration>, share: Option<u32>, way: Way) 
     // A busy machine is no reason to lose anybody.
     let options = HerdOptions { hosts: vec![hosts], links: 2, poll, share, way, patience: None };
     let (shell, said) = Shell::captured();
-    let herds = bench::herd_with(&runner, &options, &shell).unwrap_or_else(|error| panic!("{error}: {}", said.text()));
+    let mut kept = Vec::new();
+    let keep = |herds: &Herds| {
+        kept.push(herds.herds.len());
+        Ok(())
+    };
+    let herds = bench::herd_with(&runner, &options, &shell, keep);
+    let herds = herds.unwrap_or_else(|error| panic!("{error}: {}", said.text()));
+    assert_eq!(kept, [1], "each herd is kept when it was measured");
     serde_json::to_value(herds).unwrap()
 }
 

@@ -18,7 +18,7 @@ use wb_core::chain::{Chain, Sha1};
 use wb_core::context::MaxOut;
 use wb_core::report::Report;
 use wb_core::system::clock::{Clock as _, Real, wait_until};
-use wb_core::system::{Command, files};
+use wb_core::system::{Command, FileError, files};
 
 use super::{BenchError, Scratch, seconds};
 use crate::shell::{Progress, Shell};
@@ -115,14 +115,19 @@ pub struct Deployed {
     pub late: usize,
 }
 
-/// Measures herds of a runner that is built for it.
+/// Measures herds of a runner that is built for it. After each herd, what was measured so far goes to `keep`: a large one
+/// takes an hour, and many things may end that.
 ///
 /// # Errors
-/// When the runner can't be built, or a herd can't be set up. Who is lost is in the outcome.
-pub fn measure(options: &HerdOptions, shell: &Shell) -> Result<Herds, BenchError> {
+/// When the runner can't be built, a herd can't be set up, or `keep` fails. Who is lost is in the outcome.
+pub fn measure(
+    options: &HerdOptions,
+    shell: &Shell,
+    keep: impl FnMut(&Herds) -> Result<(), FileError>,
+) -> Result<Herds, BenchError> {
     let scratch = Scratch::new()?;
     let built = fleet::build(&scratch.0.join("fleet"), &super::target_dir(), options.links, shell)?;
-    measure_with(&built.path, options, shell)
+    measure_with(&built.path, options, shell, keep)
 }
 
 /// Measures herds of the runner in this file. It must have two links of the role `web` at least, each of which leaves
@@ -130,12 +135,19 @@ pub fn measure(options: &HerdOptions, shell: &Shell) -> Result<Herds, BenchError
 ///
 /// # Errors
 /// As [`measure`].
-pub fn measure_with(runner: &Path, options: &HerdOptions, shell: &Shell) -> Result<Herds, BenchError> {
-    let herds = options.hosts.iter().map(|hosts| {
+pub fn measure_with(
+    runner: &Path,
+    options: &HerdOptions,
+    shell: &Shell,
+    mut keep: impl FnMut(&Herds) -> Result<(), FileError>,
+) -> Result<Herds, BenchError> {
+    let mut measured = Herds { herds: Vec::new() };
+    for hosts in &options.hosts {
         let scratch = Scratch::new()?;
-        Herd::new(&scratch.0, *hosts, runner, options, shell)?.measure()
-    });
-    Ok(Herds { herds: herds.collect::<Result<_, _>>()? })
+        measured.herds.push(Herd::new(&scratch.0, *hosts, runner, options, shell)?.measure()?);
+        keep(&measured)?;
+    }
+    Ok(measured)
 }
 
 /// A herd at work. Its parts end in this order: the hosts before their server.

@@ -1,10 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use wb_core::system::files;
+use wb_core::system::{FileError, files};
 
 use super::judge;
 use crate::bench::{
@@ -93,7 +93,7 @@ struct Agent {
 /// The exit code is 1 where a host was lost: not at the target by its own disk, or not by what arrived from it.
 #[derive(Debug, Args)]
 struct Herd {
-    /// Write the result to FILE as JSON
+    /// Write the result to FILE as JSON, after each herd
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// How many hosts each herd has
@@ -192,13 +192,13 @@ impl Herd {
             patience: self.patience,
         };
         let failed = |error| Failure::environment("no herd could be measured").because(&error);
+        let kept = |herds: &Herds| self.json.as_ref().map_or(Ok(()), |path| write(path, herds));
         let herds = match &self.runner {
-            Some(runner) => bench::herd_with(runner, &options, shell),
-            None => bench::herd(&options, shell),
+            Some(runner) => bench::herd_with(runner, &options, shell, kept),
+            None => bench::herd(&options, shell, kept),
         };
         let herds = herds.map_err(failed)?;
         shell.print_text(measured(&herds));
-        keep(self.json, &herds)?;
         let lost = herds.herds.iter().any(|herd| herd.lost > 0);
         Ok(ExitCode::from(if lost { NO } else { 0 }))
     }
@@ -215,8 +215,12 @@ impl Stdlib {
 
 fn keep(path: Option<PathBuf>, outcome: &impl Serialize) -> Result<(), Failure> {
     let Some(path) = path else { return Ok(()) };
+    Ok(write(&path, outcome)?)
+}
+
+fn write(path: &Path, outcome: &impl Serialize) -> Result<(), FileError> {
     let text = serde_json::to_string_pretty(outcome).unwrap_or_default();
-    Ok(files::write(path, text + "\n", 0o644)?)
+    files::write(path, text + "\n", 0o644)
 }
 
 fn polls(polled: &Polled) -> String {
