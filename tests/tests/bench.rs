@@ -50,6 +50,9 @@ fn check(json: &serde_json::Value, hosts: usize, deploys: usize) {
         assert!(deploy["pushes_per_host"].as_f64() >= Some(1.0), "{json}");
         assert_eq!(deploy["late"], 0, "{json}");
     }
+    let deploys = herd["deploys"].as_array().unwrap().iter();
+    let dropped: Option<u64> = deploys.map(|deploy| deploy["dropped_connections"].as_u64()).sum();
+    assert!(dropped.is_some() && herd["dropped_connections"].as_u64() >= dropped, "enrolling counts too: {json}");
 }
 
 #[test]

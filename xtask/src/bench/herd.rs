@@ -78,6 +78,9 @@ pub struct Measured {
     pub bytes_per_host: u64,
     /// What the processor did for git's server in all deploys, in seconds.
     pub git_cpu_seconds: f64,
+    /// Connections that the server dropped in the whole run: also while hosts enrolled, while their agents started, all at
+    /// once, and between and after the deploys.
+    pub dropped_connections: u64,
     /// Hosts that in the end were not at the target, by their own disk or by what arrived from them.
     pub lost: usize,
     /// How far polls of a host are apart.
@@ -109,7 +112,7 @@ pub struct Deployed {
     pub bytes_per_host: u64,
     /// What the processor did for git's server, in seconds.
     pub git_cpu_seconds: f64,
-    /// Connections that the server dropped.
+    /// Connections that the server dropped, from the deploy on.
     pub dropped_connections: u64,
     /// Hosts that were not done when the patience ended.
     pub late: usize,
@@ -197,6 +200,7 @@ impl<'a> Herd<'a> {
             bytes_per_idle_poll,
             bytes_per_host: new.bytes_per_host,
             git_cpu_seconds: new.git_cpu_seconds + rolling.as_ref().map_or(0.0, |rolling| rolling.git_cpu_seconds),
+            dropped_connections: self.server.traffic().dropped,
             lost,
             poll_seconds: seconds(self.poll),
             runner_bytes: self.runner.len(),

@@ -298,8 +298,8 @@ fn measured(herds: &Herds) -> String {
             ]);
         }
         text += &format!(
-            "{} hosts: {} bytes for an idle poll, one every {} s; {} lost\n",
-            herd.hosts, herd.bytes_per_idle_poll, herd.poll_seconds, herd.lost
+            "{} hosts: {} bytes for an idle poll, one every {} s; {} connections dropped, from enrolling on; {} lost\n",
+            herd.hosts, herd.bytes_per_idle_poll, herd.poll_seconds, herd.dropped_connections, herd.lost
         );
     }
     format!("{table}\nFetches, pushes and bytes are those of one host.\n{text}")
