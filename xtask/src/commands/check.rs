@@ -53,6 +53,7 @@ impl Check {
         let resolved = resolve_strictly(&fleet.crate_dir)?;
         unseen(&resolved.reach).into_iter().for_each(|what| shell.warn(what));
         computed(&fleet, &resolved).into_iter().for_each(|what| shell.warn(what));
+        hasty(&resolved).into_iter().for_each(|what| shell.warn(what));
         if self.json {
             let told = resolved.mistakes.iter().map(|mistake| Told::of(mistake, &resolved));
             let waits = deadlocks(&fleet, &resolved)?;
@@ -135,14 +136,31 @@ fn unseen(reach: &Reach) -> Option<&'static str> {
 
 /// The files whose code waits for others in a way that nobody can judge before it runs.
 fn computed(fleet: &Fleet, resolved: &Resolved) -> Vec<String> {
-    let of =
-        |file: &String| format!("{file} computes what it waits for, so nobody can say that this wait ends: {IN_FULL}");
     let files = resolved.written.files.iter().filter(|(_, source)| source.inside.computed > 0);
     let chain = files.map(|(name, _)| format!("src/chain/{name}.rs"));
-    chain.chain(waits_elsewhere(&fleet.crate_dir)).map(|file| of(&file)).collect()
+    let files = chain.chain(waits_elsewhere(&fleet.crate_dir));
+    files.map(|file| format!("{file} computes what it waits for, {UNJUDGED}; {IN_FULL}")).collect()
 }
 
+const UNJUDGED: &str = "so nobody can say whether others ever come there: where they don't, the migration fails after the \
+                        time of `.within(…)`";
+
 const IN_FULL: &str = "write it in the migration, as `host.wait_until(all(\"web\").reached(\"page\").within(…))`";
+
+/// The links whose code waits for others while their host is out of load, where it only looks once. A baseline is for hosts
+/// that never bore load, and these do wait.
+fn hasty(resolved: &Resolved) -> Vec<String> {
+    let waits = |link: &Link| {
+        let source = resolved.written.files.get(&link.name);
+        source.is_some_and(|source| !source.inside.waits.is_empty() || source.inside.computed > 0)
+    };
+    let rolling = resolved.links.iter().filter(|link| !link.in_load && !link.gone && link.replaces.is_none());
+    let hasty = rolling.filter(|link| waits(link));
+    hasty.map(|link| format!("the code of {link} waits for others while its host is out of load: {ONCE}")).collect()
+}
+
+const ONCE: &str = "there it looks once, and fails where they have not come; let it wait before it begins, by `wait = …` \
+                    in its attribute, or run in load, by `rolling = false`";
 
 /// All mistakes. The compiler shows where an unknown role is named; here the message has to.
 fn mistakes(mistakes: &[Mistake]) -> Result<(), Failure> {

@@ -175,11 +175,15 @@ fn each_application_is_a_link_of_its_own() {
     assert_eq!(formatted.code, 0, "{}", formatted.text());
 }
 
-/// Lands a migration of the role `server` with this code, whatever the chain comes to with it.
+/// Lands a migration of the role `server` with this code, whatever the chain comes to with it. It is run in load.
 fn land_code(scratch: &Scratch, fleet: &Path, name: &str, code: &str) {
+    land_code_with(scratch, fleet, name, ", rolling = false", code);
+}
+
+fn land_code_with(scratch: &Scratch, fleet: &Path, name: &str, terms: &str, code: &str) {
     let crate_dir = fleet.join("migrations/src");
     let text = format!(
-        "//! Waits.\n\nuse wb_stdlib::prelude::*;\n\n/// Waits.\n#[migration(role = \"server\", rolling = false)]\n\
+        "//! Waits.\n\nuse wb_stdlib::prelude::*;\n\n/// Waits.\n#[migration(role = \"server\"{terms})]\n\
          fn {name}(host: &Host) -> Result<()> {{\n    {code}\n    Ok(())\n}}\n"
     );
     files::write(crate_dir.join(format!("chain/{name}.rs")), text, 0o644).unwrap();
@@ -198,7 +202,7 @@ fn waits_that_could_last_for_ever_are_shown_with_their_cycle() {
     let drained = "let drained = all(\"server\").reached(\"drain\");\n    host.wait_until(drained.within(Duration::from_mins(5)))?;";
     land_code(&scratch, &fleet, "fill", drained);
     insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check"])), @r#"
-    warning: src/chain/fill.rs computes what it waits for, so nobody can say that this wait ends: write it in the migration, as `host.wait_until(all("web").reached("page").within(…))`
+    warning: src/chain/fill.rs computes what it waits for, so nobody can say whether others ever come there: where they don't, the migration fails after the time of `.within(…)`; write it in the migration, as `host.wait_until(all("web").reached("page").within(…))`
     error: `drain` (0000000) waits for hosts to reach `fill`, which comes after it: a migration waits for earlier ones only
     hint: name a migration that comes before this one, or leave `reached(…)` out to wait for the one right before
     error: a new herd waits for ever: `drain` (0000000) on a host of role server waits for another host of role server to be at or past `fill` (0000000), and `drain` (0000000) on another host of role server waits for a host of role server to be at or past `fill` (0000000)
@@ -224,7 +228,26 @@ fn waits_that_could_last_for_ever_are_shown_with_their_cycle() {
         "help": "let a migration wait only for migrations that come before it"
       }
     ]
-    warning: src/chain/fill.rs computes what it waits for, so nobody can say that this wait ends: write it in the migration, as `host.wait_until(all("web").reached("page").within(…))`
+    warning: src/chain/fill.rs computes what it waits for, so nobody can say whether others ever come there: where they don't, the migration fails after the time of `.within(…)`; write it in the migration, as `host.wait_until(all("web").reached("page").within(…))`
     exit code 1
     "#);
+}
+
+#[test]
+fn a_wait_in_code_that_runs_out_of_load_is_warned_of() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let wait = "Host::wait_until(host, all(\"server\").within(Duration::from_mins(5)))?;";
+    land_code(&scratch, &fleet, "fill", wait);
+    let check = || said(&scratch, &scratch.xtask(&fleet, &["check"]));
+    insta::assert_snapshot!(check(), @"
+    the chain holds: 2 migrations up to `fill` (0000000)
+    exit code 0
+    ");
+    land_code_with(&scratch, &fleet, "drain", "", wait);
+    insta::assert_snapshot!(check(), @"
+    the chain holds: 3 migrations up to `drain` (0000000)
+    warning: the code of `drain` (0000000) waits for others while its host is out of load: there it looks once, and fails where they have not come; let it wait before it begins, by `wait = …` in its attribute, or run in load, by `rolling = false`
+    exit code 0
+    ");
 }
