@@ -219,7 +219,7 @@ fn a_remote_that_is_away_is_told_by_status() {
     let once = host.run(&["once"]);
     assert_eq!(once.code, 3);
     let status = host.run(&["status"]).text();
-    assert!(status.contains("\nphase    InLoad\n") && status.contains("\nremote   not reached for "), "{status}");
+    assert!(status.contains("\nphase    waiting\n") && status.contains("\nremote   not reached for "), "{status}");
     assert!(status.contains("\nnext     waits for the remote, then looks for changes, and plans\n"), "{status}");
     let json: serde_json::Value = serde_json::from_str(&host.run(&["status", "--json"]).text()).unwrap();
     assert_eq!(json["phase"], "InLoad");

@@ -298,6 +298,24 @@ impl Doing {
         }
     }
 
+    /// What it does in a word, as `cargo xtask status` says it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Enrolled => "enrolled",
+            Self::UpToDate => "up to date",
+            Self::Waiting { overdue: true, .. } => "overdue",
+            Self::Waiting { .. } if self.is_held() => "held",
+            Self::Waiting { .. } => "waiting",
+            Self::Leaving { .. } => "leaving",
+            Self::Running { .. } => "running",
+            Self::Rebooting { .. } => "rebooting",
+            Self::Rejoining { .. } => "rejoining",
+            Self::Failed(_) => "failed",
+            Self::Stopped { .. } => "stopped",
+        }
+    }
+
     /// Whether an operator's word keeps it waiting, as [`crate::plan::Wait::key`] tells.
     #[must_use]
     pub fn is_held(&self) -> bool {

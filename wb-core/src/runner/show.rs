@@ -7,31 +7,41 @@ use super::cli::{Failure, with_causes};
 use super::home::Home;
 use super::program::Program;
 use super::{platform, serve};
-use crate::agent::{Agent, How, LinkRecord, Store, preview, verify as asked};
+use crate::agent::phase::Phase;
+use crate::agent::{Agent, How, LinkRecord, Record, Store, preview, verify as asked};
 use crate::calendar::moment;
-use crate::chain::Link;
+use crate::chain::{Link, Sha1};
 use crate::context;
-use crate::report::Drift;
+use crate::report::{Doing, Drift};
 
 /// The compiled chain, and what this host did of it.
 pub(super) fn chain(home: &Home, catalog: &Catalog, as_json: bool) -> Result<String, Failure> {
     let record = Store::open(&home.record())?.record();
     let done: Vec<LinkRecord> = record.links.iter().chain(&record.ahead).cloned().collect();
-    let links = catalog.chain().links();
+    let (links, roles, failed) = (catalog.chain().links(), catalog.policies(), failed(&record));
     if as_json {
-        let value = json!({ "platform": platform(), "chain": links, "roles": catalog.policies(), "done": done });
+        let value = json!({ "platform": platform(), "chain": links, "roles": roles, "done": done, "failed": failed });
         return Ok(value.to_string());
     }
-    let rows = links.iter().enumerate().map(|(index, link)| row(index, link, &done));
+    let rows = links.iter().enumerate().map(|(index, link)| row(index, link, &done, failed));
     Ok(rows.collect::<Vec<_>>().join("\n"))
 }
 
-fn row(index: usize, link: &Link, done: &[LinkRecord]) -> String {
+/// The link at which this host failed, and stays.
+fn failed(record: &Record) -> Option<Sha1> {
+    match &record.phase {
+        Phase::Failed { failure, .. } => Some(failure.link),
+        _ => None,
+    }
+}
+
+fn row(index: usize, link: &Link, done: &[LinkRecord], failed: Option<Sha1>) -> String {
     let how = done.iter().find(|record| record.sha1 == link.sha1).map(|record| match record.how {
         How::Done => "done",
         How::PassedOver => "passed over",
         How::Adopted => "done by hand",
     });
+    let how = how.or((failed == Some(link.sha1)).then_some("failed"));
     let (baseline, gone) = (link.replaces.map(|_| "baseline"), link.gone.then_some("code gone"));
     let mark = [how, baseline, gone].into_iter().flatten().collect::<Vec<_>>().join(", ");
     let sha1 = if link.is_draft() { "draft".to_owned() } else { link.sha1.short() };
@@ -92,7 +102,7 @@ pub(super) fn status(home: Home, program: &Program, as_json: bool) -> Result<(St
         format!("state    {at}"),
         format!("service  {}", if record.in_service { "in service" } else { "never in service yet" }),
         format!("change   {}", agent.change().map_or_else(|| "none".to_owned(), |change| change.manifest.to_string())),
-        format!("phase    {}", record.phase.name()),
+        format!("phase    {}", word(&record, &doing, drift)),
         format!("now      {doing}"),
         format!("next     {outlook}"),
     ];
@@ -106,6 +116,15 @@ pub(super) fn status(home: Home, program: &Program, as_json: bool) -> Result<(St
         lines.push(format!("remote   {what} for {lasted}, since {since}: {}", away.error));
     }
     Ok((lines.join("\n"), healthy))
+}
+
+/// What this host does in a word, as `cargo xtask status` says it. The phase on disk has a name for each of the agent's acts.
+fn word(record: &Record, doing: &Doing, drift: &[Drift]) -> &'static str {
+    match doing {
+        _ if record.contested.is_some() => "contested",
+        Doing::UpToDate if !drift.is_empty() => "drifted",
+        doing => doing.word(),
+    }
 }
 
 /// What the specs of all that this host completed say, and whether all of them hold.

@@ -254,6 +254,25 @@ fn who_stands_in_herd_toml_only_is_named_with_what_brings_it_in() {
 }
 
 #[test]
+fn hosts_say_what_they_do_in_the_same_words() {
+    let check = |word: &str, expect: &str| {
+        let mut herd = Herd::new(&[&*format!("web1@2 {word}")]);
+        let said = herd.report("web1").doing.word();
+        assert_eq!((said, herd.status().hosts[0].phase.name()), (expect, expect));
+    };
+    check("", "up to date");
+    check("runs", "running");
+    check("waits", "waiting");
+    check("overdue", "overdue");
+    check("held", "held");
+    check("failed", "failed");
+    check("stopped", "stopped");
+    check("rejoins", "rejoining");
+    check("reboots", "rebooting");
+    check("enrolled", "enrolled");
+}
+
+#[test]
 fn settled_is_only_a_herd_that_is_all_there_and_well() {
     let check = |hosts: &[&str], expect| {
         let status = Herd::new(hosts).status();

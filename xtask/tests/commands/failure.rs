@@ -104,6 +104,10 @@ fn a_host_fails_is_retried_and_adopts() {
     assert_eq!(site.once(), (false, 0), "what failed is not tried again");
     let status = site.office.xtask(&["status"]);
     assert!(status.contains("`serve_page` (0000000): nginx -t says no"), "{status}");
+    let chain = site.wildebeest("chain", &[]).text();
+    assert!(chain.lines().last().unwrap().ends_with("  failed"), "{chain}");
+    let status = site.wildebeest("status", &[]).text();
+    assert!(status.contains("\nphase    failed\n"), "{status}");
     let retried = site.xtask(&["retry", "page1"]);
     assert!(retried.contains("\nchange 3 retry: page1, signed by "), "{retried}");
     assert_eq!([site.once(), site.once()], [(false, 1), (false, 0)], "once for each retry");
