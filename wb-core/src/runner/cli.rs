@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::catalog::CatalogError;
-use super::enroll::{EnrollError, Enrollment, enroll};
+use super::enroll::{EnrollError, Enrollment, enroll, is_admitted};
 use super::home::{DEFAULT_CONFIG, DEFAULT_STATE, Home, HomeError, KEYS, PREVIOUS_RUNNER};
 use super::install_service::{AgentOptions, ServiceError, ServiceOptions, install, uninstall};
 use super::log::{Log, LogOptions};
@@ -245,9 +245,11 @@ fn join(
     let wanted = Enrollment { name, remote, allowed_signers, poll, runner };
     let key = act(home, &wanted, &program.system)?;
     let name = &wanted.name;
-    print(&format!(
-        "{name} is enrolled with the key\n  {key}\nNext: `cargo xtask host admit {name}{accept}`, then `wildebeest install-service` here."
-    ))
+    let next = match is_admitted(home).unwrap_or(false) {
+        true => "It is admitted. Next: `wildebeest install-service` here.".to_owned(),
+        false => format!("Next: `cargo xtask host admit {name}{accept}`, then `wildebeest install-service` here."),
+    };
+    print(&format!("{name} is enrolled with the key\n  {key}\n{next}"))
 }
 
 fn rekey_here(program: &Program, home: &Home, name: &str, format: Format) -> Result<ExitCode, Failure> {

@@ -128,6 +128,13 @@ pub fn enroll(home: &Home, wanted: &Enrollment, system: &System) -> Result<Strin
     }
 }
 
+/// Whether the newest change has this machine as a host, as far as was fetched.
+pub(super) fn is_admitted(home: &Home) -> Result<bool, EnrollError> {
+    let config = home.read_config()?;
+    let newest = newest_change(home, &home.registry_beside(&config.remote)?)?;
+    Ok(newest.is_some_and(|newest| newest.manifest.host_of(config.uuid).is_some()))
+}
+
 pub(super) fn refuse_wrong(wanted: &Enrollment) -> Result<(), EnrollError> {
     if !is_name(&wanted.name) {
         return Err(EnrollError::Name { name: wanted.name.clone() });

@@ -137,4 +137,10 @@ fn a_host_fails_is_retried_and_adopts() {
     assert!(chain.lines().last().unwrap().ends_with("done by hand"), "{chain}");
     let chain = site.office.xtask(&["chain"]);
     assert!(chain.contains("landed, done by hand on page1"), "{chain}");
+    let remote = site.office.scratch.path("herd.git").display().to_string();
+    let signers = site.office.fleet.join("migrations/allowed_signers").display().to_string();
+    let runner = site.runner.display().to_string();
+    let args = ["--name", "page1", "--remote", &remote, "--allowed-signers", &signers, "--runner", &runner];
+    let enrolled = site.wildebeest("enroll", &args).text();
+    assert!(enrolled.ends_with("\nIt is admitted. Next: `wildebeest install-service` here."), "{enrolled}");
 }
