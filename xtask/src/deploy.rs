@@ -66,6 +66,8 @@ pub struct Deployed {
     pub idle: Vec<String>,
     /// Who is held, and so begins nothing of it.
     pub held: Vec<Held>,
+    /// Why nobody could sign it, where it was only asked what would be told.
+    pub keyless: Option<KeyError>,
     /// How it ended.
     pub end: End,
 }
@@ -182,7 +184,11 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
             tell(&operator, known.newest.as_ref(), manifest, &built, lost, &key)?
         }
     };
-    Ok(Deployed { difference, stuck, stops, idle, held, end })
+    let keyless = match &end {
+        End::DryRun => signing_key::find(request.key.clone(), operator.tree()).err(),
+        _ => None,
+    };
+    Ok(Deployed { difference, stuck, stops, idle, held, keyless, end })
 }
 
 /// What the fleet says, all of it committed.

@@ -16,6 +16,7 @@ use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
 use crate::hold::Held;
 use crate::shell::Shell;
+use crate::signing_key::KeyError;
 use crate::status::ways_out;
 
 /// Build the runner, and tell the herd what to do
@@ -126,6 +127,7 @@ impl Deploy {
             true => shell.print_json(&said(&deployed)),
             false => show(&deployed, &again, shell),
         }
+        deployed.keyless.iter().for_each(|error| miss_key(error, shell));
         Ok(end(&deployed.end, &line, json, shell))
     }
 
@@ -161,6 +163,12 @@ fn show(Deployed { difference, stuck, stops, idle, held, .. }: &Deployed, again:
     stuck.iter().for_each(|stuck| offer(stuck, again, shell));
 }
 
+/// Who only asks needs no key.
+fn miss_key(error: &KeyError, shell: &Shell) {
+    let hints = judge::key(error.clone()).problems.into_iter().flat_map(|problem| problem.hints);
+    shell.warn(format_args!("{error}; the deploy itself needs one: {}", hints.collect::<Vec<_>>().join(", or ")));
+}
+
 /// Says how it ended. A program has read that already, but for a failure.
 fn end(end: &End, line: &str, json: bool, shell: &Shell) -> ExitCode {
     match end {
@@ -184,7 +192,7 @@ fn end(end: &End, line: &str, json: bool, shell: &Shell) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn said(Deployed { difference, stuck, stops, idle, held, end }: &Deployed) -> Said<'_> {
+fn said(Deployed { difference, stuck, stops, idle, held, keyless: _, end }: &Deployed) -> Said<'_> {
     let change = match end {
         End::Told(change) => Some(change.manifest.number),
         End::KnownSince(number) => Some(*number),

@@ -1,5 +1,6 @@
 //! A deploy that comes second. Building a runner takes minutes, in which somebody else may tell the herd something. So a
-//! stand-in plays cargo here: it lets Ben have his word, and gives a runner that nobody compiled.
+//! stand-in plays cargo here: it lets Ben have his word, and gives a runner that nobody compiled. And a deploy that only
+//! asks.
 
 use std::path::PathBuf;
 
@@ -56,6 +57,10 @@ impl Workshop {
 
     /// What becomes of Ana's deploy where Ben says this while her runner is built; nothing: he is silent.
     fn deploy(&self, args: &[&str], ben: &str) -> Output {
+        self.deploy_with_any_key(&[args, &["--key", &self.path("key")]].concat(), ben)
+    }
+
+    fn deploy_with_any_key(&self, args: &[&str], ben: &str) -> Output {
         let (xtask, key, path) = (env!("CARGO_BIN_EXE_xtask"), self.path("key"), search_path());
         let (bens, built) = (self.bens.display(), self.path("built.json"));
         let word = match ben {
@@ -66,7 +71,7 @@ impl Workshop {
         self.put("bin/cargo", &format!("#!/bin/sh\n{cargo}{word}cat '{built}'\n"));
         let ana = self.office.scratch.hermetic(xtask, &self.office.fleet);
         let ana = ana.env("PATH", format!("{}:{path}", self.path("bin")));
-        ana.arg("deploy").args(args).args(["--key", &key]).run().unwrap()
+        ana.arg("deploy").args(args).run().unwrap()
     }
 
     fn put(&self, name: &str, text: &str) {
@@ -114,4 +119,17 @@ fn a_deploy_that_comes_second_tells_nothing_and_shows_what_the_first_one_told() 
     let newest = workshop.office.newest();
     let held: Vec<String> = newest.holds.iter().map(|hold| hold.whom.to_string()).collect();
     assert_eq!((held, newest.chain.links().len(), workshop.runners()), (vec!["the herd".into(), "web1".into()], 1, 1));
+}
+
+#[test]
+fn who_only_asks_hears_that_there_is_no_key() {
+    let workshop = Workshop::new();
+    let text = said(&workshop.office.scratch, &workshop.deploy_with_any_key(&["--dry-run"], ""));
+    let none = "warning: there is no SSH key to sign changes with: looked for SCRATCH/home/.ssh/id_ed25519, \
+                SCRATCH/home/.ssh/id_ecdsa, SCRATCH/home/.ssh/id_rsa; the deploy itself needs one: \
+                ssh-keygen -t ed25519 -f ~/.ssh/id_ed25519\n";
+    assert!(text.contains("\nnothing was told; next: cargo xtask deploy\n"), "{text}");
+    assert!(text.contains(none) && text.ends_with("exit code 0"), "{text}");
+    let text = said(&workshop.office.scratch, &workshop.deploy(&["--dry-run"], ""));
+    assert!(!text.contains("to sign changes with") && text.ends_with("exit code 0"), "{text}");
 }
