@@ -55,7 +55,13 @@ fn a_host_is_retired() {
     hint: cargo xtask host retire web1
     exit code 2
     ");
+    insta::assert_snapshot!(office.signed(&["host", "retire", "web1", "--dry-run"]), @"
+    the herd knows nothing of `web1`, and is told nothing: only herd.toml changes
+    nothing was told or written; next: cargo xtask host retire web1 --key SCRATCH/key
+    exit code 0
+    ");
     insta::assert_snapshot!(office.signed(&["host", "retire", "web1"]), @"
+    the herd knows nothing of `web1`, and is told nothing: only herd.toml changes
     next: git commit --message 'Retire web1' -- SCRATCH/fleet/migrations/herd.toml
     edited SCRATCH/fleet/migrations/herd.toml
     exit code 0

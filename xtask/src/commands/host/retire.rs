@@ -41,7 +41,10 @@ impl Retire {
                 refuse_unknown(&leaving, &written, known)?;
                 Ok(retiring(&settled(known, &leaving), &leaving))
             },
-            meaning: &|known, after| [waiting_for(known, &leaving), waits_for_nobody(&known.manifest, after)].concat(),
+            meaning: &|known, after| {
+                let untold = untold(&leaving, known);
+                [untold, waiting_for(known, &leaving), waits_for_nobody(&known.manifest, after)].concat()
+            },
             edit: &|text| leaving.iter().try_fold(text.to_owned(), |text, name| without_host(&text, name)),
             again: format!("cargo xtask host retire {}", self.names.join(" ")),
         };
@@ -58,4 +61,11 @@ fn refuse_unknown(leaving: &BTreeSet<String>, written: &BTreeSet<String>, known:
     });
     let unknown: Vec<Failure> = unknown.collect();
     if unknown.is_empty() { Ok(()) } else { Err(Failure::all(unknown)) }
+}
+
+/// Those of whom the herd was told nothing: they stand in herd.toml only.
+fn untold(leaving: &BTreeSet<String>, known: &Known) -> Vec<String> {
+    let untold = leaving.iter().filter(|name| !known.manifest.hosts.contains_key(*name));
+    let line = |name| format!("the herd knows nothing of `{name}`, and is told nothing: only herd.toml changes");
+    untold.map(line).collect()
 }
