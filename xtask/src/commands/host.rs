@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use wb_core::chain::nearest;
+use wb_core::herd::{Herd, HostEntry};
 use wb_core::registry::{SigningKey, resolve};
 use wb_core::system::files;
 
@@ -55,18 +56,19 @@ struct Add {
     address: Option<String>,
 }
 
-/// Accept a machine that enrolled
+/// Accept machines that enrolled
 ///
-/// Compare the fingerprint that this prints with the one of the machine's key: ssh-keygen -l -f
+/// Compare each fingerprint that this prints with the one of the machine's key: ssh-keygen -l -f
 /// /etc/wildebeest/host_key.pub
 #[derive(Debug, Args)]
 struct Admit {
-    /// The name that it enrolled under
-    name: String,
-    /// The fingerprint of its key, where several machines enrolled under that name
+    /// The names that they enrolled under; each is a change of its own
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// The fingerprint of its key, where several machines enrolled under that one name
     #[arg(long, value_name = "SHA256:…")]
     fingerprint: Option<String>,
-    /// Let it take the place of the machine that has the name now, and is lost
+    /// Let each take the place of the machine that has its name now, and is lost
     #[arg(long)]
     replace: bool,
     /// The SSH key to sign with; else git's user.signingkey (with gpg.format=ssh), else one of ~/.ssh
@@ -141,29 +143,52 @@ fn no_host(name: &str, meant: Option<&str>) -> String {
 
 impl Admit {
     fn run(self, shell: &Shell) -> Result<(), Failure> {
+        if self.fingerprint.is_some() && self.names.len() > 1 {
+            return Err(Failure::usage("--fingerprint is of one machine, and several are named"));
+        }
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let herd = fleet.herd().map_err(judge::fleet)?;
-        let missing = || {
-            let meant = nearest(&self.name, herd.hosts.keys().map(String::as_str)).map(str::to_owned);
-            not_admitted(AdmitError::NotInHerd { name: self.name.clone(), meant }, None)
-        };
-        let entry = herd.hosts.get(&self.name).ok_or_else(missing)?;
-        check_roles(&fleet, &entry.roles, |role| format!("cargo xtask host add {} --role {role}", self.name))?;
+        let entries = self.names.iter().map(|name| entry(&fleet, &herd, name)).collect::<Result<Vec<_>, _>>()?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
-        let key = SigningKey::new(signing_key::find(self.key, operator.tree()).map_err(judge::key)?);
-        let wanted = Wanted { fingerprint: self.fingerprint.as_deref(), replaces: self.replace };
-        let admitted = admission::admit(&operator, &self.name, entry, wanted, &key, shell);
-        match admitted.map_err(|error| not_admitted(error, Some(operator.registry().url())))? {
-            Admitted::Now { change, fingerprint } => {
-                shell.print(format_args!("admitted `{}`, whose key is {fingerprint}", self.name));
-                shell.print(format_args!("change {}, signed by {}", change.manifest, change.signer));
+        let key = SigningKey::new(signing_key::find(self.key.clone(), operator.tree()).map_err(judge::key)?);
+        let mut failures = Vec::new();
+        for (name, entry) in self.names.iter().zip(entries) {
+            let wanted = Wanted { fingerprint: self.fingerprint.as_deref(), replaces: self.replace };
+            match admission::admit(&operator, name, entry, wanted, &key, shell) {
+                Ok(admitted) => show_admitted(name, &admitted, shell),
+                // Who can't be asked or told of one can't be of another.
+                Err(AdmitError::Operator(error)) => return Err(judge::operator(error)),
+                Err(error) => failures.push(not_admitted(error, Some(operator.registry().url()))),
             }
-            Admitted::Before { fingerprint } => {
-                shell.print(format_args!("`{}` is admitted already; its key is {fingerprint}", self.name));
-            }
+        }
+        if !failures.is_empty() {
+            return Err(Failure::all(failures));
         }
         shell.print("next: cargo xtask status");
         Ok(())
+    }
+}
+
+/// What herd.toml says of a host.
+fn entry<'a>(fleet: &Fleet, herd: &'a Herd, name: &str) -> Result<&'a HostEntry, Failure> {
+    let missing = || {
+        let meant = nearest(name, herd.hosts.keys().map(String::as_str)).map(str::to_owned);
+        not_admitted(AdmitError::NotInHerd { name: name.to_owned(), meant }, None)
+    };
+    let entry = herd.hosts.get(name).ok_or_else(missing)?;
+    check_roles(fleet, &entry.roles, |role| format!("cargo xtask host add {name} --role {role}"))?;
+    Ok(entry)
+}
+
+fn show_admitted(name: &str, admitted: &Admitted, shell: &Shell) {
+    match admitted {
+        Admitted::Now { change, fingerprint } => {
+            shell.print(format_args!("admitted `{name}`, whose key is {fingerprint}"));
+            shell.print(format_args!("change {}, signed by {}", change.manifest, change.signer));
+        }
+        Admitted::Before { fingerprint } => {
+            shell.print(format_args!("`{name}` is admitted already; its key is {fingerprint}"));
+        }
     }
 }
 

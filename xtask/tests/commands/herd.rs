@@ -46,6 +46,29 @@ fn a_machine_is_admitted_once_it_enrolled() {
 }
 
 #[test]
+fn several_machines_are_admitted_and_who_did_not_enrol_keeps_nobody_back() {
+    let office = Office::new();
+    for name in ["web1", "web2", "web3"] {
+        office.scratch.xtask(&office.fleet, &["host", "add", name, "--role", "server"]);
+    }
+    office.enroll("web1");
+    office.enroll("web3");
+    let unknown = office.signed(&["host", "admit", "web1", "db1"]);
+    assert!(unknown.starts_with("error: herd.toml has no host `db1`") && unknown.ends_with("exit code 2"), "{unknown}");
+    let several = office.signed(&["host", "admit", "web1", "web3", "--fingerprint", "SHA256:x"]);
+    assert_eq!(several, "error: --fingerprint is of one machine, and several are named\nexit code 2");
+    let admitted = office.signed(&["host", "admit", "web1", "web2", "web3"]);
+    for said in ["\nchange 1 admit: web1, ", "\nchange 2 admit: web3, ", "error: no machine enrolled as `web2`\n"] {
+        assert!(admitted.contains(said) && admitted.ends_with("exit code 1"), "{admitted}");
+    }
+    assert_eq!(office.newest().number, 2);
+    office.enroll("web2");
+    let admitted = office.signed(&["host", "admit", "web1", "web2"]);
+    assert!(admitted.starts_with("`web1` is admitted already; its key is SHA256:"), "{admitted}");
+    assert!(admitted.contains("\nadmitted `web2`, ") && admitted.ends_with("exit code 0"), "{admitted}");
+}
+
+#[test]
 fn another_machine_takes_the_place_of_a_lost_one_when_that_is_said() {
     let office = Office::new();
     office.scratch.xtask(&office.fleet, &["host", "add", "web1", "--role", "server"]);
