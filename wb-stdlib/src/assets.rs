@@ -7,6 +7,7 @@
 ///
 /// const SITE: Assets = Assets::new("site", &[("css/shop.css", b"body {}"), ("index.html", b"<h1>Shop</h1>")]);
 /// assert_eq!(SITE.get("index.html"), Some(&b"<h1>Shop</h1>"[..]));
+/// assert_eq!((SITE.name(), SITE.files().len()), ("site", 2));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Assets {

@@ -62,7 +62,17 @@ pub use wb_macros::migration;
 pub use wb_macros::baseline;
 
 /// Declares a check that is true after the migration in whose file it stands. It runs after the migration, in tests
-/// and in production, and it can look, not act. See [`migration`] for one.
+/// and in production, and it can look, not act.
+///
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// #[spec]
+/// fn the_shop_is_served(host: &View) -> Result<()> {
+///     host.service("nginx").is_running()?;
+///     host.http("http://127.0.0.1/").with_body("<h1>Shop</h1>").answers(200)
+/// }
+/// ```
 pub use wb_macros::spec;
 
 /// Declares the body of many migrations: a function that is none of the chain by itself, anywhere in the crate but in
@@ -160,16 +170,28 @@ pub use wb_macros::role;
 /// placeholder without a value does not build, nor does a value without a placeholder. The file is part of the
 /// migration: an edit after it landed is an edit of the migration.
 ///
-/// ```text
-/// let memory = host.facts().memory_mib / 4;
-/// host.file("/etc/postgresql/15/main/conf.d/tuning.conf").template(template!("tuning.conf", memory = memory)).present()?;
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// fn tune(host: &Host) -> Result<()> {
+///     let tuning = template!("tuning.conf", memory = host.facts().memory_mib / 4); // shared_buffers = {{ memory }}MB
+///     host.file("/etc/postgresql/15/main/conf.d/tuning.conf").template(tuning).present()?;
+///     Ok(())
+/// }
+/// # let _ = tune as fn(&Host) -> Result<()>;
 /// ```
 pub use wb_macros::template;
 
 /// The bytes of a file of `assets/`, beside the crate's `Cargo.toml`, as a `&'static [u8]`.
 ///
-/// ```text
-/// host.file("/var/www/index.html").content(asset!("index.html")).present()?;
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// fn serve_the_page(host: &Host) -> Result<()> {
+///     host.file("/var/www/index.html").content(asset!("index.html")).present()?;
+///     Ok(())
+/// }
+/// # let _ = serve_the_page as fn(&Host) -> Result<()>;
 /// ```
 pub use wb_macros::asset;
 
@@ -177,8 +199,15 @@ pub use wb_macros::asset;
 /// them are in the runner, and are part of the migration: to edit, add or remove one after it landed is to edit the
 /// migration. What editors leave beside files (`~`, `.swp`, `.#`, `.DS_Store`) is none of them; links can't be embedded.
 ///
-/// ```text
-/// host.directory("/srv/site").owner("www-data").synced(assets!("site")).exactly().present()?;
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// fn serve_the_site(host: &Host) -> Result<()> {
+///     host.directory("/srv/site").owner("www-data").synced(assets!("site")).exactly().present()?;
+///     Ok(())
+/// }
+/// # let _ = serve_the_site as fn(&Host) -> Result<()>;
+/// assert_eq!(assets!("site").get("css/shop.css"), Some(&b"body { margin: 0 }\n"[..]));
 /// ```
 pub use wb_macros::assets;
 
@@ -225,9 +254,13 @@ pub use wb_macros::settings;
 /// Registers the links of the chain, each in its place, and checks them against git. It stands in `src/chain.rs`, below
 /// the `mod` lines, whose order is the order of the chain.
 ///
-/// ```text
+/// ```standalone_crate
+/// # mod base_packages {}
+/// # mod install_nginx {}
+/// # /*
 /// mod base_packages;
 /// mod install_nginx;
+/// # */
 ///
 /// wb_stdlib::chain!();
 /// ```
@@ -235,9 +268,13 @@ pub use wb_macros::chain;
 
 /// Defines `main`: the command line of a host.
 ///
-/// ```text
+/// ```
+/// # mod chain {}
+/// # mod roles {}
+/// # /*
 /// mod chain;
 /// mod roles;
+/// # */
 ///
 /// wb_stdlib::runner!();
 /// ```

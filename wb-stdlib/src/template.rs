@@ -1,6 +1,16 @@
 //! A text made of a template.
 
-/// The text that `template!` made of a file of `assets/` and its variables.
+/// The text that `template!` made of a file of `assets/` and its variables. It is what `.template(…)` of a file takes, of
+/// a unit, an init script or a ruleset.
+///
+/// ```
+/// use wb_stdlib::Template;
+/// use wb_stdlib::prelude::*;
+///
+/// let tuning = template!("tuning.conf", memory = 512);
+/// assert_eq!((tuning.name(), tuning.text()), ("tuning.conf", "shared_buffers = 512MB\n"));
+/// assert_eq!(tuning, Template::new("tuning.conf", "shared_buffers = 512MB\n".to_owned()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     name: &'static str,
