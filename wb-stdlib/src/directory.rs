@@ -119,7 +119,7 @@ impl<'a> Directory<Host<'a>> {
         self
     }
 
-    /// Its permission bits, as in `0o750`. Without this, a new directory has `0o755`.
+    /// Its permission bits, as in `0o750`, up to `0o7777`. Without this, a new directory has `0o755`.
     pub fn mode(mut self, mode: u32) -> Self {
         self.wanted.mode = Some(mode);
         self
@@ -127,6 +127,17 @@ impl<'a> Directory<Host<'a>> {
 
     /// One entry of its access control list, as [`File::acl`](crate::file::File::acl) takes it; with `default:` before it,
     /// of the list that new files in it begin with: `default:group:ops:rwx`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn share_it(host: &Host) -> Result<()> {
+    ///     host.directory("/srv/shared").acl("group:ops:rwx").acl("default:group:ops:rwx").present()?;
+    ///     host.directory("/srv/ours").exact_acl().present()?; // has no entries by name any more
+    ///     Ok(())
+    /// }
+    /// # let _ = share_it as fn(&Host) -> Result<()>;
+    /// ```
     pub fn acl(mut self, entry: impl Into<String>) -> Self {
         self.extended.acl.push(entry.into());
         self
@@ -140,6 +151,18 @@ impl<'a> Directory<Host<'a>> {
 
     /// Where a symbolic link is at its path, the directory that it leads to is meant. Without this, a link is in the way. As
     /// with [`File::through_links`](crate::file::File::through_links), links of somebody else are an error.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn links_in_the_way(host: &Host) -> Result<()> {
+    ///     host.directory("/srv/shop/current").through_links().owner("shop").present()?; // the link stays
+    ///     host.directory("/srv/cache").replacing().present()?; // the link goes
+    ///     host.directory("/srv/old-shop").absent()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = links_in_the_way as fn(&Host) -> Result<()>;
+    /// ```
     pub fn through_links(mut self) -> Self {
         self.through_links = true;
         self

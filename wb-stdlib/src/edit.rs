@@ -118,6 +118,16 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     }
 
     /// No line is `text`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn forget_the_old_database(host: &Host) -> Result<()> {
+    ///     host.edit("/etc/hosts").without_line("192.0.2.9 old-db").without_lines(r"\sold-(web|cache)$").present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = forget_the_old_database as fn(&Host) -> Result<()>;
+    /// ```
     pub fn without_line(self, text: impl Into<String>) -> Edit<A> {
         self.settled(line::Gone::Exact(text.into()))
     }
@@ -136,7 +146,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///
     /// fn name_all_databases(host: &Host) -> Result<()> {
     ///     let lines = host.herd().role("database").addresses()?.join(" db\n");
-    ///     host.edit("/etc/hosts").block("databases", format!("{lines} db\n")).present()?;
+    ///     host.edit("/etc/hosts").block("databases", format!("{lines} db\n")).without_block("caches").present()?;
     ///     Ok(())
     /// }
     /// # let _ = name_all_databases as fn(&Host) -> Result<()>;
@@ -191,6 +201,17 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     }
 
     /// What the next words say is of the options before the first section.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn tune_rsync(host: &Host) -> Result<()> {
+    ///     let rsync = host.edit("/etc/rsyncd.conf");
+    ///     rsync.before_sections().option("timeout", "600").without_section("old-shop").present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = tune_rsync as fn(&Host) -> Result<()>;
+    /// ```
     pub fn before_sections(self) -> Edit<A, Section> {
         self.then(Section::new(None))
     }
@@ -213,6 +234,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///     let edited = host.edit("/etc/default/grub")
     ///         .variable("GRUB_TIMEOUT", "0")
     ///         .variable("GRUB_CMDLINE_LINUX", "quiet console=ttyS0")
+    ///         .without_variable("GRUB_HIDDEN_TIMEOUT")
     ///         .present()?;
     ///     if edited.changed() {
     ///         host.command("update-grub").run()?;
@@ -256,6 +278,17 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     }
 
     /// The directives `key` have these values, in this order: `.directives("Port", ["22", "2222"])`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn listen_on_two_ports(host: &Host) -> Result<()> {
+    ///     let sshd = host.edit("/etc/ssh/sshd_config");
+    ///     sshd.directives("Port", ["22", "2222"]).without_directive("ListenAddress").present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = listen_on_two_ports as fn(&Host) -> Result<()>;
+    /// ```
     pub fn directives<V: Into<String>>(
         self,
         key: impl Into<String>,
@@ -279,6 +312,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///     host.edit("/etc/containerd/config.toml")
     ///         .toml(r#"plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options.SystemdCgroup"#, true)
     ///         .toml("imports", ["/etc/containerd/conf.d/*.toml"])
+    ///         .without_toml("debug.address")
     ///         .present()?;
     ///     Ok(())
     /// }
@@ -303,6 +337,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///     host.edit("/etc/docker/daemon.json")
     ///         .json("log-opts.max-size", "10m")
     ///         .json("live-restore", true)
+    ///         .without_json("experimental")
     ///         .or_create(0o644)
     ///         .present()?;
     ///     Ok(())
@@ -328,6 +363,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///     host.edit("/etc/elasticsearch/elasticsearch.yml")
     ///         .yaml(r#""cluster.name""#, "shop")
     ///         .yaml("xpack.security.enabled", true)
+    ///         .without_yaml("discovery.type")
     ///         .present()?;
     ///     Ok(())
     /// }
@@ -342,14 +378,23 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
         self.settled(Tree::gone(yaml::FORMAT, path.into()))
     }
 
-    /// Where there is no file, it is made, with these permission bits. Without this, a missing file is an error, but for
-    /// edits that only remove.
+    /// Where there is no file, it is made, with these permission bits, as in `0o644`. Without this, a missing file is an
+    /// error, but for edits that only remove.
     pub fn or_create(mut self, mode: u32) -> Self {
         self.new_mode = Some(mode);
         self
     }
 
     /// Checks that the file is as these edits make it.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn root_stays_out(host: &View) -> Result<()> {
+    ///     host.edit("/etc/ssh/sshd_config").directive("PermitRootLogin", "no").is_present()
+    /// }
+    /// # let _ = root_stays_out as fn(&View) -> Result<()>;
+    /// ```
     ///
     /// # Errors
     /// When one of them would change it, or can't be made.
@@ -426,6 +471,18 @@ impl<L: Change + 'static> Edit<Host<'_>, L> {
     }
 
     /// What stands in the file is never shown, as with [`File::private`].
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn set_the_password(host: &Host, password: &str) -> Result<()> {
+    ///     let shop = host.service("shop");
+    ///     host.edit("/etc/default/shop").variable("PASSWORD", password).private().restarts(&shop).present()?;
+    ///     host.edit("/etc/shop/limits").variable("SESSIONS", "40").shown().present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = set_the_password as fn(&Host, &str) -> Result<()>;
+    /// ```
     pub fn private(mut self) -> Self {
         self.file = self.file.private();
         self

@@ -88,6 +88,16 @@ impl<A: Look> File<A> {
 
     /// Its content, or nothing where there is no file.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn version_of_the_shop(host: &Host) -> Result<String> {
+    ///     let version = host.file("/srv/shop/VERSION").read()?.context("the shop is not installed")?;
+    ///     Ok(String::from_utf8(version)?)
+    /// }
+    /// # let _ = version_of_the_shop as fn(&Host) -> Result<String>;
+    /// ```
+    ///
     /// # Errors
     /// When it is there and can't be read.
     pub fn read(&self) -> Result<Option<Vec<u8>>, FileError> {
@@ -96,6 +106,22 @@ impl<A: Look> File<A> {
     }
 
     /// Checks that it is there: a file, or what a link leads to.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn the_shop_is_configured(host: &View) -> Result<()> {
+    ///     let conf = host.file("/etc/shop.conf");
+    ///     conf.exists()?;
+    ///     conf.contains("port = 8080")?;
+    ///     conf.has_mode(0o640)?;
+    ///     conf.has_owner("root")?;
+    ///     conf.has_group("shop")?;
+    ///     conf.has_acl("user:anna:r--")?;
+    ///     host.file("/usr/local/bin/shop").has_capabilities("cap_net_bind_service=ep")
+    /// }
+    /// # let _ = the_shop_is_configured as fn(&View) -> Result<()>;
+    /// ```
     ///
     /// # Errors
     /// When there is nothing, or no file.
@@ -199,7 +225,7 @@ impl File<Host<'_>> {
         self
     }
 
-    /// What stands in it, all of it. Without this, what stands in it stays, and a new file is empty.
+    /// What stands in it, all of it: text or bytes. Without this, what stands in it stays, and a new file is empty.
     pub fn content(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.content = Some(content.into());
         self
@@ -207,6 +233,17 @@ impl File<Host<'_>> {
 
     /// What stands in it, from a file of `assets/`: `.template(template!("site.conf", name = "shop"))`.
     /// One that renders to nothing is an error: `.content("")` empties a file.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn tune(host: &Host) -> Result<()> {
+    ///     let tuning = template!("tuning.conf", memory = host.facts().memory_mib / 4);
+    ///     host.file("/etc/postgresql/15/main/conf.d/tuning.conf").template(tuning).group("postgres").present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = tune as fn(&Host) -> Result<()>;
+    /// ```
     pub fn template(mut self, template: Template) -> Self {
         self.blank = template.text().trim().is_empty().then(|| template.name());
         self.content(template)
@@ -224,7 +261,7 @@ impl File<Host<'_>> {
         self
     }
 
-    /// Its permission bits, as in `0o640`. Without this, a new file has `0o644`.
+    /// Its permission bits, as in `0o640`, up to `0o7777`. Without this, a new file has `0o644`.
     pub fn mode(mut self, mode: u32) -> Self {
         self.wanted.mode = Some(mode);
         self
@@ -240,6 +277,7 @@ impl File<Host<'_>> {
     ///
     /// fn let_anna_read_the_log(host: &Host) -> Result<()> {
     ///     host.file("/var/log/shop.log").mode(0o640).acl("user:anna:r--").present()?;
+    ///     host.file("/var/log/old.log").exact_acl().present()?; // has no entries by name any more
     ///     Ok(())
     /// }
     /// # let _ = let_anna_read_the_log as fn(&Host) -> Result<()>;
@@ -274,6 +312,17 @@ impl File<Host<'_>> {
 
     /// What stands in it is never shown: plans, logs and reports say that it differs, and not how. That is so anyway where
     /// its mode, the old or the new, lets nobody read it but its owner and its group: `0o600`, `0o640`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn say_what_is_shown(host: &Host, customers: &str) -> Result<()> {
+    ///     host.file("/srv/shop/customers.csv").content(customers).mode(0o644).private().present()?;
+    ///     host.file("/etc/shop/limits").content("sessions = 40\n").mode(0o640).shown().present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = say_what_is_shown as fn(&Host, &str) -> Result<()>;
+    /// ```
     pub fn private(mut self) -> Self {
         self.private = Some(true);
         self
@@ -287,6 +336,17 @@ impl File<Host<'_>> {
 
     /// Where a symbolic link is at its path, what that leads to is meant. Without this, a link is in the way. A link on the way
     /// that belongs neither to root nor to whose that is where it leads is an error: who made it must not lead root there.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn links_in_the_way(host: &Host) -> Result<()> {
+    ///     host.file("/srv/shop/current.conf").through_links().content("port = 8080\n").present()?; // the link stays
+    ///     host.file("/etc/resolv.conf").replacing().content("nameserver 192.0.2.53\n").present()?; // the link goes
+    ///     Ok(())
+    /// }
+    /// # let _ = links_in_the_way as fn(&Host) -> Result<()>;
+    /// ```
     pub fn through_links(mut self) -> Self {
         self.through_links = true;
         self
@@ -313,6 +373,22 @@ impl File<Host<'_>> {
 
     /// New content takes the place of the old only when this command, with the path of a file that has the new
     /// content as its last argument, succeeds within 5 minutes: `.validated_by(["haproxy", "-c", "-f"])`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn balance(host: &Host, config: &str) -> Result<()> {
+    ///     let haproxy = host.service("haproxy");
+    ///     host.file("/etc/haproxy/haproxy.cfg")
+    ///         .content(config)
+    ///         .validated_by(["haproxy", "-c", "-f"])
+    ///         .reloads(&haproxy)
+    ///         .present()?;
+    ///     host.file("/etc/haproxy/haproxy.cfg.old").absent()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = balance as fn(&Host, &str) -> Result<()>;
+    /// ```
     pub fn validated_by<W: Into<String>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
         self.validation = Some(command.into_iter().map(Into::into).collect());
         self

@@ -1,7 +1,7 @@
 //! A text made of a template.
 
-/// The text that `template!` made of a file of `assets/` and its variables. It is what `.template(…)` of a file takes, of
-/// a unit, an init script or a ruleset.
+/// The text that `template!` made of a file of `assets/` and its variables: what `.template(…)` of a file takes, of a
+/// unit, an init script or a ruleset.
 ///
 /// ```
 /// use wb_stdlib::Template;

@@ -20,16 +20,25 @@ const NEW_DIR_MODE: u32 = 0o755;
 
 /// A directory with the files of `assets!`. [`Directory::synced`](super::Directory::synced) makes it.
 ///
-/// ```text
-/// let nginx = host.service("nginx");
-/// host.directory("/srv/site")
-///     .owner("www-data")
-///     .synced(assets!("site"))
-///     .file_mode(0o640)
-///     .exactly()
-///     .keeping("uploads")
-///     .reloads(&nginx)
-///     .present()?;
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// fn serve_the_site(host: &Host) -> Result<()> {
+///     let nginx = host.service("nginx");
+///     host.directory("/srv/site")
+///         .synced(assets!("site"))
+///         .owner("www-data")
+///         .group("www-data")
+///         .file_mode(0o640)
+///         .dir_mode(0o750)
+///         .exactly()
+///         .keeping("uploads")
+///         .reloads(&nginx)
+///         .present()?;
+///     host.directory("/srv/api").synced(assets!("site")).restarts(&host.service("api")).present()?;
+///     Ok(())
+/// }
+/// # let _ = serve_the_site as fn(&Host) -> Result<()>;
 /// ```
 #[must_use = "say what is to be so: `.present()?`"]
 pub struct Synced<'a> {

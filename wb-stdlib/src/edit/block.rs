@@ -104,6 +104,23 @@ fn fill(lines: &mut Lines<'_>, range: Range<usize>, wanted: &[&str]) {
 
 impl<A> Edit<A, Block> {
     /// What begins a comment in this file, before the words of the markers. Without this, it is `#`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn put_ours_where_it_belongs(host: &Host) -> Result<()> {
+    ///     let limits = "memory_limit = 256M\n";
+    ///     host.edit("/etc/php.ini").block("limits", limits).commented(";").after(r"^\[PHP\]").first().present()?;
+    ///     host.edit("/srv/shop/web.xml")
+    ///         .block("filter", "<filter/>\n")
+    ///         .between("<!-- begin: filter -->", "<!-- end: filter -->")
+    ///         .before("^</web-app>")
+    ///         .present()?;
+    ///     host.edit("/etc/motd").block("notice", "This host belongs to the shop.\n").at_start().present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = put_ours_where_it_belongs as fn(&Host) -> Result<()>;
+    /// ```
     pub fn commented(mut self, start: impl Into<String>) -> Self {
         self.last.comment = start.into();
         self

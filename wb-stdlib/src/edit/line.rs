@@ -73,6 +73,18 @@ impl<A> Edit<A, Line> {
 
     /// Of several lines that match, in [`matching`](Edit::matching) as in [`after`](Edit::after) and
     /// [`before`](Edit::before), the first counts.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn resolve_here_first(host: &Host) -> Result<()> {
+    ///     host.edit("/etc/nsswitch.conf").line("hosts: files dns").matching("^hosts:").first().only().present()?;
+    ///     host.edit("/etc/resolv.conf").line("nameserver 127.0.0.1").before("^nameserver").first().present()?;
+    ///     host.edit("/etc/pam.d/shop").line("#%PAM-1.0").at_start().present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = resolve_here_first as fn(&Host) -> Result<()>;
+    /// ```
     pub fn first(mut self) -> Self {
         self.last.which = Which::First;
         self

@@ -330,6 +330,17 @@ impl<A> Edit<A, Section> {
     }
 
     /// One of the options `key` has `value`, whatever others there are.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn add_a_variable(host: &Host) -> Result<()> {
+    ///     let unit = host.edit("/etc/systemd/system/shop.service");
+    ///     unit.section("Service").repeated_option("Environment", "PORT=8080").present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = add_a_variable as fn(&Host) -> Result<()>;
+    /// ```
     pub fn repeated_option(self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.want(key, Values::Among(value.into()))
     }
