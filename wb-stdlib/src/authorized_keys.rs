@@ -180,6 +180,15 @@ impl<A: Look> AuthorizedKeys<A> {
 
     /// Checks that this key lets nobody in.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn carl_is_out(host: &View, carl: &str) -> Result<()> {
+    ///     host.authorized_keys("deploy").lacks(carl)
+    /// }
+    /// # let _ = carl_is_out as fn(&View, &str) -> Result<()>;
+    /// ```
+    ///
     /// # Errors
     /// When it is there, or the file can't be read.
     pub fn lacks(&self, key: impl Into<Key>) -> Result<()> {
@@ -258,6 +267,17 @@ impl AuthorizedKeys<Host<'_>> {
     }
 
     /// Keys, as with [`AuthorizedKeys::key`].
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn let_the_team_deploy(host: &Host, anna: &str, bert: &str, carl: &str) -> Result<()> {
+    ///     host.authorized_keys("deploy").keys([anna, bert]).present()?;
+    ///     host.authorized_keys("deploy").key(carl).absent()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = let_the_team_deploy as fn(&Host, &str, &str, &str) -> Result<()>;
+    /// ```
     pub fn keys<K: Into<Key>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.keys.extend(keys.into_iter().map(Into::into));
         self

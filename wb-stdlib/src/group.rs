@@ -98,7 +98,11 @@ fn lines(changes: &[Change], wanted: &Wanted) -> Vec<String> {
 /// }
 ///
 /// fn anna_works_for_the_shop(host: &View) -> Result<()> {
-///     host.group("shop").has_member("anna")
+///     let shop = host.group("shop");
+///     shop.exists()?;
+///     shop.has_gid(3000)?;
+///     shop.has_member("anna")?;
+///     host.group("games").is_absent()
 /// }
 /// # let (_, _) = (make_groups as fn(&Host) -> Result<()>, anna_works_for_the_shop as fn(&View) -> Result<()>);
 /// ```
@@ -188,7 +192,8 @@ impl<A: Look> Group<A> {
 }
 
 impl Group<Host<'_>> {
-    /// The number. Without this, a new group gets the next one that is free. Files keep the number that they had.
+    /// The number, from 0 to 4294967294. Without this, a new group gets the next one that is free. Files keep the number
+    /// that they had.
     pub fn gid(mut self, gid: u32) -> Self {
         self.wanted.gid = Some(gid);
         self

@@ -205,9 +205,15 @@ impl Entry {
 ///         .soft("@ops", Resource::CoreFile, 0)
 ///         .hard("@ops", Resource::CoreFile, Limit::Unlimited)
 ///         .present()?;
+///     host.limits("old-shop").absent()?;
 ///     Ok(())
 /// }
-/// # let _ = let_the_shop_open_files as fn(&Host) -> Result<()>;
+///
+/// fn it_may_open_files(host: &View) -> Result<()> {
+///     host.limits("shop").exists()?;
+///     host.limits("shop").contains("shop - nofile 65536")
+/// }
+/// # let (_, _) = (let_the_shop_open_files as fn(&Host) -> Result<()>, it_may_open_files as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Limits<A> {
@@ -248,7 +254,7 @@ impl<A: Look> Limits<A> {
 
 impl Limits<Host<'_>> {
     /// A limit that processes begin with, and may raise up to the hard one. `whom` is a user, `@` and a group, or `*` for
-    /// all but root.
+    /// all but root. `limit` is in the unit of the resource, or [`Limit::Unlimited`].
     pub fn soft(self, whom: impl Into<String>, resource: Resource, limit: impl Into<Limit>) -> Self {
         self.with(whom.into(), Kind::Soft, resource, limit.into())
     }

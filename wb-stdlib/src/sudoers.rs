@@ -70,11 +70,17 @@ pub enum SudoersError {
 ///     host.sudoers("deploy")
 ///         .grant(Grant::to_user("deploy").command("/usr/sbin/service shop restart").without_password())
 ///         .grant(Grant::to_group("ops").all_commands())
+///         .text("Defaults:deploy !requiretty\n")
 ///         .present()?;
 ///     host.sudoers("old-admins").absent()?;
 ///     Ok(())
 /// }
-/// # let _ = let_the_shop_be_deployed as fn(&Host) -> Result<()>;
+///
+/// fn it_can_be(host: &View) -> Result<()> {
+///     host.sudoers("deploy").exists()?;
+///     host.sudoers("deploy").contains("NOPASSWD")
+/// }
+/// # let (_, _) = (let_the_shop_be_deployed as fn(&Host) -> Result<()>, it_can_be as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Sudoers<A> {

@@ -65,6 +65,21 @@ impl<A: Look> User<A> {
 
     /// Checks that there is such a user, of whatever source.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn everybody_is_as_said(host: &View) -> Result<()> {
+    ///     let anna = host.user("anna");
+    ///     anna.exists()?;
+    ///     anna.has_uid(2001)?;
+    ///     anna.has_shell("/bin/bash")?;
+    ///     anna.has_home("/home/anna")?;
+    ///     host.user("shop").is_locked()?;
+    ///     host.user("carl").is_absent()
+    /// }
+    /// # let _ = everybody_is_as_said as fn(&View) -> Result<()>;
+    /// ```
+    ///
     /// # Errors
     /// When there is none, or the host can't say.
     pub fn exists(&self) -> Result<()> {
@@ -170,7 +185,7 @@ impl<A: Look> User<A> {
 }
 
 impl User<Host<'_>> {
-    /// The number. Without this, a new user gets the next one that is free.
+    /// The number, from 0 to 4294967294. Without this, a new user gets the next one that is free.
     pub fn uid(mut self, uid: u32) -> Self {
         self.wanted.uid = Some(uid);
         self
@@ -178,6 +193,18 @@ impl User<Host<'_>> {
 
     /// The primary group, by name or number, which has to be there. Without this, a new user gets the group that is called
     /// like the user, which is made if need be, or what the distribution gives to new users.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn people_and_programs(host: &Host) -> Result<()> {
+    ///     host.user("anna").group("staff").only_groups(["sudo", "docker"]).present()?;
+    ///     host.user("shop").system().home("/srv/shop").with_home().present()?;
+    ///     host.user("metrics").system().without_home().present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = people_and_programs as fn(&Host) -> Result<()>;
+    /// ```
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.wanted.group = Some(group.into());
         self
@@ -195,8 +222,8 @@ impl User<Host<'_>> {
         self
     }
 
-    /// The home, an absolute path. What lies in another one that the user had stays there. Without this, a new user gets
-    /// what the distribution gives, which is `/home/NAME`.
+    /// The home, an absolute path without `..` and `:`. What lies in another one that the user had stays there. Without
+    /// this, a new user gets what the distribution gives, which is `/home/NAME`.
     pub fn home(mut self, path: impl Into<String>) -> Self {
         self.wanted.home = Some(path.into());
         self
@@ -223,7 +250,7 @@ impl User<Host<'_>> {
         self
     }
 
-    /// The comment, which most programs take for the full name (GECOS).
+    /// The comment, which most programs take for the full name (GECOS): one line without `:`.
     pub fn comment(mut self, text: impl Into<String>) -> Self {
         self.wanted.comment = Some(text.into());
         self
@@ -238,6 +265,19 @@ impl User<Host<'_>> {
     /// The hash of the password: `$6$…` (`openssl passwd -6` makes it) or `$y$…` (`mkpasswd`). It is shown nowhere,
     /// and goes to `chpasswd` through standard input. The code that it stands in is no place for it, though: anybody who
     /// reads a hash can guess passwords against it.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn who_gets_in(host: &Host, hash: &str) -> Result<()> {
+    ///     host.user("anna").password_hash(hash).unlocked().never_expires().present()?;
+    ///     host.user("deploy").without_password().present()?; // with a key alone
+    ///     host.user("bert").locked().expires("2031-01-31").present()?;
+    ///     host.user("carl").absent_with_home()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = who_gets_in as fn(&Host, &str) -> Result<()>;
+    /// ```
     pub fn password_hash(mut self, hash: impl Into<String>) -> Self {
         self.wanted.password = Some(Wanted::hash(hash.into()));
         self
@@ -261,7 +301,7 @@ impl User<Host<'_>> {
         self
     }
 
-    /// The account is closed from this day on, `YYYY-MM-DD`.
+    /// The account is closed from this day on, `YYYY-MM-DD`, as in `2031-01-31`: one that the calendar has.
     pub fn expires(mut self, day: impl Into<String>) -> Self {
         self.wanted.expiry = Some(Expiry::On(day.into()));
         self

@@ -11,6 +11,9 @@ use base64ct::{Base64, Encoding as _};
 ///
 /// # let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICcND7mvhy1ZxWiyqpEPx/8V+EKIGmUq3lP6Mqj05qxy backup";
 /// let key = Key::new(line).restrict().from_hosts("192.0.2.0/24").command("/usr/bin/rrsync -ro /srv");
+/// let tunnel = Key::new(line).restrict().option("port-forwarding").option("permitopen=\"localhost:5432\"");
+///
+/// assert!(tunnel.to_string().starts_with("restrict,port-forwarding,permitopen=\"localhost:5432\" ssh-ed25519 "));
 /// assert!(key.to_string().starts_with("restrict,from=\"192.0.2.0/24\",command=\"/usr/bin/rrsync -ro /srv\" ssh-ed25519 "));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

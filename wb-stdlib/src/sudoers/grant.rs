@@ -10,7 +10,8 @@ use crate::account::is_name;
 ///
 /// fn let_the_admins_of_databases_in(host: &Host) -> Result<()> {
 ///     let psql = Grant::to_group("dba").command("/usr/bin/psql").as_user("postgres").without_password();
-///     host.sudoers("dba").grant(psql).present()?; // %dba ALL=(postgres) NOPASSWD: /usr/bin/psql
+///     let dump = Grant::to_group("dba").command("/usr/bin/pg_dump").as_user("postgres").keeping_environment();
+///     host.sudoers("dba").grant(psql).grant(dump).present()?; // %dba ALL=(postgres) NOPASSWD: /usr/bin/psql …
 ///     Ok(())
 /// }
 /// # let _ = let_the_admins_of_databases_in as fn(&Host) -> Result<()>;
