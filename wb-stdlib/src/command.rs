@@ -162,6 +162,25 @@ impl<A: Look> Command<A> {
     }
 
     /// Adds arguments.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn load_the_dump(host: &Host, dump: &[u8]) -> Result<()> {
+    ///     host.command("psql")
+    ///         .args(["--set", "ON_ERROR_STOP=1", "shop"])
+    ///         .env("PGAPPNAME", "shop import")
+    ///         .user("postgres")
+    ///         .dir("/srv/shop")
+    ///         .umask(0o077)
+    ///         .stdin(dump)
+    ///         .timeout(Duration::from_mins(5))
+    ///         .streamed()
+    ///         .run()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = load_the_dump as fn(&Host, &[u8]) -> Result<()>;
+    /// ```
     pub fn args<W: Into<String>>(mut self, args: impl IntoIterator<Item = W>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
@@ -180,7 +199,7 @@ impl<A: Look> Command<A> {
         self
     }
 
-    /// Runs it in this directory; otherwise in `/`.
+    /// Runs it in this directory, an absolute path; otherwise in `/`.
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = dir.into();
         self
@@ -199,19 +218,31 @@ impl<A: Look> Command<A> {
         self
     }
 
-    /// What it makes has none of these permission bits, as in `0o077`; otherwise what the runner was started with.
+    /// What it makes has none of these permission bits, as in `0o077`, up to `0o777`; otherwise it has the mask that the
+    /// runner was started with.
     pub fn umask(mut self, mask: u32) -> Self {
         self.umask = Some(mask);
         self
     }
 
-    /// Which exit codes are a good end; otherwise only 0.
+    /// Which exit codes, from 0 to 255, are a good end; otherwise only 0. What a signal ends has 128 plus its number.
     pub fn expects(mut self, codes: impl IntoIterator<Item = i32>) -> Self {
         self.expected = codes.into_iter().collect();
         self
     }
 
     /// Runs a command that only looks, in plans too, and gives its exit code and what it wrote.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn a_cluster_is_online(host: &View) -> Result<()> {
+    ///     let said = host.command("pg_lsclusters --no-header").output()?;
+    ///     ensure!(said.code == 0 && said.text().contains("online"), "no cluster is online: {}", said.error_text());
+    ///     host.command("grep -q maintenance /etc/shop.conf").expects([1]).succeeds() // 1: there is no such line
+    /// }
+    /// # let _ = a_cluster_is_online as fn(&View) -> Result<()>;
+    /// ```
     ///
     /// # Errors
     /// When it does not start, takes too long, or writes more than 16 MiB to one of its streams. A bad end is no error.
@@ -316,6 +347,18 @@ impl<'a> Command<Host<'a>> {
     }
 
     /// It is run only when this command, which only looks, ends well.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn prepare_the_shop(host: &Host) -> Result<()> {
+    ///     host.command("shop build-index").only_if(host.command("shop index-is-stale")).run()?;
+    ///     host.command("openssl dhparam -out /etc/ssl/dh.pem 2048").creates("/etc/ssl/dh.pem").run()?;
+    ///     host.command("shop import --delete /srv/import.csv").removes("/srv/import.csv").run()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = prepare_the_shop as fn(&Host) -> Result<()>;
+    /// ```
     pub fn only_if(mut self, looks: Command<Host<'a>>) -> Self {
         self.guards.push(Guard::OnlyIf(Box::new(looks)));
         self

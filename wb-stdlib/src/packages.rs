@@ -67,6 +67,17 @@ impl<'a> Packages<'a> {
     }
 
     /// Installs only what the packages need, not what they recommend.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn install_little(host: &Host) -> Result<()> {
+    ///     let both = host.packages(["postgresql-15", "pgbouncer"]);
+    ///     both.without_recommended().version_of("pgbouncer", "1.24.*").installed()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = install_little as fn(&Host) -> Result<()>;
+    /// ```
     pub fn without_recommended(mut self) -> Self {
         self.options.recommended = false;
         self
@@ -100,6 +111,18 @@ impl<'a> Packages<'a> {
     }
 
     /// Lets a package go back to an older version, where that is the one that is wanted.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn go_back(host: &Host) -> Result<()> {
+    ///     host.packages(["nginx"]).version("1.22.*").may_downgrade().installed()?;
+    ///     host.packages(["postfix"]).may_remove().installed()?; // in place of `exim4`
+    ///     host.packages(["git"]).from_release("bookworm-backports").installed()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = go_back as fn(&Host) -> Result<()>;
+    /// ```
     pub fn may_downgrade(mut self) -> Self {
         self.options.may_downgrade = true;
         self
@@ -141,6 +164,17 @@ impl<'a> Packages<'a> {
     }
 
     /// Goes by another manager than the distribution's own.
+    ///
+    /// ```
+    /// use wb_stdlib::packages::Manager;
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn go_by_apt(host: &Host) -> Result<()> {
+    ///     host.packages(["curl"]).by(Manager::Apt).installed()?; // on a distribution that nobody here knows
+    ///     Ok(())
+    /// }
+    /// # let _ = go_by_apt as fn(&Host) -> Result<()>;
+    /// ```
     pub fn by(mut self, manager: Manager) -> Self {
         self.manager = Some(manager);
         self
@@ -195,6 +229,18 @@ impl<'a> Packages<'a> {
 
     /// They are not installed. What they wrote to `/etc` stays. What needs them goes, too, as the preview says; with pacman
     /// and apk, that is an error.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn drop_apache(host: &Host) -> Result<()> {
+    ///     host.packages(["apache2"]).unheld()?;
+    ///     host.packages(["apache2"]).absent()?;
+    ///     host.packages(["apache2-doc"]).purged()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = drop_apache as fn(&Host) -> Result<()>;
+    /// ```
     ///
     /// # Errors
     /// When the manager fails for longer than its retries last.
@@ -463,6 +509,21 @@ impl<A: Look> Package<A> {
     }
 
     /// Whether it is installed, and in which version.
+    ///
+    /// ```
+    /// use wb_stdlib::packages::{Manager, PackageState};
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn version_of_nginx(host: &View) -> Result<String> {
+    ///     host.package("apache2").is_absent()?;
+    ///     host.package("nginx").is_installed()?;
+    ///     match host.package("nginx").by(Manager::Apt).state()? {
+    ///         PackageState::Installed { version } => Ok(version),
+    ///         state => bail!("expected nginx to be installed, found it {state}"),
+    ///     }
+    /// }
+    /// # let _ = version_of_nginx as fn(&View) -> Result<String>;
+    /// ```
     ///
     /// # Errors
     /// When its manager does not say.

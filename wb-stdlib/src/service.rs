@@ -137,6 +137,22 @@ impl<A: Look> Service<A> {
 
     /// Whether it runs.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    /// use wb_stdlib::service::Status;
+    ///
+    /// fn nginx_serves(host: &View) -> Result<()> {
+    ///     let nginx = host.service("nginx");
+    ///     ensure!(nginx.status()? != Status::Unknown, "the script of {} does not say whether it runs", nginx.name());
+    ///     nginx.is_running()?;
+    ///     nginx.is_enabled()?;
+    ///     host.service("apache2").is_stopped()?;
+    ///     host.service("apache2").is_disabled()?;
+    ///     host.service("rpcbind").is_masked()
+    /// }
+    /// # let _ = nginx_serves as fn(&View) -> Result<()>;
+    /// ```
+    ///
     /// # Errors
     /// When there is no such service, or it can't be asked.
     pub fn status(&self) -> Result<Status, ServiceError> {
@@ -276,6 +292,20 @@ impl Service<Host<'_>> {
     /// What is to be restarted *because a file changed*, say with [`File::restarts`](crate::file::File::restarts):
     /// that is done after a crash too, and once.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn take_the_new_schema(host: &Host) -> Result<()> {
+    ///     let outcome = host.command("shop migrate").changed_when(|output| output.text() != "nothing to do").run()?;
+    ///     if outcome.changed() {
+    ///         host.service("shop").restarted()?;
+    ///         host.service("nginx").reloaded()?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let _ = take_the_new_schema as fn(&Host) -> Result<()>;
+    /// ```
+    ///
     /// # Errors
     /// When there is no such service, or it does not run afterwards.
     pub fn restarted(&self) -> Result<Outcome, ServiceError> {
@@ -291,6 +321,18 @@ impl Service<Host<'_>> {
     }
 
     /// It starts with the host.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn start_with_the_host(host: &Host) -> Result<()> {
+    ///     host.service("nginx").enabled()?;
+    ///     host.service("rpcbind").masked()?;
+    ///     host.service("nfs-server").unmasked()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = start_with_the_host as fn(&Host) -> Result<()>;
+    /// ```
     ///
     /// # Errors
     /// When there is no such service, or it can't be enabled.

@@ -23,7 +23,7 @@ impl<'a> Host<'a> {
     ///
     /// fn drop_php(host: &Host) -> Result<()> {
     ///     host.packages(["php-fpm"]).purged()?;
-    ///     host.unneeded_packages().purged()?;
+    ///     host.unneeded_packages().purged()?; // or `.absent()`, which keeps what they wrote to `/etc`
     ///     Ok(())
     /// }
     /// # let _ = drop_php as fn(&Host) -> Result<()>;
@@ -36,6 +36,17 @@ impl<'a> Host<'a> {
 
 impl UnneededPackages<'_> {
     /// Goes by another manager than the distribution's own.
+    ///
+    /// ```
+    /// use wb_stdlib::packages::Manager;
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn drop_what_nobody_needs(host: &Host) -> Result<()> {
+    ///     host.unneeded_packages().by(Manager::Dnf).absent()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = drop_what_nobody_needs as fn(&Host) -> Result<()>;
+    /// ```
     pub fn by(mut self, manager: Manager) -> Self {
         self.manager = Some(manager);
         self
