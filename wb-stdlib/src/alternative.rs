@@ -82,9 +82,15 @@ pub enum AlternativeError {
 /// fn edit_with_vim(host: &Host) -> Result<()> {
 ///     host.packages(["vim"]).installed()?;
 ///     host.alternative("editor").set("/usr/bin/vim.basic")?;
+///     host.alternative("pager").auto()?;
 ///     Ok(())
 /// }
-/// # let _ = edit_with_vim as fn(&Host) -> Result<()>;
+///
+/// fn vim_edits(host: &View) -> Result<()> {
+///     ensure!(host.alternative("pager").value()?.is_some(), "there is no pager");
+///     host.alternative("editor").is("/usr/bin/vim.basic")
+/// }
+/// # let (_, _) = (edit_with_vim as fn(&Host) -> Result<()>, vim_edits as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.set(path)?` or `.auto()?`"]
 pub struct Alternative<A> {
@@ -142,7 +148,7 @@ impl<A: Look> Alternative<A> {
 }
 
 impl Alternative<Host<'_>> {
-    /// This path is chosen, whatever else comes.
+    /// This path, which is absolute, is chosen, whatever else comes.
     ///
     /// # Errors
     /// When no package offers it, or it can't be set.

@@ -59,6 +59,15 @@ impl<A: Look> AptRepository<A> {
 
     /// Checks that apt has a file of that name for it.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn docker_is_followed(host: &View) -> Result<()> {
+    ///     host.apt_repository("docker").exists()
+    /// }
+    /// # let _ = docker_is_followed as fn(&View) -> Result<()>;
+    /// ```
+    ///
     /// # Errors
     /// When there is none.
     pub fn exists(&self) -> Result<()> {
@@ -101,6 +110,23 @@ impl AptRepository<Host<'_>> {
     }
 
     /// Several suites.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn follow_the_shop(host: &Host) -> Result<()> {
+    ///     host.apt_repository("shop")
+    ///         .uri("https://packages.example.org/debian")
+    ///         .suites(["bookworm", "bookworm-updates"])
+    ///         .components(["main", "contrib"])
+    ///         .architectures(["amd64", "arm64"])
+    ///         .with_sources()
+    ///         .signed_by("/usr/share/keyrings/shop.gpg")
+    ///         .present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = follow_the_shop as fn(&Host) -> Result<()>;
+    /// ```
     pub fn suites<N: Into<String>>(mut self, suites: impl IntoIterator<Item = N>) -> Self {
         self.source.suites.extend(suites.into_iter().map(Into::into));
         self
@@ -138,6 +164,19 @@ impl AptRepository<Host<'_>> {
     }
 
     /// The armored key that it is signed with, kept in the same file as the rest. apt can read that from version 2.4 on.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn follow_others(host: &Host, key: &str) -> Result<()> {
+    ///     let tools = host.apt_repository("tools").uri("https://tools.example.org/apt").suite("stable");
+    ///     tools.component("main").embedded_key(key).present()?;
+    ///     host.apt_repository("here").uri("file:/srv/repository").suite("./").trusted().present()?;
+    ///     host.apt_repository("old-shop").absent()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = follow_others as fn(&Host, &str) -> Result<()>;
+    /// ```
     pub fn embedded_key(mut self, key: impl Into<Vec<u8>>) -> Self {
         self.key = Key::Embedded(key.into());
         self

@@ -91,7 +91,11 @@ pub enum DebconfError {
 ///     host.packages(["postfix"]).installed()?;
 ///     Ok(())
 /// }
-/// # let _ = install_postfix as fn(&Host) -> Result<()>;
+///
+/// fn the_mail_name(host: &View) -> Result<String> {
+///     host.debconf("postfix").value("postfix/mailname")?.context("nobody gave postfix a name")
+/// }
+/// # let (_, _) = (install_postfix as fn(&Host) -> Result<()>, the_mail_name as fn(&View) -> Result<String>);
 /// ```
 #[must_use = "answers are said by `.set()?`"]
 pub struct Debconf<A> {

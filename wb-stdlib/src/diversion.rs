@@ -93,9 +93,14 @@ pub enum DiversionError {
 /// fn wrap_psql(host: &Host) -> Result<()> {
 ///     host.diversion("/usr/bin/psql").to("/usr/bin/psql.real").present()?;
 ///     host.file("/usr/bin/psql").content("#!/bin/sh\nPGAPPNAME=people exec psql.real \"$@\"\n").mode(0o755).present()?;
+///     host.diversion("/usr/bin/pg_dump").by("shop-tools").absent()?; // one that the package `shop-tools` left
 ///     Ok(())
 /// }
-/// # let _ = wrap_psql as fn(&Host) -> Result<()>;
+///
+/// fn psql_is_wrapped(host: &View) -> Result<()> {
+///     host.diversion("/usr/bin/psql").to("/usr/bin/psql.real").exists()
+/// }
+/// # let (_, _) = (wrap_psql as fn(&Host) -> Result<()>, psql_is_wrapped as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Diversion<A> {
@@ -110,7 +115,8 @@ impl<A: Look> Diversion<A> {
         Self { access, path: path.to_owned(), to: None, package: None }
     }
 
-    /// Where the package's file goes. Without this, beside its old place, with `.distrib` after its name.
+    /// Where the package's file goes, by its absolute path. Without this, it is beside its old place, with `.distrib`
+    /// after its name.
     pub fn to(mut self, path: impl AsRef<Path>) -> Self {
         self.to = Some(path.as_ref().to_owned());
         self
