@@ -81,6 +81,24 @@ impl<'a> Host<'a> {
 impl<'a> Archive<'a> {
     /// Its SHA-256, in 64 hex digits. Another archive is refused then, and one that is unpacked already is not read again:
     /// its file may be gone.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn unpack_the_site(host: &Host) -> Result<()> {
+    ///     let nginx = host.service("nginx");
+    ///     host.archive("/opt/site-7.tar.zst")
+    ///         .sha256("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+    ///         .to("/var/www/site")
+    ///         .owner("www-data")
+    ///         .group("www-data")
+    ///         .reloads(&nginx)
+    ///         .present()?;
+    ///     host.archive("/opt/old-site.zip").to("/var/www/old-site").absent()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = unpack_the_site as fn(&Host) -> Result<()>;
+    /// ```
     pub fn sha256(mut self, digits: &str) -> Self {
         self.sha256 = Some(digits.to_owned());
         self

@@ -132,7 +132,7 @@ impl Download<'_> {
         self
     }
 
-    /// Its permission bits, as in `0o755`. Without this, a new file has `0o644`.
+    /// Its permission bits, as in `0o755`, up to `0o7777`. Without this, a new file has `0o644`.
     pub fn mode(mut self, mode: u32) -> Self {
         self.wanted.mode = Some(mode);
         self
@@ -140,6 +140,27 @@ impl Download<'_> {
 
     /// Adds a header to the request, such as a token. What it says stands in no message, and goes to no other scheme, host
     /// or port, wherever the server redirects.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn fetch_a_plugin(host: &Host, token: &str) -> Result<()> {
+    ///     host.download("https://releases.example.org/plugin-3.zip")
+    ///         .sha256("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+    ///         .to("/srv/shop/plugin.zip")
+    ///         .owner("shop")
+    ///         .group("shop")
+    ///         .header("Authorization", &format!("Bearer {token}"))
+    ///         .trusting("/etc/ssl/example-root.pem")
+    ///         .proxy("http://proxy.example.org:3128")
+    ///         .within(Duration::from_mins(10))
+    ///         .reloads(&host.service("nginx"))
+    ///         .restarts(&host.service("shop"))
+    ///         .present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = fetch_a_plugin as fn(&Host, &str) -> Result<()>;
+    /// ```
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self

@@ -110,7 +110,25 @@ impl Checkout<'_> {
         self
     }
 
-    /// Lets ssh use this key, a file of the host, and no other.
+    /// Lets ssh use this key, a file of the host by its absolute path, and no other.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn follow_the_branch(host: &Host) -> Result<()> {
+    ///     host.git("git@git.example.org:shop.git")
+    ///         .at("main")
+    ///         .to("/srv/shop")
+    ///         .ssh_key("/etc/shop/deploy_key")
+    ///         .discarding_changes()
+    ///         .with_submodules()
+    ///         .timeout(Duration::from_mins(5))
+    ///         .reloads(&host.service("shop"))
+    ///         .present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = follow_the_branch as fn(&Host) -> Result<()>;
+    /// ```
     pub fn ssh_key(mut self, path: impl AsRef<Path>) -> Self {
         self.ssh_key = Some(path.as_ref().to_owned());
         self

@@ -86,19 +86,34 @@ impl<A: Look> Request<A> {
         self
     }
 
-    /// Expects this text in the body of the answer.
+    /// Expects this text in the body of the answer, as it is: it is no pattern.
     pub fn with_body(mut self, text: &str) -> Self {
         text.clone_into(&mut self.body);
         self
     }
 
-    /// Expects one of these statuses, where it is a guard or is to change something; otherwise any from 200 to 299.
+    /// Expects one of these statuses, as in `[404]`, where it is a guard or is to change something; otherwise any from
+    /// 200 to 299.
     pub fn expects(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
         self.statuses = statuses.into_iter().collect();
         self
     }
 
     /// Waits so long for one answer; otherwise for [`TIMEOUT`].
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn the_shop_answers(host: &View) -> Result<()> {
+    ///     host.http("https://shop.example.org/")
+    ///         .timeout(Duration::from_secs(20))
+    ///         .following_redirects()
+    ///         .trusting("/etc/ssl/example-root.pem")
+    ///         .proxy("http://proxy.example.org:3128")
+    ///         .answers(200)
+    /// }
+    /// # let _ = the_shop_answers as fn(&View) -> Result<()>;
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -124,7 +139,8 @@ impl<A: Look> Request<A> {
         self
     }
 
-    /// Checks that the answer has this status, and what else was expected. Waits for that for up to 10 seconds.
+    /// Checks that the answer has this status, as in 200, and what else was expected. Waits for that for up to 10
+    /// seconds.
     ///
     /// # Errors
     /// When it does not: with what was expected and what was found.
@@ -149,7 +165,7 @@ impl<A: Look> Request<A> {
     /// Asks with GET, and gives the answer, whatever its status is.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none in time, or it is longer than 16 MiB.
     pub fn get(&self) -> Result<Answer, HttpError> {
         self.ask("GET", None)
     }
@@ -216,13 +232,32 @@ impl<A: Look> Request<A> {
 }
 
 impl<'a> Request<Host<'a>> {
-    /// What is sent. GET sends nothing.
+    /// What is sent, text or bytes, as it is; what kind of text that is, a header says. GET sends nothing.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn make_the_index(host: &Host) -> Result<()> {
+    ///     let (index, replicas) = ("http://127.0.0.1:9200/shop", "http://127.0.0.1:9200/shop/_settings");
+    ///     let json = |url: &str, text: &str| host.http(url).header("Content-Type", "application/json").body(text);
+    ///     let sent = json(index, "{}").unless(host.http(index)).put()?;
+    ///     if sent.changed() {
+    ///         host.command("shop fill-index").run()?;
+    ///     }
+    ///     json(replicas, r#"{"number_of_replicas": 2}"#)
+    ///         .unless(host.http(replicas).with_body(r#""number_of_replicas":"2""#))
+    ///         .patch()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = make_the_index as fn(&Host) -> Result<()>;
+    /// ```
     pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.sent = Some(Ok(bytes.into()));
         self
     }
 
-    /// What is sent, as JSON.
+    /// What is sent, as JSON, with the header that says so. A value that JSON can't say is an error when it is to be
+    /// sent.
     pub fn json(mut self, value: &impl Serialize) -> Self {
         self.sent = Some(serde_json::to_vec(value));
         self.header("Content-Type", "application/json")

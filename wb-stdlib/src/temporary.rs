@@ -70,6 +70,17 @@ impl Host<'_> {
 
     /// [`Host::temporary_dir`], for this user.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn build_the_shop(host: &Host) -> Result<()> {
+    ///     let dir = host.temporary_dir_for("shop")?;
+    ///     host.command("make -C /srv/shop").arg(format!("OUT={}", dir.path().display())).user("shop").run()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = build_the_shop as fn(&Host) -> Result<()>;
+    /// ```
+    ///
     /// # Errors
     /// When there is no such user, or it can't be made.
     pub fn temporary_dir_for(&self, user: &str) -> Result<TemporaryDir, TemporaryError> {
