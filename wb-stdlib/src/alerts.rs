@@ -98,6 +98,16 @@ impl<A: Look> Alerts<A> {
 
     /// Those that fire, in the order of their names.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn what_fires(host: &View) -> Result<Vec<String>> {
+    ///     let firing = host.alerts("http://prometheus.example.org:9090").labelled("job", "shop").firing()?;
+    ///     Ok(firing.iter().map(|alert| format!("{} since {}", alert.name(), alert.since)).collect())
+    /// }
+    /// # let _ = what_fires as fn(&View) -> Result<Vec<String>>;
+    /// ```
+    ///
     /// # Errors
     /// When nobody can say.
     pub fn firing(&self) -> Result<Vec<Alert>, AlertsError> {

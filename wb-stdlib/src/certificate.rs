@@ -62,6 +62,17 @@ impl<A: Look> Certificate<A> {
 
     /// When it expires, in seconds since 1970, UTC.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn it_is_the_shops(host: &View) -> Result<u64> {
+    ///     let shop = host.certificate("/etc/ssl/shop.pem");
+    ///     shop.is_for("shop.example.org")?;
+    ///     Ok(shop.expires()?)
+    /// }
+    /// # let _ = it_is_the_shops as fn(&View) -> Result<u64>;
+    /// ```
+    ///
     /// # Errors
     /// When there is no such file, or no certificate is in it.
     pub fn expires(&self) -> Result<u64, CertificateError> {

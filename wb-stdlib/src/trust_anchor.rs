@@ -162,7 +162,11 @@ impl Store {
 ///     host.trust_anchor("example-root-2019").absent()?;
 ///     Ok(())
 /// }
-/// # let _ = believe_ourselves as fn(&Host, &[u8]) -> Result<()>;
+///
+/// fn we_are_believed(host: &View, root: &[u8]) -> Result<()> {
+///     host.trust_anchor("example-root").certificate(root).is_trusted()
+/// }
+/// # let _ = (believe_ourselves as fn(&Host, &[u8]) -> Result<()>, we_are_believed as fn(&View, &[u8]) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.certificate(…).present()?` or `.absent()?`"]
 pub struct TrustAnchor<A> {

@@ -14,6 +14,22 @@ const OF_GROUP: u32 = 0o640;
 const PRIVATE: u32 = 0o600;
 
 /// A certificate and its key. [`Certificate::pair`](super::Certificate::pair) makes it.
+///
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// fn let_postgres_speak_tls(host: &Host, certificate: &str, key: &str) -> Result<()> {
+///     host.certificate("/etc/postgresql/server.pem")
+///         .pair(certificate, "/etc/postgresql/server.key", key)
+///         .owner("postgres")
+///         .group("ssl-cert")
+///         .reloads(&host.service("postgresql"))
+///         .restarts(&host.service("pgbouncer"))
+///         .present()?;
+///     Ok(())
+/// }
+/// # let _ = let_postgres_speak_tls as fn(&Host, &str, &str) -> Result<()>;
+/// ```
 #[must_use = "say what is to be so: `.present()?`"]
 pub struct Pair<'a> {
     host: Host<'a>,

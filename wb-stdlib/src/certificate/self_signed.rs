@@ -31,6 +31,24 @@ const MODE_FOR_GROUP: u32 = 0o640;
 /// Its key, of the curve P-256, is made once, and stays when the certificate is renewed, as does one that was there before, of
 /// whatever kind. It is renewed when this runs and there are fewer days left than it is to have, or its names are others: let
 /// a spec ask `.is_valid_for(…)`, and apply a `#[reusable]` migration when that fails.
+///
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// fn speak_tls_inside(host: &Host) -> Result<()> {
+///     host.certificate("/etc/ssl/internal.pem")
+///         .self_signed("/etc/ssl/private/internal.key", [host.name(), "192.0.2.7"])
+///         .days(90)
+///         .renewed_before(20)
+///         .owner("shop")
+///         .group("ssl-cert")
+///         .reloads(&host.service("nginx"))
+///         .restarts(&host.service("shop"))
+///         .present()?;
+///     Ok(())
+/// }
+/// # let _ = speak_tls_inside as fn(&Host) -> Result<()>;
+/// ```
 #[must_use = "say what is to be so: `.present()?`"]
 pub struct SelfSigned<'a> {
     host: Host<'a>,
@@ -55,7 +73,7 @@ impl<'a> SelfSigned<'a> {
         Self { host, path, key_path: key_path.to_owned(), names, days: DAYS, before: BEFORE, wanted, owes }
     }
 
-    /// For so many days from when it is made; otherwise for 365.
+    /// For so many days from when it is made, more than those of [`SelfSigned::renewed_before`]; otherwise for 365.
     pub fn days(mut self, days: u32) -> Self {
         self.days = days;
         self
