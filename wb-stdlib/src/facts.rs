@@ -74,6 +74,19 @@ impl<'a> Facts<'a> {
     }
 
     /// How much memory and swap there is.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn size_the_shop(host: &Host) -> Result<()> {
+    ///     let facts = host.facts();
+    ///     ensure!(facts.processors().can("avx2"), "the processor, {}, has no AVX2", facts.processors().model);
+    ///     let (cache, workers) = (facts.memory().available_mib / 2, facts.cpus * 2);
+    ///     host.file("/etc/shop.conf").content(format!("cache = {cache}M\nworkers = {workers}\n")).present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = size_the_shop as fn(&Host) -> Result<()>;
+    /// ```
     #[must_use]
     pub fn memory(&self) -> &Memory {
         self.known.memory.get_or_init(|| Memory::parse(&text(self.system, "/proc/meminfo")))
@@ -87,6 +100,18 @@ impl<'a> Facts<'a> {
 
     /// The disks, sorted by name: those of the kernel's block devices that have a size and are neither loop devices nor
     /// in memory.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn disk_for_data(host: &Host) -> Result<String> {
+    ///     let facts = host.facts();
+    ///     let is_large = |size: u64| size >= 500 * 1_000_000_000;
+    ///     let disk = facts.disks().iter().find(|disk| is_large(disk.size) && !disk.is_removable);
+    ///     Ok(format!("/dev/{}", disk.context("no disk of 500 GB")?.name))
+    /// }
+    /// # let _ = disk_for_data as fn(&Host) -> Result<String>;
+    /// ```
     #[must_use]
     pub fn disks(&self) -> &[Disk] {
         self.known.disks.get_or_init(|| Disk::all(self.system))
@@ -110,6 +135,19 @@ impl<'a> Facts<'a> {
     }
 
     /// The mount that `path`, absolute and without links, lies in.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn programs_can_be_put_there(host: &View) -> Result<()> {
+    ///     let facts = host.facts();
+    ///     let mount = facts.mount_of("/srv/shop").context("nothing is mounted there")?;
+    ///     ensure!(!mount.is_read_only(), "nothing can be written to {}", mount.point);
+    ///     ensure!(!mount.has("noexec"), "no program of {} can be run: {:?}", mount.source, mount.options);
+    ///     Ok(())
+    /// }
+    /// # let _ = programs_can_be_put_there as fn(&View) -> Result<()>;
+    /// ```
     #[must_use]
     pub fn mount_of(&self, path: impl AsRef<Path>) -> Option<&Mount> {
         mount::of(self.mounts(), path.as_ref())
@@ -123,6 +161,18 @@ impl<'a> Facts<'a> {
     }
 
     /// The network interfaces, each with its addresses, in the order of the kernel.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn network_inside(host: &Host) -> Result<String> {
+    ///     let facts = host.facts();
+    ///     let inside = facts.interfaces().iter().find(|interface| interface.name == "eth1").context("no eth1")?;
+    ///     let first = inside.addresses.first().context("eth1 has no address")?;
+    ///     Ok(format!("{}/{}", first.ip, first.prefix)) // 192.0.2.7/24
+    /// }
+    /// # let _ = network_inside as fn(&Host) -> Result<String>;
+    /// ```
     #[must_use]
     pub fn interfaces(&self) -> &[Interface] {
         self.known.interfaces.get_or_init(|| self.system.interfaces().unwrap_or_default())
@@ -130,6 +180,18 @@ impl<'a> Facts<'a> {
 
     /// The addresses at which others can reach this host: of interfaces that are up, without those of the loopback and of
     /// a link alone.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn where_it_is_reached(host: &Host) -> Result<String> {
+    ///     let facts = host.facts();
+    ///     let primary = facts.primary_address().context("no address of IPv4")?;
+    ///     let gateway = facts.gateway().context("no way out")?;
+    ///     Ok(format!("{primary} of {:?}, out through {}", facts.addresses(), gateway.address))
+    /// }
+    /// # let _ = where_it_is_reached as fn(&Host) -> Result<String>;
+    /// ```
     #[must_use]
     pub fn addresses(&self) -> Vec<IpAddr> {
         network::reachable(self.interfaces())
@@ -154,12 +216,39 @@ impl<'a> Facts<'a> {
     }
 
     /// Which program is the first process.
+    ///
+    /// ```
+    /// use wb_stdlib::facts::{Init, Virtualization};
+    /// use wb_stdlib::prelude::*;
+    /// use wb_stdlib::service::Manager;
+    ///
+    /// fn what_it_is(host: &Host) -> Result<()> {
+    ///     let facts = host.facts();
+    ///     require!(*facts.init() == Init::Systemd, "systemd as the first process");
+    ///     require!(*facts.virtualization() != Virtualization::Docker, "more than a container of Docker");
+    ///     require!(facts.services != Manager::Runit, "anything but runit");
+    ///     Ok(())
+    /// }
+    /// # let _ = what_it_is as fn(&Host) -> Result<()>;
+    /// ```
     #[must_use]
     pub fn init(&self) -> &Init {
         self.known.init.get_or_init(|| Init::of(self.system))
     }
 
     /// For how long this boot has lasted, now.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn which_boot_of_which_machine(host: &View) -> Result<String> {
+    ///     let facts = host.facts();
+    ///     ensure!(facts.user_id() == Some(0), "this is not run by root");
+    ///     let (hours, since) = (facts.uptime().as_secs() / 3600, facts.booted_at().as_secs());
+    ///     Ok(format!("{} is up for {hours} hours, since {since}", facts.machine_id()))
+    /// }
+    /// # let _ = which_boot_of_which_machine as fn(&View) -> Result<String>;
+    /// ```
     #[must_use]
     pub fn uptime(&self) -> Duration {
         platform::uptime(&text(self.system, "/proc/uptime")).unwrap_or_default()

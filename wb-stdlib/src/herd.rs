@@ -102,6 +102,18 @@ impl<'a> Herd<'a> {
     }
 
     /// The host of this name.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn primary(host: &Host) -> Result<String> {
+    ///     let db1 = host.herd().host("db1").context("there is no db1")?;
+    ///     ensure!(db1.is_a("database"), "db1 has the roles {:?}", db1.roles());
+    ///     let port: u16 = db1.settings_value("postgres.port")?;
+    ///     Ok(format!("{}:{port}", db1.address()?))
+    /// }
+    /// # let _ = primary as fn(&Host) -> Result<String>;
+    /// ```
     #[must_use]
     pub fn host(&self, name: &str) -> Option<Peer<'a>> {
         self.view.members.iter().find(|member| member.name == name).map(|member| Peer { member })
@@ -161,6 +173,15 @@ impl<'a, 'r> HostsOf<'a, 'r> {
     }
 
     /// Their addresses, in the order of their names.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn all_databases(host: &Host) -> Result<String> {
+    ///     Ok(host.herd().role("database").addresses()?.join(","))
+    /// }
+    /// # let _ = all_databases as fn(&Host) -> Result<String>;
+    /// ```
     ///
     /// # Errors
     /// When one has none.

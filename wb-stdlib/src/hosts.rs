@@ -66,6 +66,7 @@ pub enum HostsError {
 /// }
 ///
 /// fn the_mail_server_is_known(host: &View) -> Result<()> {
+///     ensure!(host.hosts_entry("mail").addresses()?.len() == 1, "`mail` leads to several addresses");
 ///     host.hosts_entry("mail").leads_to("192.0.2.25")
 /// }
 /// # let (_, _) = (know_the_others as fn(&Host) -> Result<()>, the_mail_server_is_known as fn(&View) -> Result<()>);
