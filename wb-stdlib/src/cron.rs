@@ -158,6 +158,16 @@ impl CronEntry<Host<'_>> {
     }
 
     /// It is there, and does not run: a comment, until it is present without this.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn pause_the_cleanup(host: &Host) -> Result<()> {
+    ///     host.cron("cleanup").schedule("@daily").command("/usr/local/bin/cleanup").disabled().present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = pause_the_cleanup as fn(&Host) -> Result<()>;
+    /// ```
     pub fn disabled(mut self) -> Self {
         self.disabled = true;
         self
@@ -262,7 +272,12 @@ impl CronEntry<Host<'_>> {
 ///     crontab.without_variable("SHELL")?;
 ///     Ok(())
 /// }
-/// # let _ = send_mail_to_us as fn(&Host) -> Result<()>;
+///
+/// fn we_get_mail(host: &View) -> Result<()> {
+///     ensure!(host.crontab("shop").read()?.is_none(), "the shop has a crontab");
+///     host.crontab("postgres").contains("MAILTO=ops@example.org")
+/// }
+/// # let (_, _) = (send_mail_to_us as fn(&Host) -> Result<()>, we_get_mail as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.variable(name, value)?`"]
 pub struct Crontab<A> {

@@ -106,6 +106,17 @@ impl<'a> Script<'a> {
     }
 
     /// What stands in it, from a file of `assets/`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn run_the_shop(host: &Host) -> Result<()> {
+    ///     host.init_script("shop").template(template!("shop.init", user = "shop")).present()?;
+    ///     host.init_script("old-shop").absent()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = run_the_shop as fn(&Host) -> Result<()>;
+    /// ```
     pub fn template(self, template: Template) -> Self {
         self.content(template)
     }

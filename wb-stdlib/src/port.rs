@@ -14,6 +14,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 
 /// A port. [`Look::port`] makes it.
+///
+/// ```
+/// use wb_stdlib::prelude::*;
+///
+/// fn the_shop_listens(host: &View) -> Result<()> {
+///     host.port(8080).is_listening()
+/// }
+/// # let _ = the_shop_listens as fn(&View) -> Result<()>;
+/// ```
 #[must_use]
 pub struct Port<A> {
     access: A,

@@ -16,6 +16,8 @@ use crate::processes::{self, NAME};
 ///
 /// fn the_shop_runs(host: &View) -> Result<()> {
 ///     host.process("shop").is_running()?;
+///     ensure!(host.process("shop-worker").pids()?.len() >= 4, "there are fewer than 4 workers");
+///     host.process("shop-migrate").is_absent()?;
 ///     host.pidfile("/run/nginx.pid").is_running()
 /// }
 /// # let _ = the_shop_runs as fn(&View) -> Result<()>;

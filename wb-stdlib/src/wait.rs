@@ -53,6 +53,23 @@ pub enum WaitError {
 }
 
 /// Hosts to be waited for. [`all`], [`any`] and [`count`] make it; [`Others::within`] says for how long.
+///
+/// ```
+/// # mod chain {
+/// # pub(crate) const __WB_VERDICTS: wb_stdlib::__private::Verdicts = wb_stdlib::__private::Verdicts::NONE;
+/// # mod fill_the_cache {
+/// use wb_stdlib::prelude::*;
+///
+/// #[migration(role = "web", rolling = false)]
+/// fn fill_the_cache(host: &Host) -> Result<()> {
+///     host.wait_until(any("database").within(Duration::from_mins(30)))?;
+///     host.wait_until(count("cache", 2).reached("install_cache").within(Duration::from_hours(1)))?;
+///     host.command("shop fill-cache").run()?;
+///     Ok(())
+/// }
+/// # }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "say for how long, `.within(Duration::from_mins(30))`, and give it to `host.wait_until`"]
 pub struct Others(Wait);

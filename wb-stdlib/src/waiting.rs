@@ -92,6 +92,20 @@ impl<'a> Waiting<'a> {
 
     /// Until nobody listens on this TCP port.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn let_the_old_one_end(host: &Host) -> Result<()> {
+    ///     let minute = Duration::from_mins(1);
+    ///     host.wait_up_to(minute).for_no_port(8080)?;
+    ///     host.wait_up_to(minute).for_no_file("/run/shop/lock")?;
+    ///     host.service("shop").running()?;
+    ///     host.wait_up_to(minute).for_process(&host.process("shop-worker"))?;
+    ///     Ok(())
+    /// }
+    /// # let _ = let_the_old_one_end as fn(&Host) -> Result<()>;
+    /// ```
+    ///
     /// # Errors
     /// When somebody does all the time.
     pub fn for_no_port(&self, number: u16) -> Result<Outcome, WaitingError> {

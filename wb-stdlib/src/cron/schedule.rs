@@ -10,6 +10,10 @@ use std::fmt;
 ///
 /// assert_eq!(Schedule::daily_at(2, 30), "30 2 * * *".into());
 /// assert_eq!(Schedule::weekly_at(Weekday::Sunday, 4, 0), "0 4 * * sun".into());
+/// assert_eq!(Schedule::monthly_at(1, 4, 0), "0 4 1 * *".into());
+/// assert_eq!(Schedule::hourly_at(5), "5 * * * *".into());
+/// assert_eq!(Schedule::every_minutes(15), "*/15 * * * *".into());
+/// assert_eq!(Schedule::at_reboot(), "@reboot".into());
 /// let error = Schedule::from("30 25 * * *").check().unwrap_err();
 /// assert_eq!(error.to_string(), "cron does not know this hour: 25 is not between 0 and 23\n  30 25 * * *\n     ^^");
 /// ```
@@ -47,19 +51,20 @@ impl Schedule {
         Self(format!("{minute} * * * *"))
     }
 
-    /// Each day, at this hour, from 0 to 23, and minute.
+    /// Each day, at this hour, from 0 to 23, and minute, from 0 to 59.
     #[must_use]
     pub fn daily_at(hour: u8, minute: u8) -> Self {
         Self(format!("{minute} {hour} * * *"))
     }
 
-    /// Each week, on this day, at this hour and minute.
+    /// Each week, on this day, at this hour, from 0 to 23, and minute, from 0 to 59.
     #[must_use]
     pub fn weekly_at(day: Weekday, hour: u8, minute: u8) -> Self {
         Self(format!("{minute} {hour} * * {}", WEEKDAYS[day as usize]))
     }
 
-    /// Each month, on this day, from 1 to 31, at this hour and minute. Not at all in months that have no such day.
+    /// Each month, on this day, from 1 to 31, at this hour, from 0 to 23, and minute, from 0 to 59. Not at all in
+    /// months that have no such day.
     #[must_use]
     pub fn monthly_at(day: u8, hour: u8, minute: u8) -> Self {
         Self(format!("{minute} {hour} {day} * *"))
