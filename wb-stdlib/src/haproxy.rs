@@ -108,7 +108,15 @@ pub enum BalancerError {
 ///     }
 ///     Ok(())
 /// }
-/// # let _ = leave as fn(&Host) -> Result<()>;
+///
+/// fn rejoin(host: &Host) -> Result<()> {
+///     for balancer in host.balancers("load_balancer")? {
+///         balancer.within(Duration::from_mins(2)).ready("web", host.name())?;
+///     }
+///     host.haproxy("/run/haproxy/admin.sock").ready("metrics", host.name())?; // that of this very host
+///     Ok(())
+/// }
+/// # let (_, _) = (leave as fn(&Host) -> Result<()>, rejoin as fn(&Host) -> Result<()>);
 /// ```
 #[must_use]
 pub struct Balancer<'a> {
@@ -140,7 +148,8 @@ impl<'a> Balancer<'a> {
         self
     }
 
-    /// The server gets no new sessions, and has none left.
+    /// The server gets no new sessions, and has none left. Both are named as in HAProxy's configuration: `backend` by its
+    /// line `backend web`, `server` by its line `server web1 …`.
     ///
     /// # Errors
     /// When the balancer can't be asked or does not know the server, or sessions are left after the bound. The server

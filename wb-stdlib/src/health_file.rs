@@ -32,7 +32,13 @@ const CONTENT: &[u8] = b"up\n";
 ///     host.health_file("/var/www/health").checked_every(Duration::from_secs(2)).rise(2).up()?;
 ///     Ok(())
 /// }
+///
+/// fn it_wants_load(host: &View) -> Result<()> {
+///     host.health_file("/var/www/health").is_up()?;
+///     host.health_file("/var/www/health-of-old").is_down()
+/// }
 /// # let (_, _) = (leave as fn(&Host) -> Result<()>, rejoin as fn(&Host) -> Result<()>);
+/// # let _ = it_wants_load as fn(&View) -> Result<()>;
 /// ```
 #[must_use = "say what is to be so: `.up()?` or `.down()?`"]
 pub struct HealthFile<A> {

@@ -31,10 +31,15 @@ const ANNOUNCEMENTS: u32 = 4;
 /// }
 ///
 /// fn rejoin(host: &Host) -> Result<()> {
-///     host.track_file("/etc/keepalived/out").up()?;
+///     host.track_file("/etc/keepalived/out").announced_every(Duration::from_millis(500)).up()?;
 ///     Ok(())
 /// }
+///
+/// fn it_is_kept_from_nothing(host: &View) -> Result<()> {
+///     host.track_file("/etc/keepalived/out").is_up()
+/// }
 /// # let (_, _) = (leave as fn(&Host) -> Result<()>, rejoin as fn(&Host) -> Result<()>);
+/// # let _ = it_is_kept_from_nothing as fn(&View) -> Result<()>;
 /// ```
 #[must_use = "say what is to be so: `.up()?` or `.down()?`"]
 pub struct TrackFile<A> {

@@ -97,7 +97,11 @@ pub enum UpstreamError {
 ///     shop.up("127.0.0.1:8001")?;
 ///     Ok(())
 /// }
-/// # let _ = take_the_blue_one_out as fn(&Host) -> Result<()>;
+///
+/// fn the_blue_one_is_in(host: &View) -> Result<()> {
+///     host.nginx_upstream("/etc/nginx/conf.d/shop.conf").is_up("127.0.0.1:8001")
+/// }
+/// # let _ = (take_the_blue_one_out as fn(&Host) -> Result<()>, the_blue_one_is_in as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.up(server)?` or `.down(server)?`"]
 pub struct Upstream<A> {
@@ -159,7 +163,7 @@ impl<A: Look> Upstream<A> {
 }
 
 impl Upstream<Host<'_>> {
-    /// The server gets no new requests.
+    /// The server, as its line in the file names it, gets no new requests.
     ///
     /// # Errors
     /// When there is no such server, or nginx refuses the change or the reload.
