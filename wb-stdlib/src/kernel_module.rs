@@ -88,6 +88,8 @@ pub enum ModuleError {
 ///     host.kernel_module("br_netfilter").loaded()?;
 ///     host.kernel_module("nf_conntrack").option("hashsize", "65536").loaded()?;
 ///     host.kernel_module("usb_storage").blacklisted()?;
+///     host.kernel_module("zram").option("num_devices", "2").at_boot()?;
+///     host.kernel_module("floppy").absent()?;
 ///     Ok(())
 /// }
 ///

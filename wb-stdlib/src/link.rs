@@ -53,6 +53,20 @@ impl<A: Look> Link<A> {
 
     /// Where it leads, as it is written in it; nothing where nothing is.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn serve_the_release(host: &Host, release: &str) -> Result<()> {
+    ///     let shop = host.service("shop");
+    ///     if let Some(before) = host.link("/srv/shop/current").target()? {
+    ///         host.link("/srv/shop/previous").to(before)?;
+    ///     }
+    ///     host.link("/srv/shop/current").restarts(&shop).replacing().to(release)?;
+    ///     Ok(())
+    /// }
+    /// # let _ = serve_the_release as fn(&Host, &str) -> Result<()>;
+    /// ```
+    ///
     /// # Errors
     /// When something other than a symbolic link is there.
     pub fn target(&self) -> Result<Option<PathBuf>, FileError> {

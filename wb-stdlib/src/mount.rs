@@ -128,8 +128,10 @@ pub enum MountError {
 ///
 /// fn mount_the_data(host: &Host) -> Result<()> {
 ///     host.mount("/srv/data").source("LABEL=data").filesystem("ext4").options("noatime,nofail").pass(2).present()?;
+///     host.mount("/").source("LABEL=root").filesystem("ext4").dump(1).pass(1).in_fstab()?;
 ///     host.mount("/srv/backup").source("nas.example.org:/backup").filesystem("nfs").options("ro,noauto").in_fstab()?;
 ///     host.mount("/mnt/old").absent()?;
+///     host.mount("/mnt/usb").unmounted()?;
 ///     Ok(())
 /// }
 ///

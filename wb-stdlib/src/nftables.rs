@@ -202,7 +202,18 @@ impl Nftables<Host<'_>> {
         self
     }
 
-    /// All rules, from a file of `assets/`: `.template(template!("nftables.conf", port = 22))`.
+    /// All rules, from a file of `assets/`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn let_in_one_port(host: &Host) -> Result<()> {
+    ///     let rules = template!("nftables.conf", port = 8080);
+    ///     host.nftables().template(rules).path("/etc/nftables/main.nft").even_without_ssh().loaded()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = let_in_one_port as fn(&Host) -> Result<()>;
+    /// ```
     pub fn template(self, template: Template) -> Self {
         self.ruleset(String::from(template))
     }

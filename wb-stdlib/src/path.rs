@@ -20,7 +20,7 @@ use crate::service::Service;
 /// fn clean_up(host: &Host) -> Result<()> {
 ///     let nginx = host.service("nginx");
 ///     host.path("/etc/nginx/sites-enabled/default").reloads(&nginx).absent()?;
-///     host.path("/srv/old-shop").absent()?;
+///     host.path("/srv/old-shop").restarts(&host.service("shop")).absent()?;
 ///     Ok(())
 /// }
 /// # let _ = clean_up as fn(&Host) -> Result<()>;

@@ -121,6 +121,7 @@ pub enum SysctlError {
 ///     host.sysctls([("net.core.somaxconn", "4096"), ("net.ipv4.tcp_rmem", "4096 131072 6291456")])
 ///         .file("60-shop")
 ///         .set()?;
+///     host.sysctl("net.netfilter.nf_conntrack_max").value("262144").only_at_boot().set()?;
 ///     host.sysctl("vm.swappiness").absent()?;
 ///     Ok(())
 /// }
