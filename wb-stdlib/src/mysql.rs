@@ -75,13 +75,23 @@ impl<A: Look> Mysql<A> {
     }
 
     /// The one that listens at this socket; otherwise where the client's own configuration says.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn the_second_server_answers(host: &View) -> Result<()> {
+    ///     host.mysql().socket("/run/mysqld/second.sock").defaults_file("/root/second.cnf").answers()
+    /// }
+    /// # let _ = the_second_server_answers as fn(&View) -> Result<()>;
+    /// ```
     pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.server.socket = Some(path.into());
         self.seen = Rc::default();
         self
     }
 
-    /// The option file that says as whom to ask, with which password: only that one is read. Make it with mode `0o600`.
+    /// The option file, by its absolute path, that says as whom to ask, with which password: only that one is read. Make
+    /// it with mode `0o600`.
     pub fn defaults_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.server.defaults_file = Some(path.into());
         self.seen = Rc::default();

@@ -80,7 +80,16 @@ impl<A: Look> Postgres<A> {
         Self { access, server: Server::default(), seen: Rc::default() }
     }
 
-    /// The one that listens at this port, where there are several; otherwise the one at 5432.
+    /// The one that listens at this port, from 1 to 65535, where there are several; otherwise the one at 5432.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn the_second_server_answers(host: &View) -> Result<()> {
+    ///     host.postgres().port(5433).socket("/run/second").user("second").answers()
+    /// }
+    /// # let _ = the_second_server_answers as fn(&View) -> Result<()>;
+    /// ```
     pub fn port(mut self, port: u16) -> Self {
         self.server.port = Some(port);
         self.seen = Rc::default();

@@ -31,6 +31,18 @@ impl<A: Look> Query<A> {
 
     /// What it gives: rows of columns, as MySQL writes values. A NULL is `NULL`.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn who_is_connected(host: &View) -> Result<Vec<String>> {
+    ///     let mysql = host.mysql();
+    ///     ensure!(mysql.query("SELECT @@read_only").value()? == "0", "the server is read-only");
+    ///     let rows = mysql.query("SELECT user, host FROM information_schema.processlist").rows()?;
+    ///     Ok(rows.iter().map(|row| row.join(" from ")).collect())
+    /// }
+    /// # let _ = who_is_connected as fn(&View) -> Result<Vec<String>>;
+    /// ```
+    ///
     /// # Errors
     /// When the server does not answer, or refuses the query.
     pub fn rows(&self) -> Result<Vec<Vec<String>>, MysqlError> {

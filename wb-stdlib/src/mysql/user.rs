@@ -26,14 +26,19 @@ enum Authentication {
 /// ```
 /// use wb_stdlib::prelude::*;
 ///
-/// fn users(host: &Host) -> Result<()> {
+/// fn users(host: &Host, hash: &str) -> Result<()> {
 ///     let mysql = host.mysql();
 ///     mysql.user("backup", "localhost").socket_login().present()?; // the user `backup` of this host
 ///     mysql.user("shop", "10.%").password_hash("*14E65567ABDB5135D0CFD9A70B3032C179A49EE7").present()?;
+///     mysql.user("anna", "192.0.2.7").authenticated_by("ed25519", hash).present()?;
 ///     mysql.user("old_shop", "%").absent()?;
 ///     Ok(())
 /// }
-/// # let _ = users as fn(&Host) -> Result<()>;
+///
+/// fn the_shop_is_known(host: &View) -> Result<()> {
+///     host.mysql().user("shop", "10.%").exists()
+/// }
+/// # let (_, _) = (users as fn(&Host, &str) -> Result<()>, the_shop_is_known as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct User<A> {

@@ -29,6 +29,7 @@ struct Wanted {
 /// fn databases(host: &Host) -> Result<()> {
 ///     let postgres = host.postgres();
 ///     postgres.database("shop").owner("shop").template("template0").encoding("UTF8").locale("C.UTF-8").present()?;
+///     postgres.database("reports").connection_limit(20).present()?;
 ///     postgres.database("old_shop").disconnecting().absent()?;
 ///     Ok(())
 /// }

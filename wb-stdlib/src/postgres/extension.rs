@@ -23,7 +23,9 @@ struct Wanted {
 ///
 /// fn search_by_similarity(host: &Host) -> Result<()> {
 ///     host.packages(["postgresql-contrib"]).installed()?;
-///     host.postgres().database("shop").extension("pg_trgm").version("1.6").present()?;
+///     let shop = host.postgres().database("shop");
+///     shop.extension("pg_trgm").version("1.6").schema("public").present()?;
+///     shop.extension("hstore").absent()?;
 ///     Ok(())
 /// }
 ///

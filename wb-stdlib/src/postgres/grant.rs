@@ -34,6 +34,7 @@ enum Target {
 ///     shop.privileges(["CONNECT"]).granted_to("reports")?;
 ///     shop.privileges(["USAGE"]).on_schema("public").granted_to("reports")?;
 ///     shop.privileges(["SELECT"]).on_tables("public", ["orders", "items"]).granted_to("reports")?;
+///     shop.privileges(["USAGE"]).on_all_sequences("public").granted_to("shop")?;
 ///     shop.privileges(["CREATE"]).on_schema("public").revoked_from("public")?; // from everybody
 ///     Ok(())
 /// }

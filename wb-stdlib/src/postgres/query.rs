@@ -32,6 +32,18 @@ impl<A: Look> Query<A> {
 
     /// What it gives: rows of columns, as PostgreSQL writes values. A NULL is an empty text.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn who_is_connected(host: &View) -> Result<Vec<String>> {
+    ///     let postgres = host.postgres();
+    ///     ensure!(postgres.query("SELECT pg_is_in_recovery()").value()? == "f", "the server is a standby");
+    ///     let rows = postgres.query("SELECT usename, client_addr FROM pg_stat_activity").rows()?;
+    ///     Ok(rows.iter().map(|row| row.join(" from ")).collect())
+    /// }
+    /// # let _ = who_is_connected as fn(&View) -> Result<Vec<String>>;
+    /// ```
+    ///
     /// # Errors
     /// When the server does not answer, or refuses the query.
     pub fn rows(&self) -> Result<Vec<Vec<String>>, PostgresError> {

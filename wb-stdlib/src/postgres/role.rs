@@ -105,10 +105,16 @@ impl Password {
 ///     let postgres = host.postgres();
 ///     postgres.role("readers").present()?;
 ///     postgres.role("anna").login().member_of("readers").with(Attribute::CreateDatabase).present()?;
+///     postgres.role("bert").without(Attribute::Superuser).not_member_of("readers").present()?;
 ///     postgres.role("old_shop").absent()?;
 ///     Ok(())
 /// }
-/// # let _ = people_and_programs as fn(&Host) -> Result<()>;
+///
+/// fn anna_makes_databases(host: &View) -> Result<()> {
+///     host.postgres().role("readers").exists()?;
+///     host.postgres().role("anna").has(Attribute::CreateDatabase)
+/// }
+/// # let (_, _) = (people_and_programs as fn(&Host) -> Result<()>, anna_makes_databases as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Role<A> {
@@ -169,6 +175,16 @@ impl Role<Host<'_>> {
     }
 
     /// The verifier of its password, as `pg_authid` has it: `SCRAM-SHA-256$4096:…` or `md5…`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn move_the_shop_here(host: &Host, verifier: &str) -> Result<()> {
+    ///     host.postgres().role("shop").login().verifier(verifier).connection_limit(40).present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = move_the_shop_here as fn(&Host, &str) -> Result<()>;
+    /// ```
     pub fn verifier(mut self, verifier: impl Into<String>) -> Self {
         self.wanted.password = Some(Password::Verifier(verifier.into()));
         self

@@ -20,7 +20,11 @@ use crate::{Host, Look};
 ///     shop.schema("scratch").absent()?;
 ///     Ok(())
 /// }
-/// # let _ = keep_an_audit as fn(&Host) -> Result<()>;
+///
+/// fn there_is_an_audit(host: &View) -> Result<()> {
+///     host.postgres().database("shop").schema("audit").exists()
+/// }
+/// # let (_, _) = (keep_an_audit as fn(&Host) -> Result<()>, there_is_an_audit as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Schema<A> {
