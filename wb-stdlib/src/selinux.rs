@@ -129,6 +129,7 @@ pub enum SelinuxError {
 /// fn let_nginx_connect(host: &Host) -> Result<()> {
 ///     let selinux = host.selinux();
 ///     selinux.boolean("httpd_can_network_connect").on()?;
+///     selinux.boolean("httpd_can_sendmail").off()?;
 ///     selinux.mode(Mode::Enforcing)?;
 ///     Ok(())
 /// }
@@ -136,11 +137,13 @@ pub enum SelinuxError {
 /// fn let_nginx_read_the_shop(host: &Host) -> Result<()> {
 ///     host.selinux().file_context("/srv/shop(/.*)?").set("httpd_sys_content_t")?;
 ///     host.selinux().label("/srv/shop").restored_with_all_below()?;
+///     host.selinux().label("/etc/shop.conf").restored()?;
 ///     Ok(())
 /// }
 ///
 /// fn it_enforces(host: &View) -> Result<()> {
 ///     host.selinux().is(Mode::Enforcing)?;
+///     host.selinux().file_context("/srv/shop(/.*)?").is("httpd_sys_content_t")?;
 ///     host.selinux().label("/srv/shop/index.html").is("httpd_sys_content_t")?;
 ///     host.selinux().boolean("httpd_can_network_connect").is_on()
 /// }

@@ -158,12 +158,28 @@ impl<A: Look> Ufw<A> {
         Self { access, even_without_ssh: false }
     }
 
-    /// What comes to this port may pass: a number, a text like `80,443` or `6000:6007`, or `any`.
+    /// What comes to this port may pass: a number from 1 to 65535, a text like `80,443` or `6000:6007`, or `any`.
     pub fn allow(&self, ports: impl ToString) -> Rule<A> {
         Rule::new(self.clone(), Action::Allow, &ports)
     }
 
     /// What comes to this port is dropped.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    /// use wb_stdlib::ufw::Policy;
+    ///
+    /// fn what_must_not_pass(host: &Host) -> Result<()> {
+    ///     let ufw = host.ufw();
+    ///     ufw.deny(25).over("tcp").present()?;
+    ///     ufw.reject("6000:6007").over("tcp").to("192.0.2.7").on("eth1").first().present()?;
+    ///     ufw.deny("any").outgoing().to("203.0.113.0/24").present()?;
+    ///     ufw.allow_application("Nginx Full").present()?;
+    ///     ufw.outgoing(Policy::Allow)?;
+    ///     Ok(())
+    /// }
+    /// # let _ = what_must_not_pass as fn(&Host) -> Result<()>;
+    /// ```
     pub fn deny(&self, ports: impl ToString) -> Rule<A> {
         Rule::new(self.clone(), Action::Deny, &ports)
     }
@@ -201,6 +217,21 @@ impl<A: Look> Ufw<A> {
 
 impl Ufw<Host<'_>> {
     /// What is said may leave nobody who can come in over ssh: for hosts that are reached in another way.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn close_all(host: &Host) -> Result<()> {
+    ///     host.ufw().even_without_ssh().enabled()?; // the console is another way in
+    ///     Ok(())
+    /// }
+    ///
+    /// fn open_all(host: &Host) -> Result<()> {
+    ///     host.ufw().disabled()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = [close_all as fn(&Host) -> Result<()>, open_all];
+    /// ```
     pub fn even_without_ssh(mut self) -> Self {
         self.even_without_ssh = true;
         self
