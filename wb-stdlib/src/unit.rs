@@ -76,6 +76,17 @@ impl<A: Look> Unit<A> {
 
     /// Checks that it is there, as a file of the host's own.
     ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn the_shop_has_its_unit(host: &View) -> Result<()> {
+    ///     host.unit("shop.service").exists()?;
+    ///     ensure!(host.unit("nginx.service").dropin("limits").read()?.is_some(), "nginx has no limits");
+    ///     host.unit("shop.service").contains("User=shop")
+    /// }
+    /// # let _ = the_shop_has_its_unit as fn(&View) -> Result<()>;
+    /// ```
+    ///
     /// # Errors
     /// When it is not.
     pub fn exists(&self) -> Result<()> {
@@ -126,7 +137,20 @@ impl<'a> Unit<Host<'a>> {
         self
     }
 
-    /// What stands in it, from a file of `assets/`: `.template(template!("shop.service", user = "shop"))`.
+    /// What stands in it, from a file of `assets/`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn run_the_shop(host: &Host) -> Result<()> {
+    ///     let shop = host.service("shop");
+    ///     let unit = template!("shop.service", user = "shop");
+    ///     host.unit("shop.service").template(unit).reloads(&shop).unverified().present()?;
+    ///     host.unit("old-shop.service").absent()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = run_the_shop as fn(&Host) -> Result<()>;
+    /// ```
     pub fn template(self, template: Template) -> Self {
         self.content(template)
     }

@@ -77,6 +77,23 @@ impl Timer<'_> {
     }
 
     /// Each time it waits for up to so long, by chance, so that not all hosts start at once. Whole seconds count.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn clean_up(host: &Host) -> Result<()> {
+    ///     host.timer("cleanup")
+    ///         .on_calendar("daily")
+    ///         .service("[Service]\nType=oneshot\nExecStart=/usr/local/bin/cleanup\nNice=19\n")
+    ///         .within(Duration::from_mins(30))
+    ///         .not_made_up_for()
+    ///         .unverified() // the program comes later
+    ///         .present()?;
+    ///     host.timer("old-cleanup").absent()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = clean_up as fn(&Host) -> Result<()>;
+    /// ```
     pub fn within(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
