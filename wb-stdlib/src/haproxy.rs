@@ -148,8 +148,8 @@ impl<'a> Balancer<'a> {
         self
     }
 
-    /// The server gets no new sessions, and has none left. Both are named as in HAProxy's configuration: `backend` by its
-    /// line `backend web`, `server` by its line `server web1 …`.
+    /// The server gets no new sessions, and has none left. Both are named as in HAProxy's configuration, in its lines
+    /// `backend web` and `server web1 …`.
     ///
     /// # Errors
     /// When the balancer can't be asked or does not know the server, or sessions are left after the bound. The server

@@ -97,6 +97,15 @@ impl<'a> Herd<'a> {
     }
 
     /// All hosts that are admitted, this one among them, sorted by name.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn everybody(host: &Host) -> String {
+    ///     host.herd().hosts().map(|peer| peer.name()).collect::<Vec<_>>().join(" ")
+    /// }
+    /// # let _ = everybody as fn(&Host) -> String;
+    /// ```
     pub fn hosts(&self) -> impl Iterator<Item = Peer<'a>> + use<'a> {
         self.view.members.iter().map(|member| Peer { member })
     }

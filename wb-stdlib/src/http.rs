@@ -318,6 +318,17 @@ pub struct Answer {
 
 impl Answer {
     /// A header, whatever the case of its name.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn kind_of_the_answer(host: &View) -> Result<String> {
+    ///     let answer = host.http("http://127.0.0.1/").get()?;
+    ///     ensure!(answer.status == 200, "found {answer}");
+    ///     Ok(answer.header("content-type").unwrap_or_default().to_owned())
+    /// }
+    /// # let _ = kind_of_the_answer as fn(&View) -> Result<String>;
+    /// ```
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));

@@ -58,7 +58,7 @@ use crate::user::User;
 /// fn accepts_connections(host: &View) -> Result<()> {
 ///     host.service("postgresql").is_running()?;
 ///     host.port(5432).is_listening()?;
-///     host.command("pg_isready").succeeds()
+///     host.command("pg_isready").arg(format!("--host={}", host.address()?)).succeeds()
 /// }
 /// # let _ = accepts_connections as fn(&View) -> Result<()>;
 /// ```
@@ -319,7 +319,7 @@ pub trait Look: Access + Copy {
         Link::new(*self, path.as_ref())
     }
 
-    /// A TCP port of this host.
+    /// A TCP port of this host, from 1 to 65535.
     fn port(&self, number: u16) -> Port<Self> {
         Port::new(*self, number)
     }

@@ -17,7 +17,7 @@ use crate::file::{End, FileError, KindWord, Resolved, Wanted, check_path};
 /// use wb_stdlib::prelude::*;
 ///
 /// fn give_it_to_the_shop(host: &Host) -> Result<()> {
-///     host.directory("/srv/shop").owner("shop").group("shop").recursively().file_mode(0o640).dir_mode(0o750).set()?;
+///     host.directory("/srv/shop").recursively().owner("shop").group("shop").file_mode(0o640).dir_mode(0o750).set()?;
 ///     Ok(())
 /// }
 /// # let _ = give_it_to_the_shop as fn(&Host) -> Result<()>;
