@@ -79,7 +79,8 @@ impl<A: Look> Alerts<A> {
         Self { access, url, labels: BTreeMap::new() }
     }
 
-    /// Counts only alerts that have this label with this value. Of several such words, all must fit.
+    /// Counts only alerts that have this label with this value, as in `"severity", "page"`. Of several such words, all
+    /// must fit.
     pub fn labelled(mut self, label: &str, value: &str) -> Self {
         self.labels.insert(label.to_owned(), value.to_owned());
         self

@@ -105,7 +105,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Leaves so many directories out of the beginning of each path: with 1, `shop-1.2/bin/shop` becomes `bin/shop`. What
-    /// is not that deep is left out.
+    /// is not that deep is left out. Without this, paths stay as they are.
     pub fn strip_components(mut self, count: usize) -> Self {
         self.strip = count;
         self

@@ -364,13 +364,14 @@ impl<'a> Command<Host<'a>> {
         self
     }
 
-    /// It is run only when there is nothing at this path; it is to make it, and has failed when it does not.
+    /// It is run only when there is nothing at this absolute path; it is to make it, and has failed when it does not.
     pub fn creates(mut self, path: impl AsRef<Path>) -> Self {
         self.guards.push(Guard::Creates(path.as_ref().to_owned()));
         self
     }
 
-    /// It is run only when there is something at this path; it is to remove it, and has failed when it does not.
+    /// It is run only when there is something at this absolute path; it is to remove it, and has failed when it does
+    /// not.
     pub fn removes(mut self, path: impl AsRef<Path>) -> Self {
         self.guards.push(Guard::Removes(path.as_ref().to_owned()));
         self

@@ -166,7 +166,8 @@ impl Download<'_> {
         self
     }
 
-    /// Trusts the certificates in this file of the host, in PEM, beside those that the host trusts.
+    /// Trusts the certificates in this file of the host, by its absolute path, in PEM, beside those that the host
+    /// trusts.
     pub fn trusting(mut self, path: impl AsRef<Path>) -> Self {
         self.trusted = Some(path.as_ref().to_owned());
         self

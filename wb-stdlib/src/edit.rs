@@ -378,8 +378,8 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
         self.settled(Tree::gone(yaml::FORMAT, path.into()))
     }
 
-    /// Where there is no file, it is made, with these permission bits, as in `0o644`. Without this, a missing file is an
-    /// error, but for edits that only remove.
+    /// Where there is no file, it is made, with these permission bits, as in `0o644`. Without this, a missing file is
+    /// an error, but for edits that only remove.
     pub fn or_create(mut self, mode: u32) -> Self {
         self.new_mode = Some(mode);
         self

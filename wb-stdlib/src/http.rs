@@ -79,8 +79,8 @@ impl<A: Look> Request<A> {
         }
     }
 
-    /// Adds a header to the request. What it says stands in no message, and goes to no other scheme, host or port, wherever
-    /// the server redirects.
+    /// Adds a header to the request, as in `"Accept", "text/html"`. What it says stands in no message, and goes to no
+    /// other scheme, host or port, wherever the server redirects.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -126,7 +126,7 @@ impl<A: Look> Request<A> {
         self
     }
 
-    /// Trusts the certificates in this file of the host, in PEM, too.
+    /// Trusts the certificates in this file of the host, by its absolute path, in PEM, too.
     pub fn trusting(mut self, path: impl AsRef<Path>) -> Self {
         self.trusted = Some(path.as_ref().to_owned());
         self

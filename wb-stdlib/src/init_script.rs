@@ -99,7 +99,7 @@ impl<'a> Script<'a> {
         Self { host, name: name.to_owned(), kind, content: Vec::new(), restarted: Vec::new() }
     }
 
-    /// What stands in it, all of it.
+    /// What stands in it, all of it: text that begins with `#!` and an interpreter.
     pub fn content(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.content = content.into();
         self

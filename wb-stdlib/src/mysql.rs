@@ -90,8 +90,8 @@ impl<A: Look> Mysql<A> {
         self
     }
 
-    /// The option file, by its absolute path, that says as whom to ask, with which password: only that one is read. Make
-    /// it with mode `0o600`.
+    /// The option file, by its absolute path, that says as whom to ask, with which password: only that one is read.
+    /// Make it with mode `0o600`.
     pub fn defaults_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.server.defaults_file = Some(path.into());
         self.seen = Rc::default();

@@ -218,8 +218,8 @@ impl Nftables<Host<'_>> {
         self.ruleset(String::from(template))
     }
 
-    /// Where they are written to; otherwise where the service `nftables` of the distribution reads them: [`PATH`],
-    /// `/etc/nftables.nft` on Alpine, `/etc/sysconfig/nftables.conf` on Fedora and its kin.
+    /// Where they are written to, an absolute path; otherwise where the service `nftables` of the distribution reads
+    /// them: [`PATH`], `/etc/nftables.nft` on Alpine, `/etc/sysconfig/nftables.conf` on Fedora and its kin.
     pub fn path(mut self, path: impl AsRef<Path>) -> Self {
         self.path = path.as_ref().to_owned();
         self

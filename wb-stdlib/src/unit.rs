@@ -131,7 +131,7 @@ impl<A: Look> Unit<A> {
 }
 
 impl<'a> Unit<Host<'a>> {
-    /// What stands in it, all of it.
+    /// What stands in it, all of it: sections with their settings, see systemd.unit(5).
     pub fn content(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.content = content.into();
         self

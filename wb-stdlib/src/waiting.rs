@@ -79,7 +79,7 @@ impl<'a> Host<'a> {
 }
 
 impl<'a> Waiting<'a> {
-    /// Until somebody listens on this TCP port, on whatever address of the host.
+    /// Until somebody listens on this TCP port, from 1 to 65535, on whatever address of the host.
     ///
     /// # Errors
     /// When nobody does in time, with the ports on which somebody does.
@@ -114,7 +114,7 @@ impl<'a> Waiting<'a> {
         })
     }
 
-    /// Until there is something at this path: a file, a directory, a socket.
+    /// Until there is something at this absolute path: a file, a directory, a socket.
     ///
     /// # Errors
     /// When there is nothing in time, or nobody can see that.
@@ -126,7 +126,7 @@ impl<'a> Waiting<'a> {
         })
     }
 
-    /// Until there is nothing at this path.
+    /// Until there is nothing at this absolute path.
     ///
     /// # Errors
     /// When there is something all the time, or nobody can see that.

@@ -85,13 +85,13 @@ impl<'a> Synced<'a> {
         self
     }
 
-    /// The permission bits of these files, as in `0o640`. Without this, new files have `0o644`.
+    /// The permission bits of these files, as in `0o640`, up to `0o7777`. Without this, new files have `0o644`.
     pub fn file_mode(mut self, mode: u32) -> Self {
         self.file_mode = Some(mode);
         self
     }
 
-    /// The permission bits of its directories, as in `0o750`. Without this, new ones have `0o755`.
+    /// The permission bits of its directories, as in `0o750`, up to `0o7777`. Without this, new ones have `0o755`.
     pub fn dir_mode(mut self, mode: u32) -> Self {
         self.dir_mode = Some(mode);
         self

@@ -190,7 +190,7 @@ impl Role<Host<'_>> {
         self
     }
 
-    /// How many sessions it may have at once; -1 for any number.
+    /// How many sessions it may have at once: 0 for none, and -1 for any number.
     pub fn connection_limit(mut self, sessions: i32) -> Self {
         self.wanted.connection_limit = Some(sessions);
         self
