@@ -218,8 +218,8 @@ impl<A: Look> Command<A> {
         self
     }
 
-    /// What it makes has none of these permission bits, as in `0o077`, up to `0o777`; otherwise it has the mask that the
-    /// runner was started with.
+    /// What it makes has none of these permission bits, as in `0o077`, up to `0o777`; otherwise the mask is that which
+    /// the runner was started with.
     pub fn umask(mut self, mask: u32) -> Self {
         self.umask = Some(mask);
         self

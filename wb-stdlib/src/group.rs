@@ -192,8 +192,8 @@ impl<A: Look> Group<A> {
 }
 
 impl Group<Host<'_>> {
-    /// The number, from 0 to 4294967294. Without this, a new group gets the next one that is free. Files keep the number
-    /// that they had.
+    /// The number, from 0 to 4294967294. Without this, a new group gets the next one that is free. Files keep the
+    /// number that they had.
     pub fn gid(mut self, gid: u32) -> Self {
         self.wanted.gid = Some(gid);
         self
