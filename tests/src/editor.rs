@@ -1,10 +1,12 @@
-//! rust-analyzer, asked as editors ask it, and as its command line reports.
+//! rust-analyzer, asked as editors ask it.
 #![expect(clippy::disallowed_methods, reason = "an editor talks to a program that runs on; others run to their end")]
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use wb_core::system::{Command, environment, files};
 
@@ -23,43 +25,20 @@ pub fn is_installed(case: &str) -> bool {
     installed
 }
 
-/// The errors that rust-analyzer finds in the workspace `root`, as `src/chain/a.rs:5: expected u32, found &str`, counted
-/// from 1, for files under `root`.
-///
-/// The registry may be asked: an editor that is new on a machine wants the sources of the standard library, and what these
-/// are made of.
-///
-/// # Panics
-/// When it does not come to an end.
-#[must_use]
-pub fn errors(root: &Path, target: &Path) -> Vec<String> {
-    let command = Command::new("rust-analyzer").args(["diagnostics", "--severity", "error"]).arg(root).dir(root);
-    let output = command.env("CARGO_TARGET_DIR", target).run().expect("it runs");
-    let said = output.text();
-    assert!(said.contains("diagnostic scan complete") || output.code == 1, "{said}\n{}", output.error_text());
-    said.lines().filter_map(|line| error(line, root)).collect()
-}
-
-/// Reads `at crate a, file /fleet/src/a.rs: Error … from LineCol { line: 5, col: 26 } to …: expected u32`, behind what
-/// tells of progress.
-fn error(line: &str, root: &Path) -> Option<String> {
-    let (file, rest) = line.split_once(", file ")?.1.split_once(": Error ")?;
-    let file = Path::new(file).strip_prefix(root).ok()?.display().to_string();
-    let (place, what) = rest.rsplit_once("}: ")?;
-    let number = place.split_once("line: ")?.1.split(',').next()?.parse::<usize>().ok()?;
-    Some(format!("{file}:{}: {what}", number + 1))
-}
-
 /// An editor with a workspace open.
 pub struct Editor {
     server: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
     asked: u64,
+    opened: BTreeSet<PathBuf>,
 }
 
 impl Editor {
     /// Opens the workspace `root`, and waits until all of it is loaded.
+    ///
+    /// The registry may be asked: an editor that is new on a machine wants the sources of the standard library, and what
+    /// these are made of.
     ///
     /// # Panics
     /// When rust-analyzer can't be started, or ends.
@@ -70,17 +49,37 @@ impl Editor {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut server = command.spawn().expect("rust-analyzer starts");
         let (to, from) = (server.stdin.take().expect("an input"), server.stdout.take().expect("an output"));
-        let mut editor = Self { server, to, from: BufReader::new(from), asked: 0 };
+        let mut editor = Self { server, to, from: BufReader::new(from), asked: 0, opened: BTreeSet::new() };
         let capabilities = json!({ "experimental": { "serverStatusNotification": true } });
-        let options = json!({ "checkOnSave": false, "cachePriming": { "enable": false } });
+        let diagnostics = json!({ "experimental": { "enable": true } });
+        let options =
+            json!({ "checkOnSave": false, "cachePriming": { "enable": false }, "diagnostics": diagnostics });
         let root = uri(root);
         editor.ask(
             "initialize",
             &json!({ "processId": null, "rootUri": root, "capabilities": capabilities, "initializationOptions": options }),
         );
-        editor.send(&json!({ "jsonrpc": "2.0", "method": "initialized", "params": {} }));
+        editor.tell("initialized", &json!({}));
         editor.wait_until_loaded();
         editor
+    }
+
+    /// The errors in these files, as they are now: each as `second.rs:5: expected u32, found &str`, counted from 1.
+    ///
+    /// # Panics
+    /// When a file can't be read, or rust-analyzer ends.
+    pub fn errors(&mut self, files: &[PathBuf]) -> Vec<String> {
+        files.iter().for_each(|file| self.show(file));
+        files.iter().flat_map(|file| self.errors_of(file)).collect()
+    }
+
+    fn errors_of(&mut self, file: &Path) -> Vec<String> {
+        let asked = json!({ "textDocument": { "uri": uri(file) } });
+        let mut found = self.ask("textDocument/diagnostic", &asked);
+        let found: Vec<Diagnostic> = serde_json::from_value(found["items"].take()).expect("diagnostics");
+        let name = file.file_name().unwrap_or_default().display().to_string();
+        let errors = found.iter().filter(|found| found.severity == ERROR);
+        errors.map(|error| format!("{name}:{}: {}", error.range.start.line + 1, error.message)).collect()
     }
 
     /// Where the text `word` in a file is defined, as `roles.rs:7`, counted from 1.
@@ -92,12 +91,27 @@ impl Editor {
         let before = &text[..text.find(word).expect("the word") + 1];
         let column = before.chars().count() - before.rfind('\n').map_or(0, |end| before[..=end].chars().count());
         let position = json!({ "line": before.matches('\n').count(), "character": column });
-        let open = json!({ "uri": uri(file), "languageId": "rust", "version": 1, "text": text });
-        self.send(&json!({ "jsonrpc": "2.0", "method": "textDocument/didOpen", "params": { "textDocument": open } }));
+        self.show(file);
         let asked = json!({ "textDocument": { "uri": uri(file) }, "position": position });
         let found = self.ask("textDocument/definition", &asked);
         let places = found.as_array().cloned().unwrap_or_default();
         places.iter().map(place).collect()
+    }
+
+    /// Shows what a file has now.
+    fn show(&mut self, file: &Path) {
+        let text = files::read_text(file).expect("a file");
+        if self.opened.insert(file.to_owned()) {
+            let open = json!({ "uri": uri(file), "languageId": "rust", "version": 1, "text": text });
+            self.tell("textDocument/didOpen", &json!({ "textDocument": open }));
+        } else {
+            self.asked += 1;
+            let changed = json!({ "uri": uri(file), "version": self.asked });
+            self.tell(
+                "textDocument/didChange",
+                &json!({ "textDocument": changed, "contentChanges": [{ "text": text }] }),
+            );
+        }
     }
 
     fn wait_until_loaded(&mut self) {
@@ -109,6 +123,10 @@ impl Editor {
         }
     }
 
+    fn tell(&mut self, method: &str, params: &Value) {
+        self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
+    }
+
     fn ask(&mut self, method: &str, params: &Value) -> Value {
         self.asked += 1;
         let id = self.asked;
@@ -116,7 +134,11 @@ impl Editor {
         loop {
             let mut message = self.receive();
             if message["id"] == id && message.get("method").is_none() {
-                return message["result"].take();
+                match message["error"]["code"].as_i64() {
+                    None => return message["result"].take(),
+                    Some(MOVED_ON) => return self.ask(method, params),
+                    Some(_) => panic!("rust-analyzer does not answer {method}: {}", message["error"]),
+                }
             }
         }
     }
@@ -147,6 +169,29 @@ impl Editor {
         write!(self.to, "Content-Length: {}\r\n\r\n{text}", text.len()).expect("it listens");
         self.to.flush().expect("it listens");
     }
+}
+
+/// How the protocol says that a file changed meanwhile.
+const MOVED_ON: i64 = -32801;
+
+/// What the protocol calls an error.
+const ERROR: u64 = 1;
+
+#[derive(Deserialize)]
+struct Diagnostic {
+    severity: u64,
+    message: String,
+    range: Range,
+}
+
+#[derive(Deserialize)]
+struct Range {
+    start: Position,
+}
+
+#[derive(Deserialize)]
+struct Position {
+    line: u64,
 }
 
 impl Drop for Editor {

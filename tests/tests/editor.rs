@@ -87,8 +87,10 @@ impl Fleet {
         self.write(file, &text.replace(from, to));
     }
 
-    fn errors(&self) -> Vec<String> {
-        editor::errors(&self.path(""), &target())
+    fn files(&self) -> Vec<PathBuf> {
+        let sources = |dir: &str| files::list(self.path(dir)).expect("a directory");
+        let all = [sources("migrations/src"), sources("migrations/src/chain"), sources("xtask/src")].concat();
+        all.into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
     }
 }
 
@@ -98,32 +100,33 @@ fn target() -> PathBuf {
     program.ancestors().nth(3).expect("cargo's target directory").to_owned()
 }
 
+/// One editor for all: to load a fleet takes it long.
 #[test]
-fn errors_are_the_real_ones() {
-    if !editor::is_installed("errors_are_the_real_ones") {
-        return;
-    }
-    let fleet = Fleet::new();
-    assert_eq!(fleet.errors(), Vec::<String>::new());
-    fleet.edit("chain/second.rs", ".content(asset!", ".contents(asset!");
-    fleet.edit("chain/second.rs", "days: 30", "days: host.name()");
-    fleet.edit("chain/base_packages.rs", "\"server\"", "\"sever\"");
-    let mut errors = fleet.errors();
-    errors.sort();
-    insta::assert_snapshot!(errors.join("\n"));
-}
-
-#[test]
-fn the_name_of_a_role_leads_to_the_role() {
-    if !editor::is_installed("the_name_of_a_role_leads_to_the_role") {
+fn an_editor_knows_a_fleet() {
+    if !editor::is_installed("an_editor_knows_a_fleet") {
         return;
     }
     let fleet = Fleet::new();
     let mut editor = Editor::open(&fleet.path(""), &target());
+    names_of_roles_lead_to_roles(&fleet, &mut editor);
+    errors_are_the_real_ones(&fleet, &mut editor);
+}
+
+fn names_of_roles_lead_to_roles(fleet: &Fleet, editor: &mut Editor) {
     let mut check = |file: &str, word: &str, expect: &str| {
         assert_eq!(editor.definitions(&fleet.path("migrations/src/chain").join(file), word), [expect], "{word}");
     };
     check("base_packages.rs", "\"server\"", "roles.rs:7");
     check("second.rs", "\"load_balancer\"", "roles.rs:13");
     check("second.rs", "\"www\"", "roles.rs:19");
+}
+
+fn errors_are_the_real_ones(fleet: &Fleet, editor: &mut Editor) {
+    assert_eq!(editor.errors(&fleet.files()), Vec::<String>::new());
+    fleet.edit("chain/second.rs", ".content(asset!", ".contents(asset!");
+    fleet.edit("chain/second.rs", "days: 30", "days: host.name()");
+    fleet.edit("chain/base_packages.rs", "\"server\"", "\"sever\"");
+    let mut errors = editor.errors(&fleet.files());
+    errors.sort();
+    insta::assert_snapshot!(errors.join("\n"));
 }
