@@ -259,7 +259,16 @@ impl<'a> Me<'a> {
             }
         }
         let not_now = failed_elsewhere(self.manifest, reports, self.name, link).map(NotNow::from);
-        not_now.or_else(|| self.not_compiled(link, |compiled| !compiled.gone))
+        let not_now = not_now.or_else(|| self.not_compiled(link, |compiled| !compiled.gone));
+        not_now.or_else(|| self.leaves_for(link).then(|| self.awaits_amid(link)).flatten())
+    }
+
+    /// Out of load a link that waits in its code only looks once: so the host stays in load until that holds.
+    fn awaits_amid(&self, link: &Link) -> Option<NotNow> {
+        let (manifest, reports) = (self.manifest, self.situation.reports);
+        let lagging = |wait| awaited::lagging_for(manifest, reports, self.name, wait, link.sha1);
+        let lagging = link.inside.iter().map(lagging).find(|lagging| !lagging.is_empty())?;
+        Some(Wait::Others { link: link.clone(), lagging }.into())
     }
 
     fn not_compiled(&self, wanted: &Link, is_enough: impl Fn(&Link) -> bool) -> Option<NotNow> {

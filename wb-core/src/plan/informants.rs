@@ -34,7 +34,7 @@ pub fn peers(manifest: &Manifest, uuid: Uuid) -> BTreeSet<&str> {
 
 /// Those that a link waits for, and those that tell whether a new host catches up on it, where that matters.
 fn awaited<'m>(manifest: &'m Manifest, link: &'m Link) -> impl Iterator<Item = &'m str> {
-    let waits = link.wait.iter().flat_map(|wait| manifest.admitted(wait.role()));
+    let waits = link.waits().flat_map(|wait| manifest.admitted(wait.role()));
     let catching_up = link.wait.iter().filter(|wait| wait.on_catchup != OnCatchup::Wait);
     waits.chain(catching_up.flat_map(|_| manifest.admitted(&link.role)))
 }

@@ -266,6 +266,22 @@ fn a_wait_means_at_or_past_the_link_before() {
 }
 
 #[test]
+fn what_waits_in_its_code_is_not_begun_out_of_load_before_that_holds() {
+    let check = |hosts: &str, in_load, in_service, expect: &str| {
+        let mut herd = Herd::new("w1 d2 w3", hosts);
+        let mut links = herd.manifest.chain.links().to_vec();
+        (links[2].inside, links[2].in_load) = (vec![wait("d@d2")], in_load);
+        herd.manifest.chain = Chain::new(links).unwrap();
+        assert_eq!(herd.plan("web1", in_service), expect, "{hosts}");
+    };
+    let waits = "wait `w3` (7733000) waits for db1 at `w1` (7731000)";
+    check("web1@d2 db1@w1", false, true, waits);
+    check("web1@d2 db1@d2", false, true, r#"leg to w3 claiming ["web"]"#);
+    check("web1@d2 db1@w1", true, true, "leg to w3 claiming []");
+    check("web1@d2 db1@w1", false, false, "leg to w3 claiming []");
+}
+
+#[test]
 fn a_wait_for_one_s_own_role_is_for_the_others() {
     let check =
         |hosts: &str, expect: &str| assert_eq!(Herd::new("w1 w2<w", hosts).plan("web1", false), expect, "{hosts}");
@@ -950,7 +966,7 @@ impl Life {
             Plan::Regain(link) => self.record.go_back(&link),
             Plan::EnterService => self.happened(Event::AtTarget),
             Plan::Leg { claim, until } => {
-                let held = (!claim.is_empty()).then(|| Held { nonce: Uuid::nil(), roles: claim });
+                let held = (!claim.is_empty()).then(|| Held { nonce: Uuid::nil(), roles: claim, since: 0 });
                 self.happened(Event::LegPlanned(Leg { until: until.sha1, held }));
             }
             Plan::Wait(_) | Plan::Stop(_) => unreachable!("{}", said(&plan)),
