@@ -13,6 +13,7 @@ use wb_core::registry::{
     Access, AllowedSigners, ChangeLog, Mirror as _, NewCommit, Pushed, RefName, RefUpdate, Registry, ReportCache,
     SigningKey, VerifiedChange, generate, public_key,
 };
+use wb_core::pool::Pool;
 use wb_core::report::{Report, served};
 use wb_core::runner::{Catalog, EnrollError, Enrollment, Home, enroll, platform};
 use wb_core::system::command::{CommandError, Output, Processes, Real};
@@ -394,9 +395,27 @@ impl TestHerd {
     /// When the pool can't be read.
     #[must_use]
     pub fn out(&self, role: &str) -> Vec<String> {
+        self.pool(role).holders.into_iter().map(|claim| claim.host).collect()
+    }
+
+    /// A role's pool.
+    ///
+    /// # Panics
+    /// When it can't be read.
+    #[must_use]
+    pub fn pool(&self, role: &str) -> Pool {
         self.operator.fetch(&["refs/wildebeest/".into()]).expect("a fetch");
-        let (_, pool) = self.operator.pool(role).expect("a pool");
-        pool.holders.into_iter().map(|claim| claim.host).collect()
+        self.operator.pool(role).expect("a pool").1
+    }
+
+    /// Lets the remote lose a role's pool.
+    ///
+    /// # Panics
+    /// When git does not do that.
+    pub fn lose_pool(&self, role: &str) {
+        let git = Command::new("git").arg("-C").arg(self.remote());
+        git.args(["update-ref", "-d", &format!("refs/wildebeest/out/{role}")]).read().expect("a ref");
+        assert_eq!(self.out(role), Vec::<String>::new());
     }
 
     /// What migrations of these tests wrote on a host, a word each.

@@ -216,6 +216,24 @@ fn a_link_that_failed_is_ended_with_the_runner_that_has_it() {
 }
 
 #[test]
+fn what_failed_as_a_role_that_is_lost_is_passed_over_though_its_code_is_gone() {
+    static FAILING: Migration = migration("second", 1, TWO, |_| anyhow::bail!("not yet"));
+    let mut fleet = Fleet::new();
+    fleet.add("web1");
+    fleet.deploy(catalog(&[&FIRST, &FAILING]));
+    fleet.follow("web1");
+    assert_eq!(fleet.herd.said(&["web1"]), ["web1 failed at `second` (2222222): not yet"]);
+    fleet.deploy(catalog(&[&FIRST_GONE, &SECOND_GONE, &THIRD_GONE, &BASELINE]));
+    fleet.herd.change(ChangeKind::Tag, |manifest| {
+        manifest.full_runners.clear();
+        manifest.hosts.get_mut("web1").unwrap().roles = ["other".to_owned()].into();
+    });
+    fleet.follow("web1");
+    fleet.check("web1", "first");
+    assert_eq!(fleet.how("web1"), "done passed passed passed");
+}
+
+#[test]
 fn a_full_runner_that_has_not_what_it_is_named_for_is_refused() {
     let mut fleet = Fleet::new();
     fleet.add("web1");

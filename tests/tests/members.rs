@@ -158,7 +158,7 @@ fn a_host_that_is_retired_in_a_leg_stops_where_it_is() {
     assert!(store.record().phase.held().is_none());
     let leg = Leg {
         until: longer().chain().tip().unwrap().sha1,
-        held: Some(Held { nonce: uuid, roles: vec!["database".into()] }),
+        held: Some(Held { nonce: uuid, roles: vec!["database".into()], since: 0 }),
     };
     for event in [Event::LegPlanned(leg), Event::ClaimWon, Event::Left] {
         store.happened(event).unwrap();
@@ -337,8 +337,8 @@ fn a_role_that_is_lost_in_a_leg_is_given_back_and_not_rejoined() {
     herd.deploy(&longer());
     // It has claimed and left, and dies.
     let store = Store::open(&herd.home("web1").record()).unwrap();
-    let held =
-        Held { nonce: herd.home("web1").read_config().unwrap().uuid, roles: vec!["database".into(), "web".into()] };
+    let nonce = herd.home("web1").read_config().unwrap().uuid;
+    let held = Held { nonce, roles: vec!["database".into(), "web".into()], since: 0 };
     let leg = Leg { until: longer().chain().tip().unwrap().sha1, held: Some(held) };
     for event in [Event::LegPlanned(leg), Event::ClaimWon, Event::Left] {
         store.happened(event).unwrap();
@@ -377,7 +377,7 @@ fn amid_a_link(herd: &TestHerd, after: &Catalog) -> Store {
     store.passed_over(std::slice::from_ref(broken), 1).unwrap();
     store.update(|record| record.unended.extend([(broken.sha1, true)])).unwrap();
     let nonce = herd.home("web1").read_config().unwrap().uuid;
-    let held = Held { nonce, roles: vec!["database".into(), "web".into()] };
+    let held = Held { nonce, roles: vec!["database".into(), "web".into()], since: 0 };
     for event in [Event::LegPlanned(Leg { until: sizes.sha1, held: Some(held) }), Event::ClaimWon] {
         store.happened(event).unwrap();
     }
@@ -398,14 +398,17 @@ fn nobody_comes_back_as_a_role_amid_a_link_of_it() {
     herd.settle(&["web1"], &after, 12);
     assert_eq!(herd.written("web1"), format!("{BEFORE} start"), "it turns back, but not as web");
     assert_eq!([herd.out("web"), herd.out("database")], [[""; 0], [""; 0]]);
+    herd.boot_again("web1");
+    herd.settle(&["web1"], &after, 12);
+    assert_eq!(herd.written("web1"), format!("{BEFORE} start leave"), "a boot brings it back as web no more");
     herd.change(ChangeKind::Resume, |manifest| manifest.holds.clear());
     herd.settle(&["web1"], &after, 12);
-    assert_eq!(herd.written("web1"), format!("{BEFORE} start stop leave"));
+    assert_eq!(herd.written("web1"), format!("{BEFORE} start leave stop leave"));
     assert_eq!(herd.said(&["web1"]), [FAILED]);
 
     let mended = catalog(&[&SCHEMA, &PAGE, &TUNING, &THEME, &MENDED, &SIZES]);
     herd.deploy(&mended);
     herd.settle(&["web1"], &mended, 12);
-    assert_eq!(herd.written("web1"), format!("{BEFORE} start stop leave mended sizes start rejoin"));
+    assert_eq!(herd.written("web1"), format!("{BEFORE} start leave stop leave mended sizes start rejoin"));
     assert_eq!(herd.record("web1").left_behind.len(), 0);
 }

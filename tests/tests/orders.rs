@@ -249,18 +249,13 @@ fn a_freed_claim_lets_others_go_and_its_holder_comes_back_later() {
 #[test]
 fn who_is_out_of_load_claims_its_place_again_where_the_remote_has_lost_it() {
     let herd = herd(&["web1", "web2", "web3"]);
-    let lose = || {
-        let git = Command::new("git").arg("-C").arg(herd.remote());
-        git.args(["update-ref", "-d", "refs/wildebeest/out/web"]).read().unwrap();
-        assert_eq!(herd.out("web"), Vec::<String>::new());
-    };
     ["web1", "web2"].into_iter().for_each(|host| stick(&herd, host));
     herd.deploy(&two());
     herd.settle(&["web1"], &two(), 9);
-    lose();
+    herd.lose_pool("web");
     herd.settle(&["web1", "web2", "web3"], &two(), 9);
     assert_eq!(herd.out("web"), ["web1"], "nobody was faster");
-    lose();
+    herd.lose_pool("web");
     herd.tick("web2", &two()).unwrap();
     herd.settle(&["web1", "web2", "web3"], &two(), 9);
     assert_eq!(herd.out("web"), ["web2", "web1"], "both are out, whatever the limit");

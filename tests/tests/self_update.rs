@@ -366,7 +366,7 @@ fn a_host_in_a_leg_keeps_its_runner() {
     use wb_core::agent::phase::{Held, Leg, Phase};
     let stage = Stage::new();
     stage.deploy(&runner("second"));
-    let held = Held { nonce: "00000000-0000-0000-0000-000000000001".parse().unwrap(), roles: Vec::new() };
+    let held = Held { nonce: "00000000-0000-0000-0000-000000000001".parse().unwrap(), roles: Vec::new(), since: 0 };
     let leg = Leg { until: "1111111111111111111111111111111111111111".parse().unwrap(), held: Some(held) };
     stage.edit(|record| record.phase = Phase::Out { leg });
     stage.check(&stage.once(), 1, "");

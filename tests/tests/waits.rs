@@ -514,6 +514,23 @@ fn who_is_out_of_load_looks_once() {
 }
 
 #[test]
+fn who_knows_what_the_code_of_a_link_waits_for_leaves_load_once_it_holds() {
+    static LINK: Migration = Migration {
+        terms: Terms { inside: &[StaticWait { reached: Some("one"), ..ALL }], ..Terms::NONE },
+        ..running("web", 2, waits_inside)
+    };
+    let scene = Scene::in_service(&[("web1", &["web"])]);
+    scene.herd.add(&[("db1", &["database"])]);
+    scene.deploy(&[&BASE, &DB_1, &LINK], &WEB);
+    scene.settle(&["web1"]);
+    scene.says("web1", "waits: `two` (2222222) waits for db1 at the start");
+    scene.wrote("web1", "zero rejoin");
+    scene.settle(&["db1"]);
+    scene.settle(&["web1"]);
+    scene.wrote("web1", "zero rejoin leave first then rejoin");
+}
+
+#[test]
 fn a_wait_in_a_link_ends_and_names_who_is_not_there() {
     let scene = Scene::in_service(&[("web1", &["web"])]);
     scene.herd.add(&[("db1", &["database"])]);
@@ -952,4 +969,18 @@ fn a_wait_passes_without_a_host_that_is_waived() {
     });
     scene.settle(&["web1"]);
     scene.wrote("web1", "zero two rejoin");
+}
+
+#[test]
+fn who_claims_its_place_again_has_been_out_since_it_first_did() {
+    let scene = Scene::in_service(&[("web1", &["web"])]);
+    scene.deploy(&[&BASE, &WEB_1], &WEB);
+    scene.lay("web1", "stuck");
+    scene.settle(&["web1"]);
+    let since = || scene.herd.pool("web").holders[0].since;
+    let claimed = since();
+    scene.herd.lose_pool("web");
+    scene.passes(100);
+    scene.settle(&["web1"]);
+    assert_eq!((scene.herd.out("web"), since()), (vec!["web1".to_owned()], claimed));
 }

@@ -11,7 +11,7 @@ use super::run::{enter, run_link};
 use super::{Agent, AgentError, Races, Ran, pace};
 use crate::chain::{Link, Sha1};
 use crate::change::{Canary, HostManifest};
-use crate::context::{HerdView, Role};
+use crate::context::{Context, HerdView, Role};
 use crate::plan::{
     Course, Onward, Plan, Situation, Wait, bake_ends, failed_elsewhere, goal, informants, leaves_for, peers, plan,
     still_failed,
@@ -62,13 +62,11 @@ impl Agent<'_> {
         if fault::planted(Bug::StaysInAfterBoot) && matches!(record.phase, Phase::Failed { .. }) {
             return Ok(None);
         }
-        if record.boot_id == boot_id || (record.phase.is_out() && self.is_clone()?) {
+        let roles = self.roles_out_of_load();
+        if record.boot_id == boot_id || (!roles.is_empty() && self.is_clone()?) {
             return Ok(None);
         }
-        if record.phase.is_out()
-            && !self.turns_back(&record.phase)
-            && let Err(trouble) = self.each_role("leave", |role| role.leave)
-        {
+        if let Err(trouble) = self.each_role("leave", &roles, |role| role.leave) {
             self.journal.say_once(&format!("can't leave load after a boot: {trouble}"));
             let doing = Doing::Leaving { trouble: Some(trouble) };
             self.note_trouble(&doing);
@@ -272,7 +270,7 @@ impl Agent<'_> {
         if self.lets_others_first(&roles) {
             return Step::until(Doing::waiting("for its turn to claim a place: others are at it"));
         }
-        let leg = Leg { until: until.sha1, held: Some(Held { nonce: uuid::Uuid::new_v4(), roles }) };
+        let leg = Leg { until: until.sha1, held: Some(Held { nonce: uuid::Uuid::new_v4(), roles, since: self.now() }) };
         self.store.happened(Event::LegPlanned(leg.clone()))?;
         let won = self.claim(&leg)?;
         self.races = if won { Races::default() } else { Races { lost: self.races.lost + 1, at: self.now() } };
@@ -322,7 +320,7 @@ impl Agent<'_> {
             self.store.happened(Event::TurnedBack)?;
             return Ok(Step::Moved);
         }
-        match self.each_role("leave", |role| role.leave) {
+        match self.each_role("leave", &self.roles_under_way(), |role| role.leave) {
             Ok(()) => {
                 self.store.happened(Event::Left)?;
                 Ok(Step::Moved)
@@ -337,7 +335,8 @@ impl Agent<'_> {
     fn rejoin(&mut self) -> Result<Step, AgentError> {
         let (lost, roles) = (&self.lost_roles() | &self.roles_amid_a_link(), self.roles_to_rejoin()?);
         let stays = |role: &str| lost.contains(role) || !roles.iter().any(|rejoining| rejoining == role);
-        match self.each_role("rejoin", |role| if stays(role.name) { |_| Ok(()) } else { role.rejoin }) {
+        let rejoin = |role: &Role| if stays(role.name) { |_: &Context<'_>| Ok(()) } else { role.rejoin };
+        match self.each_role("rejoin", &self.roles_under_way(), rejoin) {
             Ok(()) => {
                 self.store.rejoined(&roles, &lost)?;
                 self.journal.say("in load");
@@ -403,12 +402,28 @@ impl Agent<'_> {
         }
     }
 
+    /// The roles that it is out of load as: those of its leg, and those that it left load with, had lost, and has again.
+    fn roles_out_of_load(&self) -> Vec<String> {
+        let record = self.store.record();
+        let is_out = record.phase.is_out() && !self.turns_back(&record.phase);
+        let mut roles = if is_out { self.roles_under_way() } else { Vec::new() };
+        let has = |role: &&String| self.host().is_some_and(|(_, host)| host.roles.contains(*role));
+        let again: Vec<String> = record.left_behind.iter().filter(has).cloned().collect();
+        for role in again {
+            if !roles.contains(&role) {
+                roles.push(role);
+            }
+        }
+        roles
+    }
+
     fn each_role(
         &self,
         what: &str,
-        act: impl Fn(&Role) -> fn(&crate::context::Context<'_>) -> anyhow::Result<()>,
+        roles: &[String],
+        act: impl Fn(&Role) -> fn(&Context<'_>) -> anyhow::Result<()>,
     ) -> Result<(), String> {
-        let (herd, roles) = (self.view(), self.roles_under_way());
+        let herd = self.view();
         let _during = fault::during(if what == "leave" { Subject::Leave } else { Subject::Rejoin });
         for role in roles.iter().filter_map(|name| self.catalog.role(name)) {
             let done = enter(self.system, &herd, Rc::clone(&self.store), act(role));
@@ -572,7 +587,7 @@ impl Agent<'_> {
             return Ok(Step::Moved);
         }
         if fault::planted(Bug::RejoinAfterFailure) {
-            drop(self.each_role("rejoin", |role| role.rejoin));
+            drop(self.each_role("rejoin", &self.roles_under_way(), |role| role.rejoin));
         }
         Step::until(Doing::Failed(failure))
     }
@@ -583,12 +598,15 @@ impl Agent<'_> {
         Ok(Step::Rest(Rest::Again))
     }
 
-    /// What is tried again must be what the herd was told, or it would be the same failure once more.
+    /// What is tried again must be what the herd was told, or it would be the same failure once more. What failed as a role
+    /// that the host has no more is passed over, and nobody needs its code for that.
     fn may_try_again(&self, failure: &Failure) -> bool {
         let Some((change, (name, host))) = self.change.as_ref().zip(self.host()) else { return false };
         let is_held = change.manifest.hold_of(name).is_some();
         let has_changed = !still_failed(failure, &change.manifest, host) || fault::planted(Bug::TriesForEver);
-        !is_held && self.has_as_told(failure.link).is_some() && has_changed
+        let told = change.manifest.chain.get(failure.link).filter(|_| self.distrust.is_none());
+        let is_passed = told.is_some_and(|link| !host.roles.contains(&link.role));
+        !is_held && has_changed && (is_passed || self.has_as_told(failure.link).is_some())
     }
 
     /// A link that this runner has the code of, as the newest change has it.
@@ -604,17 +622,20 @@ impl Agent<'_> {
         if !self.store.record().in_service {
             return Ok(None);
         }
-        let mine =
-            |pool: &Pool| pool.holders.iter().find(|claim| claim.uuid == self.config.uuid).map(|claim| claim.nonce);
+        let mine = |pool: &Pool| {
+            let claim = pool.holders.iter().find(|claim| claim.uuid == self.config.uuid)?;
+            Some((claim.nonce, claim.since))
+        };
         let told = self.change.as_ref().map(|change| &change.manifest.roles);
         let is_role =
             |role: &str| self.catalog.role(role).is_some() || told.is_some_and(|told| told.contains_key(role));
         let pools = self.registry.pools()?;
         let known = pools.iter().filter(|(role, _)| is_role(role));
-        let found: Vec<(String, uuid::Uuid)> =
+        let found: Vec<(String, (uuid::Uuid, u64))> =
             known.filter_map(|(role, pool)| Some((role.clone(), mine(pool)?))).collect();
-        let nonce = found.first().map(|(_, nonce)| *nonce);
-        Ok(nonce.map(|nonce| Held { nonce, roles: found.into_iter().map(|(role, _)| role).collect() }))
+        let first = found.first().map(|(_, claim)| *claim);
+        let roles = found.into_iter().map(|(role, _)| role).collect();
+        Ok(first.map(|(nonce, since)| Held { nonce, roles, since }))
     }
 
     /// The pools of this host's roles, as far as they were fetched, and why others of them can't be read.

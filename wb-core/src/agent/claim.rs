@@ -117,7 +117,8 @@ impl Agent<'_> {
     }
 
     fn mine(&self, held: &Held) -> Claim {
-        Claim { host: self.config.name.clone(), uuid: self.config.uuid, nonce: held.nonce, since: self.now() }
+        let since = if held.since == 0 { self.now() } else { held.since };
+        Claim { host: self.config.name.clone(), uuid: self.config.uuid, nonce: held.nonce, since }
     }
 
     fn pool(&self, role: &str) -> Result<(Option<Sha1>, Pool), AgentError> {

@@ -19,6 +19,9 @@ pub struct Held {
     pub nonce: Uuid,
     /// Whose pools.
     pub roles: Vec<String>,
+    /// When it was claimed, in seconds since 1970; 0 in records from before that was kept.
+    #[serde(default)]
+    pub since: u64,
 }
 
 /// What a host is about to run, in one stay out of load.
@@ -291,7 +294,7 @@ mod tests {
     }
 
     fn leg(claimed: bool) -> Leg {
-        let held = claimed.then(|| Held { nonce: Uuid::from_u128(1), roles: vec!["web".into()] });
+        let held = claimed.then(|| Held { nonce: Uuid::from_u128(1), roles: vec!["web".into()], since: 0 });
         Leg { until: sha1(3), held }
     }
 

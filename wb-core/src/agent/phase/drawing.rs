@@ -112,7 +112,7 @@ fn leg(claimed: bool) -> Leg {
 }
 
 fn held() -> Held {
-    Held { nonce: Uuid::nil(), roles: Vec::new() }
+    Held { nonce: Uuid::nil(), roles: Vec::new(), since: 0 }
 }
 
 fn failure() -> Failure {

@@ -309,6 +309,11 @@ impl Ledger {
                 self.actors.insert(here.uuid, machine);
             }
             Effect::Leaves { role, disk } => {
+                self.runs_code_of_a_change(machine)?;
+                if self.is_left_behind(machine, *role, disk) {
+                    self.machines[machine].left_behind |= 1 << role;
+                    return Ok(());
+                }
                 self.may_leave_load(machine, disk)?;
                 return self.leaves(machine, *role);
             }
@@ -367,6 +372,12 @@ impl Ledger {
         }
     }
 
+    /// Whether it is out of load as a role that it had lost, and for which it gave its place back: after a boot it leaves again.
+    fn is_left_behind(&self, machine: usize, role: usize, disk: &Record) -> bool {
+        let is_held = disk.phase.held().is_some_and(|held| held.roles.iter().any(|held| held == ROLES[role]));
+        disk.left_behind.contains(ROLES[role]) && (!is_held || self.knows_that_it_is_freed(machine, disk))
+    }
+
     /// Whose claim was freed by force does not leave, once it knows that; amid its leg it leaves again after a boot.
     fn may_leave_load(&self, machine: usize, disk: &Record) -> Judged {
         match matches!(disk.phase, Phase::Leaving { .. }) && self.knows_that_it_is_freed(machine, disk) {
@@ -382,7 +393,6 @@ impl Ledger {
     }
 
     fn leaves(&mut self, machine: usize, role: usize) -> Judged {
-        self.runs_code_of_a_change(machine)?;
         let here = &mut self.machines[machine];
         here.out |= 1 << role;
         here.left_behind &= !(1 << role);
@@ -733,13 +743,29 @@ impl Ledger {
     /// asks on, and runs nothing. A copy does not leave in its original's name, once it knows that it is one.
     fn is_out_amid_leg(&self, machine: usize, disk: &Record) -> Judged {
         let here = &self.machines[machine];
-        let is_claimed = disk.phase.is_out() && !matches!(disk.phase, Phase::Leaving { .. });
-        if !is_claimed || here.kept_in || here.is_copy {
+        if here.kept_in || here.is_copy {
+            return Ok(());
+        }
+        self.stays_out(machine, disk)?;
+        if !disk.phase.is_out() || matches!(disk.phase, Phase::Leaving { .. }) {
             return Ok(());
         }
         let rule = if matches!(disk.phase, Phase::Failed { .. }) { Rule::Invariant(6) } else { Rule::OutOfLoad };
         match self.role_in_load(machine, disk) {
             Some(role) => Err(broken(rule, format!("it goes on amid a leg, and is in load as {role}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Who has a role again that it lost amid a link of it bears load as that once the link has ended, and not after a boot.
+    fn stays_out(&self, machine: usize, disk: &Record) -> Judged {
+        let out = self.out(machine);
+        let is_back = |role: &&String| {
+            let has = self.host(machine).is_some_and(|host| host.roles.contains(*role));
+            has && self.is_amid(machine, role) && !out.contains(&role.as_str())
+        };
+        match disk.left_behind.iter().find(is_back) {
+            Some(role) => Err(broken(Rule::Invariant(6), format!("it is in load as {role}, amid a link of it"))),
             None => Ok(()),
         }
     }

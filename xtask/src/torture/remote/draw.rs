@@ -442,7 +442,7 @@ impl Draw {
     }
 
     fn held(&mut self) -> Held {
-        Held { nonce: self.uuid(), roles: self.some(2, Self::role) }
+        Held { nonce: self.uuid(), roles: self.some(2, Self::role), since: self.time() }
     }
 
     fn leg(&mut self) -> Leg {
