@@ -2,6 +2,7 @@
 //!
 //! The program of this package is what a host gets. `plan CASE` and `apply CASE` print what the operations
 //! said, in JSON; `apply` can be killed on its way. `snapshot CASE` prints what every file of the host is like.
+//! `differential run MODULE` and `differential look MODULE` are for what Ansible does, too: see [`differential`].
 
 mod archive;
 mod balancers;
@@ -9,6 +10,7 @@ pub mod case;
 mod certificate;
 mod command;
 mod cron;
+pub mod differential;
 mod download;
 mod edits;
 mod facts;

@@ -11,12 +11,13 @@ use wb_core::context::{Attempt, Context, HerdView, Journal, Mode, Operation, Run
 use wb_core::system::fault::{Fault, Injected, Plan, When, arm};
 use wb_core::system::{System, environment};
 use wb_operations::journal::FileJournal;
-use wb_operations::{Case, find, snapshot};
+use wb_operations::{Case, differential, find, snapshot};
 use wb_stdlib::__private::OfHost;
 
 const JOURNAL: &str = "/var/lib/wb-operations/journal.json";
 
-const USAGE: &str = "wb-operations plan CASE | apply CASE [kill N | trace FILE] | snapshot CASE";
+const USAGE: &str = "wb-operations plan CASE | apply CASE [kill N | trace FILE] | snapshot CASE | \
+                     differential run MODULE | differential look MODULE";
 
 fn main() -> ExitCode {
     match run() {
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
 fn run() -> Result<String> {
     let words: Vec<String> = environment::args().iter().skip(1).map(|word| word.to_string_lossy().into()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let ["differential", act, module] = words.as_slice() {
+        return beside_ansible(act, module);
+    }
     let [act, name, rest @ ..] = words.as_slice() else { bail!(USAGE) };
     let case = find(name).with_context(|| format!("there is no case `{name}`"))?;
     match (*act, rest) {
@@ -67,4 +71,14 @@ fn operations(case: &Case, mode: Mode) -> Result<String> {
     attempt.run(|| OfHost(case.run).run(&context))?;
     let operations: Vec<Operation> = context.operations();
     Ok(serde_json::to_string(&operations)?)
+}
+
+/// What came of the inputs of one of Ansible's modules, or what there is of them, in JSON.
+fn beside_ansible(act: &str, module: &str) -> Result<String> {
+    let module = differential::find(module).with_context(|| format!("there are no inputs of `{module}`"))?;
+    match act {
+        "run" => Ok(serde_json::to_string(&module.run())?),
+        "look" => Ok(serde_json::to_string(&module.look()?)?),
+        _ => bail!(USAGE),
+    }
 }
