@@ -18,12 +18,13 @@ use wb_xtask::shell::Shell;
 
 use crate::inits;
 
-const PROGRAM: &str = "/usr/local/bin/wb-operations";
+/// Where hosts have the program.
+pub(crate) const PROGRAM: &str = "/usr/local/bin/wb-operations";
 
 const TRACE: &str = "/var/lib/wb-operations-trace";
 
 /// How long a case may take, on a busy machine.
-const BOUND: Duration = Duration::from_secs(600);
+pub(crate) const BOUND: Duration = Duration::from_secs(600);
 
 /// A program that was built before, in place of the one that would be built.
 const BUILT: &str = "WB_OPERATIONS";
@@ -66,7 +67,7 @@ fn chosen(room: &Room) -> impl Iterator<Item = &'static Case> {
 }
 
 /// The program for the hosts, with what every room's cases do.
-fn program(shell: &Shell) -> Vec<u8> {
+pub(crate) fn program(shell: &Shell) -> Vec<u8> {
     let path = environment::var(BUILT).map(Into::into).unwrap_or_else(|| {
         let fleet = Fleet {
             crate_dir: concat!(env!("CARGO_MANIFEST_DIR"), "/operations").into(),
@@ -212,7 +213,8 @@ fn tell(host: &Host, room: &Room, case: &Case, words: &[&str]) -> Result<Output,
     host.run(command).map_err(|error| format!("{}: {error}", words.join(" ")))
 }
 
-fn shell(host: &Host, what: &str, lines: &str) -> Result<String, String> {
+/// What lines of shell say on a host, of which none may fail.
+pub(crate) fn shell(host: &Host, what: &str, lines: &str) -> Result<String, String> {
     // What it did is only read where it failed.
     let output = host.run(Command::shell(format!("set -ex\n{lines}")).timeout(BOUND));
     let output = output.map_err(|error| format!("{what}: {error}"))?;
