@@ -30,7 +30,10 @@ use crate::shell::Shell;
 pub use agent::{FETCH_TARGET, IDLE_TARGET, POLL_TARGET, Polled, measure as agent};
 pub use herd::{Deployed, HOST_PLACE, HerdOptions, Herds, Measured, Way, measure as herd, measure_with as herd_with};
 pub use rebuild::Rebuild;
-pub use stdlib::{Applied, FILES_TARGET, FIRST_TARGET, MIXED_TARGET, PEAK_TARGET, Raced, measure as stdlib};
+pub use stdlib::{
+    Applied, Compared, Cost, FILES_TARGET, FIRST_TARGET, MIXED_TARGET, PEAK_TARGET, Raced, measure as stdlib,
+    measure_with_peers as stdlib_with_peers,
+};
 pub use walk::Walked;
 
 /// The walk after one more link may take as long as `git log`.
@@ -134,6 +137,16 @@ pub enum BenchError {
     /// The network of the races.
     #[error(transparent)]
     Subnet(#[from] SubnetError),
+    /// A peer of the standard library changes something each time, or fails.
+    #[error("{peer} is not at rest after {runs} runs: {said}")]
+    Restless {
+        /// Its name.
+        peer: &'static str,
+        /// How often it ran.
+        runs: usize,
+        /// The end of what it said.
+        said: String,
+    },
     /// A program on the host said something else than what it is to say.
     #[error("the host of the races said `{said}`")]
     Unread {

@@ -2,9 +2,10 @@
 //!
 //! A program is built as a runner is, and put on a real host. It has three ways to the same state: the standard library;
 //! a floor, which is the same checks by hand with the fewest system calls; and just the programs that must run anyway. They
-//! race there in turns, and the floor also judges, byte for byte, what the library has done.
+//! race there in turns, and the floor also judges, byte for byte, what the library has done. Its peers may stand beside it.
 
 mod host;
+mod peers;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::{BenchError, Scratch, median, target_dir};
 use crate::shell::Shell;
 use host::Racetrack;
+
+pub use peers::{Compared, Cost};
 
 /// A no-op of a server with many things may take so many times as long as the floor.
 pub const MIXED_TARGET: f64 = 1.3;
@@ -34,6 +37,9 @@ pub struct Applied {
     pub kinds: BTreeMap<String, Raced>,
     /// The most memory that a run took.
     pub peak_mib: f64,
+    /// Its peers beside it, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peers: Option<Compared>,
     /// How often each was measured.
     pub rounds: usize,
 }
@@ -72,7 +78,27 @@ struct Times {
 /// When this machine can have no sandboxes, the program does not compile, or what it does is wrong.
 pub fn measure(rounds: usize, shell: &Shell) -> Result<Applied, BenchError> {
     let scratch = Scratch::new()?;
-    let track = Racetrack::open(&scratch.0, &target_dir(), shell)?;
+    race(&program(&scratch, shell)?, rounds, shell)
+}
+
+/// As [`measure`], and then beside its peers, of which each that can be had gets a host of its own.
+///
+/// # Errors
+/// As [`measure`]. What is wrong with a peer is told, and the peer left out.
+pub fn measure_with_peers(rounds: usize, shell: &Shell) -> Result<Applied, BenchError> {
+    let scratch = Scratch::new()?;
+    let program = program(&scratch, shell)?;
+    let applied = race(&program, rounds, shell)?;
+    let peers = peers::compare(&program, rounds, &scratch.0, &target_dir(), shell)?;
+    Ok(Applied { peers: Some(peers), ..applied })
+}
+
+fn program(scratch: &Scratch, shell: &Shell) -> Result<Vec<u8>, BenchError> {
+    host::program(&scratch.0.join("crate"), &target_dir(), shell)
+}
+
+fn race(program: &[u8], rounds: usize, shell: &Shell) -> Result<Applied, BenchError> {
+    let track = Racetrack::open(program, shell)?;
     let mut kinds = BTreeMap::new();
     let mut peak = 0.0_f64;
     for kind in KINDS {
@@ -83,7 +109,7 @@ pub fn measure(rounds: usize, shell: &Shell) -> Result<Applied, BenchError> {
         kinds.insert(kind.to_owned(), raced(times, floor_syscalls, noop_syscalls));
         drop(progress);
     }
-    Ok(Applied { kinds, peak_mib: peak, rounds })
+    Ok(Applied { kinds, peak_mib: peak, peers: None, rounds })
 }
 
 fn raced(times: Times, floor_syscalls: u64, noop_syscalls: u64) -> Raced {
@@ -108,7 +134,8 @@ mod tests {
     fn the_file_has_a_key_for_each_kind() {
         let times = Times { programs: vec![5.0], first: vec![6.0], floor: vec![2.0], noop: vec![4.0] };
         let kinds = [("mixed".to_owned(), raced(times, 10, 20))].into();
-        let json = serde_json::to_value(Applied { kinds, peak_mib: 5.5, rounds: 9 }).unwrap();
+        let json = serde_json::to_value(Applied { kinds, peak_mib: 5.5, peers: None, rounds: 9 }).unwrap();
         assert_eq!((&json["mixed"]["ratio"], &json["peak_mib"]), (&2.0.into(), &5.5.into()));
+        assert_eq!(json.get("peers"), None);
     }
 }

@@ -8,8 +8,9 @@ use wb_core::system::{FileError, files};
 
 use super::judge;
 use crate::bench::{
-    self, Applied, COLD_TARGET, FETCH_TARGET, FILES_TARGET, FIRST_TARGET, HerdOptions, Herds, IDLE_TARGET,
-    MIXED_TARGET, Options, Outcome, PEAK_TARGET, POLL_TARGET, Polled, REBUILD_TARGET, Raced, WARM_TARGET, Way,
+    self, Applied, COLD_TARGET, Compared, Cost, FETCH_TARGET, FILES_TARGET, FIRST_TARGET, HerdOptions, Herds,
+    IDLE_TARGET, MIXED_TARGET, Options, Outcome, PEAK_TARGET, POLL_TARGET, Polled, REBUILD_TARGET, Raced, WARM_TARGET,
+    Way,
 };
 use crate::build;
 use crate::failure::{Ended, Failure, NO};
@@ -133,6 +134,11 @@ struct Herd {
 /// no program but `service X status`. The first time, its measure is the programs that must run anyway. All take turns on
 /// one host, and of each the median counts. The floor also judges, byte for byte, what the library has done.
 ///
+/// With `--peers`, Ansible, CFEngine, Puppet, pyinfra, rash and Salt get a host each, and a program of the 155 things,
+/// written in their own manner. Each runs until it changes nothing, and the floor judges what it did; then all take turns
+/// with the standard library, 3 to 9 times. What Debian, PyPI or crates.io does not have is left out, with a note that
+/// says why.
+///
 /// The exit code is 0 whether or not the targets are met.
 #[derive(Debug, Args)]
 struct Stdlib {
@@ -142,6 +148,9 @@ struct Stdlib {
     /// How often each thing is measured
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Measure its peers beside it, which takes half an hour
+    #[arg(long)]
+    peers: bool,
 }
 
 fn many() -> clap::builder::RangedI64ValueParser<u32> {
@@ -207,7 +216,8 @@ impl Herd {
 impl Stdlib {
     fn run(self, shell: &Shell) -> Result<(), Failure> {
         let failed = |error| Failure::environment("nothing could be measured").because(&error);
-        let applied = bench::stdlib(self.rounds as usize, shell).map_err(failed)?;
+        let measure = if self.peers { bench::stdlib_with_peers } else { bench::stdlib };
+        let applied = measure(self.rounds as usize, shell).map_err(failed)?;
         shell.print_text(races(&applied));
         keep(self.json, &applied)
     }
@@ -261,7 +271,21 @@ fn races(applied: &Applied) -> String {
         let met = if measured <= most { "yes" } else { "no" };
         targets.row([what.to_owned(), ratio(most), ratio(measured), met.to_owned()]);
     }
-    format!("{table}\n{targets}")
+    let beside = applied.peers.as_ref().map(|compared| format!("\n{}", beside(compared))).unwrap_or_default();
+    format!("{table}\n{targets}{beside}")
+}
+
+/// The library and its peers, the quickest first.
+fn beside(compared: &Compared) -> Table {
+    let mut costs: Vec<(&str, &Cost)> = compared.peers.iter().map(|(name, cost)| (name.as_str(), cost)).collect();
+    costs.push(("wildebeest", &compared.own));
+    costs.sort_by(|(_, one), (_, other)| one.noop_ms.total_cmp(&other.noop_ms));
+    let mut table = Table::new(&["no-op of mixed", "version", "ms", "times", "MiB"]);
+    for (name, cost) in costs {
+        let numbers = [format!("{:.1}", cost.noop_ms), format!("{:.1}", cost.times), format!("{:.1}", cost.peak_mib)];
+        table.row([name.to_owned(), cost.version.clone()].into_iter().chain(numbers));
+    }
+    table
 }
 
 /// What is aimed at, and what was reached. The files of the first time need no program, so that has no measure.
@@ -384,7 +408,28 @@ mod tests {
         };
         let kinds = [("mixed", raced(28.0, 35.0)), ("files", raced(2.0, 7.0)), ("install", raced(2.0, 2.5))];
         let kinds = kinds.map(|(kind, raced)| (kind.to_owned(), raced)).into();
-        insta::assert_snapshot!(races(&Applied { kinds, peak_mib: 6.5, rounds: 9 }));
+        insta::assert_snapshot!(races(&Applied { kinds, peak_mib: 6.5, peers: None, rounds: 9 }));
+    }
+
+    #[test]
+    fn the_quickest_peer_stands_first() {
+        let cost = |version: &str, noop_ms: f64, peak_mib| Cost {
+            version: version.into(),
+            noop_ms,
+            times: noop_ms / 40.0,
+            peak_mib,
+            rounds: 9,
+        };
+        let peers = [("ansible", cost("2.14.18", 54_000.0, 66.2)), ("cfengine", cost("3.21.0", 372.0, 21.0))];
+        let peers = peers.map(|(name, cost)| (name.to_owned(), cost)).into();
+        let table = beside(&Compared { own: cost("0.1.0", 40.0, 7.0), peers });
+        assert_eq!(
+            table.to_string(),
+            "no-op of mixed  version  ms       times   MiB\n\
+             wildebeest      0.1.0    40.0     1.0     7.0\n\
+             cfengine        3.21.0   372.0    9.3     21.0\n\
+             ansible         2.14.18  54000.0  1350.0  66.2\n"
+        );
     }
 
     #[test]

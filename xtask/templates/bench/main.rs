@@ -1,13 +1,16 @@
 //! The program by which a host is measured: it brings the host to a state with the standard library, checks by hand that
-//! it is so (the floor), or runs just the programs that must run anyway; and it lets these race.
+//! it is so (the floor), or runs just the programs that must run anyway; it lets these race, and watches other commands.
 
 mod data;
 mod floor;
 mod programs;
 mod race;
 mod wanted;
+mod watch;
 
 use std::process::ExitCode;
+
+const USAGE: &str = "apply WHAT | peak WHAT | floor WHAT | programs WHAT | race WHAT ROUNDS | watch COMMAND WORDS";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -18,7 +21,8 @@ fn main() -> ExitCode {
         ["programs", what] => programs::run(what).map_err(anyhow::Error::msg),
         ["peak", what] => wanted::apply(what).and_then(|()| race::peak().map_err(anyhow::Error::msg)),
         ["race", what, rounds] => race::run(what, rounds.parse().unwrap_or(1)).map_err(anyhow::Error::msg),
-        _ => Err(anyhow::anyhow!("apply WHAT | peak WHAT | floor WHAT | programs WHAT | race WHAT ROUNDS")),
+        ["watch", command @ ..] => watch::run(command).map_err(anyhow::Error::msg),
+        _ => Err(anyhow::anyhow!("{USAGE}")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,24 +14,28 @@ use crate::sandbox::{Herd, Host, Image, cache_dir, ensure_tools, scratch_dir};
 use crate::scaffold::{profiles, sources};
 use crate::shell::Shell;
 
-const PROGRAM: &str = "/usr/local/bin/wb-bench";
+pub(super) const PROGRAM: &str = "/usr/local/bin/wb-bench";
 
 /// The sources of the program, which is a crate of its own.
-const SOURCES: [(&str, &str); 7] = [
+const SOURCES: [(&str, &str); 8] = [
     ("src/main.rs", include_str!("../../../templates/bench/main.rs")),
     ("src/data.rs", include_str!("../../../templates/bench/data.rs")),
     ("src/floor.rs", include_str!("../../../templates/bench/floor.rs")),
     ("src/programs.rs", include_str!("../../../templates/bench/programs.rs")),
     ("src/race.rs", include_str!("../../../templates/bench/race.rs")),
     ("src/wanted.rs", include_str!("../../../templates/bench/wanted.rs")),
+    ("src/watch.rs", include_str!("../../../templates/bench/watch.rs")),
     ("assets/site.conf", include_str!("../../../templates/bench/assets/site.conf")),
 ];
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 80, 0, 11);
 const SUBNET: &str = "10.80.0.0/24";
 
-/// How long all rounds of one kind may take.
-const BOUND: Duration = Duration::from_secs(1800);
+/// What hosts install to be prepared.
+pub(super) const STOCK: [&str; 2] = ["cron", "strace"];
+
+/// How long all rounds of one kind may take, or one run of a peer.
+pub(super) const BOUND: Duration = Duration::from_secs(1800);
 
 /// Brings the host to where the races begin.
 const PREPARE: &str = include_str!("prepare.sh");
@@ -43,16 +47,13 @@ pub(super) struct Racetrack {
 }
 
 impl Racetrack {
-    pub(super) fn open(scratch: &Path, target_dir: &Path, shell: &Shell) -> Result<Self, BenchError> {
-        let program = program(&scratch.join("crate"), target_dir, shell)?;
-        ensure_tools(&|line| shell.note(line))?;
-        let image = Image::debian12(&cache_dir(), &|line| shell.note(line))?;
+    pub(super) fn open(program: &[u8], shell: &Shell) -> Result<Self, BenchError> {
+        let image = image(shell)?;
         let place = scratch_dir("bench-stdlib");
         let subnet = SUBNET.parse()?;
-        let herd = Herd::start_stocked(&image, &place, subnet, &["cron", "strace"], &|line| shell.note(line))?;
+        let herd = Herd::start_stocked(&image, &place, subnet, &STOCK, &|line| shell.note(line))?;
         let host = herd.boot("bench", ADDRESS)?;
-        host.put(PROGRAM, program, 0o755)?;
-        host.read(Command::shell(PREPARE).timeout(BOUND))?;
+        prepare(&host, program)?;
         Ok(Self { host, _herd: herd })
     }
 
@@ -82,6 +83,20 @@ impl Racetrack {
     }
 }
 
+/// What hosts are booted from.
+pub(super) fn image(shell: &Shell) -> Result<Image, BenchError> {
+    ensure_tools(&|line| shell.note(line))?;
+    Ok(Image::debian12(&cache_dir(), &|line| shell.note(line))?)
+}
+
+/// Puts the program on a host, and brings that to where the races begin. From then on its apt knows no others than the
+/// small packages.
+pub(super) fn prepare(host: &Host, program: &[u8]) -> Result<(), BenchError> {
+    host.put(PROGRAM, program, 0o755)?;
+    host.read(Command::shell(PREPARE).timeout(BOUND))?;
+    Ok(())
+}
+
 /// The sum that `strace -c` gives in its last line: `100.00    0.012345           3      4567        12 total`.
 fn total(calls: &str) -> Option<u64> {
     let line = calls.lines().find(|line| line.ends_with(" total"))?;
@@ -89,7 +104,7 @@ fn total(calls: &str) -> Option<u64> {
 }
 
 /// Builds the program as a runner is built.
-fn program(dir: &Path, target_dir: &Path, shell: &Shell) -> Result<Vec<u8>, BenchError> {
+pub(super) fn program(dir: &Path, target_dir: &Path, shell: &Shell) -> Result<Vec<u8>, BenchError> {
     for (path, text) in SOURCES {
         files::create_dir(dir.join(path).parent().unwrap_or(dir))?;
         files::write(dir.join(path), text, 0o644)?;
@@ -110,7 +125,8 @@ fn manifest(wildebeest: &Path) -> String {
     format!(
         "[package]\nname = \"wb-bench\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
          anyhow = \"1\"\nwb-core = {{ path = \"{wildebeest}/wb-core\" }}\n\
-         wb-stdlib = {{ path = \"{wildebeest}/wb-stdlib\" }}\n\n{}",
+         wb-stdlib = {{ path = \"{wildebeest}/wb-stdlib\" }}\n\
+         nix = {{ version = \"0.32\", default-features = false, features = [\"resource\"] }}\n\n{}",
         profiles()
     )
 }
