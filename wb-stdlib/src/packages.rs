@@ -296,13 +296,10 @@ impl<'a> Packages<'a> {
             return Ok(Difference::None);
         }
         let lines = match wanted {
-            Wanted::Absent | Wanted::Purged => {
-                let mut going = backend.removed(differing, wanted == Wanted::Purged)?;
-                going.extend(differing.iter().cloned());
-                going.sort();
-                going.dedup();
-                prefixed("- ", &going)
-            }
+            Wanted::Absent | Wanted::Purged => match self.going(backend, differing, wanted == Wanted::Purged)? {
+                Ok(going) => prefixed("- ", &going),
+                Err(why) => return Ok(Difference::Unknown(why)),
+            },
             Wanted::Held => match differing.iter().find(|name| found[*name].version().is_none()) {
                 Some(name) if self.host.plans() => {
                     return Ok(Difference::Unknown(format!("the package `{name}` is not installed yet")));
@@ -313,6 +310,22 @@ impl<'a> Packages<'a> {
             Wanted::Unheld => prefixed("release ", differing),
         };
         Ok(Difference::Some(Some(lines)))
+    }
+
+    /// Packages that are removed, and what goes with them; or, in a plan, why that can't be known.
+    fn going(
+        &self,
+        backend: &dyn Backend,
+        removed: &[String],
+        purge: bool,
+    ) -> Result<Result<Vec<String>, String>, PackageError> {
+        let going = self.or_unknown(backend, backend.removed(removed, purge))?;
+        Ok(going.map(|mut going| {
+            going.extend(removed.iter().cloned());
+            going.sort();
+            going.dedup();
+            going
+        }))
     }
 
     fn ensure_there(self, word: &str, latest: bool) -> Result<Outcome, PackageError> {
@@ -331,10 +344,13 @@ impl<'a> Packages<'a> {
             Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
         };
         let difference = match (targets.is_empty(), backend.has_leftover()?) {
-            (false, _) => {
-                let displaced = backend.displaced(&targets, &found)?.into_iter().map(|name| format!("- {name}"));
-                Difference::of_lines([change.lines(&targets)].into_iter().chain(displaced))
-            }
+            (false, _) => match self.or_unknown(backend.as_ref(), backend.displaced(&targets, &found))? {
+                Ok(displaced) => {
+                    let displaced = displaced.into_iter().map(|name| format!("- {name}"));
+                    Difference::of_lines([change.lines(&targets)].into_iter().chain(displaced))
+                }
+                Err(why) => Difference::Unknown(why),
+            },
             (true, true) => Difference::Some(Some("services of packages are started again".into())),
             (true, false) => Difference::None,
         };
@@ -395,7 +411,8 @@ impl<'a> Packages<'a> {
                 (None, true, false) => {}
             }
         }
-        Ok(manager.backend(system, self.options.clone()))
+        let options = Options { only_looks: self.host.plans(), ..self.options.clone() };
+        Ok(manager.backend(system, options))
     }
 
     fn wishes(&self) -> Result<Vec<Wish>, PackageError> {

@@ -12,7 +12,7 @@ use wb_core::system::{Command, CommandError, Output, System, files};
 use super::backend::{Backend, Lists, Options, Target};
 use super::facts::Found;
 use super::offer::Offers;
-use super::tool::{self, Tool, Trouble, said, says};
+use super::tool::{self, Failure, Tool, Trouble, said, says};
 use super::{Manager, PackageError, dpkg};
 use starts::Starts;
 
@@ -63,22 +63,37 @@ impl<'a> Apt<'a> {
         install.args(self.options.release()).args(options).arg("--").args(words)
     }
 
-    /// What would go, as a simulation says.
-    fn simulated(&self, simulation: &Command, names: &[String]) -> Result<Vec<String>, PackageError> {
-        let output = self.system.run(simulation);
-        let output = output.map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
-        Ok(if output.code == 0 { parse_removals(&output.text()) } else { Vec::new() })
+    /// What would go, as a simulation says. Packages that lack others keep apt from an answer: they are completed
+    /// first, as they would be for the act itself, but not for a plan.
+    fn simulated(
+        &self,
+        simulation: &Command,
+        action: &'static str,
+        names: &[String],
+    ) -> Result<Vec<String>, PackageError> {
+        let about = |failure: Failure| failure.about(Manager::Apt, action, names);
+        let said = match self.options.only_looks {
+            true => self.once(simulation).map_err(about),
+            false => self.as_to_starts(|| self.insist(simulation).map_err(about)),
+        };
+        said.map(|output| parse_removals(&output.text()))
     }
 
     fn install_now(&self, install: Command, names: &[String]) -> Result<(), PackageError> {
+        let install = if self.options.starts { install } else { Starts::new(self.system).forbidden(install) };
+        self.as_to_starts(|| self.act(&install, "install", names))
+    }
+
+    /// Acts, and sees to it that no service is started meanwhile, where that is wanted.
+    fn as_to_starts<T>(&self, act: impl FnOnce() -> Result<T, PackageError>) -> Result<T, PackageError> {
         if self.options.starts {
-            return self.act(&install, "install", names);
+            return act();
         }
         let starts = Starts::new(self.system);
         starts.forbid().map_err(|source| PackageError::Starts { source })?;
-        let installed = self.act(&starts.forbidden(install), "install", names);
+        let acted = act();
         starts.allow().map_err(|source| PackageError::Starts { source })?;
-        installed
+        acted
     }
 
     /// Whether it can read the sources in a directory beside its main file, and finds nothing against one in another.
@@ -167,7 +182,7 @@ impl Backend for Apt<'_> {
             return Ok(Vec::new());
         }
         let simulation = self.installation(apt_get("install").arg("-s"), targets, found);
-        self.simulated(&simulation, &Target::names(targets))
+        self.simulated(&simulation, "install", &Target::names(targets))
     }
 
     fn remove(&self, names: &[String], purge: bool) -> Result<(), PackageError> {
@@ -176,7 +191,8 @@ impl Backend for Apt<'_> {
     }
 
     fn removed(&self, names: &[String], purge: bool) -> Result<Vec<String>, PackageError> {
-        self.simulated(&apt_get(if purge { "purge" } else { "remove" }).args(["-s", "--"]).args(names), names)
+        let action = if purge { "purge" } else { "remove" };
+        self.simulated(&apt_get(action).args(["-s", "--"]).args(names), action, names)
     }
 
     fn hold(&self, names: &[String], held: bool) -> Result<(), PackageError> {

@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(super) may_remove: bool,
     /// The release of the distribution that versions are taken from.
     pub(super) release: Option<String>,
+    /// It is for a plan: nothing is touched, and what keeps the manager from an answer is not mended.
+    pub(super) only_looks: bool,
 }
 
 impl Options {
@@ -31,7 +33,14 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { recommended: true, starts: true, may_downgrade: false, may_remove: false, release: None }
+        Self {
+            recommended: true,
+            starts: true,
+            may_downgrade: false,
+            may_remove: false,
+            release: None,
+            only_looks: false,
+        }
     }
 }
 
@@ -108,14 +117,15 @@ pub(crate) trait Backend {
     /// Installs packages, of which these facts were found.
     fn install(&self, targets: &[Target], found: &Found) -> Result<(), PackageError>;
 
-    /// What would go if these packages were installed, where that is allowed.
+    /// What would go if these packages were installed, where that is allowed. It is an error where the manager does not
+    /// say.
     fn displaced(&self, _targets: &[Target], _found: &Found) -> Result<Vec<String>, PackageError> {
         Ok(Vec::new())
     }
 
     fn remove(&self, names: &[String], purge: bool) -> Result<(), PackageError>;
 
-    /// What would go if these packages were removed. Some managers remove nothing else.
+    /// What would go if these packages were removed, as [`Backend::displaced`]. Some managers remove nothing else.
     fn removed(&self, names: &[String], _purge: bool) -> Result<Vec<String>, PackageError> {
         Ok(names.to_vec())
     }

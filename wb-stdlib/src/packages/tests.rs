@@ -319,6 +319,65 @@ fn what_would_have_to_go_is_an_error_or_in_the_preview() {
     assert_eq!(machine.apply(nginx).unwrap(), Outcome::Unchanged);
 }
 
+const LACKING: &str = "The following packages have unmet dependencies:\n shop : Depends: libshop but it is not \
+                       installed\nE: Unmet dependencies. Try 'apt --fix-broken install' with no packages (or specify a \
+                       solution).";
+
+#[test]
+fn a_plan_cannot_know_what_would_go_where_apt_does_not_say_it() {
+    let machine =
+        debian(&[("nginx", "1.22.1-9", INSTALLED)]).answer("apt-cache policy vim", 0, "vim:\n  Candidate: 9.0\n");
+    let machine = machine.answer("apt-get", 100, LACKING);
+    let unknown = |act: fn(&Host) -> Result<Outcome>| {
+        let why = "apt can't say what would go: The following packages have unmet dependencies: shop : Depends: libshop but \
+                   it is not installed E: Unmet dependencies. Try 'apt --fix-broken install' with no packages (or specify \
+                   a solution).";
+        assert_eq!(machine.plan(act).unwrap(), Outcome::Unknown { why: why.into() });
+    };
+    unknown(|host| Ok(host.packages(["nginx"]).absent()?));
+    unknown(|host| Ok(host.packages(["nginx"]).purged()?));
+    unknown(|host| Ok(host.packages(["vim"]).may_remove().installed()?));
+    assert_eq!(acts(&machine), [""; 0], "a plan mends nothing");
+    let held = debian(&[("nginx", "1.22.1-9", "hold ok installed")]);
+    let held = held.answer("apt-get", 100, "E: Held packages were changed and -y was used.");
+    let absent = |host: &Host| Ok(host.packages(["nginx"]).absent()?);
+    let why = "apt can't say what would go: E: Held packages were changed and -y was used.";
+    assert_eq!(held.plan(absent).unwrap(), Outcome::Unknown { why: why.into() });
+    let error = held.apply(absent).unwrap_err().to_string();
+    assert!(error.starts_with("could not remove the packages `nginx`: apt would have to change a package"), "{error}");
+}
+
+#[test]
+fn what_lacks_others_is_completed_before_apt_is_asked_what_would_go() {
+    let machine = debian(&[("nginx", "1.22.1-9", INSTALLED)]).does("apt-get", |root, command| {
+        if command.line().ends_with(" remove -- nginx") {
+            files::write(root.join("var/lib/dpkg/status"), status(&[]), 0o644).unwrap();
+        }
+    });
+    let removal = "Remv shop [1.0]\nRemv nginx [1.22.1-9]\n";
+    let machine = machine.answers("apt-get", &[(100, LACKING), (0, ""), (0, removal), (0, "")]);
+    assert_eq!(machine.apply(|host| Ok(host.packages(["nginx"]).absent()?)).unwrap(), changed("- nginx\n- shop"));
+    let acts = acts(&machine);
+    assert!(acts[0].ends_with(" install --no-remove --fix-broken"), "{acts:?}");
+    assert_eq!(acts.len(), 2, "{acts:?}");
+}
+
+#[test]
+fn no_service_is_started_before_apt_is_asked_what_would_go() {
+    let machine = debian(&[]).dir("/usr/sbin").answer("apt-cache policy nginx", 0, TABLE);
+    let machine = machine.does("apt-get", |root, command| {
+        if command.line().contains("--fix-broken") {
+            let is_forbidden = files::exists(root.join("usr/sbin/policy-rc.d"));
+            files::write(root.join("mended"), is_forbidden.to_string(), 0o644).unwrap();
+        }
+    });
+    let machine = machine.answers("apt-get", &[(100, LACKING), (0, "")]);
+    let nginx = |host: &Host| Ok(host.packages(["nginx"]).without_starting().may_remove().installed()?);
+    machine.apply(nginx).unwrap_err(); // the status file stays as it is
+    assert_eq!(machine.read("/mended").as_deref(), Some("true"), "{:?}", machine.calls());
+    assert_eq!(machine.stat("/usr/sbin/policy-rc.d"), None);
+}
+
 #[test]
 fn each_manager_says_what_else_would_go() {
     let check = |release: &str, line: &str, said: &str| {

@@ -78,6 +78,15 @@ pub(super) trait Tool {
     /// Brings the lists of packages up to date, where that may help.
     fn update_lists(&self) -> Result<(), CommandError>;
 
+    /// Runs it once, and does nothing about its trouble.
+    fn once(&self, command: &Command) -> Result<Output, Failure> {
+        let output = self.system().run(command)?;
+        match self.trouble(&output) {
+            None => Ok(output),
+            Some(trouble) => Err(Failure::of(trouble, command, &output)),
+        }
+    }
+
     /// Runs it until it succeeds, or its trouble is none that passes.
     fn insist(&self, command: &Command) -> Result<Output, Failure> {
         let clock = self.system().clock();

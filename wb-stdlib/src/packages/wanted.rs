@@ -148,11 +148,23 @@ pub(super) fn unknown_yet(manager: Manager, error: &PackageError) -> Option<Stri
         PackageError::NoSuchVersion { name, wanted, .. } => {
             Some(format!("{manager} knows no version {wanted} of `{name}` yet; it may after `{update}`"))
         }
-        PackageError::Look { source: CommandError::NotFound { program, .. }, .. } => {
+        PackageError::Look { source: CommandError::NotFound { program, .. }, .. }
+        | PackageError::Act { source: CommandError::NotFound { program, .. }, .. } => {
             Some(format!("the program `{program}` is not installed yet"))
         }
+        PackageError::Unsolvable { said, .. } => Some(unforeseen(manager, said)),
+        PackageError::Held { source, .. } | PackageError::Act { source, .. } => match source {
+            CommandError::Failed { said, .. } => Some(unforeseen(manager, said)),
+            source => Some(unforeseen(manager, &source.to_string())),
+        },
         _ => None,
     }
+}
+
+/// The manager was asked what would go, and has no answer: in one line.
+fn unforeseen(manager: Manager, said: &str) -> String {
+    let words: Vec<&str> = said.split_whitespace().collect();
+    format!("{manager} can't say what would go: {}", words.join(" "))
 }
 
 #[cfg(test)]
