@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::Result;
 use wb_core::context::Outcome;
 use wb_core::system::files::FileError;
-use wb_core::system::{Command, CommandError, System};
+use wb_core::system::{Command, CommandError, Output, System};
 
 use crate::ensure::{Difference, ensure};
+use crate::packages::tool::{Tool, Trouble, quiet, said, says};
 use crate::{Host, Look};
 use database::Database;
 
@@ -19,9 +20,7 @@ const PASSWORDS: &str = "/var/cache/debconf/passwords.dat";
 /// The types of questions, as debconf-set-selections(1) knows them.
 const TYPES: [&str; 8] = ["string", "boolean", "select", "multiselect", "note", "text", "title", PASSWORD];
 const PASSWORD: &str = "password";
-/// How long another program may use the answers, and how often they are asked for.
-const LOCK_BOUND: Duration = Duration::from_secs(300);
-const LOCK_PAUSE: Duration = Duration::from_secs(5);
+/// How long one run of debconf may take.
 const RUN_BOUND: Duration = Duration::from_secs(120);
 
 /// What can go wrong with answers.
@@ -183,22 +182,38 @@ impl Debconf<Host<'_>> {
 
     fn tell<'b>(&self, answers: impl Iterator<Item = &'b Answer>) -> Result<(), DebconfError> {
         let line = |answer: &Answer| format!("{} {} {} {}\n", self.package, answer.question, answer.kind, answer.value);
-        let command = Command::new("debconf-set-selections")
+        let command = quiet(Command::new("debconf-set-selections"))
             .env("DEBIAN_FRONTEND", "noninteractive")
-            .env("LC_ALL", "C.UTF-8")
             .timeout(RUN_BOUND)
             .stdin(answers.map(line).collect::<String>());
-        let failed = |source| DebconfError::Set { package: self.package.clone(), source };
-        let clock = self.system().clock();
-        let end = clock.now() + LOCK_BOUND;
-        loop {
-            let output = self.system().run(&command).map_err(failed)?;
-            let said = format!("{}\n{}", output.text(), output.error_text());
-            if !said.contains("is locked by another process") || clock.now() >= end {
-                return output.success(&command).map(drop).map_err(failed);
-            }
-            clock.sleep(LOCK_PAUSE);
+        let told = Selections { system: self.system() }.insist(&command);
+        told.map(drop).map_err(|failure| DebconfError::Set { package: self.package.clone(), source: failure.source })
+    }
+}
+
+/// debconf-set-selections, which waits for nobody by itself.
+struct Selections<'a> {
+    system: &'a System,
+}
+
+impl Tool for Selections<'_> {
+    fn system(&self) -> &System {
+        self.system
+    }
+
+    fn trouble(&self, output: &Output) -> Option<Trouble> {
+        match says(&said(output), &["is locked by another process"]) {
+            true => Some(Trouble::Locked),
+            false => (output.code != 0).then_some(Trouble::Other),
         }
+    }
+
+    fn mend(&self, _: Trouble) -> Result<(), CommandError> {
+        Ok(())
+    }
+
+    fn update_lists(&self) -> Result<(), CommandError> {
+        Ok(())
     }
 }
 
@@ -297,7 +312,7 @@ mod tests {
         let machine = Machine::new().answer("debconf-set-selections", 1, locked);
         let error = format!("{:#}", machine.apply(set).unwrap_err());
         assert!(error.contains("is locked by another process"), "{error}");
-        assert_eq!(machine.calls().len(), 61);
+        assert_eq!(machine.calls().len(), 121, "each five seconds, for ten minutes");
     }
 
     #[test]

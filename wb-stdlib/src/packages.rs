@@ -19,7 +19,7 @@ mod manager;
 mod offer;
 mod pacman;
 mod rpm;
-mod tool;
+pub(crate) mod tool;
 mod unneeded;
 mod version;
 mod wanted;

@@ -22,13 +22,13 @@ const RUN_BOUND: Duration = Duration::from_secs(3600);
 ///
 /// The locale has UTF-8: what packages make at their installation, a PostgreSQL cluster for one, takes its encoding
 /// from there.
-pub(super) fn quiet(command: Command) -> Command {
+pub(crate) fn quiet(command: Command) -> Command {
     command.env("LC_ALL", "C.UTF-8").env("PAGER", "cat").timeout(RUN_BOUND)
 }
 
 /// What keeps a program from succeeding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// Somebody else uses the manager.
     Locked,
     /// It was killed in the middle.
@@ -66,7 +66,7 @@ pub(super) fn remedy(trouble: Trouble, tries: u32, waited: Duration) -> Remedy {
 }
 
 /// How a manager's programs are understood, and their troubles mended.
-pub(super) trait Tool {
+pub(crate) trait Tool {
     fn system(&self) -> &System;
 
     /// What kept it from succeeding, by its exit code and words; nothing when nothing did.
@@ -111,9 +111,9 @@ pub(super) trait Tool {
 
 /// Why a program did not succeed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     pub(super) trouble: Trouble,
-    pub(super) source: CommandError,
+    pub(crate) source: CommandError,
     said: String,
 }
 
@@ -145,12 +145,13 @@ impl From<CommandError> for Failure {
     }
 }
 
-pub(super) fn said(output: &Output) -> String {
+/// All that was said.
+pub(crate) fn said(output: &Output) -> String {
     format!("{}\n{}", output.text(), output.error_text())
 }
 
 /// Whether one of these stands in what was said.
-pub(super) fn says(said: &str, words: &[&str]) -> bool {
+pub(crate) fn says(said: &str, words: &[&str]) -> bool {
     words.iter().any(|words| said.contains(words))
 }
 
