@@ -1,13 +1,15 @@
 //! Packages, of apt and of other managers, from repositories on the host itself; and what belongs to them: answers,
 //! alternatives, diversions.
 
-use wb_stdlib::packages::Manager;
+use wb_stdlib::packages::{Manager, PackageError};
 use wb_stdlib::prelude::*;
 
 use crate::Case;
 
 /// A script that can make packages (`deb REPOSITORY NAME VERSION FIELDS`, with a file in `/etc`, and scripts of `$D` if
-/// that is set), the index of a repository (`index REPOSITORY`), and let apt read it (`follow REPOSITORY`).
+/// that is set; `starting REPOSITORY NAME` one that starts a service), the index of a repository (`index REPOSITORY`),
+/// and let apt read it (`follow REPOSITORY [URI]`). `beside NAME PERL` starts what goes on beside the case, and has begun
+/// once it made `/srv/NAME-ready`.
 macro_rules! with_debs {
     ($script:literal) => {
         concat!(
@@ -19,8 +21,15 @@ macro_rules! with_debs {
                 chmod 755 $d
                 { echo Package: $2; echo Version: $3; echo Architecture: all; echo 'Maintainer: T <t@example.org>'
                   [ -z "$4" ] || echo "$4"; echo 'Description: of a test'; } >$d/DEBIAN/control
-                echo of $2 >$d/etc/$2.conf; echo /etc/$2.conf >$d/DEBIAN/conffiles
+                echo of $2 $3 >$d/etc/$2.conf; echo /etc/$2.conf >$d/DEBIAN/conffiles
                 dpkg-deb -Zgzip -b $d $1/$2_$3.deb >/dev/null; rm -rf $d
+            }
+            starting() {
+                D=$(mktemp -d); mkdir -p $D/DEBIAN $D/etc/init.d
+                printf '#!/bin/sh\n### BEGIN INIT INFO\n# Provides: %s\n# Required-Start:\n# Required-Stop:\n# Default-Start: 2 3 4 5\n# Default-Stop:\n### END INIT INFO\n[ "$1" != start ] || touch /srv/%s-started\n' $2 $2 >$D/etc/init.d/$2
+                printf '#!/bin/sh\nset -e\nupdate-rc.d %s defaults >/dev/null\ninvoke-rc.d %s start\n' $2 $2 >$D/DEBIAN/postinst
+                chmod 755 $D/etc/init.d/$2 $D/DEBIAN/postinst
+                deb $1 $2 1.0; D=; rm -f /srv/$2-started
             }
             index() {
                 ( cd $1; for f in *.deb; do
@@ -32,11 +41,16 @@ macro_rules! with_debs {
             }
             follow() {
                 list=/etc/apt/sources.list.d/$(basename $1).list
-                echo "deb [trusted=yes] file:$1 ./" >$list
+                echo "deb [trusted=yes] ${2:-file:$1} ./" >$list
                 apt-get -q update -o Dir::Etc::SourceList=$list -o Dir::Etc::SourceParts=- -o APT::Get::List-Cleanup=0
                 touch /var/lib/apt/lists
             }
             install() { apt-get -q -y install "$@"; }
+            beside() {
+                kill $(cat /run/$1.pid) 2>/dev/null || true; rm -f /srv/$1-*
+                perl -e "$2" </dev/null >/dev/null 2>&1 & echo $! >/run/$1.pid
+                for _ in $(seq 100); do [ ! -e /srv/$1-ready ] || return 0; sleep 0.1; done; return 1
+            }
             D=
             "#,
             $script
@@ -158,12 +172,8 @@ pub(crate) static CASES: &[Case] = &[
     Case {
         name: "without_starting",
         prepare: with_debs!(
-            r#"R=/srv/wb-starting; D=$(mktemp -d); mkdir -p $D/DEBIAN $D/etc/init.d
-             printf '#!/bin/sh\n### BEGIN INIT INFO\n# Provides: wbg\n# Required-Start:\n# Required-Stop:\n# Default-Start: 2 3 4 5\n# Default-Stop:\n### END INIT INFO\n[ "$1" != start ] || touch /srv/wbg-started\n' >$D/etc/init.d/wbg
-             printf '#!/bin/sh\nset -e\nupdate-rc.d wbg defaults >/dev/null\ninvoke-rc.d wbg start\n' >$D/DEBIAN/postinst
-             chmod 755 $D/etc/init.d/wbg $D/DEBIAN/postinst
-             deb $R wbg 1.0; index $R; follow $R; rm -f /srv/wbg-started
-             printf '#!/bin/sh\nexit 104\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"#
+            r"R=/srv/wb-starting; starting $R wbg; index $R; follow $R
+             printf '#!/bin/sh\nexit 104\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"
         ),
         run: |host| {
             host.packages(["wbg"]).without_starting().installed()?;
@@ -178,12 +188,8 @@ pub(crate) static CASES: &[Case] = &[
     Case {
         name: "without_starting_after_a_cut",
         prepare: with_debs!(
-            r#"R=/srv/wb-cut; D=$(mktemp -d); mkdir -p $D/DEBIAN $D/etc/init.d
-             printf '#!/bin/sh\n### BEGIN INIT INFO\n# Provides: wbp\n# Required-Start:\n# Required-Stop:\n# Default-Start: 2 3 4 5\n# Default-Stop:\n### END INIT INFO\n[ "$1" != start ] || touch /srv/wbp-started\n' >$D/etc/init.d/wbp
-             printf '#!/bin/sh\nset -e\nupdate-rc.d wbp defaults >/dev/null\ninvoke-rc.d wbp start\n' >$D/DEBIAN/postinst
-             chmod 755 $D/etc/init.d/wbp $D/DEBIAN/postinst
-             deb $R wbp 1.0; index $R; follow $R; rm -f /srv/wbp-started
-             dpkg --unpack $R/wbp_1.0.deb; dpkg -s wbp >/var/lib/dpkg/updates/0000"#
+            "R=/srv/wb-cut; starting $R wbp; index $R; follow $R
+             dpkg --unpack $R/wbp_1.0.deb; dpkg -s wbp >/var/lib/dpkg/updates/0000"
         ),
         run: |host| {
             host.packages(["wbp"]).without_starting().installed()?;
@@ -205,6 +211,99 @@ pub(crate) static CASES: &[Case] = &[
         },
         check: "[ \"$(dpkg-query -W -f '${Status},' wbh-next wbh-cut)\" = 'install ok installed,install ok installed,' ]
             [ -z \"$(ls /var/lib/dpkg/updates)\" ]",
+        ..Case::DEFAULT
+    },
+    // Somebody uses apt, until two seconds after apt-get is started.
+    Case {
+        name: "locked",
+        prepare: with_debs!(
+            r#"R=/srv/wb-locked; deb $R wbr 1.0; index $R; follow $R
+             beside wbr '
+                use Fcntl;
+                open my $lock, ">>", "/var/lib/dpkg/lock-frontend" or die;
+                fcntl $lock, F_SETLKW, pack("ssx4qqix4", F_WRLCK, 0, 0, 0, 0) or die;
+                open my $ready, ">", "/srv/wbr-ready";
+                for (1 .. 1200) { last unless system "pgrep -x apt-get >/dev/null"; select undef, undef, undef, .1 }
+                sleep 2;
+                open my $free, ">", "/srv/wbr-free"'"#
+        ),
+        run: |host| {
+            host.packages(["wbr"]).installed()?;
+            Ok(())
+        },
+        check: "dpkg-query -W -f '${Status}' wbr | grep -q ' installed$'; [ -e /srv/wbr-free ]",
+        ..Case::DEFAULT
+    },
+    // A file that both sides changed, a question of a package, and a hook as needrestart has one.
+    Case {
+        name: "nothing_asks",
+        prepare: with_debs!(
+            r#"R=/srv/wb-asks; dpkg --purge wbs || true; deb $R wbs 1.0; D=$(mktemp -d); mkdir $D/DEBIAN
+             printf 'Template: wbs/question\nType: string\nDescription: Who asks?\n' >$D/DEBIAN/templates
+             printf '#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\n! db_input critical wbs/question || touch /srv/wbs-asked\ndb_go || true\n' >$D/DEBIAN/postinst
+             chmod 755 $D/DEBIAN/postinst; deb $R wbs 1.1 'Depends: debconf'; index $R; follow $R
+             install wbs=1.0; echo edited >/etc/wbs.conf; rm -f /srv/wbs-asked
+             echo 'DPkg::Post-Invoke {"test $NEEDRESTART_SUSPEND || touch /srv/wbs-asked";};' >/etc/apt/apt.conf.d/wbs"#
+        ),
+        run: |host| {
+            host.packages(["wbs"]).version("1.1").installed()?;
+            Ok(())
+        },
+        check: "[ \"$(dpkg-query -W -f '${Status} ${Version}' wbs)\" = 'install ok installed 1.1' ]
+            [ \"$(cat /etc/wbs.conf)\" = edited ]; [ -e /etc/wbs.conf.dpkg-dist ]; [ ! -e /srv/wbs-asked ]
+            rm /etc/apt/apt.conf.d/wbs",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "mirror_fails_once",
+        prepare: with_debs!(
+            r#"R=/srv/wb-mirror; deb $R wbt 1.0; index $R
+             echo 'Acquire::http::Proxy::127.0.0.1 "DIRECT";' >/etc/apt/apt.conf.d/wbt
+             beside wbt '
+                use IO::Socket::INET;
+                $SIG{PIPE} = "IGNORE";
+                sleep 1 until $mirror = IO::Socket::INET->new(LocalAddr => "127.0.0.1:8503", ReuseAddr => 1, Listen => 9);
+                open my $ready, ">", "/srv/wbt-ready";
+                while (my $client = $mirror->accept) {
+                    my ($path) = <$client> =~ m{ (\S+)};
+                    1 while <$client> =~ /\S/;
+                    my $code = $path =~ /deb$/ && !$failed++ ? 503 : -f "/srv/wb-mirror$path" ? 200 : 404;
+                    open my $log, ">>", "/srv/wbt-log"; print $log "$code $path\n"; close $log;
+                    my $body = "";
+                    if ($code == 200) { local $/; open my $file, "<", "/srv/wb-mirror$path"; $body = <$file> }
+                    my $length = length $body;
+                    print $client "HTTP/1.1 $code X\r\nContent-Length: $length\r\nConnection: close\r\n\r\n$body"; close $client;
+                }'
+             follow $R http://127.0.0.1:8503"#
+        ),
+        run: |host| {
+            host.packages(["wbt"]).installed()?;
+            Ok(())
+        },
+        check: "dpkg-query -W -f '${Status}' wbt | grep -q ' installed$'; [ \"$(grep -c ^503 /srv/wbt-log)\" = 1 ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "postinst_fails",
+        prepare: with_debs!(
+            r"R=/srv/wb-fails; dpkg --purge wbu || true; rm -f /srv/wbu-acts; D=$(mktemp -d); mkdir $D/DEBIAN
+             printf '#!/bin/sh\necho the shop has no till >&2\nexit 3\n' >$D/DEBIAN/postinst; chmod 755 $D/DEBIAN/postinst
+             deb $R wbu 1.0; D=; deb $R wbu 1.1; index $R; follow $R"
+        ),
+        run: |host| {
+            host.file("/srv/wbu-acts").content("").present()?;
+            let is_mended = host.package("wbu").has_version("1.1").is_ok();
+            if host.file("/srv/wbu-acts").read()?.is_some() && !is_mended {
+                let said = match host.packages(["wbu"]).version("1.0").installed() {
+                    Err(error @ PackageError::Act { .. }) => format!("{:#}", anyhow::Error::from(error)),
+                    other => bail!("its script fails, and the error is another one: {other:?}"),
+                };
+                ensure!(said.contains("the shop has no till"), "these are not the words of the host: {said}");
+            }
+            host.packages(["wbu"]).version("1.1").installed()?;
+            Ok(())
+        },
+        check: "[ \"$(dpkg-query -W -f '${Status} ${Version}' wbu)\" = 'install ok installed 1.1' ]",
         ..Case::DEFAULT
     },
     Case {
