@@ -4,6 +4,8 @@
 //! program; a rich rule has many spellings, so that firewalld is asked for it. What changes is told to the running
 //! firewall first, and then written for good: as long as the file does not have it, both are done again. What the running
 //! firewall has beside its file is not seen.
+//!
+//! What lets somebody in over ssh does not go, where it is the last that does in its zone.
 
 mod zone;
 
@@ -16,7 +18,7 @@ use wb_core::system::files::FileError;
 use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
-use crate::{Host, Look};
+use crate::{Host, Look, sshd};
 use zone::Facts;
 
 /// Where the zones of a host are, and those that come with firewalld.
@@ -54,6 +56,18 @@ pub enum FirewalldError {
     NoSuchZone {
         /// What was asked for.
         zone: String,
+    },
+    /// Nobody could come in over ssh any more.
+    #[error(
+        "nobody could come in over ssh any more: nothing else in the zone `{zone}` of firewalld lets port {port} in\nhint: \
+         `.port(\"{port}/tcp\").present()?` of that zone first, or `.even_without_ssh()` for a host that is reached in \
+         another way, or that a rich rule or another service lets in"
+    )]
+    LocksOut {
+        /// What it goes from.
+        zone: String,
+        /// Where sshd listens.
+        port: u16,
     },
     /// It can't be asked.
     #[error("could not ask firewalld")]
@@ -101,16 +115,17 @@ pub enum FirewalldError {
 #[derive(Clone, Copy)]
 pub struct Firewalld<A> {
     access: A,
+    even_without_ssh: bool,
 }
 
 impl<A: Look> Firewalld<A> {
     pub(crate) fn new(access: A) -> Self {
-        Self { access }
+        Self { access, even_without_ssh: false }
     }
 
     /// The zone `name`, as in `public`.
     pub fn zone(&self, name: impl Into<String>) -> Zone<A> {
-        Zone { access: self.access, name: name.into() }
+        Zone { access: self.access, name: name.into(), even_without_ssh: self.even_without_ssh }
     }
 
     /// The zone of whom no other is for.
@@ -118,9 +133,15 @@ impl<A: Look> Firewalld<A> {
     /// # Errors
     /// When firewalld's configuration can't be read.
     pub fn default_zone(&self) -> Result<Zone<A>, FirewalldError> {
-        let text = text(self.access.context().system(), CONFIGURATION)?.unwrap_or_default();
-        let name = text.lines().find_map(|line| line.trim().strip_prefix("DefaultZone="));
-        Ok(self.zone(name.map_or(DEFAULT_ZONE, str::trim)))
+        Ok(self.zone(default_zone(self.access.context().system())?))
+    }
+}
+
+impl Firewalld<Host<'_>> {
+    /// What is said may leave nobody who can come in over ssh: for hosts that are reached in another way.
+    pub fn even_without_ssh(mut self) -> Self {
+        self.even_without_ssh = true;
+        self
     }
 }
 
@@ -130,6 +151,7 @@ impl<A: Look> Firewalld<A> {
 pub struct Zone<A> {
     access: A,
     name: String,
+    even_without_ssh: bool,
 }
 
 impl<A: Look> Zone<A> {
@@ -146,6 +168,17 @@ impl<A: Look> Zone<A> {
     /// Whom the zone is for: `192.0.2.0/24`.
     pub fn source(&self, network: impl Into<String>) -> Element<A> {
         self.element(Kind::Source, network.into())
+    }
+
+    /// What comes to a port goes on to another, as firewalld writes it: `port=80:proto=tcp:toport=8080`, with
+    /// `:toaddr=192.0.2.7` at its end where that is on another host.
+    pub fn forward_port(&self, forward: impl Into<String>) -> Element<A> {
+        self.element(Kind::ForwardPort, forward.into())
+    }
+
+    /// What goes out through the zone comes from the host itself, for those who get it.
+    pub fn masquerade(&self) -> Element<A> {
+        self.element(Kind::Masquerade, String::new())
     }
 
     /// A rule of the rich language: `rule family="ipv4" source address="192.0.2.0/24" accept`.
@@ -173,10 +206,21 @@ impl<A: Look> Zone<A> {
         Err(FirewalldError::NoSuchZone { zone: self.name.clone() })
     }
 
+    fn is_default(&self) -> Result<bool, FileError> {
+        Ok(default_zone(self.system())? == self.name)
+    }
+
     fn runs(&self) -> Result<bool, FirewalldError> {
         let said = self.system().run(&firewall("firewall-cmd").arg("--state")).map_err(FirewalldError::Ask)?;
         Ok(said.code != NOT_RUNNING)
     }
+}
+
+/// The name of the zone of whom no other is for.
+fn default_zone(system: &System) -> Result<String, FileError> {
+    let text = text(system, CONFIGURATION)?.unwrap_or_default();
+    let name = text.lines().find_map(|line| line.trim().strip_prefix("DefaultZone="));
+    Ok(name.map_or(DEFAULT_ZONE, str::trim).to_owned())
 }
 
 fn text(system: &System, path: impl AsRef<std::path::Path>) -> Result<Option<String>, FileError> {
@@ -192,6 +236,8 @@ enum Kind {
     Service,
     Port,
     Source,
+    ForwardPort,
+    Masquerade,
     RichRule,
 }
 
@@ -201,6 +247,8 @@ impl Kind {
             Self::Service => "service",
             Self::Port => "port",
             Self::Source => "source",
+            Self::ForwardPort => "forward-port",
+            Self::Masquerade => "masquerade",
             Self::RichRule => "rich-rule",
         }
     }
@@ -224,6 +272,14 @@ impl Kind {
                 let good = address.parse::<std::net::IpAddr>().is_ok() && length.parse::<u8>().is_ok();
                 if good { Ok(()) } else { Err("sources are like `192.0.2.0/24`, `2001:db8::/32`") }
             }
+            Self::ForwardPort => {
+                let has = |part: &str| value.contains(part);
+                let is_plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "=:.-".contains(c));
+                let is_whole = value.starts_with("port=") && has(":proto=") && (has(":toport=") || has(":toaddr="));
+                let hint = "forwarded ports are like `port=80:proto=tcp:toport=8080:toaddr=192.0.2.7`";
+                if is_plain && is_whole { Ok(()) } else { Err(hint) }
+            }
+            Self::Masquerade => Ok(()),
             Self::RichRule if value.starts_with("rule ") && !value.contains(char::is_control) => Ok(()),
             Self::RichRule => Err("rich rules begin with `rule `, see firewalld.richlanguage(5)"),
         }
@@ -267,6 +323,8 @@ impl<A: Look> Element<A> {
             Kind::Service => Ok(facts.services.contains(&self.value)),
             Kind::Port => Ok(facts.ports.contains(&self.value)),
             Kind::Source => Ok(facts.sources.contains(&self.value)),
+            Kind::ForwardPort => Ok(facts.forwards.contains(&self.value)),
+            Kind::Masquerade => Ok(facts.masquerades),
             // Of those that there are none of, nobody needs to be asked.
             Kind::RichRule => Ok(facts.has_rules && self.is_rule()?),
         }
@@ -285,14 +343,16 @@ impl<A: Look> Element<A> {
     }
 
     fn told(&self, program: &str, verb: &str) -> Command {
-        let element = format!("--{verb}-{}={}", self.kind.word(), self.value);
+        let value = if self.kind == Kind::Masquerade { String::new() } else { format!("={}", self.value) };
+        let element = format!("--{verb}-{}{value}", self.kind.word());
         firewall(program).args([format!("--zone={}", self.zone.name), element])
     }
 }
 
 impl<A> std::fmt::Display for Element<A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} in the zone {}", self.kind.word(), self.value, self.zone.name)
+        let blank = if self.value.is_empty() { "" } else { " " };
+        write!(f, "{}{blank}{} in the zone {}", self.kind.word(), self.value, self.zone.name)
     }
 }
 
@@ -305,10 +365,11 @@ impl Element<Host<'_>> {
         self.ensure(true)
     }
 
-    /// The zone does not have it, now and after each start. Keep `ssh`, or another way in.
+    /// The zone does not have it, now and after each start.
     ///
     /// # Errors
-    /// As [`Element::present`].
+    /// As [`Element::present`]; and when it goes from the default zone, or one that has interfaces of its own, and nothing
+    /// else there lets sshd's port in, without [`Firewalld::even_without_ssh`].
     pub fn absent(self) -> Result<Outcome, FirewalldError> {
         self.ensure(false)
     }
@@ -326,6 +387,9 @@ impl Element<Host<'_>> {
                 false => Difference::Some(None),
             },
         };
+        if !wanted && matches!(difference, Difference::Some(_)) {
+            self.expect_another_way_in()?;
+        }
         ensure(host, &what, difference, || {
             self.act(if wanted { "add" } else { "remove" }).map_err(|source| match source {
                 Acted::Asked(error) => error,
@@ -333,6 +397,34 @@ impl Element<Host<'_>> {
             })?;
             if self.is_there()? == wanted { Ok(()) } else { Err(FirewalldError::NotSo { what: what.clone() }) }
         })
+    }
+
+    /// What goes is not the last that lets somebody in over ssh, where there is an sshd.
+    fn expect_another_way_in(&self) -> Result<(), FirewalldError> {
+        let (zone, before) = (&self.zone, self.zone.facts()?);
+        if zone.even_without_ssh || !(before.has_interfaces || zone.is_default()?) {
+            return Ok(());
+        }
+        let goes = |kind: Kind, value: &str| self.kind == kind && self.value == value;
+        let mut after = before.clone();
+        after.services.retain(|service| !goes(Kind::Service, service));
+        after.ports.retain(|port| !goes(Kind::Port, port));
+        let is_shut = |port: &u16| before.opens(*port) && !after.opens(*port) && !self.will_open(*port);
+        match sshd::ports(zone.system())?.into_iter().find(is_shut) {
+            Some(port) => Err(FirewalldError::LocksOut { zone: zone.name.clone(), port }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether an operation before this one, in a plan, lets the port in otherwise.
+    fn will_open(&self, port: u16) -> bool {
+        let other = match self.kind {
+            Kind::Service => format!("port {port}/tcp"),
+            Kind::Port if port == zone::SSH => "service ssh".to_owned(),
+            _ => return false,
+        };
+        let host = self.zone.access;
+        host.plans() && host.comes(&format!("firewalld {other} in the zone {} present", self.zone.name))
     }
 
     /// The running firewall first. What it has or has not already, it says, and ends well.

@@ -123,19 +123,25 @@ const HALF_ENABLED: Case = Case {
 
 pub(crate) static FIREWALLD: &[Case] = &[Case {
     name: "offline",
-    packages: &["firewalld"],
+    packages: &["firewalld", "openssh-server"],
     prepare: "service firewalld stop >/dev/null 2>&1 || true; rm -f /etc/firewalld/zones/*; firewall-offline-cmd --zone=public --add-port=8080/tcp",
     run: |host| {
         let firewalld = host.firewalld();
         let public = firewalld.default_zone()?;
         public.service("https").present()?;
         public.port("8080/tcp").absent()?;
+        anyhow::ensure!(public.service("ssh").absent().is_err(), "it shut the port of ssh");
+        public.masquerade().present()?;
+        public.forward_port("port=80:proto=tcp:toport=8080").present()?;
         public.rich_rule("rule family=\"ipv4\" source address=\"192.0.2.0/24\" accept").present()?;
         firewalld.zone("trusted").source("198.51.100.0/24").present()?;
         Ok(())
     },
     check: "firewall-offline-cmd --zone=public --query-service=https
         ! firewall-offline-cmd --zone=public --query-port=8080/tcp
+        for q in service=ssh masquerade forward-port=port=80:proto=tcp:toport=8080; do
+            firewall-offline-cmd --zone=public --query-$q
+        done
         firewall-offline-cmd --zone=public --list-rich-rules | grep -q 192.0.2.0/24
         firewall-offline-cmd --zone=trusted --query-source=198.51.100.0/24",
     ..Case::DEFAULT

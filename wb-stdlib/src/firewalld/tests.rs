@@ -60,6 +60,55 @@ fn a_rich_rule_is_asked_for() {
 }
 
 #[test]
+fn what_masquerades_and_forwards_is_told_and_read() {
+    let act = |host: &Host| {
+        let public = host.firewalld().zone("public");
+        public.masquerade().present()?;
+        Ok(public.forward_port("port=80:proto=tcp:toport=8080").present()?)
+    };
+    let there = "<zone>\n  <masquerade/>\n  <forward-port port=\"80\" protocol=\"tcp\" to-port=\"8080\"/>\n</zone>\n";
+    assert_eq!(machine(there).apply(act).unwrap(), Outcome::Unchanged);
+    let machine = machine(PUBLIC);
+    assert!(machine.plan(act).unwrap().changed());
+    assert!(machine.said().starts_with("+ firewalld masquerade in the zone public present\n"), "{}", machine.said());
+    let machine = machine.answer("firewall-cmd --state", 252, "").answer("firewall-offline-cmd", 0, "success");
+    machine.apply(|host| Ok(host.firewalld().zone("public").masquerade().present()?)).unwrap_err();
+    assert_eq!(machine.calls()[1], "firewall-offline-cmd --zone=public --add-masquerade");
+    let port = "port=80:proto=tcp:toport=8080";
+    machine.apply(|host| Ok(host.firewalld().zone("public").forward_port(port).present()?)).unwrap_err();
+    assert_eq!(machine.calls()[3], format!("firewall-offline-cmd --zone=public --add-forward-port={port}"));
+}
+
+fn without_ssh(host: &Host, zone: &str) -> Result<Outcome> {
+    Ok(host.firewalld().zone(zone).service("ssh").absent()?)
+}
+
+#[test]
+fn the_last_way_in_over_ssh_goes_only_where_that_is_said() {
+    let machine = machine(PUBLIC)
+        .file("/etc/ssh/sshd_config", "")
+        .file("/usr/lib/firewalld/zones/dmz.xml", PUBLIC)
+        .file("/usr/lib/firewalld/zones/home.xml", &PUBLIC.replace("<zone>", "<zone>\n  <interface name=\"eth1\"/>"));
+    for error in [
+        machine.plan(|host| without_ssh(host, "public")).unwrap_err(),
+        machine.apply(|host| without_ssh(host, "public")).unwrap_err(),
+        machine.plan(|host| without_ssh(host, "home")).unwrap_err(),
+    ] {
+        let error = error.to_string();
+        assert!(error.starts_with("nobody could come in over ssh any more: nothing else in the zone `"), "{error}");
+    }
+    let goes = |act: fn(&Host) -> Result<Outcome>| assert!(machine.plan(act).unwrap().changed());
+    goes(|host| without_ssh(host, "dmz"));
+    goes(|host| Ok(host.firewalld().zone("public").port("8080/tcp").absent()?));
+    goes(|host| Ok(host.firewalld().even_without_ssh().zone("public").service("ssh").absent()?));
+    goes(|host| {
+        host.firewalld().zone("public").port("22/tcp").present()?;
+        without_ssh(host, "public")
+    });
+    assert_eq!(machine.calls(), [""; 0]);
+}
+
+#[test]
 fn a_plan_cannot_know_what_a_package_would_bring() {
     let machine = Machine::new();
     machine.plan(ensure_http).unwrap();
@@ -80,6 +129,7 @@ fn what_is_no_name_reaches_no_firewalld() {
     check(|firewalld| firewalld.zone("public").port("0/tcp").present());
     check(|firewalld| firewalld.zone("public").source("web1").present());
     check(|firewalld| firewalld.zone("public").rich_rule("accept").present());
+    check(|firewalld| firewalld.zone("public").forward_port("80/tcp").present());
     let error = machine.apply(|host| Ok(host.firewalld().zone("other").service("ssh").present()?)).unwrap_err();
     assert!(error.to_string().starts_with("firewalld has no zone `other`\nhint: "), "{error}");
 }

@@ -8,9 +8,19 @@ pub(super) struct Facts {
     /// As in `8080/tcp`.
     pub(super) ports: BTreeSet<String>,
     pub(super) sources: BTreeSet<String>,
+    /// As in `port=80:proto=tcp:toport=8080:toaddr=192.0.2.7`.
+    pub(super) forwards: BTreeSet<String>,
+    pub(super) masquerades: bool,
     /// Whether it has rich rules.
     pub(super) has_rules: bool,
+    /// Whether interfaces are its own.
+    pub(super) has_interfaces: bool,
+    /// Whether it lets in what nothing else is said of.
+    pub(super) accepts_all: bool,
 }
+
+/// The port of the service `ssh`.
+pub(super) const SSH: u16 = 22;
 
 impl Facts {
     /// Reads the tags of a file. What stands within a rich rule is that rule's.
@@ -23,6 +33,10 @@ impl Facts {
                 "rule" => (is_rule, facts.has_rules) = (!tag.ends_with('/'), true),
                 _ if tag == "/rule" => is_rule = false,
                 _ if is_rule => {}
+                "zone" => facts.accepts_all = attribute(tag, "target").is_some_and(|target| target == "ACCEPT"),
+                "interface" => facts.has_interfaces = true,
+                "masquerade" => facts.masquerades = true,
+                "forward-port" => facts.forwards.extend(forward(tag)),
                 "service" => facts.services.extend(attribute(tag, "name")),
                 "source" => facts.sources.extend(attribute(tag, "address")),
                 "port" => {
@@ -34,6 +48,27 @@ impl Facts {
         }
         facts
     }
+
+    /// Whether it lets a TCP port in, as far as that is known: of services, only `ssh` is.
+    pub(super) fn opens(&self, port: u16) -> bool {
+        let has = |range: &String| {
+            let Some(range) = range.strip_suffix("/tcp") else { return false };
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let ends = first.parse::<u16>().ok().zip(last.parse::<u16>().ok());
+            ends.is_some_and(|(first, last)| (first..=last).contains(&port))
+        };
+        self.accepts_all || (port == SSH && self.services.contains("ssh")) || self.ports.iter().any(has)
+    }
+}
+
+/// Where a port is forwarded to: `port=80:proto=tcp`, then `:toport=8080` and `:toaddr=192.0.2.7`, or one of them.
+fn forward(tag: &str) -> Option<String> {
+    let (port, protocol) = (attribute(tag, "port")?, attribute(tag, "protocol")?);
+    let to = [("to-port", "toport"), ("to-addr", "toaddr")].into_iter().filter_map(|(name, word)| {
+        let value = attribute(tag, name).filter(|value| !value.is_empty())?;
+        Some(format!(":{word}={value}"))
+    });
+    Some(format!("port={port}:proto={protocol}{}", to.collect::<String>()))
 }
 
 /// What stands between `<` and `>`, without comments.
@@ -75,7 +110,9 @@ mod tests {
         in public areas.</description>\n  <service name=\"ssh\"/>\n  <service name=\"dhcpv6-client\"/>\n  <!-- <service \
         name=\"no\"/> -->\n  <port port=\"8080\" protocol=\"tcp\"/>\n  <port protocol='udp' port='6000-6007'/>\n  <source \
         address=\"192.0.2.0/24\"/>\n  <rule family=\"ipv4\">\n    <source address=\"198.51.100.0/24\"/>\n    <service \
-        name=\"http\"/>\n    <accept/>\n  </rule>\n  <service name=\"https\"/>\n  <forward/>\n</zone>\n";
+        name=\"http\"/>\n    <accept/>\n  </rule>\n  <service name=\"https\"/>\n  <forward/>\n  <masquerade/>\n  <forward-port \
+        port=\"80\" protocol=\"tcp\" to-port=\"8080\" to-addr=\"192.0.2.7\"/>\n  <forward-port port=\"81\" protocol=\"tcp\" \
+        to-port=\"8081\"/>\n  <interface name=\"eth0\"/>\n</zone>\n";
 
     fn set(these: &[&str]) -> BTreeSet<String> {
         these.iter().map(|this| (*this).to_owned()).collect()
@@ -87,9 +124,25 @@ mod tests {
             services: set(&["ssh", "dhcpv6-client", "https"]),
             ports: set(&["8080/tcp", "6000-6007/udp"]),
             sources: set(&["192.0.2.0/24"]),
+            forwards: set(&["port=80:proto=tcp:toport=8080:toaddr=192.0.2.7", "port=81:proto=tcp:toport=8081"]),
+            masquerades: true,
             has_rules: true,
+            has_interfaces: true,
+            accepts_all: false,
         };
         assert_eq!(Facts::parse(PUBLIC), expect);
+    }
+
+    #[test]
+    fn a_port_is_open_where_the_zone_says_so() {
+        let check = |text: &str, port, expect| assert_eq!(Facts::parse(text).opens(port), expect, "{port}: {text}");
+        check(PUBLIC, 22, true);
+        check(PUBLIC, 2222, false);
+        check(PUBLIC, 8080, true);
+        check(PUBLIC, 6001, false);
+        check("<zone><port port=\"20-30\" protocol=\"tcp\"/></zone>", 22, true);
+        check("<zone target=\"ACCEPT\"></zone>", 2222, true);
+        check("<zone target=\"DROP\"></zone>", 22, false);
     }
 
     #[test]
