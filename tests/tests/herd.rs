@@ -16,6 +16,7 @@ use wb_core::registry::{AllowedSigners, ChangeLog, Mirror as _, NewCommit, RefNa
 use wb_core::runner::{Catalog, platform};
 use wb_core::system::files::{self, Attributes};
 use wb_core::system::{System, clock, command};
+use wb_stdlib::{Host, Look as _};
 use wb_tests::herd::TestHerd;
 use wb_tests::links::{migration, write};
 
@@ -527,6 +528,21 @@ fn a_host_that_was_cut_off_says_so_in_its_report() {
     herd.tick("web1", &next).unwrap();
     let log = log_of(&herd, "web1");
     assert!(log.contains("the remote is back after "), "{log}");
+}
+
+static STREAMS: Migration = migration("streams", "web", 3, "9999999999999999999999999999999999999999", |context| {
+    Host::new(context).shell("echo for the shop; echo for nobody >&2").streamed().run()?;
+    Ok(())
+});
+
+#[test]
+fn what_a_streamed_command_writes_goes_along_with_the_report() {
+    let herd = herd();
+    let next = catalog(&[&DATABASE, &FIRST, &SECOND, &STREAMS]);
+    herd.deploy(&next);
+    herd.tick("web1", &next).unwrap();
+    let log = log_of(&herd, "web1");
+    assert!(log.contains("runs `streams` (9999999)\n  for the shop\n  for nobody\n"), "{log}");
 }
 
 #[test]
