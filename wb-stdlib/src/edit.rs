@@ -500,6 +500,12 @@ impl<L: Change + 'static> Edit<Host<'_>, L> {
         self
     }
 
+    /// The edited file stays only when this command accepts it where it is, as with [`File::validated_in_place_by`].
+    pub fn validated_in_place_by<W: Into<String>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
+        self.file = self.file.validated_in_place_by(command);
+        self
+    }
+
     /// The file is as these edits make it. It is replaced at once or not at all.
     ///
     /// # Errors
@@ -527,6 +533,10 @@ impl<L: Change + 'static> Edit<Host<'_>, L> {
         match self.edited(found.text())? {
             Some(_) if missing => Err(EditError::NoFile { path: found.path }),
             Some(text) => Ok(Some((found, text))),
+            None if !found.is_missing() && self.file.is_on_trial(&found.path)? => {
+                let text = found.text().to_owned();
+                Ok(Some((found, text)))
+            }
             None => Ok(None),
         }
     }

@@ -9,6 +9,7 @@ mod error;
 mod extended;
 mod place;
 mod search;
+mod trial;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use error::KindWord;
 pub(crate) use extended::{Extended, Settled, take_over};
 pub(crate) use place::{check_path, clear, missing_parent, mounted_below, refuse_mounts, replaced};
 pub(crate) use search::search;
+use trial::Trial;
 
 /// The mode of a file that nobody said a mode for.
 const NEW_MODE: u32 = 0o644;
@@ -67,6 +69,8 @@ pub struct File<A> {
     replacing: bool,
     owes: Owes,
     validation: Option<Vec<String>>,
+    /// What judges it where it is.
+    in_place: Vec<String>,
 }
 
 impl<A: Look> File<A> {
@@ -83,6 +87,7 @@ impl<A: Look> File<A> {
             replacing: false,
             owes: Owes::default(),
             validation: None,
+            in_place: Vec::new(),
         }
     }
 
@@ -394,12 +399,37 @@ impl File<Host<'_>> {
         self
     }
 
+    /// New content stays only when this command, which is told no path, succeeds within 5 minutes: for a file that means
+    /// something only where it is, beside others, as a part of a configuration does. Where the command fails, the old file is
+    /// back at once, with all that it had, or there is none again. Until then everybody sees the new one, so where
+    /// [`File::validated_by`] can judge a file, that is better. A run that is killed in between leaves the new one, and the
+    /// next run lets it be judged; the old one has a name in the same directory meanwhile, `.NAME.before-check`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn serve_the_shop(host: &Host) -> Result<()> {
+    ///     let nginx = host.service("nginx");
+    ///     host.file("/etc/nginx/conf.d/shop.conf")
+    ///         .content("server { root /srv/shop; }\n")
+    ///         .validated_in_place_by(["nginx", "-t"])
+    ///         .reloads(&nginx)
+    ///         .present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = serve_the_shop as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn validated_in_place_by<W: Into<String>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
+        self.in_place = command.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// It is there, with this content, owner, group, mode, access control list and capabilities. It is replaced at once or
     /// not at all; new content keeps the list that the old file had.
     ///
     /// # Errors
     /// When something else is at its path, the directory or the owner is not there, the content is refused by
-    /// [`File::validated_by`], or it can't be written; the old file is then as it was.
+    /// [`File::validated_by`] or [`File::validated_in_place_by`], or it can't be written; the old file is then as it was.
     pub fn present(self) -> Result<Outcome, FileError> {
         let what = format!("file {} present", self.path.display());
         self.present_as(&what)
@@ -439,7 +469,15 @@ impl File<Host<'_>> {
         };
         self.write_debts_down(&difference)?;
         let what = format!("file {} absent", self.path.display());
-        ensure(self.access, &what, difference, || Ok(files::remove(self.system().path(&self.path)).map(drop)?))
+        ensure(self.access, &what, difference, || {
+            files::remove(self.system().path(&self.path))?;
+            Ok(Trial::new(self.system(), &self.path).end()?)
+        })
+    }
+
+    /// Whether a run before put new content at `path` and was killed before that was judged.
+    pub(crate) fn is_on_trial(&self, path: &Path) -> Result<bool, FileError> {
+        Ok(!self.in_place.is_empty() && Trial::new(self.system(), path).is_on()?)
     }
 
     /// The file that is there, or would be in a plan; or what else is, and may be replaced.
@@ -485,7 +523,8 @@ impl File<Host<'_>> {
         };
         let content = if self.is_private(found) { content.map(|_| difference::WITHHELD.to_owned()) } else { content };
         let attributes = resolved.diff(found).into_iter().chain(settled.diff().iter().cloned());
-        let lines: Vec<String> = replaced.into_iter().chain(content).chain(attributes).collect();
+        let left = self.is_on_trial(&self.path)?.then(|| trial::LEFT.to_owned());
+        let lines: Vec<String> = replaced.into_iter().chain(content).chain(attributes).chain(left).collect();
         Ok(if lines.is_empty() { Difference::None } else { Difference::Some(Some(lines.join("\n"))) })
     }
 
@@ -550,6 +589,36 @@ impl File<Host<'_>> {
         resolved: &Resolved,
         settled: &Settled,
     ) -> Result<(), FileError> {
+        let trial = Trial::new(self.system(), &self.path);
+        let put = || self.put(found, other, resolved, settled);
+        if !self.is_to_be_tried(found)? {
+            put()?;
+            // Who said nothing of a trial has no use for what one left.
+            return Ok(trial.end()?);
+        }
+        trial.begin()?;
+        let tried = put().and_then(|()| self.try_in_place());
+        let ended = if tried.is_ok() { trial.end() } else { trial.undo() };
+        ended?;
+        tried
+    }
+
+    /// Whether a command is to judge it in its place: new content, and what nobody has judged yet.
+    fn is_to_be_tried(&self, found: Option<Stat>) -> Result<bool, FileError> {
+        match found {
+            _ if self.in_place.is_empty() => Ok(false),
+            Some(stat) if self.has_content(stat)? => self.is_on_trial(&self.path),
+            _ => Ok(true),
+        }
+    }
+
+    fn put(
+        &self,
+        found: Option<Stat>,
+        other: Option<Stat>,
+        resolved: &Resolved,
+        settled: &Settled,
+    ) -> Result<(), FileError> {
         let (system, path) = (self.system(), &self.path);
         if let Some(stat) = found
             && self.has_content(stat)?
@@ -581,6 +650,12 @@ impl File<Host<'_>> {
         let validation = Command::new(program).args(args).arg(&candidate).timeout(VALIDATION_BOUND);
         let said = self.system().read_command(&validation);
         files::remove(self.system().path(&candidate))?;
+        said.map(drop).map_err(|source| FileError::Refused { path: self.path.clone(), source })
+    }
+
+    fn try_in_place(&self) -> Result<(), FileError> {
+        let Some((program, args)) = self.in_place.split_first() else { return Ok(()) };
+        let said = self.system().read_command(&Command::new(program).args(args).timeout(VALIDATION_BOUND));
         said.map(drop).map_err(|source| FileError::Refused { path: self.path.clone(), source })
     }
 

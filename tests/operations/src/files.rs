@@ -66,6 +66,30 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
     Case {
+        name: "validated_in_place",
+        packages: &["nginx-light"],
+        prepare: "rm -rf /etc/nginx/sites-enabled/default /etc/nginx/conf.d; mkdir /etc/nginx/conf.d
+            echo 'server { listen 8090; }' >/etc/nginx/conf.d/kept.conf; chmod 600 /etc/nginx/conf.d/kept.conf",
+        run: |host| {
+            let part = |name: &str, content: &str| {
+                let file = host.file(format!("/etc/nginx/conf.d/{name}.conf")).content(content);
+                file.mode(0o644).validated_in_place_by(["nginx", "-t"]).present()
+            };
+            part("shop", "server { listen 8091; }\n")?;
+            // A plan only foresees that one, and refuses nothing.
+            if host.file("/etc/nginx/conf.d/shop.conf").exists().is_ok() {
+                for name in ["kept", "new"] {
+                    ensure!(part(name, "server { listen 8092 }\n").is_err(), "nginx refuses {name}");
+                }
+            }
+            Ok(())
+        },
+        check: "[ \"$(LC_ALL=C ls -A /etc/nginx/conf.d)\" = \"$(printf 'kept.conf\\nshop.conf')\" ]; nginx -t
+            [ \"$(cat /etc/nginx/conf.d/*.conf)\" = \"$(printf 'server { listen 8090; }\\nserver { listen 8091; }')\" ]
+            [ \"$(stat -c %a /etc/nginx/conf.d/kept.conf)\" = 600 ]",
+        ..Case::DEFAULT
+    },
+    Case {
         name: "replaced",
         prepare: "rm -rf /srv/a /srv/b /srv/c /srv/real; echo real >/srv/real; ln -s real /srv/a; mkdir /srv/b; echo c >/srv/c
             ln -s real /srv/through",

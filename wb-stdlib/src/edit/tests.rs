@@ -184,6 +184,27 @@ fn a_refused_file_is_as_it_was() {
 }
 
 #[test]
+fn an_edit_that_is_refused_in_its_place_is_none() {
+    let machine = sshd().answers("sshd -t", &[(255, "bad"), (0, "")]);
+    let before = machine.snapshot();
+    let edit = |host: &Host| {
+        Ok(host.edit("/etc/ssh/sshd_config").line("X y").validated_in_place_by(["sshd", "-t"]).present()?)
+    };
+    assert!(machine.apply(edit).is_err());
+    assert_eq!(machine.snapshot(), before);
+    assert!(machine.apply(edit).unwrap().changed());
+    assert_eq!(machine.apply(edit).unwrap(), Outcome::Unchanged);
+    let machine = sshd().answer("sshd -t", 0, "").file("/etc/ssh/.sshd_config.before-check", "older\n");
+    let nothing = |host: &Host| {
+        let edit = host.edit("/etc/ssh/sshd_config").line("X11Forwarding yes");
+        Ok(edit.validated_in_place_by(["sshd", "-t"]).present()?)
+    };
+    assert!(machine.apply(nothing).unwrap().changed());
+    assert_eq!(machine.apply(nothing).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.calls(), ["sshd -t"]);
+}
+
+#[test]
 fn what_not_everybody_may_read_is_not_shown() {
     let machine = Machine::new().dir("/etc");
     let set = |host: &Host| Ok(host.edit("/etc/s").variable("PASSWORD", "swordfish").or_create(0o600).present()?);

@@ -156,7 +156,7 @@ pub enum FileError {
     /// A user or group is not there.
     #[error(transparent)]
     Owner(#[from] OwnerError),
-    /// The new content was refused. The old is still there.
+    /// The new content was refused. The old is still there, or there again.
     #[error("the new content of {} is refused", .path.display())]
     Refused {
         /// The path.

@@ -130,6 +130,68 @@ fn refused_content_leaves_the_old_file_and_nothing_beside_it() {
     assert_eq!(machine.calls(), ["haproxy -c -f /etc/.haproxy.cfg.candidate"]);
 }
 
+const PART: &str = "/etc/nginx/conf.d/shop.conf";
+
+fn tried_in_place(content: &'static str) -> impl Fn(&crate::Host) -> anyhow::Result<Outcome> {
+    move |host| Ok(host.file(PART).content(content).mode(0o640).validated_in_place_by(["nginx", "-t"]).present()?)
+}
+
+/// A machine whose nginx sees what stands in its place, writes that down, and ends so.
+fn judging(machine: Machine, code: i32) -> Machine {
+    let look = |root: &Path, _: &Command| {
+        let seen = files::read(root.join(PART.trim_start_matches('/'))).unwrap();
+        files::write(root.join("seen"), seen, 0o644).unwrap();
+    };
+    machine.does("nginx -t", look).answer("nginx -t", code, "[emerg] bad")
+}
+
+fn is_alone(machine: &Machine) -> bool {
+    files::list(machine.path("/etc/nginx/conf.d")).unwrap().iter().all(|path| path.ends_with("shop.conf"))
+}
+
+#[test]
+fn what_is_refused_in_its_place_is_what_it_was() {
+    let machine = judging(Machine::new().file(PART, "old\n"), 1);
+    let before = machine.stat(PART);
+    let error = machine.apply(tried_in_place("new\n")).unwrap_err();
+    assert_eq!(error.to_string(), format!("the new content of {PART} is refused"));
+    assert_eq!(machine.read("/seen").as_deref(), Some("new\n"));
+    assert_eq!((machine.read(PART).as_deref(), machine.stat(PART), is_alone(&machine)), (Some("old\n"), before, true));
+    let machine = judging(Machine::new().dir("/etc/nginx/conf.d"), 1);
+    machine.apply(tried_in_place("new\n")).unwrap_err();
+    assert_eq!((machine.read(PART), is_alone(&machine)), (None, true));
+}
+
+#[test]
+fn what_is_accepted_in_its_place_is_asked_for_once() {
+    let machine = judging(Machine::new().dir("/etc/nginx/conf.d"), 0);
+    let planned = machine.plan(tried_in_place("new\n")).unwrap();
+    assert_eq!(machine.apply(tried_in_place("new\n")).unwrap(), planned);
+    assert_eq!((machine.read(PART).as_deref(), is_alone(&machine)), (Some("new\n"), true));
+    assert_eq!(machine.apply(tried_in_place("new\n")).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.calls(), ["nginx -t"]);
+}
+
+#[test]
+fn what_a_killed_run_left_in_its_place_is_judged_by_the_next() {
+    let left = |code| {
+        let machine = judging(Machine::new().file(PART, "new\n"), code);
+        files::set_mode(machine.path(PART), 0o640).unwrap();
+        machine.file("/etc/nginx/conf.d/.shop.conf.before-check", "old\n")
+    };
+    let unchecked = changed("not checked yet: a run was killed before that");
+    let machine = left(0);
+    assert_eq!(machine.plan(tried_in_place("new\n")).unwrap(), unchecked);
+    assert_eq!(machine.apply(tried_in_place("new\n")).unwrap(), unchecked);
+    assert_eq!((machine.read(PART).as_deref(), is_alone(&machine)), (Some("new\n"), true));
+    let machine = left(1);
+    machine.apply(tried_in_place("newer\n")).unwrap_err();
+    assert_eq!((machine.read(PART).as_deref(), is_alone(&machine)), (Some("old\n"), true));
+    let machine = left(1);
+    machine.apply(|host| Ok(host.file(PART).content("own\n").present()?)).unwrap();
+    assert_eq!((machine.read(PART).as_deref(), is_alone(&machine)), (Some("own\n"), true));
+}
+
 #[test]
 fn what_looks_at_new_content_may_not_hang() {
     let machine = Machine::new().dir("/etc").does("haproxy -c -f", |root, command| {
