@@ -143,6 +143,14 @@ impl<'a> Directory<Host<'a>> {
         self
     }
 
+    /// It has no entry of this user or group in its access control list, as with
+    /// [`File::without_acl`](crate::file::File::without_acl); with `default:` before it, in the list that new files in it begin
+    /// with: `default:group:ops`.
+    pub fn without_acl(mut self, whose: impl Into<String>) -> Self {
+        self.extended.without_acl.push(whose.into());
+        self
+    }
+
     /// Its access control lists have no other entries by name than those of [`Directory::acl`]: none at all without them.
     pub fn exact_acl(mut self) -> Self {
         self.extended.exact_acl = true;

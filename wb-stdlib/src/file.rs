@@ -292,6 +292,24 @@ impl File<Host<'_>> {
         self
     }
 
+    /// It has no entry of this user or group in its access control list: `user:anna`, `group:ops`. Can be said several times.
+    /// Where that had one, the mask is as wide as the widest entry that is left. What is new has no entries but those of
+    /// [`File::acl`], whatever its directory gives to new files. Whom nobody knows any more is named by number.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn keep_anna_out_of_the_log(host: &Host) -> Result<()> {
+    ///     host.file("/var/log/shop.log").without_acl("user:anna").present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = keep_anna_out_of_the_log as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn without_acl(mut self, whose: impl Into<String>) -> Self {
+        self.extended.without_acl.push(whose.into());
+        self
+    }
+
     /// Its access control list has no other entries by name than those of [`File::acl`]: none at all without them.
     pub fn exact_acl(mut self) -> Self {
         self.extended.exact_acl = true;

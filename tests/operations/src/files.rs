@@ -178,12 +178,16 @@ pub(crate) static CASES: &[Case] = &[
         packages: &["acl"],
         prepare: "rm -rf /srv/lists; mkdir -p /srv/lists; echo old >/srv/lists/kept; setfacl -m u:games:r-- /srv/lists/kept
             touch /srv/lists/cleared; setfacl -m u:games:rwx /srv/lists/cleared; rm -rf /srv/shared; mkdir /srv/shared
+            touch /srv/lists/less; setfacl -m u:games:rwx,g:www-data:r-- /srv/lists/less
+            mkdir /srv/lists/few; setfacl -d -m u:games:rwx /srv/lists/few
             echo old >/srv/shared/plain; setfacl -d -m g:games:rwx /srv/shared",
         run: |host| {
             host.directory("/srv/lists").mode(0o750).acl("default:group:www-data:r-x").present()?;
             host.file("/srv/lists/log").mode(0o640).acl("user:www-data:rw-").acl("group:games:r--").present()?;
             host.file("/srv/lists/kept").content("new\n").present()?;
             host.file("/srv/lists/cleared").mode(0o600).exact_acl().present()?;
+            host.file("/srv/lists/less").without_acl("user:games").present()?;
+            host.directory("/srv/lists/few").without_acl("default:user:games").present()?;
             host.file("/srv/shared/plain").content("new\n").present()?;
             host.file("/srv/shared/exact").content("new\n").exact_acl().present()?;
             host.file("/srv/shared/new").content("new\n").present()?;
@@ -194,6 +198,9 @@ pub(crate) static CASES: &[Case] = &[
             getfacl -cp /srv/lists/kept | grep -qx user:games:r-- && [ \"$(cat /srv/lists/kept)\" = new ]
             ! getfacl -cp /srv/lists/cleared | grep -q games && [ \"$(stat -c %a /srv/lists/cleared)\" = 600 ]
             getfacl -cp /srv/lists | grep -qx default:group:www-data:r-x
+            [ \"$(getfacl -cp /srv/lists/less | tr '\\n' ' ')\" = \
+'user::rw- group::r-- group:www-data:r-- mask::r-- other::r--  ' ]
+            getfacl -cp /srv/lists/few | grep -qx default:user::rwx; [ -z \"$(getfacl -cp /srv/lists/few | grep games)\" ]
             [ -z \"$(getfacl -cp /srv/shared/plain /srv/shared/exact | grep games)\" ]
             getfacl -cp /srv/shared/new | grep -q games",
         ..Case::DEFAULT

@@ -115,6 +115,13 @@ impl Acl {
         self
     }
 
+    /// This list without the entries of these. The mask stays as it is where none of them is there.
+    pub(super) fn without(mut self, gone: &[Whose]) -> Self {
+        let before = self.0.len();
+        self.0.retain(|whose, _| !gone.contains(whose));
+        if self.0.len() == before { self } else { self.with(&[], false) }
+    }
+
     /// A line for each entry by name, and the mask, that differs from those of `found`.
     pub(super) fn diff(&self, found: &Self, what: &str) -> Vec<String> {
         let whose: std::collections::BTreeSet<Whose> = self.0.keys().chain(found.0.keys()).copied().collect();
@@ -168,10 +175,7 @@ pub(super) enum Who<'a> {
 /// Reads `user:NAME:RIGHTS`, `group:NAME:RIGHTS` or `mask::RIGHTS`, perhaps with `default:` before it.
 pub(super) fn parse(text: &str) -> Result<Spec<'_>, &'static str> {
     const SHAPE: &str = "write `user:NAME:r-x`, `group:NAME:r-x` or `mask::r-x`, perhaps with `default:` before it";
-    let (is_default, entry) = match text.split_once(':') {
-        Some(("default" | "d", rest)) => (true, rest),
-        _ => (false, text),
-    };
+    let (is_default, entry) = of_list(text);
     let (kind, rest) = entry.split_once(':').ok_or(SHAPE)?;
     let (name, rights) = rest.rsplit_once(':').ok_or(SHAPE)?;
     let who = match (kind, name) {
@@ -185,6 +189,28 @@ pub(super) fn parse(text: &str) -> Result<Spec<'_>, &'static str> {
     };
     let rights = parse_rights(rights).ok_or("rights are written as in `r-x`, or as a digit from 0 to 7")?;
     Ok(Spec { is_default, who, rights })
+}
+
+/// Reads `user:NAME` or `group:NAME`, perhaps with `default:` before it: whose entry it is, and whether it is of the list that
+/// new files begin with.
+pub(super) fn parse_name(text: &str) -> Result<(bool, Who<'_>), &'static str> {
+    const SHAPE: &str = "name what is to go without its rights, as `user:NAME` or `group:NAME`, perhaps with `default:` before it";
+    let (is_default, entry) = of_list(text);
+    let who = match entry.split_once(':') {
+        Some((_, name)) if name.is_empty() || name.contains(':') => None,
+        Some(("user" | "u", name)) => Some(Who::User(name)),
+        Some(("group" | "g", name)) => Some(Who::Group(name)),
+        _ => None,
+    };
+    Ok((is_default, who.ok_or(SHAPE)?))
+}
+
+/// Which list an entry is of, and the rest of it.
+fn of_list(text: &str) -> (bool, &str) {
+    match text.split_once(':') {
+        Some(("default" | "d", rest)) => (true, rest),
+        _ => (false, text),
+    }
 }
 
 fn parse_rights(text: &str) -> Option<u16> {
@@ -257,6 +283,25 @@ mod tests {
     fn a_mask_that_is_said_stays() {
         let acl = Acl::of_mode(0o640).with(&[(Whose::User(1), 7), (Whose::Mask, 4)], false);
         assert_eq!(acl.mode(), 0o640);
+    }
+
+    #[test]
+    fn an_entry_goes_alone() {
+        let acl = Acl::parse(&CAPTURED).unwrap();
+        let rest = acl.clone().without(&[Whose::User(1000)]);
+        assert_eq!(rest, Acl::of_mode(0o640).with(&[(Whose::Group(33), 6)], false));
+        assert_eq!(rest.without(&[Whose::Group(33)]), Acl::of_mode(0o640));
+        let narrow = acl.with(&[(Whose::Mask, 4)], false);
+        assert_eq!(narrow.clone().without(&[Whose::User(7)]), narrow);
+    }
+
+    #[test]
+    fn who_loses_an_entry_is_named_without_rights() {
+        assert_eq!(parse_name("user:anna"), Ok((false, Who::User("anna"))));
+        assert_eq!(parse_name("default:g:33"), Ok((true, Who::Group("33"))));
+        for wrong in ["", "anna", "user:", "user:anna:r-x", "mask:", "mask::r", "default:user:", "other:a"] {
+            assert!(parse_name(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

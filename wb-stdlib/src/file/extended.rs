@@ -18,6 +18,7 @@ const LABEL: &str = "security.selinux";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Extended {
     pub(crate) acl: Vec<String>,
+    pub(crate) without_acl: Vec<String>,
     pub(crate) exact_acl: bool,
     pub(crate) capabilities: Option<String>,
 }
@@ -38,9 +39,26 @@ struct Setting {
     is_so: bool,
 }
 
+/// Something of a path's own list, and of the one that new files begin with.
+#[derive(Debug)]
+struct OfLists<T> {
+    own: Vec<T>,
+    default: Vec<T>,
+}
+
+impl<T> OfLists<T> {
+    const fn new() -> Self {
+        Self { own: Vec::new(), default: Vec::new() }
+    }
+
+    fn add(&mut self, is_default: bool, one: T) {
+        if is_default { self.default.push(one) } else { self.own.push(one) }
+    }
+}
+
 impl Extended {
     fn wants_acl(&self) -> bool {
-        self.exact_acl || !self.acl.is_empty()
+        self.exact_acl || !self.acl.is_empty() || !self.without_acl.is_empty()
     }
 
     /// Looks at what is there, as far as something is wanted of it. The mode that is wanted becomes the one that a path
@@ -81,45 +99,56 @@ impl Extended {
         new_mode: u32,
         settled: &mut Settled,
     ) -> Result<(), FileError> {
-        let (own, default) = self.entries(system, path)?;
+        let (said, gone) = (self.entries(system, path)?, self.gone(system, path)?);
         let mode = found.map_or_else(|| resolved.mode.unwrap_or(new_mode), |stat| stat.mode);
         let read = |name| if found.is_some() { system.xattr(path, name) } else { Ok(None) };
         let stored = |bytes: Option<Vec<u8>>| bytes.as_deref().and_then(Acl::parse).filter(Acl::is_extended);
         let now = stored(read(ACCESS)?).unwrap_or_else(|| Acl::of_mode(mode));
         let base = resolved.mode.map_or_else(|| now.clone(), |mode| now.clone().with_mode(mode));
-        let wanted = base.with(&own, self.exact_acl);
+        let base = base.without(&gone.own);
+        let only_goes = self.acl.is_empty() && !self.exact_acl;
+        let wanted = if only_goes { base } else { base.with(&said.own, self.exact_acl) };
         resolved.mode = Some(resolved.mode.unwrap_or(mode) & 0o7000 | wanted.mode());
         settled.add(ACCESS, &now, &wanted, "acl");
-        if self.exact_acl || !default.is_empty() {
+        if self.exact_acl || !said.default.is_empty() || !gone.default.is_empty() {
             let now = read(DEFAULT)?.as_deref().and_then(Acl::parse).filter(|acl| *acl != Acl::default());
-            let base = now.clone().unwrap_or_else(|| wanted.clone().with(&[], true));
-            let none = default.is_empty();
-            let wanted = if none { Acl::default() } else { base.with(&default, self.exact_acl) };
+            let base = now.clone().unwrap_or_else(|| wanted.with(&[], true)).without(&gone.default);
+            let wanted = match said.default.is_empty() {
+                false => base.with(&said.default, self.exact_acl),
+                true if now.is_some() && !self.exact_acl => base,
+                true => Acl::default(),
+            };
             settled.add(DEFAULT, &now.unwrap_or_default(), &wanted, "default acl");
         }
         Ok(())
     }
 
-    /// The entries of the path's own list, and of the one that new files begin with.
-    #[expect(clippy::type_complexity, reason = "two lists of pairs")]
-    fn entries(&self, system: &System, path: &Path) -> Result<(Vec<(Whose, u16)>, Vec<(Whose, u16)>), FileError> {
-        let (mut own, mut default) = (Vec::new(), Vec::new());
+    /// The entries that are to be there.
+    fn entries(&self, system: &System, path: &Path) -> Result<OfLists<(Whose, u16)>, FileError> {
+        let mut said = OfLists::new();
         for text in &self.acl {
-            let spec = acl::parse(text).map_err(|why| FileError::BadAcl {
-                path: path.to_owned(),
-                entry: text.clone(),
-                why,
-            })?;
-            let entry = (whose(system, spec.who)?, spec.rights);
-            if spec.is_default { default.push(entry) } else { own.push(entry) }
+            let spec = acl::parse(text).map_err(|why| bad_acl(path, text, why))?;
+            said.add(spec.is_default, (whose(system, spec.who)?, spec.rights));
         }
-        Ok((own, default))
+        Ok(said)
+    }
+
+    /// Whose entries are to go.
+    fn gone(&self, system: &System, path: &Path) -> Result<OfLists<Whose>, FileError> {
+        let mut gone = OfLists::new();
+        for text in &self.without_acl {
+            let (is_default, who) = acl::parse_name(text).map_err(|why| bad_acl(path, text, why))?;
+            gone.add(is_default, whose(system, who)?);
+        }
+        Ok(gone)
     }
 
     /// Who is not there yet: for plans.
     pub(crate) fn missing_owner(&self, system: &System) -> Result<Option<String>, FileError> {
-        for spec in self.acl.iter().filter_map(|text| acl::parse(text).ok()) {
-            match whose(system, spec.who) {
+        let said = self.acl.iter().filter_map(|text| Some(acl::parse(text).ok()?.who));
+        let gone = self.without_acl.iter().filter_map(|text| Some(acl::parse_name(text).ok()?.1));
+        for who in said.chain(gone) {
+            match whose(system, who) {
                 Err(OwnerError::Nobody { kind, name }) => return Ok(Some(format!("there is no {kind} `{name}` yet"))),
                 Err(error) => return Err(error.into()),
                 Ok(_) => {}
@@ -136,7 +165,9 @@ impl Settled {
         let named =
             |line: &String| ["user:", "group:", "mask"].iter().any(|kind| line[what.len() + 1..].starts_with(kind));
         self.lines.extend(lines.iter().filter(|line| named(line)).cloned());
-        let value = wanted.is_extended().then(|| wanted.bytes());
+        // What new files begin with may say no more than a mode could, and is said all the same.
+        let is_list = wanted.is_extended() || name == DEFAULT && *wanted != Acl::default();
+        let value = is_list.then(|| wanted.bytes());
         self.wanted.push(Setting { name, value, is_so: lines.is_empty() });
     }
 
@@ -209,6 +240,10 @@ pub(super) fn unsupported(error: files::FileError, name: &str) -> FileError {
     }
 }
 
+fn bad_acl(path: &Path, entry: &str, why: &'static str) -> FileError {
+    FileError::BadAcl { path: path.to_owned(), entry: entry.to_owned(), why }
+}
+
 fn whose(system: &System, who: Who<'_>) -> Result<Whose, OwnerError> {
     Ok(match who {
         Who::User(name) => Whose::User(owner::user(system, name)?.uid),
@@ -219,8 +254,7 @@ fn whose(system: &System, who: Who<'_>) -> Result<Whose, OwnerError> {
 
 /// Whether a path has this entry in its own list, or in the one that new files begin with.
 pub(super) fn has_acl(system: &System, path: &Path, text: &str) -> Result<bool, FileError> {
-    let spec =
-        acl::parse(text).map_err(|why| FileError::BadAcl { path: path.to_owned(), entry: text.to_owned(), why })?;
+    let spec = acl::parse(text).map_err(|why| bad_acl(path, text, why))?;
     let bytes = system.xattr(path, if spec.is_default { DEFAULT } else { ACCESS })?;
     let whose = whose(system, spec.who)?;
     Ok(bytes.as_deref().and_then(Acl::parse).is_some_and(|acl| acl.has(whose, spec.rights)))

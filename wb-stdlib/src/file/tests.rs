@@ -440,6 +440,34 @@ fn an_access_control_list_comes_with_its_file_and_stays() {
 }
 
 #[test]
+fn one_entry_goes_and_the_others_stay() {
+    let machine = Machine::new().dir("/srv");
+    if !has_lists(&machine) {
+        return;
+    }
+    let entries = |host: &crate::Host| Ok(host.file("/log").mode(0o640).acl("user:1:rw-").acl("group:2:r--").present()?);
+    machine.apply(entries).unwrap();
+    let gone = |host: &crate::Host| Ok(host.file("/log").without_acl("user:1").present()?);
+    let expect = changed("mode 0660 -> 0640\nacl user:1 rw- -> none\nacl mask rw- -> r--");
+    assert_eq!(machine.plan(gone).unwrap(), expect);
+    assert_eq!(machine.apply(gone).unwrap(), expect);
+    assert_eq!(machine.apply(gone).unwrap(), Outcome::Unchanged);
+    machine.view(|host| host.file("/log").has_acl("group:2:r--")).unwrap();
+    machine.apply(|host| Ok(host.file("/log").content("new").without_acl("group:2").present()?)).unwrap();
+    assert!(machine.view(|host| host.file("/log").has_acl("group:2:r--")).is_err());
+    let both = |host: &crate::Host| {
+        Ok(host.directory("/srv").acl("default:group:1:rwx").acl("default:group:2:rwx").acl("group:1:rwx").present()?)
+    };
+    machine.apply(both).unwrap();
+    let one = |host: &crate::Host| Ok(host.directory("/srv").without_acl("default:group:1").present()?);
+    assert!(machine.apply(one).unwrap().changed());
+    assert_eq!(machine.apply(one).unwrap(), Outcome::Unchanged);
+    for (entry, is_there) in [("default:group:1:rwx", false), ("default:group:2:rwx", true), ("group:1:rwx", true)] {
+        assert_eq!(machine.view(|host| host.file("/srv").has_acl(entry)).is_ok(), is_there, "{entry}");
+    }
+}
+
+#[test]
 fn a_directory_has_a_list_for_what_is_made_in_it() {
     let machine = Machine::new();
     if !has_lists(&machine) {
@@ -498,6 +526,8 @@ fn what_is_said_of_rights_must_be_some() {
         "`cap_bpff=ep` are no capabilities, for /etc/a: there is no capability `cap_bpff`; did",
     );
     check("user:anna:r", "", "there is no user `anna` on this host");
+    let error = machine.apply(|host| Ok(host.file("/etc/a").without_acl("user:1:r").present()?)).unwrap_err().to_string();
+    assert!(error.contains("for /etc/a\nhint: name what is to go without its rights"), "{error}");
     machine.plan(|host| Ok(host.file("/etc/a").acl("user:anna:r").present()?)).unwrap();
     assert_eq!(machine.said(), "? file /etc/a present (cannot know: there is no user `anna` yet)");
 }
