@@ -182,15 +182,28 @@ impl<'a> Directory<Host<'a>> {
         self
     }
 
-    /// It and all that is in it, to have one owner, or modes: say them on what this gives.
+    /// It and all that is in it, to have one owner, or modes: say them on what this gives. What is said before of access control
+    /// lists, or [`Directory::replacing`], is an error: that is of a directory alone.
     pub fn recursively(self) -> Recursive<'a> {
-        Recursive::new(self.access, self.path, self.wanted)
+        Recursive::new(self)
     }
 
     /// It has what a directory of `assets/` has: `.synced(assets!("site"))`. Files that differ or are missing are written;
-    /// what else is in it stays, unless [`Synced::exactly`] is said.
+    /// what else is in it stays, unless [`Synced::exactly`] is said. What is said before of its mode, of access control lists,
+    /// of links and of what is replaced is said of the directory at the top.
     pub fn synced(self, assets: Assets) -> Synced<'a> {
-        Synced::new(self.access, self.path, self.wanted, assets)
+        Synced::new(self, assets)
+    }
+
+    /// What was said of it and can't be said of all that is in it.
+    fn said_of_it_alone(&self) -> Option<&'static str> {
+        let words = [
+            (!self.extended.acl.is_empty(), ".acl(…)"),
+            (!self.extended.without_acl.is_empty(), ".without_acl(…)"),
+            (self.extended.exact_acl, ".exact_acl()"),
+            (self.replacing, ".replacing()"),
+        ];
+        words.into_iter().find_map(|(is_said, word)| is_said.then_some(word))
     }
 
     /// It is there, with this owner, group, mode and access control list. Directories above it are made too; what is in it

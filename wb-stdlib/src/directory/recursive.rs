@@ -6,10 +6,10 @@ use wb_core::context::Outcome;
 use wb_core::system::Held;
 use wb_core::system::files::{Kind, Stat};
 
-use super::listed;
+use super::{Directory, listed};
 use crate::Host;
 use crate::ensure::{Difference, ensure};
-use crate::file::{End, FileError, KindWord, Resolved, Wanted, check_path};
+use crate::file::{End, FileError, KindWord, Resolved, Wanted, check_path, end_of};
 
 /// A directory with all that is in it. [`Directory::recursively`](super::Directory::recursively) makes it.
 ///
@@ -29,14 +29,19 @@ pub struct Recursive<'a> {
     wanted: Wanted,
     file_mode: Option<u32>,
     dir_mode: Option<u32>,
+    through_links: bool,
+    /// What was said that can't be so.
+    odd: Option<&'static str>,
 }
 
 /// Is shown something of the tree.
 type See<'s> = dyn FnMut(&Held, &Path, Stat, Resolved) -> Result<(), FileError> + 's;
 
 impl<'a> Recursive<'a> {
-    pub(super) fn new(host: Host<'a>, path: PathBuf, wanted: Wanted) -> Self {
-        Self { host, path, wanted, file_mode: None, dir_mode: None }
+    pub(super) fn new(top: Directory<Host<'a>>) -> Self {
+        let odd = top.said_of_it_alone();
+        let Directory { access: host, path, wanted, through_links, .. } = top;
+        Self { host, path, wanted, file_mode: None, dir_mode: None, through_links, odd }
     }
 
     /// Whose all of it is, by name or number.
@@ -68,10 +73,16 @@ impl<'a> Recursive<'a> {
     /// touched, whoever puts them there meanwhile. So do devices, sockets and pipes.
     ///
     /// # Errors
-    /// When there is no such directory or owner, or something can't be set.
-    pub fn set(self) -> Result<Outcome, FileError> {
+    /// When there is no such directory or owner, something can't be set, or something was said that is of a directory alone.
+    pub fn set(mut self) -> Result<Outcome, FileError> {
         let (what, system) = (format!("directory {} recursively set", self.path.display()), self.host.system());
         check_path(&self.path)?;
+        if let Some(word) = self.odd {
+            return Err(FileError::NotOfTrees { path: self.path, word });
+        }
+        if self.through_links {
+            self.path = end_of(system, &self.path)?;
+        }
         if let Some(why) = self.unknown()? {
             return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
         }
@@ -171,6 +182,36 @@ mod tests {
         let top = |host: &Host| Ok(host.directory("/srv").mode(0o711).recursively().set()?);
         let found = machine.stat("/srv").unwrap().mode;
         assert_eq!(machine.apply(top).unwrap(), changed(&format!("/srv mode {found:04o} -> 0711")));
+    }
+
+    #[test]
+    fn a_link_leads_to_the_top_where_that_is_said() {
+        let machine = machine();
+        machine.apply(|host| Ok(host.link("/to").to("srv")?)).unwrap();
+        let set = |host: &Host| Ok(host.directory("/to").recursively().file_mode(0o600).set()?);
+        assert!(machine.apply(set).unwrap_err().to_string().contains("/to is to be a directory, and is a symbolic link"));
+        let set = |host: &Host| Ok(host.directory("/to").through_links().recursively().file_mode(0o600).set()?);
+        assert!(machine.apply(set).unwrap().changed());
+        assert_eq!(machine.stat("/srv/dir/b").unwrap().mode, 0o600);
+        assert_eq!(machine.apply(set).unwrap(), Outcome::Unchanged);
+    }
+
+    #[test]
+    fn what_is_of_a_directory_alone_is_not_said_of_a_tree() {
+        let machine = machine();
+        let check = |say: fn(Directory<Host<'_>>) -> Directory<Host<'_>>, word: &str| {
+            let set = |host: &Host| Ok(say(host.directory("/srv")).recursively().file_mode(0o600).set()?);
+            for error in [machine.plan(set), machine.apply(set)] {
+                let error = error.unwrap_err().to_string();
+                let expect = format!("`{word}` is of a directory alone, not of all that is in it, for /srv\nhint: ");
+                assert!(error.starts_with(&expect), "{error}");
+            }
+        };
+        check(|directory| directory.acl("user:1:r-x"), ".acl(…)");
+        check(|directory| directory.without_acl("user:1"), ".without_acl(…)");
+        check(|directory| directory.exact_acl(), ".exact_acl()");
+        check(|directory| directory.replacing(), ".replacing()");
+        assert_eq!(machine.stat("/srv/a").unwrap().mode, 0o644);
     }
 
     #[test]

@@ -7,9 +7,9 @@ use wb_core::context::{DebtAction, Outcome};
 use wb_core::system::System;
 use wb_core::system::files::{self, Kind, Stat};
 
-use super::listed;
+use super::{Directory, listed};
 use crate::ensure::{Difference, ensure};
-use crate::file::{FileError, KindWord, Resolved, Settled, Wanted, check_path, refuse_mounts};
+use crate::file::{Extended, FileError, KindWord, Resolved, Settled, Wanted, check_path, end_of, refuse_mounts};
 use crate::look::Access as _;
 use crate::owed::Owes;
 use crate::service::Service;
@@ -45,6 +45,10 @@ pub struct Synced<'a> {
     host: Host<'a>,
     path: PathBuf,
     wanted: Wanted,
+    /// Of the directory at the top.
+    extended: Extended,
+    through_links: bool,
+    replacing: bool,
     assets: Assets,
     file_mode: Option<u32>,
     dir_mode: Option<u32>,
@@ -61,16 +65,29 @@ struct Deed {
 }
 
 enum Act {
-    Make(Resolved),
+    Make(Resolved, Settled),
     Write { content: &'static [u8], found: Option<Stat>, wanted: Resolved },
-    Set(Resolved),
+    Set(Resolved, Settled),
     Remove(Kind),
 }
 
 impl<'a> Synced<'a> {
-    pub(super) fn new(host: Host<'a>, path: PathBuf, wanted: Wanted, assets: Assets) -> Self {
-        let (file_mode, dir_mode, is_exact, kept, owes) = (None, None, false, BTreeSet::new(), Owes::default());
-        Self { host, path, wanted, assets, file_mode, dir_mode, is_exact, kept, owes }
+    pub(super) fn new(top: Directory<Host<'a>>, assets: Assets) -> Self {
+        let Directory { access: host, path, wanted, extended, through_links, replacing } = top;
+        Self {
+            host,
+            path,
+            wanted,
+            extended,
+            through_links,
+            replacing,
+            assets,
+            file_mode: None,
+            dir_mode: None,
+            is_exact: false,
+            kept: BTreeSet::new(),
+            owes: Owes::default(),
+        }
     }
 
     /// Whose it is with all of these files, by name or number. Without this, what is new is root's.
@@ -128,13 +145,16 @@ impl<'a> Synced<'a> {
     /// When what is to be kept is no path below it, something else is where a file or a directory is to be (but for
     /// [`Synced::exactly`]), what is to go has a mounted
     /// file system in it or something that is to be kept, the owner is not there, or something can't be written.
-    pub fn present(self) -> Result<Outcome, FileError> {
+    pub fn present(mut self) -> Result<Outcome, FileError> {
         let what = format!("directory {} synced with assets/{}", self.path.display(), self.assets.name());
         check_path(&self.path)?;
         self.check_kept()?;
         let system = self.host.system();
+        if self.through_links {
+            self.path = end_of(system, &self.path)?;
+        }
         if self.host.plans()
-            && let Some(why) = self.wanted.missing_owner(system)?
+            && let Some(why) = self.missing_owner()?
         {
             return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
         }
@@ -147,6 +167,13 @@ impl<'a> Synced<'a> {
             written.map_err(|source| FileError::Owe { path: self.path.clone(), source })?;
         }
         ensure(self.host, &what, difference, || deeds.iter().try_for_each(|deed| deed.act(system)))
+    }
+
+    fn missing_owner(&self) -> Result<Option<String>, FileError> {
+        match self.wanted.missing_owner(self.host.system())? {
+            None => self.extended.missing_owner(self.host.system()),
+            missing => Ok(missing),
+        }
     }
 
     /// What is to be kept is told by its path from here: one that says it otherwise would keep nothing.
@@ -195,20 +222,31 @@ impl<'a> Synced<'a> {
         let path = self.at(below);
         let is_top = below.as_os_str().is_empty();
         let mode = resolved.mode.filter(|_| is_top).or(self.dir_mode);
-        let wanted = Resolved { mode, ..*resolved };
+        let mut wanted = Resolved { mode, ..*resolved };
         let found = if is_new { None } else { self.host.system().stat(&path)? };
+        let there = found.filter(|stat| stat.kind == Kind::Directory);
+        let settled = match is_top {
+            true => self.extended.settle(self.host.system(), &path, there, &mut wanted, NEW_DIR_MODE)?,
+            false => Settled::default(),
+        };
         match found {
             Some(stat) if stat.kind == Kind::Directory => {
-                deeds.extend(set(below, &path, stat, wanted));
+                deeds.extend(set(below, &path, stat, wanted, settled));
                 return Ok(false);
             }
-            Some(stat) if is_top || !self.is_exact => return Err(in_the_way(&path, "a directory", stat)),
+            Some(stat) if !self.lets_go(is_top) => return Err(in_the_way(&path, "a directory", stat)),
             Some(stat) => deeds.push(self.removal(below, "a directory", stat)?),
             None => {}
         }
-        let wanted = Resolved { mode: mode.or(Some(NEW_DIR_MODE)), ..wanted };
-        deeds.push(Deed { line: format!("{} new", shown(below)), path, act: Act::Make(wanted) });
+        let wanted = Resolved { mode: wanted.mode.or(Some(NEW_DIR_MODE)), ..wanted };
+        let line = told(&["new".to_owned()], &settled);
+        deeds.push(Deed { line: format!("{} {line}", shown(below)), path, act: Act::Make(wanted, settled) });
         Ok(true)
+    }
+
+    /// Whether something else may go that is where a directory is to be.
+    fn lets_go(&self, is_top: bool) -> bool {
+        if is_top { self.replacing } else { self.is_exact }
     }
 
     fn file(
@@ -237,7 +275,7 @@ impl<'a> Synced<'a> {
                 format!("{} {} bytes -> {} bytes", shown(below), stat.size, content.len())
             }
             Some(stat) if system.read_file(&path)?.as_deref() == Some(content) => {
-                deeds.extend(set(below, &path, stat, wanted));
+                deeds.extend(set(below, &path, stat, wanted, Settled::default()));
                 return Ok(());
             }
             Some(_) => format!("{} content differs", shown(below)),
@@ -306,15 +344,19 @@ impl Deed {
     fn act(&self, system: &System) -> Result<(), FileError> {
         let at = system.path(&self.path);
         match &self.act {
-            Act::Make(wanted) => {
+            Act::Make(wanted, settled) => {
                 files::create_dir(at)?;
-                Ok(wanted.set(system, &self.path)?)
+                wanted.set(system, &self.path)?;
+                settled.set(system, &self.path, true)
             }
             Act::Write { content, found, wanted } => {
                 let xattrs = Settled::default().over(system, &self.path, *found)?;
                 Ok(system.write_file_with(&self.path, content, wanted.over(*found, NEW_FILE_MODE), &xattrs)?)
             }
-            Act::Set(wanted) => Ok(wanted.set(system, &self.path)?),
+            Act::Set(wanted, settled) => {
+                wanted.set(system, &self.path)?;
+                settled.set(system, &self.path, true)
+            }
             Act::Remove(Kind::Directory) => Ok(files::remove_tree(at).map(drop)?),
             Act::Remove(_) => Ok(files::remove(at).map(drop)?),
         }
@@ -328,11 +370,15 @@ fn directories(assets: &Assets) -> BTreeSet<PathBuf> {
     std::iter::once(PathBuf::new()).chain(above).collect()
 }
 
-fn set(below: &Path, path: &Path, stat: Stat, wanted: Resolved) -> Option<Deed> {
-    let diff = wanted.diff(Some(stat));
+fn set(below: &Path, path: &Path, stat: Stat, wanted: Resolved, settled: Settled) -> Option<Deed> {
+    let diff = told(&wanted.diff(Some(stat)), &settled);
     let deed =
-        || Deed { line: format!("{} {}", shown(below), diff.join(", ")), path: path.to_owned(), act: Act::Set(wanted) };
+        || Deed { line: format!("{} {diff}", shown(below)), path: path.to_owned(), act: Act::Set(wanted, settled) };
     (!diff.is_empty()).then(deed)
+}
+
+fn told(lines: &[String], settled: &Settled) -> String {
+    [lines, settled.diff()].concat().join(", ")
 }
 
 fn in_the_way(path: &Path, wanted: &'static str, stat: Stat) -> FileError {
@@ -476,6 +522,41 @@ mod tests {
         let tighter = |host: &Host| Ok(host.directory("/srv/site").synced(SITE).file_mode(0o600).present()?);
         let expect = changed("css/shop.css mode 0640 -> 0600\nindex.html mode 0640 -> 0600");
         assert_eq!(machine.apply(tighter).unwrap(), expect);
+    }
+
+    #[test]
+    fn what_is_said_of_the_directory_is_of_the_top() {
+        let machine = Machine::new().dir("/else").file("/srv/site", "gone");
+        let replace = |host: &Host| Ok(host.directory("/srv/site").replacing().synced(SITE).present()?);
+        let expect = ". goes, a file\n. new\ncss new\ncss/shop.css new, 7 bytes\nindex.html new, 13 bytes";
+        assert_eq!(machine.plan(replace).unwrap(), changed(expect));
+        assert_eq!(machine.apply(replace).unwrap(), changed(expect));
+        assert_eq!(machine.apply(replace).unwrap(), Outcome::Unchanged);
+        machine.apply(|host| Ok(host.link("/srv/link").to("../else")?)).unwrap();
+        assert!(machine.apply(|host| Ok(host.directory("/srv/link").synced(SITE).present()?)).is_err());
+        let follow = |host: &Host| Ok(host.directory("/srv/link").through_links().synced(SITE).present()?);
+        assert!(machine.apply(follow).unwrap().changed());
+        assert_eq!(machine.read("/else/css/shop.css").as_deref(), Some("body {}"));
+    }
+
+    #[test]
+    fn the_directory_at_the_top_gets_its_list() {
+        let machine = Machine::new();
+        let list = |host: &Host| {
+            let site = host.directory("/srv/site").mode(0o750).acl("user:1:r-x").acl("default:user:1:r-x");
+            Ok(site.synced(SITE).dir_mode(0o755).present()?)
+        };
+        // Not every file system has such lists.
+        if machine.apply(list).is_err() {
+            return;
+        }
+        assert_eq!(machine.apply(list).unwrap(), Outcome::Unchanged);
+        machine.view(|host| host.file("/srv/site").has_acl("user:1:r-x")).unwrap();
+        assert_eq!(machine.stat("/srv/site").unwrap().mode, 0o750);
+        let none = |host: &Host| Ok(host.directory("/srv/site").mode(0o750).exact_acl().synced(SITE).present()?);
+        assert!(machine.apply(none).unwrap().changed());
+        assert!(machine.view(|host| host.file("/srv/site").has_acl("user:1:r-x")).is_err());
+        assert_eq!(machine.apply(none).unwrap(), Outcome::Unchanged);
     }
 
     #[test]

@@ -62,6 +62,14 @@ pub enum FileError {
         /// What is to be kept.
         kept: PathBuf,
     },
+    /// What was said can only be of a directory alone, and it was said of all that is in it.
+    #[error("`{word}` is of a directory alone, not of all that is in it, for {0}\nhint: say it in an operation of its own: `host.directory(\"{0}\"){word}.present()?`", .path.display())]
+    NotOfTrees {
+        /// The directory.
+        path: PathBuf,
+        /// What was said, as in `.replacing()`.
+        word: &'static str,
+    },
     /// The directory that it is to be in is not there.
     #[error("there is no directory {} for {}\nhint: `host.directory(…).present()?` makes it", .parent.display(), .path.display())]
     NoDirectory {
