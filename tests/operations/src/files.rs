@@ -164,13 +164,14 @@ pub(crate) static CASES: &[Case] = &[
             let by_its_whole_path = host.directory("/srv/site").synced(SITE).exactly().keeping("/srv/site/uploads");
             ensure!(by_its_whole_path.present().is_err(), "a path that would keep nothing");
             let site = host.directory("/srv/site").owner("www-data").synced(SITE).exactly().keeping("uploads");
-            site.file_mode(0o640).dir_mode(0o750).present()?;
+            site.file_mode(0o640).dir_mode(0o750).mode_of("index.html", 0o755).present()?;
             Ok(())
         },
         check: "[ \"$(cat /srv/site/index.html)\" = '<h1>Shop</h1>' ] && [ \"$(cat /srv/site/css/shop.css)\" = 'body {}' ]
             [ \"$(ls -A /srv/site)\" = \"$(printf 'css\\nindex.html\\nuploads')\" ] && [ -e /srv/site/uploads/kept ]
             ! [ -L /srv/site/css ] && ! [ -e /etc/shop.css ]
-            [ \"$(stat -c '%U %a' /srv/site/css)\" = 'www-data 750' ] && [ \"$(stat -c %a /srv/site/css/shop.css)\" = 640 ]",
+            [ \"$(stat -c '%U %a' /srv/site/css)\" = 'www-data 750' ] && [ \"$(stat -c %a /srv/site/css/shop.css)\" = 640 ]
+            [ \"$(stat -c %a /srv/site/index.html)\" = 755 ]",
         ..Case::DEFAULT
     },
     Case {

@@ -1,6 +1,6 @@
 //! A directory that has what a directory of the runner's assets has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use wb_core::context::{DebtAction, Outcome};
@@ -52,6 +52,7 @@ pub struct Synced<'a> {
     assets: Assets,
     file_mode: Option<u32>,
     dir_mode: Option<u32>,
+    modes: BTreeMap<PathBuf, u32>,
     is_exact: bool,
     kept: BTreeSet<PathBuf>,
     owes: Owes,
@@ -84,6 +85,7 @@ impl<'a> Synced<'a> {
             assets,
             file_mode: None,
             dir_mode: None,
+            modes: BTreeMap::new(),
             is_exact: false,
             kept: BTreeSet::new(),
             owes: Owes::default(),
@@ -105,6 +107,25 @@ impl<'a> Synced<'a> {
     /// The permission bits of these files, as in `0o640`, up to `0o7777`. Without this, new files have `0o644`.
     pub fn file_mode(mut self, mode: u32) -> Self {
         self.file_mode = Some(mode);
+        self
+    }
+
+    /// The permission bits of one of these files, by its path in the assets, or of all files below a directory of theirs: files
+    /// that are embedded have none. The longest path that leads to a file counts, before [`Synced::file_mode`].
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// const TOOLS: wb_stdlib::Assets = wb_stdlib::Assets::new("tools", &[("bin/run", b"#!/bin/sh\n"), ("run.conf", b"")]);
+    ///
+    /// fn install_the_tools(host: &Host) -> Result<()> {
+    ///     host.directory("/opt/tools").synced(TOOLS).mode_of("bin", 0o755).present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = install_the_tools as fn(&Host) -> Result<()>;
+    /// ```
+    pub fn mode_of(mut self, path: impl AsRef<Path>, mode: u32) -> Self {
+        self.modes.insert(path.as_ref().to_owned(), mode);
         self
     }
 
@@ -142,13 +163,14 @@ impl<'a> Synced<'a> {
     /// It is there, with all files of the assets. Each file is replaced at once or not at all, and what has to go goes last.
     ///
     /// # Errors
-    /// When what is to be kept is no path below it, something else is where a file or a directory is to be (but for
-    /// [`Synced::exactly`]), what is to go has a mounted
-    /// file system in it or something that is to be kept, the owner is not there, or something can't be written.
+    /// When what is to be kept is no path below it, a mode is said of what the assets do not have, something else is where a file
+    /// or a directory is to be (but for [`Synced::exactly`]), what is to go has a mounted file system in it or something that is
+    /// to be kept, the owner is not there, or something can't be written.
     pub fn present(mut self) -> Result<Outcome, FileError> {
         let what = format!("directory {} synced with assets/{}", self.path.display(), self.assets.name());
         check_path(&self.path)?;
         self.check_kept()?;
+        self.check_modes()?;
         let system = self.host.system();
         if self.through_links {
             self.path = end_of(system, &self.path)?;
@@ -184,6 +206,21 @@ impl<'a> Synced<'a> {
         };
         match self.kept.iter().find(|path| !is_below(path)) {
             Some(kept) => Err(FileError::BadKept { path: self.path.clone(), kept: kept.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// A mode of nothing is a file that has another one than somebody thinks.
+    fn check_modes(&self) -> Result<(), FileError> {
+        let is_path = |path: &PathBuf| {
+            let mut names = self.assets.files().iter().map(|(name, _)| Path::new(*name));
+            !path.as_os_str().is_empty() && names.any(|name| name.starts_with(path))
+        };
+        match self.modes.keys().find(|path| !is_path(path)) {
+            Some(named) => {
+                let (path, assets) = (self.path.clone(), self.assets.name());
+                Err(FileError::NoAsset { path, assets, named: named.clone() })
+            }
             None => Ok(()),
         }
     }
@@ -258,7 +295,7 @@ impl<'a> Synced<'a> {
         deeds: &mut Vec<Deed>,
     ) -> Result<(), FileError> {
         let (path, system) = (self.at(below), self.host.system());
-        let wanted = Resolved { mode: self.file_mode, ..*resolved };
+        let wanted = Resolved { mode: self.mode_of_file(below), ..*resolved };
         let found = if is_new { None } else { system.stat(&path)? };
         let found = match found {
             Some(stat) if stat.kind == Kind::File => Some(stat),
@@ -282,6 +319,12 @@ impl<'a> Synced<'a> {
         };
         deeds.push(Deed { line, path, act: Act::Write { content, found, wanted } });
         Ok(())
+    }
+
+    /// What leads to a file comes before what leads further: the last one counts.
+    fn mode_of_file(&self, below: &Path) -> Option<u32> {
+        let own = self.modes.iter().rfind(|(path, _)| below.starts_with(path));
+        own.map(|(_, mode)| *mode).or(self.file_mode)
     }
 
     /// What is in a directory and has no place there.
@@ -557,6 +600,38 @@ mod tests {
         assert!(machine.apply(none).unwrap().changed());
         assert!(machine.view(|host| host.file("/srv/site").has_acl("user:1:r-x")).is_err());
         assert_eq!(machine.apply(none).unwrap(), Outcome::Unchanged);
+    }
+
+    #[test]
+    fn some_files_have_modes_of_their_own() {
+        const TOOLS: Assets = Assets::new(
+            "tools",
+            &[("bin/lib/a", b"a"), ("bin/run", b"#!/bin/sh\n"), ("binary", b"b"), ("run.conf", b"")],
+        );
+        let machine = Machine::new();
+        let ensure = |host: &Host| {
+            let tools = host.directory("/opt").synced(TOOLS).file_mode(0o640).mode_of("bin/lib/a", 0o600);
+            Ok(tools.mode_of("bin/", 0o755).present()?)
+        };
+        machine.apply(ensure).unwrap();
+        for (path, mode) in [("bin/lib/a", 0o600), ("bin/run", 0o755), ("binary", 0o640), ("run.conf", 0o640)] {
+            assert_eq!(machine.stat(format!("/opt/{path}")).unwrap().mode, mode, "{path}");
+        }
+        assert_eq!(machine.apply(ensure).unwrap(), Outcome::Unchanged);
+        let other = |host: &Host| Ok(host.directory("/opt").synced(TOOLS).mode_of("bin/run", 0o700).present()?);
+        assert_eq!(machine.apply(other).unwrap(), changed("bin/run mode 0755 -> 0700"));
+    }
+
+    #[test]
+    fn a_mode_of_nothing_is_an_error() {
+        let machine = Machine::new();
+        for wrong in ["bin/run", "index", "/index.html", ""] {
+            let error = machine.apply(|host| Ok(host.directory("/srv").synced(SITE).mode_of(wrong, 0o755).present()?));
+            let expect = format!("the assets `site` have no `{wrong}`, which is to have a mode of its own, for /srv\nhint: ");
+            let error = error.unwrap_err().to_string();
+            assert!(error.starts_with(&expect), "{error}");
+        }
+        assert_eq!(machine.stat("/srv"), None);
     }
 
     #[test]

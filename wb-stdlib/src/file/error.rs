@@ -52,6 +52,16 @@ pub enum FileError {
         /// What is to be kept.
         kept: PathBuf,
     },
+    /// A mode is said of what the assets do not have.
+    #[error("the assets `{assets}` have no `{}`, which is to have a mode of its own, for {}\nhint: name it by its path in them: `.mode_of(\"bin/run\", 0o755)`", .named.display(), .path.display())]
+    NoAsset {
+        /// The directory.
+        path: PathBuf,
+        /// The name of the assets.
+        assets: &'static str,
+        /// What is to have the mode.
+        named: PathBuf,
+    },
     /// What is to be kept would go with what is in the way.
     #[error("{} is to be {wanted}, and {} is to be kept\nhint: move it to where nothing of the assets is to be, and keep it there", .path.display(), .kept.display())]
     Kept {
