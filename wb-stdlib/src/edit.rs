@@ -38,6 +38,7 @@ mod section;
 mod toml;
 mod tree;
 mod variable;
+mod way;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -302,8 +303,8 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
         self.directives(key, [""; 0])
     }
 
-    /// The value at `path` of a TOML file: keys with dots between them, quoted where they have dots of their own. Tables
-    /// that are not there are made.
+    /// The value at `path` of a TOML file: keys with dots between them, quoted where they have dots of their own, and places in
+    /// lists, as in `servers[0].port`. Tables that are not there are made; an item of a list must be there.
     ///
     /// ```
     /// use wb_stdlib::prelude::*;

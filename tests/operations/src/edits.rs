@@ -108,29 +108,41 @@ pub(crate) static CASES: &[Case] = &[
     Case {
         name: "trees",
         packages: &["python3-yaml"],
-        prepare: "printf '# top\\n[server]\\nport = 80 # http\\n' >/etc/shop.toml
-            printf '{\\n  \"log\": {\\n    \"size\": \"1m\"\\n  },\\n  \"debug\": true\\n}\\n' >/etc/shop.json
-            printf '# top\\nnetwork:\\n  version: 1 # of the format\\n  eth0: {dhcp: yes}\\n' >/etc/shop.yaml",
+        prepare: "printf '# top\\n[server]\\nport = 80 # http\\n\\n[[pool]]\\nname = \"a\" # first\\n\\n[[pool]]\\nname = \"b\"\\n' >/etc/shop.toml
+            printf '{\\n  \"log\": {\\n    \"size\": \"1m\"\\n  },\\n  \"hosts\": [\\n    {\\n      \"port\": 1\\n    }\\n  ],\\n  \"debug\": true\\n}\\n' \
+            >/etc/shop.json
+            printf '# top\\nnetwork:\\n  version: 1 # of the format\\n  eth0: {dhcp: yes}\\nhosts:\\n  - name: a # first\\n    port: 1\\n  - name: b\\n' \
+            >/etc/shop.yaml",
         run: |host| {
             host.edit("/etc/shop.toml")
                 .toml("server.port", 8080)
+                .toml("pool[0].size", 4)
                 .toml("plugins.\"io.x\".names", ["a", "b"])
                 .present()?;
-            host.edit("/etc/shop.json").json("log.size", "10m").json("a.b.c", 1.5).without_json("debug").present()?;
+            host.edit("/etc/shop.json")
+                .json("log.size", "10m")
+                .json("hosts[0].port", 2)
+                .json("a.b.c", 1.5)
+                .without_json("debug")
+                .present()?;
             let yaml = host.edit("/etc/shop.yaml").yaml("network.version", 2).yaml("network.eth0.mtu", 1500);
+            let yaml = yaml.yaml("hosts[0].port", 2).yaml("hosts[1].port", 3);
             yaml.yaml("answers", ["no", "12:30", "x: y", "0755", "é", "two words"]).present()?;
             Ok(())
         },
         check: r##"cat >/tmp/check.py <<'END'
 import json, tomllib, yaml
 toml = open('/etc/shop.toml').read()
-assert tomllib.loads(toml) == {'server': {'port': 8080}, 'plugins': {'io.x': {'names': ['a', 'b']}}}, toml
-assert '# top' in toml and '# http' in toml, toml
-assert json.load(open('/etc/shop.json')) == {'log': {'size': '10m'}, 'a': {'b': {'c': 1.5}}}
+pool = [{'name': 'a', 'size': 4}, {'name': 'b'}]
+assert tomllib.loads(toml) == {'server': {'port': 8080}, 'pool': pool, 'plugins': {'io.x': {'names': ['a', 'b']}}}, toml
+assert '# top' in toml and '# http' in toml and '# first' in toml, toml
+assert json.load(open('/etc/shop.json')) == {'log': {'size': '10m'}, 'hosts': [{'port': 2}], 'a': {'b': {'c': 1.5}}}
 text = open('/etc/shop.yaml').read()
 answers = ['no', '12:30', 'x: y', '0755', 'é', 'two words']
-assert yaml.safe_load(text) == {'network': {'version': 2, 'eth0': {'dhcp': True, 'mtu': 1500}}, 'answers': answers}, text
-assert '# top' in text and '# of the format' in text, text
+network = {'version': 2, 'eth0': {'dhcp': True, 'mtu': 1500}}
+hosts = [{'name': 'a', 'port': 2}, {'name': 'b', 'port': 3}]
+assert yaml.safe_load(text) == {'network': network, 'hosts': hosts, 'answers': answers}, text
+assert '# top' in text and '# of the format' in text and '# first' in text, text
 END
             python3 /tmp/check.py"##,
         ..Case::DEFAULT

@@ -56,6 +56,7 @@ impl EditError {
         match self {
             Self::NoFile { path } => Some(format!("there is no file {} yet", path.display())),
             Self::Unfit { source: source @ Unfit::NoAnchor { .. }, .. } => Some(format!("{source} yet")),
+            Self::Unfit { source: Unfit::NoItem { item, .. }, .. } => Some(format!("there is no `{item}` yet")),
             _ => None,
         }
     }
@@ -115,7 +116,8 @@ pub enum Unfit {
     NotUtf8,
     /// The path of a value is none.
     #[error(
-        "`{path}` is no path of keys\nhint: a key that has other characters than letters, digits, `-` and `_` is quoted"
+        "`{path}` is no path of keys\nhint: a key that has other characters than letters, digits, `-` and `_` is quoted; an item \
+         of a list is named by its place, as in `servers[0].port`"
     )]
     BadKeys {
         /// What was given.
@@ -134,6 +136,23 @@ pub enum Unfit {
     NotTable {
         /// The part of the path that leads there.
         what: String,
+    },
+    /// A list has no such item.
+    #[error("there is no `{item}`: {found}")]
+    NoItem {
+        /// The path of the item.
+        item: String,
+        /// What there is.
+        found: String,
+    },
+    /// An item of a list is to go by its place, where the next one would then be.
+    #[error(
+        "`{item}` can't go by its place: the next item would have that, and go with the next run\nhint: say what the whole list \
+         is to be"
+    )]
+    NoPlace {
+        /// The path of the item.
+        item: String,
     },
     /// What is to be a value has keys.
     #[error("`{key}` is a table: name the values in it")]

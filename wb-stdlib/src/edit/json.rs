@@ -1,11 +1,12 @@
 //! JSON, with or without comments.
 
 use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
+use jsonc_parser::cst::{CstContainerNode, CstInputValue, CstLeafNode, CstNode, CstObject, CstRootNode};
 use serde_json::{Map, Value};
 
 use super::Unfit;
 use super::tree::{Format, nested, not_table};
+use super::way::Step;
 
 pub(super) const FORMAT: Format = Format { name: "JSON", read, edit };
 
@@ -38,26 +39,67 @@ fn parsed(text: &str) -> Result<CstRootNode, Unfit> {
     if root.to_string() == text { Ok(root) } else { Err(Unfit::NotKept { format: "JSON" }) }
 }
 
-fn edit(text: &str, keys: &[String], wanted: Option<&Value>) -> Result<String, Unfit> {
+fn edit(text: &str, steps: &[Step], wanted: Option<&Value>) -> Result<String, Unfit> {
     let root = parsed(text)?;
-    let mut object: CstObject = root.object_value_or_create().ok_or_else(|| not_table(&[]))?;
-    for (depth, key) in keys.iter().enumerate() {
-        let rest = &keys[depth + 1..];
-        let value =
-            || wanted.map(|value| nested(rest, written(value), |key, value| CstInputValue::Object(vec![(key, value)])));
-        match (object.get(key), value()) {
-            (None, Some(value)) => drop(object.append(key, value)),
-            (None, None) => {}
-            (Some(property), _) if !rest.is_empty() && property.object_value().is_some() => {
-                object = property.object_value().ok_or_else(|| not_table(&keys[..=depth]))?;
-                continue;
+    let top = root.value().or_else(|| root.object_value_or_create().and_then(|_| root.value()));
+    let mut at = top.ok_or_else(|| not_table(&[]))?;
+    for (depth, step) in steps.iter().enumerate() {
+        let rest = &steps[depth + 1..];
+        let there = inside(&at, step);
+        match there.clone().filter(|there| !rest.is_empty() && has_insides(there)) {
+            Some(inner) => at = inner,
+            None => {
+                let object = |key, value| CstInputValue::Object(vec![(key, value)]);
+                let value = wanted.map(|value| nested(rest, written(value), object));
+                put(&at, step, there, value).ok_or_else(|| not_table(&steps[..depth]))?;
+                break;
             }
-            (Some(property), Some(value)) => property.set_value(value),
-            (Some(property), None) => property.remove(),
         }
-        break;
     }
     Ok(root.to_string())
+}
+
+fn has_insides(node: &CstNode) -> bool {
+    node.as_object().is_some() || node.as_array().is_some()
+}
+
+/// Where a step leads from there.
+fn inside(at: &CstNode, step: &Step) -> Option<CstNode> {
+    match step {
+        Step::Key(key) => at.as_object()?.get(key)?.value(),
+        Step::Item(place) => at.as_array()?.elements().into_iter().nth(*place),
+    }
+}
+
+/// Puts a value there, or nothing; nothing comes of it where there can be none.
+fn put(at: &CstNode, step: &Step, there: Option<CstNode>, value: Option<CstInputValue>) -> Option<()> {
+    match step {
+        Step::Key(key) => put_in_object(&at.as_object()?, key, value),
+        Step::Item(_) => return replace(there?, value?),
+    }
+    Some(())
+}
+
+fn put_in_object(object: &CstObject, key: &str, value: Option<CstInputValue>) {
+    match (object.get(key), value) {
+        (None, Some(value)) => drop(object.append(key, value)),
+        (None, None) => {}
+        (Some(property), Some(value)) => property.set_value(value),
+        (Some(property), None) => property.remove(),
+    }
+}
+
+fn replace(old: CstNode, value: CstInputValue) -> Option<()> {
+    match old {
+        CstNode::Container(CstContainerNode::Object(old)) => drop(old.replace_with(value)),
+        CstNode::Container(CstContainerNode::Array(old)) => drop(old.replace_with(value)),
+        CstNode::Leaf(CstLeafNode::BooleanLit(old)) => drop(old.replace_with(value)),
+        CstNode::Leaf(CstLeafNode::NullKeyword(old)) => drop(old.replace_with(value)),
+        CstNode::Leaf(CstLeafNode::NumberLit(old)) => drop(old.replace_with(value)),
+        CstNode::Leaf(CstLeafNode::StringLit(old)) => drop(old.replace_with(value)),
+        _ => return None,
+    }
+    Some(())
 }
 
 fn written(value: &Value) -> CstInputValue {
@@ -108,6 +150,19 @@ mod tests {
             Some("{\n  \"a\": {\n    \"b\": 1,\n    \"c\": []\n  }\n}\n"),
         );
         check("{\n  \"a\": null\n}\n", "a.b", Some(json!(1)), Some("{\n  \"a\": {\n    \"b\": 1\n  }\n}\n"));
+    }
+
+    #[test]
+    fn items_of_lists_change_in_their_place() {
+        let text = "{\n  \"a\": [\n    // one\n    { \"b\": 1 },\n    2, /* two */\n    [true, \"x\"],\n  ]\n}\n";
+        check(text, "a[0].b", Some(json!(3)), Some(&text.replace("\"b\": 1", "\"b\": 3")));
+        check(text, "a[1]", Some(json!("y")), Some(&text.replace("2, /*", "\"y\", /*")));
+        check(text, "a[2][0]", Some(json!(false)), Some(&text.replace("true", "false")));
+        check(text, "a[1]", Some(json!(2)), None);
+        check("[{\"a\": 1, \"b\": 2}]\n", "[0].b", Some(json!(3)), Some("[{\"a\": 1, \"b\": 3}]\n"));
+        check("{\"a\": [null]}", "a[0].b", None, None);
+        let filled = edited(FORMAT, "{\"a\": [null, 2]}", "a[0].b", Some(json!(1))).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&filled).unwrap(), json!({"a": [{"b": 1}, 2]}));
     }
 
     #[test]

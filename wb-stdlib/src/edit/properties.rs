@@ -87,7 +87,10 @@ fn edits<'a>(host: crate::Host<'a>, which: usize, word: &str) -> Edit<crate::Hos
         15 => edit.directives("a", [word, "2"]).under("Match all").without_directive("b").then(Settled),
         16 => edit.toml("a.b", word).without_toml("b"),
         17 => edit.json("a.b", word).without_json("b"),
-        _ => edit.yaml("a.b", word).without_yaml("b"),
+        18 => edit.yaml("a.b", word).without_yaml("b"),
+        19 => edit.toml("a[0].b", word),
+        20 => edit.json("a[0].b", word),
+        _ => edit.yaml("a[0]", word),
     }
 }
 
@@ -116,7 +119,7 @@ proptest! {
 
     #[test]
     fn to_edit_twice_is_to_edit_once(
-        text in texts(), which in 0usize..19, word in select(vec!["a", "a = 1", "x y", "$1", "é"])
+        text in texts(), which in 0usize..22, word in select(vec!["a", "a = 1", "x y", "$1", "é"])
     ) {
         let machine = Machine::new();
         let outcome = machine.apply(|host| {
@@ -192,7 +195,7 @@ proptest! {
 }
 
 /// Paths, one of which is in the other.
-const PATHS: [&str; 6] = ["a", "b", "a.b", "a.c", "b.c.d", r#""x.y".z"#];
+const PATHS: [&str; 8] = ["a", "b", "a.b", "a.c", "b.c.d", r#""x.y".z"#, "d[0].m", "d[0].n"];
 
 fn values() -> impl Strategy<Value = Value> {
     let texts = ["x", "no", "", "1", "two words", "a: b", "é", "\"q\"", "back\\slash", "# x", "- y"];
@@ -242,8 +245,9 @@ proptest! {
 
     #[test]
     fn json_keeps_comments_and_other_values(sets in sets()) {
-        let start = "// top\n{\n  // of k\n  \"k\": 1, // one\n  \"b\": {\n    \"l\": [1,  2] // two\n  }\n}\n// end\n";
-        check_tree(json::FORMAT, start, &["// top\n", "// of k\n", "// one\n", "// end\n"], &sets)?;
+        let start = "// top\n{\n  // of k\n  \"k\": 1, // one\n  \"b\": {\n    \"l\": [1,  2] // two\n  },\n  \"d\": [\n    \
+                     // of m\n    { \"m\": 1 }\n  ]\n}\n// end\n";
+        check_tree(json::FORMAT, start, &["// top\n", "// of k\n", "// one\n", "// of m\n", "// end\n"], &sets)?;
     }
 
     #[test]
@@ -255,7 +259,7 @@ proptest! {
     #[test]
     fn nothing_panics(
         bytes in prop::collection::vec(select(b"ab:=#-[]{}'\"\\ \t\n\r,|&*!?>%@`$(;\xe9".to_vec()), 0..60),
-        which in 0usize..19
+        which in 0usize..22
     ) {
         let machine = Machine::new();
         machine

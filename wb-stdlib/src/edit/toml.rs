@@ -5,6 +5,7 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike};
 
 use super::Unfit;
 use super::tree::{Format, not_table};
+use super::way::{Step, way};
 
 pub(super) const FORMAT: Format = Format { name: "TOML", read, edit };
 
@@ -19,32 +20,54 @@ fn parsed(text: &str) -> Result<DocumentMut, Unfit> {
     if document.to_string() == text { Ok(document) } else { Err(Unfit::NotKept { format: "TOML" }) }
 }
 
-fn edit(text: &str, keys: &[String], wanted: Option<&Value>) -> Result<String, Unfit> {
+fn edit(text: &str, steps: &[Step], wanted: Option<&Value>) -> Result<String, Unfit> {
     let mut document = parsed(text)?;
-    let Some((leaf, parents)) = keys.split_last() else { return Ok(text.to_owned()) };
-    let mut is_inline = false;
-    let mut table: &mut dyn TableLike = document.as_table_mut();
-    for (depth, key) in parents.iter().enumerate() {
-        if !table.contains_key(key) {
-            add(table, is_inline, key, new_table());
-        }
-        let not_table = || not_table(&keys[..=depth]);
-        let item = table.get_mut(key).ok_or_else(not_table)?;
-        is_inline = item.is_inline_table();
-        table = item.as_table_like_mut().ok_or_else(not_table)?;
+    let Some((last, parents)) = steps.split_last() else { return Ok(text.to_owned()) };
+    let mut at = document.as_item_mut();
+    for (depth, step) in parents.iter().enumerate() {
+        at = inside(at, step).ok_or_else(|| not_table(&steps[..depth]))?;
     }
-    match wanted.map(written).transpose()? {
-        None => drop(table.remove(leaf)),
-        Some(value) if table.contains_key(leaf) => {
-            let not_value = || Unfit::NotValue { key: keys.join(".") };
-            let old = table.get_mut(leaf).and_then(Item::as_value_mut).ok_or_else(not_value)?;
-            let around = old.decor().clone();
-            *old = value;
-            *old.decor_mut() = around;
-        }
-        Some(value) => add(table, is_inline, leaf, Item::Value(value)),
+    let wanted = wanted.map(written).transpose()?;
+    match last {
+        Step::Key(key) => put(at, key, wanted, steps)?,
+        Step::Item(place) => replace(at.get_mut(*place), wanted, steps)?,
     }
     Ok(document.to_string())
+}
+
+/// Where a step leads from there. A table that a key leads to is made where there is none.
+fn inside<'a>(at: &'a mut Item, step: &Step) -> Option<&'a mut Item> {
+    let key = match step {
+        Step::Key(key) => key,
+        Step::Item(place) => return at.get_mut(*place),
+    };
+    let is_inline = at.is_inline_table();
+    let table = at.as_table_like_mut()?;
+    if !table.contains_key(key) {
+        add(table, is_inline, key, new_table());
+    }
+    table.get_mut(key)
+}
+
+fn put(at: &mut Item, key: &str, wanted: Option<toml_edit::Value>, steps: &[Step]) -> Result<(), Unfit> {
+    let is_inline = at.is_inline_table();
+    let table = at.as_table_like_mut().ok_or_else(|| not_table(&steps[..steps.len() - 1]))?;
+    match wanted {
+        None => drop(table.remove(key)),
+        wanted if table.contains_key(key) => replace(table.get_mut(key), wanted, steps)?,
+        Some(value) => add(table, is_inline, key, Item::Value(value)),
+    }
+    Ok(())
+}
+
+/// Puts a value in the place of another, with what stands around that.
+fn replace(old: Option<&mut Item>, wanted: Option<toml_edit::Value>, steps: &[Step]) -> Result<(), Unfit> {
+    let not_value = || Unfit::NotValue { key: way(steps) };
+    let (old, value) = old.and_then(Item::as_value_mut).zip(wanted).ok_or_else(not_value)?;
+    let around = old.decor().clone();
+    *old = value;
+    *old.decor_mut() = around;
+    Ok(())
 }
 
 /// A table that needs no header as long as there are only tables in it.
@@ -150,6 +173,26 @@ mod tests {
     }
 
     #[test]
+    fn items_of_lists_change_in_their_place() {
+        check("a = [ 1,  2 ] # two\n", "a[1]", Some(json!("x")), Some("a = [ 1,  \"x\" ] # two\n"));
+        check("a = [1, [2, 3]]\n", "a[1][0]", Some(json!(4)), Some("a = [1, [4, 3]]\n"));
+        check("a = [{ b = 1 }]\n", "a[0].b", Some(json!(2)), Some("a = [{ b = 2 }]\n"));
+        check("a = [{ b = 1 }]\n", "a[0].c", Some(json!(2)), Some("a = [{ b = 1, c = 2 }]\n"));
+        check("a = [1]\n", "a[0]", Some(json!(1)), None);
+    }
+
+    #[test]
+    fn tables_of_lists_change_in_their_place() {
+        let text = "# top\n[[servers]]\nname = 'a' # one\nport = 80\n\n# of b\n[[servers]]\nname = 'b'\nport = 81 # two\n\n\
+                    [end]\n";
+        check(text, "servers[1].port", Some(json!(8081)), Some(&text.replace("81 #", "8081 #")));
+        check(text, "servers[0].port", None, Some(&text.replace("port = 80\n", "")));
+        check(text, "servers[0].tls", Some(json!(true)), Some(&text.replace("80\n", "80\ntls = true\n")));
+        let with_table = text.replace("port = 80\n", "port = 80\n\n[servers.tls]\ncert = \"c\"\n");
+        check(text, "servers[0].tls.cert", Some(json!("c")), Some(&with_table));
+    }
+
+    #[test]
     fn values_go() {
         check("a = 1\nb = 2\n", "a", None, Some("b = 2\n"));
         check("[t]\na = 1\n[u]\nb = 2\n", "t", None, Some("[u]\nb = 2\n"));
@@ -168,5 +211,8 @@ mod tests {
         check("", json!(null), "the value can't be written: TOML has no null");
         check("", json!(u64::MAX), "the value can't be written: its number is too large for TOML");
         check("[a]\nb = 1\n", json!(1), "`a` is a table: name the values in it");
+        let whole = crate::edit::tree::Tree::new(FORMAT, "a[0]".into(), json!({"b": 2}));
+        let error = crate::edit::Change::change(&whole, b"[[a]]\nb = 1\n").unwrap_err();
+        assert_eq!(error.to_string(), "`a[0]` is a table: name the values in it");
     }
 }

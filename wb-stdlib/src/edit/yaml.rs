@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Number, Value};
-use yaml_edit::{Document, Mapping, ScalarType, ScalarValue, YamlFile, YamlValue};
+use yaml_edit::{Document, Mapping, ScalarType, ScalarValue, Sequence, YamlFile, YamlNode, YamlValue};
 
 use super::Unfit;
 use super::tree::{Format, nested};
+use super::way::{Step, way};
 
 pub(super) const FORMAT: Format = Format { name: "YAML", read, edit };
 
@@ -34,39 +35,73 @@ fn document(file: &YamlFile) -> Result<Option<Document>, Unfit> {
     }
 }
 
-fn edit(text: &str, keys: &[String], wanted: Option<&Value>) -> Result<String, Unfit> {
+fn edit(text: &str, steps: &[Step], wanted: Option<&Value>) -> Result<String, Unfit> {
     let file = parsed(text)?;
-    let new = |keys: &[String]| wanted.map(|value| nested(keys, written(value), below));
-    let root = document(&file)?.and_then(|document| document.as_mapping());
-    match (root, keys, new(keys.get(1..).unwrap_or_default())) {
-        (Some(root), _, _) => edit_mapping(root, keys, new)?,
-        (None, [first, ..], Some(value)) => drop(file.set(first.as_str(), value)),
-        _ => {}
+    let new = |steps: &[Step]| wanted.map(|value| nested(steps, written(value), below));
+    match (document(&file)?.and_then(|document| Inner::of_document(&document)), steps) {
+        (Some(root), _) => edit_below(root, steps, new)?,
+        (None, [Step::Key(first), rest @ ..]) => drop(new(rest).map(|value| file.set(first.as_str(), value))),
+        (None, _) => {}
     }
     Ok(file.to_string())
 }
 
-fn edit_mapping(root: Mapping, keys: &[String], new: impl Fn(&[String]) -> Option<YamlValue>) -> Result<(), Unfit> {
-    let mut mapping = root;
-    for (depth, key) in keys.iter().enumerate() {
-        let rest = &keys[depth + 1..];
-        let there = mapping.get(key.as_str());
+fn edit_below(root: Inner, steps: &[Step], new: impl Fn(&[Step]) -> Option<YamlValue>) -> Result<(), Unfit> {
+    let mut at = root;
+    for (depth, step) in steps.iter().enumerate() {
+        let rest = &steps[depth + 1..];
+        let there = at.get(step);
         if there.as_ref().is_some_and(|there| there.is_alias()) {
-            return Err(Unfit::NotTable { what: format!("`{}`, an alias,", keys[..=depth].join(".")) });
+            return Err(Unfit::NotTable { what: format!("`{}`, an alias,", way(&steps[..=depth])) });
         }
-        match (mapping.get_mapping(key.as_str()), new(rest)) {
-            (Some(inner), _) if !rest.is_empty() => mapping = inner,
-            (_, Some(value)) => {
-                mapping.set(key.as_str(), value);
-                break;
-            }
-            (_, None) => {
-                mapping.remove(key.as_str());
+        match there.and_then(|there| Inner::of(&there)).filter(|_| !rest.is_empty()) {
+            Some(inner) => at = inner,
+            None => {
+                at.put(step, new(rest));
                 break;
             }
         }
     }
     Ok(())
+}
+
+/// What has something in it.
+enum Inner {
+    Mapping(Mapping),
+    Sequence(Sequence),
+}
+
+impl Inner {
+    fn of_document(document: &Document) -> Option<Self> {
+        document.as_mapping().map(Self::Mapping).or_else(|| document.as_sequence().map(Self::Sequence))
+    }
+
+    /// What has a tag has something else in it than its text says.
+    fn of(node: &YamlNode) -> Option<Self> {
+        match node {
+            YamlNode::Mapping(mapping) => Some(Self::Mapping(mapping.clone())),
+            YamlNode::Sequence(sequence) => Some(Self::Sequence(sequence.clone())),
+            YamlNode::Scalar(_) | YamlNode::Alias(_) | YamlNode::TaggedNode(_) => None,
+        }
+    }
+
+    fn get(&self, step: &Step) -> Option<YamlNode> {
+        match (self, step) {
+            (Self::Mapping(mapping), Step::Key(key)) => mapping.get(key.as_str()),
+            (Self::Sequence(sequence), Step::Item(place)) => sequence.get(*place),
+            _ => None,
+        }
+    }
+
+    /// Puts a value there, or nothing. What can't be is seen when the text is read again.
+    fn put(&self, step: &Step, value: Option<YamlValue>) {
+        match (self, step, value) {
+            (Self::Mapping(mapping), Step::Key(key), Some(value)) => mapping.set(key.as_str(), value),
+            (Self::Mapping(mapping), Step::Key(key), None) => drop(mapping.remove(key.as_str())),
+            (Self::Sequence(sequence), Step::Item(place), Some(value)) => drop(sequence.set(*place, value)),
+            _ => {}
+        }
+    }
 }
 
 fn below(key: String, value: YamlValue) -> YamlValue {
@@ -177,6 +212,27 @@ mod tests {
     }
 
     #[test]
+    fn items_of_lists_change_in_their_place() {
+        check("a: [1, 2] # two\n", "a[1]", Some(json!(3)), Some("a: [1, 3] # two\n"));
+        check("a:\n- x\n- v # why\n", "a[1]", Some(json!("w")), Some("a:\n- x\n- w # why\n"));
+        check("a:\n- x\n- v # why\n", "a[1]", Some(json!("v")), None);
+        check("a: [{b: 1}, {b: 2}]\n", "a[0].b", Some(json!(3)), Some("a: [{b: 3}, {b: 2}]\n"));
+        check("- a: 1\n- a: 2\n", "[1].a", Some(json!(3)), Some("- a: 1\n- a: 3\n"));
+        check("a: [[1, 2]]\n", "a[0][1]", Some(json!(3)), Some("a: [[1, 3]]\n"));
+    }
+
+    #[test]
+    fn mappings_of_lists_change_in_their_place() {
+        let text = "# top\nservers:\n  # of a\n  - name: a\n    port: 80 # one\n  - name: b\n    port: 81\nend: 1\n";
+        check(text, "servers[0].port", Some(json!(8080)), Some(&text.replace("80 #", "8080 #")));
+        check(text, "servers[1].port", Some(json!(8081)), Some(&text.replace("port: 81", "port: 8081")));
+        let with_more = text.replace("81\n", "81\n    tls:\n      cert: c\n");
+        check(text, "servers[1].tls.cert", Some(json!("c")), Some(&with_more));
+        check(text, "servers[1].port", None, Some(&text.replace("    port: 81\n", "")));
+        check(text, "servers[0].port", Some(json!(80)), None);
+    }
+
+    #[test]
     fn values_go() {
         check("a: 1\nb: 2\n", "a", None, Some("b: 2\n"));
         check("a:\n  b: 1\n  c: 2\n", "a.b", None, Some("a:\n  c: 2\n"));
@@ -206,6 +262,7 @@ mod tests {
         check("a: 1\n---\nb: 1\n", "a", "a document of YAML is there 2 times");
         check("- 1\n", "a", "the whole of it is there, and has no keys in it");
         check("x: &x\n  b: 2\na: *x\n", "a.b", "`a`, an alias, is there, and has no keys in it");
+        check("x: &x\n  b: 2\na:\n  - *x\n", "a[0].b", "`a[0]`, an alias, is there, and has no keys in it");
         check(&"[".repeat(100_000), "a", "it is no YAML: ");
     }
 }
