@@ -1,10 +1,10 @@
-//! Temporary directories.
+//! Temporary directories and files.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wb_core::system::System;
-use wb_core::system::files::{self, FileError, Lock};
+use wb_core::system::files::{self, Attributes, FileError, Lock};
 
 use crate::Host;
 use crate::owner::{self, OwnerError, User};
@@ -12,7 +12,7 @@ use crate::owner::{self, OwnerError, User};
 /// Where they are: on a disk, since what is in them may be large, and where only root makes names.
 const BASE: &str = "/var/cache/wildebeest";
 
-/// Why there is no temporary directory.
+/// Why there is no temporary directory or file.
 #[derive(Debug, thiserror::Error)]
 pub enum TemporaryError {
     /// Its user is not there.
@@ -21,6 +21,12 @@ pub enum TemporaryError {
     /// It can't be made.
     #[error("could not make a temporary directory")]
     File(#[from] FileError),
+    /// A file is to have a name that is none, or leads elsewhere.
+    #[error("`{name}` is no name of a temporary file\nhint: a name alone, as in `countries.csv`")]
+    BadName {
+        /// What was said.
+        name: String,
+    },
 }
 
 /// A directory that only its owner can enter, and that is gone, with all that is in it, when this value is: also after an
@@ -32,6 +38,15 @@ pub struct TemporaryDir {
     path: PathBuf,
     owner: Option<User>,
     place: Option<Place>,
+}
+
+/// A file that only root can read and write, in a [`TemporaryDir`] of its own, and gone with that when this value is.
+/// [`Host::temporary_file`] makes it.
+#[derive(Debug)]
+#[must_use = "it is gone when this is"]
+pub struct TemporaryFile {
+    path: PathBuf,
+    _dir: TemporaryDir,
 }
 
 /// Where it lies, as seen from this process.
@@ -87,6 +102,36 @@ impl Host<'_> {
         self.temporary(Some(user))
     }
 
+    /// An empty file of this name, in a [`Host::temporary_dir`] of its own. [`Host::file`](crate::Look::file) gives it a content,
+    /// which nobody else can read, and which no plan or report shows.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn load_the_countries(host: &Host) -> Result<()> {
+    ///     let table = host.temporary_file("countries.csv")?;
+    ///     host.file(table.path()).content("de,Germany\n").present()?;
+    ///     host.command("shop-import").arg(table.path().display().to_string()).run()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = load_the_countries as fn(&Host) -> Result<()>;
+    /// ```
+    ///
+    /// # Errors
+    /// When the name is none, or it can't be made.
+    pub fn temporary_file(&self, name: &str) -> Result<TemporaryFile, TemporaryError> {
+        let mut parts = Path::new(name).components();
+        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name) {
+            return Err(TemporaryError::BadName { name: name.to_owned() });
+        }
+        let dir = self.temporary_dir()?;
+        let path = dir.path().join(name);
+        if !self.plans() {
+            self.system().write_file(&path, "", Attributes::mode(0o600))?;
+        }
+        Ok(TemporaryFile { path, _dir: dir })
+    }
+
     fn temporary(&self, user: Option<&str>) -> Result<TemporaryDir, TemporaryError> {
         match self.plans() {
             true => Ok(TemporaryDir { path: Path::new(BASE).join("planned"), owner: None, place: None }),
@@ -131,6 +176,14 @@ impl TemporaryDir {
             files::set_owner(&place.path, Some(user.uid), Some(user.gid))?;
         }
         Ok(made)
+    }
+}
+
+impl TemporaryFile {
+    /// Where it is, as an absolute path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 
@@ -240,6 +293,32 @@ mod tests {
         let expect = "? file /var/cache/wildebeest/planned/a present (cannot know: there is no directory \
                       /var/cache/wildebeest/planned yet)";
         assert_eq!((machine.said().as_str(), machine.stat("/var")), (expect, None));
+    }
+
+    #[test]
+    fn a_file_is_there_for_a_while() {
+        let machine = Machine::new();
+        let write = |host: &Host| {
+            let file = host.temporary_file("a.csv")?;
+            host.file(file.path()).content("secret").present()?;
+            assert_eq!(machine.stat(file.path()).map(|stat| stat.mode), (!host.plans()).then_some(0o600));
+            Ok(file.path().to_owned())
+        };
+        let path = machine.apply(write).unwrap();
+        assert!(path.ends_with("a.csv") && !machine.said().contains("secret"), "{}", machine.said());
+        assert_eq!((machine.stat(&path), machine.stat(BASE)), (None, None));
+        machine.plan(write).unwrap();
+        assert_eq!(machine.stat("/var"), None);
+    }
+
+    #[test]
+    fn a_file_has_a_name_alone() {
+        let machine = Machine::new();
+        for name in ["", ".", "..", "/", "a/b", "a/", "../a", "/etc/passwd"] {
+            let error = machine.apply(|host| Ok(host.temporary_file(name).map(drop)?)).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`{name}` is no name of a temporary file\nhint: ")), "{error}");
+        }
+        assert_eq!(machine.stat("/var"), None);
     }
 
     #[test]

@@ -175,6 +175,32 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
     Case {
+        name: "temporary",
+        prepare: "rm -rf /srv/made; mkdir /srv/made; chown www-data: /srv/made
+            mkdir -p /var/cache/wildebeest/1-0; touch /var/cache/wildebeest/1-0.lock /var/cache/wildebeest/1-0/left",
+        run: |host| {
+            let (own, other) = (host.temporary_dir()?, host.temporary_dir_for("www-data")?);
+            let file = host.temporary_file("countries.csv")?;
+            // What they are called is another name each time, and stands on no line.
+            host.shell("stat -c '%U %a' \"$OWN\" \"$OTHER\" \"$FILE\" >/srv/made/modes")
+                .env("OWN", own.path().to_string_lossy())
+                .env("OTHER", other.path().to_string_lossy())
+                .env("FILE", file.path().to_string_lossy())
+                .creates("/srv/made/modes")
+                .run()?;
+            host.shell("! ls \"$OWN\" 2>/dev/null && echo x >\"$OTHER/x\" && cp \"$OTHER/x\" /srv/made/x")
+                .user("www-data")
+                .env("OWN", own.path().to_string_lossy())
+                .env("OTHER", other.path().to_string_lossy())
+                .creates("/srv/made/x")
+                .run()?;
+            Ok(())
+        },
+        check: "[ \"$(cat /srv/made/modes)\" = \"$(printf 'root 700\\nwww-data 700\\nroot 600')\" ]
+            [ \"$(stat -c %U /srv/made/x) $(cat /srv/made/x)\" = 'www-data x' ]; [ ! -e /var/cache/wildebeest ]",
+        ..Case::DEFAULT
+    },
+    Case {
         name: "access_control_lists",
         packages: &["acl"],
         prepare: "rm -rf /srv/lists; mkdir -p /srv/lists; echo old >/srv/lists/kept; setfacl -m u:games:r-- /srv/lists/kept
