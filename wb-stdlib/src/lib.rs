@@ -5,7 +5,9 @@
 //! it changed. Each noun has a room of its own:
 //!
 //! - files: [`file`](mod@file), [`edit`], [`directory`], [`link`], [`path`], [`temporary`], [`download`], [`archive`], [`git`]
-//! - packages: [`packages`], [`apt_repository`], [`debconf`], [`alternative`], [`diversion`]
+//! - packages: [`packages`], [`apt_repository`], [`debconf`], [`alternative`], [`diversion`]; for dnf and zypper
+//!   [`rpm_repository`], [`rpm_key`]; for pacman [`pacman_repository`], [`pacman_key`]; for apk [`apk_repository`],
+//!   [`apk_key`]
 //! - services: [`service`], [`unit`](mod@unit), [`init_script`], [`cron`]
 //! - people: [`user`], [`group`], [`authorized_keys`], [`sudoers`], [`limits`]
 //! - the machine: [`facts`], [`sysctl`], [`hostname`], [`hosts`], [`timezone`], [`mount`], [`swap`], [`kernel_module`],
@@ -43,6 +45,8 @@ pub mod __private;
 pub mod account;
 pub mod alerts;
 pub mod alternative;
+pub mod apk_key;
+pub mod apk_repository;
 pub mod apt_repository;
 pub mod archive;
 pub mod authorized_keys;
@@ -83,9 +87,13 @@ pub mod mount;
 pub mod mysql;
 pub mod nftables;
 pub mod nginx;
+mod openpgp;
 mod owed;
 pub mod owner;
 pub mod packages;
+mod pacman_conf;
+pub mod pacman_key;
+pub mod pacman_repository;
 mod pem;
 pub mod path;
 pub mod port;
@@ -95,6 +103,8 @@ pub mod process;
 mod processes;
 mod requirement;
 mod role;
+pub mod rpm_key;
+pub mod rpm_repository;
 pub mod selinux;
 pub mod service;
 mod sha256;

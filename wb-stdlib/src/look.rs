@@ -7,6 +7,8 @@ use wb_core::context::Context;
 
 use crate::alerts::Alerts;
 use crate::alternative::Alternative;
+use crate::apk_key::ApkKey;
+use crate::apk_repository::ApkRepository;
 use crate::apt_repository::AptRepository;
 use crate::authorized_keys::AuthorizedKeys;
 use crate::certificate::Certificate;
@@ -35,9 +37,13 @@ use crate::mysql::Mysql;
 use crate::nftables::Nftables;
 use crate::nginx::Upstream;
 use crate::packages::Package;
+use crate::pacman_key::PacmanKey;
+use crate::pacman_repository::PacmanRepository;
 use crate::port::Port;
 use crate::postgres::Postgres;
 use crate::process::Process;
+use crate::rpm_key::RpmKey;
+use crate::rpm_repository::RpmRepository;
 use crate::selinux::Selinux;
 use crate::service::Service;
 use crate::sudoers::Sudoers;
@@ -257,6 +263,37 @@ pub trait Look: Access + Copy {
     /// The repository `name` of apt: a file of that name in `/etc/apt/sources.list.d`.
     fn apt_repository(&self, name: &str) -> AptRepository<Self> {
         AptRepository::new(*self, name)
+    }
+
+    /// The repository `name` of dnf or zypper: a file of that name in `/etc/yum.repos.d` or `/etc/zypp/repos.d`.
+    fn rpm_repository(&self, name: &str) -> RpmRepository<Self> {
+        RpmRepository::new(*self, name)
+    }
+
+    /// A key that rpm trusts: armored, or its fingerprint of 40 hex digits.
+    fn rpm_key(&self, key: impl Into<Vec<u8>>) -> RpmKey<Self> {
+        RpmKey::new(*self, key.into())
+    }
+
+    /// The repository `name` of pacman: a section of that name in `/etc/pacman.conf`.
+    fn pacman_repository(&self, name: &str) -> PacmanRepository<Self> {
+        PacmanRepository::new(*self, name)
+    }
+
+    /// A key that pacman trusts: armored, binary, or its fingerprint of 40 hex digits.
+    fn pacman_key(&self, key: impl Into<Vec<u8>>) -> PacmanKey<Self> {
+        PacmanKey::new(*self, key.into())
+    }
+
+    /// The repository of apk at an address, as in `https://dl-cdn.alpinelinux.org/alpine/v3.20/main`, or at a path: a line
+    /// of `/etc/apk/repositories`.
+    fn apk_repository(&self, uri: &str) -> ApkRepository<Self> {
+        ApkRepository::new(*self, uri)
+    }
+
+    /// The key `name` of apk: a file of that name in `/etc/apk/keys`.
+    fn apk_key(&self, name: &str) -> ApkKey<Self> {
+        ApkKey::new(*self, name)
     }
 
     /// The answers to the questions that a package of Debian asks when it is installed.

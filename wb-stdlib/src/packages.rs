@@ -7,6 +7,10 @@
 //! There is one way to each manager. Nothing in it asks a question: files of `/etc` that were edited stay as they are.
 //! A lock is waited for, a mirror that fails is asked again, and what a run left that was killed is mended first: each
 //! for a bounded time.
+//!
+//! Which packages are held is read from files, and written there, but for apt: `versionlock.list` of dnf's plugin or
+//! `versionlock.toml` of dnf 5, `IgnorePkg` in `/etc/pacman.conf`, `name=version` in `/etc/apk/world`,
+//! `/etc/zypp/locks`.
 
 mod apk;
 mod apt;
@@ -15,6 +19,7 @@ mod dnf;
 mod dpkg;
 mod error;
 mod facts;
+mod holds;
 mod manager;
 mod offer;
 mod pacman;
@@ -257,18 +262,31 @@ impl<'a> Packages<'a> {
         self.ensure(Wanted::Purged)
     }
 
-    /// They stay in the versions that they have, whatever is upgraded. With apt only.
+    /// They stay in the versions that they have, whatever is upgraded.
+    ///
+    /// dnf 4 does that by its plugin `versionlock`, which must be there.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn keep_the_kernel(host: &Host) -> Result<()> {
+    ///     host.packages(["python3-dnf-plugin-versionlock"]).installed()?;
+    ///     host.packages(["kernel-core"]).held()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = keep_the_kernel as fn(&Host) -> Result<()>;
+    /// ```
     ///
     /// # Errors
-    /// When one is not installed, or the manager does not do it.
+    /// When one is not installed, dnf has no such plugin, or the manager does not do it.
     pub fn held(self) -> Result<Outcome, PackageError> {
         self.ensure(Wanted::Held)
     }
 
-    /// They may be upgraded. With apt only.
+    /// They may be upgraded.
     ///
     /// # Errors
-    /// When the manager does not do it.
+    /// When the manager does not do it, or a pattern holds one, which may hold others, too.
     pub fn unheld(self) -> Result<Outcome, PackageError> {
         self.ensure(Wanted::Unheld)
     }
@@ -305,7 +323,10 @@ impl<'a> Packages<'a> {
                     return Ok(Difference::Unknown(format!("the package `{name}` is not installed yet")));
                 }
                 Some(name) => return Err(PackageError::NotInstalled { name: name.clone() }),
-                None => prefixed("hold ", differing),
+                None => match self.or_unknown(backend, backend.can_hold())? {
+                    Ok(()) => prefixed("hold ", differing),
+                    Err(why) => return Ok(Difference::Unknown(why)),
+                },
             },
             Wanted::Unheld => prefixed("release ", differing),
         };
@@ -343,6 +364,9 @@ impl<'a> Packages<'a> {
             Ok(targets) => targets,
             Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
         };
+        if let Some(why) = self.held_back(&change, &targets)? {
+            return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
+        }
         let difference = match (targets.is_empty(), backend.has_leftover()?) {
             (false, _) => match self.or_unknown(backend.as_ref(), backend.displaced(&targets, &found))? {
                 Ok(displaced) => {
@@ -355,6 +379,22 @@ impl<'a> Packages<'a> {
             (true, false) => Difference::None,
         };
         ensure(self.host, &what, difference, || install(backend.as_ref(), &targets, &found, latest))
+    }
+
+    /// A package that is held gets no version that nobody said: apt says so itself. In a plan, why that can't be known.
+    fn held_back(&self, change: &Change<'_>, targets: &[Target]) -> Result<Option<String>, PackageError> {
+        let mut held = targets.iter().filter(|target| target.version.is_none() && target.is_held(change.found));
+        let held = held.find_map(|target| Some((target, target.from(change.found)?)));
+        match held.filter(|_| change.manager != Manager::Apt) {
+            None => Ok(None),
+            Some(_) if self.host.plans() && self.host.would_change("package") => {
+                Ok(Some("packages change before it".into()))
+            }
+            Some((target, from)) => {
+                let (name, found, wanted) = (target.name.clone(), from.to_owned(), target.to.clone());
+                Err(PackageError::StaysHeld { name, found, wanted })
+            }
+        }
     }
 
     /// What is to be installed for the wishes that are not met; or, in a plan, why that can't be known.
@@ -371,7 +411,7 @@ impl<'a> Packages<'a> {
         if !self.host.plans() {
             return offered(backend, change, lacking, latest).map(Ok);
         }
-        if self.host.would_change("apt repository ") {
+        if ["apt", "rpm", "pacman", "apk"].iter().any(|kind| self.host.would_change(&format!("{kind} repository "))) {
             return Ok(Err("the repositories change before it".into()));
         }
         let targets = backend.offers(&names(lacking), latest).and_then(|offers| change.targets(lacking, &offers));

@@ -1,6 +1,7 @@
 //! What a repository is signed with.
 
 use super::{AptRepositoryError, Wanted};
+use crate::openpgp::{is_armored, is_private};
 
 /// What a repository is signed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +18,6 @@ pub(super) enum Key {
     Embedded(Vec<u8>),
 }
 
-const BEGIN: &[u8] = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";
-const PRIVATE: &[u8] = b"-----BEGIN PGP PRIVATE KEY BLOCK-----";
-
 impl Key {
     pub(super) fn check(&self, name: &str) -> Result<(), AptRepositoryError> {
         let bad = |found| Err(AptRepositoryError::BadKey { name: name.to_owned(), found });
@@ -29,7 +27,7 @@ impl Key {
                 Err(AptRepositoryError::BadValue { name: name.to_owned(), what: "keyring", value: path.clone() })
             }
             Self::Keyring(_) => Ok(()),
-            Self::File(key) | Self::Embedded(key) if contains(key, PRIVATE) => bad("a private key"),
+            Self::File(key) | Self::Embedded(key) if is_private(key) => bad("a private key"),
             Self::File(key) | Self::Embedded(key) if is_armored(key) => Ok(()),
             Self::Embedded(_) => bad("no armored public key of OpenPGP"),
             // Each packet of OpenPGP begins with a byte whose highest bit is set.
@@ -67,14 +65,6 @@ fn path(directory: &str, name: &str, key: &[u8]) -> String {
     format!("{directory}/{name}.{}", if is_armored(key) { "asc" } else { "gpg" })
 }
 
-fn is_armored(key: &[u8]) -> bool {
-    key.is_ascii() && contains(key, BEGIN)
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,7 +87,8 @@ mod tests {
         check(file(b"<html>404"), Some("the key of the repository `shop` is no public key of OpenPGP"));
         let armored = "the key of the repository `shop` is no armored public key of OpenPGP";
         check(Key::Embedded(b"\x99\x02\x0d\x04".to_vec()), Some(armored));
-        check(file(PRIVATE), Some("the key of the repository `shop` is a private key"));
+        let private = "the key of the repository `shop` is a private key";
+        check(file(b"-----BEGIN PGP PRIVATE KEY BLOCK-----"), Some(private));
         check(Key::Keyring("/usr/share/keyrings/a.gpg".into()), None);
         check(Key::Keyring("a.gpg".into()), Some("the repository `shop` can't have the keyring `a.gpg`"));
         check(Key::Keyring("/a\nTrusted: yes".into()), Some("the repository `shop` can't have the keyring `/a"));

@@ -1,14 +1,16 @@
 //! apk. What is installed it keeps in a file, so that a look starts no program. What it says is known from captured
 //! outputs only: it could not be run.
 
+mod world;
+
 use wb_core::system::{Command, CommandError, Output, System, files};
 
 use super::backend::{Backend, Lists, Target};
 use super::facts::{Facts, Found, found};
 use super::offer::{Offers, offers};
 use super::tool::{Tool, Trouble, quiet, said, says};
-use super::version;
-use super::{Manager, PackageError};
+use super::{Manager, PackageError, holds, version};
+use world::World;
 
 const INSTALLED: &str = "/lib/apk/db/installed";
 const LISTS: &str = "/var/cache/apk";
@@ -56,7 +58,8 @@ impl Backend for Apk<'_> {
         let read = |source| PackageError::Read { path: INSTALLED.into(), source };
         let content = self.system.read_file(INSTALLED).map_err(read)?.unwrap_or_default();
         let installed = parse_installed(&String::from_utf8_lossy(&content), names);
-        Ok(found(names, |name| installed.get(name).cloned().unwrap_or_default()))
+        let found = found(names, |name| installed.get(name).cloned().unwrap_or_default());
+        holds::marked(self.system, &World, found)
     }
 
     fn offers(&self, names: &[String], _: bool) -> Result<Offers, PackageError> {
@@ -96,6 +99,10 @@ impl Backend for Apk<'_> {
     fn remove(&self, names: &[String], purge: bool) -> Result<(), PackageError> {
         let purge = purge.then_some("--purge");
         self.act(&apk().arg("del").args(purge).arg("--").args(names), "remove", names)
+    }
+
+    fn hold(&self, names: &[String], held: bool) -> Result<(), PackageError> {
+        holds::write(self.system, &World, &self.facts(names)?, held)
     }
 }
 

@@ -64,9 +64,13 @@ impl Target {
         self.from(found).is_some()
     }
 
+    pub(super) fn is_held(&self, found: &Found) -> bool {
+        found.get(&self.name).is_some_and(|facts| facts.held)
+    }
+
     /// Whether it is held, and is to have a version that somebody said.
     pub(super) fn is_pinned(&self, found: &Found) -> bool {
-        self.version.is_some() && found.get(&self.name).is_some_and(|facts| facts.held)
+        self.version.is_some() && self.is_held(found)
     }
 
     /// Whether the version that it has is newer.
@@ -130,9 +134,12 @@ pub(crate) trait Backend {
         Ok(names.to_vec())
     }
 
-    fn hold(&self, _names: &[String], _held: bool) -> Result<(), PackageError> {
-        Err(PackageError::NotSupported { manager: self.manager(), what: "hold packages" })
+    /// Whether it could hold packages, on this host.
+    fn can_hold(&self) -> Result<(), PackageError> {
+        Ok(())
     }
+
+    fn hold(&self, names: &[String], held: bool) -> Result<(), PackageError>;
 
     /// What was installed for packages that are gone.
     fn unneeded(&self) -> Result<Vec<String>, PackageError> {
@@ -152,6 +159,25 @@ pub(crate) trait Backend {
     fn tidy(&self) -> Result<(), PackageError> {
         Ok(())
     }
+}
+
+/// Installs, for a manager that changes nothing that is held: the targets that are, and have a version that somebody
+/// said, are not held meanwhile. Afterwards they are again, in the version that they have then.
+pub(super) fn while_free(
+    backend: &dyn Backend,
+    targets: &[Target],
+    found: &Found,
+    install: impl FnOnce() -> Result<(), PackageError>,
+) -> Result<(), PackageError> {
+    let pinned = targets.iter().filter(|target| target.is_pinned(found)).map(|target| target.name.clone());
+    let pinned: Vec<String> = pinned.collect();
+    if pinned.is_empty() {
+        return install();
+    }
+    backend.hold(&pinned, false)?;
+    let installed = install();
+    let held = backend.hold(&pinned, true);
+    installed.and(held)
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! dnf, of version 4 and 5. It renews its lists by itself when they expire.
 
+mod versionlock;
+
 use wb_core::system::{Command, CommandError, Output, System, files};
 
-use super::backend::{Backend, Lists, Options, Target};
+use super::backend::{Backend, Lists, Options, Target, while_free};
 use super::facts::Found;
 use super::offer::{Offers, offers};
 use super::tool::{Tool, Trouble, quiet, said, says};
-use super::version;
-use super::{Manager, PackageError, rpm};
+use super::{Manager, PackageError, holds, rpm, version};
+use versionlock::Versionlock;
 
 /// The format that [`parse`] reads.
 const FORMAT: &str = "%{name}|%{epoch}|%{version}-%{release}\n";
@@ -31,15 +33,38 @@ impl<'a> Dnf<'a> {
     fn dnf_with(&self, options: &[&str]) -> Command {
         let dnf = quiet(Command::new("dnf")).args(options);
         // Version 4 would wait for ever, and 5 does not know the option.
-        let is_5 = files::read_link(self.system.path("/usr/bin/dnf")).is_ok_and(|to| to.ends_with("dnf5"));
-        if is_5 { dnf } else { dnf.arg("--setopt=exit_on_lock=True") }
+        if self.is_5() { dnf } else { dnf.arg("--setopt=exit_on_lock=True") }
+    }
+
+    fn is_5(&self) -> bool {
+        files::read_link(self.system.path("/usr/bin/dnf")).is_ok_and(|to| to.ends_with("dnf5"))
+    }
+
+    fn versionlock(&self) -> Result<Option<Versionlock>, PackageError> {
+        Versionlock::of(self.system, self.is_5())
+    }
+
+    /// Where it is written down what is held.
+    fn holds(&self) -> Result<Versionlock, PackageError> {
+        let (plugin, package) = ("versionlock", "python3-dnf-plugin-versionlock");
+        self.versionlock()?.ok_or(PackageError::NoPlugin { manager: Manager::Dnf, plugin, package })
     }
 
     fn act(&self, command: &Command, action: &'static str, names: &[String]) -> Result<(), PackageError> {
         self.insist(command).map(drop).map_err(|failure| failure.about(Manager::Dnf, action, names))
     }
 
-    /// Those of the targets that would go back to an older version are told so, the others not.
+    /// Each has its word: what is new, what comes to a newer version, and what goes back to an older one.
+    fn install_all(&self, targets: &[Target], found: &Found) -> Result<(), PackageError> {
+        let (older, newer): (Vec<&Target>, Vec<&Target>) =
+            targets.iter().partition(|target| target.is_older(found, version::rpm));
+        let (upgraded, new): (Vec<&Target>, Vec<&Target>) =
+            newer.into_iter().partition(|target| target.is_there(found));
+        self.install_some(&new, "install")?;
+        self.install_some(&upgraded, "upgrade")?;
+        self.install_some(&older, "downgrade")
+    }
+
     fn install_some(&self, targets: &[&Target], action: &'static str) -> Result<(), PackageError> {
         if targets.is_empty() {
             return Ok(());
@@ -82,7 +107,11 @@ impl Backend for Dnf<'_> {
     }
 
     fn facts(&self, names: &[String]) -> Result<Found, PackageError> {
-        rpm::facts(self.system, names)
+        let found = rpm::facts(self.system, names)?;
+        match self.versionlock()? {
+            Some(versionlock) => holds::marked(self.system, &versionlock, found),
+            None => Ok(found),
+        }
     }
 
     fn offers(&self, names: &[String], refreshed: bool) -> Result<Offers, PackageError> {
@@ -103,13 +132,7 @@ impl Backend for Dnf<'_> {
     }
 
     fn install(&self, targets: &[Target], found: &Found) -> Result<(), PackageError> {
-        let (older, newer): (Vec<&Target>, Vec<&Target>) =
-            targets.iter().partition(|target| target.is_older(found, version::rpm));
-        let (upgraded, new): (Vec<&Target>, Vec<&Target>) =
-            newer.into_iter().partition(|target| target.is_there(found));
-        self.install_some(&new, "install")?;
-        self.install_some(&upgraded, "upgrade")?;
-        self.install_some(&older, "downgrade")
+        while_free(self, targets, found, || self.install_all(targets, found))
     }
 
     fn remove(&self, names: &[String], _: bool) -> Result<(), PackageError> {
@@ -121,6 +144,14 @@ impl Backend for Dnf<'_> {
         let output = self.system.run(&removal(self.dnf_with(&["--assumeno"]), names));
         let output = output.map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
         Ok(parse_removals(&output.text()))
+    }
+
+    fn can_hold(&self) -> Result<(), PackageError> {
+        self.holds().map(drop)
+    }
+
+    fn hold(&self, names: &[String], held: bool) -> Result<(), PackageError> {
+        holds::write(self.system, &self.holds()?, &self.facts(names)?, held)
     }
 
     fn unneeded(&self) -> Result<Vec<String>, PackageError> {

@@ -6,6 +6,7 @@ use wb_core::system::CommandError;
 use wb_core::system::files::FileError;
 
 use super::Manager;
+use crate::text_file::TextFileError;
 
 /// What can go wrong with packages.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +135,60 @@ pub enum PackageError {
         names: Vec<String>,
         /// Why.
         source: CommandError,
+    },
+    /// A package that is held would get a version that nobody said.
+    #[error(
+        "the package `{name}` is held in {found}, and would come to {wanted}\nhint: `.version(…)` changes it all the same, \
+         and `.unheld()?` lets it go"
+    )]
+    StaysHeld {
+        /// The package.
+        name: String,
+        /// The version that is installed.
+        found: String,
+        /// The version that it would come to.
+        wanted: String,
+    },
+    /// The manager holds packages by a plugin, which is not there, or is off.
+    #[error(
+        "{manager} holds no packages without its plugin `{plugin}`\nhint: `host.packages([\"{package}\"]).installed()?` \
+         brings it; on Debian it is in `dnf-plugins-core`"
+    )]
+    NoPlugin {
+        /// The manager.
+        manager: Manager,
+        /// The plugin.
+        plugin: &'static str,
+        /// The package that has it, on the manager's own distributions.
+        package: &'static str,
+    },
+    /// A pattern holds the package, and may hold others.
+    #[error(
+        "the package `{name}` is held by a pattern in {0}, which may hold others, too\nhint: `host.edit(\"{0}\")` changes \
+         it",
+        path.display()
+    )]
+    HeldByPattern {
+        /// The package.
+        name: String,
+        /// Where the pattern stands.
+        path: PathBuf,
+    },
+    /// The file that says which packages are held can't be edited.
+    #[error("could not change which packages are held, in {}", path.display())]
+    Holds {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: TextFileError,
+    },
+    /// The file that says which packages are held is no such file.
+    #[error("{} does not say which packages are held in a form that is known: {said}", path.display())]
+    BadHolds {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        said: String,
     },
     /// What is wanted can't be together: packages conflict, or need what there is not.
     #[error("could not {action} the packages {}; {manager} says:\n{said}", listed(names))]

@@ -19,7 +19,7 @@ pub enum Manager {
     Pacman,
     /// apk: Alpine. What it says is known from captured outputs only.
     Apk,
-    /// zypper and rpm: openSUSE, SLES. What it says is known from captured outputs only.
+    /// zypper and rpm: openSUSE, SLES. What it says of packages is known from captured outputs only.
     Zypper,
 }
 
@@ -34,7 +34,7 @@ const DISTRIBUTIONS: [(Manager, &[&str]); 5] = [
 
 impl Manager {
     /// The one of a host: of a known distribution, or the one whose database is there, or apt.
-    pub(super) fn of(system: &System) -> Self {
+    pub(crate) fn of(system: &System) -> Self {
         if dpkg::is_native(system) {
             return Self::Apt;
         }

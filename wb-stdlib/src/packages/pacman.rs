@@ -1,5 +1,7 @@
 //! pacman. What is installed it keeps in directories with telling names, so that a look starts no program.
 
+mod ignored;
+
 use std::path::Path;
 
 use wb_core::system::{Command, CommandError, Output, System, files};
@@ -8,8 +10,8 @@ use super::backend::{Backend, Lists, Target};
 use super::facts::{Facts, Found, found};
 use super::offer::{Offers, offers};
 use super::tool::{Tool, Trouble, quiet, said, says};
-use super::version;
-use super::{Manager, PackageError};
+use super::{Manager, PackageError, holds, version};
+use ignored::Ignored;
 
 const LOCAL: &str = "/var/lib/pacman/local";
 const LISTS: &str = "/var/lib/pacman/sync";
@@ -78,10 +80,11 @@ impl Backend for Pacman<'_> {
         };
         let entries = entries.map_err(|source| PackageError::Read { path: LOCAL.into(), source })?;
         let entries: Vec<(&str, &str)> = entries.iter().filter_map(|path| parse_directory(path)).collect();
-        Ok(found(names, |name| {
+        let found = found(names, |name| {
             let entry = entries.iter().find(|(found, _)| *found == name);
             entry.map(|(_, version)| Facts::installed(version)).unwrap_or_default()
-        }))
+        });
+        holds::marked(self.system, &Ignored, found)
     }
 
     fn offers(&self, names: &[String], _: bool) -> Result<Offers, PackageError> {
@@ -113,6 +116,10 @@ impl Backend for Pacman<'_> {
 
     fn remove(&self, names: &[String], purge: bool) -> Result<(), PackageError> {
         self.act(&pacman().args([if purge { "-Rn" } else { "-R" }, "--"]).args(names), "remove", names)
+    }
+
+    fn hold(&self, names: &[String], held: bool) -> Result<(), PackageError> {
+        holds::write(self.system, &Ignored, &self.facts(names)?, held)
     }
 
     fn unneeded(&self) -> Result<Vec<String>, PackageError> {

@@ -477,8 +477,116 @@ fn dnf_is_asked_on_fedora() {
     let install = machine.calls().into_iter().find(|line| line.contains(" install ")).unwrap();
     assert!(install.ends_with("install --setopt=install_weak_deps=False -- nginx"), "{install}");
     assert_eq!(machine.apply(nginx).unwrap(), Outcome::Unchanged);
-    let held = machine.apply(|host| Ok(host.packages(["nginx"]).held()?)).unwrap_err();
-    assert_eq!(held.to_string(), "dnf can't be told to hold packages");
+}
+
+/// A host on which rpm knows of one nginx, and dnf of a newer one.
+fn fedora() -> Machine {
+    of("ID=fedora\n")
+        .answer("rpm -q", 0, "nginx|1|1.20-1\n")
+        .answer("dnf -y -q --setopt=exit_on_lock=True repoquery", 0, "nginx|1|1.20-1\nnginx|1|1.22-1\n")
+}
+
+const VERSIONLOCK: &str = "/etc/dnf/plugins/versionlock.conf";
+const LOCKS: &str = "/etc/dnf/plugins/versionlock.list";
+
+fn with_versionlock(machine: Machine) -> Machine {
+    machine.file(VERSIONLOCK, &format!("[main]\nenabled = 1\nlocklist = {LOCKS}\n"))
+}
+
+fn hold(host: &Host) -> Result<Outcome> {
+    Ok(host.packages(["nginx"]).held()?)
+}
+
+fn release(host: &Host) -> Result<Outcome> {
+    Ok(host.packages(["nginx"]).unheld()?)
+}
+
+#[test]
+fn dnf_holds_by_its_plugin() {
+    let bare = fedora();
+    let why = "the plugin `versionlock` is not installed yet".into();
+    assert_eq!(bare.plan(hold).unwrap(), Outcome::Unknown { why });
+    let error = bare.apply(hold).unwrap_err().to_string();
+    assert!(error.starts_with("dnf holds no packages without its plugin `versionlock`\nhint: "), "{error}");
+    assert_eq!(bare.apply(release).unwrap(), Outcome::Unchanged);
+    let machine = with_versionlock(fedora());
+    assert_eq!(machine.plan(hold).unwrap(), changed("hold nginx"));
+    assert_eq!(machine.read(LOCKS), None);
+    assert_eq!(machine.apply(hold).unwrap(), changed("hold nginx"));
+    assert_eq!(machine.read(LOCKS).as_deref(), Some("nginx-1:1.20-1.*\n"));
+    assert_eq!(machine.apply(hold).unwrap(), Outcome::Unchanged);
+    machine.view(|host| host.package("nginx").is_held()).unwrap();
+    assert_eq!(machine.apply(release).unwrap(), changed("release nginx"));
+    assert_eq!(machine.read(LOCKS).as_deref(), Some(""));
+    assert!(machine.calls().iter().all(|line| line.starts_with("rpm -q")), "{:?}", machine.calls());
+}
+
+#[test]
+fn dnf_of_version_5_holds_by_a_table_of_its_own() {
+    let machine = fedora().dir("/usr/bin");
+    files::link("dnf5", machine.path("/usr/bin/dnf")).unwrap();
+    assert_eq!(machine.apply(hold).unwrap(), changed("hold nginx"));
+    let table = machine.read("/etc/dnf/versionlock.toml").unwrap();
+    assert!(table.contains("name = \"nginx\"") && table.contains("value = \"1:1.20-1\""), "{table}");
+    assert_eq!(machine.apply(hold).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.apply(release).unwrap(), changed("release nginx"));
+    assert_eq!(machine.apply(release).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn what_is_held_gets_only_a_version_that_is_said() {
+    let machine = with_versionlock(fedora()).file(LOCKS, "nginx-1:1.20-1.*\n");
+    let latest = |host: &Host| Ok(host.packages(["nginx"]).latest()?);
+    for error in [machine.apply(latest).unwrap_err(), machine.plan(latest).unwrap_err()] {
+        let error = error.to_string();
+        let expect = "the package `nginx` is held in 1:1.20-1, and would come to 1:1.22-1\nhint: ";
+        assert!(error.starts_with(expect), "{error}");
+    }
+    let outcome = machine.plan(|host| {
+        release(host)?;
+        Ok(host.packages(["nginx"]).latest()?)
+    });
+    assert_eq!(outcome.unwrap(), Outcome::Unknown { why: "packages change before it".into() });
+}
+
+#[test]
+fn dnf_is_told_of_a_new_version_while_nothing_is_held() {
+    let machine = with_versionlock(of("ID=fedora\n"))
+        .file(LOCKS, "nginx-1:1.20-1.*\n")
+        .answers("rpm -q", &[(0, "nginx|1|1.20-1\n"), (0, "nginx|1|1.20-1\n"), (0, "nginx|1|1.22-1\n")])
+        .does("dnf", |root, command| {
+            if command.line().contains(" upgrade ") {
+                let locks = files::read(root.join("etc/dnf/plugins/versionlock.list")).unwrap();
+                files::write(root.join("seen"), locks, 0o644).unwrap();
+            }
+        })
+        .answer("dnf -y -q --setopt=exit_on_lock=True repoquery", 0, "nginx|1|1.20-1\nnginx|1|1.22-1\n");
+    let pin = |host: &Host| Ok(host.packages(["nginx"]).version("1.22-*").installed()?);
+    assert_eq!(machine.apply(pin).unwrap(), changed("nginx 1:1.20-1 -> 1:1.22-1"));
+    assert_eq!(machine.read("/seen").as_deref(), Some(""));
+    assert_eq!(machine.read(LOCKS).as_deref(), Some("nginx-1:1.22-1.*\n"));
+    assert_eq!(machine.apply(pin).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn each_manager_holds_by_its_file_and_starts_no_program_for_that() {
+    let check = |machine: Machine, path: &str, expect: &str| {
+        assert_eq!(machine.plan(hold).unwrap(), changed("hold nginx"), "{path}");
+        assert_eq!(machine.read(path), None);
+        assert_eq!(machine.apply(hold).unwrap(), changed("hold nginx"), "{path}");
+        assert_eq!(machine.read(path).as_deref(), Some(expect));
+        assert_eq!(machine.apply(hold).unwrap(), Outcome::Unchanged, "{path}");
+        assert_eq!(machine.apply(release).unwrap(), changed("release nginx"), "{path}");
+        assert_eq!(machine.apply(release).unwrap(), Outcome::Unchanged, "{path}");
+        assert!(machine.calls().iter().all(|line| line.starts_with("rpm -q")), "{:?}", machine.calls());
+    };
+    let arch = of("ID=arch\n").dir("/var/lib/pacman/local/nginx-1.24.0-1");
+    check(arch, "/etc/pacman.conf", "[options]\nIgnorePkg = nginx\n");
+    let alpine = of("ID=alpine\n").file("/lib/apk/db/installed", "P:nginx\nV:1.24.0-r15\n\n");
+    check(alpine, "/etc/apk/world", "nginx=1.24.0-r15\n");
+    let suse = of("ID=sles\n").answer("rpm -q", 0, "nginx|0|1.21.5-1.1\n");
+    let stanza = "\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: nginx\n\n";
+    check(suse, "/etc/zypp/locks", stanza);
 }
 
 #[test]

@@ -11,8 +11,13 @@ pub(super) fn matches(pattern: &str, version: &str) -> bool {
         (false, Some((_, rest))) => rest,
         _ => version,
     };
+    means(pattern, version)
+}
+
+/// Whether `pattern`, in which `*` stands for anything, means all of `text`.
+pub(super) fn means(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
-    let (first, mut left) = (parts.next().unwrap_or_default(), version);
+    let (first, mut left) = (parts.next().unwrap_or_default(), text);
     let Some(rest) = left.strip_prefix(first) else { return false };
     left = rest;
     let mut parts: Vec<&str> = parts.collect();

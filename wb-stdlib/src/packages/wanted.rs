@@ -157,6 +157,7 @@ pub(super) fn unknown_yet(manager: Manager, error: &PackageError) -> Option<Stri
             CommandError::Failed { said, .. } => Some(unforeseen(manager, said)),
             source => Some(unforeseen(manager, &source.to_string())),
         },
+        PackageError::NoPlugin { plugin, .. } => Some(format!("the plugin `{plugin}` is not installed yet")),
         _ => None,
     }
 }

@@ -1,12 +1,15 @@
 //! zypper. It renews its lists by itself. What it says is known from captured outputs only: it could not be run.
 
+mod locks;
+
 use wb_core::system::{Command, CommandError, Output, System};
 
-use super::backend::{Backend, Lists, Options, Target};
+use super::backend::{Backend, Lists, Options, Target, while_free};
 use super::facts::Found;
 use super::offer::{Offers, offers};
 use super::tool::{Tool, Trouble, quiet, said, says};
-use super::{Manager, PackageError, rpm, version};
+use super::{Manager, PackageError, holds, rpm, version};
+use locks::Locks;
 
 /// How long it waits for its lock by itself, in seconds.
 const LOCK_SECONDS: &str = "300";
@@ -29,6 +32,17 @@ impl<'a> Zypper<'a> {
 
     fn act(&self, command: &Command, action: &'static str, names: &[String]) -> Result<(), PackageError> {
         self.insist(command).map(drop).map_err(|failure| failure.about(Manager::Zypper, action, names))
+    }
+
+    fn install_all(&self, targets: &[Target]) -> Result<(), PackageError> {
+        let words = targets.iter().map(|target| match &target.version {
+            Some(version) => format!("{}={version}", target.name),
+            None => target.name.clone(),
+        });
+        let recommends = if self.options.recommended { "--recommends" } else { "--no-recommends" };
+        let older = self.options.may_downgrade.then_some("--oldpackage");
+        let install = zypper().args(["install", "--auto-agree-with-licenses", recommends]).args(older);
+        self.act(&install.arg("--").args(words), "install", &Target::names(targets))
     }
 }
 
@@ -62,7 +76,7 @@ impl Backend for Zypper<'_> {
     }
 
     fn facts(&self, names: &[String]) -> Result<Found, PackageError> {
-        rpm::facts(self.system, names)
+        holds::marked(self.system, &Locks, rpm::facts(self.system, names)?)
     }
 
     fn offers(&self, names: &[String], refreshed: bool) -> Result<Offers, PackageError> {
@@ -87,15 +101,8 @@ impl Backend for Zypper<'_> {
         updated.map(drop).map_err(|failure| PackageError::Update { source: failure.source })
     }
 
-    fn install(&self, targets: &[Target], _: &Found) -> Result<(), PackageError> {
-        let words = targets.iter().map(|target| match &target.version {
-            Some(version) => format!("{}={version}", target.name),
-            None => target.name.clone(),
-        });
-        let recommends = if self.options.recommended { "--recommends" } else { "--no-recommends" };
-        let older = self.options.may_downgrade.then_some("--oldpackage");
-        let install = zypper().args(["install", "--auto-agree-with-licenses", recommends]).args(older);
-        self.act(&install.arg("--").args(words), "install", &Target::names(targets))
+    fn install(&self, targets: &[Target], found: &Found) -> Result<(), PackageError> {
+        while_free(self, targets, found, || self.install_all(targets))
     }
 
     fn removed(&self, names: &[String], _: bool) -> Result<Vec<String>, PackageError> {
@@ -106,6 +113,10 @@ impl Backend for Zypper<'_> {
 
     fn remove(&self, names: &[String], _: bool) -> Result<(), PackageError> {
         self.act(&zypper().args(["remove", "--"]).args(names), "remove", names)
+    }
+
+    fn hold(&self, names: &[String], held: bool) -> Result<(), PackageError> {
+        holds::write(self.system, &Locks, &self.facts(names)?, held)
     }
 }
 

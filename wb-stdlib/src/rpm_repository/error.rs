@@ -1,0 +1,80 @@
+//! What can go wrong with repositories for dnf and zypper.
+
+use std::path::PathBuf;
+
+use wb_core::system::files::FileError;
+
+use crate::packages::Manager;
+use crate::rpm_key::RpmKeyError;
+use crate::text_file::TextFileError;
+
+/// What can go wrong with a repository for dnf or zypper.
+#[derive(Debug, thiserror::Error)]
+pub enum RpmRepositoryError {
+    /// No repository can be called so.
+    #[error("`{name}` is no name of a repository\nhint: names have letters, digits, `-`, `_`, `.` and `:`")]
+    BadName {
+        /// What was asked for.
+        name: String,
+    },
+    /// The host's manager of packages knows no such repositories.
+    #[error(
+        "the repository `{name}` is one for dnf or zypper, and this host has {manager}\nhint: `.by(Manager::Dnf)` goes \
+         by dnf all the same"
+    )]
+    OtherManager {
+        /// The repository.
+        name: String,
+        /// What the host has.
+        manager: Manager,
+    },
+    /// Something that a repository must have was not said.
+    #[error("the repository `{name}` has no {what}\nhint: {hint}")]
+    Lacks {
+        /// The repository.
+        name: String,
+        /// What it lacks.
+        what: &'static str,
+        /// How to say it.
+        hint: &'static str,
+    },
+    /// Something was said that would mean something else in the file.
+    #[error("the repository `{name}` can't have the {what} `{value}`")]
+    BadValue {
+        /// The repository.
+        name: String,
+        /// What it is about.
+        what: &'static str,
+        /// What was said.
+        value: String,
+    },
+    /// The key is none.
+    #[error("the key of the repository `{name}` is {found}\nhint: `gpg --armor --export KEY` writes one that is")]
+    BadKey {
+        /// The repository.
+        name: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// Another file has a repository of that name.
+    #[error(
+        "there is a repository `{name}` in {0}, too\nhint: `host.edit(\"{0}\").section(\"{name}\")` changes that one; or \
+         remove the file first, in this migration, if nobody needs it",
+        path.display()
+    )]
+    Elsewhere {
+        /// The repository.
+        name: String,
+        /// The other file.
+        path: PathBuf,
+    },
+    /// rpm does not take the key.
+    #[error(transparent)]
+    Key(#[from] RpmKeyError),
+    /// One of its files can't be written.
+    #[error(transparent)]
+    Text(#[from] TextFileError),
+    /// The file system failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
