@@ -58,6 +58,19 @@ macro_rules! with_debs {
     };
 }
 
+/// A script that can make packages for rpm, into `$R/noarch`: `rpmpkg NAME VERSION`.
+macro_rules! with_rpms {
+    () => {
+        r"set -e
+        rpmpkg() {
+            mkdir -p $R
+            printf 'Name: %s\nVersion: %s\nRelease: 1\nSummary: of a test\nLicense: MIT\nBuildArch: noarch\n%%description\nx\n%%files\n' $1 $2 >/srv/$1.spec
+            rpmbuild -bb --quiet --define '_topdir /tmp/wb-rpm' --define _rpmdir\ $R /srv/$1.spec
+        }
+        "
+    };
+}
+
 pub(crate) static CASES: &[Case] = &[
     Case {
         name: "installed",
@@ -409,7 +422,7 @@ pub(crate) static CASES: &[Case] = &[
             }
             for v in 1.0 1.1 1.10; do for p in wbn-new wbn-up wbn-down; do rpmpkg $p $v; done; done
             rpmpkg wbn-gone 1.0; rpmpkg wbn-dep 1.0; rpmpkg wbn-user 1.0 Requires:wbn-gone\\n; createrepo_c -q $R
-            mkdir -p /etc/yum.repos.d
+            mkdir -p /etc/yum.repos.d /etc/dnf/plugins; : >/etc/dnf/plugins/versionlock.list
             printf '[wb]\nname=wb\nbaseurl=file:///srv/wb-rpm\ngpgcheck=0\nenabled=1\n' >/etc/yum.repos.d/wb.repo
             dnf -y -q install wbn-up-1.0 wbn-down-1.10 wbn-gone wbn-user",
         run: |host| {
@@ -450,6 +463,116 @@ pub(crate) static CASES: &[Case] = &[
         },
         check: "[ \"$(pacman -Q wbo-new wbo-old)\" = \"$(printf 'wbo-new 1.0-1\\nwbo-old 1.1-1')\" ]
             for p in wbo-gone wbo-purged; do ! pacman -Q $p || exit 1; done",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "dnf_extras",
+        packages: &["dnf", "dnf-plugins-core", "rpm", "createrepo-c", "gnupg"],
+        prepare: concat!(
+            with_rpms!(),
+            r"R=/srv/wb-signed; export GNUPGHOME=/srv/wb-signed-keys
+            if [ ! -e $R/repodata/repomd.xml ]; then
+                mkdir -p -m 700 $GNUPGHOME
+                gpg --batch --quiet --passphrase '' --quick-gen-key wbr@example.org rsa3072 sign never
+                rpmpkg wbr-new 1.0; for v in 1.0 1.1; do for p in wbr-hold wbr-free wbr-pin; do rpmpkg $p $v; done; done
+                rpmsign --define '_gpg_name wbr@example.org' --addsign $R/noarch/*.rpm
+                gpg --export --armor wbr@example.org >$R/key.asc; gpgconf --kill all; createrepo_c -q $R
+            fi
+            plugins=/etc/dnf/plugins; mkdir -p $plugins /etc/yum.repos.d
+            printf '[main]\nenabled = 1\nlocklist = /etc/dnf/plugins/versionlock.list\n' >$plugins/versionlock.conf
+            : >$plugins/versionlock.list
+            dnf -y -q remove wbr-new wbr-hold wbr-free wbr-pin || true
+            dnf -y -q --nogpgcheck --repofrompath=wbr,file://$R --repo=wbr install wbr-hold-1.0 wbr-free-1.0 wbr-pin-1.0
+            printf '# by hand\nwbr-free-0:1.0-1.*\nwbr-pin-0:1.0-1.*\n' >$plugins/versionlock.list
+            printf '[wbr-gone]\nname=x\nbaseurl=file:///srv/wbr-gone\nenabled=0\n' >/etc/yum.repos.d/wbr-gone.repo"
+        ),
+        run: |host| {
+            let dnf = Manager::Dnf;
+            let key = host.file("/srv/wb-signed/key.asc").read()?.unwrap_or_default();
+            host.packages(["wbr-hold"]).by(dnf).held()?;
+            host.packages(["wbr-free"]).by(dnf).unheld()?;
+            host.rpm_repository("wbr-gone").by(dnf).absent()?;
+            host.rpm_repository("wbr-signed").by(dnf).uri("file:///srv/wb-signed").key(key).priority(10).present()?;
+            host.packages(["wbr-new"]).by(dnf).installed()?;
+            host.packages(["wbr-pin"]).by(dnf).version("1.1-*").installed()?;
+            host.packages(["wbr-pin"]).by(dnf).held()?;
+            Ok(())
+        },
+        check: "[ \"$(rpm -q wbr-new wbr-pin)\" = \"$(printf 'wbr-new-1.0-1.noarch\\nwbr-pin-1.1-1.noarch')\" ]
+            [ ! -e /etc/yum.repos.d/wbr-gone.repo ]; rpm -q gpg-pubkey
+            [ \"$(cat /etc/dnf/plugins/versionlock.list)\" = \"$(printf '# by hand\\nwbr-hold-0:1.0-1.*\\nwbr-pin-0:1.1-1.*')\" ]
+            dnf -y -q upgrade
+            [ \"$(rpm -q wbr-hold wbr-free)\" = \"$(printf 'wbr-hold-1.0-1.noarch\\nwbr-free-1.1-1.noarch')\" ]",
+        unforeseen: &["package wbr-new installed", "package wbr-pin 1.1-* installed"],
+        restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "pacman_extras",
+        packages: &["pacman-package-manager", "makepkg", "libarchive-tools", "zstd", "gnupg"],
+        prepare: r"set -e; export GNUPGHOME=/srv/wbs-keys
+            pkg() {
+                d=$(mktemp -d); mkdir -p $d/usr/share/wb; echo $3 >$d/usr/share/wb/$2
+                printf 'pkgname = %s\npkgver = %s\npkgdesc = of a test\nurl = x\nbuilddate = 1\n' $2 $3 >$d/.PKGINFO
+                printf 'packager = T\nsize = 1\narch = any\n' >>$d/.PKGINFO
+                ( cd $d; bsdtar -czf $1/$2-$3-any.pkg.tar.gz .PKGINFO usr ); rm -rf $d; cd $1
+                [ $1 != /srv/wbs-signed ] || gpg --batch --yes --quiet --no-armor --detach-sign $2-$3-any.pkg.tar.gz
+                repo-add -q $(basename $1).db.tar.gz $2-$3-any.pkg.tar.gz
+            }
+            printf '[options]\nArchitecture = auto\nSigLevel = Never\nIgnorePkg = wbs-other wbs-free\n' >/etc/pacman.conf
+            printf '\n# ours\n[wbs-old]\nServer = file:///srv/wbs-old\n' >>/etc/pacman.conf
+            if [ ! -e /srv/wbs-signed/key.asc ]; then
+                mkdir -p -m 700 $GNUPGHOME; mkdir -p /srv/wbs-old /srv/wbs-signed
+                gpg --batch --quiet --passphrase '' --quick-gen-key wbs@example.org rsa3072 sign never
+                pkg /srv/wbs-old wbs-hold 1.0-1; pkg /srv/wbs-old wbs-free 1.0-1; pkg /srv/wbs-signed wbs-new 1.0-1
+                pacman -Sy --noconfirm wbs-hold wbs-free
+                pkg /srv/wbs-old wbs-hold 1.1-1; pkg /srv/wbs-old wbs-free 1.1-1
+                gpg --export --armor wbs@example.org >/srv/wbs-signed/key.asc; gpgconf --kill all
+            fi
+            pacman -Syy; touch /var/lib/pacman/sync",
+        run: |host| {
+            let pacman = Manager::Pacman;
+            let key = host.file("/srv/wbs-signed/key.asc").read()?.unwrap_or_default();
+            host.packages(["wbs-hold"]).by(pacman).held()?;
+            host.packages(["wbs-free"]).by(pacman).unheld()?;
+            let signed = host.pacman_repository("wbs-signed").uri("file:///srv/wbs-signed");
+            signed.key(key).before("wbs-old").present()?;
+            host.packages(["wbs-new"]).by(pacman).installed()?;
+            Ok(())
+        },
+        check: "[ \"$(pacman -Q wbs-new)\" = 'wbs-new 1.0-1' ]; grep -qx '# ours' /etc/pacman.conf
+            [ \"$(pacman-conf IgnorePkg | tr '\\n' ' ')\" = 'wbs-other wbs-hold ' ]
+            [ \"$(pacman-conf --repo-list | tr '\\n' ' ')\" = 'wbs-signed wbs-old ' ]
+            pacman -Su --noconfirm
+            [ \"$(pacman -Q wbs-hold wbs-free)\" = \"$(printf 'wbs-hold 1.0-1\\nwbs-free 1.1-1')\" ]",
+        unforeseen: &["package wbs-new installed"],
+        restless: &["/etc/pacman.d/gnupg"],
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "zypper_extras",
+        packages: &["zypper", "dnf", "rpm", "createrepo-c"],
+        prepare: concat!(
+            with_rpms!(),
+            r"R=/srv/wb-zypper
+            if [ ! -e $R/repodata/repomd.xml ]; then
+                for p in wbz-hold wbz-free; do rpmpkg $p 1.0; done; createrepo_c -q $R
+            fi
+            dnf -y -q --nogpgcheck --repofrompath=wbz,file://$R --repo=wbz install wbz-hold wbz-free
+            mkdir -p /etc/zypp/repos.d; rm -f /etc/zypp/repos.d/wb-zypper.repo
+            printf '\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: wbz-free\n\n' >/etc/zypp/locks"
+        ),
+        run: |host| {
+            let zypper = Manager::Zypper;
+            host.rpm_repository("wb-zypper").by(zypper).uri("file:///srv/wb-zypper").trusted().present()?;
+            host.packages(["wbz-hold"]).by(zypper).held()?;
+            host.packages(["wbz-free"]).by(zypper).unheld()?;
+            Ok(())
+        },
+        check: "zypper --non-interactive lr wb-zypper | grep 'file:///srv/wb-zypper'
+            zypper --non-interactive locks | grep wbz-hold
+            ! zypper --non-interactive locks | grep wbz-free || exit 1",
+        restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
         ..Case::DEFAULT
     },
 ];
