@@ -3,6 +3,7 @@
 use wb_stdlib::prelude::*;
 
 use crate::Case;
+use crate::case::refuses;
 
 const PACKAGES: &[&str] = &["bzip2", "xz-utils", "zip", "zstd"];
 
@@ -87,9 +88,12 @@ pub(crate) static CASES: &[Case] = &[
         packages: PACKAGES,
         prepare: concat!(archives!(), "mkdir -p /srv/taken; echo kept >/srv/taken/file"),
         run: |host| {
-            ensure!(host.archive("/opt/evil.tar").to("/srv/evil").present().is_err(), "a path that leads out");
-            ensure!(host.archive("/opt/shop.tar").to("/srv/taken").present().is_err(), "a directory of somebody else");
-            ensure!(host.archive("/etc/passwd").to("/srv/passwd").present().is_err(), "what is no archive");
+            let leads_out = "the archive /opt/evil.tar has `../../etc/evil`, whose path leads through `..`";
+            refuses(host.archive("/opt/evil.tar").to("/srv/evil").present(), leads_out)?;
+            let of_others = "/srv/taken is there, and no archive was unpacked to it";
+            refuses(host.archive("/opt/shop.tar").to("/srv/taken").present(), of_others)?;
+            let no_archive = "the archive /etc/passwd is neither tar";
+            refuses(host.archive("/etc/passwd").to("/srv/passwd").present(), no_archive)?;
             host.directory("/srv/done").present()?;
             Ok(())
         },
@@ -107,8 +111,9 @@ pub(crate) static CASES: &[Case] = &[
         ),
         run: |host| {
             let archive = || host.archive("/opt/shop.tar").strip_components(1).to("/srv/shop");
-            ensure!(archive().present().is_err(), "what is mounted in the old version");
-            ensure!(archive().absent().is_err(), "what is mounted in it");
+            let mounted = "/srv/shop is to go, and a file system is mounted at /srv/shop/uploads";
+            refuses(archive().present(), mounted)?;
+            refuses(archive().absent(), mounted)?;
             host.directory("/srv/done").present()?;
             Ok(())
         },

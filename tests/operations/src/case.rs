@@ -1,6 +1,6 @@
 //! A case: an operation, or a few, on a host that was prepared for it.
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use wb_stdlib::Host;
 
 /// An operation of the standard library, as a real host runs it. What nobody says is as in [`Case::DEFAULT`].
@@ -52,4 +52,12 @@ impl Case {
         restless: &[],
         rerun: None,
     };
+}
+
+/// It is an error, and says so with these words: those that name what it is about among them.
+pub(crate) fn refuses<T>(result: Result<T, impl Into<anyhow::Error>>, words: &str) -> Result<()> {
+    let Err(error) = result else { bail!("it was not refused, with `{words}`") };
+    let said = format!("{:#}", error.into());
+    ensure!(said.contains(words), "expected an error with `{words}`, found: {said}");
+    Ok(())
 }

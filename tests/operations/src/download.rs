@@ -3,6 +3,7 @@
 use wb_stdlib::prelude::*;
 
 use crate::Case;
+use crate::case::refuses;
 
 /// Three million times the letter `a`.
 const SUM: &str = "2a152c894398719c0570f83fac34ac03a0f6e8e474b995c2403aa5434f7b9dd4";
@@ -87,22 +88,24 @@ pub(crate) static CASES: &[Case] = &[
             "echo old >/opt/big; umount /mnt 2>/dev/null || true; mount -t tmpfs -o size=1m none /mnt"
         ),
         run: |host| {
-            let fails = |url: &str, sum: &str, path: &str| {
+            let fetch = |url: &str, sum: &str, path: &str| {
                 let download = host.download(url).sha256(sum).to(path).trusting("/etc/tls/ca.pem");
-                download.within(Duration::from_secs(3)).present().is_err()
+                download.within(Duration::from_secs(3)).present()
             };
             if host.file("/opt/applied").read()?.is_none() {
                 host.file("/opt/applied").content("once").present()?;
             }
             let other = "3f882cf63f2ff9e36f6aee432dbbc11dd00ea6ffe61fa901a58a875eaeba37a8";
             if host.file("/opt/applied").read()?.is_some() {
-                ensure!(fails("http://localhost:8080/big", other, "/opt/big"), "another sum");
-                ensure!(fails("https://localhost:8443/away", SUM, "/opt/big"), "a way out of TLS");
-                ensure!(fails("http://localhost:8080/loop", SUM, "/opt/big"), "a loop");
-                ensure!(fails("http://localhost:8080/none", SUM, "/opt/big"), "a file that is not there");
-                ensure!(fails("http://localhost:1/big", SUM, "/opt/big"), "a server that is not there");
-                ensure!(fails("https://127.0.0.1:8443/big", SUM, "/opt/big"), "another name");
-                ensure!(fails("http://localhost:8080/big", SUM, "/mnt/big"), "a full disk");
+                let (big, away) = ("http://localhost:8080/big", "https://localhost:8443/away");
+                refuses(fetch(big, other, "/opt/big"), &format!("{big} is not what it is said to be"))?;
+                refuses(fetch(away, SUM, "/opt/big"), &format!("{away} redirects to {big}, which is not encrypted"))?;
+                let fails = |url: &str, why: &str| refuses(fetch(url, SUM, "/opt/big"), &format!("{url} {why}"));
+                fails("http://localhost:8080/loop", "redirects too often")?;
+                fails("http://localhost:8080/none", "was answered with the status 404")?;
+                fails("http://localhost:1/big", "could not be downloaded within 3 s")?;
+                fails("https://127.0.0.1:8443/big", "can't be trusted")?;
+                refuses(fetch(big, SUM, "/mnt/big"), "there is no room for /mnt/big")?;
             }
             Ok(())
         },

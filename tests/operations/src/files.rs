@@ -4,6 +4,7 @@ use wb_stdlib::Assets;
 use wb_stdlib::prelude::*;
 
 use crate::Case;
+use crate::case::refuses;
 
 pub(crate) static CASES: &[Case] = &[
     Case {
@@ -42,11 +43,13 @@ pub(crate) static CASES: &[Case] = &[
             mkdir -p /srv/around/a/deep /srv/share; echo kept >/srv/share/file
             mount --bind /srv/share /srv/around/a/deep; ln -s around /srv/leads",
         run: |host| {
-            ensure!(host.directory("/srv/around").absent().is_err(), "what is mounted in it");
-            ensure!(host.directory("/srv/leads/a").absent().is_err(), "what is mounted in it, as a link leads there");
-            ensure!(host.path("/srv/leads/a/deep").absent().is_err(), "what is mounted there");
+            let mounted = |path: &str| format!("{path} is to go, and a file system is mounted at /srv/around/a/deep");
+            refuses(host.directory("/srv/around").absent(), &mounted("/srv/around"))?;
+            // As a link leads there.
+            refuses(host.directory("/srv/leads/a").absent(), &mounted("/srv/leads/a"))?;
+            refuses(host.path("/srv/leads/a/deep").absent(), &mounted("/srv/leads/a/deep"))?;
             let around = host.directory("/srv/around").synced(SITE).exactly();
-            ensure!(around.present().is_err(), "what is mounted in what is too much");
+            refuses(around.present(), &mounted("/srv/around/a"))?;
             host.file("/srv/done").present()?;
             Ok(())
         },

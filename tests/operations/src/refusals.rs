@@ -3,6 +3,7 @@
 use wb_stdlib::prelude::*;
 
 use crate::Case;
+use crate::case::refuses;
 
 /// A case does something before it is refused, so that it can be killed before and after, and in a plan it does no more.
 const BEGUN: &str = "/srv/begun";
@@ -13,7 +14,8 @@ pub(crate) static CASES: &[Case] = &[
         prepare: "rm -f /srv/begun; mkdir -p /srv/small /srv/fixed; umount /srv/small /srv/fixed 2>/dev/null || true
             mount -t tmpfs -o size=64k none /srv/small; mount -t tmpfs none /srv/fixed
             echo old >/srv/small/kept; echo old >/srv/fixed/kept; mount -o remount,ro /srv/fixed
-            ln -sfn loop2 /srv/loop1; ln -sfn loop1 /srv/loop2; echo old >/srv/plain; rm -f /srv/whose",
+            ln -sfn loop2 /srv/loop1; ln -sfn loop1 /srv/loop2; echo old >/srv/plain; rm -f /srv/whose
+            head -c 300000 /dev/zero >/srv/many; tar cf /srv/many.tar -C /srv many",
         run: |host| {
             let big = "big ".repeat(50_000);
             if begun(host)? {
@@ -25,9 +27,15 @@ pub(crate) static CASES: &[Case] = &[
                 refuses(host.file("/srv/small/kept").content(big.as_str()).present(), "the disk of /srv/small is full")?;
                 refuses(host.file("/srv/fixed/kept").content("new").present(), "/srv/fixed is mounted read-only")?;
                 refuses(host.file("/srv/fixed/kept").absent(), "/srv/fixed is mounted read-only")?;
+                refuses(host.edit("/srv/fixed/kept").line("new").present(), "/srv/fixed is mounted read-only")?;
                 refuses(host.directory("/srv/fixed").absent(), "a file system is mounted at /srv/fixed")?;
                 refuses(host.file("/srv/whose").content("new").owner("nobody-here").present(), "nobody-here")?;
                 refuses(host.file("/srv/../etc/passwd").content("new").present(), "leads through `..`")?;
+                let many = host.archive("/srv/many.tar").to("/srv/small/many");
+                refuses(many.present(), "there is no room for /srv/small/many: ")?;
+                let nothing = "";
+                let blank = host.file("/srv/whose").template(template!("blank.conf", text = nothing));
+                refuses(blank.present(), "the template `blank.conf` renders to nothing, for /srv/whose")?;
             }
             Ok(())
         },
@@ -81,11 +89,4 @@ pub(crate) static CASES: &[Case] = &[
 fn begun(host: &Host) -> Result<bool> {
     host.file(BEGUN).content("once").present()?;
     Ok(host.command("test -e").arg(BEGUN).succeeds().is_ok())
-}
-
-fn refuses<T>(result: Result<T, impl Into<anyhow::Error>>, words: &str) -> Result<()> {
-    let Err(error) = result else { bail!("it was not refused, with `{words}`") };
-    let said = format!("{:#}", error.into());
-    ensure!(said.contains(words), "expected an error with `{words}`, found: {said}");
-    Ok(())
 }
