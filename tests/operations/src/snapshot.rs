@@ -4,27 +4,63 @@ use std::path::Path;
 
 use wb_core::system::files::{self, Kind};
 
-/// What changes whatever is planned: the kernel's own, what daemons note, and what looking leaves behind.
-const RESTLESS: [&str; 7] = ["/proc", "/sys", "/dev", "/run", "/var/log", "/var/cache", "/var/lib/wb-operations"];
+/// What changes whatever is planned: the kernel's own, what daemons note, and what looking leaves behind. All else in
+/// `/run` and `/var/cache` is looked at.
+const RESTLESS: [&str; 15] = [
+    "/proc",
+    "/sys",
+    "/dev",
+    "/run/lock",
+    "/run/log",
+    "/run/openrc",
+    "/run/runit",
+    "/run/systemd",
+    "/run/ufw.lock",
+    "/run/utmp",
+    "/run/xtables.lock",
+    "/var/cache/apt",
+    "/var/cache/dnf",
+    "/var/lib/wb-operations",
+    "/var/log",
+];
+
+/// What a mode and an owner do not tell of who may do what.
+const ATTRIBUTES: [&str; 4] =
+    ["security.capability", "security.selinux", "system.posix_acl_access", "system.posix_acl_default"];
 
 /// A line for each path below `/`, sorted, with what tells it from itself after a change.
 ///
 /// # Errors
 /// When a directory can't be read.
 pub fn take(restless: &[&str]) -> Result<Vec<String>, files::FileError> {
-    let skipped = |path: &Path| RESTLESS.iter().chain(restless).any(|skipped| path == Path::new(skipped));
+    let restless: Vec<&Path> = RESTLESS.iter().chain(restless).copied().map(Path::new).collect();
     let (mut lines, mut left) = (Vec::new(), files::list("/")?);
     while let Some(path) = left.pop() {
-        let Some(stat) = files::stat(&path)?.filter(|_| !skipped(&path)) else { continue };
+        let Some(stat) = files::stat(&path)?.filter(|_| !restless.contains(&&*path)) else { continue };
+        // What is passed over may come and go, which is a change of the directory that it is in.
+        let holds_restless = restless.iter().any(|passed_over| passed_over.parent() == Some(&*path));
         let stamp = match stat.kind {
             Kind::Link => format!("{:?}", files::read_link(&path)?),
+            Kind::Directory if holds_restless => String::new(),
             _ => format!("{:?}", files::fingerprint(&path)?),
         };
-        lines.push(format!("{} {:?} {:o} {}:{} {stamp}", path.display(), stat.kind, stat.mode, stat.uid, stat.gid));
+        let attributes = attributes(&path)?;
+        let owner = format!("{}:{}", stat.uid, stat.gid);
+        lines.push(format!("{} {:?} {:o} {owner} {stamp}{attributes}", path.display(), stat.kind, stat.mode));
         if stat.kind == Kind::Directory {
             left.extend(files::list(&path)?);
         }
     }
     lines.sort();
     Ok(lines)
+}
+
+fn attributes(path: &Path) -> Result<String, files::FileError> {
+    let mut said = String::new();
+    for name in ATTRIBUTES {
+        if let Some(value) = files::xattr(path, name)? {
+            said += &format!(" {name}={value:02x?}");
+        }
+    }
+    Ok(said)
 }
