@@ -32,8 +32,8 @@ const BUILT: &str = "WB_OPERATIONS";
 /// Part of the names of those cases that are tried; otherwise all are.
 const CHOSEN: &str = "WB_CASES";
 
-/// Tries all cases of a room. Those of an init that this machine can't have are skipped, and the test says so; where `CI` is
-/// `true`, it fails.
+/// Tries all cases of a room. Those of an init that this machine can't have are skipped, and the test says so; where
+/// `CI` is `true`, it fails.
 ///
 /// # Panics
 /// When one of them does not do as it must: after the others were tried, with all that is wrong.

@@ -1,6 +1,8 @@
 //! Services of four init systems, and what starts them.
 
+use wb_stdlib::facts::Init as FirstProcess;
 use wb_stdlib::prelude::*;
+use wb_stdlib::service::Status;
 
 use crate::{Case, Init};
 
@@ -8,6 +10,9 @@ pub(crate) static CASES: &[Case] = &[
     SYSV,
     SYSV_OFF,
     SYSV_LIES,
+    SYSV_AGAIN,
+    SYSV_MUTE,
+    SYSV_MUTE_AND_PROBED,
     SYSV_SCRIPT,
     SYSV_SCRIPT_GOES,
     SYSTEMD_UNIT,
@@ -63,6 +68,7 @@ const SYSV: Case = Case {
         "update-rc.d -f shop remove"
     ),
     run: |host| {
+        is_under(host, &FirstProcess::Sysv)?;
         host.service("shop").enabled_and_running()?;
         Ok(())
     },
@@ -96,6 +102,75 @@ const SYSV_LIES: Case = Case {
     check: "pidof shop-daemon",
     ..Case::DEFAULT
 };
+
+const SYSV_AGAIN: Case = Case {
+    name: "sysv_again",
+    prepare: concat!(
+        lsb!(
+            "status) pidofproc -p /run/shop.pid /usr/local/bin/shop-daemon >/dev/null ;;
+reload) touch /run/shop.reloaded ;;"
+        ),
+        "/etc/init.d/shop stop; rm -f /run/shop.reloaded; /etc/init.d/shop start
+        for _ in $(seq 50); do ! pidof shop-daemon >/run/shop.before || break; sleep 0.1; done; [ -s /run/shop.before ]"
+    ),
+    run: |host| {
+        host.service("shop").restarted()?;
+        host.service("shop").reloaded()?;
+        Ok(())
+    },
+    check: "is=$(pidof shop-daemon); [ \"$is\" != \"$(cat /run/shop.before)\" ]; [ -e /run/shop.reloaded ]",
+    rerun: Some("a service is restarted and reloaded each time"),
+    ..Case::DEFAULT
+};
+
+/// A script without a status.
+macro_rules! mute {
+    () => {
+        concat!(
+            "[ ! -x /etc/init.d/shop ] || /etc/init.d/shop stop; ",
+            lsb!("*) echo \"Usage: $0 {start|stop|restart}\" >&2; exit 3 ;;")
+        )
+    };
+}
+
+const SYSV_MUTE: Case = Case {
+    name: "sysv_mute",
+    prepare: mute!(),
+    run: |host| {
+        says_nothing(host)?;
+        host.service("shop").running()?;
+        Ok(())
+    },
+    check: "for _ in $(seq 50); do ! pidof shop-daemon || break; sleep 0.1; done; pidof shop-daemon",
+    rerun: Some("of a script without a status nobody knows whether it runs: it is told to start each time"),
+    ..Case::DEFAULT
+};
+
+const SYSV_MUTE_AND_PROBED: Case = Case {
+    name: "sysv_mute_and_probed",
+    prepare: mute!(),
+    run: |host| {
+        says_nothing(host)?;
+        host.service("shop").pidfile("/run/shop.pid").process("shop-daemon").running()?;
+        Ok(())
+    },
+    check: "pidof shop-daemon",
+    ..Case::DEFAULT
+};
+
+fn says_nothing(host: &Host) -> Result<()> {
+    let shop = host.service("shop");
+    ensure!(shop.status()? == Status::Unknown, "a script that explains its usage said that it is {}", shop.status()?);
+    ensure!(shop.is_running().is_err() && shop.is_stopped().is_err(), "nobody knows whether it runs");
+    Ok(())
+}
+
+/// What runs as process 1 is what the facts say.
+fn is_under(host: &Host, init: &FirstProcess) -> Result<()> {
+    let facts = host.facts();
+    ensure!(facts.init() == init, "the facts say that process 1 is {:?}, and it is {init:?}", facts.init());
+    Ok(())
+}
 
 const SCRIPT: &str = "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: own\n# Required-Start: $remote_fs\n\
     # Required-Stop: $remote_fs\n# Default-Start: 2 3 4 5\n# Default-Stop: 0 1 6\n### END INIT INFO\n\
@@ -149,19 +224,24 @@ const SYSTEMD_UNIT: Case = Case {
 const SYSTEMD_OVERRIDE: Case = Case {
     name: "systemd_override",
     init: Init::Systemd,
-    prepare: "rm -rf /etc/systemd/system/packaged.service*
+    prepare: "rm -rf /etc/systemd/system/packaged.service* /etc/systemd/system/again.service* /srv/again
         printf '[Service]\\nExecStart=/bin/sleep 100002\\n' >/lib/systemd/system/packaged.service
-        systemctl daemon-reload; systemctl restart packaged",
+        printf '[Service]\\nExecStart=/bin/sleep 100010\\nExecReload=/bin/touch /srv/again\\n' \
+            >/etc/systemd/system/again.service
+        systemctl daemon-reload; systemctl restart packaged again",
     run: |host| {
         let packaged = host.service("packaged");
         let content = "[Service]\nExecStart=/bin/sleep 100003\n";
         host.unit("packaged.service").content(content).restarts(&packaged).present()?;
         let limits = "[Service]\nLimitNOFILE=4321\n";
         host.unit("packaged.service").dropin("limits").content(limits).restarts(&packaged).present()?;
+        let again = host.service("again");
+        host.unit("again.service").dropin("nice").content("[Service]\nNice=5\n").reloads(&again).present()?;
         Ok(())
     },
     check: "[ -z \"$(pgrep -f '^/bin/sleep 100002')\" ]; pid=$(pgrep -f '^/bin/sleep 100003')
-        grep 'Max open files *4321 ' /proc/$pid/limits; [ $(systemctl show -P NeedDaemonReload packaged) = no ]",
+        grep 'Max open files *4321 ' /proc/$pid/limits; [ $(systemctl show -P NeedDaemonReload packaged) = no ]
+        [ -e /srv/again ]; pgrep -f '^/bin/sleep 100010'",
     ..Case::DEFAULT
 };
 
@@ -169,8 +249,9 @@ const SYSTEMD_MASKED: Case = Case {
     name: "systemd_masked",
     init: Init::Systemd,
     prepare: "rm -f /etc/systemd/system/absent.service; ln -sf /dev/null /etc/systemd/system/masked.service
-        systemctl daemon-reload",
+        ln -sf /dev/null /etc/systemd/system/kept.service; systemctl daemon-reload",
     run: |host| {
+        units_are_looked_at(host)?;
         host.service("absent").masked()?;
         host.service("masked").unmasked()?;
         Ok(())
@@ -178,6 +259,18 @@ const SYSTEMD_MASKED: Case = Case {
     check: "[ $(readlink /etc/systemd/system/absent.service) = /dev/null ]; [ ! -L /etc/systemd/system/masked.service ]",
     ..Case::DEFAULT
 };
+
+/// What specs ask of units that stay as they are.
+fn units_are_looked_at(host: &Host) -> Result<()> {
+    host.service("kept").is_masked()?;
+    ensure!(host.service("booted").is_masked().is_err(), "it can be started");
+    let booted = host.unit("booted.service");
+    booted.exists()?;
+    booted.contains("Type=oneshot")?;
+    ensure!(booted.contains("Type=simple").is_err(), "it is of another type");
+    ensure!(host.unit("none.service").exists().is_err(), "there is no such unit");
+    Ok(())
+}
 
 /// Units that do not say when they start, one of which a timer starts, beside one that does.
 const SYSTEMD_STATIC: Case = Case {
@@ -221,10 +314,11 @@ const SYSTEMD_TIMER: Case = Case {
     prepare: "rm -f /etc/systemd/system/nightly.*; systemctl daemon-reload",
     run: |host| {
         let nightly = host.timer("nightly").on_calendar("*-*-* 03:00").on_calendar("Sun 12:00");
-        nightly.runs("/bin/touch /run/nightly").within(Duration::from_mins(5)).present()?;
+        nightly.runs("/bin/touch /run/nightly").within(Duration::from_mins(5)).not_made_up_for().present()?;
         Ok(())
     },
     check: "systemctl is-active nightly.timer; systemctl is-enabled nightly.timer
+        [ $(systemctl show -P Persistent nightly.timer) = no ]
         systemctl show -P TimersCalendar nightly.timer | grep 03:00:00; systemctl start nightly; [ -e /run/nightly ]",
     unforeseen: &["service nightly.timer enabled and running"],
     ..Case::DEFAULT
@@ -269,6 +363,7 @@ const OPENRC_LSB: Case = Case {
         "/etc/init.d/shop stop; rc-update add shop boot"
     ),
     run: |host| {
+        is_under(host, &FirstProcess::Openrc)?;
         host.service("shop").running()?;
         host.service("shop").disabled()?;
         Ok(())
@@ -303,6 +398,7 @@ const RUNIT: Case = Case {
     init: Init::Runit,
     prepare: "[ ! -e /etc/sv/kept ]",
     run: |host| {
+        is_under(host, &FirstProcess::Runit)?;
         host.run_script("kept").content("#!/bin/sh\nexec sleep 100007\n").present()?;
         host.service("kept").enabled_and_running()?;
         Ok(())
