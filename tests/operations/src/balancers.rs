@@ -4,7 +4,8 @@ use wb_stdlib::prelude::*;
 
 use crate::Case;
 
-pub(crate) static CASES: &[Case] = &[HEALTH_FILE_DOWN, HEALTH_FILE_UP, NGINX_UPSTREAM, KEEPALIVED, HAPROXY];
+pub(crate) static CASES: &[Case] = 
+    &[HEALTH_FILE_DOWN, HEALTH_FILE_UP, NGINX_UPSTREAM, KEEPALIVED_DOWN, KEEPALIVED_UP, HAPROXY];
 
 const HEALTH_FILE_DOWN: Case = Case {
     name: "health_file_down",
@@ -60,10 +61,10 @@ END
     ..Case::DEFAULT
 };
 
-const KEEPALIVED: Case = Case {
-    name: "keepalived",
-    packages: &["keepalived", "iproute2"],
-    prepare: "cd /etc/keepalived; echo 0 >out; device=$(ip -o -4 addr show scope global | awk '{print $2; exit}')
+/// A keepalived whose address goes with what its track file says.
+macro_rules! keepalived {
+    () => {
+        "cd /etc/keepalived; echo 0 >out; device=$(ip -o -4 addr show scope global | awk '{print $2; exit}')
         cat >keepalived.conf <<END
 vrrp_track_file out {
     file /etc/keepalived/out
@@ -79,12 +80,36 @@ vrrp_instance shop {
 }
 END
         service keepalived restart
-        for _ in $(seq 100); do ! ip addr | grep 192.0.2.77 || break; sleep 0.1; done; ip addr | grep 192.0.2.77",
+        for _ in $(seq 100); do ! ip addr | grep 192.0.2.77 || break; sleep 0.1; done; ip addr | grep 192.0.2.77
+        "
+    };
+}
+
+const KEEPALIVED_DOWN: Case = Case {
+    name: "keepalived_down",
+    packages: &["keepalived", "iproute2"],
+    prepare: keepalived!(),
     run: |host| {
         host.track_file("/etc/keepalived/out").down()?;
         Ok(())
     },
     check: "[ $(cat /etc/keepalived/out) = -254 ]; [ -z \"$(ip addr | grep 192.0.2.77)\" ]",
+    ..Case::DEFAULT
+};
+
+const KEEPALIVED_UP: Case = Case {
+    name: "keepalived_up",
+    packages: &["keepalived", "iproute2"],
+    prepare: concat!(
+        keepalived!(),
+        "echo -254 >out
+        for _ in $(seq 100); do ip addr | grep 192.0.2.77 || break; sleep 0.1; done; [ -z \"$(ip addr | grep 192.0.2.77)\" ]"
+    ),
+    run: |host| {
+        host.track_file("/etc/keepalived/out").up()?;
+        Ok(())
+    },
+    check: "[ $(cat /etc/keepalived/out) = 0 ]; ip addr | grep 192.0.2.77",
     ..Case::DEFAULT
 };
 
@@ -102,12 +127,15 @@ backend web
     server web1 127.0.0.1:8001
     server web2 127.0.0.1:8002
 END
-        mkdir -p /run/haproxy; service haproxy restart",
+        mkdir -p /run/haproxy; service haproxy restart
+        echo 'set server web/web2 state drain' | socat - /run/haproxy/admin.sock
+        echo 'show stat' | socat - /run/haproxy/admin.sock | grep '^web,web2,.*,DRAIN'",
     run: |host| {
         host.haproxy("/run/haproxy/admin.sock").drain("web", "web1")?;
         host.haproxy("/run/haproxy/admin.sock").ready("web", "web2")?;
         Ok(())
     },
-    check: "echo 'show stat' | socat - /run/haproxy/admin.sock | grep '^web,web1,.*,DRAIN'",
+    check: "echo 'show stat' | socat - /run/haproxy/admin.sock >/tmp/stat
+        grep '^web,web1,.*,DRAIN' /tmp/stat; [ -z \"$(grep '^web,web2,.*,DRAIN' /tmp/stat)\" ]",
     ..Case::DEFAULT
 };

@@ -1,7 +1,7 @@
 //! A case: an operation, or a few, on a host that was prepared for it.
 
 use anyhow::{Result, bail, ensure};
-use wb_stdlib::Host;
+use wb_stdlib::{Host, Look as _};
 
 /// An operation of the standard library, as a real host runs it. What nobody says is as in [`Case::DEFAULT`].
 #[derive(Debug, Clone, Copy)]
@@ -61,3 +61,29 @@ pub(crate) fn refuses<T>(result: Result<T, impl Into<anyhow::Error>>, words: &st
     ensure!(said.contains(words), "expected an error with `{words}`, found: {said}");
     Ok(())
 }
+
+/// What a spec would find is what a line of shell says.
+pub(crate) fn agrees(host: &Host, line: &str, found: Result<()>) -> Result<()> {
+    let said = host.shell(line).succeeds();
+    match (found, said) {
+        (Ok(()), Err(error)) => bail!("it was found to be so, and not by `{line}`: {error:#}"),
+        (Err(error), Ok(())) => bail!("it is so by `{line}`, and was not found to be: {error:#}"),
+        _ => Ok(()),
+    }
+}
+
+/// A function of shell, `served ONE TWO`, that makes services of init scripts: they always run, and each leaves a file of
+/// its name in `/run` when it is told to reload.
+macro_rules! served {
+    () => {
+        "served() {
+            for name; do
+                printf '#!/bin/sh\\n[ \"$1\" != reload ] || touch /run/%s\\n' \"$name\" >\"/etc/init.d/$name\"
+                chmod 755 \"/etc/init.d/$name\"; rm -f \"/run/$name\"
+            done
+        }
+        "
+    };
+}
+
+pub(crate) use served;

@@ -3,6 +3,7 @@
 use wb_stdlib::prelude::*;
 
 use crate::Case;
+use crate::case::{agrees, served};
 
 const CERTIFICATE: &str = include_str!("../assets/certificate.pem");
 const KEY: &str = include_str!("../assets/key.pem");
@@ -13,8 +14,11 @@ pub(crate) static TRUST_ANCHORS: &[Case] = &[
         packages: &["ca-certificates"],
         prepare: "rm -f /usr/local/share/ca-certificates/*; update-ca-certificates --fresh >/dev/null",
         run: |host| {
-            host.trust_anchor("example-root").certificate(CERTIFICATE).present()?;
-            Ok(())
+            let root = || host.trust_anchor("example-root").certificate(CERTIFICATE);
+            let is_trusted = "[ -L /etc/ssl/certs/example-root.pem ]";
+            agrees(host, is_trusted, root().is_trusted())?;
+            root().present()?;
+            agrees(host, is_trusted, root().is_trusted())
         },
         check: "[ -L /etc/ssl/certs/example-root.pem ]
             grep -qF \"$(sed -n 2p /usr/local/share/ca-certificates/example-root.crt)\" /etc/ssl/certs/ca-certificates.crt",
@@ -52,27 +56,33 @@ pub(crate) static CERTIFICATES: &[Case] = &[
     Case {
         name: "pair",
         packages: &["openssl", "ssl-cert"],
-        prepare: "rm -f /etc/ssl/shop.pem /etc/ssl/private/shop.key; echo old >/etc/ssl/shop.pem",
+        prepare: concat!(
+            served!(),
+            "served by-pair; rm -f /etc/ssl/shop.pem /etc/ssl/private/shop.key; echo old >/etc/ssl/shop.pem"
+        ),
         run: |host| {
             let shop = host.certificate("/etc/ssl/shop.pem");
-            let placed = shop.pair(CERTIFICATE, "/etc/ssl/private/shop.key", KEY).group("ssl-cert").present()?;
+            let pair = shop.pair(CERTIFICATE, "/etc/ssl/private/shop.key", KEY).group("ssl-cert");
+            let placed = pair.reloads(&host.service("by-pair")).present()?;
             ensure!(!format!("{placed:?}").contains("PRIVATE KEY"), "the key is shown: {placed:?}");
             Ok(())
         },
-        check: "[ \"$(stat -c '%U:%G %a' /etc/ssl/private/shop.key)\" = 'root:ssl-cert 640' ]
+        check: "[ \"$(stat -c '%U:%G %a' /etc/ssl/private/shop.key)\" = 'root:ssl-cert 640' ]; [ -e /run/by-pair ]
             [ \"$(openssl pkey -in /etc/ssl/private/shop.key -pubout)\" = \"$(openssl x509 -in /etc/ssl/shop.pem -noout -pubkey)\" ]",
         ..Case::DEFAULT
     },
     Case {
         name: "self_signed",
         packages: &["openssl"],
-        prepare: "rm -f /etc/ssl/own.pem /etc/ssl/private/own.key",
+        prepare: concat!(served!(), "served by-own; rm -f /etc/ssl/own.pem /etc/ssl/private/own.key"),
         run: |host| {
             let own = host.certificate("/etc/ssl/own.pem");
-            own.self_signed("/etc/ssl/private/own.key", ["own.example.org", "192.0.2.7", "2001:db8::1"]).days(90).present()?;
+            let names = ["own.example.org", "192.0.2.7", "2001:db8::1"];
+            let own = own.self_signed("/etc/ssl/private/own.key", names).days(90);
+            own.reloads(&host.service("by-own")).present()?;
             Ok(())
         },
-        check: "[ \"$(stat -c '%U:%G %a' /etc/ssl/private/own.key)\" = 'root:root 600' ]
+        check: "[ \"$(stat -c '%U:%G %a' /etc/ssl/private/own.key)\" = 'root:root 600' ]; [ -e /run/by-own ]
             openssl x509 -in /etc/ssl/own.pem -noout -checkend 7000000
             openssl verify -CAfile /etc/ssl/own.pem /etc/ssl/own.pem
             openssl x509 -in /etc/ssl/own.pem -noout -ext subjectAltName | grep -q 'DNS:own.example.org, IP Address:192.0.2.7'
@@ -82,13 +92,19 @@ pub(crate) static CERTIFICATES: &[Case] = &[
     Case {
         name: "renewed",
         packages: &["openssl"],
-        prepare: "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=a -addext subjectAltName=DNS:a.example.org -days 9 -keyout /etc/ssl/private/a.key -out /etc/ssl/a.pem 2>/dev/null
-            cp /etc/ssl/private/a.key /root/a.key",
+        prepare: "for of in a b; do
+                openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$of -days 9 \
+                    -addext subjectAltName=DNS:$of.example.org -keyout /etc/ssl/private/$of.key -out /etc/ssl/$of.pem 2>/dev/null
+            done
+            cp /etc/ssl/private/a.key /etc/ssl/b.pem /root",
         run: |host| {
             host.certificate("/etc/ssl/a.pem").self_signed("/etc/ssl/private/a.key", ["a.example.org"]).present()?;
+            let other = host.certificate("/etc/ssl/b.pem").self_signed("/etc/ssl/private/b.key", ["b.example.org"]);
+            other.renewed_before(5).present()?;
             Ok(())
         },
-        check: "openssl x509 -in /etc/ssl/a.pem -noout -checkend 30000000; cmp /root/a.key /etc/ssl/private/a.key",
+        check: "openssl x509 -in /etc/ssl/a.pem -noout -checkend 30000000; cmp /root/a.key /etc/ssl/private/a.key
+            cmp /root/b.pem /etc/ssl/b.pem",
         ..Case::DEFAULT
     },
     Case {

@@ -17,6 +17,8 @@ pub(crate) static CASES: &[Case] = &[Case {
         host.command("cp /srv/a /srv/b").only_if(host.shell("! cmp -s /srv/a /srv/b")).streamed().run()?;
         let who = "#!/bin/sh -e\nid -un >\"$1\"\n";
         host.script("who", who).arg("/srv/web/who").user("www-data").creates("/srv/web/who").run()?;
+        let fed = host.command("tee /srv/fed").stdin("fed\n").creates("/srv/fed");
+        fed.changed_when(|output| output.text() == "fed").run()?;
         let secret = host.command("false").user("www-data").env("TOKEN", "swordfish").succeeds();
         ensure!(secret.is_err_and(|error| !format!("{error:?}").contains("swordfish")), "no error says what is secret");
         host.shell("echo \"$TOKEN $HOME $USER ${LANGUAGE-}\" >/srv/web/env")
@@ -41,11 +43,13 @@ pub(crate) static CASES: &[Case] = &[Case {
     },
     check: "[ \"$(stat -c '%U %a' /srv/masked /srv/web/masked)\" = \"$(printf 'root 600\\nwww-data 640')\" ]
         [ ! -e /srv/old ]
-        cmp /srv/a /srv/b
+        cmp /srv/a /srv/b; [ \"$(cat /srv/fed)\" = fed ]
         [ \"$(cat /srv/web/who)\" = www-data ]
         [ \"$(cat /srv/web/env)\" = \"swordfish /var/www www-data \" ]
         [ -e /srv/web/own-path ]
         [ -z \"$(grep -lzx '98765[4]' /proc/[0-9]*/cmdline 2>/dev/null)\" ]
         [ ! -e /var/cache/wildebeest ]",
+    // Only what it writes tells whether it changes anything.
+    unforeseen: &["command tee /srv/fed"],
     ..Case::DEFAULT
 }];

@@ -10,7 +10,7 @@ pub(crate) static CASES: &[Case] = &[
         name: "entries_of_a_crontab",
         packages: &["cron"],
         prepare: "crontab -u www-data -r 2>/dev/null || true
-            printf '# mine\\nMAILTO=anna\\n5 4 * * *\\t/bin/true %% a=b\\n# wildebeest: old\\n0 0 * * * /bin/old\\n' |
+            printf '# mine\\nMAILTO=anna\\nSHELL=/bin/dash\\n5 4 * * *\\t/bin/true %% a=b\\n# wildebeest: old\\n0 0 * * * /bin/old\\n' |
                 crontab -u www-data -",
         run: |host| {
             host.cron("backup").user("www-data").schedule("30 2 * * mon-sat").command("/bin/backup --all").present()?;
@@ -19,6 +19,7 @@ pub(crate) static CASES: &[Case] = &[
             host.cron("old").user("www-data").absent()?;
             host.crontab("www-data").variable("MAILTO", "ops@example.org")?;
             host.crontab("www-data").variable("PATH", "/usr/bin:/bin")?;
+            host.crontab("www-data").without_variable("SHELL")?;
             host.cron("of root").schedule("@reboot").command("true").present()?;
             Ok(())
         },

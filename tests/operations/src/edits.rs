@@ -9,7 +9,9 @@ pub(crate) static CASES: &[Case] = &[
         name: "lines_and_blocks",
         prepare: "printf '127.0.0.1 localhost\\n192.0.2.1 db\\n192.0.2.9 old\\n# end' >/etc/edited
             chown www-data:games /etc/edited; chmod 640 /etc/edited; ln -sf ../edited /etc/default/edited
-            printf 'a\\r\\nb = caf\\351\\r\\n' >/etc/edited.dos",
+            printf 'a\\r\\nb = caf\\351\\r\\n' >/etc/edited.dos; printf '<a>\\n</a>\\n' >/etc/edited.xml
+            printf '%s\\n' 'old 1' keep 'old 2' '# BEGIN wildebeest: gone' x '# END wildebeest: gone' 'port 1' 'port 2' \
+                >/etc/edited.more",
         run: |host| {
             host.edit("/etc/default/edited")
                 .line("192.0.2.7 db")
@@ -23,6 +25,20 @@ pub(crate) static CASES: &[Case] = &[
                 .present()?;
             host.edit("/etc/edited.dos").line("c").replace("^a$", "A").present()?;
             host.edit("/etc/edited.new").line("new").or_create(0o600).present()?;
+            host.edit("/etc/edited.more")
+                .without_lines("^old ")
+                .without_block("gone")
+                .line("port 3")
+                .matching("^port ")
+                .only()
+                .line("first")
+                .at_start()
+                .block("top", "in it\n")
+                .commented(";")
+                .at_start()
+                .present()?;
+            let xml = host.edit("/etc/edited.xml").block("b", "  <b/>\n");
+            xml.between("<!-- b -->", "<!-- end -->").after("^<a>$").present()?;
             Ok(())
         },
         check:
@@ -32,18 +48,21 @@ pub(crate) static CASES: &[Case] = &[
             [ \"$(stat -c '%U:%G %a' /etc/edited)\" = 'www-data:games 640' ]
             [ \"$(readlink /etc/default/edited)\" = ../edited ]
             printf 'A\\r\\nb = caf\\351\\r\\nc\\r\\n' | cmp - /etc/edited.dos
+            printf '%s\\n' '; BEGIN wildebeest: top' 'in it' '; END wildebeest: top' first keep 'port 3' | cmp - /etc/edited.more
+            printf '%s\\n' '<a>' '<!-- b -->' '  <b/>' '<!-- end -->' '</a>' | cmp - /etc/edited.xml
             [ \"$(stat -c %a /etc/edited.new) $(cat /etc/edited.new)\" = '600 new' ]",
         ..Case::DEFAULT
     },
     Case {
         name: "sshd",
         packages: &["openssh-server"],
-        prepare: "mkdir -p /run/sshd",
+        prepare: "mkdir -p /run/sshd; sed -i '1i PrintMotd no' /etc/ssh/sshd_config",
         run: |host| {
             host.edit("/etc/ssh/sshd_config")
                 .directive("PermitRootLogin", "no")
                 .directive("X11Forwarding", "no")
                 .directives("Port", ["22", "2222"])
+                .without_directive("PrintMotd")
                 .directive("ForceCommand", "/bin/true")
                 .under("Match User games")
                 .validated_by(["/usr/sbin/sshd", "-t", "-f"])
@@ -51,7 +70,7 @@ pub(crate) static CASES: &[Case] = &[
             Ok(())
         },
         check: "/usr/sbin/sshd -T >/tmp/global; /usr/sbin/sshd -T -C user=games,host=h,addr=192.0.2.1 >/tmp/games
-            grep -qx 'permitrootlogin no' /tmp/global; grep -qx 'x11forwarding no' /tmp/global
+            grep -qx 'printmotd yes' /tmp/global; grep -qx 'permitrootlogin no' /tmp/global; grep -qx 'x11forwarding no' /tmp/global
             [ \"$(grep -c '^port ' /tmp/global)\" = 2 ]; grep -qx 'forcecommand none' /tmp/global
             grep -qx 'forcecommand /bin/true' /tmp/games
             grep -qx '#PermitRootLogin prohibit-password' /etc/ssh/sshd_config
@@ -83,7 +102,8 @@ pub(crate) static CASES: &[Case] = &[
         name: "sections",
         packages: &["git"],
         prepare: "printf '; of the shop\\n[core]\\n\\teditor = vi\\n\\n[remote \"origin\"]\\n\\turl = a\\n\\tfetch = x\\n\\tfetch = y\\n[old]\\n\\ta = 1\\n' \
-            >/etc/shop.ini",
+            >/etc/shop.ini
+            printf 'root = false\\n[a]\\nroot = false\\n' >/etc/shop.editorconfig",
         run: |host| {
             host.edit("/etc/shop.ini")
                 .section("core")
@@ -96,12 +116,14 @@ pub(crate) static CASES: &[Case] = &[
                 .option("name", "Anna")
                 .without_section("old")
                 .present()?;
+            host.edit("/etc/shop.editorconfig").before_sections().option("root", "true").present()?;
             Ok(())
         },
         check: "ini() { git config --file /etc/shop.ini \"$@\"; }
             [ \"$(ini --get core.editor) $(ini --type=bool --get core.bare) $(ini --get user.name)\" = 'ed true Anna' ]
             [ \"$(ini --get-all remote.origin.url | tr '\\n' ' ')\" = 'a b ' ]
             [ \"$(ini --get-all remote.origin.fetch | tr '\\n' ' ')\" = '+refs/heads/*:refs/heads/* y ' ]
+            printf 'root = true\\n[a]\\nroot = false\\n' | cmp - /etc/shop.editorconfig
             [ -z \"$(ini --get old.a)\" ]; [ \"$(head -n 1 /etc/shop.ini)\" = '; of the shop' ]",
         ..Case::DEFAULT
     },
@@ -116,6 +138,7 @@ pub(crate) static CASES: &[Case] = &[
         run: |host| {
             host.edit("/etc/shop.toml")
                 .toml("server.port", 8080)
+                .without_toml("server.old")
                 .toml("pool[0].size", 4)
                 .toml("plugins.\"io.x\".names", ["a", "b"])
                 .present()?;
@@ -127,7 +150,7 @@ pub(crate) static CASES: &[Case] = &[
                 .present()?;
             let yaml = host.edit("/etc/shop.yaml").yaml("network.version", 2).yaml("network.eth0.mtu", 1500);
             let yaml = yaml.yaml("hosts[0].port", 2).yaml("hosts[1].port", 3);
-            yaml.yaml("answers", ["no", "12:30", "x: y", "0755", "é", "two words"]).present()?;
+            yaml.without_yaml("old").yaml("answers", ["no", "12:30", "x: y", "0755", "é", "two words"]).present()?;
             Ok(())
         },
         check: r##"cat >/tmp/check.py <<'END'

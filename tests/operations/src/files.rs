@@ -4,7 +4,7 @@ use wb_stdlib::Assets;
 use wb_stdlib::prelude::*;
 
 use crate::Case;
-use crate::case::refuses;
+use crate::case::{refuses, served};
 
 pub(crate) static CASES: &[Case] = &[
     Case {
@@ -107,6 +107,27 @@ pub(crate) static CASES: &[Case] = &[
         check: "[ \"$(cat /srv/a)\" = own ] && ! [ -L /srv/a ] && [ \"$(cat /srv/b)\" = file ]
             [ \"$(readlink /srv/c)\" = real ] && [ -L /srv/through ]
             [ \"$(stat -c %a /srv/real)\" = 600 ] && [ /srv/hard -ef /srv/real ]",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "owed",
+        prepare: concat!(
+            served!(),
+            "served by-archive by-edit by-file by-link by-path by-synced
+            rm -rf /srv/owed; mkdir -p /srv/owed/site; cd /srv/owed; echo old >edited; touch goes; tar cf a.tar edited"
+        ),
+        run: |host| {
+            let by = |name: &str| host.service(&format!("by-{name}"));
+            host.archive("/srv/owed/a.tar").to("/srv/owed/unpacked").reloads(&by("archive")).present()?;
+            host.edit("/srv/owed/edited").line("new").reloads(&by("edit")).present()?;
+            host.file("/srv/owed/file").content("new\n").reloads(&by("file")).present()?;
+            host.link("/srv/owed/link").reloads(&by("link")).to("file")?;
+            host.path("/srv/owed/goes").reloads(&by("path")).absent()?;
+            host.directory("/srv/owed/site").synced(SITE).reloads(&by("synced")).present()?;
+            Ok(())
+        },
+        check: "[ \"$(cd /run; ls by-* | xargs)\" = 'by-archive by-edit by-file by-link by-path by-synced' ]
+            [ \"$(ls /srv/owed | xargs)\" = 'a.tar edited file link site unpacked' ]",
         ..Case::DEFAULT
     },
     Case {

@@ -4,6 +4,7 @@ use wb_stdlib::prelude::*;
 use wb_stdlib::ufw::Policy;
 
 use crate::Case;
+use crate::case::{agrees, refuses};
 
 const RULES: &str = "flush ruleset\n\ntable inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy \
                      drop;\n\t\tct state established,related accept\n\t\tiif lo accept\n\t\ttcp dport { 22, 80 } \
@@ -13,12 +14,14 @@ pub(crate) static NFTABLES: &[Case] = &[
     Case {
         name: "ruleset",
         packages: &["nftables", "openssh-server"],
-        prepare: "nft flush ruleset; nft add table inet old; printf '#!/usr/sbin/nft -f\\nflush ruleset\\n' >/etc/nftables.conf",
+        prepare: "nft flush ruleset; nft add table inet old; printf '#!/usr/sbin/nft -f\\nflush ruleset\\n' >/etc/nftables.conf
+            mkdir -p /run/sshd; pidof sshd || /usr/sbin/sshd",
         run: |host| {
             let shut = RULES.replace("22, 80", "80, 443");
-            anyhow::ensure!(host.nftables().ruleset(shut).loaded().is_err(), "it shut the port of ssh");
-            host.nftables().ruleset(RULES).loaded()?;
-            Ok(())
+            refuses(host.nftables().ruleset(shut).loaded(), "no rule accepts port 22")?;
+            agrees(host, "nft list table inet filter", host.nftables().has_table("inet filter"))?;
+            host.nftables().ruleset(RULES).keeps_reaching("127.0.0.1:22").loaded()?;
+            agrees(host, "nft list table inet filter", host.nftables().has_table("inet filter"))
         },
         check: "nft list table inet filter | grep -q 'tcp dport { 22, 80 } accept'
             [ \"$(nft list tables)\" = \"$(printf 'table inet filter\\ntable ip extra')\" ]
@@ -51,12 +54,13 @@ pub(crate) static NFTABLES: &[Case] = &[
     },
 ];
 
-pub(crate) static UFW: &[Case] = &[RULES_OF_UFW, KEEPS_SSH, HALF_ENABLED];
+pub(crate) static UFW: &[Case] = &[RULES_OF_UFW, KEEPS_SSH, HALF_ENABLED, DISABLED];
 
 const RULES_OF_UFW: Case = Case {
     name: "rules",
     packages: &["ufw", "openssh-server"],
-    prepare: "ufw --force reset >/dev/null; rm -f /etc/ufw/*.rules.2*; ufw default allow incoming; ufw allow 8080/tcp; ufw deny 443/tcp",
+    prepare: "ufw --force reset >/dev/null; rm -f /etc/ufw/*.rules.2*; ufw default allow incoming; ufw allow 8080/tcp; ufw deny 443/tcp
+        ufw default deny outgoing",
     run: |host| {
         let ufw = host.ufw();
         ufw.limit(22).over("tcp").present()?;
@@ -70,6 +74,7 @@ const RULES_OF_UFW: Case = Case {
         ufw.deny(25).over("tcp").outgoing().present()?;
         ufw.allow(8080).over("tcp").absent()?;
         ufw.incoming(Policy::Deny)?;
+        ufw.outgoing(Policy::Allow)?;
         ufw.enabled()?;
         Ok(())
     },
@@ -83,7 +88,7 @@ const RULES_OF_UFW: Case = Case {
         ufw status | grep -Eq '^25/tcp +DENY OUT'
         ufw status numbered | grep -Eq '^\\[ 1\\] Anywhere +DENY IN +198.51.100.7'
         [ -z \"$(ufw status | grep 8080/tcp)\" ]
-        ufw status verbose | grep -q 'deny (incoming)'",
+        ufw status verbose | grep -q 'deny (incoming), allow (outgoing)'",
     ..Case::DEFAULT
 };
 
@@ -94,8 +99,10 @@ const KEEPS_SSH: Case = Case {
     prepare: "ufw --force reset >/dev/null; rm -f /etc/ufw/*.rules.2*; ufw default deny incoming; ufw allow 22/tcp; ufw --force enable",
     run: |host| {
         let ufw = host.ufw();
-        anyhow::ensure!(ufw.deny(22).over("tcp").present().is_err(), "it shut the port of ssh");
-        anyhow::ensure!(ufw.reject("any").first().present().is_err(), "it shut all ports");
+        refuses(ufw.deny(22).over("tcp").present(), "no rule that counts allows port 22")?;
+        refuses(ufw.reject("any").first().present(), "no rule that counts allows port 22")?;
+        ufw.allow(22).over("tcp").exists()?;
+        ensure!(ufw.deny(22).over("tcp").exists().is_err(), "there is no such rule");
         ufw.deny("any").from("198.51.100.7").first().present()?;
         ufw.deny(25).over("tcp").present()?;
         Ok(())
@@ -121,6 +128,21 @@ const HALF_ENABLED: Case = Case {
     ..Case::DEFAULT
 };
 
+const DISABLED: Case = Case {
+    name: "disabled",
+    packages: &["ufw", "openssh-server"],
+    prepare: "ufw --force reset >/dev/null; rm -f /etc/ufw/*.rules.2*; ufw allow 22/tcp; ufw --force enable",
+    run: |host| {
+        let is_on = "ufw status | grep -q 'Status: active'";
+        agrees(host, is_on, host.ufw().is_enabled())?;
+        host.ufw().disabled()?;
+        agrees(host, is_on, host.ufw().is_enabled())
+    },
+    check: "ufw status | grep -q 'Status: inactive'; grep -qx ENABLED=no /etc/ufw/ufw.conf
+        [ ! -e /run/wildebeest/ufw ]",
+    ..Case::DEFAULT
+};
+
 pub(crate) static FIREWALLD: &[Case] = &[Case {
     name: "offline",
     packages: &["firewalld", "openssh-server"],
@@ -128,6 +150,8 @@ pub(crate) static FIREWALLD: &[Case] = &[Case {
     run: |host| {
         let firewalld = host.firewalld();
         let public = firewalld.default_zone()?;
+        let lets_https_in = "grep -q '<service name=\"https\"/>' /etc/firewalld/zones/public.xml";
+        agrees(host, lets_https_in, public.service("https").exists())?;
         public.service("https").present()?;
         public.port("8080/tcp").absent()?;
         anyhow::ensure!(public.service("ssh").absent().is_err(), "it shut the port of ssh");
@@ -135,10 +159,10 @@ pub(crate) static FIREWALLD: &[Case] = &[Case {
         public.forward_port("port=80:proto=tcp:toport=8080").present()?;
         public.rich_rule("rule family=\"ipv4\" source address=\"192.0.2.0/24\" accept").present()?;
         firewalld.zone("trusted").source("198.51.100.0/24").present()?;
-        Ok(())
+        agrees(host, lets_https_in, public.service("https").exists())
     },
     check: "firewall-offline-cmd --zone=public --query-service=https
-        ! firewall-offline-cmd --zone=public --query-port=8080/tcp
+        ! firewall-offline-cmd --zone=public --query-port=8080/tcp || exit 1
         for q in service=ssh masquerade forward-port=port=80:proto=tcp:toport=8080; do
             firewall-offline-cmd --zone=public --query-$q
         done

@@ -3,6 +3,7 @@
 use wb_stdlib::prelude::*;
 
 use crate::Case;
+use crate::case::served;
 
 const PACKAGES: &[&str] = &["git"];
 
@@ -34,12 +35,13 @@ pub(crate) static CASES: &[Case] = &[
     Case {
         name: "cloned_as_a_user",
         packages: PACKAGES,
-        prepare: repository!(),
+        prepare: concat!(repository!(), served!(), "served by-git"),
         run: |host| {
-            host.git("file:///srv/git").at("v1").to("/srv/app").user("shop").present()?;
+            let app = host.git("file:///srv/git").at("v1").to("/srv/app").user("shop");
+            app.reloads(&host.service("by-git")).present()?;
             Ok(())
         },
-        check: "[ \"$(cat /srv/app/page)\" = one ]
+        check: "[ \"$(cat /srv/app/page)\" = one ]; [ -e /run/by-git ]
             [ \"$(stat -c %U /srv/app /srv/app/.git/HEAD /srv/app/page | sort -u)\" = shop ]
             su shop -s /bin/sh -c 'cd /srv/app && [ -z \"$(git status --porcelain)\" ] && [ \"$(git describe --tags)\" = v1 ]'
             [ \"$(ls -A /srv)\" = \"$(printf 'app\\ngit\\nmake')\" ]",

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail};
 use wb_core::chain::{Digest, Link, Sha1};
+use wb_core::change::Member;
 use wb_core::context::{Attempt, Context, HerdView, Journal, Mode, Operation, Run as _};
 use wb_core::system::fault::{Fault, Injected, Plan, When, arm};
 use wb_core::system::{System, environment};
@@ -64,7 +65,7 @@ fn operations(case: &Case, mode: Mode) -> Result<String> {
         Mode::Apply => Rc::new(FileJournal::open(Path::new(JOURNAL))?),
     };
     let system = System::real();
-    let herd = HerdView { me: "web1".into(), members: Vec::new() };
+    let herd = herd();
     let link = Link::new(case.name, Sha1::from_bytes([1; 20]), "web", Digest::of(case.name.as_bytes()));
     let attempt = Attempt::new(&link, "boot", Rc::clone(&journal));
     let context = Context::new(&system, mode, &herd, journal).of(Rc::clone(&attempt));
@@ -81,4 +82,15 @@ fn beside_ansible(act: &str, module: &str) -> Result<String> {
         "look" => Ok(serde_json::to_string(&module.look()?)?),
         _ => bail!(USAGE),
     }
+}
+
+/// This host, and another one of its role.
+fn herd() -> HerdView {
+    let member = |name: &str, address: &str| Member {
+        name: name.into(),
+        roles: ["web".to_owned()].into(),
+        address: Some(address.into()),
+        ..Member::default()
+    };
+    HerdView { me: "web1".into(), members: vec![member("web1", "192.0.2.11"), member("web2", "192.0.2.12")] }
 }

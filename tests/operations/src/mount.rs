@@ -55,14 +55,17 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "absent",
-        prepare: "umount /srv/gone 2>/dev/null || true; mkdir -p /srv/gone; mount -t tmpfs tmpfs /srv/gone
-            printf 'proc /proc proc defaults 0 0\\ntmpfs /srv/gone tmpfs defaults 0 0\\n' >/etc/fstab",
+        prepare: "for at in gone off; do
+                umount /srv/$at 2>/dev/null || true; mkdir -p /srv/$at; mount -t tmpfs tmpfs /srv/$at
+            done
+            printf 'tmpfs /srv/off tmpfs noauto 0 0\\ntmpfs /srv/gone tmpfs defaults 0 0\\n' >/etc/fstab",
         run: |host| {
             host.mount("/srv/gone").absent()?;
+            host.mount("/srv/off").unmounted()?;
             Ok(())
         },
-        check: "[ -z \"$(grep ' /srv/gone ' /proc/self/mountinfo)\" ]
-            [ \"$(cat /etc/fstab)\" = 'proc /proc proc defaults 0 0' ]",
+        check: "[ -z \"$(grep -e ' /srv/gone ' -e ' /srv/off ' /proc/self/mountinfo)\" ]
+            [ \"$(cat /etc/fstab)\" = 'tmpfs /srv/off tmpfs noauto 0 0' ]",
         ..Case::DEFAULT
     },
 ];

@@ -575,4 +575,18 @@ pub(crate) static CASES: &[Case] = &[
         restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
         ..Case::DEFAULT
     },
+    Case {
+        name: "unneeded_absent",
+        prepare: with_debs!(
+            "R=/srv/wb-unneeded-absent; deb $R wby-app 1.0 'Depends: wby-lib'; deb $R wby-lib 1.0; index $R; follow $R
+             install wby-app; apt-get -q -y remove wby-app"
+        ),
+        run: |host| {
+            host.unneeded_packages().absent()?;
+            Ok(())
+        },
+        check: "! dpkg-query -W -f '${Status}' wby-lib 2>/dev/null | grep -q ' installed$' || exit 1
+            [ -e /etc/wby-lib.conf ]",
+        ..Case::DEFAULT
+    },
 ];

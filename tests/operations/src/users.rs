@@ -7,7 +7,15 @@ use wb_stdlib::sudoers::Grant;
 
 use crate::Case;
 
-const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICcND7mvhy1ZxWiyqpEPx/8V+EKIGmUq3lP6Mqj05qxy anna@laptop";
+macro_rules! key {
+    () => {
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICcND7mvhy1ZxWiyqpEPx/8V+EKIGmUq3lP6Mqj05qxy anna@laptop"
+    };
+}
+
+pub(crate) use key;
+
+const KEY: &str = key!();
 /// Of `openssl passwd -6 -salt saltsalt swordfish`.
 const HASH: &str = "$6$saltsalt$cPbDmdp7sUA1v8Yjfppi8VeFqwELnkKCqsv5H2wx/S4LZwLhIhlK7tCX/4JqgCT3onV3./FXCDD2Y6iXkj4Lp/";
 
@@ -33,15 +41,17 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "user_system",
-        prepare: "userdel shop || :; groupdel shop || :; rm -rf /srv/shop",
+        prepare: "for name in shop depot; do userdel $name || :; groupdel $name || :; rm -rf /srv/$name; done",
         run: |host| {
             host.group("shop").system().members(["www-data"]).present()?;
             host.user("shop").system().group("shop").home("/srv/shop").shell("/usr/sbin/nologin").present()?;
+            host.user("depot").system().home("/srv/depot").with_home().present()?;
             Ok(())
         },
         check: "[ $(id -u shop) -lt 1000 ]; [ $(id -g shop) -lt 1000 ]; [ \"$(id -gn shop)\" = shop ]
             [ ! -e /srv/shop ]
-            [ \"$(id -Gn www-data)\" = 'www-data shop' ]",
+            [ \"$(id -Gn www-data)\" = 'www-data shop' ]
+            [ $(id -u depot) -lt 1000 ]; [ \"$(stat -c %U /srv/depot)\" = depot ]; diff -r /etc/skel /srv/depot",
         ..Case::DEFAULT
     },
     Case {
@@ -96,12 +106,17 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "user_lock",
-        prepare: "userdel -r anna || :; rm -rf /home/anna; useradd -m anna; echo 'anna:$6$x$y' | chpasswd -e",
+        prepare: "for name in anna bob; do
+                userdel -r $name || :; groupdel $name || :; rm -rf /home/$name; useradd -m $name
+                echo \"$name:\"'$6$x$y' | chpasswd -e
+            done
+            usermod -L bob",
         run: |host| {
             host.user("anna").locked().present()?;
+            host.user("bob").unlocked().present()?;
             Ok(())
         },
-        check: "[ \"$(getent shadow anna | cut -d: -f2)\" = '!$6$x$y' ]",
+        check: "[ \"$(getent shadow anna bob | cut -d: -f2)\" = \"$(printf '!$6$x$y\\n$6$x$y')\" ]",
         ..Case::DEFAULT
     },
     Case {
@@ -123,13 +138,19 @@ pub(crate) static CASES: &[Case] = &[
     Case {
         name: "keys",
         packages: &["openssh-client"],
-        prepare: "for name in anna bob; do userdel -r $name || :; rm -rf /home/$name; useradd -m -s /bin/sh $name; done
+        prepare: concat!(
+            "for name in anna bob dora; do userdel -r $name || :; rm -rf /home/$name; useradd -m -s /bin/sh $name; done
             mkdir -p /home/bob/.ssh; printf '# ours\\nssh-ed25519 old bob\\n' >/home/bob/.ssh/authorized_keys
-            chmod 777 /home/bob/.ssh; ssh-keygen -q -t ecdsa -N '' -f /home/bob/.ssh/id",
+            chmod 777 /home/bob/.ssh; ssh-keygen -q -t ecdsa -N '' -f /home/bob/.ssh/id
+            mkdir -p /home/dora/.ssh; printf '# ours\\n",
+            key!(),
+            "\\nssh-ed25519 old dora\\n' >/home/dora/.ssh/authorized_keys"
+        ),
         run: |host| {
             host.authorized_keys("anna").key(KEY).exactly()?;
             ensure!(host.authorized_keys("bob").exactly().is_err(), "nobody said that there are to be none");
             host.authorized_keys("bob").key(Key::new(KEY).restrict().command("/bin/true")).present()?;
+            host.authorized_keys("dora").key(KEY).absent()?;
             Ok(())
         },
         check: "ssh-keygen -l -f /home/anna/.ssh/authorized_keys | grep -q ED25519
@@ -138,7 +159,8 @@ pub(crate) static CASES: &[Case] = &[
             [ \"$(stat -c '%U:%G %a' /home/bob/.ssh)\" = 'bob:bob 700' ]
             [ \"$(head -n 2 /home/bob/.ssh/authorized_keys | tail -n 1)\" = 'ssh-ed25519 old bob' ]
             tail -n 1 /home/bob/.ssh/authorized_keys | grep -q '^restrict,command=\"/bin/true\" ssh-ed25519 '
-            [ \"$(ls -A /home/bob/.ssh | tr '\\n' ' ')\" = 'authorized_keys id id.pub ' ]",
+            [ \"$(ls -A /home/bob/.ssh | tr '\\n' ' ')\" = 'authorized_keys id id.pub ' ]
+            [ \"$(cat /home/dora/.ssh/authorized_keys)\" = \"$(printf '# ours\\nssh-ed25519 old dora')\" ]",
         ..Case::DEFAULT
     },
     Case {
@@ -160,13 +182,16 @@ pub(crate) static CASES: &[Case] = &[
     },
     Case {
         name: "limits",
-        prepare: "rm -f /etc/security/limits.d/*; useradd -s /bin/sh shop || :",
+        prepare: "rm -f /etc/security/limits.d/*; useradd -s /bin/sh shop || :
+            echo 'games - nofile 1' >/etc/security/limits.d/old.conf",
         run: |host| {
             let limits = host.limits("shop").both("shop", Resource::OpenFiles, 4_321);
             limits.soft("*", Resource::CoreFile, 0).hard("@shop", Resource::Stack, Limit::Unlimited).present()?;
+            host.limits("old").absent()?;
             Ok(())
         },
-        check: "[ \"$(su shop -s /bin/sh -c 'ulimit -n; ulimit -Hn; ulimit -Sc')\" = \"$(printf '4321\\n4321\\n0')\" ]",
+        check: "[ \"$(ls /etc/security/limits.d)\" = shop.conf ]
+            [ \"$(su shop -s /bin/sh -c 'ulimit -n; ulimit -Hn; ulimit -Sc')\" = \"$(printf '4321\\n4321\\n0')\" ]",
         ..Case::DEFAULT
     },
 ];
