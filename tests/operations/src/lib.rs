@@ -23,6 +23,7 @@ mod http;
 pub mod journal;
 mod kernel_module;
 mod locale;
+mod looks;
 mod mount;
 mod mysql;
 mod packages;
@@ -52,6 +53,7 @@ pub static ROOMS: &[Room] = &[
     Room { name: "edits", cases: edits::CASES },
     Room { name: "files", cases: files::CASES },
     Room { name: "facts", cases: facts::CASES },
+    Room { name: "looks", cases: looks::CASES },
     Room { name: "command", cases: command::CASES },
     Room { name: "waiting", cases: waiting::CASES },
     Room { name: "download", cases: download::CASES },

@@ -44,6 +44,7 @@ rooms!(
     http,
     kernel_module,
     locale,
+    looks,
     mount,
     mysql,
     nftables,
