@@ -34,7 +34,7 @@ pub(crate) static CASES: &[Case] = &[
             host.link("/srv/leads").absent()?;
             Ok(())
         },
-        check: "! ls /srv/old /srv/single 2>/dev/null; ! [ -L /srv/leads ]",
+        check: "[ ! -e /srv/old ]; [ ! -e /srv/single ]; [ ! -L /srv/leads ]",
         ..Case::DEFAULT
     },
     Case {
@@ -104,9 +104,9 @@ pub(crate) static CASES: &[Case] = &[
             host.link("/srv/hard").hard_to("/srv/real")?;
             Ok(())
         },
-        check: "[ \"$(cat /srv/a)\" = own ] && ! [ -L /srv/a ] && [ \"$(cat /srv/b)\" = file ]
-            [ \"$(readlink /srv/c)\" = real ] && [ -L /srv/through ]
-            [ \"$(stat -c %a /srv/real)\" = 600 ] && [ /srv/hard -ef /srv/real ]",
+        check: "[ \"$(cat /srv/a)\" = own ]; [ ! -L /srv/a ]; [ \"$(cat /srv/b)\" = file ]
+            [ \"$(readlink /srv/c)\" = real ]; [ -L /srv/through ]
+            [ \"$(stat -c %a /srv/real)\" = 600 ]; [ /srv/hard -ef /srv/real ]",
         ..Case::DEFAULT
     },
     Case {
@@ -159,7 +159,7 @@ pub(crate) static CASES: &[Case] = &[
             }
             Ok(())
         },
-        check: "! ls -d /srv/some /srv/thing /srv/pipe 2>/dev/null; ! [ -L /srv/leads ]; [ -d /srv/keep ]",
+        check: "[ ! -e /srv/some ]; [ ! -e /srv/thing ]; [ ! -e /srv/pipe ]; [ ! -L /srv/leads ]; [ -d /srv/keep ]",
         ..Case::DEFAULT
     },
     Case {
@@ -191,10 +191,10 @@ pub(crate) static CASES: &[Case] = &[
             site.file_mode(0o640).dir_mode(0o750).mode_of("index.html", 0o755).present()?;
             Ok(())
         },
-        check: "[ \"$(cat /srv/site/index.html)\" = '<h1>Shop</h1>' ] && [ \"$(cat /srv/site/css/shop.css)\" = 'body {}' ]
-            [ \"$(ls -A /srv/site)\" = \"$(printf 'css\\nindex.html\\nuploads')\" ] && [ -e /srv/site/uploads/kept ]
-            ! [ -L /srv/site/css ] && ! [ -e /etc/shop.css ]
-            [ \"$(stat -c '%U %a' /srv/site/css)\" = 'www-data 750' ] && [ \"$(stat -c %a /srv/site/css/shop.css)\" = 640 ]
+        check: "[ \"$(cat /srv/site/index.html)\" = '<h1>Shop</h1>' ]; [ \"$(cat /srv/site/css/shop.css)\" = 'body {}' ]
+            [ \"$(ls -A /srv/site)\" = \"$(printf 'css\\nindex.html\\nuploads')\" ]; [ -e /srv/site/uploads/kept ]
+            [ ! -L /srv/site/css ]; [ ! -e /etc/shop.css ]
+            [ \"$(stat -c '%U %a' /srv/site/css)\" = 'www-data 750' ]; [ \"$(stat -c %a /srv/site/css/shop.css)\" = 640 ]
             [ \"$(stat -c %a /srv/site/index.html)\" = 755 ]",
         ..Case::DEFAULT
     },
@@ -246,8 +246,8 @@ pub(crate) static CASES: &[Case] = &[
         },
         check: "[ \"$(getfacl -cp /srv/lists/log | tr '\\n' ' ')\" = \
 'user::rw- user:www-data:rw- group::r-- group:games:r-- mask::rw- other::---  ' ]
-            getfacl -cp /srv/lists/kept | grep -qx user:games:r-- && [ \"$(cat /srv/lists/kept)\" = new ]
-            ! getfacl -cp /srv/lists/cleared | grep -q games && [ \"$(stat -c %a /srv/lists/cleared)\" = 600 ]
+            getfacl -cp /srv/lists/kept | grep -qx user:games:r--; [ \"$(cat /srv/lists/kept)\" = new ]
+            [ -z \"$(getfacl -cp /srv/lists/cleared | grep games)\" ]; [ \"$(stat -c %a /srv/lists/cleared)\" = 600 ]
             getfacl -cp /srv/lists | grep -qx default:group:www-data:r-x
             [ \"$(getfacl -cp /srv/lists/less | tr '\\n' ' ')\" = \
 'user::rw- group::r-- group:www-data:r-- mask::r-- other::r--  ' ]

@@ -80,7 +80,7 @@ pub(crate) static CASES: &[Case] = &[
             }
             Ok(())
         },
-        check: "! id shop 2>/dev/null; ! pgrep -f 'sleep 98765[5]'",
+        check: "! id shop 2>/dev/null || exit 1; [ -z \"$(pgrep -f 'sleep 98765[5]')\" ]",
         ..Case::DEFAULT
     },
 ];
