@@ -54,7 +54,11 @@ pub enum ApkKeyError {
 ///     host.apk_key("shop@example.org-4a6a0840.rsa.pub").absent()?;
 ///     Ok(())
 /// }
-/// # let _ = trust_ourselves as fn(&Host, &[u8]) -> Result<()>;
+///
+/// fn we_are_trusted(host: &View) -> Result<()> {
+///     host.apk_key("shop@example.org-5f3a1b2c.rsa.pub").exists()
+/// }
+/// # let (_, _) = (trust_ourselves as fn(&Host, &[u8]) -> Result<()>, we_are_trusted as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.key(…).present()?` or `.absent()?`"]
 pub struct ApkKey<A> {

@@ -55,7 +55,11 @@ pub enum ApkRepositoryError {
 ///     host.packages(["shop"]).installed()?;
 ///     Ok(())
 /// }
-/// # let _ = follow_ourselves as fn(&Host, &[u8]) -> Result<()>;
+///
+/// fn we_are_followed(host: &View) -> Result<()> {
+///     host.apk_repository("https://packages.example.org/alpine/v3.20").exists()
+/// }
+/// # let (_, _) = (follow_ourselves as fn(&Host, &[u8]) -> Result<()>, we_are_followed as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct ApkRepository<A> {

@@ -133,6 +133,7 @@ impl<'a> Directory<Host<'a>> {
     ///
     /// fn share_it(host: &Host) -> Result<()> {
     ///     host.directory("/srv/shared").acl("group:ops:rwx").acl("default:group:ops:rwx").present()?;
+    ///     host.directory("/srv/less").without_acl("group:ops").without_acl("default:group:ops").present()?;
     ///     host.directory("/srv/ours").exact_acl().present()?; // has no entries by name any more
     ///     Ok(())
     /// }

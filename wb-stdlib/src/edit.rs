@@ -502,6 +502,18 @@ impl<L: Change + 'static> Edit<Host<'_>, L> {
     }
 
     /// The edited file stays only when this command accepts it where it is, as with [`File::validated_in_place_by`].
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn listen_elsewhere(host: &Host) -> Result<()> {
+    ///     let nginx = host.service("nginx");
+    ///     let edit = host.edit("/etc/nginx/conf.d/shop.conf").replace("listen 80;", "listen 8080;");
+    ///     edit.validated_in_place_by(["nginx", "-t"]).reloads(&nginx).present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = listen_elsewhere as fn(&Host) -> Result<()>;
+    /// ```
     pub fn validated_in_place_by<W: Into<String>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
         self.file = self.file.validated_in_place_by(command);
         self

@@ -102,7 +102,10 @@ pub enum FirewalldError {
 ///     public.service("https").present()?;
 ///     public.port("8080/tcp").absent()?;
 ///     public.rich_rule(r#"rule family="ipv4" source address="192.0.2.0/24" port port="5432" protocol="tcp" accept"#).present()?;
+///     public.forward_port("port=80:proto=tcp:toport=8080").present()?;
+///     firewalld.zone("external").masquerade().present()?;
 ///     firewalld.zone("trusted").source("198.51.100.0/24").present()?;
+///     firewalld.even_without_ssh().zone("external").service("ssh").absent()?; // the console is another way in
 ///     Ok(())
 /// }
 ///

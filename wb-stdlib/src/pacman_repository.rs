@@ -150,6 +150,18 @@ impl PacmanRepository<Host<'_>> {
     }
 
     /// The file of this host that has its mirrors, as in `/etc/pacman.d/mirrorlist`.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn follow_others(host: &Host) -> Result<()> {
+    ///     let multilib = host.pacman_repository("multilib").mirror_list("/etc/pacman.d/mirrorlist");
+    ///     multilib.with_signed_lists().present()?;
+    ///     host.pacman_repository("here").uri("file:///srv/repository").trusted().present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = follow_others as fn(&Host) -> Result<()>;
+    /// ```
     #[doc(alias = "Include")]
     pub fn mirror_list(mut self, path: impl Into<String>) -> Self {
         self.mirror_list = Some(path.into());

@@ -87,7 +87,11 @@ impl RpmKeyError {
 ///     host.rpm_key("9D61 2A10 4F1B 6E6B 4C36  0D37 5B6A 73C9 F4A8 0EB5").absent()?;
 ///     Ok(())
 /// }
-/// # let _ = trust_ourselves as fn(&Host, &[u8]) -> Result<()>;
+///
+/// fn we_are_trusted(host: &View) -> Result<()> {
+///     host.rpm_key("1F3C 6B0D 52E4 7A98 0C1D  9E27 44B5 D8A6 F013 7C2E").is_trusted()
+/// }
+/// # let (_, _) = (trust_ourselves as fn(&Host, &[u8]) -> Result<()>, we_are_trusted as fn(&View) -> Result<()>);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct RpmKey<A> {

@@ -123,6 +123,25 @@ impl RpmRepository<Host<'_>> {
     }
 
     /// Where there is a list of its mirrors, in place of [`uri`](Self::uri) or beside it.
+    ///
+    /// ```
+    /// use wb_stdlib::packages::Manager;
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn follow_others(host: &Host) -> Result<()> {
+    ///     host.rpm_repository("tools")
+    ///         .mirror_list("https://tools.example.org/mirrors?arch=$basearch")
+    ///         .signed_by("/etc/pki/rpm-gpg/RPM-GPG-KEY-tools")
+    ///         .with_signed_lists()
+    ///         .priority(50)
+    ///         .option("module_hotfixes", "1")
+    ///         .disabled()
+    ///         .present()?;
+    ///     host.rpm_repository("here").by(Manager::Dnf).uri("file:///srv/repository").trusted().present()?;
+    ///     Ok(())
+    /// }
+    /// # let _ = follow_others as fn(&Host) -> Result<()>;
+    /// ```
     #[doc(alias = "mirrorlist")]
     pub fn mirror_list(mut self, uri: impl Into<String>) -> Self {
         self.section.mirror_list = Some(uri.into());

@@ -4,7 +4,7 @@ use wb_stdlib::prelude::*;
 
 use crate::Case;
 
-pub(crate) static CASES: &[Case] = 
+pub(crate) static CASES: &[Case] =
     &[HEALTH_FILE_DOWN, HEALTH_FILE_UP, NGINX_UPSTREAM, KEEPALIVED_DOWN, KEEPALIVED_UP, HAPROXY];
 
 const HEALTH_FILE_DOWN: Case = Case {

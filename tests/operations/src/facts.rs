@@ -88,7 +88,7 @@ const COMPARE: &str = r#". /etc/os-release; . /srv/facts; export LC_ALL=C
     [ "$(echo "$disks" | grep -v -e ^dm- -e ^md)" = "$(lsblk -bdno KNAME,SIZE |
         awk '$2 > 0 && !/^(loop|z?ram|dm-|md)/ { print $1, $2 }' | sort)" ]
     # Not every processor says what it is, nor which chip it is on.
-    [ -z "$model" ] || [ "$model" = "$(lscpu | sed -n 's/^Model name: *//p')" ]
+    [ -z "$model" ] || [ "$model" = "$(lscpu | sed -n 's/^ *Model name: *//p')" ]
     [ "$sockets" = 0 ] || [ "$sockets" = "$(lscpu -p=SOCKET | grep -v '^#' | sort -u | wc -l)" ]
     [ "$up" = "$(ip -o link show up | awk '{ sub(/[:@].*/, "", $2); print $2 }' | sort)" ]
     [ "$hardware" = "$(ip -o link | sed -n 's/^[0-9]*: \([^:@]*\).* link\/ether \([0-9a-f:]*\) .*/\1 \2/p' | sort)" ]

@@ -71,6 +71,11 @@ macro_rules! with_rpms {
     };
 }
 
+/// A public key, for apk to trust. It signed nothing.
+const APK_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
+                       MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+                       -----END PUBLIC KEY-----\n";
+
 pub(crate) static CASES: &[Case] = &[
     Case {
         name: "installed",
@@ -473,11 +478,16 @@ pub(crate) static CASES: &[Case] = &[
             r"R=/srv/wb-signed; export GNUPGHOME=/srv/wb-signed-keys
             if [ ! -e $R/repodata/repomd.xml ]; then
                 mkdir -p -m 700 $GNUPGHOME
-                gpg --batch --quiet --passphrase '' --quick-gen-key wbr@example.org rsa3072 sign never
+                for k in wbr wbr-ours wbr-old; do
+                    gpg --batch --quiet --passphrase '' --quick-gen-key $k@example.org rsa3072 sign never
+                done
                 rpmpkg wbr-new 1.0; for v in 1.0 1.1; do for p in wbr-hold wbr-free wbr-pin; do rpmpkg $p $v; done; done
                 rpmsign --define '_gpg_name wbr@example.org' --addsign $R/noarch/*.rpm
-                gpg --export --armor wbr@example.org >$R/key.asc; gpgconf --kill all; createrepo_c -q $R
+                gpg --export --armor wbr@example.org >$R/key.asc
+                for k in ours old; do gpg --export --armor wbr-$k@example.org >$R/$k.asc; done
+                gpgconf --kill all; createrepo_c -q $R
             fi
+            rpm --import $R/old.asc
             plugins=/etc/dnf/plugins; mkdir -p $plugins /etc/yum.repos.d
             printf '[main]\nenabled = 1\nlocklist = /etc/dnf/plugins/versionlock.list\n' >$plugins/versionlock.conf
             : >$plugins/versionlock.list
@@ -489,6 +499,10 @@ pub(crate) static CASES: &[Case] = &[
         run: |host| {
             let dnf = Manager::Dnf;
             let key = host.file("/srv/wb-signed/key.asc").read()?.unwrap_or_default();
+            let ours = host.file("/srv/wb-signed/ours.asc").read()?.unwrap_or_default();
+            let old = host.file("/srv/wb-signed/old.asc").read()?.unwrap_or_default();
+            host.rpm_key(ours).present()?;
+            host.rpm_key(old).absent()?;
             host.packages(["wbr-hold"]).by(dnf).held()?;
             host.packages(["wbr-free"]).by(dnf).unheld()?;
             host.rpm_repository("wbr-gone").by(dnf).absent()?;
@@ -499,7 +513,9 @@ pub(crate) static CASES: &[Case] = &[
             Ok(())
         },
         check: "[ \"$(rpm -q wbr-new wbr-pin)\" = \"$(printf 'wbr-new-1.0-1.noarch\\nwbr-pin-1.1-1.noarch')\" ]
-            [ ! -e /etc/yum.repos.d/wbr-gone.repo ]; rpm -q gpg-pubkey
+            [ ! -e /etc/yum.repos.d/wbr-gone.repo ]
+            for k in wbr wbr-ours; do rpm -q --qf '%{SUMMARY} ' gpg-pubkey | grep $k@example.org; done
+            ! rpm -q --qf '%{SUMMARY} ' gpg-pubkey | grep wbr-old@example.org || exit 1
             [ \"$(cat /etc/dnf/plugins/versionlock.list)\" = \"$(printf '# by hand\\nwbr-hold-0:1.0-1.*\\nwbr-pin-0:1.1-1.*')\" ]
             dnf -y -q upgrade
             [ \"$(rpm -q wbr-hold wbr-free)\" = \"$(printf 'wbr-hold-1.0-1.noarch\\nwbr-free-1.1-1.noarch')\" ]",
@@ -547,6 +563,59 @@ pub(crate) static CASES: &[Case] = &[
             [ \"$(pacman -Q wbs-hold wbs-free)\" = \"$(printf 'wbs-hold 1.0-1\\nwbs-free 1.1-1')\" ]",
         unforeseen: &["package wbs-new installed"],
         restless: &["/etc/pacman.d/gnupg"],
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "pacman_keys",
+        packages: &["pacman-package-manager", "makepkg", "gnupg"],
+        prepare: r"set -e; export GNUPGHOME=/srv/wbv-keys
+            if [ ! -e /srv/wbv-old.asc ]; then
+                mkdir -p -m 700 $GNUPGHOME
+                for k in ours old; do
+                    gpg --batch --quiet --passphrase '' --quick-gen-key wbv-$k@example.org rsa3072 sign never
+                    gpg --export --armor wbv-$k@example.org >/srv/wbv-$k.asc
+                done
+                gpgconf --kill all
+            fi
+            printf '[options]\nArchitecture = auto\n\n[wbv-gone]\nServer = file:///srv/wbv-gone\n' >/etc/pacman.conf
+            pacman-key --init; pacman-key --add /srv/wbv-old.asc",
+        run: |host| {
+            let ours = host.file("/srv/wbv-ours.asc").read()?.unwrap_or_default();
+            let old = host.file("/srv/wbv-old.asc").read()?.unwrap_or_default();
+            host.pacman_key(ours).present()?;
+            host.pacman_key(old).absent()?;
+            host.pacman_repository("wbv-gone").absent()?;
+            Ok(())
+        },
+        check: "keys='gpg --homedir /etc/pacman.d/gnupg --batch --with-colons --list-keys'
+            $keys wbv-ours@example.org | grep '^pub:f:'
+            ! $keys wbv-old@example.org || exit 1
+            ! grep wbv-gone /etc/pacman.conf || exit 1",
+        restless: &["/etc/pacman.d/gnupg"],
+        ..Case::DEFAULT
+    },
+    // Files alone: there is no apk here, and none is needed.
+    Case {
+        name: "apk_extras",
+        prepare: r"rm -rf /etc/apk /lib/apk; mkdir -p /etc/apk/keys /lib/apk/db
+            printf 'P:wbx-hold\nV:1.0-r0\n\nP:wbx-free\nV:1.0-r0\n\n' >/lib/apk/db/installed
+            printf 'wbx-hold\nwbx-free=1.0-r0\n' >/etc/apk/world
+            printf '# by hand\nhttps://wbx.example.org/v1\n' >/etc/apk/repositories
+            echo old >/etc/apk/keys/wbx-old.rsa.pub",
+        run: |host| {
+            let (apk, key) = (Manager::Apk, APK_KEY);
+            host.packages(["wbx-hold"]).by(apk).held()?;
+            host.packages(["wbx-free"]).by(apk).unheld()?;
+            host.apk_key("wbx-old.rsa.pub").absent()?;
+            host.apk_key("wbx-ours.rsa.pub").key(key).present()?;
+            host.apk_repository("https://wbx.example.org/v1").absent()?;
+            host.apk_repository("https://wbx.example.org/v2").tag("new").key("wbx-new.rsa.pub", key).present()?;
+            Ok(())
+        },
+        check: "[ \"$(cat /etc/apk/world)\" = \"$(printf 'wbx-hold=1.0-r0\\nwbx-free')\" ]
+            [ \"$(cat /etc/apk/repositories)\" = \"$(printf '# by hand\\n@new https://wbx.example.org/v2')\" ]
+            [ \"$(ls /etc/apk/keys | tr '\\n' ' ')\" = 'wbx-new.rsa.pub wbx-ours.rsa.pub ' ]
+            grep -qx -- '-----BEGIN PUBLIC KEY-----' /etc/apk/keys/wbx-ours.rsa.pub",
         ..Case::DEFAULT
     },
     Case {

@@ -343,6 +343,10 @@ fn a_plan_cannot_know_what_would_go_where_apt_does_not_say_it() {
     let absent = |host: &Host| Ok(host.packages(["nginx"]).absent()?);
     let why = "apt can't say what would go: E: Held packages were changed and -y was used.";
     assert_eq!(held.plan(absent).unwrap(), Outcome::Unknown { why: why.into() });
+    let locked = debian(&[("nginx", "1.22.1-9", INSTALLED)]).answer("apt-get", 100, "E: Could not get lock /x");
+    let why = "apt can't say what would go: E: Could not get lock /x";
+    assert_eq!(locked.plan(absent).unwrap(), Outcome::Unknown { why: why.into() });
+    assert_eq!(locked.calls().len(), 1, "a plan waits for nobody");
     let error = held.apply(absent).unwrap_err().to_string();
     assert!(error.starts_with("could not remove the packages `nginx`: apt would have to change a package"), "{error}");
 }

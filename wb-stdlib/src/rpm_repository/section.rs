@@ -66,6 +66,8 @@ impl Section {
         let yes = |is_so: bool| String::from(if is_so { "1" } else { "0" });
         // zypper would read its lists once, and never again.
         let refreshed = (reader == Reader::Zypper).then(|| yes(true));
+        // Where nothing is said, zypper asks whether lists may be unsigned, and none are read where nobody answers.
+        let says_of_lists = self.has_signed_lists || (reader == Reader::Zypper && *key != Key::Trusted);
         let rows = [
             ("name", Some(self.title.clone().unwrap_or_else(|| name.to_owned()))),
             ("baseurl", (!self.uris.is_empty()).then(|| self.uris.join("\n        "))),
@@ -73,7 +75,7 @@ impl Section {
             ("enabled", Some(yes(!self.is_disabled))),
             ("autorefresh", refreshed),
             ("gpgcheck", Some(yes(*key != Key::Trusted))),
-            ("repo_gpgcheck", self.has_signed_lists.then(|| yes(true))),
+            ("repo_gpgcheck", says_of_lists.then(|| yes(self.has_signed_lists))),
             ("gpgkey", key.uri(name)),
             ("priority", self.priority.map(|priority| priority.to_string())),
         ];
@@ -119,10 +121,14 @@ mod tests {
         };
         let least = "[shop]\nname=shop\nbaseurl=https://rpm.example.org/$releasever/\nenabled=1\ngpgcheck=1\n";
         check(section(), Reader::Dnf, &Key::None, least);
-        let of_zypper = least.replace("gpgcheck", "autorefresh=1\ngpgcheck");
+        let of_zypper = least.replace("gpgcheck=1\n", "autorefresh=1\ngpgcheck=1\nrepo_gpgcheck=0\n");
         check(section(), Reader::Zypper, &Key::None, &of_zypper);
+        let signed = Section { has_signed_lists: true, ..section() };
+        check(signed, Reader::Zypper, &Key::None, &of_zypper.replace("repo_gpgcheck=0", "repo_gpgcheck=1"));
         let trusted = least.replace("gpgcheck=1", "gpgcheck=0");
         check(section(), Reader::Dnf, &Key::Trusted, &trusted);
+        let trusted = trusted.replace("gpgcheck", "autorefresh=1\ngpgcheck");
+        check(section(), Reader::Zypper, &Key::Trusted, &trusted);
         let all = Section {
             title: Some("The shop's packages".into()),
             uris: vec!["https://a.example.org/".into(), "https://b.example.org/".into()],

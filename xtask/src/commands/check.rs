@@ -147,15 +147,12 @@ const UNJUDGED: &str = "so nobody can say whether others ever come there: where 
 
 const IN_FULL: &str = "write it in the migration, as `host.wait_until(all(\"web\").reached(\"page\").within(…))`";
 
-/// The links whose code waits for others while their host is out of load, where it only looks once. A baseline is for hosts
-/// that never bore load, and these do wait.
+/// The links whose code computes what it waits for while their host is out of load, where it only looks once. For what stands
+/// there in full a host waits before it leaves. A baseline is for hosts that never bore load, and these do wait.
 fn hasty(resolved: &Resolved) -> Vec<String> {
-    let waits = |link: &Link| {
-        let source = resolved.written.files.get(&link.name);
-        source.is_some_and(|source| !source.inside.waits.is_empty() || source.inside.computed > 0)
-    };
+    let computes = |link: &Link| resolved.written.files.get(&link.name).is_some_and(|file| file.inside.computed > 0);
     let rolling = resolved.links.iter().filter(|link| !link.in_load && !link.gone && link.replaces.is_none());
-    let hasty = rolling.filter(|link| waits(link));
+    let hasty = rolling.filter(|link| computes(link));
     hasty.map(|link| format!("the code of {link} waits for others while its host is out of load: {ONCE}")).collect()
 }
 

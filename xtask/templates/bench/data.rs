@@ -2,8 +2,26 @@
 
 /// Packages that the host has.
 pub const PACKAGES: [&str; 20] = [
-    "adduser", "apt", "base-files", "bash", "coreutils", "cron", "dash", "debconf", "diffutils", "dpkg", "findutils",
-    "grep", "gzip", "login", "mawk", "passwd", "sed", "tar", "util-linux", "zlib1g",
+    "adduser",
+    "apt",
+    "base-files",
+    "bash",
+    "coreutils",
+    "cron",
+    "dash",
+    "debconf",
+    "diffutils",
+    "dpkg",
+    "findutils",
+    "grep",
+    "gzip",
+    "login",
+    "mawk",
+    "passwd",
+    "sed",
+    "tar",
+    "util-linux",
+    "zlib1g",
 ];
 
 /// Packages of the repository on the host's own disk.

@@ -234,20 +234,23 @@ fn waits_that_could_last_for_ever_are_shown_with_their_cycle() {
 }
 
 #[test]
-fn a_wait_in_code_that_runs_out_of_load_is_warned_of() {
+fn what_waits_out_of_load_for_what_nobody_can_tell_before_is_warned_of() {
     let scratch = Scratch::new();
     let fleet = scratch.fleet();
     let wait = "Host::wait_until(host, all(\"server\").within(Duration::from_mins(5)))?;";
     land_code(&scratch, &fleet, "fill", wait);
+    land_code_with(&scratch, &fleet, "drain", "", wait);
     let check = || said(&scratch, &scratch.xtask(&fleet, &["check"]));
     insta::assert_snapshot!(check(), @"
-    the chain holds: 2 migrations up to `fill` (0000000)
-    exit code 0
-    ");
-    land_code_with(&scratch, &fleet, "drain", "", wait);
-    insta::assert_snapshot!(check(), @"
     the chain holds: 3 migrations up to `drain` (0000000)
-    warning: the code of `drain` (0000000) waits for others while its host is out of load: there it looks once, and fails where they have not come; let it wait before it begins, by `wait = …` in its attribute, or run in load, by `rolling = false`
     exit code 0
     ");
+    let computed = "let others = all(\"server\");\n    host.wait_until(others.within(Duration::from_mins(5)))?;";
+    land_code_with(&scratch, &fleet, "empty", "", computed);
+    insta::assert_snapshot!(check(), @r#"
+    the chain holds: 4 migrations up to `empty` (0000000)
+    warning: src/chain/empty.rs computes what it waits for, so nobody can say whether others ever come there: where they don't, the migration fails after the time of `.within(…)`; write it in the migration, as `host.wait_until(all("web").reached("page").within(…))`
+    warning: the code of `empty` (0000000) waits for others while its host is out of load: there it looks once, and fails where they have not come; let it wait before it begins, by `wait = …` in its attribute, or run in load, by `rolling = false`
+    exit code 0
+    "#);
 }

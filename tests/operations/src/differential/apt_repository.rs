@@ -165,9 +165,7 @@ pub(super) static INPUTS: &[Input] = &[
         name: "architecture",
         task: "{ filename: NAME, update_cache: false, \
                repo: 'deb [arch=amd64 trusted=yes] file:HERE/repo stable main' }",
-        run: |host, own| {
-            Ok(trusted(host, own).suite("stable").component("main").architectures(["amd64"]).present()?)
-        },
+        run: |host, own| Ok(trusted(host, own).suite("stable").component("main").architectures(["amd64"]).present()?),
         ..Input::DEFAULT
     },
     Input {

@@ -304,9 +304,7 @@ pub(super) static INPUTS: &[Input] = &[
         name: "tree_with_modes",
         prepare: "mkdir -p a/b; echo kept >a/c; echo kept >a/b/d",
         task: "{ state: directory, path: HERE/a, recurse: true, mode: 'u=rwX,g=rX,o=' }",
-        run: |host, own| {
-            Ok(host.directory(own.path("a")).recursively().file_mode(0o640).dir_mode(0o750).set()?)
-        },
+        run: |host, own| Ok(host.directory(own.path("a")).recursively().file_mode(0o640).dir_mode(0o750).set()?),
         ..Input::DEFAULT
     },
     Input {

@@ -246,8 +246,8 @@ impl World {
         here.on = true;
         here.boot += 1;
         here.booted = self.now;
-        let after = 500 + here.chance.below(5_000) as u64;
-        self.witness(machine, &Effect::Boots { forgets });
+        let (after, disk) = (500 + here.chance.below(5_000) as u64, Rc::clone(&here.disk.record));
+        self.witness(machine, &Effect::Boots { forgets, disk: &disk });
         self.turn(machine, after);
     }
 

@@ -27,6 +27,8 @@ pub enum Effect<'a> {
     Boots {
         /// Whether it is.
         forgets: bool,
+        /// What its disk says.
+        disk: &'a Record,
     },
     /// A role's `leave` has taken it out of load.
     Leaves {
@@ -140,6 +142,9 @@ struct Truth {
     /// The roles that it left load with, and lost before it came back, a bit each. It has given its place back: it is none of
     /// those hosts of the role that bear load, until it has the role again, knows that, and comes back.
     left_behind: u32,
+    /// The roles that its disk says it has left behind, that it has again, and that a boot has brought it back into load as, a
+    /// bit each: it leaves as these before it asks for anything. As what it is no more it does not leave.
+    brought_back: u32,
     /// Whether it was ever in load.
     served: bool,
     /// Whether its disk was put back to amid a leg, and it has no claim any more, though no operator freed it. It can't know
@@ -273,12 +278,7 @@ impl Ledger {
     pub fn next(&mut self, machine: usize, effect: &Effect<'_>) -> Judged {
         let here = &mut self.machines[machine];
         match effect {
-            Effect::Boots { forgets } => {
-                (here.kept_in, here.looks_restored) = (false, true);
-                if *forgets {
-                    (here.out, here.left_behind) = (0, 0);
-                }
-            }
+            Effect::Boots { forgets, disk } => self.boots(machine, *forgets, disk),
             Effect::StaysIn => here.kept_in = true,
             Effect::Claims { role, nonce, limit, claims } => {
                 (here.freed, here.usurped) = (false, false);
@@ -310,8 +310,11 @@ impl Ledger {
             }
             Effect::Leaves { role, disk } => {
                 self.runs_code_of_a_change(machine)?;
+                self.machines[machine].brought_back &= !(1 << role);
                 if self.is_left_behind(machine, *role, disk) {
-                    self.machines[machine].left_behind |= 1 << role;
+                    let here = &mut self.machines[machine];
+                    here.left_behind |= 1 << role;
+                    here.kept_in = false;
                     return Ok(());
                 }
                 self.may_leave_load(machine, disk)?;
@@ -336,6 +339,17 @@ impl Ledger {
             Effect::Hears => here.is_deaf = false,
         }
         Ok(())
+    }
+
+    /// What had taken it out of load may be forgotten.
+    fn boots(&mut self, machine: usize, forgets: bool, disk: &Record) {
+        let again = self.roles(machine) & bits(|role| disk.left_behind.contains(role));
+        let here = &mut self.machines[machine];
+        (here.kept_in, here.looks_restored) = (false, true);
+        here.brought_back = if forgets { again } else { here.brought_back & again };
+        if forgets {
+            (here.out, here.left_behind) = (0, 0);
+        }
     }
 
     /// Of a machine and its copy that nothing tells apart, one gives back the claim of both.
@@ -449,6 +463,7 @@ impl Ledger {
         let here = &mut self.machines[machine];
         here.out &= !(1 << role);
         here.left_behind &= !(1 << role);
+        here.brought_back &= !(1 << role);
         if here.out == 0 {
             here.left_under.clear();
             (here.freed, here.usurped) = (false, false);
@@ -557,6 +572,12 @@ impl Ledger {
         self.accepted(machine)?.host_of(self.machines[machine].uuid).map(|(_, host)| host)
     }
 
+    /// The roles of that host, a bit each.
+    fn roles(&self, machine: usize) -> u32 {
+        let host = self.host(machine);
+        bits(|role| host.is_some_and(|host| host.roles.contains(role)))
+    }
+
     /// What the host's settings are, by the newest change that it accepted.
     fn settings(&self, machine: usize) -> Digest {
         self.host(machine).map_or(Digest::of(b""), settings_digest)
@@ -652,6 +673,8 @@ impl Ledger {
             _ => {}
         }
         self.machines[machine].saved.accepted = new;
+        let roles = self.roles(machine);
+        self.machines[machine].brought_back &= roles;
         Ok(())
     }
 
@@ -759,13 +782,12 @@ impl Ledger {
 
     /// Who has a role again that it lost amid a link of it bears load as that once the link has ended, and not after a boot.
     fn stays_out(&self, machine: usize, disk: &Record) -> Judged {
-        let out = self.out(machine);
-        let is_back = |role: &&String| {
-            let has = self.host(machine).is_some_and(|host| host.roles.contains(*role));
-            has && self.is_amid(machine, role) && !out.contains(&role.as_str())
+        let brought_back = self.machines[machine].brought_back;
+        let is_back = |(place, role): &(usize, &str)| {
+            brought_back & (1 << place) != 0 && disk.left_behind.contains(*role) && self.is_amid(machine, role)
         };
-        match disk.left_behind.iter().find(is_back) {
-            Some(role) => Err(broken(Rule::Invariant(6), format!("it is in load as {role}, amid a link of it"))),
+        match (0..).zip(ROLES).find(is_back) {
+            Some((_, role)) => Err(broken(Rule::Invariant(6), format!("it is in load as {role}, amid a link of it"))),
             None => Ok(()),
         }
     }
@@ -787,4 +809,9 @@ impl Ledger {
     fn name(&self, link: usize) -> &str {
         self.chain.links().get(link).map_or("?", |link| link.name.as_str())
     }
+}
+
+/// A bit for each role of which this is true.
+fn bits(is_one: impl Fn(&str) -> bool) -> u32 {
+    (0..).zip(ROLES).filter(|(_, role)| is_one(role)).fold(0, |bits, (role, _)| bits | 1 << role)
 }

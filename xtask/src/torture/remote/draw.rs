@@ -442,7 +442,7 @@ impl Draw {
     }
 
     fn held(&mut self) -> Held {
-        Held { nonce: self.uuid(), roles: self.some(2, Self::role), since: self.time() }
+        Held { nonce: self.uuid(), roles: self.some(2, Self::role), since: self.number() }
     }
 
     fn leg(&mut self) -> Leg {

@@ -2,9 +2,9 @@
 
 use wb_core::system::Output;
 
+use super::Peer;
 use super::install::Rest;
 use super::wanted::{site, wanted};
-use super::Peer;
 
 const MANIFEST: &str = include_str!("../../../../templates/bench/peers/site.pp");
 
