@@ -52,8 +52,7 @@ impl Editor {
         let mut editor = Self { server, to, from: BufReader::new(from), asked: 0, opened: BTreeSet::new() };
         let capabilities = json!({ "experimental": { "serverStatusNotification": true } });
         let diagnostics = json!({ "experimental": { "enable": true } });
-        let options =
-            json!({ "checkOnSave": false, "cachePriming": { "enable": false }, "diagnostics": diagnostics });
+        let options = json!({ "checkOnSave": false, "cachePriming": { "enable": false }, "diagnostics": diagnostics });
         let root = uri(root);
         editor.ask(
             "initialize",

@@ -9,11 +9,11 @@ use wb_core::Uuid;
 use wb_core::agent::{Agent, AgentError, Next, Notices, Record, Store};
 use wb_core::chain::Digest;
 use wb_core::change::{ChangeKind, HostManifest, Identity, Manifest, Runner};
+use wb_core::pool::Pool;
 use wb_core::registry::{
     Access, AllowedSigners, ChangeLog, Mirror as _, NewCommit, Pushed, RefName, RefUpdate, Registry, ReportCache,
     SigningKey, VerifiedChange, generate, public_key,
 };
-use wb_core::pool::Pool;
 use wb_core::report::{Report, served};
 use wb_core::runner::{Catalog, EnrollError, Enrollment, Home, enroll, platform};
 use wb_core::system::command::{CommandError, Output, Processes, Real};

@@ -308,9 +308,8 @@ mod tests {
 
     #[test]
     fn one_is_taken_away_by_its_fingerprint() {
-        let machine = Machine::new()
-            .answers("rpm -q", &[(0, INSTALLED), (0, INSTALLED), (1, NONE)])
-            .answer("rpm -e", 0, "");
+        let machine =
+            Machine::new().answers("rpm -q", &[(0, INSTALLED), (0, INSTALLED), (1, NONE)]).answer("rpm -e", 0, "");
         assert_eq!(machine.plan(absent).unwrap(), changed("- gpg-pubkey-97965a9a-53f35f0b"));
         assert!(machine.apply(absent).unwrap().changed());
         assert!(machine.calls().contains(&"rpm -e -- gpg-pubkey-97965a9a-53f35f0b".to_owned()));

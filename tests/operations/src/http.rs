@@ -45,7 +45,8 @@ END
         host.http(old).unless(host.http(old).expects([404])).delete()?;
         Ok(())
     },
-    check: "[ \"$(cat /srv/dav/page /srv/dav/posted /srv/dav/patched)\" = \"$(printf 'hello\\nposted\\n[\"patched\"]')\" ]
+    check:
+        "[ \"$(cat /srv/dav/page /srv/dav/posted /srv/dav/patched)\" = \"$(printf 'hello\\nposted\\n[\"patched\"]')\" ]
         [ ! -e /srv/dav/old ]; [ -s /srv/between ]
         grep -q '\"POST /posted' /var/log/nginx/access.log; grep -q '\"PATCH /patched' /var/log/nginx/access.log",
     ..Case::DEFAULT

@@ -189,7 +189,9 @@ mod tests {
         let machine = machine();
         machine.apply(|host| Ok(host.link("/to").to("srv")?)).unwrap();
         let set = |host: &Host| Ok(host.directory("/to").recursively().file_mode(0o600).set()?);
-        assert!(machine.apply(set).unwrap_err().to_string().contains("/to is to be a directory, and is a symbolic link"));
+        assert!(
+            machine.apply(set).unwrap_err().to_string().contains("/to is to be a directory, and is a symbolic link")
+        );
         let set = |host: &Host| Ok(host.directory("/to").through_links().recursively().file_mode(0o600).set()?);
         assert!(machine.apply(set).unwrap().changed());
         assert_eq!(machine.stat("/srv/dir/b").unwrap().mode, 0o600);

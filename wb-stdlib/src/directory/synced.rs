@@ -626,8 +626,10 @@ mod tests {
     fn a_mode_of_nothing_is_an_error() {
         let machine = Machine::new();
         for wrong in ["bin/run", "index", "/index.html", ""] {
-            let error = machine.apply(|host| Ok(host.directory("/srv").synced(SITE).mode_of(wrong, 0o755).present()?));
-            let expect = format!("the assets `site` have no `{wrong}`, which is to have a mode of its own, for /srv\nhint: ");
+            let error =
+                machine.apply(|host| Ok(host.directory("/srv").synced(SITE).mode_of(wrong, 0o755).present()?));
+            let expect =
+                format!("the assets `site` have no `{wrong}`, which is to have a mode of its own, for /srv\nhint: ");
             let error = error.unwrap_err().to_string();
             assert!(error.starts_with(&expect), "{error}");
         }

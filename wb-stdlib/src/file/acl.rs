@@ -194,7 +194,8 @@ pub(super) fn parse(text: &str) -> Result<Spec<'_>, &'static str> {
 /// Reads `user:NAME` or `group:NAME`, perhaps with `default:` before it: whose entry it is, and whether it is of the list that
 /// new files begin with.
 pub(super) fn parse_name(text: &str) -> Result<(bool, Who<'_>), &'static str> {
-    const SHAPE: &str = "name what is to go without its rights, as `user:NAME` or `group:NAME`, perhaps with `default:` before it";
+    const SHAPE: &str =
+        "name what is to go without its rights, as `user:NAME` or `group:NAME`, perhaps with `default:` before it";
     let (is_default, entry) = of_list(text);
     let who = match entry.split_once(':') {
         Some((_, name)) if name.is_empty() || name.contains(':') => None,

@@ -445,7 +445,8 @@ fn one_entry_goes_and_the_others_stay() {
     if !has_lists(&machine) {
         return;
     }
-    let entries = |host: &crate::Host| Ok(host.file("/log").mode(0o640).acl("user:1:rw-").acl("group:2:r--").present()?);
+    let entries =
+        |host: &crate::Host| Ok(host.file("/log").mode(0o640).acl("user:1:rw-").acl("group:2:r--").present()?);
     machine.apply(entries).unwrap();
     let gone = |host: &crate::Host| Ok(host.file("/log").without_acl("user:1").present()?);
     let expect = changed("mode 0660 -> 0640\nacl user:1 rw- -> none\nacl mask rw- -> r--");
@@ -526,7 +527,8 @@ fn what_is_said_of_rights_must_be_some() {
         "`cap_bpff=ep` are no capabilities, for /etc/a: there is no capability `cap_bpff`; did",
     );
     check("user:anna:r", "", "there is no user `anna` on this host");
-    let error = machine.apply(|host| Ok(host.file("/etc/a").without_acl("user:1:r").present()?)).unwrap_err().to_string();
+    let error =
+        machine.apply(|host| Ok(host.file("/etc/a").without_acl("user:1:r").present()?)).unwrap_err().to_string();
     assert!(error.contains("for /etc/a\nhint: name what is to go without its rights"), "{error}");
     machine.plan(|host| Ok(host.file("/etc/a").acl("user:anna:r").present()?)).unwrap();
     assert_eq!(machine.said(), "? file /etc/a present (cannot know: there is no user `anna` yet)");

@@ -485,9 +485,11 @@ fn dnf_is_asked_on_fedora() {
 
 /// A host on which rpm knows of one nginx, and dnf of a newer one.
 fn fedora() -> Machine {
-    of("ID=fedora\n")
-        .answer("rpm -q", 0, "nginx|1|1.20-1\n")
-        .answer("dnf -y -q --setopt=exit_on_lock=True repoquery", 0, "nginx|1|1.20-1\nnginx|1|1.22-1\n")
+    of("ID=fedora\n").answer("rpm -q", 0, "nginx|1|1.20-1\n").answer(
+        "dnf -y -q --setopt=exit_on_lock=True repoquery",
+        0,
+        "nginx|1|1.20-1\nnginx|1|1.22-1\n",
+    )
 }
 
 const VERSIONLOCK: &str = "/etc/dnf/plugins/versionlock.conf";

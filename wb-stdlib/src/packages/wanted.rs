@@ -153,12 +153,12 @@ pub(super) fn unknown_yet(manager: Manager, error: &PackageError) -> Option<Stri
             Some(format!("the program `{program}` is not installed yet"))
         }
         PackageError::Unsolvable { said, .. } => Some(unforeseen(manager, said)),
-        PackageError::Held { source, .. }
-        | PackageError::Locked { source, .. }
-        | PackageError::Act { source, .. } => match source {
-            CommandError::Failed { said, .. } => Some(unforeseen(manager, said)),
-            source => Some(unforeseen(manager, &source.to_string())),
-        },
+        PackageError::Held { source, .. } | PackageError::Locked { source, .. } | PackageError::Act { source, .. } => {
+            match source {
+                CommandError::Failed { said, .. } => Some(unforeseen(manager, said)),
+                source => Some(unforeseen(manager, &source.to_string())),
+            }
+        }
         PackageError::NoPlugin { plugin, .. } => Some(format!("the plugin `{plugin}` is not installed yet")),
         _ => None,
     }

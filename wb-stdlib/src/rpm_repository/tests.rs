@@ -88,9 +88,8 @@ fn zypper_has_its_own_directory() {
     assert!(machine.apply(trusted).unwrap().changed());
     assert!(machine.read("/etc/zypp/repos.d/shop.repo").unwrap().contains("autorefresh=1\n"));
     let debian = Machine::new();
-    let by_dnf = |host: &Host| {
-        Ok(host.rpm_repository("shop").by(Manager::Dnf).uri("file:///srv/shop").trusted().present()?)
-    };
+    let by_dnf =
+        |host: &Host| Ok(host.rpm_repository("shop").by(Manager::Dnf).uri("file:///srv/shop").trusted().present()?);
     assert!(debian.apply(by_dnf).unwrap().changed());
     assert!(debian.read(FILE).is_some());
     let error = Machine::new().apply(trusted).unwrap_err().to_string();

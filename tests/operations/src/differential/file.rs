@@ -39,10 +39,8 @@ const LINK_IN_THE_WAY: Differs = Differs::new(
         "it is in the way; `.through_links()` means what it leads to",
     ],
 );
-const NO_FILE: Differs = Differs::new(
-    ALL,
-    ["a pipe, a socket or a device at the path of a file", "is taken for the file", "is in the way"],
-);
+const NO_FILE: Differs =
+    Differs::new(ALL, ["a pipe, a socket or a device at the path of a file", "is taken for the file", "is in the way"]);
 const SET_USER_ID: Differs = Differs::new(
     &[Part::Tree],
     [

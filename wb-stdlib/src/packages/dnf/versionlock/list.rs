@@ -4,9 +4,8 @@ use crate::packages::version;
 use crate::text_file::end_line;
 
 /// Which a line may end with.
-const ARCHITECTURES: [&str; 12] = [
-    "*", "noarch", "x86_64", "i386", "i486", "i586", "i686", "aarch64", "armv7hl", "ppc64le", "s390x", "riscv64",
-];
+const ARCHITECTURES: [&str; 12] =
+    ["*", "noarch", "x86_64", "i386", "i486", "i586", "i686", "aarch64", "armv7hl", "ppc64le", "s390x", "riscv64"];
 /// What stands for other characters.
 const WILD: [char; 3] = ['*', '?', '['];
 
