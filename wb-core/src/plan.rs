@@ -17,7 +17,7 @@ pub use awaited::{ends_waits, lagging, lagging_for, needed};
 pub use course::{Course, Onward, Past, Wanted};
 pub use goal::{awaited, bake_ends, goal, has_baked, passed_since};
 pub use informants::{informants, peers};
-pub(crate) use wait::is_for_others;
+pub(crate) use wait::{is_for_others, pool_key};
 pub use wait::{Lag, Stop, Wait};
 
 use crate::chain::{Chain, Digest, Link, OnCatchup, Sha1};

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::chain::{Digest, Sha1};
 use crate::change::Manifest;
+use crate::plan::pool_key;
 
 /// What a host says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -281,6 +282,13 @@ impl Doing {
     #[must_use]
     pub fn waiting(why: impl Into<String>) -> Self {
         Self::Waiting { why: why.into(), on: Vec::new(), key: String::new(), overdue: false }
+    }
+
+    /// Waiting for its turn to claim a place in the pool of a role: the same wait as for the place.
+    #[must_use]
+    pub fn awaiting_turn(role: &str) -> Self {
+        let why = format!("for its turn to claim a place in the pool of {role}: others are at it");
+        Self::Waiting { why, on: Vec::new(), key: pool_key(role), overdue: false }
     }
 
     /// Stopped, because of no host in particular.

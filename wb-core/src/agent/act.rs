@@ -268,7 +268,7 @@ impl Agent<'_> {
             return self.waits(&gate);
         }
         if self.lets_others_first(&roles) {
-            return Step::until(Doing::waiting("for its turn to claim a place: others are at it"));
+            return Step::until(Doing::awaiting_turn(roles.first().map_or("", String::as_str)));
         }
         let leg = Leg { until: until.sha1, held: Some(Held { nonce: uuid::Uuid::new_v4(), roles, since: self.now() }) };
         self.store.happened(Event::LegPlanned(leg.clone()))?;

@@ -9,7 +9,8 @@ use crate::registry::{Pushed, RefName, RefUpdate};
 use crate::report::{Doing, HEARTBEAT, Report};
 use crate::system::fault::{self, Bug, Subject};
 
-/// Who it is that a host waits for is told at most this often, in seconds.
+/// Who it is that a host waits for is told at most this often, in seconds; and so seldom that a whole herd that waits has no
+/// more than one such thing to tell in a second.
 const DETAILS: u64 = 60;
 
 /// Progress within a leg is told at most this often, in seconds.
@@ -160,7 +161,8 @@ impl Agent<'_> {
 
     /// Whether the herd knows already that this host does this.
     pub(super) fn has_said(&self, doing: &Doing) -> bool {
-        self.published.as_ref().is_some_and(|old| !is_news(old, &self.report(doing)))
+        let hosts = self.change.as_ref().map_or(0, |change| change.manifest.hosts.len());
+        self.published.as_ref().is_some_and(|old| !is_news(old, &self.report(doing), hosts))
     }
 
     /// Since when this host knows what the canaries are told now.
@@ -202,12 +204,12 @@ impl Agent<'_> {
 
 /// Whether a report says something that the one before it did not, if only that the host is alive. Who else is there
 /// while it waits changes all the time in a large herd.
-fn is_news(old: &Report, new: &Report) -> bool {
+fn is_news(old: &Report, new: &Report, hosts: usize) -> bool {
     let waits_on = Report { doing: new.doing.clone(), ..old.clone() };
     match same(old, new) {
         true => pace::is_due(old.time, HEARTBEAT, new.time),
         false if is_same_wait(&old.doing, &new.doing) && same(&waits_on, new) => {
-            pace::is_due(old.time, DETAILS, new.time)
+            pace::is_due(old.time, DETAILS.max(hosts as u64), new.time)
         }
         false => true,
     }
@@ -262,12 +264,13 @@ mod tests {
         let check = |old: &Doing, new: &Doing, expect: [bool; 3]| {
             let after = |seconds| {
                 let old = report(old.clone());
-                is_news(&old, &Report { time: old.time + seconds, ..report(new.clone()) })
+                is_news(&old, &Report { time: old.time + seconds, ..report(new.clone()) }, 12)
             };
             assert_eq!([1, DETAILS, HEARTBEAT].map(after), expect, "{old} {new}");
         };
         check(&pool(&["web1"]), &pool(&["web1"]), [false, false, true]);
         check(&pool(&["web1"]), &pool(&["web2", "web3"]), [false, true, true]);
+        check(&pool(&["web1"]), &Doing::awaiting_turn("web"), [false, true, true]);
         check(&others(&["db1", "db2"]), &others(&["db2"]), [false, true, true]);
         check(&others(&["db1"]), &others(&["db1", "db2"]), [true, true, true]);
         check(&others(&["db1"]), &pool(&["db1"]), [true, true, true]);
@@ -276,9 +279,19 @@ mod tests {
     }
 
     #[test]
+    fn the_larger_the_herd_the_less_often_that_is_told() {
+        let old = report(pool(&["web1"]));
+        let after = |seconds| {
+            let new = Report { time: old.time + seconds, ..report(pool(&["web2"])) };
+            [10, 100, 300].map(|hosts| is_news(&old, &new, hosts))
+        };
+        assert_eq!([60, 100, 300].map(after), [[true, false, false], [true, true, false], [true, true, true]]);
+    }
+
+    #[test]
     fn that_a_wait_is_overdue_is_told_at_once() {
         let Doing::Waiting { why, on, key, .. } = others(&["db1"]) else { panic!("it waits") };
         let overdue = report(Doing::Waiting { why, on, key, overdue: true });
-        assert!(is_news(&report(others(&["db1"])), &overdue));
+        assert!(is_news(&report(others(&["db1"])), &overdue, 1000));
     }
 }

@@ -127,6 +127,12 @@ pub(crate) fn is_for_others(key: &str) -> bool {
     key.starts_with(OTHERS)
 }
 
+/// The [`Wait::key`] of a wait for a place in the pool of a role.
+#[must_use]
+pub(crate) fn pool_key(role: &str) -> String {
+    format!("pool {role}")
+}
+
 /// The link of a host that waits for others, from the key of its wait.
 pub(crate) fn link_awaiting(key: &str) -> Option<Sha1> {
     key.strip_prefix(OTHERS)?.parse().ok()
@@ -161,7 +167,7 @@ impl Wait {
             Self::NothingDeployed => "deploy".to_owned(),
             Self::Runner { link } => format!("runner {}", link.sha1),
             Self::Others { link, .. } => format!("{OTHERS}{}", link.sha1),
-            Self::Pool { role, .. } => format!("pool {role}"),
+            Self::Pool { role, .. } => pool_key(role),
             Self::FailedElsewhere { link, .. } => format!("failed {}", link.sha1),
             Self::Held(hold) => format!("hold {}", hold.change),
             Self::Window { .. } => "window".to_owned(),
