@@ -10,6 +10,7 @@ pub mod case;
 mod certificate;
 mod command;
 mod cron;
+#[expect(clippy::needless_update, reason = "what an input does not say is as in the default, be that nothing")]
 pub mod differential;
 mod download;
 mod edits;

@@ -2,6 +2,7 @@
 //! listen on the loopback address alone, are ordinary processes, and have all their files in the bench's directory.
 #![expect(clippy::disallowed_methods, reason = "the port that a server will listen on must be free")]
 
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -112,7 +113,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn daemon(dir: &Path, port: u16) -> Result<Command, BenchError> {
     // As `git daemon` it would be the child of a process that does nothing else.
     let place = Command::new("git").arg("--exec-path").read().map_err(failed("ask where git lies"))?;
-    let daemon = mortal(Path::new(&place).join("git-daemon"));
+    let daemon = ahead(Path::new(&place).join("git-daemon"));
     let daemon = daemon.args(["--export-all", "--enable=receive-pack", "--max-connections=0", "--reuseaddr"]);
     let daemon = daemon.arg("--listen=127.0.0.1").arg(format!("--port={port}"));
     Ok(daemon.arg(format!("--base-path={}", dir.display())).arg(dir))
@@ -139,7 +140,13 @@ fn sshd(dir: &Path, port: u16, keys: &[String], shell: &Shell) -> Result<Command
     files::write(dir.join("sshd_config"), config, 0o600)?;
     // Where it has root's rights, it wants this directory.
     drop(files::create_dir("/run/sshd"));
-    Ok(mortal("/usr/sbin/sshd").args(["-D", "-e", "-f"]).arg(dir.join("sshd_config")))
+    Ok(ahead("/usr/sbin/sshd").args(["-D", "-e", "-f"]).arg(dir.join("sshd_config")))
+}
+
+/// A real server has processors of its own. Here it would starve beside many hosts, and lose them: git's daemon lets no
+/// more than five of them wait until it accepts them.
+fn ahead(program: impl AsRef<OsStr>) -> Command {
+    mortal("nice").args(["-n", "-10"]).arg(program)
 }
 
 fn host_key(dir: &Path) -> PathBuf {
