@@ -17,8 +17,8 @@ pub use awaited::{ends_waits, lagging, lagging_for, needed};
 pub use course::{Course, Onward, Past, Wanted};
 pub use goal::{awaited, bake_ends, goal, has_baked, passed_since};
 pub use informants::{informants, peers};
-pub(crate) use wait::{is_for_others, pool_key};
 pub use wait::{Lag, Stop, Wait};
+pub(crate) use wait::{is_for_others, pool_key};
 
 use crate::chain::{Chain, Digest, Link, OnCatchup, Sha1};
 use crate::change::{HostManifest, Manifest};

@@ -335,7 +335,9 @@ impl Agent<'_> {
     fn rejoin(&mut self) -> Result<Step, AgentError> {
         let (lost, roles) = (&self.lost_roles() | &self.roles_amid_a_link(), self.roles_to_rejoin()?);
         let stays = |role: &str| lost.contains(role) || !roles.iter().any(|rejoining| rejoining == role);
-        let rejoin = |role: &Role| if stays(role.name) { |_: &Context<'_>| Ok(()) } else { role.rejoin };
+        let rejoin = |role: &Role| -> fn(&Context<'_>) -> anyhow::Result<()> {
+            if stays(role.name) { |_| Ok(()) } else { role.rejoin }
+        };
         match self.each_role("rejoin", &self.roles_under_way(), rejoin) {
             Ok(()) => {
                 self.store.rejoined(&roles, &lost)?;
