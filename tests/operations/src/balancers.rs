@@ -79,7 +79,9 @@ vrrp_instance shop {
     track_file { out }
 }
 END
-        service keepalived restart
+        service keepalived stop || true
+        for _ in $(seq 100); do pgrep -x keepalived >/dev/null || break; sleep 0.1; done
+        service keepalived start
         for _ in $(seq 100); do ! ip addr | grep 192.0.2.77 || break; sleep 0.1; done; ip addr | grep 192.0.2.77
         "
     };

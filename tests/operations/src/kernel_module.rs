@@ -7,7 +7,8 @@ use crate::Case;
 pub(crate) static CASES: &[Case] = &[Case {
     name: "at_boot",
     packages: &["kmod"],
-    prepare: "rm -f /etc/modprobe.d/wildebeest-* /etc/modules-load.d/wildebeest-*
+    prepare: "mkdir -p /etc/modprobe.d /etc/modules-load.d
+        rm -f /etc/modprobe.d/wildebeest-* /etc/modules-load.d/wildebeest-*
         echo 'install pcspkr /bin/false' >/etc/modprobe.d/wildebeest-blacklist-br_netfilter.conf
         echo no_such_bus >/etc/modules-load.d/wildebeest-no_such_bus.conf",
     run: |host| {

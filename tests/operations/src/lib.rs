@@ -81,6 +81,7 @@ pub static ROOMS: &[Room] = &[
     Room { name: "sysctl", cases: sysctl::CASES },
     Room { name: "timezone", cases: timezone::CASES },
     Room { name: "packages", cases: packages::CASES },
+    Room { name: "zypper", cases: packages::ZYPPER },
     Room { name: "refusals", cases: refusals::CASES },
 ];
 

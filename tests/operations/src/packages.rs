@@ -619,32 +619,6 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
     Case {
-        name: "zypper_extras",
-        packages: &["zypper", "dnf", "rpm", "createrepo-c"],
-        prepare: concat!(
-            with_rpms!(),
-            r"R=/srv/wb-zypper
-            if [ ! -e $R/repodata/repomd.xml ]; then
-                for p in wbz-hold wbz-free; do rpmpkg $p 1.0; done; createrepo_c -q $R
-            fi
-            dnf -y -q --nogpgcheck --repofrompath=wbz,file://$R --repo=wbz install wbz-hold wbz-free
-            mkdir -p /etc/zypp/repos.d; rm -f /etc/zypp/repos.d/wb-zypper.repo
-            printf '\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: wbz-free\n\n' >/etc/zypp/locks"
-        ),
-        run: |host| {
-            let zypper = Manager::Zypper;
-            host.rpm_repository("wb-zypper").by(zypper).uri("file:///srv/wb-zypper").trusted().present()?;
-            host.packages(["wbz-hold"]).by(zypper).held()?;
-            host.packages(["wbz-free"]).by(zypper).unheld()?;
-            Ok(())
-        },
-        check: "zypper --non-interactive lr wb-zypper | grep 'file:///srv/wb-zypper'
-            zypper --non-interactive locks | grep wbz-hold
-            ! zypper --non-interactive locks | grep wbz-free || exit 1",
-        restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
-        ..Case::DEFAULT
-    },
-    Case {
         name: "unneeded_absent",
         prepare: with_debs!(
             "R=/srv/wb-unneeded-absent; deb $R wby-app 1.0 'Depends: wby-lib'; deb $R wby-lib 1.0; index $R; follow $R
@@ -659,3 +633,31 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
 ];
+
+/// dnf's plugins and zypper can't be on one host.
+pub(crate) static ZYPPER: &[Case] = &[Case {
+    name: "extras",
+    packages: &["zypper", "rpm", "createrepo-c"],
+    prepare: concat!(
+        with_rpms!(),
+        r"R=/srv/wb-zypper
+        if [ ! -e $R/repodata/repomd.xml ]; then
+            for p in wbz-hold wbz-free; do rpmpkg $p 1.0; done; createrepo_c -q $R
+        fi
+        rpm -U --force-debian --force --nosignature $R/noarch/*.rpm
+        mkdir -p /etc/zypp/repos.d; rm -f /etc/zypp/repos.d/wb-zypper.repo
+        printf '\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: wbz-free\n\n' >/etc/zypp/locks"
+    ),
+    run: |host| {
+        let zypper = Manager::Zypper;
+        host.rpm_repository("wb-zypper").by(zypper).uri("file:///srv/wb-zypper").trusted().present()?;
+        host.packages(["wbz-hold"]).by(zypper).held()?;
+        host.packages(["wbz-free"]).by(zypper).unheld()?;
+        Ok(())
+    },
+    check: "zypper --non-interactive lr wb-zypper | grep 'file:///srv/wb-zypper'
+        zypper --non-interactive locks | grep wbz-hold
+        ! zypper --non-interactive locks | grep wbz-free || exit 1",
+    restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
+    ..Case::DEFAULT
+}];

@@ -6,7 +6,7 @@ use wb_core::system::files::{self, Kind};
 
 /// What changes whatever is planned: the kernel's own, what daemons note, and what looking leaves behind. All else in
 /// `/run` and `/var/cache` is looked at.
-const RESTLESS: [&str; 15] = [
+const RESTLESS: [&str; 16] = [
     "/proc",
     "/sys",
     "/dev",
@@ -14,6 +14,7 @@ const RESTLESS: [&str; 15] = [
     "/run/log",
     "/run/openrc",
     "/run/runit",
+    "/run/runlevel",
     "/run/systemd",
     "/run/ufw.lock",
     "/run/utmp",

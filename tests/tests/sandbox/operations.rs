@@ -59,4 +59,5 @@ rooms!(
     ufw,
     users,
     waiting,
+    zypper,
 );
