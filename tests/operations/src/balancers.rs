@@ -4,8 +4,7 @@ use wb_stdlib::prelude::*;
 
 use crate::Case;
 
-pub(crate) static CASES: &[Case] =
-    &[HEALTH_FILE_DOWN, HEALTH_FILE_UP, NGINX_UPSTREAM, KEEPALIVED_DOWN, KEEPALIVED_UP, HAPROXY];
+pub(crate) static CASES: &[Case] = &[HEALTH_FILE_DOWN, HEALTH_FILE_UP, NGINX_UPSTREAM, KEEPALIVED_DOWN, HAPROXY];
 
 const HEALTH_FILE_DOWN: Case = Case {
     name: "health_file_down",
@@ -61,10 +60,10 @@ END
     ..Case::DEFAULT
 };
 
-/// A keepalived whose address goes with what its track file says.
-macro_rules! keepalived {
-    () => {
-        "cd /etc/keepalived; echo 0 >out; device=$(ip -o -4 addr show scope global | awk '{print $2; exit}')
+const KEEPALIVED_DOWN: Case = Case {
+    name: "keepalived_down",
+    packages: &["keepalived", "iproute2"],
+    prepare: "cd /etc/keepalived; echo 0 >out; device=$(ip -o -4 addr show scope global | awk '{print $2; exit}')
         cat >keepalived.conf <<END
 vrrp_track_file out {
     file /etc/keepalived/out
@@ -79,39 +78,14 @@ vrrp_instance shop {
     track_file { out }
 }
 END
-        service keepalived stop || true
-        for _ in $(seq 100); do pgrep -x keepalived >/dev/null || break; sleep 0.1; done
-        service keepalived start
+        service keepalived restart
         for _ in $(seq 100); do ! ip addr | grep 192.0.2.77 || break; sleep 0.1; done; ip addr | grep 192.0.2.77
-        "
-    };
-}
-
-const KEEPALIVED_DOWN: Case = Case {
-    name: "keepalived_down",
-    packages: &["keepalived", "iproute2"],
-    prepare: keepalived!(),
+        ",
     run: |host| {
         host.track_file("/etc/keepalived/out").down()?;
         Ok(())
     },
     check: "[ $(cat /etc/keepalived/out) = -254 ]; [ -z \"$(ip addr | grep 192.0.2.77)\" ]",
-    ..Case::DEFAULT
-};
-
-const KEEPALIVED_UP: Case = Case {
-    name: "keepalived_up",
-    packages: &["keepalived", "iproute2"],
-    prepare: concat!(
-        keepalived!(),
-        "echo -254 >out
-        for _ in $(seq 100); do ip addr | grep 192.0.2.77 || break; sleep 0.1; done; [ -z \"$(ip addr | grep 192.0.2.77)\" ]"
-    ),
-    run: |host| {
-        host.track_file("/etc/keepalived/out").up()?;
-        Ok(())
-    },
-    check: "[ $(cat /etc/keepalived/out) = 0 ]; ip addr | grep 192.0.2.77",
     ..Case::DEFAULT
 };
 

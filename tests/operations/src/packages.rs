@@ -655,7 +655,7 @@ pub(crate) static ZYPPER: &[Case] = &[Case {
         host.packages(["wbz-free"]).by(zypper).unheld()?;
         Ok(())
     },
-    check: "zypper --non-interactive lr wb-zypper | grep 'file:///srv/wb-zypper'
+    check: "zypper --non-interactive lr --uri | grep -E 'wb-zypper .*file:/+srv/wb-zypper'
         zypper --non-interactive locks | grep wbz-hold
         ! zypper --non-interactive locks | grep wbz-free || exit 1",
     restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
