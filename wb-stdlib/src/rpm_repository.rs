@@ -1,7 +1,7 @@
 //! Repositories that dnf and zypper take packages from: `/etc/yum.repos.d/NAME.repo` or `/etc/zypp/repos.d/NAME.repo`,
 //! and the key that their packages are signed with.
 //!
-//! rpm trusts a key for all packages, from whichever repository they come: see [`rpm_key`](crate::rpm_key).
+//! rpm trusts a key for all packages, from whichever repository they come: see [`rpm_key`].
 
 mod error;
 mod key;
