@@ -232,26 +232,6 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
     // Somebody uses apt, until two seconds after apt-get is started.
-    Case {
-        name: "locked",
-        prepare: with_debs!(
-            r#"R=/srv/wb-locked; deb $R wbr 1.0; index $R; follow $R
-             beside wbr '
-                use Fcntl;
-                open my $lock, ">>", "/var/lib/dpkg/lock-frontend" or die;
-                fcntl $lock, F_SETLKW, pack("ssx4qqix4", F_WRLCK, 0, 0, 0, 0) or die;
-                open my $ready, ">", "/srv/wbr-ready";
-                for (1 .. 1200) { last unless system "pgrep -x apt-get >/dev/null"; select undef, undef, undef, .1 }
-                sleep 2;
-                open my $free, ">", "/srv/wbr-free"'"#
-        ),
-        run: |host| {
-            host.packages(["wbr"]).installed()?;
-            Ok(())
-        },
-        check: "dpkg-query -W -f '${Status}' wbr | grep -q ' installed$'; [ -e /srv/wbr-free ]",
-        ..Case::DEFAULT
-    },
     // A file that both sides changed, a question of a package, and a hook as needrestart has one.
     Case {
         name: "nothing_asks",
@@ -427,7 +407,7 @@ pub(crate) static CASES: &[Case] = &[
             }
             for v in 1.0 1.1 1.10; do for p in wbn-new wbn-up wbn-down; do rpmpkg $p $v; done; done
             rpmpkg wbn-gone 1.0; rpmpkg wbn-dep 1.0; rpmpkg wbn-user 1.0 Requires:wbn-gone\\n; createrepo_c -q $R
-            mkdir -p /etc/yum.repos.d /etc/dnf/plugins; : >/etc/dnf/plugins/versionlock.list
+            mkdir -p /etc/yum.repos.d
             printf '[wb]\nname=wb\nbaseurl=file:///srv/wb-rpm\ngpgcheck=0\nenabled=1\n' >/etc/yum.repos.d/wb.repo
             dnf -y -q install wbn-up-1.0 wbn-down-1.10 wbn-gone wbn-user",
         run: |host| {
@@ -468,59 +448,6 @@ pub(crate) static CASES: &[Case] = &[
         },
         check: "[ \"$(pacman -Q wbo-new wbo-old)\" = \"$(printf 'wbo-new 1.0-1\\nwbo-old 1.1-1')\" ]
             for p in wbo-gone wbo-purged; do ! pacman -Q $p || exit 1; done",
-        ..Case::DEFAULT
-    },
-    Case {
-        name: "dnf_extras",
-        packages: &["dnf", "dnf-plugins-core", "rpm", "createrepo-c", "gnupg"],
-        prepare: concat!(
-            with_rpms!(),
-            r"R=/srv/wb-signed; export GNUPGHOME=/srv/wb-signed-keys
-            if [ ! -e $R/repodata/repomd.xml ]; then
-                mkdir -p -m 700 $GNUPGHOME
-                for k in wbr wbr-ours wbr-old; do
-                    gpg --batch --quiet --passphrase '' --quick-gen-key $k@example.org rsa3072 sign never
-                done
-                rpmpkg wbr-new 1.0; for v in 1.0 1.1; do for p in wbr-hold wbr-free wbr-pin; do rpmpkg $p $v; done; done
-                rpmsign --define '_gpg_name wbr@example.org' --addsign $R/noarch/*.rpm
-                gpg --export --armor wbr@example.org >$R/key.asc
-                for k in ours old; do gpg --export --armor wbr-$k@example.org >$R/$k.asc; done
-                gpgconf --kill all; createrepo_c -q $R
-            fi
-            rpm --import $R/old.asc
-            plugins=/etc/dnf/plugins; mkdir -p $plugins /etc/yum.repos.d
-            printf '[main]\nenabled = 1\nlocklist = /etc/dnf/plugins/versionlock.list\n' >$plugins/versionlock.conf
-            : >$plugins/versionlock.list
-            dnf -y -q remove wbr-new wbr-hold wbr-free wbr-pin || true
-            dnf -y -q --nogpgcheck --repofrompath=wbr,file://$R --repo=wbr install wbr-hold-1.0 wbr-free-1.0 wbr-pin-1.0
-            printf '# by hand\nwbr-free-0:1.0-1.*\nwbr-pin-0:1.0-1.*\n' >$plugins/versionlock.list
-            printf '[wbr-gone]\nname=x\nbaseurl=file:///srv/wbr-gone\nenabled=0\n' >/etc/yum.repos.d/wbr-gone.repo"
-        ),
-        run: |host| {
-            let dnf = Manager::Dnf;
-            let key = host.file("/srv/wb-signed/key.asc").read()?.unwrap_or_default();
-            let ours = host.file("/srv/wb-signed/ours.asc").read()?.unwrap_or_default();
-            let old = host.file("/srv/wb-signed/old.asc").read()?.unwrap_or_default();
-            host.rpm_key(ours).present()?;
-            host.rpm_key(old).absent()?;
-            host.packages(["wbr-hold"]).by(dnf).held()?;
-            host.packages(["wbr-free"]).by(dnf).unheld()?;
-            host.rpm_repository("wbr-gone").by(dnf).absent()?;
-            host.rpm_repository("wbr-signed").by(dnf).uri("file:///srv/wb-signed").key(key).priority(10).present()?;
-            host.packages(["wbr-new"]).by(dnf).installed()?;
-            host.packages(["wbr-pin"]).by(dnf).version("1.1-*").installed()?;
-            host.packages(["wbr-pin"]).by(dnf).held()?;
-            Ok(())
-        },
-        check: "[ \"$(rpm -q wbr-new wbr-pin)\" = \"$(printf 'wbr-new-1.0-1.noarch\\nwbr-pin-1.1-1.noarch')\" ]
-            [ ! -e /etc/yum.repos.d/wbr-gone.repo ]
-            for k in wbr wbr-ours; do rpm -q --qf '%{SUMMARY} ' gpg-pubkey | grep $k@example.org; done
-            ! rpm -q --qf '%{SUMMARY} ' gpg-pubkey | grep wbr-old@example.org || exit 1
-            [ \"$(cat /etc/dnf/plugins/versionlock.list)\" = \"$(printf '# by hand\\nwbr-hold-0:1.0-1.*\\nwbr-pin-0:1.1-1.*')\" ]
-            dnf -y -q upgrade
-            [ \"$(rpm -q wbr-hold wbr-free)\" = \"$(printf 'wbr-hold-1.0-1.noarch\\nwbr-free-1.1-1.noarch')\" ]",
-        unforeseen: &["package wbr-new installed", "package wbr-pin 1.1-* installed"],
-        restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
         ..Case::DEFAULT
     },
     Case {
