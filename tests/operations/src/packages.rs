@@ -8,8 +8,7 @@ use crate::Case;
 
 /// A script that can make packages (`deb REPOSITORY NAME VERSION FIELDS`, with a file in `/etc`, and scripts of `$D` if
 /// that is set; `starting REPOSITORY NAME` one that starts a service), the index of a repository (`index REPOSITORY`),
-/// and let apt read it (`follow REPOSITORY [URI]`). `beside NAME PERL` starts what goes on beside the case, and has begun
-/// once it made `/srv/NAME-ready`.
+/// and let apt read it (`follow REPOSITORY`).
 macro_rules! with_debs {
     ($script:literal) => {
         concat!(
@@ -41,16 +40,11 @@ macro_rules! with_debs {
             }
             follow() {
                 list=/etc/apt/sources.list.d/$(basename $1).list
-                echo "deb [trusted=yes] ${2:-file:$1} ./" >$list
+                echo "deb [trusted=yes] file:$1 ./" >$list
                 apt-get -q update -o Dir::Etc::SourceList=$list -o Dir::Etc::SourceParts=- -o APT::Get::List-Cleanup=0
                 touch /var/lib/apt/lists
             }
             install() { apt-get -q -y install "$@"; }
-            beside() {
-                kill $(cat /run/$1.pid) 2>/dev/null || true; rm -f /srv/$1-*
-                perl -e "$2" </dev/null >/dev/null 2>&1 & echo $! >/run/$1.pid
-                for _ in $(seq 100); do [ ! -e /srv/$1-ready ] || return 0; sleep 0.1; done; return 1
-            }
             D=
             "#,
             $script
@@ -250,35 +244,6 @@ pub(crate) static CASES: &[Case] = &[
         check: "[ \"$(dpkg-query -W -f '${Status} ${Version}' wbs)\" = 'install ok installed 1.1' ]
             [ \"$(cat /etc/wbs.conf)\" = edited ]; [ -e /etc/wbs.conf.dpkg-dist ]; [ ! -e /srv/wbs-asked ]
             rm /etc/apt/apt.conf.d/wbs",
-        ..Case::DEFAULT
-    },
-    Case {
-        name: "mirror_fails_once",
-        prepare: with_debs!(
-            r#"R=/srv/wb-mirror; deb $R wbt 1.0; index $R
-             echo 'Acquire::http::Proxy::127.0.0.1 "DIRECT";' >/etc/apt/apt.conf.d/wbt
-             beside wbt '
-                use IO::Socket::INET;
-                $SIG{PIPE} = "IGNORE";
-                sleep 1 until $mirror = IO::Socket::INET->new(LocalAddr => "127.0.0.1:8503", ReuseAddr => 1, Listen => 9);
-                open my $ready, ">", "/srv/wbt-ready";
-                while (my $client = $mirror->accept) {
-                    my ($path) = <$client> =~ m{ (\S+)};
-                    1 while <$client> =~ /\S/;
-                    my $code = $path =~ /deb$/ && !$failed++ ? 503 : -f "/srv/wb-mirror$path" ? 200 : 404;
-                    open my $log, ">>", "/srv/wbt-log"; print $log "$code $path\n"; close $log;
-                    my $body = "";
-                    if ($code == 200) { local $/; open my $file, "<", "/srv/wb-mirror$path"; $body = <$file> }
-                    my $length = length $body;
-                    print $client "HTTP/1.1 $code X\r\nContent-Length: $length\r\nConnection: close\r\n\r\n$body"; close $client;
-                }'
-             follow $R http://127.0.0.1:8503"#
-        ),
-        run: |host| {
-            host.packages(["wbt"]).installed()?;
-            Ok(())
-        },
-        check: "dpkg-query -W -f '${Status}' wbt | grep -q ' installed$'; [ \"$(grep -c ^503 /srv/wbt-log)\" = 1 ]",
         ..Case::DEFAULT
     },
     Case {
