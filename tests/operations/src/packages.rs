@@ -52,19 +52,6 @@ macro_rules! with_debs {
     };
 }
 
-/// A script that can make packages for rpm, into `$R/noarch`: `rpmpkg NAME VERSION`.
-macro_rules! with_rpms {
-    () => {
-        r"set -e
-        rpmpkg() {
-            mkdir -p $R
-            printf 'Name: %s\nVersion: %s\nRelease: 1\nSummary: of a test\nLicense: MIT\nBuildArch: noarch\n%%description\nx\n%%files\n' $1 $2 >/srv/$1.spec
-            rpmbuild -bb --quiet --define '_topdir /tmp/wb-rpm' --define _rpmdir\ $R /srv/$1.spec
-        }
-        "
-    };
-}
-
 /// A public key, for apk to trust. It signed nothing.
 const APK_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
                        MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
@@ -530,16 +517,19 @@ pub(crate) static CASES: &[Case] = &[
 pub(crate) static ZYPPER: &[Case] = &[Case {
     name: "extras",
     packages: &["zypper", "rpm", "createrepo-c"],
-    prepare: concat!(
-        with_rpms!(),
-        r"R=/srv/wb-zypper
+    prepare: r"set -e
+        R=/srv/wb-zypper
+        rpmpkg() {
+            mkdir -p $R
+            printf 'Name: %s\nVersion: %s\nRelease: 1\nSummary: of a test\nLicense: MIT\nBuildArch: noarch\n%%description\nx\n%%files\n' $1 $2 >/srv/$1.spec
+            rpmbuild -bb --quiet --define '_topdir /tmp/wb-rpm' --define _rpmdir\ $R /srv/$1.spec
+        }
         if [ ! -e $R/repodata/repomd.xml ]; then
             for p in wbz-hold wbz-free; do rpmpkg $p 1.0; done; createrepo_c -q $R
         fi
         rpm -U --force-debian --force --nosignature $R/noarch/*.rpm
         mkdir -p /etc/zypp/repos.d; rm -f /etc/zypp/repos.d/wb-zypper.repo
-        printf '\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: wbz-free\n\n' >/etc/zypp/locks"
-    ),
+        printf '\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: wbz-free\n\n' >/etc/zypp/locks",
     run: |host| {
         let zypper = Manager::Zypper;
         host.rpm_repository("wb-zypper").by(zypper).uri("file:///srv/wb-zypper").trusted().present()?;
