@@ -692,6 +692,21 @@ fn a_closed_gate_keeps_hosts_in_load() {
 }
 
 #[test]
+fn the_gate_is_asked_before_each_next_host() {
+    let scene = Scene::in_service(WEBS);
+    amid(&scene, |scene| scene.lay("web2", "unwell"));
+    scene.deploy(&[&BASE, &EVENTFUL], &WEB);
+    scene.settle(&["web1", "web2"]);
+    scene.wrote("web1", "zero rejoin leave one rejoin");
+    scene.wrote("web2", "zero rejoin");
+    scene.says("web2", "waits: for the gate of web: the balancer answers 502");
+    assert_eq!(scene.herd.out("web"), Vec::<String>::new());
+    scene.take_away("web2", "unwell");
+    scene.settle(&["web2"]);
+    scene.wrote("web2", "zero rejoin leave one rejoin");
+}
+
+#[test]
 fn a_gate_that_takes_too_long_is_closed() {
     static SLOW: Role = Role {
         gate: |context| {
