@@ -180,6 +180,15 @@ static WEB: Role = web(1);
 static THREE_WEBS: Role = Role { max_failed: 2, ..web(3) };
 static AT_NIGHT: Role = Role { windows: &["Mon 02:00-04:00"], ..web(1) };
 static DATABASE: Role = Role { name: "database", max_out: MaxOut::Hosts(3), ..Role::PLAIN };
+static CACHE: Role = Role {
+    name: "cache",
+    leave: |context| {
+        anyhow::ensure!(!is_there(context, "stuck")?, "a key is locked");
+        write(context, "leave-cache")
+    },
+    rejoin: |context| write(context, "rejoin-cache"),
+    ..Role::PLAIN
+};
 
 /// The link at this place, counted from 0, which writes its name.
 const fn link(role: &'static str, place: usize) -> Migration {
@@ -848,6 +857,54 @@ fn a_holder_whose_place_was_freed_ends_its_link_and_leaves_the_next_one_alone() 
     scene.settle(&["web2", "web1"]);
     scene.wrote("web1", "zero rejoin leave one rejoin leave two rejoin");
     scene.wrote("web2", "zero rejoin leave one two rejoin");
+}
+
+/// Lets the remote write down which refs each push moves, in a line each.
+fn note_pushes(scene: &Scene) {
+    let hook = scene.herd.remote().join("hooks/pre-receive");
+    files::create_dir(hook.parent().unwrap()).unwrap();
+    let text = "#!/bin/sh\nwhile read -r old new ref; do printf '%s ' \"$ref\"; done >>pushes\necho >>pushes\n";
+    files::write(hook, text, 0o755).unwrap();
+}
+
+#[test]
+fn a_host_of_two_roles_claims_a_place_in_each_at_once_and_leaves_each() {
+    static BOTH: Hosts<'_> = &[("both", &["cache", "web"]), ("cache1", &["cache"])];
+    static CACHE_0: Migration = link("cache", 0);
+    static CACHE_1: Migration = link("cache", 1);
+    let scene = Scene::new(BOTH, &[]);
+    let deploy = |links: &[&'static Migration]| {
+        scene.catalog.replace(Catalog::new(links.iter().copied(), [&WEB, &CACHE, &DATABASE], []).unwrap());
+        scene.herd.deploy(&scene.catalog.borrow());
+    };
+    deploy(&[&CACHE_0]);
+    scene.settle(&["both", "cache1"]);
+    scene.wrote("both", "zero rejoin-cache rejoin");
+
+    scene.lay("cache1", "stuck");
+    deploy(&[&CACHE_0, &CACHE_1]);
+    scene.settle(&["cache1", "both"]);
+    scene.says("both", "waits: for a place in the pool of cache: 1 of 1 out already: cache1");
+    assert_eq!(scene.herd.out("web"), Vec::<String>::new(), "no place is kept while another is missing");
+    scene.take_away("cache1", "stuck");
+    scene.settle(&["cache1"]);
+
+    note_pushes(&scene);
+    scene.lay("both", "stuck");
+    scene.settle(&["both"]);
+    scene.says("both", "can't leave load: leave of role cache: a key is locked");
+    assert_eq!([scene.herd.out("web"), scene.herd.out("cache")], [["both"], ["both"]]);
+    let nonce = |role: &str| scene.herd.pool(role).holders[0].nonce;
+    assert_eq!(nonce("web"), nonce("cache"), "it is one claim");
+    scene.take_away("both", "stuck");
+    scene.settle(&["both"]);
+    scene.wrote("both", "zero rejoin-cache rejoin leave-cache leave one rejoin-cache rejoin");
+    assert_eq!([scene.herd.out("web"), scene.herd.out("cache")], [[""; 0], [""; 0]]);
+
+    let pushed = files::read_text(scene.herd.remote().join("pushes")).unwrap();
+    let claims: Vec<&str> = pushed.lines().filter(|refs| refs.contains("refs/wildebeest/out/")).collect();
+    let is_whole = |refs: &&str| ["out/cache ", "out/web ", "report/"].iter().all(|name| refs.contains(name));
+    assert!(claims.len() == 2 && claims.iter().all(is_whole), "claimed and given back, a push each: {pushed}");
 }
 
 #[test]
