@@ -1044,6 +1044,35 @@ fn a_wait_passes_without_a_host_that_is_waived() {
 }
 
 #[test]
+fn a_limit_that_falls_while_places_are_held_takes_none_of_them_and_lets_nobody_more_leave() {
+    static TWO_WEBS: Role = web(2);
+    let scene = Scene::in_service(FOUR_WEBS);
+    ["web1", "web2"].into_iter().for_each(|host| scene.lay(host, "stuck"));
+    scene.deploy(&[&BASE, &WEB_1], &TWO_WEBS);
+    scene.settle(&["web1", "web2"]);
+    assert_eq!(scene.herd.out("web"), ["web1", "web2"]);
+    scene.deploy(&[&BASE, &WEB_1], &WEB);
+    scene.settle(&["web1", "web2", "web3"]);
+    scene.says("web3", "waits: for a place in the pool of web: 2 of 1 out already: web1, web2");
+    assert_eq!(scene.herd.out("web"), ["web1", "web2"]);
+
+    scene.take_away("web1", "stuck");
+    scene.settle(&["web1"]);
+    scene.wrote("web1", "zero rejoin leave one rejoin");
+    // Who else is out is told once a minute.
+    scene.passes(60);
+    scene.settle(&["web3"]);
+    scene.says("web3", "waits: for a place in the pool of web: 1 of 1 out already: web2");
+    assert_eq!(scene.herd.out("web"), ["web2"]);
+
+    scene.deploy(&[&BASE, &WEB_1], &TWO_WEBS);
+    scene.settle(&["web3"]);
+    scene.wrote("web3", "zero rejoin leave one rejoin");
+    assert_eq!(scene.herd.out("web"), ["web2"], "whose place was never touched");
+    scene.wrote("web2", "zero rejoin");
+}
+
+#[test]
 fn who_claims_its_place_again_has_been_out_since_it_first_did() {
     let scene = Scene::in_service(&[("web1", &["web"])]);
     scene.deploy(&[&BASE, &WEB_1], &WEB);
