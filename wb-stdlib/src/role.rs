@@ -69,3 +69,58 @@ pub trait Role {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+    use wb_core::context::Mode;
+
+    use super::*;
+    use crate::Look as _;
+    use crate::machine::{Machine, serve};
+
+    /// Whose gate asks a balancer and a Prometheus, where files say.
+    struct Web;
+
+    impl Role for Web {
+        fn gate(host: &View) -> Result<()> {
+            let url = |path: &str| -> Result<String> {
+                let said = host.file(path).read()?.context("no URL")?;
+                Ok(String::from_utf8(said)?)
+            };
+            host.http(&url("/balancer")?).answers(200)?;
+            host.alerts(&url("/prometheus")?).labelled("severity", "page").none_firing()?;
+            Ok(())
+        }
+    }
+
+    struct Plain;
+
+    impl Role for Plain {}
+
+    fn check(balancer: &'static str, prometheus: &'static str, expect: Result<(), &str>) {
+        let at = |answer: &'static str| format!("http://{}", serve(move |_: &str| format!("HTTP/1.0 {answer}")));
+        let machine = Machine::new().file("/balancer", &at(balancer)).file("/prometheus", &at(prometheus));
+        let asked = machine.with(Mode::Apply, crate::__private::gate::<Web>).map_err(|error| format!("{error:#}"));
+        match expect {
+            Ok(()) => assert_eq!(asked, Ok(())),
+            Err(why) => assert!(asked.as_ref().is_err_and(|error| error.contains(why)), "{asked:?}"),
+        }
+    }
+
+    #[test]
+    fn a_role_s_gate_asks_over_http_and_for_alerts() {
+        const WELL: &str = "200 OK\r\n\r\n";
+        const NONE: &str = "200 OK\r\n\r\n{\"status\":\"success\",\"data\":{\"alerts\":[]}}";
+        const FIRING: &str = concat!("200 OK\r\n\r\n", include_str!("alerts/captured.json"));
+        check(WELL, NONE, Ok(()));
+        check("502 Bad Gateway\r\n\r\nno server", NONE, Err("to answer 200, found 502 with `no server`"));
+        check(WELL, FIRING, Err("an alert fires: `HighLatency` ("));
+        check(WELL, "503 Service Unavailable\r\n\r\nstarting", Err("answered 503 with `starting`"));
+    }
+
+    #[test]
+    fn a_role_without_a_gate_is_always_well() {
+        Machine::new().with(Mode::Apply, crate::__private::gate::<Plain>).unwrap();
+    }
+}

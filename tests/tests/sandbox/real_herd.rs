@@ -12,7 +12,7 @@ mod server;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cast::{HERD, MAX_OUT, PAGES, RESTORED, WEBS, machines};
+use cast::{ASKED, HERD, MAX_OUT, PAGES, RESTORED, WEBS, machines};
 use wb_core::system::Command;
 use wb_tests::alone::alone_with_quick_builds;
 use wb_tests::sight::says;
@@ -156,6 +156,9 @@ fn the_herd_is_well(stage: &Stage) {
         assert_eq!(most_seen, Some(most), "{pools:?}");
         assert_eq!(holders(&pools[0]), BTreeSet::new(), "all places were given back");
     }
+    let asked = |web: &str| stage.on(web, &format!("sed -n '/{ASKED}/p' /var/log/nginx/access.log | wc -l"));
+    let asked: usize = WEBS.into_iter().map(|web| asked(web).trim().parse::<usize>().unwrap()).sum();
+    assert!(asked >= WEBS.len(), "{asked} times a gate asked the balancer, and each web server had three legs");
 }
 
 fn all_were_answered(stage: &Stage, load: Load) {

@@ -19,6 +19,17 @@ pub(super) const CLONE: &str = "db3";
 /// A quarter of the web servers: `max_out` of their role.
 pub(super) const MAX_OUT: usize = 2;
 
+/// The role of the web servers, with a gate, which asks the first host of the stage: the balancer.
+const GATED: &str = r#"impl Role for Web {
+    fn gate(host: &View) -> Result<()> {
+        host.http("http://10.78.0.11/?asked-by-a-gate").answers(200)
+    }
+
+"#;
+
+/// What the log of the web server has that answers a gate.
+pub(super) const ASKED: &str = "asked-by-a-gate";
+
 /// One stands on the web servers when requests begin, the other one when all is over.
 pub(super) const PAGES: Pages = Pages { old: "The first page", new: "The second page" };
 
@@ -54,11 +65,12 @@ fn roles_of(host: &str) -> &'static [&'static str] {
     }
 }
 
-/// The roles of the example fleet, but that a quarter of the web servers may be out at once, and that they and the
-/// databases write down when they leave load and come back.
+/// The roles of the example fleet, but that a quarter of the web servers may be out at once, while the shop answers through
+/// its balancer, and that they and the databases write down when they leave load and come back.
 fn roles() -> String {
     let changes = [
         ("34%", "25%"),
+        ("impl Role for Web {\n", GATED),
         ("drain(\"web\", host.name())?;", "drain(\"web\", host.name())?; write_down(host, \"leave\")?;"),
         ("ready(\"web\", host.name())?;", "ready(\"web\", host.name())?; write_down(host, \"rejoin\")?;"),
         ("impl Role for Database {}\n", include_str!("../../../fleet/database_role.rs")),
