@@ -2,7 +2,7 @@
 
 use wb_core::chain::{Link, Wait};
 use wb_core::change::{ChangeKind, HostManifest, Manifest, Waiver};
-use wb_core::plan::{self, lagging};
+use wb_core::plan::{lagging_for, needed};
 use wb_core::report::Doing;
 
 use crate::known::Known;
@@ -84,17 +84,27 @@ fn refuse(known: &Known, link: &Link, host: &str, entry: &HostManifest) -> Resul
     if says_so(known, link, host) {
         return Ok(());
     }
-    let wait = link.wait.as_ref().ok_or_else(|| WaiveError::NoWait { link: boxed() })?;
-    if !entry.roles.contains(wait.role()) {
-        return Err(WaiveError::NotAwaited { link: boxed(), wait: Box::new(wait.clone()), host: name() });
+    let first = link.waits().next().ok_or_else(|| WaiveError::NoWait { link: boxed() })?;
+    let waits: Vec<&Wait> = link.waits().filter(|wait| entry.roles.contains(wait.role())).collect();
+    if waits.is_empty() {
+        return Err(WaiveError::NotAwaited { link: boxed(), wait: Box::new(first.clone()), host: name() });
     }
-    match lagging(&known.manifest, &known.reports, "", link).iter().any(|lag| lag.host == host) {
+    match waits.iter().any(|wait| is_awaited(known, link, wait, host)) {
         true => Ok(()),
-        false => Err(WaiveError::Holds { link: boxed(), host: name(), at: at(known, link, host).map(Box::new) }),
+        false => {
+            let at = at(known, link, &waits, host).map(Box::new);
+            Err(WaiveError::Holds { link: boxed(), host: name(), at })
+        }
     }
 }
 
-/// Whether a host says that it waits for this one with that link: what code waits for stands in no manifest.
+/// Whether this wait of the link, be it in its attribute or in its code, does not hold because of the host.
+fn is_awaited(known: &Known, link: &Link, wait: &Wait, host: &str) -> bool {
+    lagging_for(&known.manifest, &known.reports, "", wait, link.sha1).iter().any(|lag| lag.host == host)
+}
+
+/// Whether a host says that it waits for this one with that link: what code computes that it waits for stands in no
+/// manifest.
 fn says_so(known: &Known, link: &Link, host: &str) -> bool {
     let mut reports = known.reports.values();
     reports.any(|report| match &report.doing {
@@ -103,12 +113,12 @@ fn says_so(known: &Known, link: &Link, host: &str) -> bool {
     })
 }
 
-/// Where a host is that is at or past what `link` waits for.
-fn at(known: &Known, link: &Link, host: &str) -> Option<Link> {
+/// Where a host is that is at or past all that these waits of `link` want.
+fn at(known: &Known, link: &Link, waits: &[&Wait], host: &str) -> Option<Link> {
     let chain = &known.manifest.chain;
     let state = known.reports.get(host)?.state?;
-    let needed = plan::needed(chain, link.wait.as_ref()?, link.sha1);
-    chain.get(state).filter(|_| chain.position(state) >= needed).cloned()
+    let is_there = |wait: &&Wait| chain.position(state) >= needed(chain, wait, link.sha1);
+    chain.get(state).filter(|_| waits.iter().all(is_there)).cloned()
 }
 
 fn there(at: Option<&Link>) -> String {
@@ -117,6 +127,9 @@ fn there(at: Option<&Link>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wb_core::chain::Chain;
+    use wb_core::plan::lagging;
+
     use super::*;
     use crate::known::tests::known;
 
@@ -160,9 +173,35 @@ mod tests {
         let mut herd = known("db1@tuning db2@schema web1@page");
         let mut links = herd.manifest.chain.links().to_vec();
         links[3].wait = Some("any(\"database\")".parse().unwrap());
-        herd.manifest.chain = wb_core::chain::Chain::new(links).unwrap();
+        herd.manifest.chain = Chain::new(links).unwrap();
         let others = "`theme` (0404040) does not wait for `db2` any more: enough others are there";
         check(&herd, "theme", "db2", Err(others));
+    }
+
+    #[test]
+    fn what_code_waits_for_in_full_is_waived_before_anybody_waits() {
+        let mut herd = known("db1@schema db2@tuning web1@page");
+        let mut links = herd.manifest.chain.links().to_vec();
+        links[3].inside = links[3].wait.take().into_iter().collect();
+        herd.manifest.chain = Chain::new(links).unwrap();
+        check(&herd, "theme", "db1", Ok("12 waive: `theme` (0404040) does not wait for db1: its disk died"));
+        let there = "`theme` (0404040) does not wait for `db2` any more: it is at `tuning` (0303030)";
+        check(&herd, "theme", "db2", Err(there));
+        let others = "`theme` (0404040) has the wait `all(\"database\")`, and `web1` has no role `database`";
+        check(&herd, "theme", "web1", Err(others));
+    }
+
+    #[test]
+    fn a_host_that_a_link_waits_for_twice_is_waived_until_it_is_past_both() {
+        let check_at = |at: &str, expect: Result<&str, &str>| {
+            let mut herd = known(&format!("db1@{at} web1@page"));
+            let mut links = herd.manifest.chain.links().to_vec();
+            links[3].inside = vec!["all(\"database\", reached(\"schema\"))".parse().unwrap()];
+            herd.manifest.chain = Chain::new(links).unwrap();
+            check(&herd, "theme", "db1", expect);
+        };
+        check_at("schema", Ok("12 waive: `theme` (0404040) does not wait for db1: its disk died"));
+        check_at("tuning", Err("`theme` (0404040) does not wait for `db1` any more: it is at `tuning` (0303030)"));
     }
 
     #[test]
