@@ -55,6 +55,16 @@ impl Workshop {
         self.put("bin/rustup", "#!/bin/sh\n");
     }
 
+    /// One more migration, committed, and the runner that has it.
+    fn goes_on(&self, name: &str) {
+        let (scratch, fleet) = (&self.office.scratch, &self.office.fleet);
+        let made = scratch.xtask(fleet, &["new", name, "--role", "server"]);
+        assert_eq!(made.code, 0, "{}", made.error_text());
+        scratch.git(fleet, &["add", "--all"]);
+        scratch.git(fleet, &["commit", "--quiet", "-m", name]);
+        self.equip();
+    }
+
     /// What becomes of Ana's deploy where Ben says this while her runner is built; nothing: he is silent.
     fn deploy(&self, args: &[&str], ben: &str) -> Output {
         self.deploy_with_any_key(&[args, &["--key", &self.path("key")]].concat(), ben)
@@ -132,4 +142,26 @@ fn who_only_asks_hears_that_there_is_no_key() {
     assert!(text.contains(none) && text.ends_with("exit code 0"), "{text}");
     let text = said(&workshop.office.scratch, &workshop.deploy(&["--dry-run"], ""));
     assert!(!text.contains("to sign changes with") && text.ends_with("exit code 0"), "{text}");
+}
+
+#[test]
+fn how_far_and_who_goes_first_is_told_as_it_was_said() {
+    let workshop = Workshop::new();
+    workshop.goes_on("second_page");
+    let told = |args: &[&str]| {
+        let deployed = workshop.deploy(args, "");
+        assert_eq!(deployed.code, 0, "{}", deployed.error_text());
+        workshop.office.newest()
+    };
+    let until = told(&["--until", "base_packages"]);
+    let [first, second] = until.chain.links() else { panic!("{:?}", until.chain) };
+    assert_eq!((until.target, &until.canary), (Some(first.sha1), &None), "everyone goes, and no further");
+
+    let role = told(&["--role", "server", "--bake", "30m"]);
+    let canary = role.canary.unwrap();
+    assert_eq!((canary.hosts, canary.target, canary.bake), (["web1".to_owned()].into(), second.sha1, Some(1800)));
+    assert_eq!((canary.change, role.target), (role.number, Some(first.sha1)), "everyone else stays");
+
+    let all = told(&[]);
+    assert_eq!((all.target, all.canary), (Some(second.sha1), None));
 }
