@@ -57,7 +57,7 @@ impl<'a> Desk<'a> {
     /// When that is refused, in words.
     pub fn retry(&self, hosts: &[&str]) -> Result<String, String> {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        self.tell(|known| retrying(known, &hosts))
+        self.tell(|known| retrying(known, &hosts, None))
     }
 
     /// Says that a host's next link was done by hand.

@@ -75,13 +75,15 @@ pub enum Admitted {
     },
 }
 
-/// Which of the machines that enrolled under a name is meant.
+/// Which of the machines that enrolled under a name is meant, and why.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted<'a> {
     /// The one whose key has this fingerprint.
     pub fingerprint: Option<&'a str>,
     /// One that takes the place of the machine that has the name now.
     pub replaces: bool,
+    /// In a line, why it is admitted.
+    pub why: Option<&'a str>,
 }
 
 /// Admits the machine that enrolled as `name`.
@@ -100,7 +102,11 @@ pub fn admit(
         let before = known.newest.as_ref().map(|change| &change.manifest);
         let machines = operator.registry().newcomers(before).map_err(OperatorError::from)?;
         match chosen(name, before, &machines, wanted)? {
-            Chosen::Newcomer(machine) => Ok(admitting(before, name, entry, machine)),
+            Chosen::Newcomer(machine) => {
+                let mut manifest = admitting(before, name, entry, machine);
+                manifest.message += &wanted.why.map(|why| format!(": {why}")).unwrap_or_default();
+                Ok(manifest)
+            }
             Chosen::Admitted(fingerprint) => Err(NotNow::Before { fingerprint }),
         }
     };
@@ -232,7 +238,7 @@ mod tests {
     }
 
     fn check(before: Option<&Manifest>, machines: &[Report], wanted: Option<&str>, expect: &str) {
-        let wanted = Wanted { fingerprint: wanted, replaces: false };
+        let wanted = Wanted { fingerprint: wanted, ..Wanted::default() };
         let said = match chosen("web1", before, machines, wanted) {
             Ok(Chosen::Newcomer(machine)) => format!("newcomer {}", machine.uuid.as_u128()),
             Ok(Chosen::Admitted(_)) => "admitted".to_owned(),
@@ -267,7 +273,7 @@ mod tests {
     #[test]
     fn another_machine_takes_a_name_only_when_that_is_wanted() {
         let (before, machines) = (admitted(), [machine("web1", 2, BEN)]);
-        let wanted = Wanted { fingerprint: None, replaces: true };
+        let wanted = Wanted { replaces: true, ..Wanted::default() };
         let Ok(Chosen::Newcomer(new)) = chosen("web1", Some(&before), &machines, wanted) else { panic!("not chosen") };
         let after = admitting(Some(&before), "web1", &HostEntry::default(), new);
         assert_eq!((after.kind, after.hosts.len(), after.number), (ChangeKind::Replace, 1, 2));

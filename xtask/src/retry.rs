@@ -43,9 +43,9 @@ pub enum RetryError {
 ///
 /// # Errors
 /// When one of them is unknown, nothing failed there, or what failed is about to be tried again.
-pub fn retrying(known: &Known, hosts: &[String]) -> Result<Manifest, RetryError> {
+pub fn retrying(known: &Known, hosts: &[String], why: Option<&str>) -> Result<Manifest, RetryError> {
     let mut manifest = known.manifest.next(ChangeKind::Retry);
-    manifest.message = hosts.join(", ");
+    manifest.message = hosts.join(", ") + &why.map(|why| format!(": {why}")).unwrap_or_default();
     for host in hosts {
         let (entry, report) = (named::host(&known.manifest, host)?, known.reports.get(host));
         match report.map(|report| &report.doing) {
@@ -140,7 +140,7 @@ pub(crate) mod tests {
         let reports = [("db1", failed()), ("web1", failed()), ("web2", report(None, Doing::UpToDate))];
         let reports = reports.map(|(name, report)| (name.to_owned(), report)).into();
         let known = Known { manifest: herd(), reports, ..Known::default() };
-        retrying(&known, &hosts).map_err(|error| error.to_string())
+        retrying(&known, &hosts, None).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -155,12 +155,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_change_may_say_why() {
+        let reports = [("web1".to_owned(), report(None, failed_here()))].into();
+        let known = Known { manifest: herd(), reports, ..Known::default() };
+        let manifest = retrying(&known, &["web1".to_owned()], Some("the mirror is back")).unwrap();
+        assert_eq!(manifest.to_string(), "5 retry: web1: the mirror is back");
+    }
+
+    #[test]
     fn who_was_asked_is_not_asked_again_before_it_has_tried() {
         let check = |accepted, expect: &str| {
             let mut known = Known { manifest: herd(), ..Known::default() };
             known.manifest.hosts.get_mut("web1").unwrap().retry = 4;
             known.reports.insert("web1".into(), Report { accepted, ..report(None, failed_here()) });
-            let refused = retrying(&known, &["web1".to_owned()]).unwrap_err();
+            let refused = retrying(&known, &["web1".to_owned()], None).unwrap_err();
             assert_eq!(refused.to_string(), format!("`web1` is about to try again what failed: {expect}"));
         };
         check(None, "change 4 asked it to, and it has not heard of that yet");
@@ -175,7 +183,7 @@ pub(crate) mod tests {
             known.manifest.holds.push(Hold { whom: Whom::Herd, change: 3, why: "a look".into() });
             known.manifest.hosts.get_mut("web1").unwrap().retry = retry;
             known.reports.insert("web1".into(), report(None, failed_here()));
-            let refused = retrying(&known, &["web1".to_owned()]).err().map(|refused| refused.to_string());
+            let refused = retrying(&known, &["web1".to_owned()], None).err().map(|refused| refused.to_string());
             assert_eq!(refused.as_deref(), expect);
         };
         check(4, Some("`web1` tries nothing again as long as the herd is held, by change 3: a look"));

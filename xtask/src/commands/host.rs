@@ -71,6 +71,9 @@ struct Admit {
     /// Let each take the place of the machine that has its name now, and is lost
     #[arg(long)]
     replace: bool,
+    /// In a line, why
+    #[arg(long, short, value_name = "WHY")]
+    message: Option<String>,
     /// The SSH key to sign with; else git's user.signingkey (with gpg.format=ssh), else one of ~/.ssh
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -146,14 +149,15 @@ impl Admit {
         if self.fingerprint.is_some() && self.names.len() > 1 {
             return Err(Failure::usage("--fingerprint is of one machine, and several are named"));
         }
+        let why = judge::said_if(self.message.as_deref())?;
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let herd = fleet.herd().map_err(judge::fleet)?;
         let entries = self.names.iter().map(|name| entry(&fleet, &herd, name)).collect::<Result<Vec<_>, _>>()?;
         let operator = Operator::of(&fleet).map_err(judge::operator)?;
         let key = SigningKey::new(signing_key::find(self.key.clone(), operator.tree()).map_err(judge::key)?);
         let mut failures = Vec::new();
+        let wanted = Wanted { fingerprint: self.fingerprint.as_deref(), replaces: self.replace, why };
         for (name, entry) in self.names.iter().zip(entries) {
-            let wanted = Wanted { fingerprint: self.fingerprint.as_deref(), replaces: self.replace };
             match admission::admit(&operator, name, entry, wanted, &key, shell) {
                 Ok(admitted) => show_admitted(name, &admitted, shell),
                 // Who can't be asked or told of one can't be of another.

@@ -1,4 +1,5 @@
 use clap::Args;
+use wb_core::system::quoted;
 
 use super::judge;
 use super::order::{Order, Telling, no_meaning};
@@ -15,20 +16,25 @@ use crate::shell::Shell;
 #[command(after_help = "\
 Examples:
   cargo xtask retry web4
+  cargo xtask retry web4 web5 -m 'the mirror is back'
 
 Exit codes: 0 told; 1 nothing failed there, or it is about to try again; 2 no such host; 3 no key, no remote")]
 pub(super) struct Retry {
     /// The hosts to ask
     #[arg(required = true, value_name = "HOST")]
     hosts: Vec<String>,
+    /// In a line, why: what was mended
+    #[arg(long, short, value_name = "WHY")]
+    message: Option<String>,
     #[command(flatten)]
     options: Telling,
 }
 
 impl Retry {
     pub(super) fn run(self, shell: &Shell) -> Result<(), Failure> {
-        let Self { hosts, options } = self;
-        let again = format!("cargo xtask retry {}", hosts.join(" "));
+        let Self { hosts, message, options } = self;
+        let why = judge::said_if(message.as_deref())?;
+        let again = line(&hosts, why);
         let judged = |error: RetryError| match error {
             RetryError::Unknown(unknown) => judge::unknown(&unknown, &again),
             RetryError::Held { ref hold, .. } => {
@@ -39,8 +45,13 @@ impl Retry {
                 Failure::refused(error).hint("cargo xtask status")
             }
         };
-        let next = |known: &_| retrying(known, &hosts);
+        let next = |known: &_| retrying(known, &hosts, why);
         let order = Order { next: &next, meaning: &no_meaning, judged: &judged, again: again.clone() };
         options.carry_out(order, shell)
     }
+}
+
+fn line(hosts: &[String], why: Option<&str>) -> String {
+    let why = why.map(|why| format!(" --message {}", quoted(why))).unwrap_or_default();
+    format!("cargo xtask retry {}{why}", hosts.join(" "))
 }

@@ -63,9 +63,10 @@ fn several_machines_are_admitted_and_who_did_not_enrol_keeps_nobody_back() {
     }
     assert_eq!(office.newest().number, 2);
     office.enroll("web2");
-    let admitted = office.signed(&["host", "admit", "web1", "web2"]);
+    let admitted = office.signed(&["host", "admit", "web1", "web2", "-m", "a sale is coming"]);
     assert!(admitted.starts_with("`web1` is admitted already; its key is SHA256:"), "{admitted}");
     assert!(admitted.contains("\nadmitted `web2`, ") && admitted.ends_with("exit code 0"), "{admitted}");
+    assert!(admitted.contains("\nchange 3 admit: web2: a sale is coming, signed by ana@localhost\n"), "{admitted}");
 }
 
 #[test]
@@ -189,9 +190,14 @@ fn what_failed_is_retried_or_adopted_and_nothing_else_is() {
     );
     assert!(waited.ends_with("exit code 4"), "it can't be settled: {waited}");
     assert!(metrics(&office).contains("wildebeest_host_failed{host=\"web1\"} 1\n"));
-    insta::assert_snapshot!(with_key(&["retry", "web1"]), @"
+    insta::assert_snapshot!(with_key(&["retry", "web1", "-m", "the disk is larger now", "--dry-run"]), @"
     ~ host `web1`: tries again what failed
-    change 3 retry: web1, signed by ana@localhost
+    nothing was told; next: cargo xtask retry web1 --message 'the disk is larger now' --key SCRATCH/key
+    exit code 0
+    ");
+    insta::assert_snapshot!(with_key(&["retry", "web1", "-m", "the disk is larger now"]), @"
+    ~ host `web1`: tries again what failed
+    change 3 retry: web1: the disk is larger now, signed by ana@localhost
     next: cargo xtask status
     exit code 0
     ");

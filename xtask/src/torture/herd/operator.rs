@@ -167,7 +167,7 @@ impl World {
             still_failed(failure, &known.manifest, host).then(|| name.clone())
         };
         let failed: Vec<String> = known.reports.iter().filter_map(failed).collect();
-        let next = retrying(&known, &failed).ok().filter(|_| !failed.is_empty());
+        let next = retrying(&known, &failed, None).ok().filter(|_| !failed.is_empty());
         self.tells("retry", next)
     }
 
