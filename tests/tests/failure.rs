@@ -12,7 +12,7 @@ use wb_core::context::{Code, Context, Debt, DebtAction, Debts as _, MaxOut, Migr
 use wb_core::registry::RefName;
 use wb_core::runner::{Catalog, HostConfig, platform};
 use wb_core::system::Command;
-use wb_core::system::clock::{Real, wait_until};
+use wb_core::system::clock::{Clock as _, Real, wait_until};
 use wb_core::system::files::{self, Attributes};
 use wb_tests::desk::Desk;
 use wb_tests::herd::TestHerd;
@@ -359,6 +359,24 @@ fn a_retry_is_good_for_one_more_try() {
         settle(&herd, &next());
         assert_eq!(herd.written("web1"), expect);
     }
+}
+
+#[test]
+fn what_came_of_a_retry_is_told() {
+    let herd = alone();
+    let desk = Desk::of(&herd);
+    // Hosts tell in whole seconds when they did what.
+    Real.sleep(Duration::from_secs(1));
+    assert_eq!(desk.retry(&["web1"]).unwrap(), "4 retry: web1");
+    assert_eq!(desk.outcomes(4), ["web1 not seen yet; it is at change 3"]);
+    settle(&herd, &next());
+    assert_eq!(desk.outcomes(4), ["web1 failed at `page`: nginx -t says no"]);
+    assert_eq!(desk.retry(&["web1"]).unwrap(), "5 retry: web1");
+    assert_eq!(desk.outcomes(4), ["web1 failed at `page`: nginx -t says no"], "it has not heard of the second one");
+    put(&herd, "web1", "mended");
+    settle(&herd, &next());
+    assert_eq!(desk.outcomes(4), ["web1 failed again, and asked once more by change 5"]);
+    assert_eq!(desk.outcomes(5), ["web1 done: `page`"]);
 }
 
 #[test]

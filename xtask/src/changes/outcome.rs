@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
-use wb_core::chain::Link;
+use wb_core::chain::{Digest, Link};
 use wb_core::change::{HostManifest, Manifest};
 use wb_core::plan::{goal, settings_digest};
 use wb_core::report::{Doing, Failure, Report, Standing};
@@ -62,7 +62,7 @@ pub enum Outcome {
     Failed {
         /// At which migration.
         migration: String,
-        /// Since when.
+        /// Since when; of a try, since it heard of it at the earliest.
         at: Option<u64>,
         /// The error.
         error: String,
@@ -74,6 +74,11 @@ pub enum Outcome {
     },
     /// It has seen the change, and what that brought is for the canaries first.
     AfterCanaries,
+    /// It failed again at what the change asked it to try, and was asked once more.
+    AskedAgain {
+        /// The number of the newest change that asked it.
+        by: u64,
+    },
     /// It has seen the change, which asked nothing to be run.
     Seen {
         /// When.
@@ -101,7 +106,12 @@ impl Outcome {
     pub fn is_over(&self) -> bool {
         matches!(
             self,
-            Self::Done { .. } | Self::Adopted { .. } | Self::PassedOver { .. } | Self::Seen { .. } | Self::Left
+            Self::Done { .. }
+                | Self::Adopted { .. }
+                | Self::PassedOver { .. }
+                | Self::AskedAgain { .. }
+                | Self::Seen { .. }
+                | Self::Left
         )
     }
 
@@ -114,9 +124,12 @@ impl Outcome {
             }
             Self::Failed { at, .. } => at.map(|at| format!("since {}", moment(at))).unwrap_or_default(),
             Self::Away { since } => format!("since {}", moment(*since)),
-            Self::OnItsWay { .. } | Self::AfterCanaries | Self::NotSeen { .. } | Self::Left | Self::Unknown => {
-                String::new()
-            }
+            Self::OnItsWay { .. }
+            | Self::AfterCanaries
+            | Self::AskedAgain { .. }
+            | Self::NotSeen { .. }
+            | Self::Left
+            | Self::Unknown => String::new(),
         }
     }
 }
@@ -130,6 +143,7 @@ impl fmt::Display for Outcome {
             Self::Failed { migration, error, .. } => write!(f, "failed at `{migration}`: {error}"),
             Self::OnItsWay { doing } => write!(f, "on its way: {doing}"),
             Self::AfterCanaries => write!(f, "goes after the canaries"),
+            Self::AskedAgain { by } => write!(f, "failed again, and asked once more by change {by}"),
             Self::Seen { .. } => write!(f, "seen"),
             Self::NotSeen { seen: Some(seen) } => write!(f, "not seen yet; it is at change {seen}"),
             Self::NotSeen { seen: None } => write!(f, "not seen yet"),
@@ -169,8 +183,8 @@ enum Asked<'a> {
     Links(&'a [Link], &'a HostManifest),
     /// The same, once the canaries have baked.
     Later(&'a [Link], &'a HostManifest),
-    /// To try again what failed, as the host that it is then.
-    Retry(&'a HostManifest),
+    /// To try again what failed, as the host that it is then. Before, its settings had the other digest.
+    Retry(&'a HostManifest, Option<Digest>),
     /// To take a link as done by hand.
     Adopt(&'a Link),
     /// Nothing but to know.
@@ -191,7 +205,7 @@ impl<'a> Asked<'a> {
             Some(link) => Self::Adopt(link),
             None if from < to => Self::Links(&change.chain.links()[from..to], host),
             None if from < later => Self::Later(&change.chain.links()[from..later], host),
-            None if host.retry == change.number => Self::Retry(host),
+            None if host.retry == change.number => Self::Retry(host, machine.map(|(_, was)| settings_digest(was))),
             None => Self::Nothing,
         }
     }
@@ -218,7 +232,7 @@ impl Story<'_> {
             },
             _ if !self.has_seen() => self.not_yet(),
             Asked::Nothing => seen(),
-            Asked::Retry(host) => self.failed(|failure| self.is_of_retry(failure, host)).unwrap_or_else(seen),
+            Asked::Retry(host, before) => self.tried(host, *before),
             Asked::Adopt(link) if self.report.by_hand.contains(&link.sha1) => Outcome::Adopted {
                 migration: link.name.clone(),
                 at: self.results.of(&link.name).map(|result| result.time),
@@ -250,12 +264,39 @@ impl Story<'_> {
         canary.filter(|canary| canary.change == self.change).map(|_| Outcome::AfterCanaries)
     }
 
-    /// Whether this came of that one more try, of which the host was this: neither of an earlier nor of a later one, nor of
-    /// a link after the one that was tried, since the try brought that behind the host.
-    fn is_of_retry(&self, failure: &Failure, host: &HostManifest) -> bool {
-        let asked = self.results.accepted_at(self.change);
-        let is_through = |result: &LinkResult| result.how != How::PassedOver && Some(result.time) >= asked;
-        failure.settings == settings_digest(host) && (asked.is_none() || !self.results.links.iter().any(is_through))
+    /// What came of one more try, at which the host is this; what failed before that has the digest `before`. Where a
+    /// link ended since the host heard of it, that is the one that was tried, and what fails later is none of it. A host
+    /// is asked once more only where the try failed. Of what it heard too long ago to tell when, it may have done all.
+    fn tried(&self, host: &HostManifest, before: Option<Digest>) -> Outcome {
+        let (asked, again) = (self.results.accepted_at(self.change), self.asked_again());
+        let over = asked.and_then(|asked| self.ended(asked, again).or(again.map(|by| Outcome::AskedAgain { by })));
+        if let Some(over) = over {
+            return over;
+        }
+        match &self.report.doing {
+            Doing::Failed(failure) if Some(failure.settings) == before => self.not_yet(),
+            Doing::Failed(failure) if asked.is_some() || failure.settings == settings_digest(host) => {
+                self.failed_since(failure, asked)
+            }
+            doing if asked.is_none() || *doing == Doing::UpToDate => Outcome::Seen { at: asked },
+            _ => self.not_yet(),
+        }
+    }
+
+    /// The newest change after this one that asked the host to try again, where the host has heard of it.
+    fn asked_again(&self) -> Option<u64> {
+        let newest = self.known.manifest.hosts.get(self.name)?.retry;
+        (newest > self.change && self.report.accepted >= Some(newest)).then_some(newest)
+    }
+
+    /// The first link that the host ended since it heard of the change, and before it heard of the one that asked again.
+    fn ended(&self, asked: u64, again: Option<u64>) -> Option<Outcome> {
+        let end = again.and_then(|again| self.results.accepted_at(again));
+        let in_time = |time: u64| time >= asked && end.is_none_or(|end| time < end);
+        let mut links = self.results.links.iter();
+        let LinkResult { name, how, time } = links.find(|link| link.how != How::PassedOver && in_time(link.time))?;
+        let (migration, at) = (name.clone(), Some(*time));
+        Some(if *how == How::Adopted { Outcome::Adopted { migration, at } } else { Outcome::Done { migration, at } })
     }
 
     /// All of these are behind the host. The last that it ran says when that was.
@@ -277,9 +318,14 @@ impl Story<'_> {
 
     fn failed(&self, is_it: impl Fn(&Failure) -> bool) -> Option<Outcome> {
         let Doing::Failed(failure) = &self.report.doing else { return None };
-        let at = Some(self.report.since).filter(|since| *since > 0);
+        is_it(failure).then(|| self.failed_since(failure, None))
+    }
+
+    /// What failed again at the same link fails since before the host heard of that try, as it says: not so this try.
+    fn failed_since(&self, failure: &Failure, asked: Option<u64>) -> Outcome {
+        let at = Some(self.report.since).filter(|since| *since > 0).map(|since| since.max(asked.unwrap_or_default()));
         let error = failure.error.lines().next().unwrap_or_default().to_owned();
-        is_it(failure).then(|| Outcome::Failed { migration: failure.name.clone(), at, error })
+        Outcome::Failed { migration: failure.name.clone(), at, error }
     }
 
     fn not_yet(&self) -> Outcome {
@@ -431,9 +477,75 @@ mod tests {
         let before = settings_digest(&parent.hosts["web1"]);
         known.reports.get_mut("web1").unwrap().doing = failed_with(theme, before);
         told.extend([results(&known, "web2", &[]), results(&known, "web3", &[(2, How::Done)])]);
-        let expect =
-            ["web1: seen (not told)", "web2: failed at `theme`: no luck ()", "web3: seen (1970-01-01T00:00:50Z)"];
+        let expect = [
+            "web1: on its way: failed at `theme` (0404040): no luck ()",
+            "web2: failed at `theme`: no luck ()",
+            "web3: done: `tuning` (1970-01-01T00:03:20Z)",
+        ];
         assert_eq!(said(&parent, &known, &told), expect);
+    }
+
+    /// What comes of a try that change 12 asked for, of which the host heard at 50 s. It does this since 40 s, has ended
+    /// these links, and heard at that time that change 13 asked for one more.
+    fn tried(doing: Doing, links: &[(usize, How)], again: Option<u64>) -> String {
+        let (_, mut known, mut told) = herd("web1@page");
+        let parent = known.manifest.clone();
+        known.manifest.hosts.get_mut("web1").unwrap().retry = 12;
+        let then = known.manifest.clone();
+        told.extend([results(&known, "web1", links)]);
+        let report = known.reports.get_mut("web1").unwrap();
+        (report.doing, report.since) = (doing, 40);
+        if let Some(time) = again {
+            report.accepted = Some(13);
+            known.manifest.number = 13;
+            known.manifest.hosts.get_mut("web1").unwrap().retry = 13;
+            told.get_mut("web1").unwrap().accepted.push(Acceptance { change: 13, time });
+        }
+        let outcome = &outcomes(&then, &parent, &known, &told)[0].outcome;
+        format!("{outcome} ({})", outcome.when())
+    }
+
+    #[test]
+    fn of_a_try_it_is_told_how_it_ended() {
+        let (theme, host) = (Sha1::from_bytes([4; 20]), herd("web1@page").1.manifest.hosts["web1"].clone());
+        let of = |retry| settings_digest(&HostManifest { retry, ..host.clone() });
+        let check = |doing: Doing, links: &[(usize, How)], expect: &str| assert_eq!(tried(doing, links, None), expect);
+        check(Doing::UpToDate, &[(3, How::Done)], "done: `theme` (1970-01-01T00:05:00Z)");
+        check(Doing::UpToDate, &[(3, How::Adopted)], "done by hand: `theme` (1970-01-01T00:05:00Z)");
+        check(Doing::UpToDate, &[(3, How::PassedOver)], "seen (1970-01-01T00:00:50Z)");
+        let failed = "failed at `theme`: no luck (since 1970-01-01T00:00:50Z)";
+        check(failed_with(theme, of(12)), &[], failed);
+        check(failed_with(theme, Digest::of(b"other settings")), &[], failed);
+        check(failed_with(theme, of(12)), &[(2, How::Done)], "done: `tuning` (1970-01-01T00:03:20Z)");
+        check(failed_with(theme, of(0)), &[], "on its way: failed at `theme` (0404040): no luck ()");
+        let running = || Doing::Running { link: "theme".into() };
+        let rebooting = Doing::Rebooting { link: "theme".into(), trouble: None };
+        check(running(), &[], "on its way: running `theme` ()");
+        check(running(), &[(0, How::Done)], "on its way: running `theme` ()");
+        check(rebooting, &[], "on its way: running `theme`, rebooting ()");
+        check(Doing::waiting("for its turn"), &[], "on its way: waits: for its turn ()");
+    }
+
+    #[test]
+    fn who_is_asked_once_more_has_failed_unless_a_link_ended_before_that() {
+        let again = "failed again, and asked once more by change 13 ()";
+        let done = "done: `theme` (1970-01-01T00:05:00Z)";
+        assert_eq!(tried(Doing::Running { link: "theme".into() }, &[], Some(60)), again);
+        assert_eq!(tried(Doing::UpToDate, &[(3, How::Done)], Some(60)), again);
+        assert_eq!(tried(Doing::UpToDate, &[(3, How::Done)], Some(50)), again, "there was one try for both");
+        assert_eq!(tried(Doing::UpToDate, &[(3, How::Done)], Some(400)), done);
+    }
+
+    #[test]
+    fn of_a_try_of_long_ago_nothing_is_made_up() {
+        let (_, mut known, told) = herd("web1@page");
+        let parent = known.manifest.clone();
+        known.manifest.hosts.get_mut("web1").unwrap().retry = 12;
+        let then = known.manifest.clone();
+        known.manifest.hosts.get_mut("web1").unwrap().retry = 900;
+        let report = known.reports.get_mut("web1").unwrap();
+        (report.accepted, report.doing) = (Some(900), Doing::Running { link: "theme".into() });
+        assert_eq!(outcomes(&then, &parent, &known, &told)[0].outcome, Outcome::Seen { at: None });
     }
 
     #[test]
