@@ -4,10 +4,13 @@
 pub mod outcome;
 pub mod recover;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use wb_core::chain::Sha1;
 use wb_core::change::Manifest;
 use wb_core::registry::LogError;
+use wb_core::results::Results;
 
 use crate::calendar::moment;
 use crate::deploy::difference::Difference;
@@ -76,48 +79,28 @@ impl Entry {
     }
 }
 
-/// A change in a list, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
-    /// The change.
-    #[serde(flatten)]
-    pub entry: Entry,
-    /// What came of it on each host that was admitted then.
-    pub hosts: Vec<HostOutcome>,
-}
-
-impl Listed {
-    /// How many hosts have it behind them, and on how many it failed.
-    fn hosts(&self) -> String {
-        let failed = self.hosts.iter().filter(|host| matches!(host.outcome, Outcome::Failed { .. })).count();
-        let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-        format!("{} of {}{failed}", over(&self.hosts), self.hosts.len())
-    }
-}
-
 /// The newest changes, at most so many, the newest first; and whether there are more.
 ///
 /// # Errors
 /// When the log can't be read.
-pub fn newest(operator: &Operator, known: &Known, most: usize) -> Result<(Vec<Listed>, bool), ChangesError> {
+pub fn newest(operator: &Operator, known: &Known, most: usize) -> Result<(Vec<Full>, bool), ChangesError> {
     let read = |commit| operator.logged(commit).map_err(|source| ChangesError::Log { source });
     let results = operator.results(&known.manifest, &known.reports)?;
     let (mut listed, mut next) = (Vec::new(), operator.tip()?.map(read).transpose()?);
     while let Some(logged) = next.take_if(|_| listed.len() < most) {
         next = logged.parent.map(read).transpose()?;
         let parent = next.as_ref().map(|parent| parent.manifest.clone()).unwrap_or_default();
-        let hosts = outcomes(&logged.manifest, &parent, known, &results);
-        listed.push(Listed { entry: Entry::of(&logged), hosts });
+        listed.push(Full::of(&logged, &parent, known, &results));
     }
     Ok((listed, next.is_some()))
 }
 
 /// Changes in lines.
 #[must_use]
-pub fn table(changes: &[Listed]) -> Table {
+pub fn table(changes: &[Full]) -> Table {
     let mut table = Table::new(&["#", "when", "author", "signed by", "kind", "hosts", "message"]);
-    for listed in changes {
-        let entry = &listed.entry;
+    for full in changes {
+        let entry = &full.entry;
         let author = entry.author.split('<').next().unwrap_or_default();
         table.row([
             entry.number.to_string(),
@@ -125,7 +108,7 @@ pub fn table(changes: &[Listed]) -> Table {
             author.to_owned(),
             entry.signer().to_owned(),
             entry.kind.clone(),
-            listed.hosts(),
+            full.counts(),
             entry.message.clone(),
         ]);
     }
@@ -165,15 +148,26 @@ pub fn full(operator: &Operator, known: &Known, number: u64) -> Result<Full, Cha
     };
     let parent = logged.parent.map(read).transpose()?.map(|parent| parent.manifest).unwrap_or_default();
     let results = operator.results(&known.manifest, &known.reports)?;
-    Ok(Full {
-        entry: Entry::of(&logged),
-        source: logged.manifest.source,
-        difference: Difference::between(&parent, &logged.manifest).lines(),
-        hosts: outcomes(&logged.manifest, &parent, known, &results),
-    })
+    Ok(Full::of(&logged, &parent, known, &results))
 }
 
 impl Full {
+    fn of(logged: &Logged, parent: &Manifest, known: &Known, results: &BTreeMap<String, Results>) -> Self {
+        Self {
+            entry: Entry::of(logged),
+            source: logged.manifest.source,
+            difference: Difference::between(parent, &logged.manifest).lines(),
+            hosts: outcomes(&logged.manifest, parent, known, results),
+        }
+    }
+
+    /// How many hosts have it behind them, and on how many it failed.
+    fn counts(&self) -> String {
+        let failed = self.hosts.iter().filter(|host| matches!(host.outcome, Outcome::Failed { .. })).count();
+        let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+        format!("{} of {}{failed}", over(&self.hosts), self.hosts.len())
+    }
+
     /// Who said it, when and why.
     #[must_use]
     pub fn heading(&self) -> String {
@@ -237,10 +231,8 @@ mod tests {
         let failed = Outcome::Failed { migration: "page".into(), at: None, error: "no luck".into() };
         let hosts =
             vec![host("web1", Outcome::Seen { at: None }), host("web2", failed), host("web3", Outcome::Unknown)];
-        let listed = [
-            Listed { entry: entry(12, Some("ana@example.org")), hosts: hosts[..1].to_vec() },
-            Listed { entry: entry(11, None), hosts },
-        ];
+        let full = |entry, hosts| Full { entry, source: None, difference: vec![], hosts };
+        let listed = [full(entry(12, Some("ana@example.org")), hosts[..1].to_vec()), full(entry(11, None), hosts)];
         insta::assert_snapshot!(table(&listed), @"
         #   when                  author  signed by          kind  hosts             message
         12  2001-09-09T01:46:40Z  Ana     ana@example.org    hold  1 of 1            web1: a look

@@ -13,7 +13,7 @@ use crate::shell::Shell;
 /// Show what the herd was told: all changes, or one in full
 ///
 /// The newest first: when, who, who signed it, what and why, and how many hosts have it behind them. With a number: that change in full, what it changed, and what
-/// came of it on each host, as the hosts' newest reports tell.
+/// came of it on each host and when, as the hosts' newest reports tell. With --full: each of them like that.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -22,6 +22,7 @@ Examples:
   cargo xtask changes            the newest twenty
   cargo xtask changes --all
   cargo xtask changes 12         what change 12 changed, and what came of it on each host
+  cargo xtask changes --full     the newest twenty, each like that
 
 Exit codes: 0 shown; 2 no such change; 3 no remote"
 )]
@@ -33,6 +34,9 @@ pub(super) struct Changes {
     /// All changes, not only the newest twenty
     #[arg(long)]
     all: bool,
+    /// Each change in full: what it changed, and what came of it on each host, and when
+    #[arg(long)]
+    full: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -69,8 +73,13 @@ impl Changes {
             shell.print("the herd was told nothing yet; next: cargo xtask deploy");
             return Ok(());
         };
-        shell.print_text(changes::table(&listed));
         let all = if more { "; cargo xtask changes --all shows the older ones" } else { "" };
+        if self.full {
+            listed.iter().for_each(|full| show(full, "\n", shell));
+            shell.print(format_args!("next: cargo xtask status{all}"));
+            return Ok(());
+        }
+        shell.print_text(changes::table(&listed));
         shell.print(format_args!("next: cargo xtask changes {}{all}", newest.entry.number));
         Ok(())
     }
@@ -80,19 +89,19 @@ impl Changes {
         let full = changes::full(operator, &known, number).map_err(judged)?;
         match self.json {
             true => shell.print_json(&full),
-            false => show(&full, shell),
+            false => show(&full, "; next: cargo xtask status", shell),
         }
         Ok(())
     }
 }
 
-fn show(full: &Full, shell: &Shell) {
+fn show(full: &Full, end: &str, shell: &Shell) {
     shell.print(full.heading());
     full.difference.iter().for_each(|line| shell.print(line));
     if !full.hosts.is_empty() {
         shell.print_text(full.table());
     }
-    shell.print(format_args!("{}; next: cargo xtask status", full.summary()));
+    shell.print(format_args!("{}{end}", full.summary()));
 }
 
 fn judged(error: ChangesError) -> Failure {
