@@ -4,6 +4,7 @@
 mod hints;
 mod host;
 mod metrics;
+mod obstacle;
 mod page;
 mod pools;
 #[cfg(test)]
@@ -22,6 +23,8 @@ use crate::fleet::Fleet;
 use crate::known::Known;
 use crate::operator::{Operator, OperatorError};
 use crate::shell::Shell;
+
+use obstacle::Obstacles;
 
 pub use host::{HostStatus, Phase};
 pub use pools::{Damage, HolderStatus, PoolStatus};
@@ -112,7 +115,8 @@ impl HerdStatus {
         let baked = manifest.canary.as_ref().filter(|_| pending.is_none());
         let target = baked.map(|canary| canary.target).or(manifest.target);
         let target = target.and_then(|target| manifest.chain.get(target));
-        let hosts = manifest.hosts.keys().map(|name| HostStatus::of(name, known, pending));
+        let obstacles = Obstacles::of(known);
+        let hosts = manifest.hosts.keys().map(|name| HostStatus::of(name, known, &obstacles, pending));
         let hosts: Vec<HostStatus> = hosts.collect();
         let canary = pending.map(|canary| CanaryStatus::of(canary, known));
         let is_deployed = target.is_some() || canary.is_some();

@@ -6,9 +6,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use wb_core::chain::{Link, Sha1};
 use wb_core::change::{Canary, HostManifest, Manifest};
-use wb_core::plan::{Course, Past, Wait, failed_elsewhere, goal, still_failed};
+use wb_core::plan::{Course, Past, Wait, goal, still_failed};
 use wb_core::report::{Doing, Drift, Report, Standing};
 
+use super::obstacle::Obstacles;
 use crate::calendar::span;
 use crate::known::Known;
 
@@ -44,6 +45,9 @@ pub struct HostStatus {
     pub since: Option<u64>,
     /// What it waits for, or what is wrong.
     pub detail: String,
+    /// The same in its own words: whom it waits for may be others by now.
+    #[serde(skip)]
+    pub(super) said: String,
     /// The hosts that it waits for, or must not go on without.
     pub waits_for: Vec<String>,
     /// Whether nothing is wrong.
@@ -191,11 +195,12 @@ impl Serialize for Phase {
 
 impl HostStatus {
     /// `pending` are the canaries that the others do not follow yet.
-    pub(super) fn of(name: &str, known: &Known, pending: Option<&Canary>) -> Self {
+    pub(super) fn of(name: &str, known: &Known, obstacles: &Obstacles<'_>, pending: Option<&Canary>) -> Self {
         let (none, Known { manifest, reports, now, .. }) = (HostManifest::default(), known);
         let (host, report) = (manifest.hosts.get(name).unwrap_or(&none), reports.get(name));
         let goal = goal(manifest, name, reports, *now);
         let (doing, state) = (report.map(|report| &report.doing), report.and_then(|report| report.state));
+        let wait = doing.and_then(|doing| obstacles.keeping(name, doing));
         let admitted = host.identity.is_some();
         let phase = Phase::of(admitted, report, *now);
         let drift = report.map(|report| report.drift.clone()).unwrap_or_default();
@@ -216,8 +221,9 @@ impl HostStatus {
             at_everyones: report.is_some() && is_there(manifest, manifest.target, state),
             phase,
             since: report.and_then(|report| since(report, phase, *now)),
-            detail: detail(phase, report, *now),
-            waits_for: doing.map(|doing| waits_for(known, name, doing)).unwrap_or_default(),
+            detail: detail(phase, report, wait.as_ref(), *now),
+            said: detail(phase, report, None, *now),
+            waits_for: doing.map(|doing| waits_for(doing, wait.as_ref())).unwrap_or_default(),
             healthy: is_known && drift.is_empty() && doing.is_some_and(Doing::is_healthy),
             needs_people: needs_people(phase, manifest, (host, held_by.is_some()), report),
             held_by,
@@ -251,16 +257,16 @@ impl HostStatus {
         self.is_well() || (self.canary && self.at_everyones && self.healthy)
     }
 
-    /// Where it is and what it does, in a line.
+    /// Where it is and what it does, in a line, and in its own words: it is no news of this host whose turn it is now.
     #[must_use]
     pub fn outline(&self) -> String {
         let at = match (&self.migration, self.state) {
             (Some(name), Some(state)) => format!("at `{name}` ({})", state.short()),
             _ => "at the start of the chain".to_owned(),
         };
-        match self.detail.is_empty() {
+        match self.said.is_empty() {
             true => format!("{at}, {}", self.phase),
-            false => format!("{at}, {}: {}", self.phase, self.detail),
+            false => format!("{at}, {}: {}", self.phase, self.said),
         }
     }
 
@@ -277,13 +283,11 @@ impl HostStatus {
 
 /// The hosts that it waits for, or must not go on without. Who keeps from a link that failed on others names none of them in
 /// its report, since these alone can't end that; here they stand.
-fn waits_for(known: &Known, name: &str, doing: &Doing) -> Vec<String> {
-    let Doing::Waiting { key, .. } = doing else { return doing.on().to_vec() };
-    let link = key.rsplit(' ').next().and_then(|link| known.manifest.chain.get(link.parse().ok()?));
-    let elsewhere = link.and_then(|link| failed_elsewhere(&known.manifest, &known.reports, name, link));
-    match elsewhere.filter(|wait| wait.key() == *key) {
-        Some(Wait::FailedElsewhere { hosts, .. }) => hosts,
-        _ => doing.on().to_vec(),
+fn waits_for(doing: &Doing, wait: Option<&Wait>) -> Vec<String> {
+    match wait {
+        Some(Wait::FailedElsewhere { hosts, .. }) => hosts.clone(),
+        Some(wait) => wait.on(),
+        None => doing.on().to_vec(),
     }
 }
 
@@ -364,7 +368,8 @@ fn failed_at(manifest: &Manifest, host: &HostManifest, doing: &Doing) -> Option<
     }
 }
 
-fn detail(phase: Phase, report: Option<&Report>, now: u64) -> String {
+/// What keeps it is said as it is known here, where it is.
+fn detail(phase: Phase, report: Option<&Report>, wait: Option<&Wait>, now: u64) -> String {
     let Some(report) = report else {
         return match phase {
             Phase::Expected => "not admitted yet".to_owned(),
@@ -376,7 +381,7 @@ fn detail(phase: Phase, report: Option<&Report>, now: u64) -> String {
             format!("its report is {} ahead of the clock here; it says: {}", span(by), report.doing)
         }
         (Phase::Unknown, _) => format!("no report since; it said last: {}", report.doing),
-        _ => said(&report.doing),
+        _ => wait.map_or_else(|| said(&report.doing), ToString::to_string),
     };
     [said, drifted(&report.drift)].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use wb_core::chain::{Chain, Digest, Link, Sha1};
 use wb_core::change::{Canary, Hold, HostManifest, Identity, Manifest, Release, Retired, RolePolicy, Waiver, Whom};
 use wb_core::context::MaxOut;
-use wb_core::plan::Wait;
+use wb_core::plan::{Lag, Wait};
 use wb_core::pool::Claim;
 use wb_core::report::{Doing, Drift, Failure, Report};
 
@@ -230,6 +230,55 @@ fn who_keeps_from_a_link_that_failed_elsewhere_waits_for_those_on_which_it_faile
     check(&["web1@2", "web2@2 failed", "web3@2"], &["web2"]);
     check(&["web1@2", "web2@2 failed", "web3@2 failed"], &["web2", "web3"]);
     check(&["web1@2", "web2@2", "web3@2"], &[]);
+}
+
+fn keeps(herd: &Herd, waits_for: &[&str], detail: &str) {
+    let status = herd.status();
+    assert_eq!(status.hosts[0].waits_for, waits_for);
+    assert_eq!(status.hosts[0].detail, detail);
+}
+
+#[test]
+fn who_has_the_places_in_a_pool_is_told_by_the_pool() {
+    let mut herd = Herd::new(&["web1@2 waits", "web2@3", "web4@2 runs"]);
+    let said = "for a place in the pool of web: 1 of 1 out already: web2";
+    keeps(&herd, &["web2"], said);
+    herd.claim("web4", 999_000);
+    keeps(&herd, &["web4"], "for a place in the pool of web: 1 of 1 out already: web4");
+    let outline = herd.status().hosts[0].outline();
+    assert_eq!(outline, format!("at `install_nginx` (0202020), waiting: {said}"), "it has said nothing new");
+    herd.known.manifest.roles.insert("web".into(), RolePolicy::new(MaxOut::Hosts(2)));
+    keeps(&herd, &["web2"], said);
+}
+
+#[test]
+fn who_is_still_to_come_is_told_by_the_others() {
+    let mut herd = Herd::new(&["web1@2", "web2@2", "web3@1", "web4@1"]);
+    let mut links = herd.known.manifest.chain.links().to_vec();
+    links[2].wait = Some("all(\"web\")".parse().unwrap());
+    let lagging = ["web2", "web3", "web4"].map(|host| Lag { host: host.to_owned(), at: None }).into();
+    let wait = Wait::Others { link: links[2].clone(), lagging };
+    herd.known.manifest.chain = Chain::new(links).unwrap();
+    herd.report("web1").doing =
+        Doing::Waiting { why: wait.to_string(), on: wait.on(), key: wait.key(), overdue: false };
+    let waits = |for_whom: &str| format!("`second_page` (0303030) waits for {for_whom}");
+    let (web3, web4) = ("web3 at `base_packages` (0101010)", "web4 at `base_packages` (0101010)");
+    keeps(&herd, &["web3", "web4"], &waits(&format!("{web3}, {web4}")));
+    herd.known.manifest.waived.push(Waiver { change: 2, link: link(3).sha1, host: "web3".into() });
+    keeps(&herd, &["web4"], &waits(web4));
+    herd.report("web4").state = Some(link(2).sha1);
+    let said = waits("web2 at the start, web3 at the start, web4 at the start");
+    keeps(&herd, &["web2", "web3", "web4"], &said);
+}
+
+#[test]
+fn for_whom_code_waits_by_its_own_reckoning_only_the_host_knows() {
+    let mut herd = Herd::new(&["web1@2", "web2@3"]);
+    let lagging = vec![Lag { host: "web2".into(), at: None }];
+    let wait = Wait::Others { link: link(3), lagging };
+    herd.report("web1").doing =
+        Doing::Waiting { why: wait.to_string(), on: wait.on(), key: wait.key(), overdue: false };
+    keeps(&herd, &["web2"], "`second_page` (0303030) waits for web2 at `second_page` (0303030)");
 }
 
 #[test]
