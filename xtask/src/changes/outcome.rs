@@ -348,7 +348,7 @@ impl Story<'_> {
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
-    use wb_core::chain::{Digest, Sha1};
+    use wb_core::chain::Sha1;
     use wb_core::change::{Adoption, Canary, Identity};
     use wb_core::results::Acceptance;
 
