@@ -271,6 +271,24 @@ pub(crate) static CASES: &[Case] = &[
             [ \"$(getcap /usr/local/bin/three)\" = '/usr/local/bin/three cap_chown=p' ]",
         ..Case::DEFAULT
     },
+    Case {
+        name: "rights_of_programs",
+        packages: &["libcap2-bin"],
+        prepare: "rm -rf /srv/rights; mkdir -p /srv/rights/tree; cd /srv/rights
+            for p in id able tree/id twice; do cp /bin/true $p; chown root: $p; chmod 4755 $p; done; ln twice also
+            chmod 755 able; setcap cap_net_raw=ep able",
+        run: |host| {
+            host.file("/srv/rights/id").group("games").present()?;
+            host.file("/srv/rights/able").owner("games").group("games").present()?;
+            host.directory("/srv/rights/tree").owner("games").recursively().set()?;
+            Ok(())
+        },
+        check: "cd /srv/rights; [ \"$(stat -c '%U:%G %a' id able)\" = \"$(printf 'root:games 4755\\ngames:games 755')\" ]
+            [ \"$(getcap /srv/rights/able)\" = '/srv/rights/able cap_net_raw=ep' ]
+            [ \"$(stat -c '%U:%G %a' tree tree/id)\" = \"$(printf 'games:root 755\\ngames:root 4755')\" ]
+            [ \"$(ls -A . tree | grep -c new)\" = 0 ]; for p in id able tree/id; do cmp $p /bin/true; done; ./id",
+        ..Case::DEFAULT
+    },
 ];
 
 const SITE: Assets = Assets::new("site", &[("css/shop.css", b"body {}"), ("index.html", b"<h1>Shop</h1>\n")]);

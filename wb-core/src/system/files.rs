@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::growing::PIECE;
 use super::{System, disk, leftover};
 
 /// What failed, on which path, and why.
@@ -772,10 +773,16 @@ fn fill(path: &Path, content: &[u8], attributes: Attributes, xattrs: &[Xattr]) -
         return disk::fill(path, content, attributes);
     }
     let file = disk::fill(path, content, Attributes { mode: 0o600, ..attributes })?;
+    set_xattrs(&file, path, xattrs)?;
+    disk::set_mode(&file, path, attributes.mode)?;
+    Ok(file)
+}
+
+fn set_xattrs(file: &File, path: &Path, xattrs: &[Xattr]) -> io::Result<()> {
     for Xattr { name, value, is_vital } in xattrs {
         let set = match value {
-            Some(value) => disk::set_xattr(&file, path, name, value),
-            None => disk::remove_xattr(&file, path, name),
+            Some(value) => disk::set_xattr(file, path, name, value),
+            None => disk::remove_xattr(file, path, name),
         };
         match set {
             Err(error) if value.is_none() && is_absent(&error) => {}
@@ -783,8 +790,47 @@ fn fill(path: &Path, content: &[u8], attributes: Attributes, xattrs: &[Xattr]) -
             set => set?,
         }
     }
-    disk::set_mode(&file, path, attributes.mode)?;
-    Ok(file)
+    Ok(())
+}
+
+/// Lets a copy of the file that `from` leads to take the place of `path`: with its content and its time, and with mode, owner,
+/// group and extended attributes set before.
+pub(super) fn copy_over(from: &Path, path: &Path, attributes: Attributes, xattrs: &[Xattr]) -> io::Result<()> {
+    leftover::sweep(path);
+    let temporary = beside(path);
+    // It is closed by then: a program that is open for writing can't be started.
+    let copied = copy_beside(from, &temporary, attributes, xattrs)
+        .and_then(|()| disk::rename(&temporary, path))
+        .and_then(|()| sync_parent(path));
+    if copied.is_err() {
+        drop(disk::remove_file(&temporary));
+    }
+    copied
+}
+
+/// Copies a file, and brings the copy to the disk. Its mode comes last: until then it is only its owner's.
+fn copy_beside(from: &Path, to: &Path, attributes: Attributes, xattrs: &[Xattr]) -> io::Result<()> {
+    let (mut source, mut file) = (disk::open_without_waiting(from)?, disk::make(to)?);
+    drop(file.try_lock());
+    pour(&mut source, &mut file)?;
+    disk::dress(&file, to, Attributes { mode: 0o600, ..attributes }, None)?;
+    set_xattrs(&file, to, xattrs)?;
+    let found = source.metadata()?;
+    let modified = stamp(found.mtime(), found.mtime_nsec());
+    disk::dress(&file, to, Attributes::mode(attributes.mode), Some(modified))?;
+    disk::sync(&file)
+}
+
+fn pour(source: &mut File, file: &mut File) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match source.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(length) => disk::pour(file, &piece[..length])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Whether what is to be removed is not there, or can't be.

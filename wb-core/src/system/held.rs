@@ -9,13 +9,14 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
-use super::files::{self, FileError, Kind, Stat, failed};
+use super::files::{self, Attributes, FileError, Kind, Stat, Xattr, failed};
 use super::{System, disk};
 
 type Result<T, E = FileError> = std::result::Result<T, E>;
@@ -109,6 +110,30 @@ impl Held {
         self.handle.metadata().map(|metadata| Stat::of(&metadata)).map_err(failed("look at", &self.path))
     }
 
+    /// Whether it has no other name: no hard link of it is anywhere else.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn has_one_name(&self) -> Result<bool> {
+        self.handle.metadata().map(|metadata| metadata.nlink() == 1).map_err(failed("look at", &self.path))
+    }
+
+    /// Lets a copy of it take its place, where it is a file: with its content and its time, and with these attributes, at once
+    /// or not at all. A new owner clears the set-id bits and the capabilities of a file that is there, so that for a moment it
+    /// would be without them. What is held is the old file from then on.
+    ///
+    /// # Errors
+    /// When it is no file, or any part fails; the old one is then still there.
+    pub fn replace(&self, attributes: Attributes, xattrs: &[Xattr]) -> Result<()> {
+        let replaced = match (self.stat()?.kind, &self.above, self.path.file_name()) {
+            (Kind::File, Some(above), Some(name)) => {
+                files::copy_over(&way_to(&self.handle), &way_to(above).join(name), attributes, xattrs)
+            }
+            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")),
+        };
+        replaced.map_err(failed("write", &self.path))
+    }
+
     /// Sets owner and group, where given.
     ///
     /// # Errors
@@ -132,6 +157,18 @@ impl Held {
     pub fn xattr(&self, name: &str) -> Result<Option<Vec<u8>>> {
         files::value_of(|value| rustix::fs::getxattr(way_to(&self.handle), name, value))
             .map_err(failed("read the extended attributes of", &self.path))
+    }
+
+    /// The names of all its extended attributes. Those of a link can't be asked for.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub fn xattr_names(&self) -> Result<Vec<String>> {
+        let found = files::value_of(|names| rustix::fs::listxattr(way_to(&self.handle), names))
+            .map_err(failed("read the extended attributes of", &self.path))?
+            .unwrap_or_default();
+        let names = found.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
     }
 
     /// Sets an extended attribute.
@@ -235,8 +272,30 @@ mod tests {
         // Some file systems have none.
         if file.set_xattr("user.note", b"hi").is_ok() {
             assert_eq!(file.xattr("user.note").unwrap().as_deref(), Some(&b"hi"[..]));
+            assert!(file.xattr_names().unwrap().contains(&"user.note".to_owned()));
             assert_eq!(files::xattr(dir.path().join("moved"), "user.note").unwrap().as_deref(), Some(&b"hi"[..]));
         }
+    }
+
+    #[test]
+    fn a_copy_takes_the_place_of_a_file_and_of_nothing_else() {
+        let dir = yard();
+        let path = dir.path().join("a/file");
+        files::write(&path, "program", 0o4755).unwrap();
+        let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1000);
+        File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        let file = held(&dir, "/a/file");
+        file.replace(Attributes::mode(0o4750), &[]).unwrap();
+        let found = files::stat(&path).unwrap().unwrap();
+        assert_eq!((files::read_text(&path).unwrap().as_str(), found.mode), ("program", 0o4750));
+        assert_eq!((found.modified.as_secs(), file.stat().unwrap().mode), (1000, 0o4755));
+        for name in ["/", "/a", "/a/link"] {
+            assert!(held(&dir, name).replace(Attributes::mode(0o700), &[]).is_err(), "{name}");
+        }
+        assert_eq!(held(&dir, "/a").names().unwrap(), ["b", "file", "link"]);
+        assert!(held(&dir, "/a/file").has_one_name().unwrap());
+        files::hard_link(&path, dir.path().join("other")).unwrap();
+        assert!(!held(&dir, "/a/file").has_one_name().unwrap());
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl<'a> Recursive<'a> {
         ensure(self.host, &what, difference, || {
             self.walk(&resolved, &mut |held, _, stat, wanted| match wanted.diff(Some(stat)).is_empty() {
                 true => Ok(()),
-                false => Ok(wanted.set_on(held)?),
+                false => Ok(wanted.set_on(system, held)?),
             })
         })
     }
@@ -226,7 +226,7 @@ mod tests {
                     files::rename(machine.path("/srv/dir"), machine.path("/srv/moved"))?;
                     files::link("../else", machine.path("/srv/dir"))?;
                 }
-                Ok(wanted.set_on(held)?)
+                Ok(wanted.set_on(host.system(), held)?)
             })?)
         };
         machine.apply(set).unwrap();

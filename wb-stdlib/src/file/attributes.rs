@@ -5,8 +5,11 @@ use std::path::Path;
 use wb_core::system::files::{self, Attributes, Kind, Stat};
 use wb_core::system::{Held, System};
 
-use super::{FileError, capability};
+use super::{FileError, capability, extended};
 use crate::owner::{self, OwnerError};
+
+/// The bits that let a program act as its owner, or as its group.
+const SET_ID: u32 = 0o6000;
 
 /// What is wanted, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,14 +70,14 @@ impl Resolved {
     /// only where it was root's before: nobody else's program may come to act as somebody, see chown(2).
     fn mode_over(&self, found: Stat) -> u32 {
         let loses = found.kind == Kind::File && found.uid != 0 && self.moves(found);
-        self.mode.unwrap_or(if loses { found.mode & !0o6000 } else { found.mode })
+        self.mode.unwrap_or(if loses { found.mode & !SET_ID } else { found.mode })
     }
 
     /// Sets those that are wanted of what is at `path`.
     pub(crate) fn set(&self, system: &System, path: &Path) -> Result<(), files::FileError> {
         let directory = system.path(path.parent().unwrap_or(path));
         match Held::below(directory, path.file_name().unwrap_or_default())? {
-            Some(held) => self.set_on(&held),
+            Some(held) => self.set_on(system, &held),
             None => {
                 let (path, source) = (system.path(path), std::io::ErrorKind::NotFound.into());
                 Err(files::FileError { action: "set owner and mode of", path, source })
@@ -82,14 +85,18 @@ impl Resolved {
         }
     }
 
-    /// [`Resolved::set`], of what is held. A change of the owner clears set-id bits and capabilities, so that these come after
-    /// it; a run that is killed in between leaves a program without them, unless they are said. Only files and directories
-    /// have a mode that counts.
-    pub(crate) fn set_on(&self, held: &Held) -> Result<(), files::FileError> {
+    /// [`Resolved::set`], of what is held. A change of the owner clears set-id bits and capabilities: a program that is to keep
+    /// some takes its place anew, or a run that is killed in between would leave it without them, and nobody would know. Where
+    /// it can't, they are set again after that. Only files and directories have a mode that counts.
+    pub(crate) fn set_on(&self, system: &System, held: &Held) -> Result<(), files::FileError> {
         let found = held.stat()?;
         if self.moves(found) {
             let keeps = found.kind == Kind::File && found.uid == 0;
             let capabilities = if keeps { held.xattr(capability::NAME)? } else { None };
+            let has_rights = keeps && self.mode_over(found) & SET_ID != 0 || capabilities.is_some();
+            if has_rights && let Some(xattrs) = extended::of_program(system, held)? {
+                return held.replace(self.over(Some(found), found.mode), &xattrs);
+            }
             held.set_owner(self.uid, self.gid)?;
             capabilities.map_or(Ok(()), |value| held.set_xattr(capability::NAME, &value))?;
         }

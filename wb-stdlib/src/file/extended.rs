@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use wb_core::system::System;
 use wb_core::system::files::{self, Stat, Xattr};
+use wb_core::system::{Held, System};
 
 use super::acl::{self, ACCESS, Acl, DEFAULT, Who, Whose};
 use super::capability::{self, Capabilities};
@@ -229,6 +229,23 @@ pub(crate) fn take_over(system: &System, from: &Path, to: &Path) -> Result<(), F
         }
     }
     Ok(())
+}
+
+/// The extended attributes of a program, for the copy that is to take its place. Nothing where there must be none: it has
+/// other names, or attributes that nobody here knows.
+pub(super) fn of_program(system: &System, held: &Held) -> Result<Option<Vec<Xattr>>, files::FileError> {
+    let known = [ACCESS, capability::NAME, LABEL];
+    if !held.has_one_name()? || held.xattr_names()?.iter().any(|name| !known.contains(&name.as_str())) {
+        return Ok(None);
+    }
+    let has_labels = system.stat(SELINUX)?.is_some();
+    let mut xattrs = Vec::new();
+    for name in known.into_iter().filter(|name| *name != LABEL || has_labels) {
+        let value = held.xattr(name)?;
+        // Where it has no list, the copy gets none either, whatever list its directory gives to new files.
+        xattrs.extend((value.is_some() || name == ACCESS).then_some(Xattr { name, value, is_vital: name != LABEL }));
+    }
+    Ok(Some(xattrs))
 }
 
 /// A file system without such attributes is named as that.

@@ -590,6 +590,40 @@ fn a_new_owner_leaves_set_id_bits_and_capabilities_of_what_was_roots() {
 }
 
 #[test]
+fn a_program_of_roots_takes_its_place_anew_under_its_new_owner() {
+    let names = ["one", "two", "plain", "noted"];
+    let machine = names.iter().fold(Machine::new(), |machine, name| machine.file(&format!("/bin/{name}"), "x"));
+    let at = |name: &str| machine.path("/bin").join(name);
+    // Only root may.
+    if files::set_owner(at("one"), Some(0), Some(7)).is_err() {
+        return;
+    }
+    let check = |name: &str, mode: u32, is_new: bool| {
+        let path = format!("/bin/{name}");
+        files::set_owner(at(name), Some(0), Some(0)).unwrap();
+        files::set_mode(at(name), mode).unwrap();
+        let before = files::open(at(name)).unwrap();
+        machine.apply(|host| Ok(host.file(&path).group("7").present()?)).unwrap();
+        let found = machine.stat(&path).unwrap();
+        assert_eq!((found.uid, found.gid, found.mode), (0, 7, mode), "{name}");
+        assert_eq!(machine.read(&path).as_deref(), Some("x"));
+        assert_eq!(files::leads_to(at(name), &before), !is_new, "{name}");
+    };
+    check("plain", 0o755, false);
+    check("one", 0o4755, true);
+    check("one", 0o2755, true);
+    // Its other name would be one of the old one.
+    files::hard_link(at("two"), at("also-two")).unwrap();
+    check("two", 0o4755, false);
+    // Not every file system has such attributes.
+    if files::set_xattr(at("noted"), "user.note", b"hi").is_ok() {
+        check("noted", 0o4755, false);
+        assert!(files::xattr(at("noted"), "user.note").unwrap().is_some());
+    }
+    assert_eq!(files::list(machine.path("/bin")).unwrap().len(), 5);
+}
+
+#[test]
 fn a_template_that_renders_to_nothing_is_an_error_and_leaves_the_old_file() {
     let machine = Machine::new().file("/etc/a", "old");
     let render = |text: &'static str| {

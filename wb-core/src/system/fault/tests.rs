@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::{Bug, Fault, Injected, Jump, Kind, POINTS, Plan, Subject, When, during};
 use crate::system::clock::Clock as _;
-use crate::system::{FileError, files};
+use crate::system::files::Attributes;
+use crate::system::{FileError, Held, files};
 
 use super::armed::{Died, dying};
 
@@ -170,6 +171,27 @@ fn a_kill_takes_nothing_back() {
     // Write, fsync, rename have passed; the fsync of the directory is the fourth.
     let killed = dying(falls(0, Fault::Kill, 3), || files::write(&path, "new", 0o644));
     assert_eq!((killed.unwrap_err(), files::read_text(&path).unwrap()), (Died, "new".into()));
+}
+
+#[test]
+fn a_program_whose_copy_takes_its_place_has_its_set_id_bits_at_every_moment() {
+    for fault in [Fault::Kill, Fault::PowerCut] {
+        for hit in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("a");
+            files::write(&path, "program", 0o4755).unwrap();
+            let held = Held::below(dir.path(), "a").unwrap().unwrap();
+            let ended = dying(falls(hit, fault, hit), || held.replace(Attributes::mode(0o4750), &[]));
+            let mode = files::stat(&path).unwrap().unwrap().mode;
+            assert_eq!(files::read_text(&path).unwrap(), "program", "{fault:?} at {hit}");
+            assert!([0o4755, 0o4750].contains(&mode), "{fault:?} at {hit}: {mode:o}");
+            if let Ok(ended) = ended {
+                ended.unwrap();
+                assert!(hit > 5 && mode == 0o4750, "{fault:?}: it passed {hit} points");
+                break;
+            }
+        }
+    }
 }
 
 #[test]
