@@ -8,10 +8,8 @@ use std::path::Path;
 use wb_core::system::files;
 
 /// Those without a case, by how they begin, and why.
-const LEFT: [(&str, &str); 4] = [
+const LEFT: [(&str, &str); 2] = [
     ("keepalived.up", "a keepalived that was stopped does not become master again on sandboxed hosts"),
-    ("rpm_key", "its case, beside dnf's plugins, does not hold yet"),
-    ("rpm_repository.absent", "as of rpm_key"),
     ("selinux", "no kernel of hosts on sandboxes has it"),
 ];
 

@@ -52,6 +52,30 @@ macro_rules! with_debs {
     };
 }
 
+/// A script that can make packages for rpm, into `$R/noarch`: `rpmpkg NAME VERSION [FIELDS]`.
+macro_rules! with_rpms {
+    () => {
+        r"set -e
+        rpmpkg() {
+            mkdir -p $R
+            printf 'Name: %s\nVersion: %s\nRelease: 1\nSummary: of a test\nLicense: MIT\nBuildArch: noarch\n%b%%description\nx\n%%files\n' $1 $2 $3 >/srv/$1.spec
+            rpmbuild -bb --quiet --define '_topdir /tmp/wb-rpm' --define _rpmdir\ $R /srv/$1.spec
+        }
+        "
+    };
+}
+
+/// dnf's plugins: its list of what is held is empty; a repository of what dnf loads, for which it wants a key, is off.
+macro_rules! with_plugins_of_dnf {
+    () => {
+        r"plugins=/etc/dnf/plugins; mkdir -p $plugins /etc/yum.repos.d
+        printf '[main]\nenabled = false\n' >$plugins/local.conf
+        printf '[main]\nenabled = 1\nlocklist = /etc/dnf/plugins/versionlock.list\n' >$plugins/versionlock.conf
+        : >$plugins/versionlock.list
+        "
+    };
+}
+
 /// A public key, for apk to trust. It signed nothing.
 const APK_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
                        MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
@@ -352,16 +376,15 @@ pub(crate) static CASES: &[Case] = &[
     Case {
         name: "dnf",
         packages: &["dnf", "rpm", "createrepo-c"],
-        prepare: r"set -e; R=/srv/wb-rpm; mkdir -p $R; cd $R
-            rpmpkg() {
-                printf 'Name: %s\nVersion: %s\nRelease: 1\nSummary: of a test\nLicense: MIT\nBuildArch: noarch\n%b%%description\nx\n%%files\n' $1 $2 $3 >$1.spec
-                rpmbuild -bb --quiet --define '_topdir /tmp/wb-rpm' --define '_rpmdir /srv/wb-rpm' $1.spec
-            }
+        prepare: concat!(
+            with_rpms!(),
+            with_plugins_of_dnf!(),
+            r"R=/srv/wb-rpm
             for v in 1.0 1.1 1.10; do for p in wbn-new wbn-up wbn-down; do rpmpkg $p $v; done; done
             rpmpkg wbn-gone 1.0; rpmpkg wbn-dep 1.0; rpmpkg wbn-user 1.0 Requires:wbn-gone\\n; createrepo_c -q $R
-            mkdir -p /etc/yum.repos.d
             printf '[wb]\nname=wb\nbaseurl=file:///srv/wb-rpm\ngpgcheck=0\nenabled=1\n' >/etc/yum.repos.d/wb.repo
-            dnf -y -q install wbn-up-1.0 wbn-down-1.10 wbn-gone wbn-user",
+            dnf -y -q install wbn-up-1.0 wbn-down-1.10 wbn-gone wbn-user"
+        ),
         run: |host| {
             let dnf = Manager::Dnf;
             host.packages(["wbn-new", "wbn-up"]).by(dnf).version_of("wbn-up", "1.1-*").installed()?;
@@ -400,6 +423,61 @@ pub(crate) static CASES: &[Case] = &[
         },
         check: "[ \"$(pacman -Q wbo-new wbo-old)\" = \"$(printf 'wbo-new 1.0-1\\nwbo-old 1.1-1')\" ]
             for p in wbo-gone wbo-purged; do ! pacman -Q $p || exit 1; done",
+        ..Case::DEFAULT
+    },
+    Case {
+        name: "dnf_extras",
+        packages: &["dnf", "dnf-plugins-core", "rpm", "createrepo-c", "gnupg"],
+        prepare: concat!(
+            with_rpms!(),
+            with_plugins_of_dnf!(),
+            r"R=/srv/wb-signed; export GNUPGHOME=/srv/wb-signed-keys
+            if [ ! -e $R/repodata/repomd.xml ]; then
+                mkdir -p -m 700 $GNUPGHOME
+                for k in wbr wbr-ours wbr-old; do
+                    gpg --batch --quiet --passphrase '' --quick-gen-key $k@example.org rsa3072 sign never
+                done
+                rpmpkg wbr-new 1.0; for v in 1.0 1.1; do for p in wbr-hold wbr-free wbr-pin; do rpmpkg $p $v; done; done
+                # Debian's rpm looks for a gpg that is called otherwise.
+                rpmsign --define '__gpg /usr/bin/gpg' --define '_gpg_name wbr@example.org' --addsign $R/noarch/*.rpm
+                gpg --export --armor wbr@example.org >$R/key.asc
+                for k in ours old; do gpg --export --armor wbr-$k@example.org >$R/$k.asc; done
+                gpgconf --kill all; createrepo_c -q $R
+            fi
+            rm -f /etc/yum.repos.d/wbr*.repo /etc/pki/rpm-gpg/wbr*
+            ! keys=$(rpm -q gpg-pubkey) || rpm -e $keys
+            rpm --import $R/old.asc
+            dnf -y -q remove wbr-new wbr-hold wbr-free wbr-pin || true
+            printf '[wbr]\nname=wbr\nbaseurl=file:///srv/wb-signed\ngpgcheck=0\n' >/etc/yum.repos.d/wbr.repo
+            dnf -y -q install wbr-hold-1.0 wbr-free-1.0 wbr-pin-1.0; rm /etc/yum.repos.d/wbr.repo
+            printf '# by hand\nwbr-free-0:1.0-1.*\nwbr-pin-0:1.0-1.*\n' >$plugins/versionlock.list
+            printf '[wbr-gone]\nname=x\nbaseurl=file:///srv/wbr-gone\nenabled=0\n' >/etc/yum.repos.d/wbr-gone.repo"
+        ),
+        run: |host| {
+            let dnf = Manager::Dnf;
+            let key = host.file("/srv/wb-signed/key.asc").read()?.unwrap_or_default();
+            let ours = host.file("/srv/wb-signed/ours.asc").read()?.unwrap_or_default();
+            let old = host.file("/srv/wb-signed/old.asc").read()?.unwrap_or_default();
+            host.rpm_key(ours).present()?;
+            host.rpm_key(old).absent()?;
+            host.packages(["wbr-hold"]).by(dnf).held()?;
+            host.packages(["wbr-free"]).by(dnf).unheld()?;
+            host.rpm_repository("wbr-gone").by(dnf).absent()?;
+            host.rpm_repository("wbr-signed").by(dnf).uri("file:///srv/wb-signed").key(key).priority(10).present()?;
+            host.packages(["wbr-new"]).by(dnf).installed()?;
+            host.packages(["wbr-pin"]).by(dnf).version("1.1-*").installed()?;
+            host.packages(["wbr-pin"]).by(dnf).held()?;
+            Ok(())
+        },
+        check: "[ \"$(rpm -q wbr-new wbr-pin)\" = \"$(printf 'wbr-new-1.0-1.noarch\\nwbr-pin-1.1-1.noarch')\" ]
+            [ ! -e /etc/yum.repos.d/wbr-gone.repo ]
+            for k in wbr wbr-ours; do rpm -q --qf '%{SUMMARY} ' gpg-pubkey | grep $k@example.org; done
+            ! rpm -q --qf '%{SUMMARY} ' gpg-pubkey | grep wbr-old@example.org || exit 1
+            [ \"$(cat /etc/dnf/plugins/versionlock.list)\" = \"$(printf '# by hand\\nwbr-hold-0:1.0-1.*\\nwbr-pin-0:1.1-1.*')\" ]
+            dnf -y -q upgrade
+            [ \"$(rpm -q wbr-hold wbr-free)\" = \"$(printf 'wbr-hold-1.0-1.noarch\\nwbr-free-1.1-1.noarch')\" ]",
+        unforeseen: &["package wbr-new installed", "package wbr-pin 1.1-* installed"],
+        restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
         ..Case::DEFAULT
     },
     Case {
@@ -517,19 +595,16 @@ pub(crate) static CASES: &[Case] = &[
 pub(crate) static ZYPPER: &[Case] = &[Case {
     name: "extras",
     packages: &["zypper", "rpm", "createrepo-c"],
-    prepare: r"set -e
-        R=/srv/wb-zypper
-        rpmpkg() {
-            mkdir -p $R
-            printf 'Name: %s\nVersion: %s\nRelease: 1\nSummary: of a test\nLicense: MIT\nBuildArch: noarch\n%%description\nx\n%%files\n' $1 $2 >/srv/$1.spec
-            rpmbuild -bb --quiet --define '_topdir /tmp/wb-rpm' --define _rpmdir\ $R /srv/$1.spec
-        }
+    prepare: concat!(
+        with_rpms!(),
+        r"R=/srv/wb-zypper
         if [ ! -e $R/repodata/repomd.xml ]; then
             for p in wbz-hold wbz-free; do rpmpkg $p 1.0; done; createrepo_c -q $R
         fi
         rpm -U --force-debian --force --nosignature $R/noarch/*.rpm
         mkdir -p /etc/zypp/repos.d; rm -f /etc/zypp/repos.d/wb-zypper.repo
-        printf '\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: wbz-free\n\n' >/etc/zypp/locks",
+        printf '\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: wbz-free\n\n' >/etc/zypp/locks"
+    ),
     run: |host| {
         let zypper = Manager::Zypper;
         host.rpm_repository("wb-zypper").by(zypper).uri("file:///srv/wb-zypper").trusted().present()?;
