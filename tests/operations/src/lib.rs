@@ -3,9 +3,11 @@
 //! The program of this package is what a host gets. `plan CASE` and `apply CASE` print what the operations
 //! said, in JSON; `apply` can be killed on its way. `snapshot CASE` prints what every file of the host is like.
 //! `differential run MODULE` and `differential look MODULE` are for what Ansible does, too: see [`differential`].
+//! `beside NAME …` is what goes on beside a case: see [`beside`].
 
 mod archive;
 mod balancers;
+pub mod beside;
 pub mod case;
 mod certificate;
 mod command;

@@ -12,13 +12,14 @@ use wb_core::context::{Attempt, Context, HerdView, Journal, Mode, Operation, Run
 use wb_core::system::fault::{Fault, Injected, Plan, When, arm};
 use wb_core::system::{System, environment};
 use wb_operations::journal::FileJournal;
-use wb_operations::{Case, differential, find, snapshot};
+use wb_operations::{Case, beside, differential, find, snapshot};
 use wb_stdlib::__private::OfHost;
 
 const JOURNAL: &str = "/var/lib/wb-operations/journal.json";
 
 const USAGE: &str = "wb-operations plan CASE | apply CASE [kill N | trace FILE] | snapshot CASE | \
-                     differential run MODULE | differential look MODULE";
+                     differential run MODULE | differential look MODULE | \
+                     beside NAME apt | beside NAME mirror DIRECTORY";
 
 fn main() -> ExitCode {
     match run() {
@@ -36,6 +37,9 @@ fn main() -> ExitCode {
 fn run() -> Result<String> {
     let words: Vec<String> = environment::args().iter().skip(1).map(|word| word.to_string_lossy().into()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let ["beside", name, rest @ ..] = words.as_slice() {
+        return beside::go_on(name, rest).map(|()| String::new());
+    }
     if let ["differential", act, module] = words.as_slice() {
         return beside_ansible(act, module);
     }

@@ -8,7 +8,7 @@ use crate::Case;
 
 /// A script that can make packages (`deb REPOSITORY NAME VERSION FIELDS`, with a file in `/etc`, and scripts of `$D` if
 /// that is set; `starting REPOSITORY NAME` one that starts a service), the index of a repository (`index REPOSITORY`),
-/// and let apt read it (`follow REPOSITORY`).
+/// and let apt read it (`follow REPOSITORY [URI]`). `beside NAME WORDS` starts what goes on [beside](crate::beside) the case.
 macro_rules! with_debs {
     ($script:literal) => {
         concat!(
@@ -40,11 +40,17 @@ macro_rules! with_debs {
             }
             follow() {
                 list=/etc/apt/sources.list.d/$(basename $1).list
-                echo "deb [trusted=yes] file:$1 ./" >$list
+                echo "deb [trusted=yes] ${2:-file:$1} ./" >$list
                 apt-get -q update -o Dir::Etc::SourceList=$list -o Dir::Etc::SourceParts=- -o APT::Get::List-Cleanup=0
                 touch /var/lib/apt/lists
             }
             install() { apt-get -q -y install "$@"; }
+            beside() {
+                kill $(cat /run/$1.pid) 2>/dev/null || true; rm -f /srv/$1-*
+                wb-operations beside "$@" </dev/null >/run/$1.log 2>&1 & echo $! >/run/$1.pid
+                for _ in $(seq 100); do [ ! -e /srv/$1-ready ] || return 0; sleep 0.1; done
+                cat /run/$1.log; return 1
+            }
             D=
             "#,
             $script
@@ -236,7 +242,19 @@ pub(crate) static CASES: &[Case] = &[
             [ -z \"$(ls /var/lib/dpkg/updates)\" ]",
         ..Case::DEFAULT
     },
-    // Somebody uses apt, until two seconds after apt-get is started.
+    // Somebody else uses apt, until three seconds after apt-get is started.
+    Case {
+        name: "locked",
+        prepare: with_debs!(
+            "R=/srv/wb-locked; dpkg --purge wbr || true; deb $R wbr 1.0; index $R; follow $R; beside wbr apt"
+        ),
+        run: |host| {
+            host.packages(["wbr"]).installed()?;
+            Ok(())
+        },
+        check: "dpkg-query -W -f '${Status}' wbr | grep -q ' installed$'; [ -e /srv/wbr-free ]",
+        ..Case::DEFAULT
+    },
     // A file that both sides changed, a question of a package, and a hook as needrestart has one.
     Case {
         name: "nothing_asks",
@@ -255,6 +273,23 @@ pub(crate) static CASES: &[Case] = &[
         check: "[ \"$(dpkg-query -W -f '${Status} ${Version}' wbs)\" = 'install ok installed 1.1' ]
             [ \"$(cat /etc/wbs.conf)\" = edited ]; [ -e /etc/wbs.conf.dpkg-dist ]; [ ! -e /srv/wbs-asked ]
             rm /etc/apt/apt.conf.d/wbs",
+        ..Case::DEFAULT
+    },
+    // It has no package until its lists are asked for again.
+    Case {
+        name: "mirror_fails",
+        prepare: with_debs!(
+            r#"R=/srv/wb-mirror; dpkg --purge wbt || true; deb $R wbt 1.0; index $R
+             echo 'Acquire::http::Proxy::127.0.0.1 "DIRECT";' >/etc/apt/apt.conf.d/wbt
+             beside wbt mirror $R; follow $R http://127.0.0.1:8503"#
+        ),
+        run: |host| {
+            host.packages(["wbt"]).installed()?;
+            Ok(())
+        },
+        check: "dpkg-query -W -f '${Status}' wbt | grep -q ' installed$'
+            grep '^503 .*deb$' /srv/wbt-log; grep '^200 .*deb$' /srv/wbt-log
+            rm /etc/apt/sources.list.d/wb-mirror.list /etc/apt/apt.conf.d/wbt; kill $(cat /run/wbt.pid)",
         ..Case::DEFAULT
     },
     Case {
