@@ -4,7 +4,8 @@ use wb_stdlib::prelude::*;
 
 use crate::Case;
 
-pub(crate) static CASES: &[Case] = &[HEALTH_FILE_DOWN, HEALTH_FILE_UP, NGINX_UPSTREAM, KEEPALIVED_DOWN, HAPROXY];
+pub(crate) static CASES: &[Case] =
+    &[HEALTH_FILE_DOWN, HEALTH_FILE_UP, NGINX_UPSTREAM, KEEPALIVED_DOWN, KEEPALIVED_UP, HAPROXY];
 
 const HEALTH_FILE_DOWN: Case = Case {
     name: "health_file_down",
@@ -60,10 +61,11 @@ END
     ..Case::DEFAULT
 };
 
-const KEEPALIVED_DOWN: Case = Case {
-    name: "keepalived_down",
-    packages: &["keepalived", "iproute2"],
-    prepare: "cd /etc/keepalived; echo 0 >out; device=$(ip -o -4 addr show scope global | awk '{print $2; exit}')
+/// A keepalived that has its address, and whose track file says 0. Each of a case's two hosts is a router of its own: as one,
+/// the first of them would have the address, and the second would leave it to that.
+macro_rules! keepalived {
+    () => {
+        "cd /etc/keepalived; echo 0 >out; set -- $(ip -o -4 addr show scope global); device=$2; address=${4%/*}
         cat >keepalived.conf <<END
 vrrp_track_file out {
     file /etc/keepalived/out
@@ -71,21 +73,46 @@ vrrp_track_file out {
 }
 vrrp_instance shop {
     interface $device
-    virtual_router_id 51
+    virtual_router_id ${address##*.}
     priority 100
     advert_int 1
     virtual_ipaddress { 192.0.2.77/32 }
     track_file { out }
 }
 END
-        service keepalived restart
+        service keepalived stop || true
+        for _ in $(seq 100); do pgrep -x keepalived >/dev/null || break; sleep 0.1; done
+        service keepalived start
         for _ in $(seq 100); do ! ip addr | grep 192.0.2.77 || break; sleep 0.1; done; ip addr | grep 192.0.2.77
-        ",
+        "
+    };
+}
+
+const KEEPALIVED_DOWN: Case = Case {
+    name: "keepalived_down",
+    packages: &["keepalived", "iproute2"],
+    prepare: keepalived!(),
     run: |host| {
         host.track_file("/etc/keepalived/out").down()?;
         Ok(())
     },
     check: "[ $(cat /etc/keepalived/out) = -254 ]; [ -z \"$(ip addr | grep 192.0.2.77)\" ]",
+    ..Case::DEFAULT
+};
+
+const KEEPALIVED_UP: Case = Case {
+    name: "keepalived_up",
+    packages: &["keepalived", "iproute2"],
+    prepare: concat!(
+        keepalived!(),
+        "echo -254 >out
+        for _ in $(seq 100); do ip addr | grep 192.0.2.77 || break; sleep 0.1; done; [ -z \"$(ip addr | grep 192.0.2.77)\" ]"
+    ),
+    run: |host| {
+        host.track_file("/etc/keepalived/out").up()?;
+        Ok(())
+    },
+    check: "[ $(cat /etc/keepalived/out) = 0 ]; ip addr | grep 192.0.2.77",
     ..Case::DEFAULT
 };
 
