@@ -154,6 +154,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mysql::hash::hex;
 
     /// As MariaDB 10.11 of Debian 12 says it: `root`, `app` of `10.%` with the password `secret`, and a setting of lines.
     const MARIADB: &str = "#version\t10.11.6-MariaDB-0+deb12u1\n\
@@ -174,6 +175,53 @@ mod tests {
         assert_eq!(facts.user("app", "localhost"), None);
         assert_eq!(facts.database("shop").unwrap().charset, "latin1");
         assert_eq!(facts.settings["max_connections"], "151");
+    }
+
+    /// A user, where they come from, their plugin, and what it keeps.
+    type User<'a> = (&'a str, &'a str, &'a str, &'a [u8]);
+
+    fn said(version: &str, users: &[User<'_>], rest: &str) -> String {
+        let line = |(name, host, plugin, kept): &User<'_>| {
+            let columns = [name.as_bytes(), host.as_bytes(), plugin.as_bytes(), *kept].map(hex);
+            format!("#user\t{}\n", columns.join("\t"))
+        };
+        format!("#version\t{version}\n{}{rest}", users.iter().map(line).collect::<String>())
+    }
+
+    /// Of the shape that MySQL 8.0 has: a hash whose salt is any bytes, an account that nobody can use, a role, which is a user.
+    #[test]
+    fn what_mysql_8_says_is_read() {
+        let kept = [&b"$A$005$"[..], b"\t\n\r\x1b'\"\\`0123456789ab", &[b'x'; 43]].concat();
+        let locked = b"$A$005$THISISACOMBINATIONOFINVALIDSALTANDPASSWORDTHATMUSTNEVERBRBEUSED";
+        let users: [User<'_>; 4] = [
+            ("mysql.infoschema", "localhost", "caching_sha2_password", locked),
+            ("root", "localhost", "auth_socket", b""),
+            ("app", "10.%", "caching_sha2_password", &kept),
+            ("readers", "%", "caching_sha2_password", b""),
+        ];
+        let rest = "#database\t73686F70\tutf8mb4\tutf8mb4_0900_ai_ci\nauthentication_policy\t*,,\n\
+                    ft_boolean_syntax\t+ -><()~*:\"\"&|\nmax_connections\t151\nversion_comment\t(Ubuntu)\n";
+        let facts = Facts::parse(&said("8.0.36-0ubuntu0.22.04.1", &users, rest)).unwrap();
+        assert_eq!(facts.version, Version { is_mariadb: false, major: 8 });
+        let app = facts.user("app", "10.%").unwrap();
+        assert_eq!((app.plugin.as_str(), &app.hash), ("caching_sha2_password", &kept));
+        assert_eq!(facts.user("root", "localhost").unwrap().plugin, "auth_socket");
+        assert!(facts.user("readers", "%").unwrap().hash.is_empty());
+        assert_eq!(facts.users.len(), 4);
+        assert_eq!(facts.database("shop").unwrap().collation, "utf8mb4_0900_ai_ci");
+        assert_eq!([&facts.settings["max_connections"], &facts.settings["version_comment"]], ["151", "(Ubuntu)"]);
+    }
+
+    #[test]
+    fn what_mysql_5_says_is_read() {
+        let hash = b"*14E65567ABDB5135D0CFD9A70B3032C179A49EE7";
+        let users: [User<'_>; 2] =
+            [("root", "localhost", "auth_socket", b""), ("app", "10.%", "mysql_native_password", hash)];
+        let rest = "#database\t73686F70\tlatin1\tlatin1_swedish_ci\nquery_cache_size\t1048576\nsecure_auth\tON\n";
+        let facts = Facts::parse(&said("5.7.44-log", &users, rest)).unwrap();
+        assert_eq!(facts.version, Version { is_mariadb: false, major: 5 });
+        assert_eq!(facts.user("app", "10.%").unwrap().hash, hash);
+        assert_eq!(facts.settings["query_cache_size"], "1048576");
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::{Host, Look};
 const ALL: &str = "ALL PRIVILEGES";
 const GRANT_OPTION: &str = "GRANT OPTION";
 
-/// What MySQL 8 lists in place of `ALL PRIVILEGES` on everything; what plugins add to these comes and goes with them.
+/// What MySQL 8 lists in place of `ALL PRIVILEGES` on everything. Others that it has beside these, the dynamic ones, come and
+/// go with its plugins: each is there where it is listed.
 const STATIC: [&str; 31] = [
     "SELECT",
     "INSERT",
@@ -294,10 +295,13 @@ fn grant(held: &BTreeSet<&str>, version: Version, target: &Target, privileges: &
 }
 
 fn has(held: &BTreeSet<&str>, version: Version, target: &Target, privilege: &str) -> bool {
-    let is_listed = !version.is_mariadb && *target == Target::Everything;
-    let all = held.contains(ALL)
-        || is_listed && STATIC.iter().all(|privilege| held.contains(privilege) || *privilege == "USAGE");
-    held.contains(privilege) || privilege == "USAGE" || all && privilege != GRANT_OPTION
+    let lists_all = !version.is_mariadb && *target == Target::Everything;
+    let is_held = |privilege: &str| privilege == "USAGE" || held.contains(privilege);
+    match privilege {
+        ALL => held.contains(ALL) || lists_all && STATIC.into_iter().all(is_held),
+        GRANT_OPTION => held.contains(GRANT_OPTION),
+        privilege => is_held(privilege) || held.contains(ALL),
+    }
 }
 
 /// From what includes all, each can be taken. All of it is what there is.
@@ -380,6 +384,48 @@ mod tests {
         assert_eq!(Grant::parse("GRANT SELECT ON 'a"), None);
     }
 
+    /// Of the shapes that MySQL 8.0 has: names of roles and accounts in backticks, dynamic privileges without spaces, what was
+    /// revoked of a part.
+    const SAID_BY_8: &str = "GRANT USAGE ON *.* TO `app`@`%`\n\
+        GRANT BACKUP_ADMIN,XA_RECOVER_ADMIN ON *.* TO `app`@`%`\n\
+        GRANT SELECT, INSERT ON `my\\_shop`.* TO `app`@`%` WITH GRANT OPTION\n\
+        GRANT SELECT (`id`), UPDATE ON `shop`.`orders` TO `app`@`%`\n\
+        GRANT EXECUTE ON PROCEDURE `shop`.`sum up` TO `app`@`%`\n\
+        REVOKE INSERT ON `mysql`.* FROM `app`@`%`\n\
+        GRANT ` ON x TO `@`%`,`readers`@`%` TO `app`@`%` WITH ADMIN OPTION\n\
+        GRANT PROXY ON ``@`` TO `app`@`%` WITH GRANT OPTION\n";
+
+    /// Of those that MySQL 5.7 has: accounts in single quotes.
+    const SAID_BY_5: &str = "GRANT ALL PRIVILEGES ON *.* TO 'app'@'%' WITH GRANT OPTION\n\
+        GRANT SELECT ON `my\\_shop`.* TO 'app'@'%'\nGRANT PROXY ON ''@'' TO 'app'@'%' WITH GRANT OPTION\n";
+
+    #[test]
+    fn grants_of_mysql_are_read() {
+        let check = |said: &str, expect: &[(&str, &[&str])]| {
+            let found: Vec<Grant> = said.lines().filter_map(Grant::parse).collect();
+            let plain = |grant: &Grant| (grant.on.clone(), grant.privileges.iter().cloned().collect::<Vec<_>>());
+            let expect = expect.iter().map(|(on, privileges)| {
+                ((*on).to_owned(), privileges.iter().map(|privilege| (*privilege).to_owned()).collect::<Vec<_>>())
+            });
+            assert_eq!(found.iter().map(plain).collect::<Vec<_>>(), expect.collect::<Vec<_>>());
+        };
+        let expect: [(&str, &[&str]); 6] = [
+            ("*.*", &[]),
+            ("*.*", &["BACKUP_ADMIN", "XA_RECOVER_ADMIN"]),
+            ("`my\\_shop`.*", &["GRANT OPTION", "INSERT", "SELECT"]),
+            ("`shop`.`orders`", &["SELECT (`id`)", "UPDATE"]),
+            ("PROCEDURE `shop`.`sum up`", &["EXECUTE"]),
+            ("``@``", &["GRANT OPTION", "PROXY"]),
+        ];
+        check(SAID_BY_8, &expect);
+        let expect: [(&str, &[&str]); 3] = [
+            ("*.*", &["ALL PRIVILEGES", "GRANT OPTION"]),
+            ("`my\\_shop`.*", &["SELECT"]),
+            ("''@''", &["GRANT OPTION", "PROXY"]),
+        ];
+        check(SAID_BY_5, &expect);
+    }
+
     #[test]
     fn what_is_missing_is_granted() {
         check(&database("shop"), &["select"], true, &[], &[]);
@@ -409,12 +455,31 @@ mod tests {
     #[test]
     fn mysql_lists_all_privileges_on_everything() {
         let line = format!("GRANT {} ON *.* TO `app`@`%` WITH GRANT OPTION", STATIC[..30].join(", "));
-        let listed = [Grant::parse(&line).unwrap()];
-        let check = |version, expect: bool| {
-            let change = change(&listed, version, &Target::Everything, &[ALL.into()], "'app'@'%'", true);
-            assert_eq!(change.is_nothing(), expect);
+        let dynamic = "GRANT BACKUP_ADMIN,CLONE_ADMIN ON *.* TO `app`@`%` WITH GRANT OPTION";
+        let listed = [Grant::parse(&line).unwrap(), Grant::parse(dynamic).unwrap()];
+        let check = |version, privilege: &str, wanted, expect: &[&str]| {
+            let change = change(&listed, version, &Target::Everything, &[plain(privilege)], "'app'@'%'", wanted);
+            assert_eq!(change.sql, expect);
         };
-        check(MYSQL, true);
-        check(MARIADB, false);
+        check(MYSQL, "ALL", true, &[]);
+        check(MARIADB, "ALL", true, &["GRANT ALL PRIVILEGES ON *.* TO 'app'@'%';"]);
+        check(MYSQL, "CLONE_ADMIN", true, &[]);
+        // All of the others say nothing of one that a plugin brought later.
+        check(MYSQL, "XA_RECOVER_ADMIN", true, &["GRANT XA_RECOVER_ADMIN ON *.* TO 'app'@'%';"]);
+        check(MYSQL, "CLONE_ADMIN", false, &["REVOKE CLONE_ADMIN ON *.* FROM 'app'@'%';"]);
+        check(MYSQL, "ALL", false, &["REVOKE ALL PRIVILEGES ON *.* FROM 'app'@'%';"]);
+    }
+
+    #[test]
+    fn all_of_mysql_5_is_all() {
+        let all = [Grant::parse("GRANT ALL PRIVILEGES ON *.* TO 'app'@'%'").unwrap()];
+        let check = |privilege: &str, expect: bool| {
+            let version = Version { is_mariadb: false, major: 5 };
+            let change = change(&all, version, &Target::Everything, &[plain(privilege)], "'app'@'%'", true);
+            assert_eq!(change.is_nothing(), expect, "{privilege}");
+        };
+        check("ALL", true);
+        check("SELECT", true);
+        check("GRANT OPTION", false);
     }
 }

@@ -35,6 +35,20 @@ fn all_that_is_as_wanted_is_seen_in_two_looks() {
 }
 
 #[test]
+fn a_shop_on_mysql_8_is_seen_in_two_looks() {
+    let kept = hash::caching("secret", &[7; 20]);
+    let user = ["shop", "10.%", "caching_sha2_password", kept.as_str()].map(|column| hash::hex(column.as_bytes()));
+    let database = "#database\t73686F70\tutf8mb4\tutf8mb4_0900_ai_ci\nmax_connections\t151\n";
+    let facts = format!("#version\t8.0.36-0ubuntu0.22.04.1\n#user\t{}\n{database}", user.join("\t"));
+    let grants = "GRANT USAGE ON *.* TO `shop`@`10.%`\nGRANT SELECT ON `shop`.* TO `shop`@`10.%`\n\
+                  GRANT `readers`@`%` TO `shop`@`10.%`\n";
+    let machine = saying(&[(0, &facts), (0, grants)]);
+    machine.apply(make_the_shop).unwrap();
+    assert!(machine.said().lines().all(|line| line.starts_with("= ")), "{}", machine.said());
+    assert_eq!(machine.calls().len(), 2);
+}
+
+#[test]
 fn what_is_missing_is_made_and_looked_for_again() {
     let with_database = format!("{EMPTY}#database\t73686F70\tutf8mb4\tutf8mb4_general_ci\n");
     let turns =

@@ -197,7 +197,11 @@ impl Authentication {
         match self {
             Self::Password(password) if found.plugin == CACHING => hash::is_caching_of(password, &found.hash),
             Self::Password(password) => found.plugin == NATIVE && found.hash == hash::native(password).as_bytes(),
-            Self::Hash(hash) => found.plugin == plugin_of(hash) && found.hash.eq_ignore_ascii_case(hash.as_bytes()),
+            // That is hex; the other one is not.
+            Self::Hash(hash) if hash::is_native(hash) => {
+                found.plugin == NATIVE && found.hash.eq_ignore_ascii_case(hash.as_bytes())
+            }
+            Self::Hash(hash) => found.plugin == CACHING && found.hash == hash.as_bytes(),
             Self::Socket => found.plugin == socket_plugin(version),
             Self::Plugin { name, hash } => found.plugin == *name && found.hash == hash.as_bytes(),
         }
@@ -271,6 +275,27 @@ mod tests {
         let made = change(&none(MYSQL), "app", "10.%", Some(&password), &[7; 20]).unwrap();
         assert_eq!(made.lines, ["new user, by caching_sha2_password"]);
         check(&with(MYSQL, CACHING, &made.secret.unwrap()), &password, &[], &[]);
+    }
+
+    #[test]
+    fn a_hash_of_mysql_8_is_known_again_to_the_letter() {
+        let made = hash::caching("secret", &[7; 20]);
+        let wanted = Authentication::Hash(made.clone());
+        check(&with(MYSQL, CACHING, &made), &wanted, &[], &[]);
+        let sql = format!("ALTER USER 'app'@'10.%' IDENTIFIED WITH caching_sha2_password AS '{made}';");
+        let other = made.to_ascii_lowercase();
+        check(&with(MYSQL, CACHING, &other), &wanted, &["password differs; it is not shown"], &[&sql]);
+        check(&with(MYSQL, NATIVE, SECRET), &wanted, &["mysql_native_password -> caching_sha2_password"], &[&sql]);
+        let native = Authentication::Hash(SECRET.to_ascii_lowercase());
+        check(&with(MYSQL, NATIVE, SECRET), &native, &[], &[]);
+    }
+
+    #[test]
+    fn mysql_5_has_hashes_of_the_older_kind() {
+        let (old, password) = (Version { is_mariadb: false, major: 5 }, Authentication::Password("secret".into()));
+        let sql = format!("CREATE USER 'app'@'10.%' IDENTIFIED WITH mysql_native_password AS '{SECRET}';");
+        check(&none(old), &password, &["new user, by mysql_native_password"], &[&sql]);
+        check(&with(old, NATIVE, SECRET), &password, &[], &[]);
     }
 
     #[test]
