@@ -2,9 +2,12 @@
 //!
 //! A program is built as a runner is, and put on a real host. It has three ways to the same state: the standard library;
 //! a floor, which is the same checks by hand with the fewest system calls; and just the programs that must run anyway. They
-//! race there in turns, and the floor also judges, byte for byte, what the library has done. Its peers may stand beside it.
+//! race there in turns, and a judge, which shares no code with the library, compares what that did byte for byte. Its peers
+//! may stand beside it.
 
 mod host;
+#[cfg(test)]
+mod judge;
 mod peers;
 
 use std::collections::BTreeMap;

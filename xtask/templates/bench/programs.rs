@@ -1,4 +1,5 @@
-//! Just the programs that must run to bring a host there, one after another, each started the plain way.
+//! Just the programs that must run to bring a host there, one after another, each started the plain way: nothing that
+//! could be done without a program, and none of them twice.
 
 use std::process::{Command, Stdio};
 
@@ -31,9 +32,9 @@ fn mixed() -> Vec<Vec<String>> {
         let ((user, uid), (group, _)) = (data::user(number), data::group(number));
         split(&format!("useradd -u {uid} -g {group} -s /bin/sh -M {user}"))
     });
-    let services = data::SERVICES.iter().flat_map(|service| {
-        [format!("update-rc.d {service} defaults"), format!("update-rc.d {service} enable"), format!("service {service} start")]
-    });
+    let services = data::SERVICES
+        .iter()
+        .flat_map(|service| [format!("update-rc.d {service} defaults"), format!("/etc/init.d/{service} start")]);
     groups.chain(users).chain(services.map(|line| split(&line))).collect()
 }
 

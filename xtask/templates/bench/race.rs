@@ -1,26 +1,38 @@
 //! Races, in turns: the first time, the programs that must run anyway beside all of it; then, when nothing is left to do,
-//! the floor beside the standard library. Each is a process of its own, timed from its start to its end.
+//! the floor beside the standard library. Each is a process of its own, timed from its start to its end, and what the
+//! library did is judged each time, outside of that.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::data;
+use crate::{data, floor, judge};
 
 pub fn run(what: &str, rounds: usize) -> Result<(), String> {
-    let (mut programs, mut first, mut floor, mut noop) = (vec![], vec![], vec![], vec![]);
-    for _ in 0..rounds {
-        reset(what)?;
-        programs.push(timed("programs", what)?);
-        reset(what)?;
-        first.push(timed("apply", what)?);
-        timed("floor", what)?; // judges what was done
-    }
-    for _ in 0..rounds {
-        floor.push(timed("floor", what)?);
-        noop.push(timed("apply", what)?);
-    }
+    let [programs, first] = take_turns(["programs", "apply"], what, rounds, reset)?;
+    timed("apply", what)?; // The programs alone may have been the last.
+    let [floor, noop] = take_turns(["floor", "apply"], what, rounds, |_| Ok(()))?;
     println!("{{\"programs\":{programs:?},\"first\":{first:?},\"floor\":{floor:?},\"noop\":{noop:?}}}");
     Ok(())
+}
+
+/// The times of two ways, of which each is the first in every other round.
+fn take_turns(
+    ways: [&str; 2],
+    what: &str,
+    rounds: usize,
+    before: fn(&str) -> Result<(), String>,
+) -> Result<[Vec<f64>; 2], String> {
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..rounds {
+        for turn in [round % 2, 1 - round % 2] {
+            before(what)?;
+            times[turn].push(timed(ways[turn], what)?);
+            if ways[turn] == "apply" {
+                judge::check(what, &[])?;
+            }
+        }
+    }
+    Ok(times)
 }
 
 /// Prints the most memory that this process took, in KiB.
@@ -45,7 +57,7 @@ fn timed(act: &str, what: &str) -> Result<f64, String> {
 }
 
 /// Takes all of it away, so that there is a first time again.
-fn reset(what: &str) -> Result<(), String> {
+pub fn reset(what: &str) -> Result<(), String> {
     let lines = match what {
         "files" => "rm -rf /srv/wb-files".to_owned(),
         "install" => format!("apt-get purge -y -q {} >/dev/null", data::SMALL.join(" ")),
@@ -53,7 +65,13 @@ fn reset(what: &str) -> Result<(), String> {
     };
     let ended = Command::new("/bin/sh").args(["-c", &lines]).stdout(Stdio::null()).output();
     let ended = ended.map_err(|error| error.to_string())?;
-    if ended.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&ended.stderr).into_owned()) }
+    if !ended.status.success() {
+        return Err(String::from_utf8_lossy(&ended.stderr).into_owned());
+    }
+    match floor::check(what) {
+        Ok(()) => Err(format!("{what} is still there")),
+        Err(_) => Ok(()),
+    }
 }
 
 fn mixed() -> String {

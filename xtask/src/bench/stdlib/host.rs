@@ -17,10 +17,15 @@ use crate::shell::Shell;
 pub(super) const PROGRAM: &str = "/usr/local/bin/wb-bench";
 
 /// The sources of the program, which is a crate of its own.
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 13] = [
     ("src/main.rs", include_str!("../../../templates/bench/main.rs")),
     ("src/data.rs", include_str!("../../../templates/bench/data.rs")),
     ("src/floor.rs", include_str!("../../../templates/bench/floor.rs")),
+    ("src/judge.rs", include_str!("../../../templates/bench/judge.rs")),
+    ("src/judge/accounts.rs", include_str!("../../../templates/bench/judge/accounts.rs")),
+    ("src/judge/dpkg.rs", include_str!("../../../templates/bench/judge/dpkg.rs")),
+    ("src/judge/links.rs", include_str!("../../../templates/bench/judge/links.rs")),
+    ("src/judge/texts.rs", include_str!("../../../templates/bench/judge/texts.rs")),
     ("src/programs.rs", include_str!("../../../templates/bench/programs.rs")),
     ("src/race.rs", include_str!("../../../templates/bench/race.rs")),
     ("src/wanted.rs", include_str!("../../../templates/bench/wanted.rs")),
@@ -134,6 +139,27 @@ fn manifest(wildebeest: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn source(path: &str) -> &'static str {
+        SOURCES.iter().find(|(name, _)| *name == path).map(|(_, text)| *text).unwrap()
+    }
+
+    #[test]
+    fn the_floor_and_the_judge_know_nothing_of_the_library() {
+        let all = SOURCES.iter().filter(|(path, _)| path.contains("floor") || path.contains("judge"));
+        let texts: Vec<&str> = all.map(|(_, text)| *text).collect();
+        assert_eq!(texts.len(), 6);
+        assert!(!texts.iter().any(|text| text.contains("wb_") || text.contains("crate::wanted")));
+    }
+
+    #[test]
+    fn the_floor_starts_nothing_but_service_status() {
+        let starts: Vec<&str> = source("src/floor.rs").lines().filter(|line| line.contains("Command::new")).collect();
+        assert_eq!(starts.len(), 1);
+        assert!(starts[0].contains(r#"Command::new("/usr/sbin/service").args([service, "status"])"#), "{starts:?}");
+        let judge = SOURCES.iter().filter(|(path, _)| path.contains("judge"));
+        assert_eq!(judge.filter(|(_, text)| text.contains("Command")).count(), 0);
+    }
 
     #[test]
     fn the_sum_of_calls_is_in_the_last_line() {

@@ -1,4 +1,5 @@
 set -e
+umask 022
 for number in 1 2 3 4 5; do
     name=wb-daemon-$number
     cat >/etc/init.d/$name <<END
