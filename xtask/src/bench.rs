@@ -31,8 +31,8 @@ pub use agent::{FETCH_TARGET, IDLE_TARGET, POLL_TARGET, Polled, measure as agent
 pub use herd::{Deployed, HOST_PLACE, HerdOptions, Herds, Measured, Way, measure as herd, measure_with as herd_with};
 pub use rebuild::Rebuild;
 pub use stdlib::{
-    Applied, Compared, Cost, FILES_TARGET, FIRST_TARGET, MIXED_TARGET, PEAK_TARGET, Raced, measure as stdlib,
-    measure_with_peers as stdlib_with_peers,
+    Applied, Bound, Compared, Cost, FILES_TARGET, FIRST_TARGET, Goal, LEAST_ROUNDS, MIXED_TARGET, PEAK_TARGET, Raced,
+    StdlibOptions, measure as stdlib, profile as stdlib_profile,
 };
 pub use walk::Walked;
 
@@ -137,8 +137,8 @@ pub enum BenchError {
     /// The network of the races.
     #[error(transparent)]
     Subnet(#[from] SubnetError),
-    /// A peer of the standard library changes something each time, or fails.
-    #[error("{peer} is not at rest after {runs} runs: {said}")]
+    /// A peer of the standard library changes something in each run, or fails.
+    #[error("{peer} is not at rest in run {runs}: {said}")]
     Restless {
         /// Its name.
         peer: &'static str,

@@ -8,9 +8,8 @@ use wb_core::system::{FileError, files};
 
 use super::judge;
 use crate::bench::{
-    self, Applied, COLD_TARGET, Compared, Cost, FETCH_TARGET, FILES_TARGET, FIRST_TARGET, HerdOptions, Herds,
-    IDLE_TARGET, MIXED_TARGET, Options, Outcome, PEAK_TARGET, POLL_TARGET, Polled, REBUILD_TARGET, Raced, WARM_TARGET,
-    Way,
+    self, Applied, COLD_TARGET, Compared, Cost, FETCH_TARGET, Goal, HerdOptions, Herds, IDLE_TARGET, LEAST_ROUNDS,
+    Options, Outcome, POLL_TARGET, Polled, REBUILD_TARGET, StdlibOptions, WARM_TARGET, Way,
 };
 use crate::build;
 use crate::failure::{Ended, Failure, NO};
@@ -131,15 +130,22 @@ struct Herd {
 /// five small packages from a repository on the host's disk.
 ///
 /// When nothing is left to do, its measure is a floor: the same checks by hand, with the fewest system calls, which starts
-/// no program but `service X status`. The first time, its measure is the programs that must run anyway. All take turns on
-/// one host, and of each the median counts. The floor also judges, byte for byte, what the library has done.
+/// no program but `service X status`. The first time, its measure is the programs that must run anyway. The two take turns
+/// on one host, each being the first every other time, and of each the median counts. Each time, what the library has done
+/// is compared byte for byte, by code that shares nothing with it. The memory is the most of all runs, when all was to be
+/// done and when nothing was.
 ///
 /// With `--peers`, Ansible, CFEngine, Puppet, pyinfra, rash and Salt get a host each, and a program of the 155 things,
-/// written in their own manner. Each runs until it changes nothing, and the floor judges what it did; then all take turns
-/// with the standard library, 3 to 9 times. What Debian, PyPI or crates.io does not have is left out, with a note that
-/// says why.
+/// written in their own manner. Each runs until it changes nothing, and what it did is judged; then all take turns with the
+/// standard library, 3 to 9 times, and are judged again. What Debian, PyPI or crates.io does not have, or what fails, is
+/// left out, with a line that says why.
 ///
-/// The exit code is 0 whether or not the targets are met.
+/// With `--profile`, a host of its own first runs a no-op of each kind under `strace -c` and under callgrind, and the
+/// directory has what these say: KIND.strace with all programs, KIND.own.strace without, KIND.floor.strace, and
+/// KIND.callgrind.txt with the functions that the time goes to.
+///
+/// The last lines say which targets are met. The exit code is 0 whether or not they are, and 3 where nothing could be
+/// measured, or the library did not do what it was told.
 #[derive(Debug, Args)]
 struct Stdlib {
     /// Write the result to FILE as JSON
@@ -151,6 +157,9 @@ struct Stdlib {
     /// Measure its peers beside it, which takes half an hour
     #[arg(long)]
     peers: bool,
+    /// Write where the time of a no-op goes into DIR
+    #[arg(long, value_name = "DIR")]
+    profile: Option<PathBuf>,
 }
 
 fn many() -> clap::builder::RangedI64ValueParser<u32> {
@@ -216,10 +225,15 @@ impl Herd {
 impl Stdlib {
     fn run(self, shell: &Shell) -> Result<(), Failure> {
         let failed = |error| Failure::environment("nothing could be measured").because(&error);
-        let measure = if self.peers { bench::stdlib_with_peers } else { bench::stdlib };
-        let applied = measure(self.rounds as usize, shell).map_err(failed)?;
+        if let Some(dir) = &self.profile {
+            bench::stdlib_profile(dir, shell).map_err(failed)?;
+            shell.done("profiled", dir.display());
+        }
+        let options = StdlibOptions { rounds: self.rounds as usize, peers: self.peers };
+        let kept = |applied: &Applied| self.json.as_ref().map_or(Ok(()), |path| write(path, applied));
+        let applied = bench::stdlib(options, shell, kept).map_err(failed)?;
         shell.print_text(races(&applied));
-        keep(self.json, &applied)
+        Ok(())
     }
 }
 
@@ -250,55 +264,78 @@ fn polls(polled: &Polled) -> String {
     )
 }
 
+/// All that was measured; the last lines say what of it is as it should be.
 fn races(applied: &Applied) -> String {
-    let heading = ["", "floor ms", "no-op ms", "ratio", "calls", "no-op calls", "programs ms", "first ms"];
-    let mut table = Table::new(&heading);
-    for (kind, raced) in &applied.kinds {
-        let milliseconds = |time: f64| format!("{time:.1}");
-        table.row([
-            kind.clone(),
-            milliseconds(raced.floor_ms),
-            milliseconds(raced.noop_ms),
-            ratio(raced.ratio),
-            raced.floor_syscalls.to_string(),
-            raced.noop_syscalls.to_string(),
-            milliseconds(raced.programs_ms),
-            milliseconds(raced.first_ms),
-        ]);
+    let goals = applied.goals();
+    let mut text = format!("{}\n{}", noops(applied), first_times(applied));
+    if let Some(table) = beside(&applied.peers) {
+        text += &format!("\n{table}");
     }
-    let mut targets = Table::new(&["target", "at most", "measured", "met"]);
-    for (what, most, measured) in goals(applied) {
-        let met = if measured <= most { "yes" } else { "no" };
-        targets.row([what.to_owned(), ratio(most), ratio(measured), met.to_owned()]);
+    for (name, why) in &applied.left_out {
+        text += &format!("{name} was left out: {why}\n");
     }
-    let beside = applied.peers.as_ref().map(|compared| format!("\n{}", beside(compared))).unwrap_or_default();
-    format!("{table}\n{targets}{beside}")
+    text + &format!("\n{}\n{}\n", aims(&goals), verdict(&goals, applied.rounds))
 }
 
-/// The library and its peers, the quickest first.
-fn beside(compared: &Compared) -> Table {
-    let mut costs: Vec<(&str, &Cost)> = compared.peers.iter().map(|(name, cost)| (name.as_str(), cost)).collect();
-    costs.push(("wildebeest", &compared.own));
-    costs.sort_by(|(_, one), (_, other)| one.noop_ms.total_cmp(&other.noop_ms));
-    let mut table = Table::new(&["no-op of mixed", "version", "ms", "times", "MiB"]);
-    for (name, cost) in costs {
-        let numbers = [format!("{:.1}", cost.noop_ms), format!("{:.1}", cost.times), format!("{:.1}", cost.peak_mib)];
-        table.row([name.to_owned(), cost.version.clone()].into_iter().chain(numbers));
+fn noops(applied: &Applied) -> Table {
+    let heading = ["no-op", "floor ms", "ms", "ratio", "floor's calls", "own", "calls", "own", "MiB"];
+    let mut table = Table::new(&heading);
+    for (kind, raced) in &applied.kinds {
+        let calls = [raced.floor_syscalls, raced.floor_own_syscalls, raced.noop_syscalls, raced.noop_own_syscalls];
+        let times = [tenths(raced.floor_ms), tenths(raced.noop_ms), ratio(raced.ratio)];
+        let cells = [kind.clone()].into_iter().chain(times).chain(calls.map(|count| count.to_string()));
+        table.row(cells.chain([tenths(raced.noop_peak_mib)]));
     }
     table
 }
 
-/// What is aimed at, and what was reached. The files of the first time need no program, so that has no measure.
-fn goals(applied: &Applied) -> Vec<(&'static str, f64, f64)> {
-    let of = |kind: &str, number: fn(&Raced) -> f64| applied.kinds.get(kind).map_or(f64::NAN, number);
-    let first = |raced: &Raced| raced.first_ms / raced.programs_ms;
-    vec![
-        ("no-op of mixed by the floor", MIXED_TARGET, of("mixed", |raced| raced.ratio)),
-        ("no-op of files by the floor", FILES_TARGET, of("files", |raced| raced.ratio)),
-        ("first time of mixed by its programs", FIRST_TARGET, of("mixed", first)),
-        ("first time of install by its programs", FIRST_TARGET, of("install", first)),
-        ("memory, MiB", PEAK_TARGET, applied.peak_mib),
-    ]
+fn first_times(applied: &Applied) -> Table {
+    let mut table = Table::new(&["first time", "programs ms", "ms", "ratio", "MiB"]);
+    for (kind, raced) in &applied.kinds {
+        table.row([
+            kind.clone(),
+            tenths(raced.programs_ms),
+            tenths(raced.first_ms),
+            raced.first_ratio.map(ratio).unwrap_or_default(),
+            tenths(raced.first_peak_mib),
+        ]);
+    }
+    table
+}
+
+/// The library and its peers, the quickest first.
+fn beside(compared: &Compared) -> Option<Table> {
+    let mut costs: Vec<(&str, &Cost)> = compared.peers.iter().map(|(name, cost)| (name.as_str(), cost)).collect();
+    costs.push(("wildebeest", compared.own.as_ref()?));
+    costs.sort_by(|(_, one), (_, other)| one.noop_ms.total_cmp(&other.noop_ms));
+    let mut table = Table::new(&["no-op of mixed", "version", "ms", "times", "MiB"]);
+    for (name, cost) in costs {
+        let numbers = [cost.noop_ms, cost.times, cost.peak_mib].map(tenths);
+        table.row([name.to_owned(), cost.version.clone()].into_iter().chain(numbers));
+    }
+    Some(table)
+}
+
+fn aims(goals: &[Goal]) -> Table {
+    let mut table = Table::new(&["target", "is to be", "measured", "met"]);
+    for goal in goals {
+        let met = if goal.is_met() { "yes" } else { "no" };
+        table.row([goal.what.clone(), goal.bound.to_string(), ratio(goal.measured), met.to_owned()]);
+    }
+    table
+}
+
+fn verdict(goals: &[Goal], rounds: usize) -> String {
+    let missed: Vec<&str> = goals.iter().filter(|goal| !goal.is_met()).map(|goal| goal.what.as_str()).collect();
+    let (all, met) = (goals.len(), goals.len() - missed.len());
+    let verdict = match missed.is_empty() {
+        true => format!("All {all} targets are met."),
+        false => format!("{met} of {all} targets are met. Not met: {}.", missed.join("; ")),
+    };
+    match rounds < LEAST_ROUNDS {
+        true => format!("{verdict} Of fewer than {LEAST_ROUNDS} rounds, that says little."),
+        false => verdict,
+    }
 }
 
 fn measured(herds: &Herds) -> String {
@@ -369,9 +406,13 @@ fn ratio(ratio: f64) -> String {
     format!("{ratio:.2}")
 }
 
+fn tenths(number: f64) -> String {
+    format!("{number:.1}")
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::bench::{Rebuild, Walked};
+    use crate::bench::{Bound, Raced, Rebuild, Walked};
 
     use super::*;
 
@@ -403,12 +444,29 @@ mod tests {
             ratio: noop_ms / floor_ms,
             first_ms: 1150.0,
             programs_ms: 1000.0,
-            floor_syscalls: 900,
-            noop_syscalls: 1400,
+            first_ratio: Some(1.15),
+            floor_syscalls: 9000,
+            floor_own_syscalls: 900,
+            noop_syscalls: 10_400,
+            noop_own_syscalls: 1400,
+            first_peak_mib: 6.5,
+            noop_peak_mib: 5.5,
         };
-        let kinds = [("mixed", raced(28.0, 35.0)), ("files", raced(2.0, 7.0)), ("install", raced(2.0, 2.5))];
+        let files = Raced { first_ratio: None, ..raced(2.0, 7.0) };
+        let kinds = [("mixed", raced(28.0, 35.0)), ("files", files), ("install", raced(2.0, 2.5))];
         let kinds = kinds.map(|(kind, raced)| (kind.to_owned(), raced)).into();
-        insta::assert_snapshot!(races(&Applied { kinds, peak_mib: 6.5, peers: None, rounds: 9 }));
+        let left_out = [("salt".to_owned(), "could not download packages of PyPI".to_owned())].into();
+        insta::assert_snapshot!(races(&Applied { kinds, peak_mib: 6.5, left_out, rounds: 9, ..Applied::default() }));
+    }
+
+    #[test]
+    fn the_last_line_says_what_is_not_met() {
+        let goal = |what: &str, measured| Goal { what: what.into(), bound: Bound::AtMost(1.3), measured };
+        let check = |goals: &[Goal], rounds, expect: &str| assert_eq!(verdict(goals, rounds), expect);
+        check(&[goal("a", 1.0), goal("b", 1.3)], 9, "All 2 targets are met.");
+        check(&[goal("a", 1.4), goal("b", 1.3)], 9, "1 of 2 targets are met. Not met: a.");
+        check(&[goal("a", 1.4), goal("b", 1.5)], 99, "0 of 2 targets are met. Not met: a; b.");
+        check(&[goal("a", 1.0)], 8, "All 1 targets are met. Of fewer than 9 rounds, that says little.");
     }
 
     #[test]
@@ -422,7 +480,8 @@ mod tests {
         };
         let peers = [("ansible", cost("2.14.18", 54_000.0, 66.2)), ("cfengine", cost("3.21.0", 372.0, 21.0))];
         let peers = peers.map(|(name, cost)| (name.to_owned(), cost)).into();
-        let table = beside(&Compared { own: cost("0.1.0", 40.0, 7.0), peers });
+        let table = beside(&Compared { own: Some(cost("0.1.0", 40.0, 7.0)), peers }).unwrap();
+        assert_eq!(beside(&Compared::default()), None);
         assert_eq!(
             table.to_string(),
             "no-op of mixed  version  ms       times   MiB\n\

@@ -42,6 +42,8 @@ pub(super) const STOCK: [&str; 2] = ["cron", "strace"];
 /// How long all rounds of one kind may take, or one run of a peer.
 pub(super) const BOUND: Duration = Duration::from_secs(1800);
 
+const APT: &str = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends";
+
 /// Brings the host to where the races begin.
 const PREPARE: &str = include_str!("prepare.sh");
 
@@ -51,13 +53,26 @@ pub(super) struct Racetrack {
     _herd: Herd,
 }
 
+/// How many system calls something makes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Calls {
+    /// With those of all programs that it starts.
+    pub(super) all: u64,
+    /// Without them.
+    pub(super) own: u64,
+}
+
 impl Racetrack {
-    pub(super) fn open(program: &[u8], shell: &Shell) -> Result<Self, BenchError> {
+    /// With these packages beside those that all hosts install.
+    pub(super) fn open(program: &[u8], packages: &[&str], shell: &Shell) -> Result<Self, BenchError> {
         let image = image(shell)?;
-        let place = scratch_dir("bench-stdlib");
-        let subnet = SUBNET.parse()?;
-        let herd = Herd::start_stocked(&image, &place, subnet, &STOCK, &|line| shell.note(line))?;
+        let (place, subnet) = (scratch_dir("bench-stdlib"), SUBNET.parse()?);
+        let stock = [STOCK.as_slice(), packages].concat();
+        let herd = Herd::start_stocked(&image, &place, subnet, &stock, &|line| shell.note(line))?;
         let host = herd.boot("bench", ADDRESS)?;
+        if !packages.is_empty() {
+            install(&host, packages)?;
+        }
         prepare(&host, program)?;
         Ok(Self { host, _herd: herd })
     }
@@ -68,15 +83,46 @@ impl Racetrack {
         Ok(serde_json::from_str(&said)?)
     }
 
-    /// How many system calls one way makes when all is as it should be, with all programs that it starts.
-    pub(super) fn system_calls(&self, way: &str, kind: &str) -> Result<u64, BenchError> {
-        self.read(&["strace", "-f", "-c", "-o", "/tmp/calls", PROGRAM, way, kind])?;
-        let calls = self.read(&["cat", "/tmp/calls"])?;
-        total(&calls).ok_or(BenchError::Unread { said: calls })
+    /// How many system calls one way makes when all is as it should be.
+    pub(super) fn system_calls(&self, way: &str, kind: &str) -> Result<Calls, BenchError> {
+        let count = |options: &[&str]| {
+            let calls = self.strace(options, way, kind)?;
+            total(&calls).ok_or(BenchError::Unread { said: calls })
+        };
+        Ok(Calls { all: count(&["-f"])?, own: count(&[])? })
     }
 
-    /// The most memory that the standard library took in its last run for the first time, in MiB.
-    pub(super) fn peak_mib(&self, kind: &str) -> Result<f64, BenchError> {
+    /// What `strace -c` counts of one way, with more options.
+    pub(super) fn strace(&self, options: &[&str], way: &str, kind: &str) -> Result<String, BenchError> {
+        let strace = ["strace", "-c", "-o", "/tmp/calls"];
+        self.read(&[strace.as_slice(), options, [PROGRAM, way, kind].as_slice()].concat())?;
+        self.read(&["cat", "/tmp/calls"])
+    }
+
+    /// What callgrind sees of the standard library: as it writes it, and as people read it.
+    pub(super) fn callgrind(&self, kind: &str) -> Result<[String; 2], BenchError> {
+        const SEEN: &str = "/tmp/callgrind.out";
+        let to = format!("--callgrind-out-file={SEEN}");
+        self.read(&["valgrind", "--quiet", "--tool=callgrind", &to, PROGRAM, "apply", kind])?;
+        Ok([self.read(&["cat", SEEN])?, self.read(&["callgrind_annotate", SEEN])?])
+    }
+
+    /// Brings it to where nothing is left to do.
+    pub(super) fn apply(&self, kind: &str) -> Result<(), BenchError> {
+        self.read(&[PROGRAM, "apply", kind])?;
+        Ok(())
+    }
+
+    /// The most memory that the process of the standard library takes, in MiB: the first time, and when nothing is left to
+    /// do.
+    pub(super) fn peaks_mib(&self, kind: &str) -> Result<[f64; 2], BenchError> {
+        self.read(&[PROGRAM, "reset", kind])?;
+        let first = self.peak_mib(kind)?;
+        self.read(&[PROGRAM, "judge", kind])?;
+        Ok([first, self.peak_mib(kind)?])
+    }
+
+    fn peak_mib(&self, kind: &str) -> Result<f64, BenchError> {
         let said = self.read(&[PROGRAM, "peak", kind])?;
         let kib: f64 = said.trim().parse().map_err(|_| BenchError::Unread { said })?;
         Ok(kib / 1024.0)
@@ -94,6 +140,12 @@ pub(super) fn image(shell: &Shell) -> Result<Image, BenchError> {
     Ok(Image::debian12(&cache_dir(), &|line| shell.note(line))?)
 }
 
+/// Installs packages on a host whose apt still knows Debian's.
+pub(super) fn install(host: &Host, packages: &[&str]) -> Result<(), BenchError> {
+    host.read(Command::shell(format!("{APT} {}", packages.join(" "))).timeout(BOUND))?;
+    Ok(())
+}
+
 /// Puts the program on a host, and brings that to where the races begin. From then on its apt knows no others than the
 /// small packages.
 pub(super) fn prepare(host: &Host, program: &[u8]) -> Result<(), BenchError> {
@@ -108,13 +160,20 @@ fn total(calls: &str) -> Option<u64> {
     line.split_whitespace().nth(3)?.parse().ok()
 }
 
+/// Whether a program has its symbols, which those of runners have not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Symbols {
+    Kept,
+    Stripped,
+}
+
 /// Builds the program as a runner is built.
-pub(super) fn program(dir: &Path, target_dir: &Path, shell: &Shell) -> Result<Vec<u8>, BenchError> {
+pub(super) fn program(dir: &Path, target_dir: &Path, symbols: Symbols, shell: &Shell) -> Result<Vec<u8>, BenchError> {
     for (path, text) in SOURCES {
         files::create_dir(dir.join(path).parent().unwrap_or(dir))?;
         files::write(dir.join(path), text, 0o644)?;
     }
-    files::write(dir.join("Cargo.toml"), manifest(&sources()), 0o644)?;
+    files::write(dir.join("Cargo.toml"), manifest(&sources(), symbols), 0o644)?;
     if let Some(lock) = files::read_optional(sources().join("Cargo.lock"))? {
         files::write(dir.join("Cargo.lock"), lock, 0o644)?;
     }
@@ -125,14 +184,17 @@ pub(super) fn program(dir: &Path, target_dir: &Path, shell: &Shell) -> Result<Ve
     Ok(files::read(build::runner(&fleet, shell)?.path)?)
 }
 
-fn manifest(wildebeest: &Path) -> String {
+fn manifest(wildebeest: &Path, symbols: Symbols) -> String {
     let wildebeest = wildebeest.display();
+    let profiles = match symbols {
+        Symbols::Kept => profiles().replace("strip = true", "strip = false\ndebug = \"line-tables-only\""),
+        Symbols::Stripped => profiles().to_owned(),
+    };
     format!(
         "[package]\nname = \"wb-bench\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
          anyhow = \"1\"\nwb-core = {{ path = \"{wildebeest}/wb-core\" }}\n\
          wb-stdlib = {{ path = \"{wildebeest}/wb-stdlib\" }}\n\
-         nix = {{ version = \"0.32\", default-features = false, features = [\"resource\"] }}\n\n{}",
-        profiles()
+         nix = {{ version = \"0.32\", default-features = false, features = [\"resource\"] }}\n\n{profiles}"
     )
 }
 
@@ -159,6 +221,18 @@ mod tests {
         assert!(starts[0].contains(r#"Command::new("/usr/sbin/service").args([service, "status"])"#), "{starts:?}");
         let judge = SOURCES.iter().filter(|(path, _)| path.contains("judge"));
         assert_eq!(judge.filter(|(_, text)| text.contains("Command")).count(), 0);
+    }
+
+    #[test]
+    fn who_looks_inside_sees_names() {
+        let check = |symbols, expect: &str| {
+            let manifest = manifest(Path::new("/wildebeest"), symbols);
+            assert!(manifest.contains("wb-core = { path = \"/wildebeest/wb-core\" }\n"), "{manifest}");
+            let release = manifest.split_once("[profile.release]\n").unwrap().1;
+            assert!(release.contains(expect), "{manifest}");
+        };
+        check(Symbols::Stripped, "strip = true\n");
+        check(Symbols::Kept, "strip = false\ndebug = \"line-tables-only\"\n");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The standard library beside its peers, on servers of 155 things that have nothing left to do.
 //!
 //! Each peer has a host of its own, and a program of the same things, written in its own manner and fed with the data
-//! of the races. It brings its host there by itself and runs until it changes nothing; the floor judges what it did. Then
-//! all of them take turns with the standard library, each on its own host.
+//! of the races. It brings its host there by itself and runs until it changes nothing; what it did is judged as that of the
+//! library is, by what it means. Then all of them take turns with the standard library, each on its own host, and in the end
+//! all is judged once more.
 
 mod ansible;
 mod cfengine;
@@ -31,12 +32,15 @@ use crate::shell::Shell;
 use crate::table::one_line;
 use install::{Had, Rest};
 
-/// What was measured of all of them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The peers that could not be measured, and why.
+type LeftOut = BTreeMap<String, String>;
+
+/// What was measured of all of them; nothing where nobody asked.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Compared {
     /// The standard library, in the same turns.
     #[serde(skip)]
-    pub own: Cost,
+    pub own: Option<Cost>,
     /// The peers that could be had, by name.
     #[serde(flatten)]
     pub peers: BTreeMap<String, Cost>,
@@ -67,13 +71,18 @@ struct Peer {
     afterwards: &'static str,
     /// Its program and what that reads, by their names in its directory.
     files: fn() -> Vec<(&'static str, String)>,
-    /// The command that says its version.
+    /// The command that says its version, and with that, that it can be run.
     version: &'static [&'static str],
     /// The command that runs its program, in its directory.
     run: &'static [&'static str],
     /// Whether a run of it changed nothing, and failed at nothing.
     is_at_rest: fn(&Output) -> bool,
+    /// How what it did is judged.
+    manner: &'static [&'static str],
 }
+
+/// Each tool writes comments of its own, and keeps copies beside what it edits.
+const BY_MEANING: &[&str] = &["by-meaning"];
 
 static PEERS: [Peer; 6] = [rash::PEER, cfengine::PEER, salt::PEER, puppet::PEER, pyinfra::PEER, ansible::PEER];
 
@@ -94,29 +103,78 @@ pub(super) fn compare(
     scratch: &Path,
     target_dir: &Path,
     shell: &Shell,
-) -> Result<Compared, BenchError> {
-    let image = host::image(shell)?;
-    let get = |peer: &'static Peer| {
-        let _progress = shell.begin(format!("getting {}", peer.name));
-        Some((peer, kept(peer.name, Had::get(peer, &image, scratch, target_dir), shell)?))
-    };
-    let had: Vec<(&Peer, Had)> = PEERS.iter().filter_map(get).collect();
-    let subnet = SUBNET.parse()?;
-    let herd =
-        Herd::start_stocked(&image, &scratch_dir("bench-peers"), subnet, &host::STOCK, &|line| shell.note(line))?;
-    let mut own = Seat::own(&herd, program)?;
-    let seat = |((peer, had), number): (&(&Peer, Had), u8)| {
-        let _progress = shell.begin(format!("{} brings a host to the state", peer.name));
-        kept(peer.name, Seat::of(peer, had, &herd, number, program), shell)
-    };
-    let mut seats: Vec<Seat> = had.iter().zip(FIRST..).filter_map(seat).collect();
-    take_turns(&mut own, &mut seats, rounds.clamp(ROUNDS[0], ROUNDS[1]), shell)?;
-    Ok(compared(own, seats))
+) -> (Compared, LeftOut) {
+    let mut sieve = Sieve { shell, left_out: LeftOut::new() };
+    match sieve.compare(program, rounds, scratch, target_dir) {
+        Ok(compared) => (compared, sieve.left_out),
+        Err(error) => (Compared::default(), sieve.without_any(&error)),
+    }
 }
 
-/// What was got, or nothing and a note that says why.
-fn kept<T>(name: &str, got: Result<T, BenchError>, shell: &Shell) -> Option<T> {
-    got.map_err(|error| shell.note(format_args!("{name} is left out: {}", in_full(&error)))).ok()
+/// Lets through what succeeds, and tells of the rest why it does not, each on one line.
+struct Sieve<'a> {
+    shell: &'a Shell,
+    left_out: LeftOut,
+}
+
+impl Sieve<'_> {
+    fn compare(
+        &mut self,
+        program: &[u8],
+        rounds: usize,
+        scratch: &Path,
+        target_dir: &Path,
+    ) -> Result<Compared, BenchError> {
+        let image = host::image(self.shell)?;
+        let mut had = Vec::new();
+        for peer in &PEERS {
+            let _progress = self.shell.begin(format!("getting {}", peer.name));
+            had.extend(self.kept(peer.name, Had::get(peer, &image, scratch, target_dir)).map(|got| (peer, got)));
+        }
+        let (place, subnet) = (scratch_dir("bench-peers"), SUBNET.parse()?);
+        let herd = Herd::start_stocked(&image, &place, subnet, &host::STOCK, &|line| self.shell.note(line))?;
+        let mut own = Seat::own(&herd, program)?;
+        let mut seats = Vec::new();
+        for ((peer, got), number) in had.into_iter().zip(FIRST..) {
+            let _progress = self.shell.begin(format!("{} brings a host to the state", peer.name));
+            seats.extend(self.kept(peer.name, Seat::of(peer, &got, &herd, number, program)));
+        }
+        self.take_turns(&mut own, &mut seats, rounds.clamp(ROUNDS[0], ROUNDS[1]))?;
+        Ok(compared(own, seats))
+    }
+
+    fn take_turns(&mut self, own: &mut Seat, seats: &mut Vec<Seat>, rounds: usize) -> Result<(), BenchError> {
+        let what = format!("the library and its peers: {rounds} rounds");
+        let progress = self.shell.begin_steps(what, rounds as u64);
+        for round in 1..=rounds {
+            own.measure()?;
+            seats.retain_mut(|seat| self.kept(seat.name, seat.measure()).is_some());
+            progress.reached(round as u64);
+        }
+        own.end()?;
+        seats.retain(|seat| self.kept(seat.name, seat.end()).is_some());
+        Ok(())
+    }
+
+    fn kept<T>(&mut self, name: &str, got: Result<T, BenchError>) -> Option<T> {
+        got.map_err(|error| self.leave_out(name, &error)).ok()
+    }
+
+    /// What concerns all: who was left out before has a reason of its own.
+    fn without_any(mut self, error: &BenchError) -> LeftOut {
+        for peer in &PEERS {
+            if !self.left_out.contains_key(peer.name) {
+                self.leave_out(peer.name, error);
+            }
+        }
+        self.left_out
+    }
+
+    fn leave_out(&mut self, name: &str, error: &BenchError) {
+        let why = in_full(error);
+        self.shell.note(format_args!("{name} is left out: {why}"));
+        self.left_out.insert(name.to_owned(), why);
+    }
 }
 
 fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
@@ -124,27 +182,16 @@ fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
     one_line(&causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }
 
-fn take_turns(own: &mut Seat, seats: &mut Vec<Seat>, rounds: usize, shell: &Shell) -> Result<(), BenchError> {
-    let progress = shell.begin_steps(format!("the library and its peers: {rounds} rounds"), rounds as u64);
-    for round in 1..=rounds {
-        own.measure()?;
-        seats.retain_mut(|seat| kept(seat.name, seat.measure(), shell).is_some());
-        progress.reached(round as u64);
-    }
-    own.judge()?;
-    seats.retain(|seat| kept(seat.name, seat.judge(), shell).is_some());
-    Ok(())
-}
-
 fn compared(own: Seat, seats: Vec<Seat>) -> Compared {
     let own_ms = median(own.times.clone());
     let peers = seats.into_iter().map(|seat| (seat.name.to_owned(), seat.cost(own_ms))).collect();
-    Compared { own: own.cost(own_ms), peers }
+    Compared { own: Some(own.cost(own_ms)), peers }
 }
 
 /// A host that is at its goal, and what says so.
 struct Seat {
     name: &'static str,
+    peer: Option<&'static Peer>,
     version: String,
     run: &'static [&'static str],
     dir: String,
@@ -172,14 +219,14 @@ impl Seat {
     fn own(herd: &Herd, program: &[u8]) -> Result<Self, BenchError> {
         let host = herd.boot("wildebeest", address(OWN))?;
         host::prepare(&host, program)?;
-        let seat =
-            Self::new("wildebeest", env!("CARGO_PKG_VERSION").into(), &[PROGRAM, "apply", "mixed"], "/".into(), host);
+        let run = &[PROGRAM, "apply", "mixed"];
+        let seat = Self::new("wildebeest", None, env!("CARGO_PKG_VERSION").into(), run, "/".into(), host);
         seat.host.read(command(seat.run, &seat.dir))?;
         seat.judge()?;
         Ok(seat)
     }
 
-    fn of(peer: &Peer, had: &Had, herd: &Herd, number: u8, program: &[u8]) -> Result<Self, BenchError> {
+    fn of(peer: &'static Peer, had: &Had, herd: &Herd, number: u8, program: &[u8]) -> Result<Self, BenchError> {
         let (host, dir) = (herd.boot(peer.name, address(number))?, peer.dir());
         // Before the host is prepared: then its apt knows its own packages only.
         had.install(peer, &host)?;
@@ -187,33 +234,47 @@ impl Seat {
         for (name, text) in (peer.files)() {
             host.put(&format!("{dir}/{name}"), text, 0o600)?;
         }
-        let version = version_in(&said(&host.run(command(peer.version, &dir))?));
-        let seat = Self::new(peer.name, version, peer.run, dir, host);
-        seat.settle(peer)?;
+        let version = version_in(&host.read(command(peer.version, &dir))?);
+        let seat = Self::new(peer.name, Some(peer), version, peer.run, dir, host);
+        seat.settle(peer, RUNS)?;
         seat.judge()?;
         Ok(seat)
     }
 
-    fn new(name: &'static str, version: String, run: &'static [&'static str], dir: String, host: Host) -> Self {
-        Self { name, version, run, dir, host, times: Vec::new(), peak_kib: 0.0 }
+    fn new(
+        name: &'static str,
+        peer: Option<&'static Peer>,
+        version: String,
+        run: &'static [&'static str],
+        dir: String,
+        host: Host,
+    ) -> Self {
+        Self { name, peer, version, run, dir, host, times: Vec::new(), peak_kib: 0.0 }
     }
 
-    /// Runs it until it is at rest.
-    fn settle(&self, peer: &Peer) -> Result<(), BenchError> {
+    /// Runs it until it is at rest, so often at most.
+    fn settle(&self, peer: &Peer, runs: usize) -> Result<(), BenchError> {
         let mut last = String::new();
-        for _ in 0..RUNS {
+        for _ in 0..runs {
             let output = self.host.run(command(self.run, &self.dir))?;
             if (peer.is_at_rest)(&output) {
                 return Ok(());
             }
             last = end_of(&said(&output));
         }
-        Err(BenchError::Restless { peer: self.name, runs: RUNS, said: last })
+        Err(BenchError::Restless { peer: self.name, runs, said: last })
     }
 
-    /// Whether all is as it should be, as the floor sees it.
+    /// Whether it still has nothing to do, after all rounds, and all is as it should be.
+    fn end(&self) -> Result<(), BenchError> {
+        self.peer.map_or(Ok(()), |peer| self.settle(peer, 1))?;
+        self.judge()
+    }
+
+    /// Whether all is as it should be.
     fn judge(&self) -> Result<(), BenchError> {
-        self.host.read(command(&[PROGRAM, "floor", "mixed"], "/"))?;
+        let manner = self.peer.map(|peer| peer.manner).unwrap_or_default();
+        self.host.read(command(&[[PROGRAM, "judge", "mixed"].as_slice(), manner].concat(), "/"))?;
         Ok(())
     }
 
@@ -294,7 +355,7 @@ mod tests {
     fn costs_are_by_that_of_the_library() {
         let (version, peak_mib, rounds) = ("1.2".to_owned(), 8.0, 9);
         let cost = |noop_ms: f64| Cost { version: version.clone(), noop_ms, times: noop_ms / 40.0, peak_mib, rounds };
-        let compared = Compared { own: cost(40.0), peers: [("salt".to_owned(), cost(2000.0))].into() };
+        let compared = Compared { own: Some(cost(40.0)), peers: [("salt".to_owned(), cost(2000.0))].into() };
         let json = serde_json::to_value(&compared).unwrap();
         assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), ["salt"]);
         assert_eq!((&json["salt"]["times"], &json["salt"]["version"]), (&50.0.into(), &"1.2".into()));
@@ -303,7 +364,26 @@ mod tests {
     #[test]
     fn an_error_is_told_on_one_line_with_what_caused_it() {
         let error = BenchError::Restless { peer: "salt", runs: 4, said: "Failed: 1\nbecause".into() };
-        assert_eq!(in_full(&error), "salt is not at rest after 4 runs: Failed: 1 because");
+        assert_eq!(in_full(&error), "salt is not at rest in run 4: Failed: 1 because");
+    }
+
+    #[test]
+    fn who_fails_is_told_of_on_one_line_and_the_others_go_on() {
+        let (shell, told) = Shell::captured();
+        let mut sieve = Sieve { shell: &shell, left_out: LeftOut::new() };
+        let restless = || BenchError::Restless { peer: "salt", runs: 1, said: "Failed: 1\nbecause".into() };
+        assert_eq!((sieve.kept("rash", Ok(7)), sieve.kept::<u8>("salt", Err(restless()))), (Some(7), None));
+        let why = "salt is not at rest in run 1: Failed: 1 because";
+        assert_eq!(told.text(), format!("note: salt is left out: {why}\n"));
+        assert_eq!(sieve.left_out, [("salt".to_owned(), why.to_owned())].into());
+    }
+
+    #[test]
+    fn each_peer_is_judged_by_what_it_means() {
+        assert!(PEERS.iter().all(|peer| peer.manner.contains(&"by-meaning")));
+        let any_group: Vec<&str> =
+            PEERS.iter().filter(|peer| peer.manner.contains(&"any-group")).map(|peer| peer.name).collect();
+        assert_eq!(any_group, ["rash"]);
     }
 
     #[test]

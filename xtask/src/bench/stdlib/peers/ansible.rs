@@ -4,7 +4,7 @@ use wb_core::system::Output;
 
 use super::install::Rest;
 use super::wanted::{site, wanted};
-use super::{Peer, said};
+use super::{BY_MEANING, Peer, said};
 
 const PLAYBOOK: &str = include_str!("../../../../templates/bench/peers/playbook.yml");
 const SETTINGS: &str = include_str!("../../../../templates/bench/peers/ansible.cfg");
@@ -18,6 +18,7 @@ pub(super) const PEER: Peer = Peer {
     version: &["ansible-playbook", "--version"],
     run: &["ansible-playbook", "playbook.yml"],
     is_at_rest,
+    manner: BY_MEANING,
 };
 
 fn files() -> Vec<(&'static str, String)> {

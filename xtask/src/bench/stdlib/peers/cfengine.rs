@@ -4,7 +4,7 @@ use wb_core::system::Output;
 
 use super::install::Rest;
 use super::wanted::{site, wanted};
-use super::{Peer, said};
+use super::{BY_MEANING, Peer, said};
 
 const POLICY: &str = include_str!("../../../../templates/bench/peers/mixed.cf");
 
@@ -21,6 +21,7 @@ pub(super) const PEER: Peer = Peer {
     version: &["cf-agent", "--version"],
     run: &["cf-agent", "--no-lock", "--inform", "--file", "/srv/peers/cfengine/mixed.cf"],
     is_at_rest,
+    manner: BY_MEANING,
 };
 
 fn files() -> Vec<(&'static str, String)> {

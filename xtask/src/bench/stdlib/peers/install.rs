@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wb_core::system::{Command, files};
 
-use super::super::host::BOUND;
+use super::super::host::{self, BOUND};
 use super::Peer;
 use crate::bench::{BenchError, failed};
 use crate::fleet::cargo;
@@ -48,13 +48,15 @@ pub(super) struct Had {
 const PYTHON: &str = "3.11";
 const GLIBC: u32 = 36;
 
+/// What many packages want where Python is as old as that of the hosts. pip asks that of the Python that it runs in, which may
+/// be a younger one, and would leave it out then.
+pub(super) const BACKPORTS: &str = "typing-extensions";
+
 /// How long it may take to get one thing.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// Younger ones have no longer what the sources of some packages are built with.
 const CONSTRAINTS: &str = "setuptools<72\n";
-
-const APT: &str = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends";
 
 /// The versions were chosen when the wheels were got.
 const ENVIRONMENT: &str =
@@ -82,7 +84,7 @@ impl Had {
     /// Puts it on a host whose apt still knows Debian's packages.
     pub(super) fn install(&self, peer: &Peer, host: &Host) -> Result<(), BenchError> {
         if !peer.debs.is_empty() {
-            host.read(Command::shell(format!("{APT} {}", peer.debs.join(" "))).timeout(BOUND))?;
+            host::install(host, peer.debs)?;
         }
         for wheel in &self.wheels {
             host.put(&format!("{}/wheels/{}", peer.dir(), name_of(wheel)), files::read(wheel)?, 0o644)?;

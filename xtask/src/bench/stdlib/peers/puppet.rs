@@ -2,9 +2,9 @@
 
 use wb_core::system::Output;
 
-use super::Peer;
 use super::install::Rest;
 use super::wanted::{site, wanted};
+use super::{BY_MEANING, Peer};
 
 const MANIFEST: &str = include_str!("../../../../templates/bench/peers/site.pp");
 
@@ -17,6 +17,7 @@ pub(super) const PEER: Peer = Peer {
     version: &["puppet", "--version"],
     run: &["puppet", "apply", "--detailed-exitcodes", "--modulepath=/usr/share/puppet/modules", "site.pp"],
     is_at_rest,
+    manner: BY_MEANING,
 };
 
 fn files() -> Vec<(&'static str, String)> {

@@ -2,9 +2,9 @@
 
 use wb_core::system::Output;
 
-use super::install::Rest;
+use super::install::{BACKPORTS, Rest};
 use super::wanted::{site, wanted};
-use super::{Peer, said};
+use super::{BY_MEANING, Peer, said};
 
 const DEPLOY: &str = include_str!("../../../../templates/bench/peers/deploy.py");
 
@@ -13,12 +13,13 @@ const PROGRAM: &str = "/srv/peers/pyinfra/venv/bin/pyinfra";
 pub(super) const PEER: Peer = Peer {
     name: "pyinfra",
     debs: &["python3", "python3-venv"],
-    rest: Rest::Wheels { built: &[], ready: &["pyinfra~=3.0"] },
+    rest: Rest::Wheels { built: &[], ready: &["pyinfra~=3.0", BACKPORTS] },
     afterwards: "",
     files,
     version: &[PROGRAM, "--version"],
     run: &[PROGRAM, "-y", "@local", "deploy.py"],
     is_at_rest,
+    manner: BY_MEANING,
 };
 
 fn files() -> Vec<(&'static str, String)> {

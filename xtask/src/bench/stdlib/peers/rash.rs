@@ -1,7 +1,8 @@
 //! rash: crates.io's, compiled on this machine.
 //!
 //! It knows no owners of files, so these are looked at, and given where they are not right. Of a user whose group is
-//! said, it claims each time to have changed it; so no groups of users are said.
+//! said, it claims each time to have changed it; so no groups of users are said. It writes a crontab with a mode that cron
+//! passes over; so that is told, too.
 
 use wb_core::system::Output;
 
@@ -18,6 +19,7 @@ pub(super) const PEER: Peer = Peer {
     version: &["rash", "--version"],
     run: &["rash", "mixed.rh"],
     is_at_rest,
+    manner: &["by-meaning", "any-group"],
 };
 
 const TEMPLATE: &str = "/srv/peers/rash/site.conf.j2";
@@ -37,7 +39,8 @@ fn script() -> String {
     let people = data::twenty().map(person);
     let lines = data::twenty().map(line);
     let services = data::SERVICES.into_iter().map(service);
-    let jobs = jobs().map(|job| entry(&job));
+    let mode = format!("- file: {{path: {}, mode: \"0600\"}}\n", data::CRONTAB);
+    let jobs = jobs().map(|job| entry(&job)).chain([mode]);
     let settings = data::SYSCTL.into_iter().map(|(key, value)| setting(key, value));
     std::iter::once(packages).chain(people).chain(lines).chain(services).chain(jobs).chain(settings).collect()
 }
@@ -103,11 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_task_for_each_thing() {
+    fn there_is_a_task_for_each_thing_and_one_for_the_mode_of_the_crontab() {
         let script = script();
         let count = |module: &str| script.matches(&format!("- {module}: ")).count();
         let modules = ["apt", "group", "user", "file", "copy", "template", "lineinfile", "service", "cron", "sysctl"];
-        assert_eq!(modules.map(count), [1, 20, 20, 20, 20, 20, 20, 5, 5, 5]);
+        assert_eq!(modules.map(count), [1, 20, 20, 21, 20, 20, 20, 5, 5, 5]);
         assert_eq!(count("stat"), 60);
     }
 

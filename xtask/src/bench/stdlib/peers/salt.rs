@@ -2,9 +2,9 @@
 
 use wb_core::system::Output;
 
-use super::install::Rest;
+use super::install::{BACKPORTS, Rest};
 use super::wanted::{site, wanted};
-use super::{Peer, said};
+use super::{BY_MEANING, Peer, said};
 
 const STATE: &str = include_str!("../../../../templates/bench/peers/mixed.sls");
 const SETTINGS: &str = include_str!("../../../../templates/bench/peers/minion");
@@ -12,7 +12,8 @@ const SETTINGS: &str = include_str!("../../../../templates/bench/peers/minion");
 const PROGRAM: &str = "/srv/peers/salt/venv/bin/salt-call";
 
 /// What its minion imports. The versions that Salt itself pins are older than some of the wheels that there still are.
-const IMPORTED: [&str; 18] = [
+const IMPORTED: [&str; 19] = [
+    BACKPORTS,
     "aiohttp",
     "cryptography",
     "distro",
@@ -50,6 +51,7 @@ pub(super) const PEER: Peer = Peer {
         "mixed",
     ],
     is_at_rest,
+    manner: BY_MEANING,
 };
 
 fn files() -> Vec<(&'static str, String)> {
