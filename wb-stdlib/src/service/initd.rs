@@ -28,7 +28,14 @@ pub(super) fn ask(system: &System, name: &str) -> Result<Output, ServiceError> {
 }
 
 pub(super) fn act(system: &System, name: &str, action: Action) -> Result<(), ServiceError> {
-    commands(action, name, has_chkconfig(system)).into_iter().try_for_each(|command| run(system, name, action, command))
+    for command in commands(action, name, has_chkconfig(system)) {
+        run(system, name, action, command)?;
+        // Where there were no links, those that were made first are as the script wants them.
+        if action == Action::Enable && is_enabled(system, name)? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Takes away its links, before its script goes.
