@@ -132,7 +132,7 @@ impl System {
         run: impl FnOnce(&Command) -> Result<Output, CommandError>,
     ) -> Result<Output, CommandError> {
         let Some(deadline) = self.deadline else { return run(command) };
-        let over = |source| CommandError::OutOfTime { line: command.line(), source };
+        let over = |source| CommandError::OutOfTime { line: command.name(), source };
         let left = deadline.left(self.clock.passed()).map_err(over)?;
         match run(&command.clone().at_most(left)) {
             Err(CommandError::TimedOut { timeout, .. }) if timeout == left => Err(over(deadline.out_of_time())),

@@ -288,7 +288,16 @@ impl<A: Look> Command<A> {
             Some(user) => self.as_user(user, &program, &args)?,
             None => self.with_env(system::Command::new(&program).args(&args)),
         };
+        let command = if command.line() == self.line() { command } else { command.called(self.name()) };
         Ok(command.dir(&self.dir).stdin(self.stdin.clone()).timeout(self.timeout))
+    }
+
+    /// What errors call it: what was written, and not what it takes to run that. They have it between backticks.
+    fn name(&self) -> String {
+        match &self.user {
+            Some(user) => format!("{}` as `{user}", self.line()),
+            None => self.line(),
+        }
     }
 
     /// The mask is of the whole process, so that only a shell in between can set it.

@@ -31,6 +31,7 @@ pub struct Command {
     timeout: Option<Duration>,
     expendable: bool,
     largest: Option<u64>,
+    called: Option<String>,
 }
 
 impl Command {
@@ -46,6 +47,7 @@ impl Command {
             timeout: None,
             expendable: false,
             largest: None,
+            called: None,
         }
     }
 
@@ -137,6 +139,26 @@ impl Command {
         self
     }
 
+    /// What errors have between their backticks in the place of its line: what somebody wrote, where more than that is run.
+    ///
+    /// ```
+    /// use wb_core::system::Command;
+    /// let command = Command::new("setpriv").args(["--reuid=104", "--", "false"]).called("false` as `postgres");
+    /// assert_eq!(command.name(), "false` as `postgres");
+    /// assert_eq!(command.line(), "setpriv --reuid=104 -- false");
+    /// ```
+    #[must_use]
+    pub fn called(mut self, name: impl Into<String>) -> Self {
+        self.called = Some(name.into());
+        self
+    }
+
+    /// What errors call it: what [`Command::called`] says, or else its line.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.called.clone().unwrap_or_else(|| self.line())
+    }
+
     /// Kills it after `left` at the latest.
     pub(super) fn at_most(mut self, left: Duration) -> Self {
         self.timeout = Some(self.timeout.map_or(left, |timeout| timeout.min(left)));
@@ -204,7 +226,7 @@ impl Command {
     /// # Errors
     /// When it can't be started, or its output can't be read.
     pub fn run_lines(&self, mut each: impl FnMut(&str)) -> Result<Output, CommandError> {
-        let not_read = |source| CommandError::Start { line: self.line(), source };
+        let not_read = |source| CommandError::Start { line: self.name(), source };
         let reader = fault::pass(Kind::Spawn).and_then(|()| self.expression());
         let reader = reader.and_then(|expression| expression.stderr_capture().reader());
         let reader = reader.map_err(|source| self.not_started(source))?;
@@ -342,7 +364,7 @@ impl Command {
         match ended.map_err(start)? {
             End::Itself => streams.output(&handle, kept).map_err(start),
             End::OutOfTime => Err(self.timed_out()),
-            End::TooMuch { was_killed } => Err(CommandError::TooMuch { line: self.line(), most: kept, was_killed }),
+            End::TooMuch { was_killed } => Err(CommandError::TooMuch { line: self.name(), most: kept, was_killed }),
         }
     }
 
@@ -391,7 +413,7 @@ impl Command {
     }
 
     fn timed_out(&self) -> CommandError {
-        CommandError::TimedOut { line: self.line(), timeout: self.timeout.unwrap_or_default() }
+        CommandError::TimedOut { line: self.name(), timeout: self.timeout.unwrap_or_default() }
     }
 
     fn expression(&self) -> io::Result<duct::Expression> {
@@ -432,12 +454,12 @@ impl Command {
         let no_directory = self.dir.as_ref().filter(|dir| !dir.is_dir());
         match (source.kind(), no_directory) {
             (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, Some(dir)) => {
-                CommandError::NoDirectory { line: self.line(), dir: dir.as_path().into(), source }
+                CommandError::NoDirectory { line: self.name(), dir: dir.as_path().into(), source }
             }
             (io::ErrorKind::NotFound, None) => {
                 CommandError::NotFound { program: self.program.to_string_lossy().into_owned(), source }
             }
-            _ => CommandError::Start { line: self.line(), source },
+            _ => CommandError::Start { line: self.name(), source },
         }
     }
 }
@@ -530,7 +552,7 @@ impl Output {
             return Ok(self);
         }
         let said = if self.stderr.is_empty() { &self.stdout } else { &self.stderr };
-        Err(CommandError::Failed { line: command.line(), code: self.code, said: tail(said) })
+        Err(CommandError::Failed { line: command.name(), code: self.code, said: tail(said) })
     }
 }
 
@@ -1021,6 +1043,15 @@ mod tests {
     fn a_failure_names_the_command_and_what_it_said() {
         let error = Command::shell("echo no >&2; exit 2").read().unwrap_err();
         assert_eq!(error.to_string(), "`/bin/sh -c 'echo no >&2; exit 2'` ended with exit code 2: no");
+    }
+
+    #[test]
+    fn what_somebody_wrote_stands_in_the_errors_of_what_is_run_for_it() {
+        let called = |line: &str| Command::shell(line).called("make` as `shop");
+        let error = called("echo no >&2; exit 2").read().unwrap_err();
+        assert_eq!(error.to_string(), "`make` as `shop` ended with exit code 2: no");
+        let error = called("exec sleep 60").timeout(Duration::from_millis(50)).run().unwrap_err();
+        assert!(error.to_string().starts_with("`make` as `shop` did not end within "), "{error}");
     }
 
     #[test]

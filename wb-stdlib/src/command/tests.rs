@@ -18,7 +18,7 @@ fn a_user_gets_their_own_environment_which_stands_on_no_line() {
         let mut expect = expect
             .iter()
             .fold(system::Command::new("setpriv").env_clear(), |expect, (name, value)| expect.env(name, value));
-        expect = expect.args(words.split(' ')).dir("/").timeout(TIMEOUT);
+        expect = expect.args(words.split(' ')).called(format!("psql` as `{user}")).dir("/").timeout(TIMEOUT);
         let machine = Machine::new().file("/etc/passwd", POSTGRES);
         let machine = machine.does("setpriv", move |_, found| assert_eq!(*found, expect));
         let found = machine.view(|host| {
@@ -46,8 +46,19 @@ fn a_user_gets_their_own_environment_which_stands_on_no_line() {
 fn what_is_in_the_environment_is_in_no_error() {
     let machine = Machine::new().file("/etc/passwd", POSTGRES).answer("setpriv", 1, "no");
     let secret = |host: &View| host.command("psql").user("postgres").env("PGPASSWORD", "swordfish").succeeds();
-    let expect = "`setpriv --reuid=104 --regid=111 --init-groups -- psql` ended with exit code 1: no";
+    let expect = "`psql` as `postgres` ended with exit code 1: no";
     assert_eq!(machine.view(secret).unwrap_err().to_string(), expect);
+}
+
+#[test]
+fn errors_show_what_was_written_and_not_what_it_takes() {
+    let machine = Machine::new().file("/etc/passwd", POSTGRES).answer("setpriv", 1, "no").answer("/bin/sh", 1, "no");
+    let check = |say: fn(Command<View<'_>>) -> Command<View<'_>>, expect: &str| {
+        let error = machine.view(|host| say(host.command("touch").arg("a b")).succeeds()).unwrap_err();
+        assert_eq!(error.to_string(), format!("{expect} ended with exit code 1: no"));
+    };
+    check(|command| command.user("postgres").umask(0o77).env("PATH", "/opt/bin"), "`touch 'a b'` as `postgres`");
+    check(|command| command.umask(0o77), "`touch 'a b'`");
 }
 
 #[test]
@@ -215,7 +226,7 @@ fn a_script_is_run_by_its_interpreter_from_a_file_that_is_gone_then() {
 fn a_script_that_fails_is_gone_too_and_says_why() {
     let machine = Machine::new().answer("/bin/sh", 3, "no table");
     let error = machine.apply(|host| Ok(host.script("fill", "echo no table; exit 3\n").run()?)).unwrap_err();
-    assert!(error.to_string().ends_with("/script` ended with exit code 3: no table"), "{error}");
+    assert_eq!(error.to_string(), "`fill` ended with exit code 3: no table");
     assert_eq!(machine.snapshot().len(), 0);
 }
 
