@@ -101,6 +101,7 @@ pub mod postgres;
 pub mod prelude;
 pub mod process;
 mod processes;
+pub mod repository;
 mod requirement;
 mod role;
 pub mod rpm_key;

@@ -10,6 +10,7 @@ use crate::ensure::{Difference, ensure};
 use crate::openpgp::{self, PublicKey};
 use crate::pacman_conf::{self, PATH};
 use crate::pacman_key::{self, PacmanKeyError};
+use crate::repository::RepositoryMistake;
 use crate::text_file::{TextFile, TextFileError};
 use crate::{Host, Look};
 
@@ -22,30 +23,9 @@ pub enum PacmanRepositoryError {
         /// What was asked for.
         name: String,
     },
-    /// Nobody said where it is.
-    #[error("the repository `{name}` has no address\nhint: `.uri(\"https://…\")`, or `.mirror_list(\"/etc/…\")`")]
-    NoAddress {
-        /// The repository.
-        name: String,
-    },
-    /// Something was said that would mean something else in the file.
-    #[error("the repository `{name}` can't have the {what} `{value}`")]
-    BadValue {
-        /// The repository.
-        name: String,
-        /// What it is about.
-        what: &'static str,
-        /// What was said.
-        value: String,
-    },
-    /// The key is none.
-    #[error("the key of the repository `{name}` is {found}\nhint: `gpg --armor --export KEY` writes one that is")]
-    BadKey {
-        /// The repository.
-        name: String,
-        /// What it is.
-        found: &'static str,
-    },
+    /// What is said of it is not enough, or would mean something else.
+    #[error(transparent)]
+    Mistake(#[from] RepositoryMistake),
     /// The repository that it is to stand before is not there.
     #[error("the repository `{name}` is to come before `{other}`, and there is no such repository in /etc/pacman.conf")]
     NoOther {
@@ -241,13 +221,13 @@ impl PacmanRepository<Host<'_>> {
     fn checked_keys(&self) -> Result<Vec<PublicKey>, PacmanRepositoryError> {
         self.check_name()?;
         let Key::Own(key) = &self.key else { return Ok(Vec::new()) };
-        openpgp::keys(key).map_err(|found| PacmanRepositoryError::BadKey { name: self.name.clone(), found })
+        Ok(openpgp::keys(key).map_err(|found| RepositoryMistake::BadKey { name: self.name.clone(), found })?)
     }
 
     /// The options of its section.
-    fn options(&self) -> Result<Vec<(&'static str, String)>, PacmanRepositoryError> {
+    fn options(&self) -> Result<Vec<(&'static str, String)>, RepositoryMistake> {
         let bad = |what, value: &String| {
-            Err(PacmanRepositoryError::BadValue { name: self.name.clone(), what, value: value.clone() })
+            Err(RepositoryMistake::BadValue { name: self.name.clone(), what, value: value.clone() })
         };
         if let Some(uri) = self.uris.iter().find(|uri| !is_word(uri) || !uri.contains("://")) {
             return bad("address", uri);
@@ -256,7 +236,8 @@ impl PacmanRepository<Host<'_>> {
             return bad("path of a list of mirrors", path);
         }
         if self.uris.is_empty() && self.mirror_list.is_none() {
-            return Err(PacmanRepositoryError::NoAddress { name: self.name.clone() });
+            let (what, hint) = ("address", "`.uri(\"https://…\")`, or `.mirror_list(\"/etc/…\")`");
+            return Err(RepositoryMistake::Lacks { name: self.name.clone(), what, hint });
         }
         let level = self.level().map(|level| ("SigLevel", level.to_owned()));
         let servers = self.uris.iter().map(|uri| ("Server", uri.clone()));

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use wb_core::system::CommandError;
 use wb_core::system::files::FileError;
 
+use crate::repository::RepositoryMistake;
+
 /// What can go wrong with a repository of apt.
 #[derive(Debug, thiserror::Error)]
 pub enum AptRepositoryError {
@@ -14,34 +16,9 @@ pub enum AptRepositoryError {
         /// What was asked for.
         name: String,
     },
-    /// Something that a repository must have was not said.
-    #[error("the repository `{name}` has no {what}\nhint: {hint}")]
-    Lacks {
-        /// The repository.
-        name: String,
-        /// What it lacks.
-        what: &'static str,
-        /// How to say it.
-        hint: &'static str,
-    },
-    /// Something was said that would mean something else in apt's file.
-    #[error("the repository `{name}` can't have the {what} `{value}`")]
-    BadValue {
-        /// The repository.
-        name: String,
-        /// What it is about.
-        what: &'static str,
-        /// What was said.
-        value: String,
-    },
-    /// The key is none.
-    #[error("the key of the repository `{name}` is {found}\nhint: `gpg --armor --export KEY` writes one that is")]
-    BadKey {
-        /// The repository.
-        name: String,
-        /// What it is.
-        found: &'static str,
-    },
+    /// What is said of it is not enough, or would mean something else.
+    #[error(transparent)]
+    Mistake(#[from] RepositoryMistake),
     /// Something else is at the path of one of its files.
     #[error("{} is to be a file, and is something else\nhint: remove it first, in this migration, if nobody needs it", .path.display())]
     InTheWay {

@@ -1,7 +1,8 @@
 //! What a repository is signed with.
 
-use super::{AptRepositoryError, Wanted};
+use super::Wanted;
 use crate::openpgp::{is_armored, is_private};
+use crate::repository::RepositoryMistake;
 
 /// What a repository is signed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +20,12 @@ pub(super) enum Key {
 }
 
 impl Key {
-    pub(super) fn check(&self, name: &str) -> Result<(), AptRepositoryError> {
-        let bad = |found| Err(AptRepositoryError::BadKey { name: name.to_owned(), found });
+    pub(super) fn check(&self, name: &str) -> Result<(), RepositoryMistake> {
+        let bad = |found| Err(RepositoryMistake::BadKey { name: name.to_owned(), found });
         match self {
             Self::None | Self::Trusted => Ok(()),
             Self::Keyring(path) if !path.starts_with('/') || path.chars().any(char::is_whitespace) => {
-                Err(AptRepositoryError::BadValue { name: name.to_owned(), what: "keyring", value: path.clone() })
+                Err(RepositoryMistake::BadValue { name: name.to_owned(), what: "keyring", value: path.clone() })
             }
             Self::Keyring(_) => Ok(()),
             Self::File(key) | Self::Embedded(key) if is_private(key) => bad("a private key"),

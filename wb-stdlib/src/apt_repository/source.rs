@@ -1,6 +1,6 @@
 //! A repository as a stanza of sources.list(5), in the form of deb822.
 
-use super::AptRepositoryError;
+use crate::repository::RepositoryMistake;
 
 /// Where a repository is, and what is taken from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub(super) struct Source {
 
 impl Source {
     /// Checks that all is said, and means what it says.
-    pub(super) fn check(&self, name: &str) -> Result<(), AptRepositoryError> {
-        let lacks = |what, hint| Err(AptRepositoryError::Lacks { name: name.to_owned(), what, hint });
+    pub(super) fn check(&self, name: &str) -> Result<(), RepositoryMistake> {
+        let lacks = |what, hint| Err(RepositoryMistake::Lacks { name: name.to_owned(), what, hint });
         let is_flat = self.suites.iter().any(|suite| suite.ends_with('/'));
         let values: [(&'static str, &[String]); 4] = [
             ("address", &self.uris),
@@ -25,12 +25,12 @@ impl Source {
         ];
         for (what, values) in values {
             if let Some(value) = values.iter().find(|value| !is_word(value)) {
-                return Err(AptRepositoryError::BadValue { name: name.to_owned(), what, value: value.clone() });
+                return Err(RepositoryMistake::BadValue { name: name.to_owned(), what, value: value.clone() });
             }
         }
         if let Some(uri) = self.uris.iter().find(|uri| !uri.contains(':')) {
             let (what, value) = ("address", uri.clone());
-            return Err(AptRepositoryError::BadValue { name: name.to_owned(), what, value });
+            return Err(RepositoryMistake::BadValue { name: name.to_owned(), what, value });
         }
         match (self.uris.is_empty(), self.suites.is_empty(), self.components.is_empty()) {
             (true, ..) => lacks("address", "`.uri(\"https://…\")`"),
@@ -38,7 +38,7 @@ impl Source {
             (.., true) if !is_flat => lacks("component", "`.component(\"main\")`"),
             (.., false) if is_flat => {
                 let (what, value) = ("component", self.components.join(" "));
-                Err(AptRepositoryError::BadValue { name: name.to_owned(), what, value })
+                Err(RepositoryMistake::BadValue { name: name.to_owned(), what, value })
             }
             _ => Ok(()),
         }

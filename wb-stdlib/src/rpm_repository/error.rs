@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use wb_core::system::files::FileError;
 
 use crate::packages::Manager;
+use crate::repository::RepositoryMistake;
 use crate::rpm_key::RpmKeyError;
 use crate::text_file::TextFileError;
 
@@ -28,34 +29,9 @@ pub enum RpmRepositoryError {
         /// What the host has.
         manager: Manager,
     },
-    /// Something that a repository must have was not said.
-    #[error("the repository `{name}` has no {what}\nhint: {hint}")]
-    Lacks {
-        /// The repository.
-        name: String,
-        /// What it lacks.
-        what: &'static str,
-        /// How to say it.
-        hint: &'static str,
-    },
-    /// Something was said that would mean something else in the file.
-    #[error("the repository `{name}` can't have the {what} `{value}`")]
-    BadValue {
-        /// The repository.
-        name: String,
-        /// What it is about.
-        what: &'static str,
-        /// What was said.
-        value: String,
-    },
-    /// The key is none.
-    #[error("the key of the repository `{name}` is {found}\nhint: `gpg --armor --export KEY` writes one that is")]
-    BadKey {
-        /// The repository.
-        name: String,
-        /// What it is.
-        found: &'static str,
-    },
+    /// What is said of it is not enough, or would mean something else.
+    #[error(transparent)]
+    Mistake(#[from] RepositoryMistake),
     /// Another file has a repository of that name.
     #[error(
         "there is a repository `{name}` in {0}, too\nhint: `host.edit(\"{0}\").section(\"{name}\")` changes that one; or \

@@ -1,7 +1,7 @@
 //! What the packages of a repository are signed with.
 
-use super::RpmRepositoryError;
 use crate::openpgp::{self, PublicKey};
+use crate::repository::RepositoryMistake;
 
 /// What the packages of a repository are signed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +23,14 @@ pub(super) fn path(name: &str) -> String {
 
 impl Key {
     /// The keys that rpm is to trust for it.
-    pub(super) fn check(&self, name: &str) -> Result<Vec<PublicKey>, RpmRepositoryError> {
-        let bad = |found| RpmRepositoryError::BadKey { name: name.to_owned(), found };
+    pub(super) fn check(&self, name: &str) -> Result<Vec<PublicKey>, RepositoryMistake> {
+        let bad = |found| RepositoryMistake::BadKey { name: name.to_owned(), found };
         match self {
             Self::None | Self::Trusted => Ok(Vec::new()),
             Self::Known(place) if is_place(place) => Ok(Vec::new()),
             Self::Known(place) => {
                 let (what, value) = ("path or address of a key", place.clone());
-                Err(RpmRepositoryError::BadValue { name: name.to_owned(), what, value })
+                Err(RepositoryMistake::BadValue { name: name.to_owned(), what, value })
             }
             Self::Own(key) => {
                 let keys = openpgp::keys(key).map_err(bad)?;

@@ -1,7 +1,7 @@
 //! A repository as a section of a `.repo` file: see dnf.conf(5).
 
-use super::RpmRepositoryError;
 use super::key::Key;
+use crate::repository::RepositoryMistake;
 
 /// Who reads the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +38,9 @@ const OWN: [&str; 9] =
 
 impl Section {
     /// Checks that all is said, and means what it says.
-    pub(super) fn check(&self, name: &str) -> Result<(), RpmRepositoryError> {
+    pub(super) fn check(&self, name: &str) -> Result<(), RepositoryMistake> {
         let bad = |what, value: &str| {
-            Err(RpmRepositoryError::BadValue { name: name.to_owned(), what, value: value.to_owned() })
+            Err(RepositoryMistake::BadValue { name: name.to_owned(), what, value: value.to_owned() })
         };
         if let Some(uri) = self.uris.iter().chain(&self.mirror_list).find(|uri| !is_uri(uri)) {
             return bad("address", uri);
@@ -56,7 +56,7 @@ impl Section {
         }
         if self.uris.is_empty() && self.mirror_list.is_none() {
             let (what, hint) = ("address", "`.uri(\"https://…\")` or `.mirror_list(\"https://…\")`");
-            return Err(RpmRepositoryError::Lacks { name: name.to_owned(), what, hint });
+            return Err(RepositoryMistake::Lacks { name: name.to_owned(), what, hint });
         }
         Ok(())
     }
