@@ -14,8 +14,7 @@ mod verdicts;
 
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -31,7 +30,6 @@ pub use verdicts::Verdicts;
 
 use crate::change::Member;
 use crate::system::System;
-use crate::system::files::Stat;
 
 /// Whether operations act, or only look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,15 +57,6 @@ impl HerdView {
     }
 }
 
-/// What a plan would have made of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Foreseen {
-    /// Whose it would be, and how large.
-    pub stat: Stat,
-    /// What would stand in it.
-    pub content: Vec<u8>,
-}
-
 /// What one run of a migration, a spec, or a role's `leave` and `rejoin` works with.
 pub struct Context<'a> {
     system: &'a System,
@@ -77,7 +66,6 @@ pub struct Context<'a> {
     attempt: Option<Rc<Attempt>>,
     lookout: Option<Rc<dyn Lookout + 'a>>,
     operations: RefCell<Vec<Operation>>,
-    foreseen: RefCell<BTreeMap<PathBuf, Foreseen>>,
     known: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
 }
 
@@ -85,8 +73,8 @@ impl<'a> Context<'a> {
     /// A context with nothing done yet.
     #[must_use]
     pub fn new(system: &'a System, mode: Mode, herd: &'a HerdView, journal: Rc<dyn Journal>) -> Self {
-        let (operations, foreseen, known) = (RefCell::default(), RefCell::default(), RefCell::default());
-        Self { system, mode, herd, journal, attempt: None, lookout: None, operations, foreseen, known }
+        let (operations, known) = (RefCell::default(), RefCell::default());
+        Self { system, mode, herd, journal, attempt: None, lookout: None, operations, known }
     }
 
     /// This one, for a run of a link.
@@ -180,19 +168,6 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn changes(&self) -> usize {
         self.operations.borrow().iter().filter(|operation| operation.outcome.changed()).count()
-    }
-
-    /// Remembers, in a plan, what a file would be by now: for operations that come later and look at it.
-    pub fn foresee(&self, path: &Path, file: Foreseen) {
-        if self.mode == Mode::Plan {
-            self.foreseen.borrow_mut().insert(path.to_owned(), file);
-        }
-    }
-
-    /// What a file would be by now, where an operation before would write it.
-    #[must_use]
-    pub fn foreseen(&self, path: &Path) -> Option<Foreseen> {
-        self.foreseen.borrow().get(path).cloned()
     }
 
     /// What was done so far, in order.

@@ -5,13 +5,11 @@ pub(crate) mod tools;
 
 use std::path::PathBuf;
 
-use wb_core::context::Operation;
 use wb_core::system::files::FileError;
 use wb_core::system::{CommandError, System};
 
 use crate::look::Access as _;
-use crate::owner;
-use crate::{Host, account};
+use crate::{Host, foresight, owner};
 pub(crate) use programs::Programs;
 
 /// What can go wrong with a user or a group.
@@ -293,6 +291,12 @@ impl<'a> Subject<'a> {
         AccountError::Taken { kind: self.kind, name: self.name.to_owned(), number, by: by.to_owned() }
     }
 
+    /// Why a plan can't know what is to change of it: an operation before makes it, or removes it.
+    pub(crate) fn changes_before(self, is_there: bool, by_now: Option<bool>) -> Option<String> {
+        let differs = by_now.is_some_and(|by_now| by_now != is_there);
+        differs.then(|| format!("the {} `{}` changes before it", self.kind, self.name))
+    }
+
     pub(crate) fn bad_value(self, field: &'static str, value: &str, why: &'static str) -> AccountError {
         let (kind, name, value) = (self.kind, self.name.to_owned(), value.to_owned());
         AccountError::BadValue { kind, name, field, value, why }
@@ -325,28 +329,28 @@ pub(crate) fn is_name(name: &str) -> bool {
         && !body.chars().all(|c| c.is_ascii_digit())
 }
 
-/// Whether an operation before this one, in a plan, would make `what` so.
-pub(crate) fn is_planned(host: Host<'_>, what: &str) -> bool {
-    let planned = |operation: &Operation| operation.what == what && operation.outcome.changed();
-    host.plans() && host.context().operations().iter().any(planned)
-}
-
-/// Whether there is a group of this name or number, of whatever source, or one is planned.
+/// Whether there is a group of this name or number, of whatever source, or there would be one by now.
 pub(crate) fn has_group(host: Host<'_>, subject: Subject<'_>, group: &str) -> Result<bool, AccountError> {
+    if let Some(is_there) = foresight::has_group(host.context(), group) {
+        return Ok(is_there);
+    }
     let system = host.system();
     let groups = owner::groups(system).map_err(|source| subject.look(source))?;
     let is_local = group.parse().map_or_else(|_| groups.named(group), |gid| groups.numbered(gid)).is_some();
-    if is_local || account::is_planned(host, &format!("group {group} present")) {
+    if is_local {
         return Ok(true);
     }
     Ok(owner::group_elsewhere(system, group).map_err(|source| subject.ask(source))?.is_some())
 }
 
-/// Whether there is a user of this name, of whatever source, or one is planned.
+/// Whether there is a user of this name, of whatever source, or there would be one by now.
 pub(crate) fn has_user(host: Host<'_>, subject: Subject<'_>, user: &str) -> Result<bool, AccountError> {
+    if let Some(is_there) = foresight::has_user(host.context(), user) {
+        return Ok(is_there);
+    }
     let system = host.system();
     let is_local = owner::accounts(system).map_err(|source| subject.look(source))?.named(user).is_some();
-    if is_local || is_planned(host, &format!("user {user} present")) {
+    if is_local {
         return Ok(true);
     }
     Ok(user_elsewhere(system, subject, user)?.is_some())

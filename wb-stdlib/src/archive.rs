@@ -12,7 +12,7 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 
-use wb_core::context::{DebtAction, Outcome};
+use wb_core::context::{Context, DebtAction, Outcome};
 use wb_core::system::System;
 use wb_core::system::files::{self, Kind};
 use wb_core::system::tree;
@@ -24,11 +24,15 @@ pub use source::Source;
 use crate::Host;
 use crate::ensure::{Difference, ensure};
 use crate::file::{FileError, KindWord, Resolved, Wanted, check_path, missing_parent, refuse_mounts};
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::owed::Owes;
 use crate::service::Service;
 use crate::sha256::Sha256;
 use marker::Marker;
+
+/// The mode of a new directory.
+const NEW_MODE: u32 = 0o755;
 
 /// What to unpack. [`Host::archive`] makes it.
 #[must_use = "say where it goes: `.to(\"/srv/shop\")`"]
@@ -165,6 +169,7 @@ impl Unpacked<'_> {
         };
         self.write_debts_down(&difference)?;
         self.tidy(&difference)?;
+        self.foresee(&facts, &difference)?;
         ensure(self.archive.host, &what, difference, || act.map_or(Ok(()), |marker| self.unpack(&marker)))
     }
 
@@ -176,9 +181,15 @@ impl Unpacked<'_> {
         let facts = self.facts()?;
         self.may_go(&facts)?;
         let what = format!("{} not unpacked to {}", self.archive.source, self.dir.display());
-        let difference = if facts.is_there { Difference::Some(None) } else { Difference::None };
+        let difference = match facts.is_there {
+            true => Difference::Some(None),
+            false => Difference::none_unless(foresight::unknown_at(self.context(), &self.dir)),
+        };
         self.write_debts_down(&difference)?;
         self.tidy(&difference)?;
+        if difference != Difference::None {
+            foresight::put(self.context(), &self.dir, Thing::Nothing);
+        }
         ensure(self.archive.host, &what, difference, || {
             let system = self.system();
             Ok(tree::remove_whole(system.path(&self.dir), system.path(self.aside())).map(drop)?)
@@ -190,11 +201,12 @@ impl Unpacked<'_> {
         if self.dir.parent().is_none() {
             return Err(FileError::BadPath { path: self.dir.clone() }.into());
         }
-        match self.system().stat(&self.dir)? {
+        match foresight::stat(self.context(), &self.dir)? {
             None => Ok(Facts { is_there: false, is_empty: true, marker: None }),
             Some(stat) if stat.kind == Kind::Directory => {
-                let marker = marker::text(self.system(), &self.dir)?;
-                let is_empty = marker.is_none() && files::list(self.system().path(&self.dir))?.is_empty();
+                let is_new = foresight::replaced(self.context(), &self.dir).is_some();
+                let marker = if is_new { None } else { marker::text(self.system(), &self.dir)? };
+                let is_empty = marker.is_none() && foresight::names(self.context(), &self.dir)?.is_empty();
                 Ok(Facts { is_there: true, is_empty, marker })
             }
             Some(stat) => {
@@ -211,16 +223,37 @@ impl Unpacked<'_> {
         {
             return Ok(Some(why));
         }
-        if self.plans() { self.wanted.missing_owner(self.system()) } else { Ok(None) }
+        if !self.plans() {
+            return Ok(None);
+        }
+        let found = facts.marker.as_ref().and(foresight::stat(self.context(), &self.dir)?);
+        let content = foresight::unknown_in(self.context(), &self.dir);
+        Ok(self.wanted.missing_owner(self.context(), found)?.or(content))
+    }
+
+    /// Lets operations that come later in a plan see that the directory is there: what is in it, the archive says only then.
+    fn foresee(&self, facts: &Facts, difference: &Difference) -> Result<(), FileError> {
+        if !self.plans() || *difference == Difference::None {
+            return Ok(());
+        }
+        let found = if facts.is_there { foresight::stat(self.context(), &self.dir)? } else { None };
+        let owner = self.wanted.resolve(self.context()).unwrap_or_default();
+        foresight::put(self.context(), &self.dir, Thing::Later(owner.stat(Kind::Directory, found, NEW_MODE)));
+        Ok(())
     }
 
     /// How what is there differs, and, where it does, what is to be unpacked.
     fn difference(&self, facts: &Facts) -> Result<(Difference, Option<Marker>), ArchiveError> {
-        let resolved = self.wanted.resolve(self.system()).map_err(FileError::from)?;
+        let resolved = self.wanted.resolve(self.context()).map_err(FileError::from)?;
         let fits = |marker: &Marker| facts.marker.as_deref() == Some(&*marker.to_string());
         let given = self.archive.given()?;
         if given.is_some_and(|sum| fits(&self.marker(sum, resolved))) {
             return Ok((Difference::None, None));
+        }
+        if let Source::File(path) = &self.archive.source
+            && let Some(why) = foresight::replaced(self.context(), path)
+        {
+            return unknown(why);
         }
         let there = self.archive.source.sum(self.system())?;
         let sum = match (there, given) {
@@ -252,7 +285,7 @@ impl Unpacked<'_> {
             return Err(ArchiveError::NotOurs { dir: self.dir.clone() });
         }
         if facts.is_there {
-            refuse_mounts(self.system(), &self.dir)?;
+            refuse_mounts(self.context(), &self.dir)?;
         }
         Ok(())
     }
@@ -290,6 +323,10 @@ impl Unpacked<'_> {
 
     fn system(&self) -> &System {
         self.archive.host.system()
+    }
+
+    fn context(&self) -> &Context<'_> {
+        self.archive.host.context()
     }
 }
 

@@ -8,12 +8,13 @@
 mod key;
 
 use anyhow::Result;
-use wb_core::context::Outcome;
+use wb_core::context::{Context, Outcome};
 use wb_core::system::files::{Attributes, FileError, Stat};
 use wb_core::system::{Pinned, System};
 
 use crate::account::{AccountError, Subject, user_elsewhere};
 use crate::ensure::{Difference, ensure};
+use crate::foresight;
 use crate::owner::{self, Account};
 use crate::{Host, Look};
 pub use key::Key;
@@ -255,7 +256,11 @@ impl<A: Look> AuthorizedKeys<A> {
     }
 
     fn machine(&self) -> &System {
-        self.access.context().system()
+        self.context().system()
+    }
+
+    fn context(&self) -> &Context<'_> {
+        self.access.context()
     }
 }
 
@@ -332,8 +337,7 @@ impl AuthorizedKeys<Host<'_>> {
         let what = format!("authorized_keys {} {}", self.user, wanted.words());
         let lines = self.keys.iter().map(|key| self.line(key)).collect::<Result<Vec<_>, _>>()?;
         let Some(facts) = self.facts_or_plan()? else {
-            let why = format!("there is no home of `{}` yet", self.user);
-            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+            return ensure(self.access, &what, self.foreseen(wanted, &lines), || Ok(()));
         };
         let old = self.text(&facts, wanted)?;
         let content = wanted.content(&old, &lines);
@@ -343,6 +347,18 @@ impl AuthorizedKeys<Host<'_>> {
             lines => Difference::Some(Some(lines.join("\n"))),
         };
         ensure(self.access, &what, difference, || self.write(&facts, &content))
+    }
+
+    /// What a plan knows of the keys of somebody who has no home yet.
+    fn foreseen(&self, wanted: Wanted, lines: &[Line]) -> Difference {
+        if !foresight::takes_keys(self.context(), &self.user) {
+            return Difference::Unknown(format!("there is no home of `{}` yet", self.user));
+        }
+        let content = wanted.content("", lines);
+        match wanted == Wanted::Absent && content.is_empty() {
+            true => Difference::None,
+            false => Difference::of_lines(key_lines(None, &content)),
+        }
     }
 
     /// What there is; nothing only in a plan, where an operation before may make the user.
@@ -401,11 +417,7 @@ fn attributes(account: &Account, mode: u32) -> Attributes {
 
 /// A line for each key that comes or goes, and for each attribute that is not as it should be.
 fn diff(facts: &Facts, content: &str) -> Vec<String> {
-    let old = facts.file.as_ref().map(|(old, _)| String::from_utf8_lossy(old)).unwrap_or_default();
-    let mut lines = key::diff(&old, content);
-    if lines.is_empty() && (facts.file.is_none() || old != content) {
-        lines.push(if facts.file.is_none() { "new, empty" } else { "lines that are no keys" }.into());
-    }
+    let lines = key_lines(facts.file.as_ref().map(|(old, _)| old.as_slice()), content);
     let directory = facts.directory.as_ref().map(|(_, stat)| (".ssh", stat, 0o700));
     let file = facts.file.as_ref().map(|(_, stat)| (FILE, stat, 0o600));
     let stats = directory.into_iter().chain(file);
@@ -413,6 +425,16 @@ fn diff(facts: &Facts, content: &str) -> Vec<String> {
         .into_iter()
         .chain(stats.flat_map(|(name, stat, mode)| attribute_lines(name, *stat, &facts.account, mode)))
         .collect()
+}
+
+/// A line for each key that comes or goes.
+fn key_lines(old: Option<&[u8]>, content: &str) -> Vec<String> {
+    let text = String::from_utf8_lossy(old.unwrap_or_default());
+    let mut lines = key::diff(&text, content);
+    if lines.is_empty() && (old.is_none() || text != content) {
+        lines.push(if old.is_none() { "new, empty" } else { "lines that are no keys" }.into());
+    }
+    lines
 }
 
 fn attribute_lines(name: &str, found: Stat, account: &Account, mode: u32) -> Vec<String> {

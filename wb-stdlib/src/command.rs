@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use wb_core::context::Outcome;
+use wb_core::context::{Context, Outcome};
 use wb_core::system::files::FileError;
 use wb_core::system::{self, CommandError as SystemError, System};
 
@@ -17,6 +17,7 @@ pub use wb_core::system::Output;
 use script::Script;
 
 use crate::ensure::{Difference, ensure};
+use crate::foresight::{self, Thing};
 use crate::owner::{self, Account, OwnerError};
 use crate::temporary::{TemporaryDir, TemporaryError};
 use crate::{Host, Look};
@@ -333,7 +334,11 @@ impl<A: Look> Command<A> {
     }
 
     fn system(&self) -> &System {
-        self.access.context().system()
+        self.context().system()
+    }
+
+    fn context(&self) -> &Context<'_> {
+        self.access.context()
     }
 }
 
@@ -432,6 +437,7 @@ impl<'a> Command<Host<'a>> {
         if self.script.is_some() && difference == Difference::None && !self.access.plans() {
             self.tidy()?;
         }
+        self.foresee(&difference);
         let is_needed = matches!(difference, Difference::Some(_)) && !self.access.plans();
         match &self.judge {
             Some(judge) if is_needed => {
@@ -467,8 +473,7 @@ impl<'a> Command<Host<'a>> {
     }
 
     fn say(&self, line: &str) {
-        use crate::look::Access as _;
-        self.access.context().say(&format!("  {line}"));
+        self.context().say(&format!("  {line}"));
     }
 
     /// What it was to make, or to remove, is looked at again. What another command says may be so only later.
@@ -484,7 +489,24 @@ impl<'a> Command<Host<'a>> {
         }
     }
 
+    /// Lets operations that come later in a plan know of what it is to make, or to remove.
+    fn foresee(&self, difference: &Difference) {
+        if !matches!(difference, Difference::Some(_)) {
+            return;
+        }
+        for guard in &self.guards {
+            match guard {
+                Guard::Creates(path) => foresight::put(self.context(), path, Thing::Something),
+                Guard::Removes(path) => foresight::put(self.context(), path, Thing::Nothing),
+                Guard::Unless(_) | Guard::OnlyIf(_) => {}
+            }
+        }
+    }
+
     fn difference(&self) -> Result<Difference, CommandError> {
+        if let Some(why) = self.guards.iter().find_map(|guard| self.unknown(guard)) {
+            return Ok(Difference::Unknown(why));
+        }
         match self.needed() {
             Ok(Some(true)) => Ok(Difference::Some(None)),
             Ok(Some(false)) => Ok(Difference::None),
@@ -507,7 +529,7 @@ impl<'a> Command<Host<'a>> {
 
     fn needs(&self, guard: &Guard<Host<'a>>) -> Result<bool, CommandError> {
         let is_there = |path: &Path| {
-            let found = self.system().stat(path).map(|found| found.is_some());
+            let found = foresight::stat(self.context(), path).map(|found| found.is_some());
             found.map_err(|source| CommandError::Guard { line: self.line(), source })
         };
         match guard {
@@ -515,6 +537,14 @@ impl<'a> Command<Host<'a>> {
             Guard::OnlyIf(looks) => looks.ends_well(),
             Guard::Creates(path) => Ok(!is_there(path)?),
             Guard::Removes(path) => is_there(path),
+        }
+    }
+
+    /// Why a plan can't know what a guard finds.
+    fn unknown(&self, guard: &Guard<Host<'a>>) -> Option<String> {
+        match guard {
+            Guard::Creates(path) | Guard::Removes(path) => foresight::unknown_at(self.context(), path),
+            Guard::Unless(_) | Guard::OnlyIf(_) => None,
         }
     }
 

@@ -13,7 +13,9 @@ use wb_core::system::System;
 use wb_core::system::files::{self, Attributes};
 
 use crate::ensure::{Difference, ensure};
-use crate::owner::{self, OwnerError};
+use crate::foresight;
+use crate::look::Access as _;
+use crate::owner::OwnerError;
 use crate::text_file::{TextFile, changed_lines};
 use crate::{Host, Look};
 pub use error::CronError;
@@ -378,7 +380,7 @@ fn edit(
 
 /// That a user is not there: an error, and in a plan the reason why it can't tell.
 fn missing_user(host: Host<'_>, name: &str) -> Result<Option<String>, CronError> {
-    match owner::user(host.system(), name) {
+    match foresight::uid(host.context(), name) {
         Err(OwnerError::Nobody { kind, name }) if host.plans() => Ok(Some(format!("there is no {kind} `{name}` yet"))),
         found => Ok(found.map(|_| None)?),
     }

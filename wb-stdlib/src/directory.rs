@@ -6,7 +6,7 @@ mod synced;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result as Checked;
-use wb_core::context::Outcome;
+use wb_core::context::{Context, Outcome};
 use wb_core::system::System;
 use wb_core::system::files::{self, Kind, Stat};
 
@@ -14,6 +14,7 @@ use crate::ensure::{Difference, ensure};
 use crate::file::{
     End, Extended, FileError, KindWord, Resolved, Settled, Wanted, check_path, clear, end_of, refuse_mounts, replaced,
 };
+use crate::foresight::{self, Thing};
 use crate::{Assets, Host, Look, owner};
 
 pub use recursive::Recursive;
@@ -102,7 +103,11 @@ impl<A: Look> Directory<A> {
     }
 
     fn system(&self) -> &System {
-        self.access.context().system()
+        self.context().system()
+    }
+
+    fn context(&self) -> &Context<'_> {
+        self.access.context()
     }
 }
 
@@ -216,17 +221,20 @@ impl<'a> Directory<Host<'a>> {
         let what = format!("directory {} present", self.path.display());
         check_path(&self.path)?;
         if self.through_links {
-            self.path = end_of(self.system(), &self.path)?;
+            self.path = end_of(self.context(), &self.path)?;
         }
         let (found, other) = self.found()?;
-        if let Some(why) = self.missing_owner()? {
+        if let Some(why) = self.unknown(found)? {
             return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
         }
-        let replaced = |stat| replaced(self.system(), &self.path, stat, "a directory", self.replacing);
+        let replaced = |stat| replaced(self.context(), &self.path, stat, "a directory", self.replacing);
         let replaced = other.map(replaced).transpose()?;
-        let mut resolved = self.wanted.resolve(self.system())?;
+        let mut resolved = self.wanted.resolve(self.context())?;
         let settled = self.extended.settle(self.system(), &self.path, found, &mut resolved, NEW_MODE)?;
         let difference = diff(found, replaced, &resolved, &settled);
+        if self.access.plans() && difference != Difference::None {
+            foresee(self.context(), &self.path, found, &resolved)?;
+        }
         ensure(self.access, &what, difference, || self.make(found, other, resolved, &settled))
     }
 
@@ -243,28 +251,34 @@ impl<'a> Directory<Host<'a>> {
         if self.path.parent().is_none() {
             return Err(FileError::BadPath { path: self.path });
         }
-        let difference = if found.is_some() { Difference::Some(None) } else { Difference::None };
+        let difference = match found {
+            None => Difference::none_unless(foresight::unknown_at(self.context(), &self.path)),
+            Some(_) => Difference::Some(None),
+        };
         if found.is_some() {
-            refuse_mounts(self.system(), &self.path)?;
+            refuse_mounts(self.context(), &self.path)?;
+            foresight::put(self.context(), &self.path, Thing::Nothing);
         }
         let what = format!("directory {} absent", self.path.display());
         let path = self.system().path(&self.path);
         ensure(self.access, &what, difference, || Ok(files::remove_tree(path).map(drop)?))
     }
 
-    fn missing_owner(&self) -> Result<Option<String>, FileError> {
+    /// What a plan can't know yet.
+    fn unknown(&self, found: Option<Stat>) -> Result<Option<String>, FileError> {
         if !self.access.plans() {
             return Ok(None);
         }
-        match self.wanted.missing_owner(self.system())? {
-            None => self.extended.missing_owner(self.system()),
-            missing => Ok(missing),
+        let place = foresight::unknown_at(self.context(), &self.path);
+        match self.wanted.missing_owner(self.context(), found)?.or(place) {
+            None => self.extended.unknown(self.context(), &self.path),
+            why => Ok(why),
         }
     }
 
-    /// The directory that is there, or what else is and may be replaced.
+    /// The directory that is there, or would be in a plan; or what else is, and may be replaced.
     fn found(&self) -> Result<(Option<Stat>, Option<Stat>), FileError> {
-        Ok(match self.system().stat(&self.path)? {
+        Ok(match foresight::stat(self.context(), &self.path)? {
             Some(stat) if stat.kind != Kind::Directory => (None, Some(stat)),
             found => (found, None),
         })
@@ -288,6 +302,21 @@ impl<'a> Directory<Host<'a>> {
         resolved.set(system, &self.path)?;
         settled.set(system, &self.path, true)
     }
+}
+
+/// Lets operations that come later in a plan see the directory as it would be.
+fn foresee(
+    context: &Context<'_>,
+    path: &Path,
+    found: Option<Stat>,
+    resolved: &Resolved,
+) -> Result<(), files::FileError> {
+    let stat = resolved.stat(Kind::Directory, found, NEW_MODE);
+    match found {
+        Some(_) => foresight::dress(context, path, stat),
+        None => foresight::make_directory(context, path, Thing::Directory(stat))?,
+    }
+    Ok(())
 }
 
 fn diff(found: Option<Stat>, replaced: Option<String>, wanted: &Resolved, settled: &Settled) -> Difference {

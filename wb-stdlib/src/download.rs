@@ -17,6 +17,7 @@ pub use error::DownloadError;
 use crate::Host;
 use crate::ensure::{Difference, ensure};
 use crate::file::{FileError, KindWord, Resolved, Wanted, check_path, missing_parent};
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::owed::Owes;
 use crate::service::Service;
@@ -213,10 +214,13 @@ impl Download<'_> {
         if let Some(why) = self.unknown(found)? {
             return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
         }
-        let resolved = self.wanted.resolve(self.host.system()).map_err(FileError::from)?;
+        let resolved = self.wanted.resolve(self.host.context()).map_err(FileError::from)?;
         let there = found.map(|_| Sha256::of_file(self.host.system(), &self.path)).transpose()?.flatten();
         let difference = self.difference(found, there, sum, &resolved);
         self.write_debts_down(&difference)?;
+        if self.host.plans() && difference != Difference::None {
+            self.foresee(found.filter(|_| there == Some(sum)), resolved.stat(Kind::File, found, NEW_MODE));
+        }
         ensure(self.host, &what, difference, || match there == Some(sum) {
             true => Ok(resolved.set(self.host.system(), &self.path)?),
             false => self.fetch(sum, resolved.over(found, NEW_MODE)),
@@ -225,7 +229,7 @@ impl Download<'_> {
 
     fn found(&self) -> Result<Option<Stat>, DownloadError> {
         check_path(&self.path)?;
-        match self.host.system().stat(&self.path)? {
+        match foresight::stat(self.host.context(), &self.path)? {
             Some(stat) if stat.kind != Kind::File => {
                 let (path, found) = (self.path.clone(), KindWord(stat.kind));
                 Err(FileError::InTheWay { path, wanted: "a file", found }.into())
@@ -241,7 +245,21 @@ impl Download<'_> {
         {
             return Ok(Some(why));
         }
-        if self.host.plans() { self.wanted.missing_owner(self.host.system()) } else { Ok(None) }
+        if !self.host.plans() {
+            return Ok(None);
+        }
+        let content = foresight::replaced(self.host.context(), &self.path);
+        Ok(self.wanted.missing_owner(self.host.context(), found)?.or(content))
+    }
+
+    /// Lets operations that come later in a plan see the file as it would be: what is in it is known only then, unless that is
+    /// `kept`.
+    fn foresee(&self, kept: Option<Stat>, stat: Stat) {
+        let context = self.host.context();
+        match kept {
+            Some(kept) => foresight::dress(context, &self.path, Stat { size: kept.size, ..stat }),
+            None => foresight::put(context, &self.path, Thing::Later(stat)),
+        }
     }
 
     fn difference(&self, found: Option<Stat>, there: Option<Sha256>, sum: Sha256, resolved: &Resolved) -> Difference {

@@ -16,6 +16,11 @@ pub(crate) enum Difference {
 }
 
 impl Difference {
+    /// Not at all, unless there is a reason why that can't be known.
+    pub(crate) fn none_unless(why: Option<String>) -> Self {
+        why.map_or(Self::None, Self::Unknown)
+    }
+
     /// What these lines say, if there are any.
     pub(crate) fn of_lines(lines: impl IntoIterator<Item = String>) -> Self {
         let lines: Vec<String> = lines.into_iter().collect();

@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use wb_core::context::{Context, DebtAction, Foreseen, Outcome};
+use wb_core::context::{Context, DebtAction, Outcome};
 use wb_core::system::files::{self, Attributes, Kind, Stat};
 use wb_core::system::{Command, System};
 
 use crate::ensure::{Difference, ensure};
+use crate::foresight::{self, Thing};
 use crate::owed::Owes;
 use crate::service::Service;
 use crate::{Host, Look, Template, owner};
@@ -460,13 +461,13 @@ impl File<Host<'_>> {
             return Err(FileError::Blank { path: self.path, template });
         }
         if self.through_links {
-            self.path = end_of(self.system(), &self.path)?;
+            self.path = end_of(self.context(), &self.path)?;
         }
         let (found, other) = self.found()?;
-        if let Some(why) = self.unknown(found.or(other))? {
+        if let Some(why) = self.unknown(found, other)? {
             return ensure(self.access, what, Difference::Unknown(why), || Ok(()));
         }
-        let mut resolved = self.wanted.resolve(self.system())?;
+        let mut resolved = self.wanted.resolve(self.context())?;
         let settled = self.extended.settle(self.system(), &self.path, found, &mut resolved, NEW_MODE)?;
         let difference = self.difference(found, other, &resolved, &settled)?;
         self.write_debts_down(&difference)?;
@@ -480,12 +481,15 @@ impl File<Host<'_>> {
     /// When a directory is at its path, or it can't be removed. [`Host::path`] is for what may be anything.
     pub fn absent(self) -> Result<Outcome, FileError> {
         check_path(&self.path)?;
-        let difference = match self.system().stat(&self.path)?.map(|stat| stat.kind) {
-            None => Difference::None,
+        let difference = match foresight::stat(self.context(), &self.path)?.map(|stat| stat.kind) {
+            None => Difference::none_unless(foresight::unknown_at(self.context(), &self.path)),
             Some(Kind::Directory) => return Err(self.in_the_way(Kind::Directory)),
             Some(_) => Difference::Some(None),
         };
         self.write_debts_down(&difference)?;
+        if difference != Difference::None {
+            foresight::put(self.context(), &self.path, Thing::Nothing);
+        }
         let what = format!("file {} absent", self.path.display());
         ensure(self.access, &what, difference, || {
             files::remove(self.system().path(&self.path))?;
@@ -500,18 +504,15 @@ impl File<Host<'_>> {
 
     /// The file that is there, or would be in a plan; or what else is, and may be replaced.
     fn found(&self) -> Result<(Option<Stat>, Option<Stat>), FileError> {
-        if let Some(foreseen) = self.context().foreseen(&self.path) {
-            return Ok((Some(foreseen.stat), None));
-        }
-        Ok(match self.system().stat(&self.path)? {
+        Ok(match foresight::stat(self.context(), &self.path)? {
             Some(stat) if stat.kind != Kind::File => (None, Some(stat)),
             found => (found, None),
         })
     }
 
     /// What a plan can't know yet.
-    fn unknown(&self, found: Option<Stat>) -> Result<Option<String>, FileError> {
-        if found.is_none()
+    fn unknown(&self, found: Option<Stat>, other: Option<Stat>) -> Result<Option<String>, FileError> {
+        if found.or(other).is_none()
             && let Some(why) = missing_parent(self.access, &self.path)?
         {
             return Ok(Some(why));
@@ -519,9 +520,10 @@ impl File<Host<'_>> {
         if !self.access.plans() {
             return Ok(None);
         }
-        match self.wanted.missing_owner(self.system())? {
-            None => self.extended.missing_owner(self.system()),
-            missing => Ok(missing),
+        let content = self.content.as_ref().and_then(|_| foresight::unknown_in(self.context(), &self.path));
+        match self.wanted.missing_owner(self.context(), found)?.or(content) {
+            None => self.extended.unknown(self.context(), &self.path),
+            why => Ok(why),
         }
     }
 
@@ -532,7 +534,7 @@ impl File<Host<'_>> {
         resolved: &Resolved,
         settled: &Settled,
     ) -> Result<Difference, FileError> {
-        let replaced = |stat| replaced(self.system(), &self.path, stat, "a file", self.replacing);
+        let replaced = |stat| replaced(self.context(), &self.path, stat, "a file", self.replacing);
         let replaced = other.map(replaced).transpose()?;
         let content = match (found, &self.content) {
             (None, wanted) => difference::content(None, wanted.as_deref().unwrap_or_default(), &self.path),
@@ -571,12 +573,17 @@ impl File<Host<'_>> {
 
     /// Lets operations that come later in a plan see the file as it would be.
     fn foresee(&self, found: Option<Stat>, resolved: &Resolved, difference: &Difference) {
-        let content = self.content.clone().or(found.is_none().then(Vec::new));
-        if let (Difference::Some(_), Some(content)) = (difference, content) {
-            let Attributes { mode, uid, gid } = resolved.over(found, NEW_MODE);
-            let (uid, gid) = (uid.unwrap_or_default(), gid.unwrap_or_default());
-            let stat = Stat { kind: Kind::File, mode, uid, gid, size: content.len() as u64, modified: Duration::ZERO };
-            self.context().foresee(&self.path, Foreseen { stat, content });
+        if !self.access.plans() || *difference == Difference::None {
+            return;
+        }
+        let stat = resolved.stat(Kind::File, found, NEW_MODE);
+        match (&self.content, found) {
+            (None, Some(found)) => foresight::dress(self.context(), &self.path, Stat { size: found.size, ..stat }),
+            (content, _) => {
+                let content = content.clone().unwrap_or_default();
+                let stat = Stat { size: content.len() as u64, ..stat };
+                foresight::put(self.context(), &self.path, Thing::File(stat, content));
+            }
         }
     }
 
@@ -586,10 +593,7 @@ impl File<Host<'_>> {
 
     /// What stands in it now, or would in a plan.
     fn now(&self) -> Result<Option<Vec<u8>>, files::FileError> {
-        match self.context().foreseen(&self.path) {
-            Some(foreseen) => Ok(Some(foreseen.content)),
-            None => self.system().read_file(&self.path),
-        }
+        foresight::read(self.context(), &self.path)
     }
 
     fn write_debts_down(&self, difference: &Difference) -> Result<(), FileError> {

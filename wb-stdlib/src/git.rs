@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use wb_core::context::{DebtAction, Outcome};
 use wb_core::system::System;
-use wb_core::system::files::Kind;
+use wb_core::system::files::{Kind, Stat};
 
 pub use error::GitError;
 
 use crate::Host;
 use crate::ensure::{Difference, ensure};
 use crate::file::{FileError, KindWord, check_path, missing_parent};
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::owed::Owes;
 use crate::owner::{self, OwnerError};
@@ -181,6 +182,9 @@ impl Checkout<'_> {
             None => self.difference(&facts)?,
         };
         self.write_debts_down(&difference)?;
+        if self.host.plans() && difference != Difference::None && !facts.is_clone {
+            self.foresee()?;
+        }
         ensure(self.host, &what, difference, || commit.map_or(Ok(()), |commit| self.update(&facts, &commit)))
     }
 
@@ -199,13 +203,27 @@ impl Checkout<'_> {
     }
 
     fn facts(&self) -> Result<Facts, GitError> {
-        match self.system().stat(&self.path)? {
+        let context = self.host.context();
+        match foresight::stat(context, &self.path)? {
             Some(stat) if stat.kind != Kind::Directory => {
                 let (path, found) = (self.path.clone(), KindWord(stat.kind));
                 Err(FileError::InTheWay { path, wanted: "a directory", found }.into())
             }
-            found => Ok(facts::of(self.system(), &self.path, found)?),
+            found => {
+                let found = found.filter(|_| foresight::replaced(context, &self.path).is_none());
+                Ok(facts::of(self.system(), &self.path, found)?)
+            }
         }
+    }
+
+    /// Lets operations that come later in a plan see that the directory is there: what is in it, the repository says only then.
+    fn foresee(&self) -> Result<(), FileError> {
+        let context = self.host.context();
+        let uid = self.user.as_deref().and_then(|user| foresight::uid(context, user).ok());
+        let found = foresight::stat(context, &self.path)?;
+        let stat = found.unwrap_or_else(|| foresight::new_stat(Kind::Directory, 0o755));
+        foresight::put(context, &self.path, Thing::Later(Stat { uid: uid.unwrap_or(stat.uid), ..stat }));
+        Ok(())
     }
 
     /// What a plan can't know yet.
@@ -213,6 +231,9 @@ impl Checkout<'_> {
         if !facts.is_there
             && let Some(why) = missing_parent(self.host, &self.path)?
         {
+            return Ok(Some(why));
+        }
+        if let Some(why) = foresight::unknown_in(self.host.context(), &self.path) {
             return Ok(Some(why));
         }
         let user = self.user.as_deref().map(|user| owner::user(self.system(), user)).transpose();

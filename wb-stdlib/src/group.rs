@@ -11,15 +11,14 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::Result;
-use wb_core::context::Outcome;
+use wb_core::context::{Context, Outcome};
 use wb_core::system::{Command, System};
 
 pub use crate::account::AccountError;
 use crate::account::{self, Programs, Subject, listed, tools};
 use crate::ensure::{Difference, ensure};
-use crate::owner;
 use crate::user::signed;
-use crate::{Host, Look};
+use crate::{Host, Look, foresight, owner};
 
 /// How often members are said: gpasswd writes what it read before it had the lock, so that one that outlived a run may undo
 /// what the next run's did.
@@ -187,7 +186,11 @@ impl<A: Look> Group<A> {
     }
 
     fn machine(&self) -> &System {
-        self.access.context().system()
+        self.context().system()
+    }
+
+    fn context(&self) -> &Context<'_> {
+        self.access.context()
     }
 }
 
@@ -235,6 +238,9 @@ impl Group<Host<'_>> {
         let what = format!("group {} present", self.name);
         let local = self.local()?;
         let found = if local.is_some() { local.clone() } else { self.elsewhere()? };
+        if let Some(why) = self.changes_before(found.is_some()) {
+            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+        }
         let changes = diff(found.as_ref(), &self.wanted);
         if local.is_none() && found.is_some() && !changes.is_empty() {
             return Err(self.subject().elsewhere(lines(&changes, &self.wanted)));
@@ -245,6 +251,9 @@ impl Group<Host<'_>> {
             None if changes.is_empty() => Difference::None,
             None => Difference::Some(Some(lines(&changes, &self.wanted).join("\n"))),
         };
+        if matches!(difference, Difference::Some(_)) {
+            self.foresee(&changes);
+        }
         ensure(self.access, &what, difference, || self.achieve(&changes))
     }
 
@@ -255,7 +264,11 @@ impl Group<Host<'_>> {
     pub fn absent(self) -> Result<Outcome, AccountError> {
         self.subject().check()?;
         let what = format!("group {} absent", self.name);
-        let Some(found) = self.local()? else {
+        let local = self.local()?;
+        if let Some(why) = self.changes_before(local.is_some()) {
+            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+        }
+        let Some(found) = local else {
             return ensure(self.access, &what, Difference::None, || Ok(()));
         };
         let difference = match self.has_as_primary(found.gid)? {
@@ -263,7 +276,25 @@ impl Group<Host<'_>> {
             Some(user) => return Err(self.primary(user)),
             None => Difference::Some(Some(format!("- {}, gid {}", found.name, found.gid))),
         };
+        if matches!(difference, Difference::Some(_)) {
+            foresight::no_group(self.context(), &self.name);
+        }
         ensure(self.access, &what, difference, || self.take_away())
+    }
+
+    fn changes_before(&self, is_there: bool) -> Option<String> {
+        self.subject().changes_before(is_there, foresight::has_group(self.context(), &self.name))
+    }
+
+    /// Lets operations that come later in a plan know of it.
+    fn foresee(&self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::New => foresight::group(self.context(), &self.name, self.wanted.gid),
+                Change::Gid { to, .. } => foresight::group(self.context(), &self.name, Some(*to)),
+                Change::Members { .. } => {}
+            }
+        }
     }
 
     fn check(&self) -> Result<(), AccountError> {
@@ -301,7 +332,7 @@ impl Group<Host<'_>> {
     fn who_has(&self, gid: u32) -> Result<Option<String>, AccountError> {
         let groups = owner::groups(self.machine()).map_err(|source| self.subject().look(source))?;
         let by = groups.numbered(gid).filter(|other| other.name != self.name);
-        let by = by.filter(|other| !account::is_planned(self.access, &format!("group {} absent", other.name)));
+        let by = by.filter(|other| foresight::has_group(self.context(), &other.name) != Some(false));
         Ok(by.map(|other| other.name.clone()))
     }
 

@@ -63,6 +63,7 @@ mod ensure;
 pub mod facts;
 pub mod file;
 pub mod firewalld;
+mod foresight;
 pub mod git;
 pub mod group;
 pub mod haproxy;

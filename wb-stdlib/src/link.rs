@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result as Checked;
-use wb_core::context::{DebtAction, Outcome};
+use wb_core::context::{Context, DebtAction, Outcome};
 use wb_core::system::System;
 use wb_core::system::files::{self, Kind, Stat};
 
 use crate::ensure::{Difference, ensure};
 use crate::file::{FileError, KindWord, check_path, clear, missing_parent, replaced};
+use crate::foresight::{self, Thing};
 use crate::owed::Owes;
 use crate::service::Service;
 use crate::{Host, Look};
@@ -106,7 +107,11 @@ impl<A: Look> Link<A> {
     }
 
     fn system(&self) -> &System {
-        self.access.context().system()
+        self.context().system()
+    }
+
+    fn context(&self) -> &Context<'_> {
+        self.access.context()
     }
 }
 
@@ -137,7 +142,7 @@ impl Link<Host<'_>> {
     pub fn to(self, target: impl AsRef<Path>) -> Result<Outcome, FileError> {
         let target = target.as_ref();
         let what = format!("link {} to {}", self.path.display(), target.display());
-        let found = self.found()?;
+        let found = self.by_now()?;
         if let Some(why) = self.unknown(&found)? {
             return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
         }
@@ -148,6 +153,10 @@ impl Link<Host<'_>> {
             Found::Else(stat) => Difference::Some(Some(self.replaced(*stat, "a symbolic link")?)),
         };
         self.write_debts_down(&difference)?;
+        if self.access.plans() && difference != Difference::None {
+            let stat = foresight::new_stat(Kind::Link, 0o777);
+            foresight::put(self.context(), &self.path, Thing::Link(stat, target.to_owned()));
+        }
         ensure(self.access, &what, difference, || self.make(&found, |new| files::link(target, new)))
     }
 
@@ -169,12 +178,8 @@ impl Link<Host<'_>> {
         let target = target.as_ref();
         check_path(target)?;
         let what = format!("link {} hard to {}", self.path.display(), target.display());
-        let (found, there) = (self.found()?, self.system().stat(target)?);
-        if let Some(why) = self.unknown(&found)? {
-            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
-        }
-        if there.is_none() && self.access.plans() {
-            let why = format!("there is no file {} yet", target.display());
+        let (found, there) = (self.by_now()?, foresight::stat(self.context(), target)?);
+        if let Some(why) = self.unknown(&found)?.or_else(|| self.unknown_target(&found, target, there)) {
             return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
         }
         let (path, at) = (self.system().path(&self.path), self.system().path(target));
@@ -183,12 +188,17 @@ impl Link<Host<'_>> {
             Found::Else(_) if files::is_same(&path, &at)? => Difference::None,
             Found::Else(stat) => Difference::Some(Some(self.replaced(*stat, "a hard link")?)),
             Found::Link(_) => {
-                let stat = self.system().stat(&self.path)?;
+                let stat = foresight::stat(self.context(), &self.path)?;
                 let line = stat.map(|stat| self.replaced(stat, "a hard link")).transpose()?;
                 Difference::Some(line)
             }
         };
         self.write_debts_down(&difference)?;
+        if difference != Difference::None
+            && let Some(stat) = there
+        {
+            foresight::put(self.context(), &self.path, Thing::Later(stat));
+        }
         ensure(self.access, &what, difference, || self.make(&found, |new| files::hard_link(&at, new)))
     }
 
@@ -199,28 +209,54 @@ impl Link<Host<'_>> {
     /// anything.
     pub fn absent(self) -> Result<Outcome, FileError> {
         let what = format!("link {} absent", self.path.display());
-        let difference = match self.target()? {
-            None => Difference::None,
-            Some(target) => Difference::Some(Some(format!("it led to {}", target.display()))),
+        let difference = match self.by_now()? {
+            Found::Nothing => Difference::none_unless(foresight::unknown_at(self.context(), &self.path)),
+            Found::Link(target) => Difference::Some(Some(format!("it led to {}", target.display()))),
+            Found::Else(stat) => return Err(self.in_the_way(stat)),
         };
         self.write_debts_down(&difference)?;
+        if difference != Difference::None {
+            foresight::put(self.context(), &self.path, Thing::Nothing);
+        }
         let path = self.system().path(&self.path);
         ensure(self.access, &what, difference, || Ok(files::remove(path).map(drop)?))
+    }
+
+    /// What is at the path, or would be in a plan.
+    fn by_now(&self) -> Result<Found, FileError> {
+        check_path(&self.path)?;
+        Ok(match foresight::stat(self.context(), &self.path)? {
+            None => Found::Nothing,
+            Some(stat) if stat.kind == Kind::Link => Found::Link(foresight::target(self.context(), &self.path)?),
+            Some(stat) => Found::Else(stat),
+        })
     }
 
     fn unknown(&self, found: &Found) -> Result<Option<String>, FileError> {
         if matches!(found, Found::Nothing) { missing_parent(self.access, &self.path) } else { Ok(None) }
     }
 
+    /// What a plan can't know yet of the file that a hard link is to be another name of.
+    fn unknown_target(&self, found: &Found, target: &Path, there: Option<Stat>) -> Option<String> {
+        if there.is_none() && self.access.plans() {
+            let why = foresight::unknown_at(self.context(), target);
+            return why.or_else(|| Some(format!("there is no file {} yet", target.display())));
+        }
+        // Whether both are one file already is as the host has it.
+        let is_there = matches!(found, Found::Else(_));
+        let changed = |path: &Path| foresight::replaced(self.context(), path).filter(|_| is_there);
+        changed(&self.path).or_else(|| changed(target))
+    }
+
     fn replaced(&self, stat: Stat, wanted: &'static str) -> Result<String, FileError> {
-        replaced(self.system(), &self.path, stat, wanted, self.replacing)
+        replaced(self.context(), &self.path, stat, wanted, self.replacing)
     }
 
     fn write_debts_down(&self, difference: &Difference) -> Result<(), FileError> {
-        if *difference == Difference::None {
+        if !matches!(difference, Difference::Some(_)) {
             return Ok(());
         }
-        let written = self.owes.write_down(crate::look::Access::context(&self.access));
+        let written = self.owes.write_down(self.context());
         written.map_err(|source| FileError::Owe { path: self.path.clone(), source })
     }
 

@@ -38,7 +38,7 @@ use wb_core::context::Outcome;
 
 use crate::ensure::{Difference, ensure};
 use crate::look::Access as _;
-use crate::{Host, Look};
+use crate::{Host, Look, foresight};
 pub(crate) use apt::Apt;
 use backend::{Backend, Options, Target};
 pub use error::PackageError;
@@ -298,8 +298,14 @@ impl<'a> Packages<'a> {
             Ok(found) => found,
             Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
         };
+        if let Some(why) = self.changed_before(wanted) {
+            return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
+        }
         let differing = wanted.differing(&found);
         let difference = self.difference(backend.as_ref(), &found, &differing, wanted)?;
+        if matches!((&difference, wanted), (Difference::Some(_), Wanted::Absent | Wanted::Purged)) {
+            foresight::packages(self.host.context(), &differing, false);
+        }
         ensure(self.host, &what, difference, || achieve(backend.as_ref(), &differing, wanted))
     }
 
@@ -318,7 +324,7 @@ impl<'a> Packages<'a> {
                 Ok(going) => prefixed("- ", &going),
                 Err(why) => return Ok(Difference::Unknown(why)),
             },
-            Wanted::Held => match differing.iter().find(|name| found[*name].version().is_none()) {
+            Wanted::Held => match differing.iter().find(|name| found[*name].version().is_none() && !self.comes(name)) {
                 Some(name) if self.host.plans() => {
                     return Ok(Difference::Unknown(format!("the package `{name}` is not installed yet")));
                 }
@@ -331,6 +337,34 @@ impl<'a> Packages<'a> {
             Wanted::Unheld => prefixed("release ", differing),
         };
         Ok(Difference::Some(Some(lines)))
+    }
+
+    /// Whether an operation before installs a package that is not there.
+    fn comes(&self, name: &str) -> bool {
+        foresight::has_package(self.host.context(), name) == Some(true)
+    }
+
+    /// Why a plan can't know how packages differ that an operation before installs or removes; but what it installs can be held.
+    fn changed_before(&self, wanted: Wanted) -> Option<String> {
+        let is_unknown = |name: &String| match foresight::has_package(self.host.context(), name) {
+            Some(comes) => !comes || wanted != Wanted::Held,
+            None => false,
+        };
+        self.names.iter().any(is_unknown).then(changed_before)
+    }
+
+    /// The wishes that are not met; or, in a plan, why that can't be known.
+    fn lacking(&self, wishes: &[Wish], found: &Found, latest: bool) -> Result<Vec<Wish>, String> {
+        let mut lacking = Vec::new();
+        for wish in wishes {
+            match foresight::has_package(self.host.context(), &wish.name) {
+                Some(true) if !latest && wish.version.is_none() => {}
+                Some(_) => return Err(changed_before()),
+                None if latest || !wish.is_met(found) => lacking.push(wish.clone()),
+                None => {}
+            }
+        }
+        Ok(lacking)
     }
 
     /// Packages that are removed, and what goes with them; or, in a plan, why that can't be known.
@@ -358,7 +392,10 @@ impl<'a> Packages<'a> {
             Ok(found) => found,
             Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
         };
-        let lacking: Vec<Wish> = wishes.iter().filter(|wish| latest || !wish.is_met(&found)).cloned().collect();
+        let lacking = match self.lacking(&wishes, &found, latest) {
+            Ok(lacking) => lacking,
+            Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
+        };
         let change = Change { manager: backend.manager(), found: &found, may_downgrade: self.options.may_downgrade };
         let targets = match self.targets(backend.as_ref(), &change, &lacking, latest)? {
             Ok(targets) => targets,
@@ -378,6 +415,10 @@ impl<'a> Packages<'a> {
             (true, true) => Difference::Some(Some("services of packages are started again".into())),
             (true, false) => Difference::None,
         };
+        if matches!(difference, Difference::Some(_)) {
+            let new = targets.iter().filter(|target| target.from(&found).is_none());
+            foresight::packages(self.host.context(), new.map(|target| &target.name), true);
+        }
         ensure(self.host, &what, difference, || install(backend.as_ref(), &targets, &found, latest))
     }
 
@@ -388,7 +429,7 @@ impl<'a> Packages<'a> {
         match held.filter(|_| change.manager != Manager::Apt) {
             None => Ok(None),
             Some(_) if self.host.plans() && self.host.would_change("package") => {
-                Ok(Some("packages change before it".into()))
+                Ok(Some(changed_before()))
             }
             Some((target, from)) => {
                 let (name, found, wanted) = (target.name.clone(), from.to_owned(), target.to.clone());
@@ -524,6 +565,10 @@ fn achieve(backend: &dyn Backend, names: &[String], wanted: Wanted) -> Result<()
     }
     let left = wanted.differing(&backend.facts(names)?);
     if left.is_empty() { Ok(()) } else { Err(not_so(backend, wanted.action(), left)) }
+}
+
+fn changed_before() -> String {
+    "packages change before it".to_owned()
 }
 
 fn not_so(backend: &dyn Backend, action: &'static str, names: Vec<String>) -> PackageError {

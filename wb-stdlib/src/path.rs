@@ -8,6 +8,7 @@ use wb_core::system::files::{self, Kind};
 use crate::Host;
 use crate::ensure::{Difference, ensure};
 use crate::file::{FileError, KindWord, check_path, refuse_mounts};
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::owed::Owes;
 use crate::service::Service;
@@ -58,16 +59,21 @@ impl<'a> Place<'a> {
         if self.path.parent().is_none() {
             return Err(FileError::BadPath { path: self.path });
         }
-        let system = self.host.system();
-        let found = system.stat(&self.path)?.map(|stat| stat.kind);
+        let (context, system) = (self.host.context(), self.host.system());
+        let found = foresight::stat(context, &self.path)?.map(|stat| stat.kind);
         if found == Some(Kind::Directory) {
-            refuse_mounts(system, &self.path)?;
+            refuse_mounts(context, &self.path)?;
         }
-        let difference =
-            found.map_or(Difference::None, |kind| Difference::Some(Some(format!("it is {}", KindWord(kind)))));
-        if difference != Difference::None {
-            let written = self.owes.write_down(self.host.context());
+        let difference = match found {
+            None => Difference::none_unless(foresight::unknown_at(context, &self.path)),
+            Some(kind) => Difference::Some(Some(format!("it is {}", KindWord(kind)))),
+        };
+        if matches!(difference, Difference::Some(_)) {
+            let written = self.owes.write_down(context);
             written.map_err(|source| FileError::Owe { path: self.path.clone(), source })?;
+        }
+        if difference != Difference::None {
+            foresight::put(context, &self.path, Thing::Nothing);
         }
         let (what, path) = (format!("path {} absent", self.path.display()), system.path(&self.path));
         ensure(self.host, &what, difference, || match found {

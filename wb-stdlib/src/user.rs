@@ -19,14 +19,15 @@ mod wanted;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use wb_core::context::Outcome;
-use wb_core::system::files::{self, Kind};
+use wb_core::context::{Context, Outcome};
+use wb_core::system::files::{self, Kind, Stat};
 use wb_core::system::{Command, System};
 
 pub use crate::account::AccountError;
 use crate::account::{self, Programs, Subject, tools};
 use crate::ensure::{Difference, ensure};
 use crate::file::mounted_below;
+use crate::foresight::{self, Thing};
 use crate::owner::{self, Account};
 use crate::{Host, Look};
 pub(crate) use difference::signed;
@@ -180,7 +181,11 @@ impl<A: Look> User<A> {
     }
 
     fn machine(&self) -> &System {
-        self.access.context().system()
+        self.context().system()
+    }
+
+    fn context(&self) -> &Context<'_> {
+        self.access.context()
     }
 }
 
@@ -324,6 +329,9 @@ impl User<Host<'_>> {
         self.wanted.check(self.subject())?;
         let what = format!("user {} present", self.name);
         let facts = self.facts()?;
+        if let Some(why) = self.changes_before(facts.account.is_some()) {
+            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+        }
         let changes = diff(&facts, &self.wanted);
         if facts.is_elsewhere && !changes.is_empty() {
             return Err(self.subject().elsewhere(lines(&changes, &self.wanted)));
@@ -334,6 +342,9 @@ impl User<Host<'_>> {
             None if changes.is_empty() => Difference::None,
             None => Difference::Some(Some(lines(&changes, &self.wanted).join("\n"))),
         };
+        if self.access.plans() && matches!(difference, Difference::Some(_)) {
+            self.foresee(&facts, &changes)?;
+        }
         ensure(self.access, &what, difference, || self.achieve(&facts, changes))
     }
 
@@ -393,6 +404,53 @@ impl User<Host<'_>> {
         Ok(found.map_err(|source| self.subject().ask(source))?.map(|group| group.name))
     }
 
+    fn changes_before(&self, is_there: bool) -> Option<String> {
+        self.subject().changes_before(is_there, foresight::has_user(self.context(), &self.name))
+    }
+
+    /// Lets operations that come later in a plan know of the user.
+    fn foresee(&self, facts: &Facts, changes: &[Change]) -> Result<(), AccountError> {
+        for change in changes {
+            match change {
+                Change::New => self.foresee_new(facts)?,
+                Change::Uid { to, .. } => foresight::user(self.context(), &self.name, Some(*to)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A new user comes with a group, perhaps, and with a home.
+    fn foresee_new(&self, facts: &Facts) -> Result<(), AccountError> {
+        let (context, name) = (self.context(), self.name.as_str());
+        let look = |source| self.subject().look(source);
+        foresight::user(context, name, self.wanted.uid);
+        let is_busybox = Programs::of(self.machine()) == Programs::BusyBox;
+        let has_namesake = foresight::has_group(context, name).unwrap_or(facts.has_namesake);
+        let gets_group = self.wanted.group.is_none() && !has_namesake;
+        if gets_group && (is_busybox || home::has_own_groups(self.machine()).map_err(look)?) {
+            foresight::group(context, name, None);
+        }
+        if !self.wanted.has_new_home() {
+            return Ok(());
+        }
+        let home = match &self.wanted.home {
+            Some(home) => PathBuf::from(home),
+            None => home::default_of(self.machine(), name).map_err(look)?,
+        };
+        if foresight::stat(context, &home).map_err(look)?.is_some() {
+            return Ok(());
+        }
+        let (uid, group) = (foresight::uid(context, name), self.wanted.group.as_deref().unwrap_or(name));
+        let gid = foresight::gid(context, group).unwrap_or(foresight::ANYBODY);
+        let stat = foresight::new_stat(Kind::Directory, home::new_mode(self.machine()).map_err(look)?);
+        let stat = Stat { uid: uid.unwrap_or(foresight::ANYBODY), gid, ..stat };
+        if !home::has_keys(self.machine()).map_err(look)? {
+            foresight::home_without_keys(context, name);
+        }
+        foresight::make_directory(context, &home, Thing::Later(stat)).map_err(look)
+    }
+
     /// What keeps the changes from being made. An operation before this one may take it away, so that a plan can't know.
     fn obstacle(&self, facts: &Facts, changes: &[Change]) -> Result<Option<AccountError>, AccountError> {
         let is_new = *changes == [Change::New];
@@ -431,7 +489,7 @@ impl User<Host<'_>> {
         let Some(uid) = self.wanted.uid else { return Ok(None) };
         let accounts = owner::accounts(self.machine()).map_err(|source| self.subject().look(source))?;
         let by = accounts.numbered(uid).filter(|other| other.name != self.name);
-        let by = by.filter(|other| !account::is_planned(self.access, &format!("user {} absent", other.name)));
+        let by = by.filter(|other| foresight::has_user(self.context(), &other.name) != Some(false));
         Ok(by.map(|other| self.subject().taken(uid, &other.name)))
     }
 
@@ -559,12 +617,20 @@ impl User<Host<'_>> {
     fn remove(self, with_home: bool) -> Result<Outcome, AccountError> {
         self.subject().check()?;
         let what = format!("user {} absent{}", self.name, if with_home { " with its home" } else { "" });
-        let Some(account) = self.local()? else {
+        let local = self.local()?;
+        if let Some(why) = self.changes_before(local.is_some()) {
+            return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+        }
+        let Some(account) = local else {
             return ensure(self.access, &what, Difference::None, || Ok(()));
         };
         let home = if with_home { self.own_home(&account)? } else { None };
         let user = format!("- {}, uid {}", account.name, account.uid);
         let lines: Vec<String> = [user].into_iter().chain(home.iter().map(|home| format!("- {home}"))).collect();
+        foresight::no_user(self.context(), &self.name);
+        if let Some(home) = &home {
+            foresight::put(self.context(), Path::new(home), Thing::Nothing);
+        }
         ensure(self.access, &what, Difference::Some(Some(lines.join("\n"))), || {
             self.take_away(&account, home, with_home)
         })

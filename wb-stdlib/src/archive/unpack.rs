@@ -13,7 +13,7 @@ use wb_core::system::{Growing, Tree};
 use super::entry::{Content, Entry};
 use super::marker::{self, Marker};
 use super::walk::Walk;
-use super::{ArchiveError, Unpacked};
+use super::{ArchiveError, NEW_MODE, Unpacked};
 use crate::file::{FileError, take_over};
 use crate::look::Access as _;
 
@@ -56,7 +56,7 @@ impl Unpacked<'_> {
 
     pub(super) fn unpack(&self, marker: &Marker) -> Result<(), ArchiveError> {
         let free = self.free()?;
-        let owner = Attributes { mode: 0o755, uid: marker.uid, gid: marker.gid };
+        let owner = Attributes { mode: NEW_MODE, uid: marker.uid, gid: marker.gid };
         let system = self.system();
         let mut place = Place { tree: Tree::new(system.path(self.aside()))?, owner, made: BTreeSet::new() };
         let top = self.top(owner)?;

@@ -152,7 +152,7 @@ impl<'a> SelfSigned<'a> {
 
     /// Owner, group and mode of the key, and of the certificate.
     fn resolved(&self) -> Result<(Resolved, Resolved), CertificateError> {
-        let of_owner = self.wanted.resolve(self.host.system()).map_err(FileError::from)?;
+        let of_owner = self.wanted.resolve(self.host.context()).map_err(FileError::from)?;
         let key_mode = if self.wanted.group.is_some() { MODE_FOR_GROUP } else { MODE_OF_KEY };
         let with = |mode| Resolved { mode: Some(mode), ..of_owner };
         Ok((with(key_mode), with(MODE)))
@@ -204,8 +204,12 @@ impl<'a> SelfSigned<'a> {
             if let Some(why) = missing_parent(self.host, path)? {
                 return Ok(Some(why));
             }
+            let found = if self.host.plans() { self.host.system().stat(path)? } else { continue };
+            if let Some(why) = self.wanted.missing_owner(self.host.context(), found)? {
+                return Ok(Some(why));
+            }
         }
-        if self.host.plans() { Ok(self.wanted.missing_owner(self.host.system())?) } else { Ok(None) }
+        Ok(None)
     }
 
     fn check(&self) -> Result<(), CertificateError> {

@@ -1,5 +1,6 @@
 //! A directory and all that is in it: owner, group and modes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use wb_core::context::Outcome;
@@ -7,9 +8,10 @@ use wb_core::system::Held;
 use wb_core::system::files::{Kind, Stat};
 
 use super::{Directory, listed};
-use crate::Host;
 use crate::ensure::{Difference, ensure};
 use crate::file::{End, FileError, KindWord, Resolved, Wanted, check_path, end_of};
+use crate::look::Access as _;
+use crate::{Host, foresight};
 
 /// A directory with all that is in it. [`Directory::recursively`](super::Directory::recursively) makes it.
 ///
@@ -75,25 +77,19 @@ impl<'a> Recursive<'a> {
     /// # Errors
     /// When there is no such directory or owner, something can't be set, or something was said that is of a directory alone.
     pub fn set(mut self) -> Result<Outcome, FileError> {
-        let (what, system) = (format!("directory {} recursively set", self.path.display()), self.host.system());
+        let what = format!("directory {} recursively set", self.path.display());
         check_path(&self.path)?;
         if let Some(word) = self.odd {
             return Err(FileError::NotOfTrees { path: self.path, word });
         }
         if self.through_links {
-            self.path = end_of(system, &self.path)?;
+            self.path = end_of(self.host.context(), &self.path)?;
         }
         if let Some(why) = self.unknown()? {
             return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
         }
-        let resolved = self.wanted.resolve(system)?;
-        let mut lines = Vec::new();
-        self.walk(&resolved, &mut |_, path, stat, wanted| {
-            let diff = wanted.diff(Some(stat));
-            lines.extend((!diff.is_empty()).then(|| format!("{} {}", path.display(), diff.join(", "))));
-            Ok(())
-        })?;
-        let difference = if lines.is_empty() { Difference::None } else { Difference::Some(Some(listed(&lines))) };
+        let resolved = self.wanted.resolve(self.host.context())?;
+        let difference = if self.host.plans() { self.planned(&resolved)? } else { self.found(&resolved)? };
         ensure(self.host, &what, difference, || {
             self.walk(&resolved, &mut |held, _, stat, wanted| match wanted.diff(Some(stat)).is_empty() {
                 true => Ok(()),
@@ -102,17 +98,54 @@ impl<'a> Recursive<'a> {
         })
     }
 
+    /// How all that is there differs.
+    fn found(&self, resolved: &Resolved) -> Result<Difference, FileError> {
+        let mut lines = Vec::new();
+        self.walk(resolved, &mut |_, path, stat, wanted| {
+            lines.extend(line(path, stat, &wanted));
+            Ok(())
+        })?;
+        Ok(difference(&lines))
+    }
+
+    /// How all that would be there by now differs.
+    fn planned(&self, resolved: &Resolved) -> Result<Difference, FileError> {
+        let (context, mut seen) = (self.host.context(), BTreeMap::new());
+        self.walk(resolved, &mut |_, path, stat, _| {
+            seen.insert(path.to_owned(), stat);
+            Ok(())
+        })?;
+        if let Some(why) = foresight::lay_over(context, &self.path, &mut seen) {
+            return Ok(Difference::Unknown(why));
+        }
+        let mut lines = Vec::new();
+        for (path, stat) in &seen {
+            let wanted = self.wanted_of(path, *stat, resolved);
+            if wanted.is_unnumbered(Some(*stat)) {
+                return Ok(Difference::Unknown(foresight::UNNUMBERED.to_owned()));
+            }
+            if let Some(line) = line(path, *stat, &wanted) {
+                lines.push(line);
+                foresight::dress(context, path, wanted.stat(stat.kind, Some(*stat), stat.mode));
+            }
+        }
+        Ok(difference(&lines))
+    }
+
     fn unknown(&self) -> Result<Option<String>, FileError> {
         let path = || self.path.clone();
-        match self.host.system().stat(&self.path)?.map(|stat| stat.kind) {
+        match foresight::stat(self.host.context(), &self.path)?.map(|stat| stat.kind) {
             Some(Kind::Directory) => {}
             Some(kind) => {
                 return Err(FileError::InTheWay { path: path(), wanted: "a directory", found: KindWord(kind) });
             }
-            None if self.host.plans() => return Ok(Some(format!("there is no directory {} yet", self.path.display()))),
+            None if self.host.plans() => {
+                let why = foresight::unknown_at(self.host.context(), &self.path);
+                return Ok(why.or_else(|| Some(format!("there is no directory {} yet", self.path.display()))));
+            }
             None => return Err(FileError::NoDirectory { parent: path(), path: path() }),
         }
-        if self.host.plans() { self.wanted.missing_owner(self.host.system()) } else { Ok(None) }
+        if self.host.plans() { self.wanted.missing_owner(self.host.context(), None) } else { Ok(None) }
     }
 
     /// Shows everything, from the top, with its path, what it is and what is wanted of it. It is shown held: whose the tree
@@ -129,14 +162,8 @@ impl<'a> Recursive<'a> {
 
     fn visit(&self, held: &Held, path: &Path, resolved: &Resolved, see: &mut See<'_>) -> Result<(), FileError> {
         let stat = held.stat()?;
-        let mode = match stat.kind {
-            Kind::File => self.file_mode,
-            Kind::Directory if path == self.path => resolved.mode.or(self.dir_mode),
-            Kind::Directory => self.dir_mode,
-            Kind::Link | Kind::Other => None,
-        };
         let names = if stat.kind == Kind::Directory { held.names()? } else { Vec::new() };
-        see(held, path, stat, Resolved { mode, ..*resolved })?;
+        see(held, path, stat, self.wanted_of(path, stat, resolved))?;
         for name in names {
             if let Some(below) = held.inside(&name)? {
                 self.visit(&below, &path.join(name), resolved, see)?;
@@ -144,6 +171,26 @@ impl<'a> Recursive<'a> {
         }
         Ok(())
     }
+
+    fn wanted_of(&self, path: &Path, stat: Stat, resolved: &Resolved) -> Resolved {
+        let mode = match stat.kind {
+            Kind::File => self.file_mode,
+            Kind::Directory if path == self.path => resolved.mode.or(self.dir_mode),
+            Kind::Directory => self.dir_mode,
+            Kind::Link | Kind::Other => None,
+        };
+        Resolved { mode, ..*resolved }
+    }
+}
+
+/// How something in the tree differs.
+fn line(path: &Path, stat: Stat, wanted: &Resolved) -> Option<String> {
+    let diff = wanted.diff(Some(stat));
+    (!diff.is_empty()).then(|| format!("{} {}", path.display(), diff.join(", ")))
+}
+
+fn difference(lines: &[String]) -> Difference {
+    if lines.is_empty() { Difference::None } else { Difference::Some(Some(listed(lines))) }
 }
 
 #[cfg(test)]

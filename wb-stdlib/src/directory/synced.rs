@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use wb_core::context::{DebtAction, Outcome};
+use wb_core::context::{Context, DebtAction, Outcome};
 use wb_core::system::System;
 use wb_core::system::files::{self, Kind, Stat};
 
 use super::{Directory, listed};
 use crate::ensure::{Difference, ensure};
 use crate::file::{Extended, FileError, KindWord, Resolved, Settled, Wanted, check_path, end_of, refuse_mounts};
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::owed::Owes;
 use crate::service::Service;
@@ -68,7 +69,7 @@ struct Deed {
 enum Act {
     Make(Resolved, Settled),
     Write { content: &'static [u8], found: Option<Stat>, wanted: Resolved },
-    Set(Resolved, Settled),
+    Set { found: Stat, wanted: Resolved, settled: Settled },
     Remove(Kind),
 }
 
@@ -171,30 +172,40 @@ impl<'a> Synced<'a> {
         check_path(&self.path)?;
         self.check_kept()?;
         self.check_modes()?;
-        let system = self.host.system();
+        let (context, system) = (self.host.context(), self.host.system());
         if self.through_links {
-            self.path = end_of(system, &self.path)?;
+            self.path = end_of(context, &self.path)?;
         }
         if self.host.plans()
-            && let Some(why) = self.missing_owner()?
+            && let Some(why) = self.unknown()?
         {
             return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
         }
-        let resolved = self.wanted.resolve(system)?;
+        let resolved = self.wanted.resolve(context)?;
         let deeds = self.deeds(&resolved)?;
+        if self.host.plans() && deeds.iter().any(Deed::is_unnumbered) {
+            let why = foresight::UNNUMBERED.to_owned();
+            return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
+        }
         let lines: Vec<String> = deeds.iter().map(|deed| deed.line.clone()).collect();
         let difference = if lines.is_empty() { Difference::None } else { Difference::Some(Some(listed(&lines))) };
         if !lines.is_empty() {
-            let written = self.owes.write_down(self.host.context());
+            let written = self.owes.write_down(context);
             written.map_err(|source| FileError::Owe { path: self.path.clone(), source })?;
+        }
+        if self.host.plans() {
+            deeds.iter().try_for_each(|deed| deed.foresee(context))?;
         }
         ensure(self.host, &what, difference, || deeds.iter().try_for_each(|deed| deed.act(system)))
     }
 
-    fn missing_owner(&self) -> Result<Option<String>, FileError> {
-        match self.wanted.missing_owner(self.host.system())? {
-            None => self.extended.missing_owner(self.host.system()),
-            missing => Ok(missing),
+    /// What a plan can't know yet.
+    fn unknown(&self) -> Result<Option<String>, FileError> {
+        let context = self.host.context();
+        let content = foresight::unknown_in(context, &self.path);
+        match self.wanted.missing_owner(context, None)?.or(content) {
+            None => self.extended.unknown(context, &self.path),
+            why => Ok(why),
         }
     }
 
@@ -260,7 +271,7 @@ impl<'a> Synced<'a> {
         let is_top = below.as_os_str().is_empty();
         let mode = resolved.mode.filter(|_| is_top).or(self.dir_mode);
         let mut wanted = Resolved { mode, ..*resolved };
-        let found = if is_new { None } else { self.host.system().stat(&path)? };
+        let found = if is_new { None } else { foresight::stat(self.host.context(), &path)? };
         let there = found.filter(|stat| stat.kind == Kind::Directory);
         let settled = match is_top {
             true => self.extended.settle(self.host.system(), &path, there, &mut wanted, NEW_DIR_MODE)?,
@@ -294,9 +305,9 @@ impl<'a> Synced<'a> {
         resolved: &Resolved,
         deeds: &mut Vec<Deed>,
     ) -> Result<(), FileError> {
-        let (path, system) = (self.at(below), self.host.system());
+        let (path, context) = (self.at(below), self.host.context());
         let wanted = Resolved { mode: self.mode_of_file(below), ..*resolved };
-        let found = if is_new { None } else { system.stat(&path)? };
+        let found = if is_new { None } else { foresight::stat(context, &path)? };
         let found = match found {
             Some(stat) if stat.kind == Kind::File => Some(stat),
             Some(stat) if !self.is_exact => return Err(in_the_way(&path, "a file", stat)),
@@ -311,7 +322,7 @@ impl<'a> Synced<'a> {
             Some(stat) if stat.size != content.len() as u64 => {
                 format!("{} {} bytes -> {} bytes", shown(below), stat.size, content.len())
             }
-            Some(stat) if system.read_file(&path)?.as_deref() == Some(content) => {
+            Some(stat) if foresight::read(context, &path)?.as_deref() == Some(content) => {
                 deeds.extend(set(below, &path, stat, wanted, Settled::default()));
                 return Ok(());
             }
@@ -335,13 +346,13 @@ impl<'a> Synced<'a> {
         wanted: &BTreeSet<PathBuf>,
         deeds: &mut Vec<Deed>,
     ) -> Result<(), FileError> {
-        let system = self.host.system();
-        for found in files::list(system.path(self.at(directory)))? {
-            let below = directory.join(found.file_name().unwrap_or_default());
+        let context = self.host.context();
+        for name in foresight::names(context, &self.at(directory))? {
+            let below = directory.join(name);
             if directories.contains(&below) || wanted.contains(&below) || self.kept.contains(&below) {
                 continue;
             }
-            let Some(stat) = system.stat(self.at(&below))? else { continue };
+            let Some(stat) = foresight::stat(context, &self.at(&below))? else { continue };
             if stat.kind == Kind::Directory && self.kept.iter().any(|kept| kept.starts_with(&below)) {
                 self.others(&below, directories, wanted, deeds)?;
             } else if self.kept_in(&below)?.is_none() {
@@ -362,7 +373,7 @@ impl<'a> Synced<'a> {
     /// What is to be kept there, and lies at this path or is reached through it.
     fn kept_in(&self, below: &Path) -> Result<Option<&PathBuf>, FileError> {
         for kept in self.kept.iter().filter(|kept| kept.starts_with(below)) {
-            if self.host.system().stat(self.at(kept))?.is_some() {
+            if foresight::stat(self.host.context(), &self.at(kept))?.is_some() {
                 return Ok(Some(kept));
             }
         }
@@ -372,7 +383,7 @@ impl<'a> Synced<'a> {
     fn gone(&self, below: &Path, stat: Stat) -> Result<Deed, FileError> {
         let path = self.at(below);
         if stat.kind == Kind::Directory {
-            refuse_mounts(self.host.system(), &path)?;
+            refuse_mounts(self.host.context(), &path)?;
         }
         let line = format!("{} goes, {}", shown(below), KindWord(stat.kind));
         Ok(Deed { line, path, act: Act::Remove(stat.kind) })
@@ -396,13 +407,38 @@ impl Deed {
                 let xattrs = Settled::default().over(system, &self.path, *found)?;
                 Ok(system.write_file_with(&self.path, content, wanted.over(*found, NEW_FILE_MODE), &xattrs)?)
             }
-            Act::Set(wanted, settled) => {
+            Act::Set { wanted, settled, .. } => {
                 wanted.set(system, &self.path)?;
                 settled.set(system, &self.path, true)
             }
             Act::Remove(Kind::Directory) => Ok(files::remove_tree(at).map(drop)?),
             Act::Remove(_) => Ok(files::remove(at).map(drop)?),
         }
+    }
+
+    /// Whether its line has a number that only stands for somebody who is not there yet.
+    fn is_unnumbered(&self) -> bool {
+        matches!(&self.act, Act::Set { found, wanted, .. } if wanted.is_unnumbered(Some(*found)))
+    }
+
+    /// Lets operations that come later in a plan see what it would leave.
+    fn foresee(&self, context: &Context<'_>) -> Result<(), files::FileError> {
+        match &self.act {
+            Act::Make(wanted, _) => {
+                let thing = Thing::Directory(wanted.stat(Kind::Directory, None, NEW_DIR_MODE));
+                foresight::make_directory(context, &self.path, thing)?;
+            }
+            Act::Write { content, found, wanted } => {
+                let stat = Stat { size: content.len() as u64, ..wanted.stat(Kind::File, *found, NEW_FILE_MODE) };
+                foresight::put(context, &self.path, Thing::File(stat, content.to_vec()));
+            }
+            Act::Set { found, wanted, .. } => {
+                let stat = wanted.stat(found.kind, Some(*found), found.mode);
+                foresight::dress(context, &self.path, Stat { size: found.size, ..stat });
+            }
+            Act::Remove(_) => foresight::put(context, &self.path, Thing::Nothing),
+        }
+        Ok(())
     }
 }
 
@@ -413,11 +449,11 @@ fn directories(assets: &Assets) -> BTreeSet<PathBuf> {
     std::iter::once(PathBuf::new()).chain(above).collect()
 }
 
-fn set(below: &Path, path: &Path, stat: Stat, wanted: Resolved, settled: Settled) -> Option<Deed> {
-    let diff = told(&wanted.diff(Some(stat)), &settled);
-    let deed =
-        || Deed { line: format!("{} {diff}", shown(below)), path: path.to_owned(), act: Act::Set(wanted, settled) };
-    (!diff.is_empty()).then(deed)
+fn set(below: &Path, path: &Path, found: Stat, wanted: Resolved, settled: Settled) -> Option<Deed> {
+    let diff = told(&wanted.diff(Some(found)), &settled);
+    let line = format!("{} {diff}", shown(below));
+    let act = Act::Set { found, wanted, settled };
+    (!diff.is_empty()).then(|| Deed { line, path: path.to_owned(), act })
 }
 
 fn told(lines: &[String], settled: &Settled) -> String {

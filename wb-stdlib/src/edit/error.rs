@@ -16,6 +16,12 @@ pub enum EditError {
         /// The path, or where a link at the path leads.
         path: PathBuf,
     },
+    /// An operation before it would make it so that nobody knows what is in it: only in a plan.
+    #[error("{why}")]
+    NotYet {
+        /// Why.
+        why: String,
+    },
     /// It is too long.
     #[error("{} has {size} bytes; files of at most {} bytes are edited", .path.display(), super::LARGEST)]
     TooLarge {
@@ -55,6 +61,7 @@ impl EditError {
     pub(super) fn passing(&self) -> Option<String> {
         match self {
             Self::NoFile { path } => Some(format!("there is no file {} yet", path.display())),
+            Self::NotYet { why } => Some(why.clone()),
             Self::Unfit { source: source @ Unfit::NoAnchor { .. }, .. } => Some(format!("{source} yet")),
             Self::Unfit { source: Unfit::NoItem { item, .. }, .. } => Some(format!("there is no `{item}` yet")),
             _ => None,

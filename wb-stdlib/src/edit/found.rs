@@ -9,6 +9,7 @@ use wb_core::system::files::{self, Kind, Stat};
 
 use super::{EditError, LARGEST};
 use crate::file::{End, FileError, KindWord, check_path};
+use crate::foresight;
 
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
@@ -30,9 +31,9 @@ impl Found {
     pub(super) fn of(context: &Context<'_>, path: &Path) -> Result<Self, EditError> {
         check_path(path)?;
         let system = context.system();
-        let End { path, stat, .. } = End::of(system, path)?.trusted()?;
-        if let Some(foreseen) = context.foreseen(&path) {
-            return Ok(Self { path, content: Some(Content(foreseen.content).into()) });
+        let End { path, stat, .. } = End::by_now(context, path)?;
+        if let Some(why) = foresight::unknown_in(context, &path) {
+            return Err(EditError::NotYet { why });
         }
         let Some(stat) = stat else { return Ok(Self { path, content: None }) };
         if stat.kind != Kind::File {
@@ -41,7 +42,11 @@ impl Found {
         if stat.size > LARGEST {
             return Err(EditError::TooLarge { path, size: stat.size });
         }
-        let content = read(system, &path, stat).map_err(FileError::from)?;
+        let content = match foresight::is_as_found(context, &path) {
+            true => read(system, &path, stat),
+            false => foresight::read(context, &path).map(|content| content.map(|bytes| Arc::new(Content(bytes)))),
+        };
+        let content = content.map_err(FileError::from)?;
         let is_utf16 = |content: &Arc<Content>| UTF16_MARKS.iter().any(|mark| content.0.starts_with(mark));
         if content.as_ref().is_some_and(is_utf16) {
             return Err(EditError::Utf16 { path });

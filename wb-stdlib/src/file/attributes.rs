@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use wb_core::context::Context;
 use wb_core::system::files::{self, Attributes, Kind, Stat};
 use wb_core::system::{Held, System};
 
 use super::{FileError, capability, extended};
+use crate::foresight;
 use crate::owner::{self, OwnerError};
 
 /// The bits that let a program act as its owner, or as its group.
@@ -20,20 +22,24 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    pub(crate) fn resolve(&self, system: &System) -> Result<Resolved, OwnerError> {
+    pub(crate) fn resolve(&self, context: &Context<'_>) -> Result<Resolved, OwnerError> {
         Ok(Resolved {
-            uid: self.owner.as_deref().map(|name| owner::user(system, name)).transpose()?.map(|user| user.uid),
-            gid: self.group.as_deref().map(|name| owner::group(system, name)).transpose()?,
+            uid: self.owner.as_deref().map(|name| foresight::uid(context, name)).transpose()?,
+            gid: self.group.as_deref().map(|name| foresight::gid(context, name)).transpose()?,
             mode: self.mode,
         })
     }
 
-    /// Who is not there yet: for plans.
-    pub(crate) fn missing_owner(&self, system: &System) -> Result<Option<String>, FileError> {
-        match self.resolve(system) {
+    /// Who is not there yet, or has no number yet that a line about `found` would have: for plans.
+    pub(crate) fn missing_owner(
+        &self,
+        context: &Context<'_>,
+        found: Option<Stat>,
+    ) -> Result<Option<String>, FileError> {
+        match self.resolve(context) {
             Err(OwnerError::Nobody { kind, name }) => Ok(Some(format!("there is no {kind} `{name}` yet"))),
             Err(error) => Err(error.into()),
-            Ok(_) => Ok(None),
+            Ok(resolved) => Ok(resolved.is_unnumbered(found).then(|| foresight::UNNUMBERED.to_owned())),
         }
     }
 }
@@ -59,6 +65,15 @@ impl Resolved {
             .into_iter()
             .flatten()
             .collect()
+    }
+
+    /// Whether a line of [`Resolved::diff`] would have a number that only stands for somebody who is not there yet.
+    pub(crate) fn is_unnumbered(&self, found: Option<Stat>) -> bool {
+        let is_new = foresight::is_stand_in;
+        let shows = |found: u32, wanted: Option<u32>| {
+            wanted.is_some_and(|wanted| wanted != found && (is_new(wanted) || is_new(found)))
+        };
+        found.is_some_and(|found| shows(found.uid, self.uid) || shows(found.gid, self.gid))
     }
 
     /// Whether owner or group change.
@@ -115,6 +130,13 @@ impl Resolved {
             gid: self.gid.or(found.map(|stat| stat.gid)),
         }
     }
+
+    /// What is known of it then, for who foresees it.
+    pub(crate) fn stat(&self, kind: Kind, found: Option<Stat>, new_mode: u32) -> Stat {
+        let Attributes { mode, uid, gid } = self.over(found, new_mode);
+        let new = foresight::new_stat(kind, mode);
+        Stat { uid: uid.unwrap_or(new.uid), gid: gid.unwrap_or(new.gid), ..new }
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +153,22 @@ mod tests {
         check(Resolved { uid: Some(0), gid: Some(0), mode: Some(0o644) }, &[]);
         check(Resolved { uid: Some(104), gid: None, mode: Some(0o4755) }, &["owner 0 -> 104", "mode 0644 -> 4755"]);
         assert_eq!(Resolved { uid: Some(1), ..Resolved::default() }.diff(None), [""; 0]);
+    }
+
+    #[test]
+    fn numbers_that_only_stand_for_somebody_are_in_no_line() {
+        let check = |found: u32, wanted: Option<u32>, expect: bool| {
+            let (found, wanted) = (Stat { uid: found, ..FOUND }, Resolved { uid: wanted, ..Resolved::default() });
+            assert_eq!(wanted.is_unnumbered(Some(found)), expect, "{wanted:?}");
+            assert!(!wanted.is_unnumbered(None));
+        };
+        let new = 4_294_000_001;
+        assert!(foresight::is_stand_in(new));
+        check(0, Some(33), false);
+        check(0, Some(new), true);
+        check(new, Some(33), true);
+        check(new, Some(new), false);
+        check(new, None, false);
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
+use wb_core::context::{Context, Mode};
 use wb_core::system::System;
 use wb_core::system::files::{self, Kind, Stat};
 
 use super::FileError;
+use crate::foresight;
 
 /// So many links may lead to each other, as for the kernel.
 const LINKS: usize = 40;
@@ -34,15 +36,37 @@ impl End {
         Ok(Self { path, real, stat, foreign })
     }
 
+    /// Where it leads by now: also by links that operations before would make in a plan, and by none that they would remove.
+    /// Those on the way may be trusted.
+    pub(crate) fn by_now(context: &Context<'_>, path: &Path) -> Result<Self, FileError> {
+        if context.mode() == Mode::Apply {
+            return Self::of(context.system(), path)?.trusted();
+        }
+        let mut path = path.to_owned();
+        for _ in 0..LINKS {
+            path = foresight::end(context, &path).unwrap_or(path);
+            if !foresight::is_as_found(context, &path) {
+                let stat = foresight::stat(context, &path)?;
+                return Ok(Self { real: path.clone(), path, stat, foreign: None });
+            }
+            let end = Self::of(context.system(), &path)?.trusted()?;
+            if end.path == path {
+                return Ok(end);
+            }
+            path = end.path;
+        }
+        Err(FileError::LinkLoop { path, source: None })
+    }
+
     /// Whoever makes a link to what is somebody else's must not lead root there.
     pub(crate) fn trusted(mut self) -> Result<Self, FileError> {
         self.foreign.take().map_or(Ok(self), Err)
     }
 }
 
-/// [`End::path`], where the links on the way may be trusted.
-pub(crate) fn end_of(system: &System, path: &Path) -> Result<PathBuf, FileError> {
-    Ok(End::of(system, path)?.trusted()?.path)
+/// [`End::path`], by now.
+pub(crate) fn end_of(context: &Context<'_>, path: &Path) -> Result<PathBuf, FileError> {
+    Ok(End::by_now(context, path)?.path)
 }
 
 /// A part of a path.

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use wb_core::context::Context;
 use wb_core::system::files::{self, Stat, Xattr};
 use wb_core::system::{Held, System};
 
 use super::acl::{self, ACCESS, Acl, DEFAULT, Who, Whose};
 use super::capability::{self, Capabilities};
 use super::{FileError, Resolved};
+use crate::foresight;
 use crate::owner::{self, OwnerError};
 
 /// SELinux is there, and every file has a label.
@@ -143,8 +145,17 @@ impl Extended {
         Ok(gone)
     }
 
-    /// Who is not there yet: for plans.
-    pub(crate) fn missing_owner(&self, system: &System) -> Result<Option<String>, FileError> {
+    /// Why nobody knows yet what is to change of it: for plans. Operations before may change what there is, and bring whom it
+    /// names.
+    pub(crate) fn unknown(&self, context: &Context<'_>, path: &Path) -> Result<Option<String>, FileError> {
+        match self.missing_owner(context.system())? {
+            None if *self != Self::default() => Ok(foresight::touched(context, path)),
+            missing => Ok(missing),
+        }
+    }
+
+    /// Who is not there yet.
+    fn missing_owner(&self, system: &System) -> Result<Option<String>, FileError> {
         let said = self.acl.iter().filter_map(|text| Some(acl::parse(text).ok()?.who));
         let gone = self.without_acl.iter().filter_map(|text| Some(acl::parse_name(text).ok()?.1));
         for who in said.chain(gone) {

@@ -2,13 +2,13 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use wb_core::context::Operation;
+use wb_core::context::Context;
 use wb_core::system::System;
 use wb_core::system::files::{self, Kind, Stat};
 
 use super::{FileError, KindWord};
-use crate::Host;
 use crate::look::Access as _;
+use crate::{Host, foresight};
 
 /// Paths are absolute, and say plainly where they lead.
 pub(crate) fn check_path(path: &Path) -> Result<(), FileError> {
@@ -20,40 +20,32 @@ pub(crate) fn check_path(path: &Path) -> Result<(), FileError> {
 /// unless an operation before makes it.
 pub(crate) fn missing_parent(host: Host<'_>, path: &Path) -> Result<Option<String>, FileError> {
     let Some(parent) = path.parent().filter(|_| path.has_root()) else { return Ok(None) };
-    if is_directory(host.system(), path, parent)? {
+    if let Some(why) = foresight::unknown_at(host.context(), path) {
+        return Ok(Some(why));
+    }
+    if is_directory(host.context(), path, parent)? {
         return Ok(None);
     }
     if !host.plans() {
         return Err(FileError::NoDirectory { parent: parent.to_owned(), path: path.to_owned() });
     }
-    let unknown = !is_planned(host, parent);
-    Ok(unknown.then(|| format!("there is no directory {} yet", parent.display())))
-}
-
-/// Whether an operation of this plan makes the directory, perhaps as one above another.
-fn is_planned(host: Host<'_>, directory: &Path) -> bool {
-    let made = |what: &str| -> Option<PathBuf> {
-        let rest = what.strip_prefix("directory ")?;
-        let synced = rest.split_once(" synced with assets/").map(|(path, _)| path);
-        Some(rest.strip_suffix(" present").or(synced)?.into())
-    };
-    let planned = |operation: &Operation| {
-        operation.outcome.changed() && made(&operation.what).is_some_and(|made| made.starts_with(directory))
-    };
-    host.context().operations().iter().any(planned)
+    Ok(Some(format!("there is no directory {} yet", parent.display())))
 }
 
 /// Whether `directory` is there. A path that can lead nowhere is an error: something else is where it needs a directory.
-fn is_directory(system: &System, path: &Path, directory: &Path) -> Result<bool, FileError> {
+fn is_directory(context: &Context<'_>, path: &Path, directory: &Path) -> Result<bool, FileError> {
     let through = |file: &Path| FileError::Through { path: path.to_owned(), file: file.to_owned() };
-    match system.stat(directory)?.map(|stat| stat.kind) {
+    match foresight::stat(context, directory)?.map(|stat| stat.kind) {
         Some(Kind::Directory) => Ok(true),
         // A link to a directory is one for all that is in it.
-        Some(Kind::Link) => Ok(files::stat(system.path(directory).join("."))?.is_some()),
+        Some(Kind::Link) => match foresight::end(context, directory) {
+            Some(end) => is_directory(context, path, &end),
+            None => Ok(files::stat(context.system().path(directory).join("."))?.is_some()),
+        },
         Some(Kind::File | Kind::Other) => Err(through(directory)),
         None => {
-            let above =
-                directory.ancestors().skip(1).find_map(|above| system.stat(above).transpose().map(|s| (above, s)));
+            let stat = |above: &Path| foresight::stat(context, above).transpose();
+            let above = directory.ancestors().skip(1).find_map(|above| stat(above).map(|s| (above, s)));
             match above {
                 Some((above, Ok(Stat { kind: Kind::File | Kind::Other, .. }))) => Err(through(above)),
                 _ => Ok(false),
@@ -73,7 +65,7 @@ pub(crate) fn clear(system: &System, path: &Path, found: Stat) -> Result<(), Fil
 
 /// What is at `path`, where it is not to be, when it may be replaced: a line that says so.
 pub(crate) fn replaced(
-    system: &System,
+    context: &Context<'_>,
     path: &Path,
     found: Stat,
     wanted: &'static str,
@@ -82,15 +74,17 @@ pub(crate) fn replaced(
     if !replacing {
         return Err(FileError::InTheWay { path: path.to_owned(), wanted, found: KindWord(found.kind) });
     }
-    if found.kind == Kind::Directory && !files::list(system.path(path))?.is_empty() {
+    if found.kind == Kind::Directory && !foresight::names(context, path)?.is_empty() {
         return Err(FileError::NotEmpty { path: path.to_owned(), wanted });
     }
     Ok(format!("replaces {}", KindWord(found.kind)))
 }
 
 /// Refuses to remove the directory at `path` where another file system is mounted at or below it.
-pub(crate) fn refuse_mounts(system: &System, path: &Path) -> Result<(), FileError> {
-    match mounted_below(system, path)? {
+pub(crate) fn refuse_mounts(context: &Context<'_>, path: &Path) -> Result<(), FileError> {
+    // Nothing is mounted in one that would only be there by now.
+    let is_new = foresight::replaced(context, path).is_some();
+    match if is_new { None } else { mounted_below(context.system(), path)? } {
         Some(mount) => Err(FileError::Mounted { path: path.to_owned(), mount }),
         None => Ok(()),
     }

@@ -690,6 +690,25 @@ fn a_plan_cannot_know_what_others_before_it_decide() {
 }
 
 #[test]
+fn a_plan_knows_what_it_would_install() {
+    let machine = debian(&[]).answer("apt-cache policy nginx", 0, POLICY);
+    machine
+        .plan(|host| {
+            host.packages(["nginx"]).installed()?;
+            host.packages(["nginx"]).installed()?;
+            host.packages(["nginx"]).held()?;
+            host.packages(["nginx"]).version("1.22.*").installed()?;
+            Ok(host.packages(["nginx"]).absent()?)
+        })
+        .unwrap();
+    let why = "(cannot know: packages change before it)";
+    let unknown = format!("? package nginx 1.22.* installed {why}\n? package nginx absent {why}");
+    let known = "+ package nginx installed\n    + nginx 1.22.1-9\n= package nginx installed\n+ package nginx held\n    \
+                 hold nginx";
+    assert_eq!(machine.said(), format!("{known}\n{unknown}"));
+}
+
+#[test]
 fn a_manager_that_is_not_there_yet_is_unknown_to_a_plan_and_an_error() {
     let machine = debian(&[]);
     let check = |manager, program: &str| {

@@ -10,6 +10,8 @@ use crate::owner::Account;
 
 /// What a new home begins with, where nothing else is said.
 const SKELETON: &str = "/etc/skel";
+/// Where homes are, where nothing else is said.
+const BASE: &str = "/home";
 /// The mode of a home, where nothing else is said.
 const NEW_MODE: u32 = 0o755;
 /// How long it may take to label a new home: little is in it.
@@ -22,13 +24,11 @@ pub(super) fn make(system: &System, account: &Account) -> Result<(), FileError> 
     files::remove_tree(&unfinished)?; // of a run that was cut short
     files::create_dir(home.parent().unwrap_or(&home))?;
     files::create_private_dir(&unfinished)?;
-    let skeleton = text(system, "/etc/default/useradd")?;
-    let skeleton = system.path(value(&skeleton, "SKEL", '=').unwrap_or(SKELETON));
+    let skeleton = system.path(skeleton(system)?);
     if let Some(Kind::Directory) = files::stat(&skeleton)?.map(|stat| stat.kind) {
         copy(&skeleton, &unfinished, account)?;
     }
-    let definitions = text(system, "/etc/login.defs")?;
-    give(&unfinished, account, mode(&definitions))?;
+    give(&unfinished, account, new_mode(system)?)?;
     files::rename(&unfinished, &home)
 }
 
@@ -39,6 +39,33 @@ pub(super) fn label(system: &System, home: &str) -> Result<(), CommandError> {
     }
     let restorecon = Command::new("restorecon").args(["-R", "--", home]).env("LC_ALL", "C.UTF-8").timeout(LABEL_BOUND);
     system.read_command(&restorecon).map(drop)
+}
+
+/// Where a new user of this name gets a home, where nothing else is said.
+pub(super) fn default_of(system: &System, name: &str) -> Result<PathBuf, FileError> {
+    let defaults = text(system, "/etc/default/useradd")?;
+    Ok(Path::new(value(&defaults, "HOME", '=').unwrap_or(BASE)).join(name))
+}
+
+/// The mode of new homes.
+pub(super) fn new_mode(system: &System) -> Result<u32, FileError> {
+    Ok(mode(&text(system, "/etc/login.defs")?))
+}
+
+/// Whether new homes come with something about keys in them.
+pub(super) fn has_keys(system: &System) -> Result<bool, FileError> {
+    Ok(system.stat(Path::new(&skeleton(system)?).join(".ssh"))?.is_some())
+}
+
+/// Whether useradd makes a group of the same name for each new user.
+pub(super) fn has_own_groups(system: &System) -> Result<bool, FileError> {
+    let definitions = text(system, "/etc/login.defs")?;
+    Ok(value(&definitions, "USERGROUPS_ENAB", ' ').is_some_and(|value| value.eq_ignore_ascii_case("yes")))
+}
+
+fn skeleton(system: &System) -> Result<String, FileError> {
+    let defaults = text(system, "/etc/default/useradd")?;
+    Ok(value(&defaults, "SKEL", '=').unwrap_or(SKELETON).to_owned())
 }
 
 fn unfinished(home: &Path) -> PathBuf {

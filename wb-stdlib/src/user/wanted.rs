@@ -116,6 +116,12 @@ impl Wanted {
         self.makes_home.unwrap_or(is_person && account.home != "/nonexistent")
     }
 
+    /// Whether a new user of whom nothing else is known gets a home.
+    pub(super) fn has_new_home(&self) -> bool {
+        let is_person = !self.system && self.uid.is_none_or(|uid| uid >= FIRST && uid != NOBODY);
+        self.makes_home.unwrap_or(is_person && self.home.as_deref() != Some("/nonexistent"))
+    }
+
     pub(super) fn hash(hash: String) -> Password {
         Password::Hash(Secret::new(hash))
     }
