@@ -73,7 +73,8 @@ fn path_of_list(text: &str) -> Option<String> {
         let mut rows = text.lines().filter_map(|line| line.split_once('='));
         rows.find(|(key, _)| key.trim() == wanted).map(|(_, value)| value.trim())
     };
-    let is_off = value("enabled").is_some_and(|value| ["0", "no", "false", "off"].contains(&value));
+    let is_no = |value: &str| ["0", "no", "false", "off"].iter().any(|no| value.eq_ignore_ascii_case(no));
+    let is_off = value("enabled").is_some_and(is_no);
     if is_off { None } else { value("locklist").map(str::to_owned) }
 }
 
@@ -88,6 +89,7 @@ mod tests {
         check("[main]\nenabled = 1\nlocklist = /etc/dnf/plugins/versionlock.list\n\n", Some(list));
         check("[main]\nlocklist=/etc/dnf/plugins/versionlock.list", Some(list));
         check("[main]\nenabled = 0\nlocklist = /etc/dnf/plugins/versionlock.list\n", None);
+        check("[main]\nenabled = False\nlocklist = /x\n", None);
         check("[main]\nenabled = 1\n#locklist = /x\n", None);
         check("", None);
     }
