@@ -63,8 +63,9 @@ pub(crate) fn is_fingerprint(content: &[u8]) -> bool {
     fingerprint_in(content).is_some()
 }
 
+/// Whether it is text, and not packets. What is said around a key, and of it, is in UTF-8.
 pub(crate) fn is_armored(content: &[u8]) -> bool {
-    content.is_ascii() && contains(content, PUBLIC)
+    std::str::from_utf8(content).is_ok() && contains(content, PUBLIC)
 }
 
 pub(crate) fn is_private(content: &[u8]) -> bool {
@@ -204,6 +205,7 @@ mod tests {
     fn keys_are_known_by_their_fingerprints() {
         check(KEY.as_bytes(), Ok(&[FINGERPRINT]));
         check(OTHER_KEY.as_bytes(), Ok(&[OTHER_FINGERPRINT]));
+        check(KEY.replace("of a test", "f\u{fc}r uns").as_bytes(), Ok(&[FINGERPRINT]));
         check(format!("{KEY}{OTHER_KEY}").as_bytes(), Ok(&[FINGERPRINT, OTHER_FINGERPRINT]));
         check(&binary(KEY), Ok(&[FINGERPRINT]));
         check(&[binary(OTHER_KEY), binary(KEY)].concat(), Ok(&[OTHER_FINGERPRINT, FINGERPRINT]));
