@@ -148,6 +148,11 @@ impl PacmanKey<Host<'_>> {
             untrusted => untrusted?,
         };
         match untrusted.first() {
+            // An operation before may bring the key itself.
+            Some(key) if openpgp::is_fingerprint(&self.said) && self.access.plans() => {
+                let why = format!("pacman does not trust the key {} yet", key.fingerprint);
+                return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+            }
             Some(key) if openpgp::is_fingerprint(&self.said) => {
                 return Err(PacmanKeyError::OnlyFingerprint { fingerprint: key.fingerprint.clone() });
             }
@@ -381,5 +386,8 @@ mod tests {
         };
         check("<html>404", "what is to be a key for pacman is no public key of OpenPGP\nhint: ");
         check(FINGERPRINT, &format!("pacman's keyring does not have the key {FINGERPRINT}, of which only"));
+        let why = format!("pacman does not trust the key {FINGERPRINT} yet");
+        let planned = Machine::new().plan(|host| Ok(host.pacman_key(FINGERPRINT).present()?));
+        assert_eq!(planned.unwrap(), Outcome::Unknown { why });
     }
 }

@@ -141,6 +141,11 @@ impl RpmKey<Host<'_>> {
             missing => missing?,
         };
         match missing.first() {
+            // An operation before may bring the key itself.
+            Some(key) if openpgp::is_fingerprint(&self.said) && self.access.plans() => {
+                let why = format!("rpm does not have the key {} yet", key.fingerprint);
+                return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
+            }
             Some(key) if openpgp::is_fingerprint(&self.said) => {
                 return Err(RpmKeyError::OnlyFingerprint { fingerprint: key.fingerprint.clone() });
             }
@@ -344,5 +349,8 @@ mod tests {
         check("-----BEGIN PGP PRIVATE KEY BLOCK-----", "what is to be a key for rpm is a private key");
         let only = format!("rpm does not have the key {OTHER_FINGERPRINT}, of which only the fingerprint is said");
         check(OTHER_FINGERPRINT, &only);
+        let why = format!("rpm does not have the key {OTHER_FINGERPRINT} yet");
+        let planned = machine.plan(|host| Ok(host.rpm_key(OTHER_FINGERPRINT).present()?));
+        assert_eq!(planned.unwrap(), Outcome::Unknown { why });
     }
 }
