@@ -11,6 +11,7 @@ use crate::openpgp::{self, PublicKey};
 use crate::pacman_conf::{self, PATH};
 use crate::pacman_key::{self, PacmanKeyError};
 use crate::repository::RepositoryMistake;
+use crate::temporary::TemporaryDir;
 use crate::text_file::{TextFile, TextFileError};
 use crate::{Host, Look};
 
@@ -196,6 +197,10 @@ impl PacmanRepository<Host<'_>> {
             }
             untrusted => untrusted?,
         };
+        // The last run may have been killed when pacman had the key.
+        if untrusted.is_empty() && !keys.is_empty() && !self.access.plans() {
+            TemporaryDir::tidy(self.system()).map_err(PacmanKeyError::from)?;
+        }
         let text = pacman_conf::with_section(file.text(), &self.name, &options, self.before.as_deref());
         let lines = untrusted.iter().map(|key| format!("+ {key}")).chain(file.diff(&text));
         ensure(self.access, &what, Difference::of_lines(lines), || {
@@ -322,6 +327,16 @@ mod tests {
         let section = "[shop]\nSigLevel = Required DatabaseOptional\nServer = https://shop.example.org/$arch\n";
         assert_eq!(machine.read(PATH), Some(CONF.replace("[core]", &format!("{section}\n[core]"))));
         assert_eq!(machine.apply(signed).unwrap(), Outcome::Unchanged);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_of_its_key_goes() {
+        let machine = arch().file(TRUST, "").answer("gpg", 0, "pub:f:");
+        let machine = machine.file("/var/cache/wildebeest/1-0/key", KEY).file("/var/cache/wildebeest/1-0.lock", "");
+        machine.plan(signed).unwrap();
+        assert!(machine.stat("/var/cache/wildebeest/1-0/key").is_some());
+        machine.apply(signed).unwrap();
+        assert_eq!(machine.stat("/var/cache/wildebeest"), None);
     }
 
     #[test]
