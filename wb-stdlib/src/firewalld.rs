@@ -279,8 +279,11 @@ impl Kind {
                 let has = |part: &str| value.contains(part);
                 let is_plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "=:.-".contains(c));
                 let is_whole = value.starts_with("port=") && has(":proto=") && (has(":toport=") || has(":toaddr="));
+                // In the order in which they are read back, or one that is there would not be seen.
+                let parts = [":proto=", ":toport=", ":toaddr="].map(|part| value.find(part));
+                let is_ordered = parts.iter().flatten().is_sorted();
                 let hint = "forwarded ports are like `port=80:proto=tcp:toport=8080:toaddr=192.0.2.7`";
-                if is_plain && is_whole { Ok(()) } else { Err(hint) }
+                if is_plain && is_whole && is_ordered { Ok(()) } else { Err(hint) }
             }
             Self::Masquerade => Ok(()),
             Self::RichRule if value.starts_with("rule ") && !value.contains(char::is_control) => Ok(()),

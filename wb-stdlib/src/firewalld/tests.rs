@@ -130,6 +130,7 @@ fn what_is_no_name_reaches_no_firewalld() {
     check(|firewalld| firewalld.zone("public").source("web1").present());
     check(|firewalld| firewalld.zone("public").rich_rule("accept").present());
     check(|firewalld| firewalld.zone("public").forward_port("80/tcp").present());
+    check(|firewalld| firewalld.zone("public").forward_port("port=80:proto=tcp:toaddr=192.0.2.7:toport=80").present());
     let error = machine.apply(|host| Ok(host.firewalld().zone("other").service("ssh").present()?)).unwrap_err();
     assert!(error.to_string().starts_with("firewalld has no zone `other`\nhint: "), "{error}");
 }
