@@ -164,6 +164,24 @@ pub(crate) static CASES: &[Case] = &[
         ..Case::DEFAULT
     },
     Case {
+        name: "what_belongs_to_a_new_user",
+        prepare: "userdel app || :; groupdel app || :; rm -rf /srv/app /srv/now /home/app",
+        run: |host| {
+            host.user("app").present()?;
+            host.directory("/srv/app/conf").owner("app").group("app").mode(0o750).present()?;
+            host.file("/srv/app/conf/a").content("a\n").owner("app").present()?;
+            host.edit("/srv/app/conf/b").line("b").or_create(0o640).present()?;
+            host.link("/srv/now").to("app/conf")?;
+            host.file("/srv/now/c").content("c\n").present()?;
+            host.authorized_keys("app").key(KEY).present()?;
+            Ok(())
+        },
+        check: "[ \"$(stat -c '%U:%G %a' /srv/app/conf)\" = 'app:app 750' ]; [ \"$(stat -c %U /srv/app/conf/a)\" = app ]
+            [ \"$(cat /srv/app/conf/a /srv/app/conf/b /srv/now/c | xargs)\" = 'a b c' ]
+            [ \"$(stat -c '%U %a' /home/app/.ssh/authorized_keys)\" = 'app 600' ]",
+        ..Case::DEFAULT
+    },
+    Case {
         name: "sudoers",
         packages: &["sudo"],
         prepare: "rm -f /etc/sudoers.d/deploy; echo 'old ALL=(ALL) ALL' >/etc/sudoers.d/old; useradd deploy || :; useradd shop || :",
