@@ -9,6 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wb_core::system::{Command, environment, files};
+use wb_xtask::fleet::PACKAGE_VARIABLES;
 
 /// Whether rust-analyzer is installed. Where it must be, as on CI, it is an error that it is not.
 ///
@@ -46,6 +47,9 @@ impl Editor {
     pub fn open(root: &Path, target: &Path) -> Self {
         let mut command = std::process::Command::new("rust-analyzer");
         command.current_dir(root).env("CARGO_TARGET_DIR", target);
+        for name in PACKAGE_VARIABLES {
+            command.env_remove(name);
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut server = command.spawn().expect("rust-analyzer starts");
         let (to, from) = (server.stdin.take().expect("an input"), server.stdout.take().expect("an output"));

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use wb_core::system::{Command, environment, files};
+use wb_xtask::fleet::cargo;
 
 use crate::drawing::{Drawing, Repository};
 
@@ -114,9 +115,8 @@ impl Fleet {
 
     /// The messages of `cargo check`.
     fn check(&self, variables: &[(&str, PathBuf)]) -> Vec<serde_json::Value> {
-        let command = Command::new(environment::var("CARGO").unwrap_or_else(|| "cargo".to_owned()));
-        let command =
-            command.args(["check", "--offline", "--quiet", "--message-format=json"]).dir(self.repository.top());
+        let command = cargo().args(["check", "--offline", "--quiet", "--message-format=json"]);
+        let command = command.dir(self.repository.top());
         let command = command.env("CARGO_TARGET_DIR", target().join("ui/target")).env_remove("RUSTFLAGS");
         let command = variables.iter().fold(command, |command, (name, value)| command.env(name, value));
         let output = command.run().expect("cargo runs");

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use wb_core::system::{Command, environment, files};
+use wb_xtask::fleet;
 use wb_xtask::scaffold::{Dependencies, Scaffold};
 use wb_xtask::shell::Shell;
 
@@ -77,7 +78,7 @@ fn versioned(name: &str) -> String {
 }
 
 fn cargo() -> Command {
-    Command::new(environment::var("CARGO").unwrap_or_else(|| "cargo".to_owned())).env_remove("RUSTFLAGS")
+    fleet::cargo().env_remove("RUSTFLAGS")
 }
 
 /// The directory that cargo builds in: this program lies in `<target>/debug/deps`.

@@ -198,7 +198,7 @@ fn play(part: &suite::Part, cargo: fn() -> Command, mut hear: impl FnMut(&str)) 
 
 /// Cargo for what waits for nobody: hosts on sandboxes have clients that do.
 fn in_the_background() -> Command {
-    Command::new("nice").arg(fleet::cargo_program())
+    fleet::without_package(Command::new("nice").arg(fleet::cargo_program()))
 }
 
 fn counted(name: &str, passed: bool, shell: &Shell) -> Tally {

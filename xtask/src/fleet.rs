@@ -107,10 +107,31 @@ impl Fleet {
     }
 }
 
-/// Cargo itself: the one that called us, else the one in `PATH`.
+/// What cargo tells a program that it runs of the package that this one is of. Some build scripts, ring's for one, ask
+/// cargo to run them again when such a variable is another one around cargo: with all that needs them.
+pub const PACKAGE_VARIABLES: [&str; 10] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+    "OUT_DIR",
+];
+
+/// Cargo itself: the one that called us, else the one in `PATH`. It compiles as it does for somebody at a terminal,
+/// whichever program calls it.
 #[must_use]
 pub fn cargo() -> Command {
-    Command::new(cargo_program())
+    without_package(Command::new(cargo_program()))
+}
+
+/// A command that does not know of which package this program is.
+pub(crate) fn without_package(command: Command) -> Command {
+    PACKAGE_VARIABLES.iter().fold(command, |command, name| command.env_remove(name))
 }
 
 /// What [`cargo`] starts.
@@ -130,4 +151,16 @@ fn of_package(package: &Package) -> Option<Fleet> {
     let binary = package.targets.iter().find(|target| target.kind.contains(&TargetKind::Bin))?;
     let fleet = Fleet { crate_dir, package: package.name.to_string(), binary: binary.name.clone() };
     files::exists(fleet.herd_path()).then_some(fleet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_told_nothing_of_the_package_that_calls_it() {
+        let say = Command::shell("echo ${CARGO_PKG_NAME:-none} ${CARGO_MANIFEST_DIR:-none}");
+        assert!(say.read().unwrap().starts_with("wb-xtask /"), "cargo runs this test");
+        assert_eq!(without_package(say).read().unwrap(), "none none");
+    }
 }
