@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use wb_core::system::{Command, environment, files};
 use wb_xtask::fleet::cargo;
+use wb_xtask::scaffold::dev_profile;
 
 use crate::drawing::{Drawing, Repository};
 
@@ -117,7 +118,7 @@ impl Fleet {
     fn check(&self, variables: &[(&str, PathBuf)]) -> Vec<serde_json::Value> {
         let command = cargo().args(["check", "--offline", "--quiet", "--message-format=json"]);
         let command = command.dir(self.repository.top());
-        let command = command.env("CARGO_TARGET_DIR", target().join("ui/target")).env_remove("RUSTFLAGS");
+        let command = command.env("CARGO_TARGET_DIR", target()).env_remove("RUSTFLAGS");
         let command = variables.iter().fold(command, |command, (name, value)| command.env(name, value));
         let output = command.run().expect("cargo runs");
         let messages: Vec<serde_json::Value> =
@@ -136,11 +137,15 @@ fn of_the_case(said: &str) -> String {
     lines.join("\n").trim_end().replace(&workspace.display().to_string(), "<workspace>")
 }
 
+/// Where the crates of Wildebeest are is what fleets of `cargo xtask init` name, and `wb-xtask` is for its features: so most of
+/// what is needed is compiled already, and the rest for the tests of the commands, too.
 fn manifest(package: &str, workspace: &str) -> String {
     format!(
         "[package]\nname = \"{package}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-         [dependencies]\nwb-stdlib = {{ path = \"{workspace}/wb-stdlib\" }}\n\n\
-         [build-dependencies]\nwb-core = {{ path = \"{workspace}/wb-core\", default-features = false }}\n"
+         [dependencies]\nwb-stdlib = {{ path = \"{workspace}/wb-stdlib\" }}\n\
+         wb-xtask = {{ path = \"{workspace}/xtask\" }}\n\n\
+         [build-dependencies]\nwb-core = {{ path = \"{workspace}/wb-core\", default-features = false }}\n\n{}",
+        dev_profile()
     )
 }
 

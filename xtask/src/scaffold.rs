@@ -14,7 +14,8 @@ use crate::fleet::{self, Fleet, FleetError};
 use crate::git::{GitError, WorkTree};
 use crate::shell::Shell;
 
-pub(crate) use templates::{dev_profile, profiles};
+pub use templates::dev_profile;
+pub(crate) use templates::profiles;
 pub use vendor::VendorError;
 pub(crate) use vendor::sources;
 

@@ -80,7 +80,8 @@ fn of_crates_io(dependency: &mut Item) {
 }
 
 /// The profile of a fleet's everyday builds, as it stands in its `Cargo.toml`.
-pub(crate) fn dev_profile() -> &'static str {
+#[must_use]
+pub fn dev_profile() -> &'static str {
     let from = WORKSPACE.find("[profile.dev]").unwrap_or_default();
     let to = WORKSPACE.find("# What hosts run").unwrap_or(WORKSPACE.len());
     &WORKSPACE[from..to]

@@ -72,7 +72,7 @@ fn a_copy_begins_with_the_body_and_the_assets_of_another() {
     ");
     let copy = files::read_text(fleet.join("migrations/src/chain/greet_again.rs")).unwrap();
     assert!(copy.contains("/// Like `greet` (") && copy.contains("fn greet_again(host: &Host)"), "{copy}");
-    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    let compiled = scratch.cargo(&fleet, &["check", "--bin", "wildebeest"]);
     assert_eq!((compiled.code, compiled.error_text().contains("warning")), (0, false), "{}", compiled.error_text());
     files::remove(fleet.join("migrations/src/chain/greet_again.rs")).unwrap();
     scratch.git(&fleet, &["checkout", "--quiet", "."]);
@@ -157,7 +157,7 @@ fn each_application_is_a_link_of_its_own() {
     exit code 2
     ");
     assert_eq!(scratch.git(&fleet, &["status", "--porcelain"]), "", "what is refused changes nothing");
-    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    let compiled = scratch.cargo(&fleet, &["check", "--bin", "wildebeest"]);
     assert_eq!((compiled.code, compiled.error_text().contains("warning")), (0, false), "{}", compiled.error_text());
     insta::assert_snapshot!(apply(&["rotate_certs", "--role", "server", "--", "directory=/etc/ssl", "days=30"]), @r"
     next: look at it, then git add --all && git commit -m 'Add the migration rotate_certs_1'
@@ -168,7 +168,7 @@ fn each_application_is_a_link_of_its_own() {
     apply(&["rotate_certs", "--role", "server", "--", "directory=/etc/ssl", "days=90", "note=a \"b\""]);
     let written = files::read_text(fleet.join("migrations/src/chain/rotate_certs_2.rs")).unwrap();
     insta::assert_snapshot!("application", written);
-    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    let compiled = scratch.cargo(&fleet, &["check", "--bin", "wildebeest"]);
     assert_eq!((compiled.code, compiled.error_text().contains("warning")), (0, false), "{}", compiled.error_text());
     let file = "migrations/src/chain/rotate_certs_2.rs";
     let formatted = scratch.hermetic("rustfmt", &fleet).args(["--edition", "2024", "--check", file]).run().unwrap();

@@ -43,7 +43,7 @@ fn what_a_baseline_replaces_may_go_and_the_runner_keeps_the_whole_chain() {
     exit code 0
     ");
 
-    let built = scratch.cargo(&fleet, &["build", "--package", "migrations"]);
+    let built = scratch.cargo(&fleet, &["build", "--bin", "wildebeest"]);
     assert_eq!(built.code, 0, "{}", built.error_text());
     assert!(!built.error_text().contains("warning"), "{}", built.error_text());
     let nowhere = scratch.path("nowhere").display().to_string();

@@ -58,7 +58,7 @@ impl Site {
         edit("src/chain/serve_page.rs", &|_| MIGRATION.replace("PLACE/", &place));
         office.scratch.git(fleet, &["add", "--all"]);
         office.scratch.git(fleet, &["commit", "--quiet", "-m", "Add the migration serve_page"]);
-        let built = office.scratch.cargo(fleet, &["build", "--package", "migrations"]);
+        let built = office.scratch.cargo(fleet, &["build", "--bin", "failing-runner"]);
         assert_eq!(built.code, 0, "{}", built.error_text());
         let runner = office.scratch.path("wildebeest");
         files::copy(office.scratch.built("failing-runner"), &runner).unwrap();

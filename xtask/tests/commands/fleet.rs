@@ -31,7 +31,7 @@ fn a_new_migration_compiles_and_pins_those_before() {
     ");
     let source = files::read_text(fleet.join("migrations/src/chain/install_nginx.rs")).unwrap();
     assert!(source.trim_end().ends_with("Ok(())\n}"), "{source}");
-    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    let compiled = scratch.cargo(&fleet, &["check", "--bin", "wildebeest"]);
     assert_eq!(compiled.code, 0, "{}", compiled.error_text());
     assert!(!compiled.error_text().contains("warning"), "{}", compiled.error_text());
     insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["chain"])), @r"

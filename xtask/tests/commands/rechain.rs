@@ -106,7 +106,7 @@ fn two_branches_that_each_add_migrations_are_mended_as_the_compiler_says() {
     scratch.git(&fleet, &["checkout", "--quiet", "--ours", "--", LOCK]);
     commit(&scratch, &fleet, "Merge other");
 
-    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    let compiled = scratch.cargo(&fleet, &["check", "--bin", "wildebeest"]);
     assert_ne!(compiled.code, 0, "two branches that each added migrations do not build");
     let text = compiled.error_text();
     for name in ["install_cache", "tune_cache", "install_queue", "tune_queue"] {
@@ -118,7 +118,7 @@ fn two_branches_that_each_add_migrations_are_mended_as_the_compiler_says() {
     follow(&scratch, &fleet, help);
 
     assert_sound(&scratch, &fleet);
-    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    let compiled = scratch.cargo(&fleet, &["check", "--bin", "wildebeest"]);
     assert_eq!(compiled.code, 0, "{}", compiled.error_text());
     let said = said(&scratch, &scratch.xtask(&fleet, &["chain"]));
     for name in ["install_cache", "tune_cache", "install_queue", "tune_queue"] {
@@ -380,7 +380,7 @@ fn a_squashed_history_keeps_its_sha1s() {
         scratch.xtask(&fleet, &["chain", "--json"]).text().replace("imported", "landed"),
         sha1s.replace("pinned", "landed")
     );
-    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    let compiled = scratch.cargo(&fleet, &["check", "--bin", "wildebeest"]);
     assert_eq!(compiled.code, 0, "{}", compiled.error_text());
     add(&scratch, &fleet, "install_queue");
     assert_sound(&scratch, &fleet);
@@ -467,7 +467,7 @@ fn an_amendment_is_kept_and_told() {
     let file = fleet.join("migrations/src/chain/base_packages.rs");
     let text = files::read_text(&file).unwrap();
     files::write(&file, text.replace("\"ca-certificates\", \"git\"", "\"git\""), 0o644).unwrap();
-    assert_ne!(scratch.cargo(&fleet, &["check", "--package", "migrations"]).code, 0);
+    assert_ne!(scratch.cargo(&fleet, &["check", "--bin", "wildebeest"]).code, 0);
     insta::assert_snapshot!(amend(&["base_packages"]), @r"
     error: nobody says why it is amended
     hint: cargo xtask amend base_packages --why '…'
@@ -493,7 +493,7 @@ fn an_amendment_is_kept_and_told() {
     note: hosts that completed `base_packages` (0000000) never see this; those that have not run it as it is now, and those that failed at it try again with the next deploy
     exit code 0
     "#);
-    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    let compiled = scratch.cargo(&fleet, &["check", "--bin", "wildebeest"]);
     assert_eq!(compiled.code, 0, "{}", compiled.error_text());
     commit(&scratch, &fleet, "Amend");
     assert_sound(&scratch, &fleet);
@@ -548,7 +548,7 @@ fn a_forged_pin_is_found_and_mended() {
     let digest = lock.lines().find_map(|line| line.strip_prefix("digest = \"")).unwrap().trim_end_matches('"');
     let forged = resolve(fleet.join("migrations")).unwrap().links[0].digest.to_string();
     files::write(fleet.join(LOCK), lock.replace(digest, &forged), 0o644).unwrap();
-    let compiled = scratch.cargo(&fleet, &["check", "--package", "migrations"]);
+    let compiled = scratch.cargo(&fleet, &["check", "--bin", "wildebeest"]);
     assert_eq!(compiled.code, 0, "a build believes the pin: {}", compiled.error_text());
     insta::assert_snapshot!(said(&scratch, &scratch.xtask(&fleet, &["check"])), @r"
     error: chain.lock does not say what `base_packages` (0000000) landed with: its digest is not that of the commit

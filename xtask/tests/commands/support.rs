@@ -48,7 +48,8 @@ impl Scratch {
         self.hermetic("git", dir).args(identity)
     }
 
-    /// Runs cargo in `dir`, without a network.
+    /// Runs cargo in `dir`, without a network. What is compiled of a fleet is best named by its target: where it is named by its
+    /// package, all that the fleet's crates share is compiled once more, with features for that one alone.
     pub(crate) fn cargo(&self, dir: &Path, args: &[&str]) -> Output {
         self.hermetic("cargo", dir).args(args).arg("--offline").run().unwrap()
     }
@@ -82,10 +83,10 @@ impl Scratch {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_SYSTEM", "/dev/null")
             .env("GIT_AUTHOR_DATE", "2001-09-09T02:00:00Z");
-        match environment::var("RUSTUP_TOOLCHAIN") {
-            Some(toolchain) => command.env("RUSTUP_TOOLCHAIN", toolchain),
-            None => command,
-        }
+        // Which toolchain it is, and what all tests compile with: they share what is compiled.
+        let kept = ["RUSTUP_TOOLCHAIN", "CARGO_INCREMENTAL"].into_iter();
+        let kept = kept.filter_map(|name| Some((name, environment::var(name)?)));
+        kept.fold(command, |command, (name, value)| command.env(name, value))
     }
 }
 
