@@ -1,4 +1,5 @@
-//! All checks of a repository, in the order in which they are cheap, and how many passed.
+//! All checks of a repository, and how many passed. What is cheap comes first. What reads the sources and runs nothing of
+//! them compiles much, and mostly on one processor: its place is beside hosts on sandboxes, which wait a lot.
 
 mod suite;
 mod tally;
@@ -7,7 +8,7 @@ use wb_core::registry::resolve;
 use wb_core::runner::with_causes;
 use wb_core::system::{Command, CommandError, environment, files};
 
-use crate::book::{Book, BookError};
+use crate::book::Book;
 use crate::fleet::{self, Fleet, FleetError};
 use crate::sandbox;
 use crate::shell::Shell;
@@ -40,15 +41,17 @@ pub enum CiError {
 /// When something that is needed to check at all is missing. A check that fails is counted, and is no error.
 pub fn run(shell: &Shell) -> Result<Tally, CiError> {
     NEEDED.iter().try_for_each(Needed::look)?;
-    let fleet = Fleet::current()?;
-    let mut tally = Tally::default();
-    for step in steps(&fleet) {
-        tally.add(&step.run(shell)?);
-    }
+    let (fleet, readings) = (Fleet::current()?, readings());
+    let mut tally = all(&formatting(&fleet), shell)?;
     tally.add(&chain(&fleet, shell));
-    tally.add(&book(shell));
     tally.add(&sandboxes(shell));
-    tally.add(&tests(&fleet, shell)?);
+    let suite = Suite::of(&fleet::metadata(&fleet.crate_dir)?);
+    let compiled = Step { name: "tests compile", command: fleet::cargo().args(suite::compile()) }.run(shell)?;
+    tally.add(&compiled);
+    tally.add(&match compiled.failed {
+        0 => tests(suite, &readings, shell)?,
+        _ => all(&readings, shell)?,
+    });
     Ok(tally)
 }
 
@@ -80,21 +83,38 @@ struct Step {
     command: Command,
 }
 
-fn steps(fleet: &Fleet) -> Vec<Step> {
-    let cargo = |args: &[&str]| fleet::cargo().args(args);
+fn formatting(fleet: &Fleet) -> Vec<Step> {
     let links = files::list(fleet.crate_dir.join("src/chain")).unwrap_or_default();
     // `cargo fmt` reaches what `mod` lines name; this reaches every file that is there.
     let every_link = Command::new("rustfmt").args(["--check", "--edition", "2024"]).args(links);
-    let lints = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
     vec![
-        Step { name: "formatting", command: cargo(&["fmt", "--all", "--check"]) },
+        Step { name: "formatting", command: fleet::cargo().args(["fmt", "--all", "--check"]) },
         Step { name: "formatting of the chain", command: every_link },
-        Step { name: "clippy", command: cargo(&lints) },
-        Step {
-            name: "documentation",
-            command: cargo(&["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "--deny warnings"),
-        },
     ]
+}
+
+/// What reads the sources and runs nothing of them.
+fn readings() -> Vec<Step> {
+    let lints = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
+    let pages = ["doc", "--workspace", "--no-deps", "--quiet"];
+    let steps = [
+        Step { name: "clippy", command: in_the_background().args(lints) },
+        Step { name: "documentation", command: in_the_background().args(pages).env("RUSTDOCFLAGS", "--deny warnings") },
+    ];
+    steps.into_iter().chain(book()).collect()
+}
+
+/// The book, by its own command, so that nobody waits for it. A fleet has none, and needs none.
+fn book() -> Option<Step> {
+    Book::current().ok()?;
+    let this = environment::current_exe().ok()?;
+    Some(Step { name: "book", command: nice().arg(this).arg("book") })
+}
+
+fn all(steps: &[Step], shell: &Shell) -> Result<Tally, CiError> {
+    let mut tally = Tally::default();
+    steps.iter().try_for_each(|step| step.run(shell).map(|of_step| tally.add(&of_step)))?;
+    Ok(tally)
 }
 
 impl Step {
@@ -120,18 +140,6 @@ fn chain(fleet: &Fleet, shell: &Shell) -> Tally {
     counted("chain", mistakes.is_empty(), shell)
 }
 
-/// A fleet has no book, and needs none.
-fn book(shell: &Shell) -> Tally {
-    let built = match Book::current() {
-        Err(BookError::None { .. }) => return Tally::default(),
-        book => book.and_then(|book| book.build(shell)),
-    };
-    if let Err(error) = &built {
-        shell.warn(with_causes(error));
-    }
-    counted("book", built.is_ok(), shell)
-}
-
 /// Tests that need sandboxes skip themselves where there are none; here it is said why, and on CI it is a failure.
 fn sandboxes(shell: &Shell) -> Tally {
     let say = |line: &str| shell.done("machine", line);
@@ -155,32 +163,33 @@ fn sandboxes(shell: &Shell) -> Tally {
     }
 }
 
-/// Compiles first. What the sandboxes say comes when all of it is over, so that no line stands amid another part.
-fn tests(fleet: &Fleet, shell: &Shell) -> Result<Tally, CiError> {
-    let mut tally = Step { name: "tests compile", command: fleet::cargo().args(suite::compile()) }.run(shell)?;
-    if tally.failed > 0 {
-        return Ok(tally);
-    }
-    let Suite { alone, computes, sandboxes } = Suite::of(&fleet::metadata(&fleet.crate_dir)?);
-    let _progress = shell.begin("tests");
+/// What the sandboxes say comes when all of it is over, so that no line stands amid another part.
+fn tests(suite: Suite, readings: &[Step], shell: &Shell) -> Result<Tally, CiError> {
+    let Suite { alone, computes, sandboxes } = suite;
+    let mut tally = Tally::default();
     let mut hear = |line: &str| {
         tally.read(line);
         shell.print(line);
     };
+    let progress = shell.begin("tests");
     let mut errors = play(&alone, fleet::cargo, &mut hear)?;
-    let (lines, more) = std::thread::scope(|scope| {
-        let sandboxes = scope.spawn(|| {
-            let mut lines = Vec::new();
-            play(&sandboxes, fleet::cargo, |line| lines.push(line.to_owned())).map(|errors| (lines, errors))
-        });
+    drop(progress);
+    let read = std::thread::scope(|scope| {
+        let (say, said) = std::sync::mpsc::channel();
+        let sandboxes = scope.spawn(move || play(&sandboxes, fleet::cargo, |line| drop(say.send(line.to_owned()))));
+        // While one cargo compiles, others wait: that of the hosts, which has nothing to compile, comes before all.
+        let first = said.recv();
+        let read = all(readings, shell)?;
+        let _progress = shell.begin("more tests");
         errors.extend(play(&computes, in_the_background, &mut hear)?);
-        sandboxes.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        errors.extend(sandboxes.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        first.into_iter().chain(said).for_each(|line| hear(&line));
+        Ok::<_, CiError>(read)
     })?;
-    lines.iter().for_each(|line| hear(line));
-    errors.extend(more);
     errors.iter().for_each(|error| shell.print(error));
     // A program that was killed says nothing of its tests.
-    tally.add(&counted("tests come to their end", errors.is_empty() || tally.failed > 0, shell));
+    let end = counted("tests come to their end", errors.is_empty() || tally.failed > 0, shell);
+    [end, read].iter().for_each(|part| tally.add(part));
     Ok(tally)
 }
 
@@ -196,9 +205,13 @@ fn play(part: &suite::Part, cargo: fn() -> Command, mut hear: impl FnMut(&str)) 
     Ok(errors)
 }
 
-/// Cargo for what waits for nobody: hosts on sandboxes have clients that do.
+/// Cargo for what nobody waits for: hosts on sandboxes have clients that do not wait.
 fn in_the_background() -> Command {
-    fleet::without_package(Command::new("nice").arg(fleet::cargo_program()))
+    nice().arg(fleet::cargo_program())
+}
+
+fn nice() -> Command {
+    fleet::without_package(Command::new("nice"))
 }
 
 fn counted(name: &str, passed: bool, shell: &Shell) -> Tally {
