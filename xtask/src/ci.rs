@@ -1,5 +1,5 @@
-//! All checks of a repository, and how many passed. What is cheap comes first. What reads the sources and runs nothing of
-//! them compiles much, and mostly on one processor: its place is beside hosts on sandboxes, which wait a lot.
+//! All checks of a repository, and how many passed. What is cheap comes first. What reads the sources and runs nothing
+//! of them compiles much, and mostly on one processor: its place is beside hosts on sandboxes, which wait a lot.
 
 mod suite;
 mod tally;
