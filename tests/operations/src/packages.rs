@@ -9,11 +9,14 @@ use crate::Case;
 /// A script that can make packages (`deb REPOSITORY NAME VERSION FIELDS`, with a file in `/etc`, and scripts of `$D` if
 /// that is set; `starting REPOSITORY NAME` one that starts a service), the index of a repository (`index REPOSITORY`),
 /// and let apt read it (`follow REPOSITORY [URI]`). `beside NAME WORDS` starts what goes on [beside](crate::beside) the case.
+/// Apt then knows no mirrors any more: whenever a list is new, it reads all of them, for seconds where Debian's are among
+/// them.
 macro_rules! with_debs {
     ($script:literal) => {
         concat!(
             r#"set -e
             export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+            rm -f /etc/apt/sources.list /etc/apt/sources.list.d/0000*
             deb() {
                 d=$(mktemp -d); mkdir -p $d/DEBIAN $d/etc $1
                 [ -z "$D" ] || cp -a $D/. $d

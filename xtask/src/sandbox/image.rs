@@ -109,6 +109,9 @@ const PACKAGES: [&str; 15] = [
 
 const FINISH: &str = include_str!("image.sh");
 
+/// Has apt keep what it makes of its lists. Each host would make that at its first call, for seconds.
+const READ_LISTS: [&str; 2] = ["apt-cache", "gencaches"];
+
 /// The init is sysvinit and stays it, whatever a package recommends.
 const PIN: &str = "Package: systemd-sysv\\nPin: release *\\nPin-Priority: -1\\n";
 
@@ -140,7 +143,7 @@ impl Recipe {
     /// Names the recipe with all that goes into it.
     fn key(&self) -> String {
         let mut text = self.command(Path::new("/image")).line();
-        text.extend([FINISH, PIN]);
+        text.extend([FINISH, PIN].into_iter().chain(READ_LISTS));
         text.extend(self.sources.iter().chain(&self.trust).map(|(_, content)| content.as_str()));
         Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
@@ -189,6 +192,8 @@ fn build(recipe: &Recipe, cache: &Path, root: &Path) -> Result<(), SandboxError>
     files::remove_tree(&unfinished)?;
     let command = recipe.command(&unfinished);
     command.read().map_err(while_doing("build the Debian 12 image"))?;
+    // mmdebstrap removes that at its end. Hosts of an image without it are only slower.
+    drop(Command::new("chroot").arg(&unfinished).args(READ_LISTS).timeout(BUILD).run());
     Ok(files::rename(unfinished, root)?)
 }
 
