@@ -34,20 +34,24 @@ const ATTRIBUTES: [&str; 4] =
 /// # Errors
 /// When a directory can't be read.
 pub fn take(restless: &[&str]) -> Result<Vec<String>, files::FileError> {
-    let restless: Vec<&Path> = RESTLESS.iter().chain(restless).copied().map(Path::new).collect();
+    let restless: Vec<&str> = RESTLESS.iter().chain(restless).copied().collect();
+    let is_restless = |path: &Path| restless.iter().any(|passed_over| path.as_os_str() == *passed_over);
+    // What is passed over may come and go, which is a change of the directory that it is in.
+    let holds_restless = |path: &Path| restless.iter().any(|passed_over| Path::new(passed_over).parent() == Some(path));
     let (mut lines, mut left) = (Vec::new(), files::list("/")?);
     while let Some(path) = left.pop() {
-        let Some(stat) = files::stat(&path)?.filter(|_| !restless.contains(&&*path)) else { continue };
-        // What is passed over may come and go, which is a change of the directory that it is in.
-        let holds_restless = restless.iter().any(|passed_over| passed_over.parent() == Some(&*path));
+        if is_restless(&path) {
+            continue;
+        }
+        let Some(stat) = files::stat(&path)? else { continue };
         let stamp = match stat.kind {
-            Kind::Link => format!("{:?}", files::read_link(&path)?),
-            Kind::Directory if holds_restless => String::new(),
+            Kind::Link => format!("{:?}{}", files::read_link(&path)?, attributes(&path)?),
+            Kind::Directory if holds_restless(&path) => attributes(&path)?,
+            // The kernel stamps whatever changes, attributes too.
             _ => format!("{:?}", files::fingerprint(&path)?),
         };
-        let attributes = attributes(&path)?;
         let owner = format!("{}:{}", stat.uid, stat.gid);
-        lines.push(format!("{} {:?} {:o} {owner} {stamp}{attributes}", path.display(), stat.kind, stat.mode));
+        lines.push(format!("{} {:?} {:o} {owner} {stamp}", path.display(), stat.kind, stat.mode));
         if stat.kind == Kind::Directory {
             left.extend(files::list(&path)?);
         }
