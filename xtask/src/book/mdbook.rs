@@ -37,7 +37,8 @@ pub(super) fn program(tools: &Path, shell: &Shell) -> Result<PathBuf, MdbookErro
     let version = format!("={VERSION}");
     let install =
         ["install", "mdbook", "--version", &version, "--locked", "--no-default-features", "--quiet", "--debug"];
-    let command = fleet::cargo().args(install).arg("--root").arg(tools);
+    // Nobody debugs it.
+    let command = fleet::cargo().args(install).arg("--root").arg(tools).env("CARGO_PROFILE_DEV_DEBUG", "0");
     command.read().map_err(|source| MdbookError::Install { source })?;
     Ok(own)
 }
