@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use wb_core::system::clock::{self, Stopwatch};
 use wb_core::system::{Command, environment, files, socket};
+use wb_xtask::fleet::cargo;
 use wb_xtask::sandbox::{Herd, Host, Image, SandboxError, cache_dir, ensure_tools, probe, scratch_dir};
 
 const SUBNET: &str = "10.77.0.0/24";
@@ -167,11 +168,9 @@ fn a_herd_dies_with_the_process_that_started_it() {
     if herd("test-lost").is_none() {
         return;
     }
-    // The example of this package holds a herd until its input ends. `cargo test --test sandbox` alone builds no examples.
-    Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "wb-xtask", "--example", "herd"])
-        .read()
-        .unwrap();
+    // The example of this package holds a herd until its input ends. `cargo test --test sandbox` alone builds no examples; with
+    // all packages it has the features that tests have, so that where these are compiled, it is.
+    cargo().args(["build", "--quiet", "--workspace", "--example", "herd"]).read().unwrap();
     let program = environment::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("herd");
     let log = scratch_dir("test-lost").join("holder.log");
     let (holder, _input) = Command::new(program).args(["--scratch", "test-lost", "a"]).start_held(&log).unwrap();
