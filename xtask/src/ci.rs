@@ -181,7 +181,7 @@ fn tests(suite: Suite, readings: &[Step], shell: &Shell) -> Result<Tally, CiErro
         let first = said.recv();
         let read = all(readings, shell)?;
         let _progress = shell.begin("more tests");
-        errors.extend(play(&computes, in_the_background, &mut hear)?);
+        errors.extend(play(&computes, in_a_crowd, &mut hear)?);
         errors.extend(sandboxes.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         first.into_iter().chain(said).for_each(|line| hear(&line));
         Ok::<_, CiError>(read)
@@ -208,6 +208,15 @@ fn play(part: &suite::Part, cargo: fn() -> Command, mut hear: impl FnMut(&str)) 
 /// Cargo for what nobody waits for: hosts on sandboxes have clients that do not wait.
 fn in_the_background() -> Command {
     nice().arg(fleet::cargo_program())
+}
+
+/// The same for tests, of which more run at once than there are processors: they wait, too, for git, for cargo, for each other.
+fn in_a_crowd() -> Command {
+    let threads = 2 * std::thread::available_parallelism().map_or(1, usize::from);
+    match environment::var("RUST_TEST_THREADS") {
+        Some(_) => in_the_background(),
+        None => in_the_background().env("RUST_TEST_THREADS", threads.to_string()),
+    }
 }
 
 fn nice() -> Command {
