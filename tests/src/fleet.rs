@@ -9,14 +9,14 @@ use wb_core::system::{Command, environment, files};
 use wb_xtask::fleet::cargo;
 use wb_xtask::scaffold::dev_profile;
 
-use crate::drawing::{Drawing, Repository};
+use crate::drawing::Repository;
 
 /// The compiler whose words the snapshots have.
 pub const RUSTC: &str = "rustc 1.95.";
 
 const PACKAGE: &str = "ui-fleet";
 
-/// A fleet in `<target>/ui/<case>`: always at the same place, so that cargo reuses what it built there.
+/// A fleet in a temporary directory. It is built where this workspace is, and what both need is compiled once.
 #[derive(Debug)]
 pub struct Fleet {
     /// Its files and its history.
@@ -36,7 +36,7 @@ impl Fleet {
             eprintln!("SKIPPED {case}: its words are those of {RUSTC}*, and this is {version}");
             return None;
         }
-        let repository = Repository::build_in(&target().join("ui").join(case), &Drawing::parse(drawing), "");
+        let repository = Repository::drawn(drawing);
         let workspace = files::canonical(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).expect("the workspace");
         repository.write("Cargo.toml", &manifest(PACKAGE, &workspace.display().to_string()));
         repository.write("Cargo.lock", &files::read_text(workspace.join("Cargo.lock")).expect("a lock"));
