@@ -428,9 +428,7 @@ impl<'a> Packages<'a> {
         let held = held.find_map(|target| Some((target, target.from(change.found)?)));
         match held.filter(|_| change.manager != Manager::Apt) {
             None => Ok(None),
-            Some(_) if self.host.plans() && self.host.would_change("package") => {
-                Ok(Some(changed_before()))
-            }
+            Some(_) if self.host.plans() && self.host.would_change("package") => Ok(Some(changed_before())),
             Some((target, from)) => {
                 let (name, found, wanted) = (target.name.clone(), from.to_owned(), target.to.clone());
                 Err(PackageError::StaysHeld { name, found, wanted })

@@ -15,7 +15,7 @@ fn the_standard_library_races() {
             Ok(())
         };
         let applied = bench::stdlib(options, &Shell::standard(), keep).unwrap();
-        assert_eq!(kept, [applied.clone()]);
+        assert_eq!(kept, std::slice::from_ref(&applied));
         let kinds: Vec<&str> = applied.kinds.keys().map(String::as_str).collect();
         assert_eq!(kinds, ["files", "install", "mixed"]);
         for (kind, raced) in &applied.kinds {

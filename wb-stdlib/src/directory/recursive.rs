@@ -93,7 +93,7 @@ impl<'a> Recursive<'a> {
         ensure(self.host, &what, difference, || {
             self.walk(&resolved, &mut |held, _, stat, wanted| match wanted.diff(Some(stat)).is_empty() {
                 true => Ok(()),
-                false => Ok(wanted.set_on(system, held)?),
+                false => Ok(wanted.set_on(self.host.context().system(), held)?),
             })
         })
     }

@@ -8,7 +8,7 @@ use wb_core::system::{Held, System};
 
 use super::{FileError, capability, extended};
 use crate::foresight;
-use crate::owner::{self, OwnerError};
+use crate::owner::OwnerError;
 
 /// The bits that let a program act as its owner, or as its group.
 const SET_ID: u32 = 0o6000;

@@ -291,7 +291,7 @@ const IDLE_POLLS: u32 = 2;
 /// ssh, with a new connection, ten times as much. Hosts that ask more often than can be answered are dropped again and again.
 fn poll_of(hosts: usize, way: Way) -> Duration {
     let each = match way {
-        Way::Git => 50,
+        Way::Git => 100,
         Way::Ssh => 300,
     };
     Duration::from_millis(each * hosts as u64).max(Duration::from_secs(1))

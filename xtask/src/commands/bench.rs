@@ -102,7 +102,7 @@ struct Herd {
     /// How many links there are, of which the first deploy brings half
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..=1000))]
     links: u32,
-    /// How far polls of a host are apart [default: 50 ms for each host, over ssh 300 ms, and 1 s at least]
+    /// How far polls of a host are apart [default: 100 ms for each host, over ssh 300 ms, and 1 s at least]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     poll: Option<Duration>,
     /// How many of a hundred hosts may be out of load at once

@@ -143,10 +143,12 @@ fn sshd(dir: &Path, port: u16, keys: &[String], shell: &Shell) -> Result<Command
     Ok(ahead("/usr/sbin/sshd").args(["-D", "-e", "-f"]).arg(dir.join("sshd_config")))
 }
 
-/// A real server has processors of its own. Here it would starve beside many hosts, and lose them: git's daemon lets no
-/// more than five of them wait until it accepts them.
+/// How much nicer hosts are than the server and the gate before it: a real server has processors of its own, and here it
+/// would starve beside many hosts.
+pub(super) const AHEAD: i32 = 10;
+
 fn ahead(program: impl AsRef<OsStr>) -> Command {
-    mortal("nice").args(["-n", "-10"]).arg(program)
+    mortal("nice").args(["-n", &format!("-{AHEAD}")]).arg(program)
 }
 
 fn host_key(dir: &Path) -> PathBuf {

@@ -3,11 +3,15 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::process::nice;
+use wb_core::system::clock::{Real, wait_until};
 use wb_core::system::socket;
+
+use super::server::AHEAD;
 
 /// What passed so far. Bytes are those of both directions, as they were on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,6 +48,8 @@ impl Toll {
         let (ledger, closed) = (Arc::<Ledger>::default(), Arc::<AtomicBool>::default());
         let (of_gate, is_closed) = (Arc::clone(&ledger), Arc::clone(&closed));
         std::thread::spawn(move || {
+            // Whoever it starts is as far ahead of the hosts as the server is.
+            nice(-AHEAD).unwrap_or_default();
             for client in listener.incoming().map_while(Result::ok) {
                 if is_closed.load(Ordering::Relaxed) {
                     return;
@@ -78,10 +84,14 @@ impl Drop for Toll {
 /// How long the server may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How soon a server that accepts nobody at the moment is asked again.
+const AGAIN: Duration = Duration::from_millis(20);
+
 #[derive(Debug, Default)]
 struct Ledger {
     connections: [AtomicU64; 4],
     bytes: [AtomicU64; 3],
+    door: Mutex<()>,
 }
 
 /// What a connection is for.
@@ -113,8 +123,7 @@ fn pass(client: &TcpStream, server: u16, ledger: &Ledger) {
     let Some(first) = first_word(client) else { return };
     let kind = Kind::of(&first);
     add(&ledger.connections[kind as usize], 1);
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server));
-    let Ok(server) = socket::open(address, PATIENCE) else { return add(&ledger.connections[DROPPED], 1) };
+    let Some(server) = open(server, &ledger.door) else { return add(&ledger.connections[DROPPED], 1) };
     let bytes = &ledger.bytes[kind as usize];
     // Git writes little by little.
     drop(client.set_nodelay(true).and_then(|()| server.set_nodelay(true)));
@@ -134,6 +143,14 @@ fn pass(client: &TcpStream, server: u16, ledger: &Ledger) {
         // Who has its answer would not know that nobody listens any more.
         drop(client.shutdown(Shutdown::Both));
     });
+}
+
+/// A connection to the server, one after another. Git's daemon lets five wait until it accepts them; who comes sixth at
+/// the same time is forgotten, and learns of it after a minute.
+fn open(server: u16, door: &Mutex<()>) -> Option<TcpStream> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server));
+    let _alone = door.lock().unwrap_or_else(PoisonError::into_inner);
+    wait_until(&Real, PATIENCE, Duration::from_millis(5), || socket::open(address, AGAIN).ok())
 }
 
 /// As much of what a client says first as tells what it wants, or all of it.
