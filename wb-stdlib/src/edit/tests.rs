@@ -170,6 +170,14 @@ fn edits_that_never_come_to_rest_are_refused() {
     assert_eq!(error, expect);
     assert_eq!(machine.read("/etc/a").as_deref(), Some("a\n"));
     machine.apply(|host| Ok(host.edit("/etc/a").replace("^a$", "aa").present()?)).unwrap();
+
+    // `deeper` would become a part of the value, and go with it the second time.
+    let text = "[s]\na\n  a = 3\n  deeper";
+    let machine = Machine::new().file("/etc/a", text);
+    let edit = machine.apply(|host| Ok(host.edit("/etc/a").section("s").option("a", "1").present()?));
+    let expect = "could not edit /etc/a: done a second time, it would change again: section `[s]`: `a`";
+    assert_eq!(edit.unwrap_err().to_string(), expect);
+    assert_eq!(machine.read("/etc/a").as_deref(), Some(text));
 }
 
 #[test]
