@@ -283,6 +283,7 @@ pub(crate) static CASES: &[Case] = &[
         name: "mirror_fails",
         prepare: with_debs!(
             r#"R=/srv/wb-mirror; dpkg --purge wbt || true; deb $R wbt 1.0; index $R
+             rm -f /var/cache/apt/archives/wbt_*
              echo 'Acquire::http::Proxy::127.0.0.1 "DIRECT";' >/etc/apt/apt.conf.d/wbt
              beside wbt mirror $R; follow $R http://127.0.0.1:8503"#
         ),
