@@ -91,6 +91,7 @@ const AGAIN: Duration = Duration::from_millis(20);
 struct Ledger {
     connections: [AtomicU64; 4],
     bytes: [AtomicU64; 3],
+    /// Who has it opens a connection to the server.
     door: Mutex<()>,
 }
 
