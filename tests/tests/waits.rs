@@ -540,6 +540,23 @@ fn who_knows_what_the_code_of_a_link_waits_for_leaves_load_once_it_holds() {
 }
 
 #[test]
+fn a_leg_ends_before_code_that_would_wait_for_who_has_come_since() {
+    static LINK: Migration = Migration {
+        terms: Terms { inside: &[StaticWait { reached: Some("one"), ..ALL }], ..Terms::NONE },
+        ..running("web", 2, waits_inside)
+    };
+    let scene = Scene::in_service(&[("web1", &["web"])]);
+    amid(&scene, |scene| scene.herd.add(&[("db1", &["database"])]));
+    scene.deploy(&[&BASE, &EVENTFUL, &LINK], &WEB);
+    scene.settle(&["web1"]);
+    scene.wrote("web1", "zero rejoin leave one rejoin");
+    scene.says("web1", "waits: `two` (2222222) waits for db1 at the start");
+    assert_eq!(scene.herd.out("web"), Vec::<String>::new());
+    scene.settle(&["db1", "web1"]);
+    scene.wrote("web1", "zero rejoin leave one rejoin leave first then rejoin");
+}
+
+#[test]
 fn a_wait_in_a_link_ends_and_names_who_is_not_there() {
     let scene = Scene::in_service(&[("web1", &["web"])]);
     scene.herd.add(&[("db1", &["database"])]);

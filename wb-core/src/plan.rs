@@ -139,6 +139,15 @@ pub fn failed_elsewhere(
     (hosts.len() >= limit as usize).then(|| Wait::FailedElsewhere { hosts, link: link.clone() })
 }
 
+/// Out of load a link that waits in its code only looks once, and fails where that does not hold: the wait of the host `me`
+/// before it, for who is not there, where that is so.
+#[must_use]
+pub fn awaits_amid(manifest: &Manifest, reports: &BTreeMap<String, Report>, me: &str, link: &Link) -> Option<Wait> {
+    let lagging = |wait| lagging_for(manifest, reports, me, wait, link.sha1);
+    let lagging = link.inside.iter().map(lagging).find(|lagging| !lagging.is_empty())?;
+    Some(Wait::Others { link: link.clone(), lagging })
+}
+
 /// Not to run anything now; a plan too, and boxed since it is rare and large.
 type NotNow = Box<Plan>;
 
@@ -260,15 +269,9 @@ impl<'a> Me<'a> {
         }
         let not_now = failed_elsewhere(self.manifest, reports, self.name, link).map(NotNow::from);
         let not_now = not_now.or_else(|| self.not_compiled(link, |compiled| !compiled.gone));
-        not_now.or_else(|| self.leaves_for(link).then(|| self.awaits_amid(link)).flatten())
-    }
-
-    /// Out of load a link that waits in its code only looks once: so the host stays in load until that holds.
-    fn awaits_amid(&self, link: &Link) -> Option<NotNow> {
-        let (manifest, reports) = (self.manifest, self.situation.reports);
-        let lagging = |wait| awaited::lagging_for(manifest, reports, self.name, wait, link.sha1);
-        let lagging = link.inside.iter().map(lagging).find(|lagging| !lagging.is_empty())?;
-        Some(Wait::Others { link: link.clone(), lagging }.into())
+        // Who would leave load for a link stays in it until that holds for which its code waits.
+        let amid = || awaits_amid(self.manifest, reports, self.name, link).map(NotNow::from);
+        not_now.or_else(|| self.leaves_for(link).then(amid).flatten())
     }
 
     fn not_compiled(&self, wanted: &Link, is_enough: impl Fn(&Link) -> bool) -> Option<NotNow> {

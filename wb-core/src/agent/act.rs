@@ -9,12 +9,12 @@ use super::lookout::Sentry;
 use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
 use super::{Agent, AgentError, Races, Ran, pace};
-use crate::chain::{Link, Sha1};
-use crate::change::{Canary, HostManifest};
+use crate::chain::{Chain, Link, Sha1};
+use crate::change::{Canary, HostManifest, Manifest};
 use crate::context::{Context, HerdView, Role};
 use crate::plan::{
-    Course, Onward, Plan, Situation, Wait, bake_ends, failed_elsewhere, goal, informants, leaves_for, peers, plan,
-    still_failed,
+    Course, Onward, Plan, Situation, Wait, awaits_amid, bake_ends, failed_elsewhere, goal, informants, leaves_for,
+    peers, plan, still_failed,
 };
 use crate::pool::Pool;
 use crate::registry::ReportCache;
@@ -170,9 +170,10 @@ impl Agent<'_> {
 
     fn plan_by(&self, reports: &BTreeMap<String, Report>) -> Result<Plan, AgentError> {
         let (pools, damaged) = if fault::planted(Bug::StaleLimit) { Default::default() } else { self.pools()? };
-        let record = self.store.record();
+        let (record, told) = (self.store.record(), self.change.as_ref().map(|change| &change.manifest));
+        let unaware = told.filter(|_| fault::planted(Bug::WaitsOutOfLoad)).map(unaware);
         Ok(plan(&Situation {
-            manifest: self.change.as_ref().map(|change| &change.manifest),
+            manifest: unaware.as_ref().or(told),
             uuid: self.config.uuid,
             state: record.state(),
             past: &record.past(),
@@ -512,8 +513,18 @@ impl Agent<'_> {
             None if record.in_service && leaves => Some(format!("{link} is run out of load")),
             _ if is_begun => None,
             Some(_) if !leaves => Some(format!("{link} is run in load")),
-            _ => self.keeps_from(link),
+            Some(_) => self.keeps_from(link).or_else(|| self.lacks_others(link)),
+            None => self.keeps_from(link),
         }
+    }
+
+    /// Why the code of this link would wait in vain, if that is so: out of load it looks once, and others may have come since
+    /// the leg was planned, who are not there.
+    fn lacks_others(&self, link: &Link) -> Option<String> {
+        let (change, (name, _)) = self.change.as_ref().zip(self.host())?;
+        let told = change.manifest.chain.get(link.sha1).filter(|_| !fault::planted(Bug::WaitsOutOfLoad))?;
+        let reports = (!told.inside.is_empty()).then(|| self.reports(&self.cache).ok()).flatten()?;
+        awaits_amid(&change.manifest, &reports, name, told).map(|wait| wait.to_string())
     }
 
     /// Why this host is not to begin a link that its leg was planned to run, if that is so: it was amended since, or has
@@ -689,4 +700,10 @@ impl Agent<'_> {
     pub(super) fn now(&self) -> u64 {
         self.system.clock().now().as_secs()
     }
+}
+
+/// What the herd is told, for who does not know what the code of links waits for.
+fn unaware(told: &Manifest) -> Manifest {
+    let links = told.chain.links().iter().cloned().map(|link| Link { inside: Vec::new(), ..link });
+    Manifest { chain: Chain::new(links.collect()).unwrap_or_default(), ..told.clone() }
 }

@@ -17,6 +17,8 @@ pub enum Rule {
     Owed,
     /// Links run out of load.
     OutOfLoad,
+    /// Who waits for others in its code holds no place that these may wait for.
+    Waits,
     /// A host says what is promised about what goes wrong.
     Promise,
     /// The run completes.
@@ -31,6 +33,7 @@ impl fmt::Display for Rule {
             Self::Steps => write!(f, "a finished step runs no more"),
             Self::Owed => write!(f, "what is owed is paid"),
             Self::OutOfLoad => write!(f, "links run out of load"),
+            Self::Waits => write!(f, "who waits holds no place"),
             Self::Promise => write!(f, "the promise for this fault"),
             Self::Completes => write!(f, "the run completes"),
         }
@@ -49,6 +52,7 @@ pub fn breaks(bug: Bug) -> Rule {
         Bug::RejoinAfterFailure | Bug::TriesForEver | Bug::StaysInAfterBoot => Rule::Invariant(6),
         Bug::NewHostsClaim => Rule::Invariant(7),
         Bug::AnyMachine => Rule::Invariant(8),
+        Bug::WaitsOutOfLoad => Rule::Waits,
         Bug::MissingFsync => Rule::Readable,
     }
 }

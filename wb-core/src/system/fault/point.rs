@@ -148,6 +148,8 @@ pub enum Bug {
     NewHostsClaim,
     /// A report is taken for this machine's own, whoever wrote it.
     AnyMachine,
+    /// A host leaves load for a link whose code waits for others, and waits there.
+    WaitsOutOfLoad,
 }
 
 /// The number of the point at which `kind` is done to `subject`.
