@@ -40,12 +40,16 @@ fn a_share_of_rounds_breaks_no_rule_and_the_report_says_so() {
 /// A mistake is found in one of the rounds up to 1,000, by the rule of its invariant and before any other. It is known to be
 /// found soon after this seed.
 fn check(invariant: u8, bug: Bug, seed: u64) {
-    assert_eq!(breaks(bug), Rule::Invariant(invariant));
+    is_found(Rule::Invariant(invariant), bug, seed);
+}
+
+fn is_found(broken: Rule, bug: Bug, seed: u64) {
+    assert_eq!(breaks(bug), broken);
     let options = Options { seed, rounds: 1000 - seed as usize, hosts: HOSTS, jobs: 1, bug: Some(bug) };
     let outcome = torture(&options, &Shell::captured().0);
     let rule = outcome.first.map(|(_, rule)| rule);
-    assert_eq!(rule, Some(Rule::Invariant(invariant)), "{bug:?} in {} rounds: {outcome:?}", outcome.rounds);
-    assert_eq!(outcome.violations[0].rule, format!("invariant {invariant}"));
+    assert_eq!(rule, Some(broken), "{bug:?} in {} rounds: {outcome:?}", outcome.rounds);
+    assert_eq!(outcome.violations[0].rule, broken.to_string());
     assert!(!outcome.ok);
 }
 
@@ -93,6 +97,11 @@ fn a_new_host_that_others_hold_up_is_found() {
 #[test]
 fn two_machines_with_one_identity_are_found() {
     check(8, Bug::AnyMachine, 3);
+}
+
+#[test]
+fn who_waits_for_others_and_holds_a_place_is_found() {
+    is_found(Rule::Waits, Bug::WaitsOutOfLoad, 2);
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod baselines;
 pub mod deed;
 pub mod faults;
 pub mod fleet;
+pub mod inside;
 pub mod ledger;
 pub mod operator;
 pub mod outcome;

@@ -10,10 +10,10 @@ use crate::torture::herd::{self, Options};
 ///
 /// In each round a herd follows deploys with the agent that real hosts run; git, disks, machines and time are in memory.
 /// Meanwhile agents are killed at any point, machines lose their power, boot, are restored from backups and cloned, links
-/// and hooks fail, messages are lost, late and out of order, hosts are cut off, the server is away, read-only or rewound,
-/// changes are forged, and operators hold, retry, adopt, release, waive, admit, retire, tag and rename. After everything
-/// that happens the invariants must hold, and in the end, when nothing goes wrong any more, every host must come to where
-/// it was told to be.
+/// and hooks fail, the code of links waits for others, also in vain, messages are lost, late and out of order, hosts are cut
+/// off, the server is away, read-only or rewound, changes are forged, and operators hold, retry, adopt, release, waive,
+/// admit, retire, tag and rename. After everything that happens the invariants must hold, and in the end, when nothing goes
+/// wrong any more, every host must come to where it was told to be.
 ///
 /// The same seed gives the same rounds; each round has the seed of the first plus its number. Of the first round in which a
 /// rule is broken, the shortest form that still breaks it is told. The exit code is 0 where no rule was broken, and 1 where

@@ -195,7 +195,7 @@ impl World {
             Deed::Adopts(by_hand) => drop(self.adopts(*by_hand)),
             Deed::Amends(which) => drop(self.amends(*which)),
             Deed::Releases(which) => drop(self.releases(*which)),
-            Deed::Waives => drop(self.waives()),
+            Deed::Waives => drop(self.waives_one()),
             Deed::Joins(roles) => self.joins(*roles, None),
             Deed::Retires(which) => {
                 let name = self.host(*which);

@@ -1,5 +1,5 @@
-//! What herds in the simulator run: chains over four roles, with waits, baselines, links that reboot and links that run in
-//! load, and roles with maintenance windows.
+//! What herds in the simulator run: chains over four roles, with waits before links and in their code, baselines, links that
+//! reboot and links that run in load, and roles with maintenance windows.
 //!
 //! A [`Build`] is one runner: so many links of one fleet, some of them amended. Its bytes say which one it is; a runner that
 //! was tampered with has one space more, and starts all the same. What is compiled into runners is static, and so builds are
@@ -7,12 +7,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use wb_core::chain::{Digest, OnCatchup, Sha1};
 use wb_core::context::{Code, Context, MaxOut, Migration, Role, Run, Spec, StaticWait, StaticWho, Terms};
 use wb_core::runner::Catalog;
 use wb_core::system::Command;
 
+use super::inside::{Inside, LIMITS};
 use crate::torture::chance::Chance;
 
 /// The roles that there are.
@@ -97,6 +99,7 @@ struct Sketch {
     name: &'static str,
     role: &'static str,
     wait: Option<StaticWait>,
+    inside: Option<Inside>,
     /// The places of the first and the last link that it stands for, where it is a baseline.
     replaces: Option<(usize, usize)>,
     in_load: bool,
@@ -108,21 +111,39 @@ fn sketches(fleet: u64) -> &'static [Sketch] {
     &ALL[usize::try_from(fleet % FLEETS).unwrap_or(0)]
 }
 
-/// Most roles have links near the start and near the end; a wait is for a role that has links before.
+/// Most roles have links near the start and near the end; a wait is for a role that has links before. Waits in code are drawn
+/// apart, so that fleets without them are what they were before there were any.
 fn sketch(fleet: u64) -> Vec<Sketch> {
     let mut chance = Chance(fleet.wrapping_mul(0x5851_f42d_4c95_7f2d));
+    let mut aside = Chance(!fleet);
     let length = LONGEST - 8 + chance.below(9);
     let mut sketches: Vec<Sketch> = Vec::new();
     for index in 0..length {
         let role = ROLES[chance.below(ROLES.len())];
         let name: &'static str = format!("{role}_{index}").leak();
         let wait = (index > 0 && chance.one_in(4)).then(|| wait(&sketches, &mut chance));
+        let inside = waits_in_code(fleet).then(|| in_code(&sketches, &mut aside)).flatten();
         let replaces = chance.one_in(5).then(|| replaced(&sketches, role, &mut chance)).flatten();
+        let in_load = chance.one_in(8) || (inside.is_some() && aside.one_in(2));
         // What runs in load may not reboot its host.
-        let (in_load, reboots) = (chance.one_in(8), chance.one_in(12));
-        sketches.push(Sketch { name, role, wait, replaces, in_load, reboots: reboots && !in_load });
+        let reboots = chance.one_in(12) && !in_load;
+        sketches.push(Sketch { name, role, wait, inside, replaces, in_load, reboots });
     }
     sketches
+}
+
+/// Whether the code of some links of a fleet waits for others.
+fn waits_in_code(fleet: u64) -> bool {
+    fleet % 3 == 1
+}
+
+/// What the code of the next link waits for, if it does.
+fn in_code(before: &[Sketch], chance: &mut Chance) -> Option<Inside> {
+    let waits = !before.is_empty() && chance.one_in(3);
+    waits.then(|| Inside {
+        wait: StaticWait { on_catchup: OnCatchup::Wait, ..wait(before, chance) },
+        limit: Duration::from_secs(LIMITS[chance.below(LIMITS.len())]),
+    })
 }
 
 /// What a baseline of this role may stand for: its links up to the last one, without a cut into an older baseline.
@@ -164,6 +185,8 @@ fn compile(build: Build) -> &'static Catalog {
 
 fn migration(build: Build, index: usize, sketch: &Sketch) -> Migration {
     let digest = Digest::of(format!("{} {index} {}", build.fleet, build.version(index)).as_bytes());
+    let inside: &'static [StaticWait] = Vec::from_iter(sketch.inside.map(|inside| inside.wait)).leak();
+    let link: &'static Link = Box::leak(Box::new(Link { place: index, inside: sketch.inside }));
     Migration {
         name: sketch.name,
         role: sketch.role,
@@ -172,8 +195,8 @@ fn migration(build: Build, index: usize, sketch: &Sketch) -> Migration {
         index,
         wait: sketch.wait,
         replaces: sketch.replaces.map(|(from, to)| (named(build.fleet, from), named(build.fleet, to))),
-        terms: Terms { in_load: sketch.in_load, ..Terms::NONE },
-        run: Some(Code::Wrapped(&LINKS[index])),
+        terms: Terms { in_load: sketch.in_load, inside, ..Terms::NONE },
+        run: Some(Code::Wrapped(link)),
     }
 }
 
@@ -220,17 +243,23 @@ fn spec(index: usize, sketch: &Sketch) -> Spec {
 
 /// What a link does is up to the machine, which knows its place in the chain.
 #[derive(Debug)]
-struct Link(usize);
+struct Link {
+    place: usize,
+    inside: Option<Inside>,
+}
 
 impl Run for Link {
     fn run(&self, context: &Context<'_>) -> anyhow::Result<()> {
-        ask(context, "begin", self.0)?;
-        if ask(context, "reboots", self.0).is_ok()
+        ask(context, "begin", self.place)?;
+        if ask(context, "reboots", self.place).is_ok()
             && let Some(attempt) = context.attempt()
         {
             attempt.reboot()?;
         }
-        ask(context, "end", self.0)
+        if let Some(inside) = self.inside {
+            inside.pass(context, self.place)?;
+        }
+        ask(context, "end", self.place)
     }
 
     fn pay(&self, _: &Context<'_>) -> anyhow::Result<()> {
@@ -238,7 +267,8 @@ impl Run for Link {
     }
 }
 
-fn ask(context: &Context<'_>, what: &str, which: usize) -> anyhow::Result<()> {
+/// Asks the machine for something, or whether something is so.
+pub(super) fn ask(context: &Context<'_>, what: &str, which: usize) -> anyhow::Result<()> {
     let command = Command::new(what).arg(which.to_string());
     Ok(context.system().run(&command)?.success(&command).map(drop)?)
 }
@@ -266,23 +296,6 @@ const HOOKS: [[Hook; 3]; 4] = [
     [gate::<1>, leave::<1>, rejoin::<1>],
     [gate::<2>, leave::<2>, rejoin::<2>],
     [gate::<3>, leave::<3>, rejoin::<3>],
-];
-
-static LINKS: [Link; LONGEST] = [
-    Link(0),
-    Link(1),
-    Link(2),
-    Link(3),
-    Link(4),
-    Link(5),
-    Link(6),
-    Link(7),
-    Link(8),
-    Link(9),
-    Link(10),
-    Link(11),
-    Link(12),
-    Link(13),
 ];
 
 const SPECS: [Hook; LONGEST] = [
@@ -322,6 +335,8 @@ mod tests {
         let catches_up = |word| links().any(|link| link.wait.as_ref().is_some_and(|wait| wait.on_catchup == word));
         assert!([OnCatchup::Wait, OnCatchup::Pass, OnCatchup::Fail].into_iter().all(catches_up));
         assert!(links().any(|link| link.replaces.is_some()) && links().any(|link| link.in_load));
+        let waits_in_code = |in_load| links().any(|link| !link.inside.is_empty() && link.in_load == in_load);
+        assert!(waits_in_code(true) && waits_in_code(false));
         let policies = || catalogs.iter().flat_map(|catalog| catalog.policies().values());
         assert!(policies().any(|policy| !policy.windows.is_empty()) && policies().any(|policy| policy.max_failed > 1));
     }

@@ -53,6 +53,11 @@ pub enum Effect<'a> {
         /// What its disk says.
         disk: &'a Record,
     },
+    /// The code of a link is about to wait for others.
+    Awaits {
+        /// What its disk says.
+        disk: &'a Record,
+    },
     /// The specs of a link have passed.
     Passes {
         /// The place of the link.
@@ -325,6 +330,7 @@ impl Ledger {
                 self.may_run_links(machine, disk)?;
                 return self.begins(machine, *link, *digest, disk);
             }
+            Effect::Awaits { disk } => return holds_no_place(disk),
             Effect::Passes { link } => {
                 here.saved.passed |= 1 << link;
                 here.saved.begun &= !(1 << link);
@@ -808,6 +814,14 @@ impl Ledger {
 
     fn name(&self, link: usize) -> &str {
         self.chain.links().get(link).map_or("?", |link| link.name.as_str())
+    }
+}
+
+/// Others may be waiting for the place of who is out of load, so that one waits for nobody.
+fn holds_no_place(disk: &Record) -> Judged {
+    match disk.phase.held() {
+        Some(_) => Err(broken(Rule::Waits, "its code waits for others, and it holds a place that these may wait for")),
+        None => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use wb_core::agent::{How, LinkRecord, Notices, Record};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::{Canary, ChangeKind, HostManifest, Manifest, RolePolicy, Runner, Whom};
 use wb_core::herd::HostEntry;
-use wb_core::plan::still_failed;
+use wb_core::plan::{lagging_for, still_failed};
 use wb_core::registry::RefName;
 use wb_core::report::{Doing, Report, served};
 use wb_core::runner::{HostConfig, cloned, platform};
@@ -196,6 +196,11 @@ impl World {
         self.tells("release", next)
     }
 
+    /// Somebody who waits, or did so in vain, waits for one host less.
+    pub fn waives_one(&mut self) -> bool {
+        self.waives() || self.waives_in_code()
+    }
+
     /// A link that waits for a host waits for it no longer.
     pub fn waives(&mut self) -> bool {
         let known = self.known();
@@ -208,6 +213,21 @@ impl World {
         });
         let next =
             waits.find_map(|(link, on)| on.iter().find_map(|host| waiving(&known, &link, host, "it is lost").ok()));
+        self.tells("waive", next)
+    }
+
+    /// What the code of a link waited for in vain it waits for no longer. Where that was out of load, its host keeps a place
+    /// that those may need whom it waits for.
+    pub fn waives_in_code(&mut self) -> bool {
+        let known = self.known();
+        let in_vain = |(name, report): (&String, &Report)| {
+            let Doing::Failed(failure) = &report.doing else { return None };
+            let link = known.manifest.chain.get(failure.link)?;
+            let lagging = |wait| lagging_for(&known.manifest, &known.reports, name, wait, link.sha1);
+            let mut missing = link.inside.iter().flat_map(lagging);
+            missing.find_map(|lag| waiving(&known, &link.name, &lag.host, "it is lost").ok())
+        };
+        let next = known.reports.iter().find_map(in_vain);
         self.tells("waive", next)
     }
 

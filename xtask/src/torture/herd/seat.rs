@@ -60,14 +60,14 @@ impl Seat {
     }
 
     /// Whoever has fallen does nothing more, and nobody does when a rule was broken.
-    fn alive(self) {
+    pub(super) fn alive(self) {
         if with(|world| world.machines[self.0].fallen || world.violation.is_some()) {
             resume_unwind(Box::new(Fallen));
         }
     }
 
     /// Passes a moment at which the agent may fall.
-    fn pass(self, spot: Spot) {
+    pub(super) fn pass(self, spot: Spot) {
         self.alive();
         if with(|world| world.strikes(self.0, spot)) {
             resume_unwind(Box::new(Fallen));
@@ -486,7 +486,7 @@ impl Clock for Seat {
     }
 
     fn sleep(&self, duration: Duration) {
-        self.pause(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        self.sleeps(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     }
 }
 
@@ -497,6 +497,8 @@ impl Processes for Seat {
         let done = match (what, which.parse::<usize>()) {
             ("begin", Ok(link)) => self.begins(link),
             ("reboots", Ok(link)) => with(|world| fleet::reboots(world.fleet, link)),
+            ("waits", Ok(_)) => self.waits(),
+            ("in_vain", Ok(_)) => self.waits_in_vain(),
             ("end", Ok(link)) => self.ends(link),
             ("spec", Ok(link)) => self.passes(link),
             ("leave", Ok(role)) => self.leaves(role),

@@ -1,9 +1,9 @@
 //! All stand still but one: a new host, or one that was restored, must come as far as the links let it, by itself.
 
 use wb_core::agent::phase::Phase;
-use wb_core::chain::{Link, OnCatchup, Sha1, Who};
+use wb_core::chain::{Link, OnCatchup, Sha1, Wait, Who};
 use wb_core::change::Manifest;
-use wb_core::plan::{goal, still_failed};
+use wb_core::plan::{goal, leaves_for, still_failed};
 use wb_core::report::{Doing, Report, serving};
 
 use super::play::turn;
@@ -152,9 +152,18 @@ impl World {
     }
 
     /// Whether a link waits for hosts that are not there, as their reports have it. What was run here before, or by the
-    /// herd before this host came, waits for nobody where the link says so.
+    /// herd before this host came, waits for nobody where the link says so. For what its code waits for, only who would leave
+    /// load waits before it begins.
     fn waits(&self, told: &Manifest, me: usize, link: &Link) -> bool {
-        let Some(wait) = &link.wait else { return false };
+        let record = &self.machines[me].disk.record;
+        let leaves = record.in_service && leaves_for(&told.chain, record.announced, link);
+        let lacks = |wait: &Wait| self.lacks(told, me, link, wait);
+        let passes = |wait: &Wait| wait.on_catchup == OnCatchup::Pass && self.catches_up(told, me, link);
+        link.wait.iter().any(|wait| lacks(wait) && !passes(wait)) || (leaves && link.inside.iter().any(lacks))
+    }
+
+    /// Whether hosts are missing that a wait of a link is for.
+    fn lacks(&self, told: &Manifest, me: usize, link: &Link, wait: &Wait) -> bool {
         let place = |name: &str| told.chain.links().iter().position(|link| link.name == name);
         let needed = match &wait.reached {
             Some(name) => place(name),
@@ -173,8 +182,7 @@ impl World {
             Who::Count { hosts, .. } => hosts as usize,
             Who::Other(_) => usize::MAX,
         };
-        let passes = wait.on_catchup == OnCatchup::Pass && self.catches_up(told, me, link);
-        there < wanted.min(others.len()) && !passes
+        there < wanted.min(others.len())
     }
 
     /// Whether a link was run here before a restore, or, where this host was never in service, by a host that is.

@@ -15,6 +15,9 @@ use crate::torture::rule::{Rule, broken};
 /// How often an operator looks, in milliseconds.
 const LOOK: u64 = 60_000;
 
+/// After how many of them an operator ends what may not end by itself.
+const PATIENCE: usize = 30;
+
 /// How many looks there are at most.
 const LOOKS: usize = 480;
 
@@ -70,11 +73,15 @@ impl World {
         }
     }
 
-    /// What an operator does about what hosts say.
-    fn tends(&mut self) {
+    /// What an operator does about what hosts say, after so many looks. Who fails at what its code waits for tries that again,
+    /// and in the end does not wait: its place may be what those need whom it waits for.
+    fn tends(&mut self, looks: usize) {
         let reports = self.reports();
         let says = |is: fn(&Doing) -> bool| reports.values().any(|report| is(&report.doing));
         if says(|doing| matches!(doing, Doing::Failed(_))) {
+            if looks >= PATIENCE {
+                self.waives_in_code();
+            }
             self.retries();
         }
         if says(|doing| matches!(doing, Doing::Stopped { .. })) {
@@ -138,12 +145,12 @@ impl World {
 
 /// Lets the herd come to its end.
 pub fn to_the_end(run_until: fn(u64)) {
-    for _ in 0..LOOKS {
+    for looks in 0..LOOKS {
         run_until(with(|world| world.now + LOOK));
         if with(|world| world.violation.is_some() || world.unfinished().is_none()) {
             return;
         }
-        with(World::tends);
+        with(|world| world.tends(looks));
         for machine in with(|world| world.disputed()) {
             keeps(machine);
         }

@@ -115,6 +115,8 @@ pub struct Machine {
     pub rejoin_fails: u32,
     /// The links whose effect is there, done by the link or by hand: a bit each.
     pub applied: u32,
+    /// How many milliseconds its link may still sleep before its next nap.
+    pub rested: u64,
     /// The answers of the server that will be lost, one for each push to come.
     pub lost: Vec<Loss>,
 }
@@ -368,6 +370,7 @@ impl Machine {
             leave_fails: 0,
             rejoin_fails: 0,
             applied,
+            rested: 0,
             lost: Vec::new(),
         }
     }
