@@ -7,11 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wb_core::Uuid;
 use wb_core::agent::{Agent, AgentError, Next, preview};
 use wb_core::chain::OnCatchup;
 use wb_core::change::{Canary, ChangeKind, Hold, Manifest, Release, Retired, Waiver, Whom};
 use wb_core::context::{Context, MaxOut, Migration, Role, StaticWait, StaticWho, Terms};
-use wb_core::registry::{Mirror as _, RefName};
+use wb_core::pool::{Claim, Pool};
+use wb_core::registry::{Mirror as _, RefName, RefUpdate};
 use wb_core::runner::Catalog;
 use wb_core::system::clock::{Clock, Stepping};
 use wb_core::system::{Command, System, command, files};
@@ -1101,4 +1103,35 @@ fn who_claims_its_place_again_has_been_out_since_it_first_did() {
     scene.passes(100);
     scene.settle(&["web1"]);
     assert_eq!((scene.herd.out("web"), since()), (vec!["web1".to_owned()], claimed));
+}
+
+/// Somebody who can push lists a host as out.
+fn list_as_out(scene: &Scene, host: &str) {
+    let uuid = scene.herd.home(host).read_config().unwrap().uuid;
+    let claim = Claim { host: host.to_owned(), uuid, nonce: Uuid::new_v4(), since: 0 };
+    let pool = Pool { holders: vec![claim], nonce: Uuid::new_v4(), ..scene.herd.pool("web") };
+    let (operator, name) = (scene.herd.operator(), RefName::Out("web".into()));
+    let expected = operator.get(&name).unwrap();
+    let new = Some(operator.write_pool("web", &pool, host, Duration::ZERO).unwrap());
+    operator.push(&[RefUpdate { name, expected, new }]).unwrap();
+}
+
+#[test]
+fn who_has_nothing_to_do_asks_for_the_pools_every_ten_minutes() {
+    let scene = Scene::in_service(WEBS);
+    let (catalog, quiet) = (catalog(&[&BASE], &WEB), |_: &str| {});
+    let system = System::new(scene.herd.root("web1"), command::Real, Hand(Arc::clone(&scene.clock)));
+    let mut agent = Agent::open(scene.herd.home("web1"), &catalog, &system, runner(), &quiet).unwrap();
+    let mut after = |seconds: u64| {
+        scene.passes(seconds);
+        for _ in 0..4 {
+            agent.tick().unwrap();
+        }
+        scene.herd.out("web")
+    };
+    assert_eq!(after(1), Vec::<String>::new());
+    list_as_out(&scene, "web1");
+    assert_eq!(after(590), ["web1"], "it has not asked again");
+    assert_eq!(after(10), Vec::<String>::new());
+    scene.wrote("web1", "zero rejoin rejoin");
 }

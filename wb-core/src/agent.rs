@@ -84,6 +84,8 @@ pub struct Agent<'a> {
     said: Option<Said>,
     left: Option<Retired>,
     looked: Cell<Option<Looked>>,
+    /// When it asked for pools last, in seconds since 1970, UTC.
+    saw_pools: Cell<Option<u64>>,
     watch: Watch,
     mute: bool,
     journal: Journal<'a>,
@@ -290,6 +292,7 @@ impl<'a> Agent<'a> {
             said: None,
             left: None,
             looked: Cell::new(None),
+            saw_pools: Cell::new(None),
             mute: false,
             journal: Journal { log, tail: RefCell::default(), quiet: Cell::new(None) },
             unrecorded: None,

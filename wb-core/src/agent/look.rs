@@ -8,6 +8,7 @@ use crate::chain::Sha1;
 use crate::change::{Manifest, Retired};
 use crate::plan::Stop;
 use crate::registry::{LogError, ObjectError, ROOT, RefName, ReportCache};
+use crate::report::HEARTBEAT;
 use crate::runner::{HostConfig, with_causes};
 use crate::system::fault::{self, Bug};
 
@@ -66,31 +67,33 @@ impl Agent<'_> {
         let more: Vec<String> = self.wanted()?.into_iter().filter(is_new).collect();
         if !more.is_empty() {
             self.registry.fetch(&more)?;
+            if more.iter().any(|name| name.starts_with(&all_pools())) {
+                self.saw_pools.set(Some(self.now()));
+            }
             asked.extend(more);
         }
         Ok(asked)
     }
 
-    /// What this host needs to know: the log, its own refs and the pools of its roles; and where it has work to do, all
-    /// pools, who failed, what its informants say, and whether those of whom a share may be out were ever in load. Only who
-    /// was restored asks everybody.
+    /// What this host needs to know: the log and its own refs, and now and then the pools of its roles; and where it has
+    /// work to do, all pools, who failed, what its informants say, and whether those of whom a share may be out were ever in
+    /// load. Only who was restored asks everybody.
     pub(super) fn wanted(&self) -> Result<Vec<String>, AgentError> {
         let uuid = self.config.uuid;
         let own = [RefName::Changes, RefName::Report(uuid), RefName::State(uuid)].map(|name| name.to_string());
         let others: Vec<String> = match self.is_busy() {
-            true => ["out/", "failed/"]
-                .map(|part| format!("{ROOT}{part}"))
-                .into_iter()
-                .chain(self.reports_wanted()?)
-                .collect(),
-            false => {
-                // A remote that was put back and forward again may list this host as out, and keep others in.
-                let roles = self.host().map(|(_, host)| host.roles.clone()).unwrap_or_default();
-                let pools = roles.into_iter().map(RefName::Out);
-                pools.chain([RefName::Failed(uuid)]).map(|name| name.to_string()).collect()
-            }
+            true => [all_pools(), format!("{ROOT}failed/")].into_iter().chain(self.reports_wanted()?).collect(),
+            false => self.pools_wanted().chain([RefName::Failed(uuid)]).map(|name| name.to_string()).collect(),
         };
         Ok(own.into_iter().chain(others).collect())
+    }
+
+    /// The pools that a host with nothing to do fetches. A remote that was put back and forward again may list it as out, and
+    /// keep others in; but while others take turns, pools change all the time.
+    fn pools_wanted(&self) -> impl Iterator<Item = RefName> {
+        let is_due = self.saw_pools.get().is_none_or(|last| pace::is_due(last, HEARTBEAT, self.now()));
+        let roles = self.host().filter(|_| is_due).map(|(_, host)| host.roles.clone());
+        roles.unwrap_or_default().into_iter().map(RefName::Out)
     }
 
     /// What this host fetches of what others say.
@@ -217,6 +220,10 @@ impl Agent<'_> {
 }
 
 const ALL_REPORTS: &str = "refs/wildebeest/report/";
+
+fn all_pools() -> String {
+    format!("{ROOT}out/")
+}
 
 /// What is fetched to know the reports of these hosts: where they are most of the herd, those of all.
 pub(super) fn reports_of(manifest: &Manifest, names: &BTreeSet<&str>) -> Vec<String> {
