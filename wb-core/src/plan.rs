@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-pub use awaited::{ends_waits, lagging, lagging_for, needed};
+pub use awaited::{ends_waits, lagging, lagging_amid, lagging_for, needed};
 pub use course::{Course, Onward, Past, Wanted};
 pub use goal::{awaited, bake_ends, goal, has_baked, passed_since};
 pub use informants::{informants, peers};
@@ -143,9 +143,8 @@ pub fn failed_elsewhere(
 /// before it, for who is not there, where that is so.
 #[must_use]
 pub fn awaits_amid(manifest: &Manifest, reports: &BTreeMap<String, Report>, me: &str, link: &Link) -> Option<Wait> {
-    let lagging = |wait| lagging_for(manifest, reports, me, wait, link.sha1);
-    let lagging = link.inside.iter().map(lagging).find(|lagging| !lagging.is_empty())?;
-    Some(Wait::Others { link: link.clone(), lagging })
+    let lagging = lagging_amid(manifest, reports, me, link);
+    (!lagging.is_empty()).then(|| Wait::Others { link: link.clone(), lagging })
 }
 
 /// Not to run anything now; a plan too, and boxed since it is rare and large.

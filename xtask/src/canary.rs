@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use wb_core::chain::{Link, Sha1};
 use wb_core::change::{Canary, ChangeKind, Manifest};
-use wb_core::plan::{Course, Lag, Past, has_baked, lagging, passed_since};
+use wb_core::plan::{Course, Lag, Past, has_baked, lagging, lagging_amid, leaves_for, passed_since};
 use wb_core::report::{Report, Standing};
 
 use crate::known::Known;
@@ -125,9 +125,11 @@ pub fn follow(known: &Known, after: &Manifest) -> Vec<String> {
 pub struct Stop {
     /// The canary.
     pub host: String,
-    /// The link that it will not begin.
+    /// The link that it will not begin, or not end.
     #[serde(serialize_with = "name")]
     pub link: Link,
+    /// Whether it begins the link, and waits in its code: when the time of that is over, it fails.
+    pub amid: bool,
     /// Whom the link waits for.
     #[serde(serialize_with = "names")]
     pub lagging: Vec<Lag>,
@@ -140,8 +142,12 @@ pub struct Stop {
 
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, link, lagging, passes, in_service } = self;
-        write!(f, "`{host}` will stop before {link}, which waits for {}: ", listed(lagging))?;
+        let Self { host, link, amid, lagging, passes, in_service } = self;
+        match amid {
+            true => write!(f, "`{host}` will wait in the code of {link}, and fail when that takes too long, for ")?,
+            false => write!(f, "`{host}` will stop before {link}, which waits for ")?,
+        }
+        write!(f, "{}: ", listed(lagging))?;
         match (passes, in_service) {
             (true, _) => write!(f, "in load there, it counts as passed"),
             (false, false) => write!(f, "it never was in load, so that only `cargo xtask promote --now` goes on"),
@@ -217,11 +223,16 @@ fn stop(
     expected: &BTreeMap<String, Report>,
     name: &str,
 ) -> Option<Stop> {
-    let in_service = reports.get(name).is_some_and(|report| report.in_service);
+    let report = reports.get(name);
+    let (in_service, announced) = report.map_or((false, None), |report| (report.in_service, report.announced));
     run_from(manifest, canary, reports, name)?.into_iter().find_map(|link| {
-        let lagging = lagging(manifest, expected, name, link);
+        let before = lagging(manifest, expected, name, link);
+        // Who would leave load for a link waits before it for what its code waits for, too.
+        let amid = before.is_empty() && !(in_service && leaves_for(&manifest.chain, announced, link));
+        let lagging = if before.is_empty() { lagging_amid(manifest, expected, name, link) } else { before };
         let passes = in_service && !lagging.iter().any(|lag| canary.hosts.contains(&lag.host));
-        (!lagging.is_empty()).then(|| Stop { host: name.to_owned(), link: link.clone(), lagging, passes, in_service })
+        let (host, link) = (name.to_owned(), link.clone());
+        (!lagging.is_empty()).then_some(Stop { host, link, amid, lagging, passes, in_service })
     })
 }
 
@@ -308,6 +319,27 @@ mod tests {
     }
 
     #[test]
+    fn where_a_canary_will_wait_in_code_is_known_beforehand_too() {
+        let check = |in_load: bool, in_service: bool, expect: &str| {
+            let mut known = with_canaries("db1@schema web1@page web2@page", &["web1"]);
+            known.reports.get_mut("web1").unwrap().in_service = in_service;
+            let mut links = known.manifest.chain.links().to_vec();
+            links[3].inside = links[3].wait.take().into_iter().collect();
+            links[3].in_load = in_load;
+            known.manifest.chain = Chain::new(links).unwrap();
+            let said: Vec<String> = stops(&known.manifest, &known.reports).iter().map(ToString::to_string).collect();
+            assert_eq!(said, [expect], "{in_load} {in_service}");
+        };
+        let before = "`web1` will stop before `theme` (0404040), which waits for db1 at `page` (0202020): in load there, \
+                      it counts as passed";
+        let waits = "`web1` will wait in the code of `theme` (0404040), and fail when that takes too long, for db1 at \
+                     `page` (0202020): ";
+        check(false, true, before);
+        check(true, true, &format!("{waits}in load there, it counts as passed"));
+        check(false, false, &format!("{waits}it never was in load, so that only `cargo xtask promote --now` goes on"));
+    }
+
+    #[test]
     fn canaries_that_have_nothing_to_run_are_named() {
         let check = |canaries: &[&str], expect: &[&str]| {
             let known = with_canaries("db1@tuning web1@page", canaries);
@@ -352,7 +384,8 @@ mod tests {
     fn json_names_what_it_is() {
         let known = with_canaries("db1@schema web1@page", &["web1"]);
         let said = serde_json::to_value(stops(&known.manifest, &known.reports)).unwrap();
-        let expect = serde_json::json!([{"host": "web1", "link": "theme", "lagging": ["db1"], "passes": true}]);
-        assert_eq!(said, expect);
+        let whom = ["db1"];
+        let stop = serde_json::json!({"host": "web1", "link": "theme", "amid": false, "lagging": whom, "passes": true});
+        assert_eq!(said, serde_json::json!([stop]));
     }
 }

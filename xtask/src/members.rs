@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use wb_core::chain::Link;
+use wb_core::chain::{Link, Wait};
 use wb_core::change::{ChangeKind, Hold, Manifest, Retired, Whom};
 use wb_core::plan::{Course, Past};
 
@@ -77,18 +77,16 @@ pub fn tagging(before: &Manifest, name: &str, roles: &BTreeSet<String>) -> Manif
     manifest
 }
 
-/// The links that wait for all hosts of a role of which none is left, a line each.
+/// The links that wait for hosts of a role of which none is left, a line each.
 #[must_use]
 pub fn waits_for_nobody(before: &Manifest, after: &Manifest) -> Vec<String> {
-    let emptied = |role: &str| before.admitted(role).next().is_some() && after.admitted(role).next().is_none();
-    let links = after.chain.links().iter().filter_map(|link| match &link.wait {
-        Some(wait) if emptied(wait.role()) => {
-            let role = wait.role();
-            Some(format!("no host of role `{role}` is left: {link} waits for hosts of it, and so for nobody"))
-        }
-        _ => None,
+    let emptied = |role: &&str| before.admitted(role).next().is_some() && after.admitted(role).next().is_none();
+    let lines = after.chain.links().iter().flat_map(|link| {
+        let roles: BTreeSet<&str> = link.waits().map(Wait::role).filter(emptied).collect();
+        let line = |role| format!("no host of role `{role}` is left: {link} waits for hosts of it, and so for nobody");
+        roles.into_iter().map(line).collect::<Vec<_>>()
     });
-    links.collect()
+    lines.collect()
 }
 
 /// What other roles come to for a host, a line each.
@@ -127,6 +125,7 @@ pub fn new_roles_mean(known: &Known, after: &Manifest, name: &str) -> Vec<String
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
+    use wb_core::chain::Chain;
     use wb_core::change::{Canary, Release, Waiver};
 
     use super::*;
@@ -199,11 +198,17 @@ mod tests {
 
     #[test]
     fn a_role_without_hosts_is_told() {
-        let before = known("db1@theme db2@theme web1@theme").manifest;
-        let left = |leaving: &[&str]| waits_for_nobody(&before, &retiring(&before, &names(leaving)));
-        assert!(left(&["db2", "web1"]).is_empty());
+        let mut before = known("db1@theme db2@theme web1@theme").manifest;
+        let left = |before: &Manifest, leaving: &[&str]| waits_for_nobody(before, &retiring(before, &names(leaving)));
+        assert!(left(&before, &["db2", "web1"]).is_empty());
         let nobody = "no host of role `database` is left: `theme` (0404040) waits for hosts of it, and so for nobody";
-        assert_eq!(left(&["db1", "db2"]), [nobody]);
+        assert_eq!(left(&before, &["db1", "db2"]), [nobody]);
+        let after = tagging(&tagging(&before, "db1", &names(&["web"])), "db2", &names(&["web"]));
+        assert_eq!(waits_for_nobody(&before, &after), [nobody]);
+        let mut links = before.chain.links().to_vec();
+        links[3].inside = links[3].wait.take().into_iter().collect();
+        before.chain = Chain::new(links).unwrap();
+        assert_eq!(left(&before, &["db1", "db2"]), [nobody], "in its code, too");
     }
 
     #[test]

@@ -14,6 +14,13 @@ pub fn lagging(manifest: &Manifest, reports: &BTreeMap<String, Report>, me: &str
     lagging_for(manifest, reports, me, wait, link.sha1)
 }
 
+/// As [`lagging`], for what the code of `link` waits for: of the first such wait that does not hold.
+#[must_use]
+pub fn lagging_amid(manifest: &Manifest, reports: &BTreeMap<String, Report>, me: &str, link: &Link) -> Vec<Lag> {
+    let lagging = |wait| lagging_for(manifest, reports, me, wait, link.sha1);
+    link.inside.iter().map(lagging).find(|lagging| !lagging.is_empty()).unwrap_or_default()
+}
+
 /// As [`lagging`], for a wait that `link` has, be it in its attribute or in its code.
 #[must_use]
 pub fn lagging_for(

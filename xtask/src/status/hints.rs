@@ -397,6 +397,10 @@ mod tests {
         let status = herd.status();
         let promote = "cargo xtask promote --now -m '…'".to_owned();
         assert_eq!((status.verdict, status.hints()), (Verdict::NeedsPeople, vec![promote]));
+        let mut links = herd.known.manifest.chain.links().to_vec();
+        links[2].inside = links[2].wait.take().into_iter().collect();
+        herd.known.manifest.chain = wb_core::chain::Chain::new(links).unwrap();
+        assert_eq!(herd.status().verdict, Verdict::NeedsPeople, "in their code, too");
         herd.report("web3").accepted = Some(3);
         assert_eq!(herd.status().verdict, Verdict::OnItsWay, "one may still go on");
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use wb_core::chain::Sha1;
 use wb_core::change::{Canary, Hold, Waiver, Whom};
-use wb_core::plan::{Course, Past, awaited, lagging, passed_since};
+use wb_core::plan::{Course, Past, awaited, lagging, lagging_amid, passed_since};
 use wb_core::report::{Doing, Standing};
 
 use crate::known::Known;
@@ -98,8 +98,11 @@ fn stands_still(name: &str, known: &Known) -> bool {
         Doing::Waiting { .. } => {
             let past = Past::told_by(&manifest.chain, &host.roles, report.state);
             let course = Course::new(manifest, manifest.told(name), host, &past);
-            let next = course.next(report.state);
-            is_new && next.is_some_and(|link| !lagging(manifest, reports, name, link).is_empty())
+            let lags = |link| {
+                !lagging(manifest, reports, name, link).is_empty()
+                    || !lagging_amid(manifest, reports, name, link).is_empty()
+            };
+            is_new && course.next(report.state).is_some_and(lags)
         }
         _ => false,
     }

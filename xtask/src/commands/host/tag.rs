@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::herd_file::with_roles;
 use crate::known::Known;
-use crate::members::{new_roles_mean, tagging};
+use crate::members::{new_roles_mean, tagging, waits_for_nobody};
 use crate::shell::Shell;
 
 /// Give a host roles, or take them from it
@@ -52,7 +52,9 @@ impl Tag {
                     Some(shut) => Err(judge::refusals(&[shut], &line(&name, &add, &remove))),
                 }
             },
-            meaning: &|known, after| new_roles_mean(known, after, &name),
+            meaning: &|known, after| {
+                [new_roles_mean(known, after, &name), waits_for_nobody(&known.manifest, after)].concat()
+            },
             edit: &|text| with_roles(text, &name, &roles),
             again: line(&name, &add, &remove),
         };
