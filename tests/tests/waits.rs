@@ -139,6 +139,15 @@ impl Scene {
         assert_eq!(self.said(host), format!("{host} {expect}"));
     }
 
+    /// What a host says itself, asked there beside its agent.
+    fn says_here(&self, host: &str) -> String {
+        let (system, quiet, catalog) = (self.herd.system(host), |_: &str| {}, self.catalog.borrow());
+        let home = self.herd.home(host);
+        let mut agent = Agent::open_beside(home, &catalog, &system, runner(), &quiet).unwrap();
+        let next = agent.upcoming().unwrap();
+        preview::doing(&agent, &next, &catalog).to_string()
+    }
+
     fn wrote(&self, host: &str, expect: &str) {
         assert_eq!(self.herd.written(host), expect, "{host}");
     }
@@ -505,6 +514,25 @@ fn a_host_never_in_service_waits_where_it_is() {
     scene.settle(&["web1"]);
     scene.wrote("web1", "zero first then rejoin");
     assert_eq!(*said.borrow(), [WAITS]);
+}
+
+#[test]
+fn a_host_whose_code_waits_says_so_on_the_host_too() {
+    let scene = Scene::in_service(&[("web1", &["web"])]);
+    scene.herd.add(&[("db1", &["database"])]);
+    scene.deploy(&[&BASE, &DB_1, &INSIDE], &WEB);
+    let here = Rc::new(RefCell::new(String::new()));
+    meanwhile(&scene, {
+        let here = Rc::clone(&here);
+        move |scene, times| match times {
+            1 => drop(here.replace(scene.says_here("web1"))),
+            2 => scene.settle(&["db1"]),
+            _ => {}
+        }
+    });
+    scene.settle(&["web1"]);
+    assert_eq!(format!("web1 {}", here.borrow()), WAITS);
+    assert_eq!(scene.says_here("web1"), "up to date");
 }
 
 #[test]

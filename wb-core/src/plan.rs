@@ -18,7 +18,7 @@ pub use course::{Course, Onward, Past, Wanted};
 pub use goal::{awaited, bake_ends, goal, has_baked, passed_since};
 pub use informants::{informants, peers};
 pub use wait::{Lag, Stop, Wait};
-pub(crate) use wait::{is_for_others, pool_key};
+pub(crate) use wait::{is_for_others, link_awaiting, pool_key};
 
 use crate::chain::{Chain, Digest, Link, OnCatchup, Sha1};
 use crate::change::{HostManifest, Manifest};

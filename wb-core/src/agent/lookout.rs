@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::look::reports_of;
 use super::{Agent, AgentError};
-use crate::chain::{Link, Wait};
+use crate::chain::{Link, Sha1, Wait};
 use crate::change::Manifest;
 use crate::context::{Lookout, NoSuch, Sight};
-use crate::plan::{self, Lag, lagging_for};
+use crate::plan::{self, Lag, lagging_for, link_awaiting};
 use crate::registry::{Pushed, RefName, RegistryError, ReportCache, VerifiedChange};
 use crate::report::{Doing, Report};
 use crate::runner::with_causes;
@@ -151,6 +151,13 @@ impl Agent<'_> {
         let lagging = |cache| lagging_for(manifest, &self.known_reports(manifest, wait, cache), me, wait, link.sha1);
         let by_claims = lagging(&self.claims);
         Ok(if by_claims.is_empty() { lagging(&self.cache) } else { by_claims })
+    }
+
+    /// What this host said last, where that is that it waits in the code of this link.
+    pub(super) fn waits_amid(&self, link: Sha1) -> Option<Doing> {
+        let said = self.said.as_ref().map(|said| &said.doing)?;
+        let waits = matches!(said, Doing::Waiting { key, .. } if link_awaiting(key) == Some(link));
+        waits.then(|| said.clone())
     }
 
     /// The reports that were fetched last; who can't be read is a host that nobody knows anything of.

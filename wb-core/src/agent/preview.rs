@@ -89,7 +89,7 @@ pub fn doing(agent: &Agent<'_>, next: &Plan, catalog: &Catalog) -> Doing {
         Phase::Running { link, .. } if awaits_reboot(&record.steps, *link, &record.boot_id) => {
             Doing::Rebooting { link: name(*link), trouble: None }
         }
-        Phase::Running { link, .. } => Doing::Running { link: name(*link) },
+        Phase::Running { link, .. } => agent.waits_amid(*link).unwrap_or_else(|| Doing::Running { link: name(*link) }),
         Phase::Rejoining { .. } => Doing::Rejoining { trouble },
         Phase::Returning { .. } => Doing::Rejoining { trouble: None },
         Phase::Failed { failure, .. } => Doing::Failed(failure.clone()),
