@@ -11,7 +11,7 @@ use wb_core::system::quoted;
 
 use crate::known::Known;
 use crate::named::{self, Unknown};
-use crate::outlook::waiting_for;
+use crate::outlook::{waiting_for, waits_in_code};
 
 /// Why nobody is held, or goes on.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -169,7 +169,8 @@ fn turned(known: &Known, after: &Manifest) -> BTreeSet<String> {
 
 fn is_amid(known: &Known, host: &str) -> bool {
     let doing = known.reports.get(host).map(|report| &report.doing);
-    matches!(doing, Some(Doing::Leaving { .. } | Doing::Running { .. } | Doing::Rebooting { .. }))
+    let acts = matches!(doing, Some(Doing::Leaving { .. } | Doing::Running { .. } | Doing::Rebooting { .. }));
+    acts || waits_in_code(known, host).is_some()
 }
 
 fn line(what: &str, hosts: &[&String]) -> Option<String> {
@@ -179,6 +180,9 @@ fn line(what: &str, hosts: &[&String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use wb_core::chain::Chain;
+    use wb_core::plan::{Lag, Wait};
+
     use super::*;
     use crate::known::tests::known;
 
@@ -268,5 +272,20 @@ mod tests {
         let after = holding(&known, &whom(&["db1"]), "a look").unwrap();
         let waits = "`web1` waits: `theme` (0404040) waits for db1 at `page` (0202020)";
         assert_eq!(begin_nothing(&known, &after), ["begin nothing: `db1`", waits]);
+    }
+
+    #[test]
+    fn who_waits_in_its_code_is_amid_something() {
+        let mut known = known("db1@schema web1@tuning");
+        let mut links = known.manifest.chain.links().to_vec();
+        links[3].inside = links[3].wait.take().into_iter().collect();
+        links[3].in_load = true;
+        let (link, lagging) = (links[3].clone(), vec![Lag { host: "db1".into(), at: None }]);
+        known.manifest.chain = Chain::new(links).unwrap();
+        known.reports.get_mut("web1").unwrap().doing = Doing::from(&Wait::Others { link, lagging });
+        let after = holding(&known, &whom(&["web1"]), "a look").unwrap();
+        let amid = "`web1` is amid something (waits: `theme` (0404040) waits for db1 at the start): it ends that link, \
+                    rejoins, and begins no other";
+        assert_eq!(begin_nothing(&known, &after), [amid]);
     }
 }

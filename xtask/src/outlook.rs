@@ -3,37 +3,48 @@
 use std::collections::BTreeSet;
 
 use wb_core::change::{HostManifest, Manifest};
-use wb_core::plan::{Course, Past, Plan, Situation, plan};
-use wb_core::report::serving;
+use wb_core::plan::{Course, Past, Plan, Situation, Wait, awaits_amid, plan};
+use wb_core::report::{Doing, serving};
 
 use crate::known::Known;
 
 /// Who waits for these hosts, a line each, as far as reports tell.
 #[must_use]
 pub fn waiting_for(known: &Known, leaving: &BTreeSet<String>) -> Vec<String> {
-    let staying = known.manifest.hosts.iter().filter(|(name, _)| !leaving.contains(*name));
-    let waits = staying.filter_map(|(name, host)| match planned(known, name, host)? {
-        Plan::Wait(wait) if leaving.iter().any(|gone| wait.is_for(gone)) => Some(format!("`{name}` waits: {wait}")),
-        _ => None,
+    let staying = known.manifest.hosts.keys().filter(|name| !leaving.contains(*name));
+    let lines = staying.filter_map(|name| {
+        let wait = kept_by(known, name)?;
+        leaving.iter().any(|gone| wait.is_for(gone)).then(|| format!("`{name}` waits: {wait}"))
     });
-    waits.collect()
+    lines.collect()
 }
 
 /// The hosts that wait now and would not after this change, in a line, where there are any.
 #[must_use]
 pub fn freed(known: &Known, after: &Manifest) -> Option<String> {
     let changed = Known { manifest: after.clone(), ..known.clone() };
-    let waits = |known: &Known, name: &str| {
-        known
-            .manifest
-            .hosts
-            .get(name)
-            .and_then(|host| planned(known, name, host))
-            .is_some_and(|plan| matches!(plan, Plan::Wait(_)))
-    };
-    let free = after.hosts.keys().filter(|name| waits(known, name) && !waits(&changed, name));
+    let free = after.hosts.keys().filter(|name| kept_by(known, name).is_some() && kept_by(&changed, name).is_none());
     let names: Vec<String> = free.map(|name| format!("`{name}`")).collect();
     (!names.is_empty()).then(|| format!("go on: {}", names.join(", ")))
+}
+
+/// What the code of the link waits for that a host is at, where the host says that it does.
+#[must_use]
+pub fn waits_in_code(known: &Known, name: &str) -> Option<Wait> {
+    let (Known { manifest, reports, .. }, host) = (known, known.manifest.hosts.get(name)?);
+    let report = reports.get(name)?;
+    let past = Past::told_by(&manifest.chain, &host.roles, report.state);
+    let link = Course::new(manifest, manifest.told(name), host, &past).next(report.state)?;
+    let says_so = matches!(&report.doing, Doing::Waiting { key, .. } if key.contains(&link.sha1.to_string()));
+    says_so.then(|| awaits_amid(manifest, reports, name, link)).flatten()
+}
+
+/// What a host waits for, before its next link or in it.
+fn kept_by(known: &Known, name: &str) -> Option<Wait> {
+    match planned(known, name, known.manifest.hosts.get(name)?)? {
+        Plan::Wait(wait) => Some(wait),
+        _ => waits_in_code(known, name),
+    }
 }
 
 /// What a host does next, as far as its report tells.
@@ -49,7 +60,7 @@ fn planned(known: &Known, name: &str, host: &HostManifest) -> Option<Plan> {
         uuid: identity.uuid,
         state,
         past: &past,
-        announced: None,
+        announced: report.announced,
         in_service: report.in_service,
         compiled: &known.manifest.chain,
         reports: &known.reports,
@@ -63,10 +74,13 @@ fn planned(known: &Known, name: &str, host: &HostManifest) -> Option<Plan> {
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
+    use wb_core::chain::Chain;
+    use wb_core::plan::Lag;
     use wb_core::pool::{Claim, Pool};
 
     use super::*;
     use crate::known::tests::known;
+    use crate::members::retiring;
 
     fn names(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -91,5 +105,21 @@ mod tests {
         known.pools.insert("web".into(), Pool { holders: vec![claim], ..Pool::default() });
         let waits = "`web1` waits: for a place in the pool of web: 1 of 1 out already: web2";
         assert_eq!(waiting_for(&known, &names(&["web2"])), [waits]);
+    }
+
+    #[test]
+    fn who_waits_in_code_is_named_too() {
+        let mut known = known("db1@schema web1@tuning");
+        let mut links = known.manifest.chain.links().to_vec();
+        links[3].inside = links[3].wait.take().into_iter().collect();
+        links[3].in_load = true;
+        let (link, lagging) = (links[3].clone(), vec![Lag { host: "db1".into(), at: None }]);
+        known.manifest.chain = Chain::new(links).unwrap();
+        assert!(waiting_for(&known, &names(&["db1"])).is_empty(), "it has not begun it");
+        known.reports.get_mut("web1").unwrap().doing = Doing::from(&Wait::Others { link, lagging });
+        let waits = "`web1` waits: `theme` (0404040) waits for db1 at `schema` (0101010)";
+        assert_eq!(waiting_for(&known, &names(&["db1"])), [waits]);
+        let after = retiring(&known.manifest, &names(&["db1"]));
+        assert_eq!(freed(&known, &after), Some("go on: `web1`".to_owned()));
     }
 }
