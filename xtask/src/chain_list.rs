@@ -25,6 +25,9 @@ pub struct Listed {
     /// What it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait: Option<Wait>,
+    /// What its code waits for, as far as that stands there in full.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits_in_code: Vec<Wait>,
     /// Whether hosts run it in load, without taking turns.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub in_load: bool,
@@ -86,6 +89,7 @@ pub fn list(resolved: &Resolved, bylines: &BTreeMap<Sha1, Byline>, herd: Option<
             name: link.name.clone(),
             role: link.role.clone(),
             wait: link.wait.clone(),
+            waits_in_code: link.inside.clone(),
             in_load: link.in_load,
             replaces: link.replaces,
             digest: link.digest,
@@ -287,5 +291,14 @@ mod tests {
     fn json_has_it_all() {
         let listed = list(&resolved(), &bylines(), Some(&herd(&[("web1", "web", Some(2))])));
         insta::assert_snapshot!(serde_json::to_string_pretty(&listed[1]).unwrap());
+    }
+
+    #[test]
+    fn programs_learn_what_code_waits_for() {
+        let mut resolved = resolved();
+        resolved.links[1].inside = vec!["all(\"server\")".parse().unwrap()];
+        let listed = serde_json::to_value(list(&resolved, &BTreeMap::new(), None)).unwrap();
+        assert_eq!(listed[1]["waits_in_code"], serde_json::json!([{ "all": { "role": "server" } }]));
+        assert!(listed[0].get("waits_in_code").is_none());
     }
 }
