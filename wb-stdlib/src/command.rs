@@ -24,6 +24,8 @@ use crate::{Host, Look};
 
 /// How long a command may take that nobody said a timeout for.
 pub const TIMEOUT: Duration = Duration::from_secs(600);
+/// How many letters of what a command writes are shown where it was to write something else.
+const SHOWN: usize = 500;
 /// Where programs of users are, as setpriv(1) and login have it.
 const PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 const ROOTS_PATH: &str = "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin";
@@ -273,6 +275,27 @@ impl<A: Look> Command<A> {
         Ok(())
     }
 
+    /// Checks that a command, which only looks, ends well, and that this is all that it writes to standard output, but for the
+    /// line breaks at the end.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn redis_answers(host: &View) -> Result<()> {
+    ///     host.command("redis-cli ping").prints("PONG")
+    /// }
+    /// # let _ = redis_answers as fn(&View) -> Result<()>;
+    /// ```
+    ///
+    /// # Errors
+    /// When it does not, with what it wrote instead. That stands in the host's report.
+    pub fn prints(&self, text: &str) -> Result<()> {
+        let (expected, found) = (text.trim_end_matches('\n'), self.output_expected()?.text());
+        let (line, wanted, shown) = (self.line(), shown(expected), shown(&found));
+        anyhow::ensure!(found == expected, "expected `{line}` to print {wanted}, found {shown}");
+        Ok(())
+    }
+
     /// Does something with the command, and with the file of its script where it has one, which is gone afterwards.
     fn with_built<T>(&self, act: impl FnOnce(&system::Command) -> Result<T, CommandError>) -> Result<T, CommandError> {
         let Some(script) = &self.script else { return act(&self.built(&self.program, &self.args)?) };
@@ -339,6 +362,16 @@ impl<A: Look> Command<A> {
 
     fn context(&self) -> &Context<'_> {
         self.access.context()
+    }
+}
+
+/// What a command writes, as much of it as helps in a message.
+fn shown(text: &str) -> String {
+    let start: String = text.chars().take(SHOWN).collect();
+    match text.len() {
+        0 => "nothing".to_owned(),
+        all if start.len() < all => format!("{start:?} ({all} bytes in all)"),
+        _ => format!("{start:?}"),
     }
 }
 

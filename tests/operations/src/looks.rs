@@ -177,6 +177,8 @@ fn of_processes(host: &Host) -> Result<()> {
     asks(host, r#"! pidof "$1""#, ["none-here", "asked-daemon"], |name| host.process(name).is_absent())?;
     let by_number = r#"kill -0 "$(cat "$1")""#;
     asks(host, by_number, ["/run/asked.pid", "/run/none.pid"], |path| host.pidfile(path).is_running())?;
+    let prints = r#"[ "$(echo here)" = "$1" ]"#;
+    asks(host, prints, ["here", "there"], |text| host.command("echo here").prints(text))?;
     asks(host, r#"sh -c "$1""#, ["true", "false"], |line| host.command(line).succeeds())
 }
 

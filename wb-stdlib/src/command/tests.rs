@@ -81,6 +81,23 @@ fn a_failure_says_what_the_command_said() {
 }
 
 #[test]
+fn what_it_prints_is_compared_but_for_line_breaks_at_the_end() {
+    let check = |code: i32, said: &str, expect: &str| {
+        let machine = Machine::new().answer("redis-cli", code, said);
+        let error = machine.view(|host| host.command("redis-cli ping").prints("PONG")).unwrap_err().to_string();
+        assert_eq!(error, expect);
+    };
+    check(0, "NOAUTH\nagain\n", r#"expected `redis-cli ping` to print "PONG", found "NOAUTH\nagain""#);
+    check(0, "\n", r#"expected `redis-cli ping` to print "PONG", found nothing"#);
+    check(1, "no server", "`redis-cli ping` ended with exit code 1: no server");
+    let long = format!(r#"expected `redis-cli ping` to print "PONG", found "{}" (700 bytes in all)"#, "a".repeat(500));
+    check(0, &"a".repeat(700), &long);
+    let machine = Machine::new().answer("redis-cli", 0, "PONG\n");
+    machine.view(|host| host.command("redis-cli ping").prints("PONG")).unwrap();
+    machine.view(|host| host.command("redis-cli ping").prints("PONG\n")).unwrap();
+}
+
+#[test]
 fn without_a_guard_it_always_runs_and_a_plan_cannot_know() {
     let machine = Machine::new().answer("make", 0, "");
     assert!(machine.apply(|host| Ok(host.command("make all").run()?)).unwrap().changed());
