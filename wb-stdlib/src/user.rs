@@ -24,7 +24,7 @@ use wb_core::system::files::{self, Kind, Stat};
 use wb_core::system::{Command, System};
 
 pub use crate::account::AccountError;
-use crate::account::{self, Programs, Subject, tools};
+use crate::account::{self, Programs, Subject, listed, tools};
 use crate::ensure::{Difference, ensure};
 use crate::file::mounted_below;
 use crate::foresight::{self, Thing};
@@ -136,7 +136,8 @@ impl<A: Look> User<A> {
         };
         let Some(found) = found else { anyhow::bail!("expected the group `{group}`, found none of that name") };
         let is_in = found.has(&self.name) || found.gid == account.gid;
-        anyhow::ensure!(is_in, "expected the user `{}` to be in the group `{group}`, and that is not so", self.name);
+        let (name, others) = (&self.name, groups.around(&account));
+        anyhow::ensure!(is_in, "expected the user `{name}` to be in the group `{group}`, found {}", listed(&others));
         Ok(())
     }
 
@@ -146,9 +147,12 @@ impl<A: Look> User<A> {
     /// When that is not so, or `/etc/shadow` does not know the user.
     pub fn is_locked(&self) -> Result<()> {
         let shadows = owner::shadows(self.machine()).map_err(|source| self.subject().look(source))?;
-        let is_locked = shadows.named(&self.name).is_some_and(owner::Shadow::is_locked);
-        anyhow::ensure!(is_locked, "expected the password of `{}` to be locked, and that is not so", self.name);
-        Ok(())
+        let found = match shadows.named(&self.name) {
+            Some(shadow) if shadow.is_locked() => return Ok(()),
+            Some(_) => "found it without a lock",
+            None => "found nobody of that name in /etc/shadow",
+        };
+        anyhow::bail!("expected the password of `{}` to be locked, {found}", self.name)
     }
 
     fn expect(&self, what: &str, expected: &str, found: &str) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Lines of group(5).
 
+use super::Account;
+
 /// A group, as one line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Group {
@@ -45,6 +47,12 @@ impl Groups {
     /// The names of the groups that list `member`.
     pub(crate) fn of(&self, member: &str) -> Vec<String> {
         self.0.iter().filter(|group| group.has(member)).map(|group| group.name.clone()).collect()
+    }
+
+    /// The names of all groups that `account` is in, the primary one included.
+    pub(crate) fn around(&self, account: &Account) -> Vec<String> {
+        let is_in = |group: &&Group| group.gid == account.gid || group.has(&account.name);
+        self.0.iter().filter(is_in).map(|group| group.name.clone()).collect()
     }
 }
 

@@ -346,7 +346,15 @@ fn specs_say_what_they_found() {
     assert_eq!(error(|host| host.user("anna").is_absent()), "expected no user `anna`, found one");
     assert_eq!(
         error(|host| host.user("anna").is_in("sudo")),
-        "expected the user `anna` to be in the group `sudo`, and that is not so"
+        "expected the user `anna` to be in the group `sudo`, found adm, anna"
+    );
+    assert_eq!(
+        error(|host| host.user("root").is_locked()),
+        "expected the password of `root` to be locked, found it without a lock"
+    );
+    assert_eq!(
+        error(|host| host.user("bob").is_locked()),
+        "expected the password of `bob` to be locked, found nobody of that name in /etc/shadow"
     );
     assert_eq!(error(|host| host.user("anna").is_in("shop")), "expected the group `shop`, found none of that name");
     assert_eq!(
