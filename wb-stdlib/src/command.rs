@@ -430,14 +430,11 @@ impl<'a> Command<Host<'a>> {
     /// use wb_stdlib::prelude::*;
     ///
     /// fn upgrade_the_schema(host: &Host) -> Result<()> {
-    ///     let outcome = host
-    ///         .command("/srv/shop/manage.py migrate")
+    ///     host.command("/srv/shop/manage.py migrate")
     ///         .user("shop")
     ///         .changed_when(|output| !output.text().contains("No migrations to apply"))
     ///         .run()?;
-    ///     if outcome.changed() {
-    ///         host.service("shop").restarted()?;
-    ///     }
+    ///     host.service("shop").restarted()?;
     ///     Ok(())
     /// }
     /// # let _ = upgrade_the_schema as fn(&Host) -> Result<()>;

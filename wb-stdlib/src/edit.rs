@@ -232,14 +232,12 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     /// use wb_stdlib::prelude::*;
     ///
     /// fn boot_at_once(host: &Host) -> Result<()> {
-    ///     let edited = host.edit("/etc/default/grub")
+    ///     host.edit("/etc/default/grub")
     ///         .variable("GRUB_TIMEOUT", "0")
     ///         .variable("GRUB_CMDLINE_LINUX", "quiet console=ttyS0")
     ///         .without_variable("GRUB_HIDDEN_TIMEOUT")
     ///         .present()?;
-    ///     if edited.changed() {
-    ///         host.command("update-grub").run()?;
-    ///     }
+    ///     host.command("update-grub").run()?;
     ///     Ok(())
     /// }
     /// # let _ = boot_at_once as fn(&Host) -> Result<()>;

@@ -240,10 +240,8 @@ impl<'a> Request<Host<'a>> {
     /// fn make_the_index(host: &Host) -> Result<()> {
     ///     let (index, replicas) = ("http://127.0.0.1:9200/shop", "http://127.0.0.1:9200/shop/_settings");
     ///     let json = |url: &str, text: &str| host.http(url).header("Content-Type", "application/json").body(text);
-    ///     let sent = json(index, "{}").unless(host.http(index)).put()?;
-    ///     if sent.changed() {
-    ///         host.command("shop fill-index").run()?;
-    ///     }
+    ///     json(index, "{}").unless(host.http(index)).put()?;
+    ///     host.command("shop fill-index").unless(host.command("shop index-is-full")).run()?;
     ///     json(replicas, r#"{"number_of_replicas": 2}"#)
     ///         .unless(host.http(replicas).with_body(r#""number_of_replicas":"2""#))
     ///         .patch()?;

@@ -71,7 +71,8 @@ impl<'a> Host<'a> {
     /// # let _ = restart_the_shop as fn(&Host) -> Result<()>;
     /// ```
     ///
-    /// What is only done when it is needed says nothing when it is not: ask the outcome first, `if outcome.changed()`.
+    /// What is only done when it is needed says nothing when it is not: wait for a port or an answer there, as
+    /// [`Host::wait_up_to`] does.
     pub fn log(&self, path: impl AsRef<Path>) -> Log<'a> {
         let path = path.as_ref().to_owned();
         let reader = RefCell::new(Reader::at_end(self.system().path(&path)));

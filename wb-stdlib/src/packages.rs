@@ -194,10 +194,8 @@ impl<'a> Packages<'a> {
     /// use wb_stdlib::prelude::*;
     ///
     /// fn install_nginx(host: &Host) -> Result<()> {
-    ///     let nginx = host.packages(["nginx", "ssl-cert"]).installed()?;
-    ///     if nginx.changed() {
-    ///         host.file("/etc/nginx/sites-enabled/default").absent()?;
-    ///     }
+    ///     host.packages(["nginx", "ssl-cert"]).installed()?;
+    ///     host.file("/etc/nginx/sites-enabled/default").absent()?;
     ///     Ok(())
     /// }
     /// # let _ = install_nginx as fn(&Host) -> Result<()>;

@@ -296,11 +296,9 @@ impl Service<Host<'_>> {
     /// use wb_stdlib::prelude::*;
     ///
     /// fn take_the_new_schema(host: &Host) -> Result<()> {
-    ///     let outcome = host.command("shop migrate").changed_when(|output| output.text() != "nothing to do").run()?;
-    ///     if outcome.changed() {
-    ///         host.service("shop").restarted()?;
-    ///         host.service("nginx").reloaded()?;
-    ///     }
+    ///     host.command("shop migrate").run()?;
+    ///     host.service("shop").restarted()?; // without an `if`: a run that was killed before it would never do it
+    ///     host.service("nginx").reloaded()?;
     ///     Ok(())
     /// }
     /// # let _ = take_the_new_schema as fn(&Host) -> Result<()>;

@@ -25,7 +25,19 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Whether it was sent, or would be.
+    /// Whether it was sent, or would be. Let nothing that must be done hang on it: after a run that was killed right behind
+    /// the request, it is not sent again.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// /// Gives whether there was none.
+    /// fn make_the_index(host: &Host) -> Result<bool> {
+    ///     let index = "http://127.0.0.1:9200/shop";
+    ///     Ok(host.http(index).body("{}").unless(host.http(index)).put()?.changed())
+    /// }
+    /// # let _ = make_the_index as fn(&Host) -> Result<bool>;
+    /// ```
     #[must_use]
     pub fn changed(&self) -> bool {
         self.outcome.changed()
