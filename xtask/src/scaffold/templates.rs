@@ -150,6 +150,18 @@ mod tests {
         assert_eq!(relative(Path::new("/opt/wildebeest"), Path::new("/fleet")), "/opt/wildebeest");
     }
 
+    /// Built beside the operator's commands, it would get the crash points that these ask for.
+    #[test]
+    fn nobody_is_told_to_build_the_runner_with_all_else() {
+        let readme = include_str!("../../../README.md");
+        let told = FIXED.iter().map(|(_, text)| *text).chain([readme, include_str!("../../../docs/src/herd.md")]);
+        let builds: Vec<&str> = told.flat_map(|text| text.split("cargo build --release").skip(1)).collect();
+        assert!(builds.len() >= 3, "{builds:?}");
+        for after in builds {
+            assert!(after.starts_with(" --package migrations"), "cargo build --release{after}");
+        }
+    }
+
     #[test]
     fn templates_that_are_toml_parse() {
         let toml = FIXED.iter().filter(|(path, _)| path.ends_with(".toml")).map(|(_, text)| *text);

@@ -144,6 +144,23 @@ fn a_fleet_tests_itself() {
 }
 
 #[test]
+fn a_runner_that_is_built_by_itself_has_no_crash_points() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    let features = |which: &[&str]| {
+        let tree = ["tree", "--edges", "normal", "--prefix", "none", "--format", "{p} {f}"];
+        let said = scratch.cargo(&fleet, &[&tree, which].concat());
+        assert_eq!(said.code, 0, "{}", said.error_text());
+        let of_core = said.text().lines().filter(|line| line.starts_with("wb-core ")).collect::<Vec<_>>().join("\n");
+        assert!(of_core.contains("runtime"), "{}", said.text());
+        of_core
+    };
+    let (alone, with_all_else) = (features(&["--package", "migrations"]), features(&["--workspace"]));
+    assert!(!alone.contains("faults"), "{alone}");
+    assert!(with_all_else.contains("faults"), "the book says why the package is named: {with_all_else}");
+}
+
+#[test]
 fn formatter_and_linter_reach_every_migration() {
     let scratch = Scratch::new();
     let fleet = scratch.fleet();
