@@ -16,6 +16,7 @@
 //! - databases: [`postgres`], [`mysql`]
 //! - load: [`herd`], [`haproxy`], [`nginx`], [`keepalived`], [`health_file`], [`alerts`], [`wait`] (for other hosts)
 //! - all else: [`command`], [`process`], [`port`], [`http`], [`log`], [`waiting`] (for something on this host)
+//! - unit tests of migrations: `testing`, with the feature of that name
 //!
 //! ```
 //! use wb_stdlib::prelude::*;
@@ -118,6 +119,8 @@ pub mod swap;
 pub mod sysctl;
 mod template;
 pub mod temporary;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text_file;
 pub mod timezone;
 pub mod trust_anchor;

@@ -1,58 +1,22 @@
-//! A machine for the tests of the rooms: real files in a temporary root, and commands that answer in turn.
+//! A machine for the tests of the rooms: a fake host without a file, whose migrations are closures.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use anyhow::Result;
 use wb_core::chain::{Digest, Link, Sha1};
 use wb_core::change::Member;
-use wb_core::context::{
-    Attempt, Context, Debt, DebtAction, Debts as _, HerdView, Journal, Lookout, MemoryJournal, Mode, Outcome,
-};
-use wb_core::system::command::{Command, CommandError, Output, Processes};
-use wb_core::system::{System, files};
+use wb_core::context::{Attempt, Context, Debt, DebtAction, Debts as _, Lookout, MemoryJournal, Mode, Outcome};
+use wb_core::system::command::{Command, Output};
+use wb_core::system::files;
 
+use crate::testing::FakeHost;
 use crate::{Host, View};
 
-#[derive(Clone, Default)]
-struct Answers(Arc<Mutex<Inner>>);
-
-/// What a command does beside what it says.
-type Effect = Box<dyn Fn(&Command) + Send>;
-
-#[derive(Default)]
-struct Inner {
-    turns: Vec<(String, Vec<Output>)>,
-    effects: Vec<(String, Effect)>,
-    calls: Vec<Command>,
-}
-
-impl Processes for Answers {
-    fn run(&self, command: &Command) -> Result<Output, CommandError> {
-        let line = command.line();
-        let mut inner = self.0.lock().unwrap();
-        inner.calls.push(command.clone());
-        for (_, effect) in inner.effects.iter().filter(|(start, _)| line.starts_with(start.as_str())) {
-            effect(command);
-        }
-        match inner.turns.iter_mut().rev().find(|(start, _)| line.starts_with(start.as_str())) {
-            Some((_, turns)) if turns.len() > 1 => Ok(turns.remove(0)),
-            Some((_, turns)) => Ok(turns[0].clone()),
-            None => {
-                let source = std::io::ErrorKind::NotFound.into();
-                Err(CommandError::NotFound { program: line.split(' ').next().unwrap_or_default().into(), source })
-            }
-        }
-    }
-}
-
 pub(crate) struct Machine {
-    root: tempfile::TempDir,
-    answers: Answers,
-    system: System,
-    herd: HerdView,
+    host: FakeHost,
     pub(crate) journal: Rc<MemoryJournal>,
     boot: String,
     in_load: bool,
@@ -62,50 +26,38 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let answers = Answers::default();
-        let system = System::new(root.path(), answers.clone(), wb_core::system::clock::Stepping::default());
-        let herd = HerdView { me: "web1".into(), members: Vec::new() };
-        let (journal, said) = (Rc::default(), Mutex::default());
-        Self { root, answers, system, herd, journal, boot: "boot".into(), in_load: false, others: None, said }
+        let host = FakeHost::bare("web1");
+        let journal = Rc::clone(&host.journal);
+        Self { host, journal, boot: "boot".into(), in_load: false, others: None, said: Mutex::default() }
     }
 
     /// A command whose line starts so gives this, each time.
     pub(crate) fn answer(self, start: &str, code: i32, stdout: &str) -> Self {
-        self.answers(start, &[(code, stdout)])
+        Self { host: self.host.answer(start, code, stdout), ..self }
     }
 
     /// A command whose line starts so gives these in turn, and the last from then on.
     pub(crate) fn answers(self, start: &str, turns: &[(i32, &str)]) -> Self {
-        let output = |(code, stdout): &(i32, &str)| Output { code: *code, stdout: (*stdout).into(), stderr: vec![] };
-        self.answers.0.lock().unwrap().turns.push((start.into(), turns.iter().map(output).collect()));
-        self
+        Self { host: self.host.answers(start, turns), ..self }
     }
 
     /// A command whose line starts so gives these bytes, each time.
     pub(crate) fn answer_bytes(self, start: &str, stdout: Vec<u8>) -> Self {
-        self.answers.0.lock().unwrap().turns.push((start.into(), vec![Output { code: 0, stdout, stderr: vec![] }]));
+        self.host.commands.answer(start, vec![Output { code: 0, stdout, stderr: vec![] }]);
         self
     }
 
     /// A command whose line starts so does this, with where the root is, and ends well.
     pub(crate) fn does(self, start: &str, effect: impl Fn(&Path, &Command) + Send + 'static) -> Self {
-        let root = self.root.path().to_owned();
-        let effect = Box::new(move |command: &Command| effect(&root, command));
-        self.answers.0.lock().unwrap().effects.push((start.into(), effect));
-        self.answer(start, 0, "")
+        Self { host: self.host.plays(start, effect), ..self }
     }
 
     pub(crate) fn file(self, path: &str, content: &str) -> Self {
-        let path = self.path(path);
-        files::create_dir(path.parent().unwrap()).unwrap();
-        files::write(path, content, 0o644).unwrap();
-        self
+        Self { host: self.host.file(path, content), ..self }
     }
 
     pub(crate) fn dir(self, path: &str) -> Self {
-        files::create_dir(self.path(path)).unwrap();
-        self
+        Self { host: self.host.directory(path), ..self }
     }
 
     pub(crate) fn member(mut self, name: &str, role: &str, address: Option<&str>) -> Self {
@@ -115,14 +67,12 @@ impl Machine {
             address: address.map(Into::into),
             ..Member::default()
         };
-        self.herd.members.push(member);
+        self.host.herd.members.push(member);
         self
     }
 
-    pub(crate) fn settings(mut self, name: &str, settings: &str) -> Self {
-        let member = self.herd.members.iter_mut().find(|member| member.name == name).unwrap();
-        member.settings = serde_json::from_str(settings).unwrap();
-        self
+    pub(crate) fn settings(self, name: &str, settings: &str) -> Self {
+        Self { host: self.host.settings_of(name, settings), ..self }
     }
 
     pub(crate) fn owing(self, action: DebtAction, service: &str) -> Self {
@@ -176,7 +126,7 @@ impl Machine {
     fn attempt<T>(&self, mode: Mode, act: impl FnOnce(&Host) -> Result<T>) -> Result<T> {
         let link = Link::new("link", Sha1::from_bytes([1; 20]), "web", Digest::of(b"link"));
         let link = Link { in_load: self.in_load, ..link };
-        let attempt = Attempt::new(&link, self.boot.as_str(), Rc::clone(&self.journal) as Rc<dyn Journal>);
+        let attempt = Attempt::new(&link, self.boot.as_str(), self.host.own_journal());
         let context = self.context(mode).of(Rc::clone(&attempt));
         let context = match &self.others {
             Some(others) => context.with_lookout(Rc::clone(others)),
@@ -190,7 +140,7 @@ impl Machine {
     }
 
     fn context(&self, mode: Mode) -> Context<'_> {
-        Context::new(&self.system, mode, &self.herd, Rc::clone(&self.journal) as Rc<dyn Journal>)
+        Context::new(&self.host.system, mode, &self.host.herd, self.host.own_journal())
     }
 
     fn listening<'c, T>(&self, context: &'c Context<'c>, act: impl FnOnce(&'c Context<'c>) -> Result<T>) -> Result<T> {
@@ -207,45 +157,45 @@ impl Machine {
 
     /// The lines of all commands so far.
     pub(crate) fn calls(&self) -> Vec<String> {
-        self.answers.0.lock().unwrap().calls.iter().map(Command::line).collect()
+        self.host.calls()
     }
 
     /// What all commands so far have in this variable, where they have it.
     pub(crate) fn variables(&self, name: &str) -> Vec<String> {
-        let inner = self.answers.0.lock().unwrap();
-        let values = inner.calls.iter().filter_map(|command| command.variable(name));
+        let calls = self.host.commands.calls();
+        let values = calls.iter().filter_map(|command| command.variable(name));
         values.map(|value| value.to_string_lossy().into_owned()).collect()
     }
 
     /// A command whose line starts so ends like this in turn, and says so on standard error.
     pub(crate) fn complains(self, start: &str, turns: &[(i32, &str)]) -> Self {
         let output = |(code, stderr): &(i32, &str)| Output { code: *code, stdout: vec![], stderr: (*stderr).into() };
-        self.answers.0.lock().unwrap().turns.push((start.into(), turns.iter().map(output).collect()));
+        self.host.commands.answer(start, turns.iter().map(output).collect());
         self
     }
 
     /// What all commands read on standard input so far.
     pub(crate) fn inputs(&self) -> Vec<String> {
-        let inner = self.answers.0.lock().unwrap();
-        let inputs = inner.calls.iter().map(|command| String::from_utf8_lossy(command.input()).into_owned());
+        let calls = self.host.commands.calls();
+        let inputs = calls.iter().map(|command| String::from_utf8_lossy(command.input()).into_owned());
         inputs.filter(|input| !input.is_empty()).collect()
     }
 
-    pub(crate) fn path(&self, path: &str) -> std::path::PathBuf {
-        self.root.path().join(path.trim_start_matches('/'))
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.host.path(path)
     }
 
     pub(crate) fn read(&self, path: &str) -> Option<String> {
-        files::read_optional(self.path(path)).unwrap().map(|bytes| String::from_utf8(bytes).unwrap())
+        self.host.read(path)
     }
 
     pub(crate) fn stat(&self, path: impl AsRef<Path>) -> Option<files::Stat> {
-        self.system.stat(path).unwrap()
+        self.host.system.stat(path).unwrap()
     }
 
     /// `/etc/passwd` and `/etc/group` with one user `me`, who runs the tests: files can be given to them.
     pub(crate) fn with_me(self) -> Self {
-        let me = files::stat(self.root.path()).unwrap().unwrap();
+        let me = self.stat("/").unwrap();
         let (uid, gid) = (me.uid, me.gid);
         self.file("/etc/passwd", &format!("root:x:0:0:root:/root:/bin/bash\nme:x:{uid}:{gid}::/home/me:/bin/sh\n"))
             .file("/etc/group", &format!("root:x:0:\nus:x:{gid}:me\n"))
@@ -254,7 +204,7 @@ impl Machine {
     /// The content of all files below the root, by path.
     pub(crate) fn snapshot(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
-        let mut left = vec![self.root.path().to_owned()];
+        let mut left = vec![self.path("/")];
         while let Some(path) = left.pop() {
             match files::stat(&path).unwrap().unwrap().kind {
                 files::Kind::Directory => left.extend(files::list(&path).unwrap()),
