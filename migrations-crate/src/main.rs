@@ -4,5 +4,7 @@
 mod chain;
 mod roles;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 wb_stdlib::runner!();

@@ -332,6 +332,7 @@ fn make_fleet(play: Play<'_>, dir: &Path, herd: impl Fn(&str) -> String, signers
         herd: herd(play.settings),
         roles: play.roles.to_owned(),
         signers: signers.to_owned(),
+        tests: String::new(),
         links: play.links,
         ..Scaffold::new(dir, Dependencies::Paths)
     };

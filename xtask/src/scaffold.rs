@@ -32,6 +32,8 @@ pub struct Scaffold {
     pub roles: String,
     /// The text of `allowed_signers`.
     pub signers: String,
+    /// The text of `src/tests.rs`: unit tests of its migrations, by their names.
+    pub tests: String,
     /// Other files of the crate of migrations, by their path in it.
     pub files: Vec<SourceFile>,
     /// Its migrations, oldest first.
@@ -113,6 +115,7 @@ impl Scaffold {
             herd: templates::HERD.into(),
             roles: templates::ROLES.into(),
             signers: templates::SIGNERS.into(),
+            tests: templates::TESTS.into(),
             files: Vec::new(),
             links: vec![first],
         }

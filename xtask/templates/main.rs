@@ -2,5 +2,7 @@
 
 mod chain;
 mod roles;
+#[cfg(test)]
+mod tests;
 
 wb_stdlib::runner!();

@@ -10,6 +10,9 @@ pub const PACKAGES: [&str; 7] =
 /// What the example's roles are.
 pub const ROLES: &str = include_str!("../../templates/example/roles.rs");
 
+/// Its unit tests. They are of links up to the first page, and of that which gives hosts their names.
+pub const TESTS: &str = include_str!("../../templates/example/tests.rs");
+
 /// The links up to the first page, oldest first.
 #[must_use]
 pub fn up_to_the_first_page() -> Vec<LinkSource> {
@@ -84,10 +87,9 @@ mod tests {
             return; // A fleet that carries Wildebeest with it has its own migrations.
         }
         let source = |path: String| files::read(example.join(path)).unwrap();
-        assert!(
-            source("src/roles.rs".into()) == ROLES.as_bytes(),
-            "cp migrations-crate/src/roles.rs xtask/templates/example/"
-        );
+        for (path, copy) in [("src/roles.rs", ROLES), ("src/tests.rs", TESTS)] {
+            assert!(source(path.into()) == copy.as_bytes(), "cp migrations-crate/{path} xtask/templates/example/");
+        }
         for file in settings() {
             let path = file.path.display().to_string();
             assert!(source(path.clone()) == file.content, "cp migrations-crate/{path} xtask/templates/example/");

@@ -296,6 +296,7 @@ fn make_fleet(dir: &Path, remote: &str, signers: &str, shell: &Shell) -> Result<
         herd: cast::herd_toml(remote),
         roles: example::ROLES.to_owned(),
         signers: signers.to_owned(),
+        tests: example::TESTS.to_owned(),
         files: example::settings(),
         links: example::up_to_the_first_page().into_iter().chain(example::names()).collect(),
         ..Scaffold::new(dir, Dependencies::Paths)

@@ -12,6 +12,7 @@ pub(super) const CRATE: &str = "migrations";
 pub(super) const HERD: &str = include_str!("../../templates/herd.toml");
 pub(super) const ROLES: &str = include_str!("../../templates/roles.rs");
 pub(super) const SIGNERS: &str = include_str!("../../templates/allowed_signers");
+pub(super) const TESTS: &str = include_str!("../../templates/migrations_test.rs");
 pub(super) const FIRST_LINK: &str = include_str!("../../templates/base_packages.rs");
 
 const WORKSPACE: &str = include_str!("../../templates/workspace.toml");
@@ -45,6 +46,7 @@ pub(super) fn files(scaffold: &Scaffold, wildebeest: Option<&Path>) -> Vec<(&'st
         ("migrations/allowed_signers", scaffold.signers.clone().into_bytes()),
         ("migrations/herd.toml", scaffold.herd.clone().into_bytes()),
         ("migrations/src/roles.rs", scaffold.roles.clone().into_bytes()),
+        ("migrations/src/tests.rs", scaffold.tests.clone().into_bytes()),
     ]);
     files
 }

@@ -135,7 +135,12 @@ fn a_fleet_tests_itself() {
     let fleet = scratch.fleet();
     let tested = scratch.cargo(&fleet, &["test", "--workspace"]);
     assert_eq!(tested.code, 0, "{}\n{}", tested.text(), tested.error_text());
-    for test in ["every_migration_is_in_the_runner", "the_chain_holds_and_the_herd_fits"] {
+    for test in [
+        "every_migration_is_in_the_runner",
+        "the_chain_holds_and_the_herd_fits",
+        "tests::base_packages_installs_what_is_missing_and_that_once",
+        "tests::a_git_that_does_not_answer_is_noticed",
+    ] {
         assert!(tested.text().contains(&format!("test {test} ... ok")), "{}", tested.text());
     }
     files::write(fleet.join("migrations/herd.toml"), "[hosts.web1]\nroles = ['sever']\n", 0o644).unwrap();

@@ -15,6 +15,7 @@ use crate::shell::Shell;
 pub(super) fn build(dir: &Path, target_dir: &Path, links: usize, shell: &Shell) -> Result<Built, BenchError> {
     let fleet = Scaffold {
         roles: super::super::ROLES.to_owned(),
+        tests: String::new(),
         links: (0..links).map(link).collect(),
         ..Scaffold::new(dir, Dependencies::Paths)
     };
