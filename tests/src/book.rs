@@ -7,6 +7,6 @@ macro_rules! pages {
 }
 
 pages!(
-    tutorial, migrations, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, edits, machine,
-    users, services, balancers, files, facts
+    tutorial, migrations, testing, rolling, chain, cookbook, herd, packages, databases, security, fetching, run, edits,
+    machine, users, services, balancers, files, facts
 );
