@@ -11,9 +11,9 @@ use crate::signers::{self, Signer};
 
 /// Make a fleet repository of one's own
 ///
-/// A cargo workspace with a crate of migrations, the operator's commands, tests and a CI file, in a git repository whose
-/// branch is `main`, and a first migration in a commit of its own. Nothing is asked. The crates of Wildebeest are copied
-/// into it, as long as they are not on crates.io.
+/// A cargo workspace with a crate of migrations, the operator's commands, tests and CI files for GitHub and GitLab, in a git
+/// repository whose branch is `main`, and a first migration in a commit of its own. Nothing is asked. The crates of
+/// Wildebeest are copied into it, as long as they are not on crates.io.
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// Where it goes: a directory that is not there yet, or empty

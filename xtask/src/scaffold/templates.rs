@@ -18,11 +18,12 @@ pub(super) const FIRST_LINK: &str = include_str!("../../templates/base_packages.
 const WORKSPACE: &str = include_str!("../../templates/workspace.toml");
 const TOOLCHAIN: &str = include_str!("../../templates/toolchain.toml");
 
-const FIXED: [(&str, &str); 15] = [
+const FIXED: [(&str, &str); 16] = [
     (".cargo/config.toml", include_str!("../../templates/alias.toml")),
     (".gitattributes", include_str!("../../templates/gitattributes")),
     (".github/workflows/ci.yml", include_str!("../../templates/ci.yml")),
     (".gitignore", include_str!("../../templates/gitignore")),
+    (".gitlab-ci.yml", include_str!("../../templates/gitlab-ci.yml")),
     ("README.md", include_str!("../../templates/fleet.md")),
     ("rustfmt.toml", include_str!("../../templates/rustfmt.toml")),
     ("migrations/Cargo.toml", include_str!("../../templates/migrations.toml")),
@@ -152,13 +153,26 @@ mod tests {
         assert_eq!(relative(Path::new("/opt/wildebeest"), Path::new("/fleet")), "/opt/wildebeest");
     }
 
+    #[test]
+    fn both_ci_files_run_the_same() {
+        let commands = |path: &str| {
+            let text = FIXED.iter().find(|(known, _)| *known == path).unwrap().1;
+            let words = text.lines().filter_map(|line| line.trim().strip_prefix("- "));
+            let commands = words.map(|line| line.strip_prefix("run: ").unwrap_or(line));
+            commands.filter(|line| line.starts_with("cargo ")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let github = commands(".github/workflows/ci.yml");
+        assert!(github.contains(&"cargo xtask check".to_owned()), "{github:?}");
+        assert_eq!(commands(".gitlab-ci.yml"), github);
+    }
+
     /// Built beside the operator's commands, it would get the crash points that these ask for.
     #[test]
     fn nobody_is_told_to_build_the_runner_with_all_else() {
         let readme = include_str!("../../../README.md");
         let told = FIXED.iter().map(|(_, text)| *text).chain([readme, include_str!("../../../docs/src/herd.md")]);
         let builds: Vec<&str> = told.flat_map(|text| text.split("cargo build --release").skip(1)).collect();
-        assert!(builds.len() >= 3, "{builds:?}");
+        assert!(builds.len() >= 4, "{builds:?}");
         for after in builds {
             assert!(after.starts_with(" --package migrations"), "cargo build --release{after}");
         }

@@ -5,6 +5,7 @@
 mod authoring;
 mod baseline;
 mod book;
+mod ci_files;
 mod deploy;
 mod failure;
 mod fleet;
