@@ -6,6 +6,7 @@ mod apply;
 mod baseline;
 mod bench;
 mod book;
+mod build;
 mod chain;
 mod changes;
 mod check;
@@ -56,6 +57,7 @@ enum Command {
     Book(book::BuildBook),
     Chain(chain::Chain),
     Host(host::Host),
+    Build(build::Build),
     Deploy(deploy::Deploy),
     Status(status::Status),
     Changes(changes::Changes),
@@ -82,6 +84,7 @@ impl Command {
             Self::Rechain(command) => command.run(shell),
             Self::Chain(command) => done(command.run(shell)),
             Self::Host(command) => done(command.run(shell)),
+            Self::Build(command) => done(command.run(shell)),
             Self::Changes(command) => done(command.run(shell)),
             Self::Retry(command) => done(command.run(shell)),
             Self::Adopt(command) => done(command.run(shell)),

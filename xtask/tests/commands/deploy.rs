@@ -5,12 +5,12 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use wb_core::chain::Chain;
+use wb_core::chain::{Chain, Digest};
 use wb_core::change::RolePolicy;
 use wb_core::context::MaxOut;
 use wb_core::registry::resolve_strictly;
 use wb_core::runner::platform;
-use wb_core::system::{Output, files};
+use wb_core::system::{Command, Output, files};
 
 use crate::office::Office;
 use crate::support::{said, search_path};
@@ -71,6 +71,11 @@ impl Workshop {
     }
 
     fn deploy_with_any_key(&self, args: &[&str], ben: &str) -> Output {
+        self.ana(ben).arg("deploy").args(args).run().unwrap()
+    }
+
+    /// Ana's command line, and the stand-in for cargo, which lets Ben say this.
+    fn ana(&self, ben: &str) -> Command {
         let (xtask, key, path) = (env!("CARGO_BIN_EXE_xtask"), self.path("key"), search_path());
         let (bens, built) = (self.bens.display(), self.path("built.json"));
         let word = match ben {
@@ -80,8 +85,7 @@ impl Workshop {
         let cargo = format!("PATH='{path}'\n[ \"$1\" = build ] || exec cargo \"$@\"\ncd '{bens}' || exit 9\n");
         self.put("bin/cargo", &format!("#!/bin/sh\n{cargo}{word}cat '{built}'\n"));
         let ana = self.office.scratch.hermetic(xtask, &self.office.fleet);
-        let ana = ana.env("PATH", format!("{}:{path}", self.path("bin")));
-        ana.arg("deploy").args(args).run().unwrap()
+        ana.env("PATH", format!("{}:{path}", self.path("bin")))
     }
 
     fn put(&self, name: &str, text: &str) {
@@ -164,4 +168,19 @@ fn how_far_and_who_goes_first_is_told_as_it_was_said() {
 
     let all = told(&[]);
     assert_eq!((all.target, all.canary), (Some(second.sha1), None));
+}
+
+#[test]
+fn a_runner_is_built_for_who_has_no_host_yet() {
+    let workshop = Workshop::new();
+    let out = workshop.path("copied");
+    let built = workshop.ana("").args(["build", "--out", &out]).run().unwrap();
+    let bytes = files::read(workshop.path("runner")).unwrap();
+    assert_eq!((built.code, built.text()), (0, format!("{}  {out}", Digest::of(&bytes))), "{}", built.error_text());
+    assert_eq!(files::read(&out).unwrap(), bytes);
+    assert_eq!(files::stat(&out).unwrap().unwrap().mode, 0o755);
+    let built = workshop.ana("").args(["build", "--json"]).run().unwrap();
+    let said: Value = serde_json::from_str(&built.text()).unwrap();
+    assert_eq!(said["runner"], json!(workshop.path("runner")));
+    assert_eq!(said["sha256"], json!(Digest::of(&bytes)));
 }
