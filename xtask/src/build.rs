@@ -1,5 +1,7 @@
-//! Building the runner: one binary that needs nothing of the host that it runs on.
+//! Building the runner: one binary that needs nothing of the host that it runs on, the same wherever it is built.
 
+mod flags;
+mod sameness;
 mod target;
 
 use std::path::PathBuf;
@@ -7,8 +9,9 @@ use std::path::PathBuf;
 use cargo_metadata::Message;
 use wb_core::system::{Command, CommandError, environment};
 
-use crate::fleet::{self, Fleet};
+use crate::fleet::{self, Fleet, FleetError};
 use crate::shell::{Progress, Shell};
+use sameness::{Sameness, cflags_of};
 
 pub use target::{Machine, Target};
 
@@ -21,6 +24,9 @@ pub enum BuildError {
         /// What went wrong.
         source: CommandError,
     },
+    /// Cargo does not say where it builds.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// Cargo could not be started.
     #[error("could not run cargo")]
     Cargo {
@@ -59,14 +65,17 @@ pub struct Built {
 /// # Errors
 /// When it does not compile.
 pub fn runner(fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
-    let target = target::choose(&Machine::look(shell)?);
+    let machine = Machine::look(shell)?;
+    let (target, sameness) = (target::choose(&machine), Sameness::look(fleet, &machine)?);
     if let Some(why) = target.why() {
         shell.note(format_args!("building for {}, linked statically, because {why}", target.triple()));
     }
     let progress = shell.begin(format!("building the runner for {}", target.triple()));
     let mut found = None;
     let mut compiled = 0;
-    let command = command(fleet, &target, environment::var("RUSTFLAGS").as_deref());
+    let cflags = environment::var(&cflags_of(target.triple()));
+    let command = command(fleet, &target, &sameness, flags::own().as_deref());
+    let command = sameness.apply(command, target.triple(), cflags.as_deref());
     let output = command.run_lines(|line| {
         found = executable(line, &fleet.binary).or(found.take());
         compiled += 1;
@@ -84,7 +93,7 @@ fn show(progress: &Progress, target: &Target, compiled: u32) {
     progress.at(format!("building the runner for {}: {compiled} parts", target.triple()));
 }
 
-fn command(fleet: &Fleet, target: &Target, rustflags: Option<&str>) -> Command {
+fn command(fleet: &Fleet, target: &Target, sameness: &Sameness, own_flags: Option<&[String]>) -> Command {
     let cargo = fleet::cargo().dir(&fleet.crate_dir).args([
         "build",
         "--release",
@@ -97,7 +106,7 @@ fn command(fleet: &Fleet, target: &Target, rustflags: Option<&str>) -> Command {
         "--message-format",
         "json-render-diagnostics",
     ]);
-    target.apply(cargo, rustflags)
+    flags::told(cargo, target.triple(), &[target.rustflags(), sameness.rustflags()].concat(), own_flags)
 }
 
 /// The path in a message of cargo that names what it built, if it is the binary `name`.
@@ -116,21 +125,28 @@ mod tests {
         Fleet { crate_dir: "/fleet/migrations".into(), package: "migrations".into(), binary: "wildebeest".into() }
     }
 
-    fn check(target: &Target, rustflags: Option<&str>, expect: &str) {
-        let line = command(&fleet(), target, rustflags).line();
-        let arguments = line.split_once(" --bin wildebeest ").map_or("", |(_, rest)| rest);
-        assert_eq!(arguments, expect);
-    }
-
     #[test]
     fn cargo_is_told_the_target_and_how_to_link() {
-        let musl = Target::Musl { triple: "x86_64-unknown-linux-musl".into() };
-        check(&musl, None, "--target x86_64-unknown-linux-musl --message-format json-render-diagnostics");
+        let machine = Machine {
+            host: String::new(),
+            musl_libraries: false,
+            musl_compiler: false,
+            sysroot: "/rust".into(),
+            commit: "abc".into(),
+        };
+        let sameness = Sameness::of(Some("/c".into()), "/t".into(), &machine);
+        let same = r#""--remap-path-prefix=/c=/cargo", "--remap-path-prefix=/t=/target", "#.to_owned()
+            + r#""--remap-path-prefix=/rust/lib/rustlib/src/rust=/rustc/abc""#;
+        let check = |target: &Target, linked: &str| {
+            let line = command(&fleet(), target, &sameness, None).line();
+            let arguments = line.split_once(" --bin wildebeest ").map_or("", |(_, rest)| rest);
+            let (triple, says) = (target.triple(), "--message-format json-render-diagnostics");
+            let expect = format!("--target {triple} {says} --config 'target.{triple}.rustflags=[{linked}{same}]'");
+            assert_eq!(arguments, expect);
+        };
+        check(&Target::Musl { triple: "x86_64-unknown-linux-musl".into() }, "");
         let gnu = Target::Static { triple: "x86_64-unknown-linux-gnu".into(), why: String::new() };
-        let flags = r#"'target.x86_64-unknown-linux-gnu.rustflags=["-Ctarget-feature=+crt-static"]'"#;
-        let common = "--target x86_64-unknown-linux-gnu --message-format json-render-diagnostics";
-        check(&gnu, None, &format!("{common} --config {flags}"));
-        check(&gnu, Some("-Cdebuginfo=1"), common);
+        check(&gnu, r#""-Ctarget-feature=+crt-static", "#);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the runner is built for: musl where it can be had, since that needs nothing at all on the host; else glibc,
 //! linked statically.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use wb_core::system::{Command, environment, files};
 
@@ -17,6 +17,10 @@ pub struct Machine {
     pub musl_libraries: bool,
     /// Whether C can be compiled for musl, which libgit2 needs.
     pub musl_compiler: bool,
+    /// Where its compiler and Rust's own libraries lie.
+    pub sysroot: PathBuf,
+    /// The commit that this compiler was made of; nothing where it does not say so.
+    pub commit: String,
 }
 
 /// What to build for.
@@ -65,15 +69,11 @@ impl Target {
         }
     }
 
-    /// Tells cargo how to link. `rustflags` are those of the environment, which would hide those of the command line.
-    pub(super) fn apply(&self, cargo: Command, rustflags: Option<&str>) -> Command {
-        const STATIC: &str = "-Ctarget-feature=+crt-static";
-        match (self, rustflags) {
-            (Self::Musl { .. }, _) => cargo,
-            (Self::Static { .. }, Some(flags)) => cargo.env("RUSTFLAGS", format!("{flags} {STATIC}")),
-            (Self::Static { triple, .. }, None) => {
-                cargo.arg("--config").arg(format!("target.{triple}.rustflags=[\"{STATIC}\"]"))
-            }
+    /// The flags that tell rustc how to link.
+    pub(super) fn rustflags(&self) -> Vec<String> {
+        match self {
+            Self::Musl { .. } => Vec::new(),
+            Self::Static { .. } => vec!["-Ctarget-feature=+crt-static".to_owned()],
         }
     }
 }
@@ -84,14 +84,15 @@ impl Machine {
         let rustc = |args: &[&str]| Command::new(rustc()).args(args).read();
         let about = rustc(&["--version", "--verbose"]).map_err(|source| BuildError::Rustc { source })?;
         let sysroot = rustc(&["--print", "sysroot"]).map_err(|source| BuildError::Rustc { source })?;
-        let host = about.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default().to_owned();
+        let said = |key: &str| about.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
+        let (host, commit, sysroot) = (said("host: "), said("commit-hash: "), PathBuf::from(sysroot));
         let triple = musl(&host);
-        let installed = || files::exists(Path::new(&sysroot).join("lib/rustlib").join(&triple).join("lib"));
+        let installed = || files::exists(sysroot.join("lib/rustlib").join(&triple).join("lib"));
         if !installed() {
             let _progress = shell.begin(format!("installing the target {triple}"));
             drop(Command::new("rustup").args(["target", "add", &triple]).run());
         }
-        Ok(Self { musl_libraries: installed(), musl_compiler: compiles_for(&triple), host })
+        Ok(Self { musl_libraries: installed(), musl_compiler: compiles_for(&triple), host, sysroot, commit })
     }
 }
 
@@ -117,7 +118,8 @@ mod tests {
     use super::*;
 
     fn check(musl_libraries: bool, musl_compiler: bool, expect: &str, why: Option<&str>) {
-        let machine = Machine { host: "x86_64-unknown-linux-gnu".into(), musl_libraries, musl_compiler };
+        let host = "x86_64-unknown-linux-gnu".into();
+        let machine = Machine { host, musl_libraries, musl_compiler, sysroot: PathBuf::new(), commit: String::new() };
         let target = choose(&machine);
         assert_eq!((target.triple(), target.why()), (expect, why));
     }
