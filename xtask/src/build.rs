@@ -34,8 +34,10 @@ pub enum BuildError {
         source: CommandError,
     },
     /// It does not compile.
-    #[error("the runner does not compile for {triple}:\n{said}")]
+    #[error("{what} does not compile for {triple}:\n{said}")]
     Compile {
+        /// The runner, or its twin.
+        what: &'static str,
         /// The target.
         triple: String,
         /// What cargo said.
@@ -60,53 +62,89 @@ pub struct Built {
     pub path: PathBuf,
 }
 
-/// Builds the runner of `fleet` for servers of this machine's kind.
+/// What can be built of a fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// What hosts run.
+    Runner,
+    /// The same sources, compiled quickly, and with crash points.
+    Probe,
+}
+
+impl What {
+    fn called(self) -> &'static str {
+        match self {
+            Self::Runner => "the runner",
+            Self::Probe => "the runner's twin with crash points",
+        }
+    }
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Runner => &["--release"],
+            Self::Probe => &["--features", "wb-stdlib/faults"],
+        }
+    }
+}
+
+/// Builds the runner of `fleet` for servers of this machine's kind: the same bytes wherever that is done.
 ///
 /// # Errors
 /// When it does not compile.
 pub fn runner(fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
+    build(What::Runner, fleet, shell)
+}
+
+/// Builds the twin of the runner: the same sources for the same target, with crash points, so that it can be killed at each
+/// of them; and in the profile for everyday builds, which is quick. No host runs it.
+///
+/// # Errors
+/// When it does not compile.
+pub fn probe(fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
+    build(What::Probe, fleet, shell)
+}
+
+fn build(what: What, fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
     let machine = Machine::look(shell)?;
-    let (target, sameness) = (target::choose(&machine), Sameness::look(fleet, &machine)?);
+    let target = target::choose(&machine);
     if let Some(why) = target.why() {
         shell.note(format_args!("building for {}, linked statically, because {why}", target.triple()));
     }
-    let progress = shell.begin(format!("building the runner for {}", target.triple()));
-    let mut found = None;
-    let mut compiled = 0;
-    let cflags = environment::var(&cflags_of(target.triple()));
-    let command = command(fleet, &target, &sameness, flags::own().as_deref());
-    let command = sameness.apply(command, target.triple(), cflags.as_deref());
+    let begun = format!("building {} for {}", what.called(), target.triple());
+    let progress = shell.begin(begun.clone());
+    let (mut found, mut compiled) = (None, 0);
+    let command = match what {
+        What::Runner => same(fleet, &target, &Sameness::look(fleet, &machine)?),
+        What::Probe => told(command(what, fleet, &target), &target, &target.rustflags()),
+    };
     let output = command.run_lines(|line| {
         found = executable(line, &fleet.binary).or(found.take());
         compiled += 1;
-        show(&progress, &target, compiled);
+        progress.at(format!("{begun}: {compiled} parts"));
     });
-    let output = output.map_err(|source| BuildError::Cargo { source })?;
+    let (output, triple) = (output.map_err(|source| BuildError::Cargo { source })?, target.triple().to_owned());
     if output.code != 0 {
-        return Err(BuildError::Compile { triple: target.triple().to_owned(), said: output.error_text() });
+        return Err(BuildError::Compile { what: what.called(), triple, said: output.error_text() });
     }
     let no_binary = || BuildError::NoBinary { binary: fleet.binary.clone(), package: fleet.package.clone() };
-    Ok(Built { triple: target.triple().to_owned(), path: found.ok_or_else(no_binary)? })
+    Ok(Built { triple, path: found.ok_or_else(no_binary)? })
 }
 
-fn show(progress: &Progress, target: &Target, compiled: u32) {
-    progress.at(format!("building the runner for {}: {compiled} parts", target.triple()));
+/// The command that builds the runner, with all that makes it the same everywhere.
+fn same(fleet: &Fleet, target: &Target, sameness: &Sameness) -> Command {
+    let flags = [target.rustflags(), sameness.rustflags()].concat();
+    let (cargo, cflags) = (command(What::Runner, fleet, target), environment::var(&cflags_of(target.triple())));
+    sameness.apply(told(cargo, target, &flags), target.triple(), cflags.as_deref())
 }
 
-fn command(fleet: &Fleet, target: &Target, sameness: &Sameness, own_flags: Option<&[String]>) -> Command {
-    let cargo = fleet::cargo().dir(&fleet.crate_dir).args([
-        "build",
-        "--release",
-        "--package",
-        &fleet.package,
-        "--bin",
-        &fleet.binary,
-        "--target",
-        target.triple(),
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
-    flags::told(cargo, target.triple(), &[target.rustflags(), sameness.rustflags()].concat(), own_flags)
+fn told(cargo: Command, target: &Target, flags: &[String]) -> Command {
+    flags::told(cargo, target.triple(), flags, flags::own().as_deref())
+}
+
+fn command(what: What, fleet: &Fleet, target: &Target) -> Command {
+    let cargo = fleet::cargo().dir(&fleet.crate_dir).arg("build").args(what.arguments());
+    let cargo = cargo.args(["--package", &fleet.package, "--bin", &fleet.binary, "--target", target.triple()]);
+    cargo.args(["--message-format", "json-render-diagnostics"])
 }
 
 /// The path in a message of cargo that names what it built, if it is the binary `name`.
@@ -125,8 +163,29 @@ mod tests {
         Fleet { crate_dir: "/fleet/migrations".into(), package: "migrations".into(), binary: "wildebeest".into() }
     }
 
+    fn check(what: What, target: &Target, flags: &[&str], expect: &str) {
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let cargo = flags::told(command(what, &fleet(), target), target.triple(), &flags, None);
+        let line = cargo.line();
+        assert_eq!(line.split_once(" build ").map_or("", |(_, arguments)| arguments), expect);
+    }
+
     #[test]
     fn cargo_is_told_the_target_and_how_to_link() {
+        let common = "--package migrations --bin wildebeest --target x86_64-unknown-linux";
+        let musl = Target::Musl { triple: "x86_64-unknown-linux-musl".into() };
+        let json = "--message-format json-render-diagnostics";
+        check(What::Runner, &musl, &[], &format!("--release {common}-musl {json}"));
+        check(What::Probe, &musl, &[], &format!("--features wb-stdlib/faults {common}-musl {json}"));
+        let gnu = Target::Static { triple: "x86_64-unknown-linux-gnu".into(), why: String::new() };
+        let config = r#"--config 'target.x86_64-unknown-linux-gnu.rustflags=["-Ctarget-feature=+crt-static"]'"#;
+        let flags = gnu.rustflags();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        check(What::Runner, &gnu, &flags, &format!("--release {common}-gnu {json} {config}"));
+    }
+
+    #[test]
+    fn the_runner_is_the_same_everywhere() {
         let machine = Machine {
             host: String::new(),
             musl_libraries: false,
@@ -135,18 +194,10 @@ mod tests {
             commit: "abc".into(),
         };
         let sameness = Sameness::of(Some("/c".into()), "/t".into(), &machine);
-        let same = r#""--remap-path-prefix=/c=/cargo", "--remap-path-prefix=/t=/target", "#.to_owned()
-            + r#""--remap-path-prefix=/rust/lib/rustlib/src/rust=/rustc/abc""#;
-        let check = |target: &Target, linked: &str| {
-            let line = command(&fleet(), target, &sameness, None).line();
-            let arguments = line.split_once(" --bin wildebeest ").map_or("", |(_, rest)| rest);
-            let (triple, says) = (target.triple(), "--message-format json-render-diagnostics");
-            let expect = format!("--target {triple} {says} --config 'target.{triple}.rustflags=[{linked}{same}]'");
-            assert_eq!(arguments, expect);
-        };
-        check(&Target::Musl { triple: "x86_64-unknown-linux-musl".into() }, "");
-        let gnu = Target::Static { triple: "x86_64-unknown-linux-gnu".into(), why: String::new() };
-        check(&gnu, r#""-Ctarget-feature=+crt-static", "#);
+        let command = same(&fleet(), &Target::Musl { triple: "x86_64-unknown-linux-musl".into() }, &sameness);
+        let told = format!("{}{:?}", command.line(), command.variable("CARGO_ENCODED_RUSTFLAGS"));
+        assert!(told.contains("--remap-path-prefix=/c=/cargo"), "{told}");
+        assert_eq!(command.variable("CARGO_INCREMENTAL").and_then(|value| value.to_str()), Some("0"));
     }
 
     #[test]
