@@ -4,6 +4,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use crate::chain::Digest;
+
 /// A ref under `refs/wildebeest/`.
 ///
 /// ```
@@ -21,6 +23,13 @@ pub enum RefName {
         platform: String,
         /// Which one.
         id: String,
+    },
+    /// A word about a runner: that it was tested. Operators ask for it, hosts never do.
+    Tested {
+        /// As in `x86_64-linux`.
+        platform: String,
+        /// Of the runner's bytes.
+        sha256: Digest,
     },
     /// The picture of a host's state.
     State(Uuid),
@@ -48,6 +57,7 @@ impl fmt::Display for RefName {
         match self {
             Self::Changes => write!(f, "{ROOT}changes"),
             Self::Runner { platform, id } => write!(f, "{ROOT}runners/{platform}/{id}"),
+            Self::Tested { platform, sha256 } => write!(f, "{ROOT}tested/{platform}/{sha256}"),
             Self::State(uuid) => write!(f, "{ROOT}state/{uuid}"),
             Self::Report(uuid) => write!(f, "{ROOT}report/{uuid}"),
             Self::Failed(uuid) => write!(f, "{ROOT}failed/{uuid}"),
@@ -70,6 +80,9 @@ fn parse(text: &str) -> Option<RefName> {
     match parts[..] {
         ["changes"] => Some(RefName::Changes),
         ["runners", platform, id] => Some(RefName::Runner { platform: platform.into(), id: id.into() }),
+        ["tested", platform, sha256] => {
+            Some(RefName::Tested { platform: platform.into(), sha256: sha256.parse().ok()? })
+        }
         ["state", uuid] => uuid.parse().map(RefName::State).ok(),
         ["report", uuid] => uuid.parse().map(RefName::Report).ok(),
         ["failed", uuid] => uuid.parse().map(RefName::Failed).ok(),
@@ -86,14 +99,17 @@ mod tests {
     fn names_are_read_back() {
         let uuid = Uuid::from_u128(7);
         let runner = RefName::Runner { platform: "x86_64-linux".into(), id: "abc".into() };
-        for name in RefName::of_host(uuid).into_iter().chain([RefName::Changes, RefName::Out("web".into()), runner]) {
+        let tested = RefName::Tested { platform: "x86_64-linux".into(), sha256: Digest::of(b"runner") };
+        let others = [RefName::Changes, RefName::Out("web".into()), runner, tested];
+        for name in RefName::of_host(uuid).into_iter().chain(others) {
             assert_eq!(name.to_string().parse(), Ok(name));
         }
     }
 
     #[test]
     fn other_refs_are_none_of_ours() {
-        for text in ["refs/heads/main", "refs/wildebeest/state/web1", "refs/wildebeest/out/a/b", "refs/wildebeest/"] {
+        let others = ["refs/heads/main", "refs/wildebeest/state/web1", "refs/wildebeest/out/a/b", "refs/wildebeest/"];
+        for text in others.into_iter().chain(["refs/wildebeest/tested/x86_64-linux/abc"]) {
             assert_eq!(text.parse::<RefName>(), Err(()), "{text}");
         }
     }

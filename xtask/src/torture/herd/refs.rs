@@ -62,6 +62,8 @@ impl Refs {
             RefName::Report(uuid) => self.reports.get(uuid).copied(),
             RefName::Runner { platform, id } => self.runners.get(&(platform.clone(), id.clone())).copied(),
             RefName::State(uuid) => self.states.get(uuid).copied(),
+            // No host ever asks for these.
+            RefName::Tested { .. } => None,
         }
     }
 
@@ -74,6 +76,7 @@ impl Refs {
             RefName::Report(uuid) => put(&mut self.reports, uuid, to),
             RefName::Runner { platform, id } => put(&mut self.runners, &(platform.clone(), id.clone()), to),
             RefName::State(uuid) => put(&mut self.states, uuid, to),
+            RefName::Tested { .. } => {}
         }
     }
 
