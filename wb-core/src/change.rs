@@ -64,6 +64,9 @@ pub struct Manifest {
     /// The machines that had been in load when this was deployed: hosts of whom a share may be out need not ask each other.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub served: BTreeSet<Uuid>,
+    /// Whether the runner was deployed though no test attested it. It is shown, and decides nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untested: bool,
 }
 
 impl Manifest {
@@ -733,6 +736,15 @@ mod tests {
         manifest.full_runners.push(full);
         assert_eq!(Manifest::decode(&manifest.encode()).unwrap(), manifest);
         assert!(manifest.full_runner(Sha1::from_bytes([b'a'; 20]), "x86_64").is_some());
+    }
+
+    #[test]
+    fn what_nobody_tested_stays_so_until_the_next_deploy() {
+        let tested = manifest(1, &["a"]);
+        assert!(!tested.encode().contains("untested"), "runners of before know no such word");
+        let untested = Manifest { untested: true, ..tested };
+        assert_eq!(Manifest::decode(&untested.encode()).unwrap(), untested);
+        assert!(untested.next(ChangeKind::Hold).untested);
     }
 
     #[test]

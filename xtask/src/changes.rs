@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use wb_core::chain::Sha1;
-use wb_core::change::Manifest;
+use wb_core::change::{ChangeKind, Manifest};
 use wb_core::registry::LogError;
 use wb_core::results::Results;
 
@@ -58,11 +58,13 @@ pub struct Entry {
     pub message: String,
     /// The commit.
     pub commit: Sha1,
+    /// Whether it is a deploy of a runner that no test attested.
+    pub untested: bool,
 }
 
 impl Entry {
     fn of(logged: &Logged) -> Self {
-        let Manifest { number, kind, time, author, message, .. } = &logged.manifest;
+        let Manifest { number, kind, time, author, message, untested, .. } = &logged.manifest;
         Self {
             number: *number,
             kind: kind.to_string(),
@@ -71,7 +73,14 @@ impl Entry {
             signer: logged.signer.clone(),
             message: message.lines().next().unwrap_or_default().to_owned(),
             commit: logged.commit,
+            // Changes that bring no runner say it on.
+            untested: *untested && *kind == ChangeKind::Deploy,
         }
+    }
+
+    /// The kind, and of a deploy whether nobody tested it.
+    fn kind(&self) -> String {
+        format!("{}{}", self.kind, if self.untested { ", untested" } else { "" })
     }
 
     fn signer(&self) -> &str {
@@ -107,7 +116,7 @@ pub fn table(changes: &[Full]) -> Table {
             moment(entry.time),
             author.to_owned(),
             entry.signer().to_owned(),
-            entry.kind.clone(),
+            entry.kind(),
             full.counts(),
             entry.message.clone(),
         ]);
@@ -171,9 +180,9 @@ impl Full {
     /// Who said it, when and why.
     #[must_use]
     pub fn heading(&self) -> String {
-        let Entry { number, kind, time, author, message, commit, .. } = &self.entry;
+        let Entry { number, time, author, message, commit, .. } = &self.entry;
         let source = self.source.map(|source| format!(", of the source {}", source.short())).unwrap_or_default();
-        let signer = self.entry.signer();
+        let (signer, kind) = (self.entry.signer(), self.entry.kind());
         format!(
             "change {number} {kind}: {message}\nby {author}, signed by {signer}, at {}, commit {}{source}",
             moment(*time),
@@ -222,6 +231,7 @@ mod tests {
             signer: signer.map(str::to_owned),
             message: "web1: a look".into(),
             commit: Sha1::from_bytes([1; 20]),
+            untested: false,
         }
     }
 
@@ -253,6 +263,15 @@ mod tests {
         by Ana <ana@example.org>, signed by ana@example.org, at 2001-09-09T01:46:40Z, commit 0101010, of the source 0202020
         ");
         assert_eq!(full.summary(), "0 of 0 hosts have it behind them");
+    }
+
+    #[test]
+    fn a_deploy_that_nobody_tested_says_so() {
+        let entry = Entry { kind: "deploy".into(), untested: true, ..entry(12, None) };
+        let full = Full { entry, source: None, difference: vec![], hosts: vec![] };
+        assert!(full.heading().starts_with("change 12 deploy, untested: web1: a look\n"), "{}", full.heading());
+        let listed = table(&[full]).to_string();
+        assert!(listed.contains("  deploy, untested  0 of 0  web1: a look"), "{listed}");
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct HerdStatus {
     pub holds: Vec<HoldStatus>,
     /// Whom links do not wait for.
     pub waived: Vec<WaiverStatus>,
+    /// Whether the runner was deployed though no test attested it.
+    pub untested: bool,
     /// The number of a change that was seen from this machine, and that the remote has lost.
     pub lost_change: Option<u64>,
     /// The names of the hosts that left the herd, the last one last.
@@ -137,6 +139,7 @@ impl HerdStatus {
             holds: manifest.holds.iter().map(HoldStatus::of).collect(),
             waived: manifest.waived.iter().filter_map(|waiver| WaiverStatus::of(waiver, known)).collect(),
             hosts,
+            untested: manifest.untested,
             lost_change: known.lost,
             retired: manifest.retired.iter().map(|retired| retired.name.clone()).collect(),
             newcomers,

@@ -106,7 +106,8 @@ impl HerdStatus {
             let link = format!("`{}` ({})", waiver.migration, waiver.link.short());
             format!("waived: {link} does not wait for {}, by change {}", waiver.host, waiver.change)
         });
-        lost.into_iter().chain(damaged).chain(canary).chain(held).chain(waived).collect()
+        let untested = self.untested.then(|| "untested: no test attests the runner that was deployed".to_owned());
+        lost.into_iter().chain(damaged).chain(canary).chain(held).chain(waived).chain(untested).collect()
     }
 
     fn canaries(&self, canary: &CanaryStatus) -> Vec<String> {

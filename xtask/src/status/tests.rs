@@ -448,6 +448,19 @@ fn a_herd_that_was_told_nothing_is_not_settled() {
 }
 
 #[test]
+fn a_runner_that_nobody_tested_is_told_and_hinders_nobody() {
+    let mut herd = Herd::new(&["web1@3"]);
+    let check = |herd: &Herd, expect: bool| {
+        let status = herd.status();
+        assert_eq!(status.text().lines().any(|line| line.starts_with("untested: ")), expect, "{}", status.text());
+        assert_eq!((status.untested, status.verdict), (expect, Verdict::Settled));
+    };
+    check(&herd, false);
+    herd.known.manifest.untested = true;
+    check(&herd, true);
+}
+
+#[test]
 fn programs_get_all_of_it() {
     let mut herd = Herd::new(&["web4@2 failed"]);
     herd.drift("web4", &["nginx_runs"]);

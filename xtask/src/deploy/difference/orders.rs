@@ -1,5 +1,5 @@
 //! What hosts are told otherwise, a line each: how far to go, who goes first, who is held, whose claim is freed, for whom
-//! nobody waits, and which runners there are.
+//! nobody waits, which runners there are, and whether they were tested.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ use crate::calendar::lasting;
 
 pub(super) fn lines(before: &Manifest, after: &Manifest) -> Vec<String> {
     let all = [target(before, after), canaries(before, after), holds(before, after), freed(before, after)];
-    all.into_iter().flatten().chain(waived(before, after)).chain(runners(before, after)).collect()
+    let runners = runners(before, after).into_iter().chain(untested(before, after));
+    all.into_iter().flatten().chain(waived(before, after)).chain(runners).collect()
 }
 
 fn target(before: &Manifest, after: &Manifest) -> Vec<String> {
@@ -92,6 +93,15 @@ fn runners(before: &Manifest, after: &Manifest) -> Vec<String> {
         .iter()
         .filter(|(platform, runner)| before.runners.get(*platform).is_none_or(|old| old.sha256 != runner.sha256));
     new.map(|(platform, runner)| format!("~ runner for {platform}: {}", runner.sha256.short())).collect()
+}
+
+fn untested(before: &Manifest, after: &Manifest) -> Option<String> {
+    let line = match (before.untested, after.untested) {
+        (false, true) => "+ untested: no test attests the runner",
+        (true, false) => "- untested: a test attests the runner now",
+        _ => return None,
+    };
+    Some(line.to_owned())
 }
 
 fn listed(hosts: &BTreeSet<String>) -> String {
@@ -177,6 +187,12 @@ mod tests {
         let runner = Runner { sha256: Digest::of(b""), commit: Sha1::ZERO, reference: String::new() };
         let new = format!("~ runner for x86_64-linux: {}", runner.sha256.short());
         check(&herd(), |now| now.runners = [("x86_64-linux".to_owned(), runner.clone())].into(), &[&new]);
+    }
+
+    #[test]
+    fn a_runner_that_nobody_tested() {
+        let herd = check(&herd(), |now| now.untested = true, &["+ untested: no test attests the runner"]);
+        check(&herd, |now| now.untested = false, &["- untested: a test attests the runner now"]);
     }
 
     #[test]

@@ -233,6 +233,8 @@ impl Draw {
             source: self.maybe(Self::sha1),
             target: self.0.of(&shas).filter(|_| self.often()),
             canary: self.0.of(&shas).filter(|_| self.seldom()).map(|target| self.canary(target)),
+            // Nothing more is drawn for it: what follows from a seed stays.
+            untested: shas.len() == 2,
             chain,
             roles: self.some(3, |draw| (draw.role(), draw.policy())).into_iter().collect(),
             runners: self.runners(),
