@@ -23,6 +23,9 @@ use crate::git::{GitError, WorkTree};
 /// The file of a fleet that says whose changes count.
 pub const SIGNERS_FILE: &str = "allowed_signers";
 
+/// The file of a fleet that says who may attest what was tested, beside those in [`SIGNERS_FILE`].
+pub const TESTERS_FILE: &str = "allowed_testers";
+
 /// Beside what was fetched: when that was.
 const ASKED_FILE: &str = "asked";
 
@@ -36,6 +39,7 @@ pub struct Operator {
     git: Git,
     signers: AllowedSigners,
     signers_path: PathBuf,
+    testers: AllowedSigners,
 }
 
 /// A change as it stands in the log, whether it counts or not.
@@ -147,12 +151,12 @@ impl Operator {
         let url = remote(fleet.herd()?.herd.remote.as_deref(), tree.origin().as_deref(), &fleet.crate_dir, tree.dir());
         let url = url.ok_or(OperatorError::NoRemote)?;
         let access = Access::Operator { ssh_command: tree.config("core.sshCommand") };
-        let (here, git) = (tree.git_dir()?.join("wildebeest/herd.git"), Git::new(access.clone()));
+        let (here, git) = (place(&tree)?, Git::new(access.clone()));
         let registry = Registry::open(&here, &url, access)?;
         let signers_path = fleet.crate_dir.join(SIGNERS_FILE);
-        let signers = files::read_optional(&signers_path)?.unwrap_or_default();
-        let signers = AllowedSigners::new(String::from_utf8_lossy(&signers));
-        Ok(Self { tree, registry, here, git, signers, signers_path })
+        let (signers, testers) = (listed(&signers_path)?, listed(&fleet.crate_dir.join(TESTERS_FILE))?);
+        let testers = AllowedSigners::new(format!("{testers}\n{signers}"));
+        Ok(Self { tree, registry, here, git, signers: AllowedSigners::new(signers), signers_path, testers })
     }
 
     /// The repository of the fleet.
@@ -165,6 +169,12 @@ impl Operator {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Whose word counts on what was tested.
+    #[must_use]
+    pub fn testers(&self) -> &AllowedSigners {
+        &self.testers
     }
 
     /// Asks the remote for the log of changes, all reports and all pools.
@@ -330,6 +340,25 @@ impl Operator {
         let principal = self.tree.identity().email;
         OperatorError::KeyNotAllowed { key: key.path().to_owned(), signers: self.signers_path.clone(), principal }
     }
+}
+
+/// What the fleet of `tree` has of its herd as long as there is no remote: what was made here.
+///
+/// # Errors
+/// When it can't be made.
+pub(crate) fn alone(tree: &WorkTree) -> Result<Registry, OperatorError> {
+    Ok(Registry::open(&place(tree)?, "", Access::Operator { ssh_command: None })?)
+}
+
+/// Where what is fetched lies.
+fn place(tree: &WorkTree) -> Result<PathBuf, GitError> {
+    Ok(tree.git_dir()?.join("wildebeest/herd.git"))
+}
+
+/// The text of a list; nothing where there is none.
+fn listed(path: &Path) -> Result<String, OperatorError> {
+    let bytes = files::read_optional(path)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Which remote the herd follows. A path that is not absolute starts at the file that says it.

@@ -187,7 +187,12 @@ impl Operator {
 
     /// The newest change of this remote that was ever seen from here.
     pub(super) fn remembered(&self) -> Option<Sha1> {
-        let name = format!("refs/kept/{}", self.memory());
+        self.kept(&self.memory())
+    }
+
+    /// What this machine keeps under a name, if anything.
+    pub(crate) fn kept(&self, name: &str) -> Option<Sha1> {
+        let name = format!("refs/kept/{name}");
         self.git.local(&self.here).args(["rev-parse", "--verify", "--quiet", &name]).read().ok()?.trim().parse().ok()
     }
 

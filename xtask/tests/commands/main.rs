@@ -17,3 +17,4 @@ mod page;
 mod rechain;
 mod recover;
 mod support;
+mod tested;
