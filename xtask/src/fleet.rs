@@ -1,5 +1,7 @@
 //! A fleet: the repository with the migrations of a herd, found from any directory in it.
 
+mod by_files;
+
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
@@ -64,6 +66,13 @@ pub enum FleetError {
     Git(#[from] GitError),
 }
 
+impl FleetError {
+    /// Whether there is no cargo to ask.
+    fn is_for_want_of_cargo(&self) -> bool {
+        matches!(self, Self::NoWorkspace { source: CommandError::NotFound { .. }, .. })
+    }
+}
+
 impl Fleet {
     /// The fleet around the current directory.
     ///
@@ -73,12 +82,15 @@ impl Fleet {
         Self::around(&environment::current_dir().unwrap_or_else(|_| ".".into()))
     }
 
-    /// The fleet that `dir` is in.
+    /// The fleet that `dir` is in, as cargo says it, and as its files say it where there is no cargo.
     ///
     /// # Errors
     /// When `dir` is in no cargo workspace, or the workspace has no crate of migrations.
     pub fn around(dir: &Path) -> Result<Self, FleetError> {
-        let metadata = metadata(dir)?;
+        let metadata = match metadata(dir) {
+            Err(error) if error.is_for_want_of_cargo() => return by_files::around(dir).ok_or(error),
+            metadata => metadata?,
+        };
         let found = metadata.workspace_packages().into_iter().find_map(of_package);
         found.ok_or_else(|| FleetError::NoMigrations { root: metadata.workspace_root.into_std_path_buf() })
     }
