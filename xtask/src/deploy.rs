@@ -1,26 +1,22 @@
 //! Telling the herd what to do: from a clean commit to one more signed change.
 
 pub mod aim;
+mod carried;
 pub mod difference;
 pub mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use serde::Deserialize;
-use wb_core::agent::RUNNER_FILE;
-use wb_core::chain::{Chain, ChainError, Digest, Link, Mistake, Sha1};
-use wb_core::change::{Manifest, RolePolicy, Runner};
+use wb_core::chain::{Chain, ChainError, Link, Mistake, Sha1};
+use wb_core::change::{Manifest, RolePolicy};
 use wb_core::context::MaxOut;
 use wb_core::herd::Herd;
 use wb_core::plan::has_baked;
-use wb_core::registry::{
-    NewCommit, ObjectError, RefName, RefUpdate, Resolved, SigningKey, VerifiedChange, resolve_strictly,
-};
+use wb_core::registry::{ObjectError, Resolved, SigningKey, VerifiedChange, resolve_strictly};
 use wb_core::report::served;
 use wb_core::system::clock::{Clock as _, Real};
-use wb_core::system::{Command, CommandError, FileError, files};
+use wb_core::system::{CommandError, FileError, files};
 
 use crate::build::{self, BuildError};
 use crate::canary::{self, Stop};
@@ -35,6 +31,7 @@ use crate::signing_key::{self, KeyError};
 use crate::tell::{Meanwhile, traces};
 
 use aim::Aim;
+use carried::Carried;
 use difference::Difference;
 use plan::{Proposal, Refusal, Stuck};
 
@@ -288,62 +285,6 @@ fn tell(
             operator.fetch()?;
             Ok(End::Overtaken(Meanwhile::since(operator, newest, operator.newest()?.as_ref())))
         }
-    }
-}
-
-/// A runner that was built, and what it says of itself.
-struct Carried {
-    bytes: Vec<u8>,
-    sha256: Digest,
-    says: Says,
-}
-
-/// What `wildebeest chain --json` says.
-#[derive(Debug, Deserialize)]
-struct Says {
-    platform: String,
-    chain: Chain,
-    roles: BTreeMap<String, RolePolicy>,
-}
-
-impl Carried {
-    fn read(path: &Path) -> Result<Self, DeployError> {
-        // A directory that is not there keeps the record of the machine that builds out of it.
-        let nowhere = path.with_extension("no-record");
-        let command = Command::new(path).args(["chain", "--json"]).arg("--state").arg(&nowhere);
-        let command = command.arg("--config").arg(&nowhere).timeout(Duration::from_secs(60));
-        let said = command.read().map_err(|source| DeployError::RunnerFails { source })?;
-        let says = serde_json::from_str(&said).map_err(|source| DeployError::RunnerSays { source })?;
-        let bytes = files::read(path)?;
-        Ok(Self { sha256: Digest::of(&bytes), bytes, says })
-    }
-
-    fn is_in(&self, manifest: &Manifest) -> bool {
-        manifest.runners.get(&self.says.platform).is_some_and(|runner| runner.sha256 == self.sha256)
-    }
-
-    /// Whether the remote has lost it, as a git server does that is restored from a backup.
-    fn is_lost(&self, operator: &Operator, manifest: &Manifest) -> Result<bool, OperatorError> {
-        let runner = manifest.runners.get(&self.says.platform);
-        let lost = operator.lost_runners(manifest)?;
-        Ok(lost.iter().any(|lost| Some(&lost.runner) == runner))
-    }
-
-    /// Puts it into a commit of its own, to be pushed with the change that names it.
-    fn store(&self, operator: &Operator, manifest: &Manifest) -> Result<(Runner, RefUpdate), DeployError> {
-        let identity = operator.tree().identity();
-        let new = NewCommit {
-            message: format!("Runner {} for change {}\n", self.sha256.short(), manifest.number),
-            files: [(RUNNER_FILE.to_owned(), self.bytes.clone())].into(),
-            parent: None,
-            author: (identity.name, identity.email),
-            time: Duration::from_secs(manifest.time),
-        };
-        let written = operator.registry().objects().write(&new, None);
-        let commit = written.map_err(|source| DeployError::Store { source })?;
-        let name = RefName::Runner { platform: self.says.platform.clone(), id: commit.to_string() };
-        let runner = Runner { sha256: self.sha256, commit, reference: name.to_string() };
-        Ok((runner, RefUpdate { name, expected: None, new: Some(commit) }))
     }
 }
 
