@@ -116,6 +116,7 @@ impl<'a> Desk<'a> {
             edit(&mut herd.hosts);
             let proposal = Proposal {
                 source: Sha1::ZERO,
+                untested: false,
                 chain: catalog.chain(),
                 roles,
                 herd: &herd,

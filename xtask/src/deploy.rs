@@ -3,6 +3,7 @@
 pub mod aim;
 mod carried;
 pub mod difference;
+mod origin;
 pub mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,8 @@ use wb_core::report::served;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{CommandError, FileError, files};
 
-use crate::build::{self, BuildError};
+use crate::attestation::{AttestationError, Found};
+use crate::build::BuildError;
 use crate::canary::{self, Stop};
 use crate::fleet::{Fleet, FleetError};
 use crate::git::GitError;
@@ -33,7 +35,10 @@ use crate::tell::{Meanwhile, traces};
 use aim::Aim;
 use carried::Carried;
 use difference::Difference;
+use origin::Had;
 use plan::{Proposal, Refusal, Stuck};
+
+pub use origin::Origin;
 
 /// What an operator says about a deploy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +53,10 @@ pub struct Request {
     pub aim: Aim,
     /// Whether to stop before anything is told.
     pub dry_run: bool,
+    /// Where the runner comes from.
+    pub runner: Origin,
+    /// Whether the runner may be one that no test attests. The change says so then.
+    pub untested: bool,
 }
 
 /// What came of a deploy.
@@ -63,6 +72,8 @@ pub struct Deployed {
     pub idle: Vec<String>,
     /// Who is held, and so begins nothing of it.
     pub held: Vec<Held>,
+    /// Who attests that the runner was tested, if anybody does whose word counts.
+    pub tested: Option<Found>,
     /// Why nobody could sign it, where it was only asked what would be told.
     pub keyless: Option<KeyError>,
     /// How it ended.
@@ -136,6 +147,19 @@ pub enum DeployError {
     /// The runner does not check the settings.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// What is attested of runners can't be told.
+    #[error(transparent)]
+    Attestation(#[from] AttestationError),
+    /// None was tested elsewhere, as far as anybody's word counts.
+    #[error("no tested runner for {platform} is on the remote with the chain up to {}{}", ended(tip.as_deref()), strange(*strangers))]
+    NoneFromCi {
+        /// What it would have to run on.
+        platform: String,
+        /// The last link of the chain.
+        tip: Option<Box<Link>>,
+        /// How many were attested by nobody whose word counts.
+        strangers: usize,
+    },
     /// The runner can't be put into the local repository.
     #[error("could not store the runner")]
     Store {
@@ -144,7 +168,7 @@ pub enum DeployError {
     },
 }
 
-/// Builds the runner of `fleet` and tells the herd: one change, signed, appended only if no other came first.
+/// Gets the runner of `fleet` and tells the herd: one change, signed, appended only if no other came first.
 ///
 /// # Errors
 /// When it is refused, and when something on the way fails. The herd is told nothing then.
@@ -157,17 +181,16 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     let proposal = |chain, roles| source.proposal(chain, roles, request, &known);
     // Refusing costs a moment, building minutes: the whole plan is made with what the source says first.
     plan::plan(before, &proposal(&source.chain, &source.roles)).map_err(DeployError::Refused)?;
-    let runner = build::runner(fleet, shell)?.path;
-    let built = Carried::read(&runner)?;
-    if built.says.chain != source.chain {
-        return Err(DeployError::RunnerDiffers { tip: built.says.chain.tip().cloned().map(Box::new) });
-    }
-    let unfit = settings::unfit(&runner, &fleet.herd_path())?;
-    if !unfit.is_empty() {
-        return Err(DeployError::Refused(unfit.into_iter().map(Refusal::Unfit).collect()));
-    }
-    let planned = plan::plan(before, &proposal(&built.says.chain, &built.says.roles));
-    let (mut manifest, difference) = planned.map_err(DeployError::Refused)?;
+    let runner = request.runner.get(fleet, &operator, (&source.chain, source.commit), shell)?;
+    let built = source.carried_by(&runner)?;
+    let tested = runner.attested(&operator, &built)?.filter(Found::counts);
+    refuse_unfit(&runner, fleet)?;
+    let proposal = Proposal {
+        source: runner.source,
+        untested: request.untested && tested.is_none(),
+        ..proposal(&built.says.chain, &built.says.roles)
+    };
+    let (mut manifest, difference) = plan::plan(before, &proposal).map_err(DeployError::Refused)?;
     manifest.served = served(&manifest, &known.reports);
     let (stuck, stops) = (plan::stuck(&manifest, &known.reports), canary::stops(&manifest, &known.reports));
     let same = before.filter(|before| difference.is_empty() && built.is_in(before));
@@ -181,11 +204,8 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
             tell(&operator, known.newest.as_ref(), manifest, &built, lost, &key)?
         }
     };
-    let keyless = match &end {
-        End::DryRun => signing_key::find(request.key.clone(), operator.tree()).err(),
-        _ => None,
-    };
-    Ok(Deployed { difference, stuck, stops, idle, held, keyless, end })
+    let keyless = keyless(&end, &operator, request);
+    Ok(Deployed { difference, stuck, stops, idle, held, tested, keyless, end })
 }
 
 /// What the fleet says, all of it committed.
@@ -220,6 +240,15 @@ impl Source {
         })
     }
 
+    /// What the runner says, which must be of this very chain.
+    fn carried_by(&self, runner: &Had) -> Result<Carried, DeployError> {
+        let built = Carried::read(&runner.path)?;
+        match built.says.chain == self.chain {
+            true => Ok(built),
+            false => Err(DeployError::RunnerDiffers { tip: built.says.chain.tip().cloned().map(Box::new) }),
+        }
+    }
+
     fn proposal<'a>(
         &'a self,
         chain: &'a Chain,
@@ -231,7 +260,8 @@ impl Source {
         let Request { remove, aim, .. } = request;
         let canary = known.manifest.canary.as_ref();
         let has_baked = canary.is_some_and(|canary| has_baked(&known.manifest, canary, &known.reports, known.now));
-        Proposal { source: *commit, chain, roles, herd, herd_text, remove, amended, aim, has_baked }
+        let (source, untested) = (*commit, false);
+        Proposal { source, untested, chain, roles, herd, herd_text, remove, amended, aim, has_baked }
     }
 }
 
@@ -240,6 +270,12 @@ fn refuse_unclean(resolved: &Resolved, dirty: Vec<String>) -> Result<(), DeployE
     let draft = draft.map(|link| Refusal::Draft { link: Box::new(link.clone()) });
     let dirty = Some(dirty).filter(|files| !files.is_empty()).map(|files| Refusal::Dirty { files });
     let refusals: Vec<Refusal> = draft.into_iter().chain(dirty).collect();
+    if refusals.is_empty() { Ok(()) } else { Err(DeployError::Refused(refusals)) }
+}
+
+fn refuse_unfit(runner: &Had, fleet: &Fleet) -> Result<(), DeployError> {
+    let unfit = settings::unfit(&runner.path, &fleet.herd_path())?;
+    let refusals: Vec<Refusal> = unfit.into_iter().map(Refusal::Unfit).collect();
     if refusals.is_empty() { Ok(()) } else { Err(DeployError::Refused(refusals)) }
 }
 
@@ -256,6 +292,14 @@ fn signer(operator: &Operator, request: &Request) -> Result<Option<SigningKey>, 
     let key = SigningKey::new(signing_key::find(request.key.clone(), operator.tree())?);
     operator.refuse_stranger(&key)?;
     Ok(Some(key))
+}
+
+/// Why nobody could sign what was only asked for.
+fn keyless(end: &End, operator: &Operator, request: &Request) -> Option<KeyError> {
+    match end {
+        End::DryRun => signing_key::find(request.key.clone(), operator.tree()).err(),
+        _ => None,
+    }
 }
 
 fn sign_off(manifest: &mut Manifest, operator: &Operator, message: Option<&str>) {
@@ -285,6 +329,14 @@ fn tell(
             operator.fetch()?;
             Ok(End::Overtaken(Meanwhile::since(operator, newest, operator.newest()?.as_ref())))
         }
+    }
+}
+
+fn strange(strangers: usize) -> String {
+    match strangers {
+        0 => String::new(),
+        1 => "; one is attested by nobody who counts".to_owned(),
+        _ => format!("; {strangers} are attested by nobody who counts"),
     }
 }
 

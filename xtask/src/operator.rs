@@ -171,6 +171,11 @@ impl Operator {
         &self.registry
     }
 
+    /// A place beside what is fetched, for what is of this machine.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.here.with_file_name(name)
+    }
+
     /// Whose word counts on what was tested.
     #[must_use]
     pub fn testers(&self) -> &AllowedSigners {

@@ -11,7 +11,7 @@ use crate::calendar;
 use crate::canary::Stop;
 use crate::deploy::aim::Aim;
 use crate::deploy::plan::Stuck;
-use crate::deploy::{self, DeployError, Deployed, End, Request};
+use crate::deploy::{self, DeployError, Deployed, End, Origin, Request};
 use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
 use crate::hold::Held;
@@ -29,6 +29,9 @@ use crate::status::ways_out;
 /// With canaries only these go to the new target, until `cargo xtask promote` or the end of the bake; everyone else stays
 /// where they were told to go. A new deploy to the same canaries replaces their target, and one to everyone includes them.
 /// The runner itself goes to all hosts at once.
+///
+/// The runner is built here. With --from-ci it comes from the remote, and no compiler is needed: the newest one with this
+/// chain that a test attests, signed by somebody in allowed_testers or allowed_signers.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -36,6 +39,7 @@ Examples:
   cargo xtask deploy --canary web1 db2            these two first, everyone else by `cargo xtask promote`
   cargo xtask deploy --role web --bake 30m        all web servers, and half an hour after all are well, everyone else
   cargo xtask deploy --until install_nginx        everyone, but no further than this migration
+  cargo xtask deploy --from-ci                    the runner that was built and tested elsewhere
 
 Exit codes: 0 told, or known already; 1 refused, or somebody else was first; 2 wrong usage; 3 no key, no remote, no runner")]
 pub(super) struct Deploy {
@@ -60,6 +64,12 @@ pub(super) struct Deploy {
     /// A host that leaves the herd
     #[arg(long, value_name = "HOST")]
     remove: Vec<String>,
+    /// Build nothing: deploy the runner that was built and tested elsewhere, from the remote
+    #[arg(long, conflicts_with = "untested")]
+    from_ci: bool,
+    /// Deploy a runner that no test attests; the change says so
+    #[arg(long)]
+    untested: bool,
     /// Build, check and show the difference, and tell the herd nothing
     #[arg(long)]
     dry_run: bool,
@@ -82,6 +92,8 @@ struct Said<'a> {
     meaning: Vec<String>,
     /// Whether somebody else was first.
     overtaken: bool,
+    /// Whether a test attests the runner.
+    tested: bool,
     /// Where canaries will stop.
     stops: &'a [Stop],
     /// The canaries that have nothing to run.
@@ -121,7 +133,9 @@ impl Deploy {
             bake: self.bake.map(|bake| bake.as_secs()),
         };
         let remove = self.remove.into_iter().collect();
-        let request = Request { message: self.message, key: self.key, remove, aim, dry_run: self.dry_run };
+        let runner = if self.from_ci { Origin::Ci } else { Origin::Build };
+        let (dry_run, untested) = (self.dry_run, self.untested);
+        let request = Request { message: self.message, key: self.key, remove, aim, dry_run, runner, untested };
         let deployed = deploy::deploy(&fleet, &request, shell).map_err(|error| judged(error, &line))?;
         match json {
             true => shell.print_json(&said(&deployed)),
@@ -136,7 +150,12 @@ impl Deploy {
         let message = self.message.as_ref().map(|message| format!(" --message {}", quoted(message)));
         let key = self.key.as_ref().map(|key| format!(" --key {}", quoted(&key.to_string_lossy())));
         let (message, key) = (message.unwrap_or_default(), key.unwrap_or_default());
-        format!("{}{}{message}{key}", self.aim(), options("remove", &self.remove))
+        let runner = match (self.from_ci, self.untested) {
+            (true, _) => " --from-ci",
+            (false, true) => " --untested",
+            (false, false) => "",
+        };
+        format!("{}{}{runner}{message}{key}", self.aim(), options("remove", &self.remove))
     }
 
     /// Its beginning, which says who goes how far.
@@ -153,13 +172,14 @@ fn options(name: &str, values: &[String]) -> String {
     values.iter().map(|value| format!(" --{name} {}", quoted(value))).collect()
 }
 
-fn show(Deployed { difference, stuck, stops, idle, held, .. }: &Deployed, again: &str, shell: &Shell) {
+fn show(Deployed { difference, stuck, stops, idle, held, tested, .. }: &Deployed, again: &str, shell: &Shell) {
     shell.print_text(difference);
     stops.iter().for_each(|stop| shell.print(stop));
     for host in idle {
         shell.print(format_args!("`{host}` has nothing to run, so that it shows nothing as a canary"));
     }
     held.iter().for_each(|held| shell.print(held));
+    tested.iter().for_each(|found| shell.print(found));
     stuck.iter().for_each(|stuck| offer(stuck, again, shell));
 }
 
@@ -192,7 +212,7 @@ fn end(end: &End, line: &str, json: bool, shell: &Shell) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn said(Deployed { difference, stuck, stops, idle, held, keyless: _, end }: &Deployed) -> Said<'_> {
+fn said(Deployed { difference, stuck, stops, idle, held, tested, keyless: _, end }: &Deployed) -> Said<'_> {
     let change = match end {
         End::Told(change) => Some(change.manifest.number),
         End::KnownSince(number) => Some(*number),
@@ -209,6 +229,7 @@ fn said(Deployed { difference, stuck, stops, idle, held, keyless: _, end }: &Dep
         difference,
         meaning: stops.iter().map(ToString::to_string).chain(held.iter().map(ToString::to_string)).collect(),
         overtaken: matches!(end, End::Overtaken(_)),
+        tested: tested.is_some(),
         stops,
         idle,
         held,
@@ -227,6 +248,11 @@ fn judged(error: DeployError, line: &str) -> Failure {
         DeployError::Refused(refusals) => judge::refusals(&refusals, line),
         DeployError::Mistakes(mistakes) => judge::all_mistakes(&mistakes),
         DeployError::RunnerDiffers { .. } => Failure::from(error).hint(format_args!("CARGO_TARGET_DIR=target {line}")),
+        DeployError::NoneFromCi { strangers, .. } => {
+            let list = (strangers > 0).then_some("git log -p -- '*allowed_testers'");
+            Failure::refused(error).hint_if(list).hint(line.replacen(" --from-ci", "", 1))
+        }
+        DeployError::Attestation(error) => judge::attestation(error),
         DeployError::Fleet(error) => judge::fleet(error),
         DeployError::Operator(error) => judge::operator(error),
         DeployError::Key(error) => judge::key(error),

@@ -6,6 +6,7 @@ use wb_core::chain::{Mistake, nearest};
 use wb_core::registry::{LogError, ObjectError, RegistryError};
 use wb_core::system::quoted;
 
+use crate::attestation::AttestationError;
 use crate::chain_file::ChainFileError;
 use crate::deploy::plan::Refusal;
 use crate::draft::DraftError;
@@ -147,6 +148,16 @@ pub(super) fn operator(error: OperatorError) -> Failure {
             let hint = format!("ssh-add {}", key.display());
             Failure::from(error).hint(hint)
         }
+        error => error.into(),
+    }
+}
+
+/// What was tested, as far as that is known.
+pub(super) fn attestation(error: AttestationError) -> Failure {
+    match error {
+        AttestationError::Operator(error) => operator(error),
+        AttestationError::Registry(error) => registry(error),
+        error @ AttestationError::Overtaken { .. } => Failure::refused(error),
         error => error.into(),
     }
 }

@@ -19,8 +19,10 @@ use crate::named::{Kind, Unknown, did_you_mean};
 /// What the fleet says now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal<'a> {
-    /// The commit that it says it at.
+    /// The commit that the runner is built from.
     pub source: Sha1,
+    /// Whether no test attests the runner.
+    pub untested: bool,
     /// The chain, as the runner that was built says it.
     pub chain: &'a Chain,
     /// The roles, as the runner says them.
@@ -234,6 +236,7 @@ fn proposed(before: &Manifest, proposal: &Proposal<'_>) -> Manifest {
     let next = before.next(ChangeKind::Deploy);
     Manifest {
         source: Some(proposal.source),
+        untested: proposal.untested,
         chain: proposal.chain.clone(),
         roles: proposal.roles.clone(),
         full_runners: full_runners(before, proposal.chain),
@@ -454,6 +457,7 @@ mod tests {
         let policy = RolePolicy::new(MaxOut::Hosts(1));
         let proposal = Proposal {
             source: Sha1::from_bytes([7; 20]),
+            untested: false,
             chain,
             roles: &[("web".to_owned(), policy.clone()), ("database".to_owned(), policy)].into(),
             herd: &Herd::parse(herd).unwrap(),

@@ -1,6 +1,6 @@
 //! A deploy that comes second. Building a runner takes minutes, in which somebody else may tell the herd something. So a
 //! stand-in plays cargo here: it lets Ben have his word, and gives a runner that nobody compiled. And a deploy that only
-//! asks.
+//! asks, one of what was tested elsewhere, and what a change says of tests.
 
 use std::path::PathBuf;
 
@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 use wb_core::chain::{Chain, Digest};
 use wb_core::change::RolePolicy;
 use wb_core::context::MaxOut;
-use wb_core::registry::resolve_strictly;
+use wb_core::registry::{SigningKey, generate, public_key, resolve_strictly};
 use wb_core::runner::platform;
 use wb_core::system::{Command, Output, files};
+use wb_xtask::attestation::{self, Attestation};
+use wb_xtask::fleet::Fleet;
+use wb_xtask::operator::TESTERS_FILE;
 
 use crate::office::Office;
 use crate::support::{said, search_path};
@@ -86,6 +89,51 @@ impl Workshop {
         self.put("bin/cargo", &format!("#!/bin/sh\n{cargo}{word}cat '{built}'\n"));
         let ana = self.office.scratch.hermetic(xtask, &self.office.fleet);
         ana.env("PATH", format!("{}:{path}", self.path("bin")))
+    }
+
+    /// Ana's deploy where there is neither cargo nor a compiler, but what git needs.
+    fn deploy_without_compiler(&self, args: &[&str]) -> String {
+        files::create_dir(self.path("tools")).unwrap();
+        for tool in ["cat", "git", "sh", "ssh-keygen"] {
+            let place = self.path(&format!("tools/{tool}"));
+            if !files::exists(&place) {
+                files::link(Command::shell(format!("command -v {tool}")).read().unwrap(), &place).unwrap();
+            }
+        }
+        let ana = self.office.scratch.hermetic(env!("CARGO_BIN_EXE_xtask"), &self.office.fleet);
+        let ana = ana.env("PATH", self.path("tools")).arg("deploy").args(args).args(["--key", &self.path("key")]);
+        said(&self.office.scratch, &ana.run().unwrap())
+    }
+
+    /// Attests that the runner was tested, at this time.
+    fn attest(&self, time: u64, key: Option<&SigningKey>, push: bool) {
+        let (fleet, operator) = (Fleet::around(&self.office.fleet).unwrap(), self.office.operator());
+        let runner = files::read(self.path("runner")).unwrap();
+        let chain = Chain::new(resolve_strictly(&fleet.crate_dir).unwrap().links).unwrap();
+        let made = Attestation {
+            sha256: Digest::of(&runner),
+            platform: platform(),
+            triple: "x86_64-unknown-linux-musl".into(),
+            source: fleet.work_tree().unwrap().head().unwrap(),
+            tip: chain.tip().map(|link| link.sha1),
+            chain,
+            runner: None,
+            image: "debian12".into(),
+            wildebeest: "0.1.0".into(),
+            time,
+            results: Vec::new(),
+        };
+        attestation::record(Some(&operator), &fleet, &made, &runner, key, push).unwrap();
+    }
+
+    /// A key for tests that the fleet knows, by a commit.
+    fn tester(&self) -> SigningKey {
+        let (key, office) = (generate(&self.office.scratch.path("ci"), "ci").unwrap(), &self.office);
+        let line = format!("ci@localhost {}\n", public_key(key.path()).unwrap());
+        files::write(office.fleet.join("migrations").join(TESTERS_FILE), line, 0o644).unwrap();
+        office.scratch.git(&office.fleet, &["add", "--all"]);
+        office.scratch.git(&office.fleet, &["commit", "--quiet", "-m", "CI may test"]);
+        key
     }
 
     fn put(&self, name: &str, text: &str) {
@@ -183,4 +231,55 @@ fn a_runner_is_built_for_who_has_no_host_yet() {
     let said: Value = serde_json::from_str(&built.text()).unwrap();
     assert_eq!(said["runner"], json!(workshop.path("runner")));
     assert_eq!(said["sha256"], json!(Digest::of(&bytes)));
+}
+
+#[test]
+fn what_was_tested_elsewhere_is_deployed_without_a_compiler() {
+    let workshop = Workshop::new();
+    let from_ci = || workshop.deploy_without_compiler(&["--from-ci"]);
+    let chain = "with the chain up to `base_packages` (0000000)";
+    let none = |more: &str| {
+        let none = format!("error: no tested runner for {} is on the remote {chain}", platform());
+        format!("{none}{more}hint: cargo xtask deploy --key SCRATCH/key\n")
+    };
+    let text = from_ci();
+    assert!(text.contains(&none("\n")) && text.ends_with("exit code 1"), "{text}");
+    workshop.attest(1_000_000_000, None, true);
+    let strange = "; one is attested by nobody who counts\nhint: git log -p -- '*allowed_testers'\n";
+    let text = from_ci();
+    assert!(text.contains(&none(strange)), "who may push has no authority: {text}");
+
+    let ci = workshop.tester();
+    workshop.attest(1_000_000_000, Some(&ci), true);
+    let later = workshop.office.checked_out();
+    workshop.office.scratch.git(&workshop.office.fleet, &["commit", "--quiet", "--allow-empty", "-m", "More"]);
+    let text = from_ci();
+    let tested = "was tested at 2001-09-09T01:46:40Z, 0 checks, attested by ci@localhost\n";
+    assert!(text.contains(tested) && text.contains("\nchange 2 deploy: ") && text.ends_with("exit code 0"), "{text}");
+    assert!(text.contains("note: the runner is of the commit 0000000, and 0000000 is checked out: "), "{text}");
+    let newest = workshop.office.newest();
+    let runner = Digest::of(&files::read(workshop.path("runner")).unwrap());
+    assert_eq!(newest.runners[&platform()].sha256, runner, "it is that very runner");
+    assert_eq!(newest.source.map(|commit| commit.to_string()), Some(later), "and not what is checked out");
+    assert!(!newest.untested);
+    let left = files::list(workshop.office.fleet.join(".git/wildebeest")).unwrap();
+    assert!(left.iter().all(|path| !path.to_string_lossy().contains("runner-")), "{left:?}");
+}
+
+#[test]
+fn a_change_says_whether_a_test_attests_its_runner() {
+    let workshop = Workshop::new();
+    let deploy = |args: &[&str]| said(&workshop.office.scratch, &workshop.deploy(args, ""));
+    let text = deploy(&["--untested"]);
+    assert!(text.contains("+ untested: no test attests the runner\n") && text.ends_with("exit code 0"), "{text}");
+    assert!(workshop.office.newest().untested);
+    assert!(workshop.office.xtask(&["status"]).contains("untested: no test attests the runner that was deployed\n"));
+    assert!(workshop.office.xtask(&["changes", "2"]).starts_with("change 2 deploy, untested: "));
+    workshop.attest(1_000_000_000, None, false);
+    let text = deploy(&["--untested"]);
+    assert!(text.contains("- untested: a test attests the runner now\n"), "it was tested all the same: {text}");
+    assert!(text.contains(", attested by this machine\n") && !workshop.office.newest().untested, "{text}");
+    assert!(deploy(&[]).contains("nothing new: the herd knows all of it since change 3\n"));
+    let both = deploy(&["--untested", "--from-ci"]);
+    assert!(both.contains("cannot be used with") && both.ends_with("exit code 2"), "{both}");
 }

@@ -46,6 +46,11 @@ impl Office {
         self.xtask(&[args, &["--key", &self.key.path().display().to_string()]].concat())
     }
 
+    /// The commit that is checked out.
+    pub(crate) fn checked_out(&self) -> String {
+        self.scratch.git(&self.fleet, &["rev-parse", "HEAD"])
+    }
+
     /// What the herd was told last.
     pub(crate) fn newest(&self) -> Manifest {
         let operator = self.operator();

@@ -1,0 +1,98 @@
+//! Where the runner of a deploy comes from: it is built here, or given, or it is the one that was built and tested elsewhere.
+
+use std::path::PathBuf;
+
+use wb_core::chain::{Chain, Sha1};
+use wb_core::runner::platform;
+use wb_core::system::files;
+
+use super::DeployError;
+use super::carried::Carried;
+use crate::attestation::{self, Attestation, AttestationError, Found};
+use crate::build;
+use crate::fleet::Fleet;
+use crate::operator::Operator;
+use crate::shell::Shell;
+
+/// Where it comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// It is built, of what is committed.
+    #[default]
+    Build,
+    /// It lies in this file, and is taken as it is.
+    Given(PathBuf),
+    /// It lies on the remote: the newest one with this chain that was tested, as somebody signed whose word counts. Nothing
+    /// is built, and no compiler is needed.
+    Ci,
+}
+
+/// A runner that was had from there.
+pub(super) struct Had {
+    /// Where it lies.
+    pub(super) path: PathBuf,
+    /// The commit that it was built from.
+    pub(super) source: Sha1,
+    /// What is known of its test already.
+    found: Option<Found>,
+    /// Whether its file goes with this value.
+    is_scratch: bool,
+}
+
+impl Origin {
+    /// Gets the runner of a fleet with this chain, of whose repository this commit is checked out.
+    pub(super) fn get(
+        &self,
+        fleet: &Fleet,
+        operator: &Operator,
+        (chain, head): (&Chain, Sha1),
+        shell: &Shell,
+    ) -> Result<Had, DeployError> {
+        let here = |path| Had { path, source: head, found: None, is_scratch: false };
+        match self {
+            Self::Build => Ok(here(build::runner(fleet, shell)?.path)),
+            Self::Given(path) => Ok(here(path.clone())),
+            Self::Ci => tested(operator, chain, head, shell),
+        }
+    }
+}
+
+impl Had {
+    /// What is attested of it, whether that counts or not.
+    pub(super) fn attested(&self, operator: &Operator, carried: &Carried) -> Result<Option<Found>, AttestationError> {
+        match &self.found {
+            Some(found) => Ok(Some(found.clone())),
+            None => attestation::of(operator, &carried.says.platform, carried.sha256),
+        }
+    }
+}
+
+impl Drop for Had {
+    fn drop(&mut self) {
+        if self.is_scratch {
+            drop(files::remove(&self.path));
+        }
+    }
+}
+
+/// The runner that was tested elsewhere. One that was built from the very commit that is checked out goes before newer ones.
+fn tested(operator: &Operator, chain: &Chain, head: Sha1, shell: &Shell) -> Result<Had, DeployError> {
+    let _progress = shell.begin(format!("asking {} for a tested runner", operator.registry().url()));
+    let all = attestation::newest_for(operator, &platform(), chain)?;
+    let (signed, strange): (Vec<Found>, Vec<Found>) = all.into_iter().partition(|found| found.signer.is_some());
+    let best = signed.into_iter().max_by_key(|found| (found.attestation.source == head, found.attestation.time));
+    let none = || DeployError::NoneFromCi {
+        platform: platform(),
+        tip: chain.tip().cloned().map(Box::new),
+        strangers: strange.len(),
+    };
+    let found = best.ok_or_else(none)?;
+    let Attestation { sha256, source, .. } = found.attestation;
+    if source != head {
+        let (source, head, what) = (source.short(), head.short(), "of what differs only herd.toml is deployed");
+        shell.note(format_args!("the runner is of the commit {source}, and {head} is checked out: {what}"));
+    }
+    let path = operator.beside(&format!("runner-{sha256}"));
+    files::write(&path, attestation::runner(operator, &found.attestation)?, 0o755)?;
+    Ok(Had { path, source, found: Some(found), is_scratch: true })
+}
