@@ -47,16 +47,12 @@ static AFTER: Migration = Migration {
     wait: Some(StaticWait::all("web")),
     ..migration("after", "database", 3, "4444444444444444444444444444444444444444", |context| write(context, "after"))
 };
-static PAGE_SPEC: Spec = Spec {
-    module: "fleet::chain::page",
-    name: "is_there",
-    check: |context| {
-        let asked = context.system().read_file("/asked")?.unwrap_or_default();
-        context.system().write_file("/asked", [asked, b"x".to_vec()].concat(), Attributes::mode(0o644))?;
-        anyhow::ensure!(has(context, "/page")?, "expected a page, found none");
-        Ok(())
-    },
-};
+static PAGE_SPEC: Spec = Spec::new("fleet::chain::page", "is_there", |context| {
+    let asked = context.system().read_file("/asked")?.unwrap_or_default();
+    context.system().write_file("/asked", [asked, b"x".to_vec()].concat(), Attributes::mode(0o644))?;
+    anyhow::ensure!(has(context, "/page")?, "expected a page, found none");
+    Ok(())
+});
 
 static WEB: Role = Role {
     name: "web",

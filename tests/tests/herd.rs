@@ -56,8 +56,7 @@ static WEB: Role = Role {
 };
 static DATABASE_ROLE: Role =
     Role { name: "database", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()), ..Role::PLAIN };
-static FAILING_SPEC: Spec =
-    Spec { module: "fleet::chain::third", name: "answers", check: |_| anyhow::bail!("expected 200, found 502") };
+static FAILING_SPEC: Spec = Spec::new("fleet::chain::third", "answers", |_| anyhow::bail!("expected 200, found 502"));
 
 fn catalog(migrations: &[&'static Migration]) -> Catalog {
     Catalog::new(migrations.iter().copied(), [&WEB, &DATABASE_ROLE], []).unwrap()

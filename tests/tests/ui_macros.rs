@@ -24,7 +24,7 @@ fn the_signature_of_a_migration() {
 }
 
 #[test]
-fn the_signature_of_a_spec() {
+fn the_signature_and_the_arguments_of_a_spec() {
     check("specs", include_str!("ui/specs.rs"));
 }
 

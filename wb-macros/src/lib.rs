@@ -36,10 +36,10 @@ pub fn role(args: TokenStream, item: TokenStream) -> TokenStream {
     role::expand(args.into(), &item.into()).into()
 }
 
-/// Declares a check that is true after a migration.
+/// Declares a check that is true after a migration, or on all hosts of a role.
 #[proc_macro_attribute]
 pub fn spec(args: TokenStream, item: TokenStream) -> TokenStream {
-    spec::expand(&args.into(), item.into()).into()
+    spec::expand(args.into(), item.into()).into()
 }
 
 /// Declares the body of many migrations.

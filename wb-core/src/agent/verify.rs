@@ -114,13 +114,9 @@ mod tests {
     static SCHEMA: Migration = migration("schema", 1, "2222222222222222222222222222222222222222", "database");
     static PAGE: Migration = migration("page", 2, "3333333333333333333333333333333333333333", "web");
     static GONE: Migration = Migration { run: None, ..migration("nginx", 0, NGINX.sha1, "web") };
-    static RUNS: Spec = Spec { module: "fleet::chain::nginx", name: "runs", check: |_| Ok(()) };
-    static VALID: Spec = Spec { module: "fleet::chain::nginx", name: "valid", check: |_| Ok(()) };
-    static SERVED: Spec = Spec {
-        module: "fleet::chain::page",
-        name: "served",
-        check: |_| Err(anyhow::anyhow!("404").context("no page")),
-    };
+    static RUNS: Spec = Spec::new("fleet::chain::nginx", "runs", |_| Ok(()));
+    static VALID: Spec = Spec::new("fleet::chain::nginx", "valid", |_| Ok(()));
+    static SERVED: Spec = Spec::new("fleet::chain::page", "served", |_| Err(anyhow::anyhow!("404").context("no page")));
 
     fn catalog(first: &'static Migration) -> Catalog {
         Catalog::new([first, &SCHEMA, &PAGE], [], [&SERVED, &VALID, &RUNS]).unwrap()

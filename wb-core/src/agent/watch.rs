@@ -161,8 +161,8 @@ mod tests {
     use super::*;
     use crate::context::Spec;
 
-    static RUNS: Spec = Spec { module: "fleet::chain::nginx", name: "runs", check: |_| Ok(()) };
-    static VALID: Spec = Spec { module: "fleet::chain::nginx", name: "valid", check: |_| Ok(()) };
+    static RUNS: Spec = Spec::new("fleet::chain::nginx", "runs", |_| Ok(()));
+    static VALID: Spec = Spec::new("fleet::chain::nginx", "valid", |_| Ok(()));
 
     fn promises() -> Vec<Promise> {
         [&RUNS, &VALID].map(|spec| Promise::of("nginx", spec)).into()

@@ -4,6 +4,7 @@
 
 mod inside;
 mod role;
+mod spec;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use super::{Declared, Outside, Replaces};
 
 pub use inside::waits_inside;
 pub use role::{RoleArgs, Windows};
+pub use spec::SpecArgs;
 pub use wait::WaitArg;
 use wait::{Catchup, Overdue};
 

@@ -180,19 +180,42 @@ impl Role {
 /// A compiled spec.
 #[derive(Debug)]
 pub struct Spec {
-    /// The module path of the file that it stands in; its last part is the link's name.
+    /// The module path of the file that it stands in; its last part is the link's name, where it is of a link.
     pub module: &'static str,
     /// The name of the function.
     pub name: &'static str,
+    /// The role on whose hosts it is to hold; nothing: it is of the link in whose file it stands.
+    pub role: Option<&'static str>,
     /// Checks, and changes nothing.
     pub check: fn(&Context<'_>) -> anyhow::Result<()>,
 }
 
 impl Spec {
+    /// The spec `name` of the link in whose file it stands.
+    #[must_use]
+    pub const fn new(module: &'static str, name: &'static str, check: fn(&Context<'_>) -> anyhow::Result<()>) -> Self {
+        Self { module, name, role: None, check }
+    }
+
+    /// This one, for all hosts of a role.
+    #[must_use]
+    pub const fn of_role(self, role: &'static str) -> Self {
+        Self { role: Some(role), ..self }
+    }
+
     /// The link whose file it stands in.
     #[must_use]
     pub fn link(&self) -> &'static str {
         self.module.rsplit("::").next().unwrap_or(self.module)
+    }
+
+    /// The name of the link from which on it is of its role, where it stands in the file of one: these are the modules of
+    /// the crate's `chain`.
+    #[must_use]
+    pub fn since(&self) -> Option<&'static str> {
+        let mut modules = self.module.split("::").skip(1);
+        modules.next().filter(|module| *module == "chain")?;
+        modules.next()
     }
 }
 
@@ -235,5 +258,25 @@ impl std::fmt::Display for MaxOut {
             Self::Hosts(limit) => write!(f, "{limit}"),
             Self::Percent(share) => write!(f, "{share}%"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_of_a_role_begins_with_the_link_in_whose_file_it_stands() {
+        let check = |module, expect| {
+            let spec = Spec::new(module, "runs", |_| Ok(())).of_role("web");
+            assert_eq!((spec.since(), spec.role), (expect, Some("web")), "{module}");
+        };
+        check("fleet::chain::nginx", Some("nginx"));
+        check("fleet::chain::nginx::helpers", Some("nginx"));
+        check("chain::chain::nginx", Some("nginx"));
+        check("fleet::chain", None);
+        check("fleet::roles", None);
+        check("fleet::roles::chain::nginx", None);
+        check("fleet", None);
     }
 }

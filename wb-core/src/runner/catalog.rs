@@ -110,9 +110,19 @@ impl Catalog {
         &self.settings
     }
 
-    /// The specs that hold after the link of this name.
+    /// The specs that hold after the link of this name. Those of roles in its file are none of them.
     pub fn specs_of<'a>(&'a self, link: &'a str) -> impl Iterator<Item = &'static Spec> + 'a {
-        self.specs.iter().copied().filter(move |spec| spec.link() == link)
+        self.specs.iter().copied().filter(move |spec| spec.role.is_none() && spec.link() == link)
+    }
+
+    /// The specs of roles, each with the link from which on it is to hold; nothing: always.
+    pub fn specs_of_roles(&self) -> impl Iterator<Item = (&'static Spec, Option<&Link>)> {
+        let of_roles = self.specs.iter().copied().filter(|spec| spec.role.is_some());
+        of_roles.map(move |spec| (spec, spec.since().and_then(|name| self.named(name))))
+    }
+
+    fn named(&self, link: &str) -> Option<&Link> {
+        self.chain.links().iter().find(|known| known.name == link)
     }
 }
 
@@ -163,7 +173,9 @@ mod tests {
     static FIRST: Migration = migration("first", 0, "1111111111111111111111111111111111111111");
     static SECOND: Migration = migration("second", 1, "2222222222222222222222222222222222222222");
     static THIRD: Migration = migration("third", 2, "");
-    static SPEC: Spec = Spec { module: "fleet::chain::second", name: "holds", check: |_| Ok(()) };
+    static SPEC: Spec = Spec::new("fleet::chain::second", "holds", |_| Ok(()));
+    static FROM_SECOND: Spec = Spec::new("fleet::chain::second", "answers", |_| Ok(())).of_role("web");
+    static ALWAYS: Spec = Spec::new("fleet::roles", "has_room", |_| Ok(())).of_role("web");
 
     #[test]
     fn the_order_is_the_chain_s() {
@@ -189,6 +201,15 @@ mod tests {
         let links = catalog.chain().links();
         assert!(links[0].gone && !links[1].gone);
         assert_eq!(links[1].replaces, Some(Range { from: sha1("1"), to: sha1("1") }));
+    }
+
+    #[test]
+    fn specs_of_roles_are_none_of_a_link_and_may_begin_with_one() {
+        let catalog = Catalog::new([&FIRST, &SECOND, &THIRD], [], [&SPEC, &FROM_SECOND, &ALWAYS]).unwrap();
+        assert_eq!(catalog.specs_of("second").map(|spec| spec.name).collect::<Vec<_>>(), ["holds"]);
+        assert_eq!(catalog.specs_of("roles").count(), 0);
+        let of_roles = catalog.specs_of_roles().map(|(spec, link)| (spec.name, link.map(|link| link.name.as_str())));
+        assert_eq!(of_roles.collect::<Vec<_>>(), [("answers", Some("second")), ("has_room", None)]);
     }
 
     #[test]

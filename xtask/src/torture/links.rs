@@ -128,8 +128,8 @@ static WEB: Role = Role {
     ..Role::PLAIN
 };
 
-static ANSWERS: Spec = Spec { module: "torture::chain::config", name: "answers", check: answers };
-static PAGE: Spec = Spec { module: "torture::chain::flaky", name: "page", check: page };
+static ANSWERS: Spec = Spec::new("torture::chain::config", "answers", answers);
+static PAGE: Spec = Spec::new("torture::chain::flaky", "page", page);
 
 fn answers(context: &Context<'_>) -> Result<()> {
     asks_the_service(context)?;

@@ -106,14 +106,10 @@ static PAGE: Migration = Migration {
     terms: Terms::NONE,
     run: Some(Code::Bare(|_| anyhow::bail!("nginx -t says no"))),
 };
-static PAGE_SPEC: Spec = Spec {
-    module: "fleet::chain::page",
-    name: "is_there",
-    check: |context| {
-        context.system().read_file("/page")?.context("expected a page, found none")?;
-        Ok(())
-    },
-};
+static PAGE_SPEC: Spec = Spec::new("fleet::chain::page", "is_there", |context| {
+    context.system().read_file("/page")?.context("expected a page, found none")?;
+    Ok(())
+});
 static SERVER: Role =
     Role { name: "server", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()), ..Role::PLAIN };
 

@@ -238,7 +238,7 @@ pub fn windows(chance: &mut Chance) -> &'static [&'static str] {
 }
 
 fn spec(index: usize, sketch: &Sketch) -> Spec {
-    Spec { module: sketch.name, name: "holds", check: SPECS[index] }
+    Spec::new(sketch.name, "holds", SPECS[index])
 }
 
 /// What a link does is up to the machine, which knows its place in the chain.
