@@ -89,17 +89,38 @@ pub struct Baked {
     pub at: u64,
 }
 
-/// A spec that held when its link was completed, and that does not hold any more.
+/// A spec that held when its link was completed, or when the host came into load as its role, and that does not hold any
+/// more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
-    /// The link's name.
+    /// The name of the link in whose file it stands; empty where that is no link's.
     pub link: String,
+    /// The role that it is of; nothing: it is the link's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// The spec's name.
     pub spec: String,
     /// What it said at last, with its causes.
     pub error: String,
     /// Since when, in seconds since 1970, UTC.
     pub since: u64,
+}
+
+impl Drift {
+    /// Which spec it is, in words: `` `runs` of `install_nginx` ``, or `` `answers` of role web ``.
+    #[must_use]
+    pub fn named(&self) -> String {
+        match &self.role {
+            Some(role) => format!("`{}` of role {role}", self.spec),
+            None => format!("`{}` of `{}`", self.spec, self.link),
+        }
+    }
+
+    /// Whether both are of one spec, whatever it said.
+    #[must_use]
+    pub fn is_of_same_spec(&self, other: &Self) -> bool {
+        (&self.link, &self.role, &self.spec) == (&other.link, &other.role, &other.spec)
+    }
 }
 
 /// Which of these hosts say that they were ever in load, by name.

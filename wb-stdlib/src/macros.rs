@@ -64,6 +64,9 @@ pub use wb_macros::baseline;
 /// Declares a check that is true after the migration in whose file it stands. It runs after the migration, in tests
 /// and in production, and it can look, not act.
 ///
+/// With `role = "web"` it is of that role instead: it is to hold on all hosts that have the role, from the migration on in
+/// whose file it stands, and always where it stands elsewhere, as in `src/roles.rs`.
+///
 /// ```
 /// use wb_stdlib::prelude::*;
 ///
@@ -71,6 +74,11 @@ pub use wb_macros::baseline;
 /// fn the_shop_is_served(host: &View) -> Result<()> {
 ///     host.service("nginx").is_running()?;
 ///     host.http("http://127.0.0.1/").with_body("<h1>Shop</h1>").answers(200)
+/// }
+///
+/// #[spec(role = "web")]
+/// fn nginx_listens(host: &View) -> Result<()> {
+///     host.port(80).is_listening()
 /// }
 /// ```
 pub use wb_macros::spec;

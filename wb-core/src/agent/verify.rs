@@ -3,6 +3,9 @@
 //! The specs of a link hold from when the host completed it, by running it or by hand, for as long as the host has the
 //! link's role and the runner has its code: as they stand in this runner, since the record does not keep older ones. No
 //! later link takes them back: a link that makes an older spec untrue comes with an amendment of the older link.
+//!
+//! The specs of a role hold on each host that has it: from the link on in whose file they stand, whoever ran that, and else
+//! always.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,7 +16,7 @@ use serde::Serialize;
 
 use super::run::guarded;
 use super::{Agent, How, Record};
-use crate::chain::Sha1;
+use crate::chain::{Link, Sha1};
 use crate::context::{Context, HerdView, MemoryJournal, Mode, Spec};
 use crate::runner::Catalog;
 use crate::system::System;
@@ -22,10 +25,15 @@ use crate::system::fault::{self, Subject};
 /// What a spec said of this host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// The link's name.
-    pub link: String,
-    /// The link.
-    pub sha1: Sha1,
+    /// The name of the link in whose file it stands; nothing where that is no link's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// That link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha1: Option<Sha1>,
+    /// The role that it is of; nothing: it is the link's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'static str>,
     /// The spec's name.
     pub spec: &'static str,
     /// Why it does not hold, with its causes; nothing: it holds.
@@ -35,8 +43,8 @@ pub struct Verdict {
 /// A spec that is to hold on this host.
 #[derive(Debug, Clone)]
 pub(super) struct Promise {
-    pub(super) link: String,
-    sha1: Sha1,
+    /// The link in whose file it stands.
+    link: Option<(String, Sha1)>,
     pub(super) spec: &'static Spec,
 }
 
@@ -51,16 +59,21 @@ pub fn all(agent: &Agent<'_>, catalog: &Catalog, system: &System) -> Vec<Verdict
     promises.iter().map(|promise| promise.verdict(system, &herd)).collect()
 }
 
-/// The specs that are to hold on a host with this record and these roles.
+/// The specs that are to hold on a host with this record and these roles: those of links, then those of roles.
 pub(super) fn promises(catalog: &Catalog, record: &Record, roles: &BTreeSet<String>) -> Vec<Promise> {
-    let behind = record.links.iter().chain(&record.ahead).filter(|link| link.how != How::PassedOver);
-    let links = behind.filter_map(|done| catalog.chain().get(done.sha1));
+    let completed = record.links.iter().chain(&record.ahead).filter(|link| link.how != How::PassedOver);
+    let links = completed.filter_map(|done| catalog.chain().get(done.sha1));
     let mine = links.filter(|link| roles.contains(&link.role) && !link.gone);
-    mine.flat_map(|link| {
-        let promise = |spec| Promise { link: link.name.clone(), sha1: link.sha1, spec };
-        catalog.specs_of(&link.name).map(promise)
-    })
-    .collect()
+    let of_links = mine.flat_map(|link| catalog.specs_of(&link.name).map(move |spec| Promise::of(Some(link), spec)));
+    of_links.chain(promises_of_roles(catalog, record, roles)).collect()
+}
+
+/// The specs of these roles that are to hold on a host with this record.
+pub(super) fn promises_of_roles(catalog: &Catalog, record: &Record, roles: &BTreeSet<String>) -> Vec<Promise> {
+    let is_behind = |link: &Link| record.links.iter().chain(&record.ahead).any(|behind| behind.sha1 == link.sha1);
+    let mine = catalog.specs_of_roles().filter(|(spec, _)| spec.role.is_some_and(|role| roles.contains(role)));
+    let due = mine.filter(|(_, link)| link.is_none_or(is_behind));
+    due.map(|(spec, link)| Promise::of(link, spec)).collect()
 }
 
 /// The roles of the host that sees the herd so.
@@ -69,29 +82,48 @@ pub(super) fn roles(herd: &HerdView) -> BTreeSet<String> {
 }
 
 impl Promise {
-    #[cfg(test)]
-    pub(super) fn of(link: &str, spec: &'static Spec) -> Self {
-        Self { link: link.to_owned(), sha1: Sha1::ZERO, spec }
+    pub(super) fn of(link: Option<&Link>, spec: &'static Spec) -> Self {
+        Self { link: link.map(|link| (link.name.clone(), link.sha1)), spec }
+    }
+
+    /// The name of the link in whose file it stands; empty where that is no link's.
+    pub(super) fn link(&self) -> &str {
+        self.link.as_ref().map_or("", |(name, _)| name)
     }
 
     /// Why it does not hold.
     pub(super) fn ask(&self, system: &System, herd: &HerdView) -> Option<String> {
+        self.ask_within(&system.within(Some(PATIENCE)), herd)
+    }
+
+    /// Why it does not hold, as far as that is seen before the time of the work on this machine is over.
+    fn ask_within(&self, system: &System, herd: &HerdView) -> Option<String> {
         let _during = fault::during(Subject::Spec);
-        let (system, journal) = (system.within(Some(PATIENCE)), Rc::new(MemoryJournal::default()));
-        guarded(&Context::new(&system, Mode::Plan, herd, journal), self.spec.check).err()
+        let journal = Rc::new(MemoryJournal::default());
+        guarded(&Context::new(system, Mode::Plan, herd, journal), self.spec.check).err()
     }
 
     fn verdict(&self, system: &System, herd: &HerdView) -> Verdict {
-        Verdict { link: self.link.clone(), sha1: self.sha1, spec: self.spec.name, error: self.ask(system, herd) }
+        let Self { link, spec } = self;
+        Verdict {
+            link: link.as_ref().map(|(name, _)| name.clone()),
+            sha1: link.as_ref().map(|(_, sha1)| *sha1),
+            role: spec.role,
+            spec: spec.name,
+            error: self.ask(system, herd),
+        }
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { link, sha1, spec, error } = self;
-        let what = if error.is_none() { "ok    " } else { "failed" };
-        write!(f, "{what}  `{link}` ({})  {spec}", sha1.short())?;
-        match error {
+        write!(f, "{}  ", if self.error.is_none() { "ok    " } else { "failed" })?;
+        match (self.role, &self.link, self.sha1) {
+            (None, Some(link), Some(sha1)) => write!(f, "`{link}` ({})", sha1.short())?,
+            (role, ..) => write!(f, "role {}", role.unwrap_or_default())?,
+        }
+        write!(f, "  {}", self.spec)?;
+        match &self.error {
             Some(error) => write!(f, ": {}", error.replace('\n', "\n        ")),
             None => Ok(()),
         }
@@ -118,8 +150,15 @@ mod tests {
     static VALID: Spec = Spec::new("fleet::chain::nginx", "valid", |_| Ok(()));
     static SERVED: Spec = Spec::new("fleet::chain::page", "served", |_| Err(anyhow::anyhow!("404").context("no page")));
 
+    static ANSWERS: Spec = Spec::new("fleet::chain::schema", "answers", |_| Ok(())).of_role("web");
+    static ROOM: Spec = Spec::new("fleet::roles", "has_room", |_| Err(anyhow::anyhow!("no room"))).of_role("web");
+
     fn catalog(first: &'static Migration) -> Catalog {
         Catalog::new([first, &SCHEMA, &PAGE], [], [&SERVED, &VALID, &RUNS]).unwrap()
+    }
+
+    fn with_specs_of_roles() -> Catalog {
+        Catalog::new([&NGINX, &SCHEMA, &PAGE], [], [&SERVED, &RUNS, &ROOM, &ANSWERS]).unwrap()
     }
 
     /// A host that did its links so, one letter each: done, adopted, passed over.
@@ -156,16 +195,57 @@ mod tests {
     }
 
     #[test]
+    fn what_a_role_promises_is_to_hold_on_all_that_have_it_from_a_link_on() {
+        let catalog = with_specs_of_roles();
+        let check = |hows, roles: &[&str], expect: &[&str]| {
+            let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+            let of_roles = promises_of_roles(&catalog, &record(&catalog, hows), &roles);
+            assert_eq!(of_roles.iter().map(|promise| promise.spec.name).collect::<Vec<_>>(), expect, "{hows}");
+        };
+        check("", &["web"], &["has_room"]);
+        check("d", &["web"], &["has_room"]);
+        check("dp", &["web"], &["answers", "has_room"]);
+        check("dd", &["database", "web"], &["answers", "has_room"]);
+        check("dd", &["database"], &[]);
+    }
+
+    #[test]
+    fn what_was_done_before_a_role_was_gained_is_behind_a_host_too() {
+        let catalog = with_specs_of_roles();
+        let Record { mut links, .. } = record(&catalog, "dp");
+        let record = Record { ahead: links.split_off(1), links, ..Record::default() };
+        assert_eq!(promises_of_roles(&catalog, &record, &["web".to_owned()].into()).len(), 2);
+    }
+
+    #[test]
+    fn a_verdict_says_what_it_is_of() {
+        let catalog = with_specs_of_roles();
+        let promises = promises(&catalog, &record(&catalog, "dpd"), &["web".to_owned()].into());
+        let (dir, herd) = (tempfile::tempdir().unwrap(), HerdView::default());
+        let system = System::fake(dir.path(), crate::system::Script::default());
+        let verdicts: Vec<_> = promises.iter().map(|promise| promise.verdict(&system, &herd)).collect();
+        let json = serde_json::to_value(verdicts).unwrap();
+        let sha1 = |digit: &str| digit.repeat(40);
+        assert_eq!(json[0], serde_json::json!({"link": "nginx", "sha1": sha1("1"), "spec": "runs", "error": null}));
+        let answers = serde_json::json!({
+            "link": "schema", "sha1": sha1("2"), "role": "web", "spec": "answers", "error": null,
+        });
+        assert_eq!(json[2], answers);
+        assert_eq!(json[3], serde_json::json!({"role": "web", "spec": "has_room", "error": "no room"}));
+    }
+
+    #[test]
     fn a_verdict_is_a_line() {
-        let catalog = catalog(&NGINX);
+        let catalog = with_specs_of_roles();
         let promises = promises(&catalog, &record(&catalog, "dpd"), &["web".to_owned()].into());
         let (dir, herd) = (tempfile::tempdir().unwrap(), HerdView::default());
         let system = System::fake(dir.path(), crate::system::Script::default());
         let verdicts = promises.iter().map(|promise| promise.verdict(&system, &herd).to_string());
         insta::assert_snapshot!(verdicts.collect::<Vec<_>>().join("\n"), @r"
         ok      `nginx` (1111111)  runs
-        ok      `nginx` (1111111)  valid
         failed  `page` (3333333)  served: no page: 404
+        ok      role web  answers
+        failed  role web  has_room: no room
         ");
     }
 }

@@ -89,7 +89,11 @@ impl Watch {
     }
 
     fn known(&self, promise: &Promise) -> Option<&Drift> {
-        self.drift.iter().find(|drift| drift.link == promise.link && drift.spec == promise.spec.name)
+        let is_it = |drift: &&Drift| {
+            let of = (drift.link.as_str(), drift.role.as_deref(), drift.spec.as_str());
+            of == (promise.link(), promise.spec.role, promise.spec.name)
+        };
+        self.drift.iter().find(is_it)
     }
 
     fn next(&mut self) -> Option<Promise> {
@@ -99,8 +103,9 @@ impl Watch {
     fn heard(&mut self, promise: &Promise, error: Option<String>, now: u64) {
         let since = self.known(promise).map_or(now, |drift| drift.since);
         let (Some(error), Some(round)) = (error, &mut self.round) else { return };
+        let (link, role, spec) = (promise.link().to_owned(), promise.spec.role, promise.spec.name.to_owned());
         let error = error.chars().take(LONGEST_ERROR).collect();
-        round.found.push(Drift { link: promise.link.clone(), spec: promise.spec.name.to_owned(), error, since });
+        round.found.push(Drift { link, role: role.map(str::to_owned), spec, error, since });
     }
 
     /// The round is over. Gives what is news.
@@ -117,13 +122,11 @@ impl Watch {
 }
 
 fn news(before: &[Drift], after: &[Drift]) -> Vec<String> {
-    let is_in = |drift: &Drift, others: &[Drift]| {
-        others.iter().any(|other| other.link == drift.link && other.spec == drift.spec)
-    };
+    let is_in = |drift: &Drift, others: &[Drift]| others.iter().any(|other| other.is_of_same_spec(drift));
     let lost = after.iter().filter(|drift| !is_in(drift, before));
     let mended = before.iter().filter(|drift| !is_in(drift, after));
-    let lost = lost.map(|drift| format!("drifted: spec `{}` of `{}`: {}", drift.spec, drift.link, drift.error));
-    lost.chain(mended.map(|drift| format!("holds again: spec `{}` of `{}`", drift.spec, drift.link))).collect()
+    let lost = lost.map(|drift| format!("drifted: spec {}: {}", drift.named(), drift.error));
+    lost.chain(mended.map(|drift| format!("holds again: spec {}", drift.named()))).collect()
 }
 
 /// A share of `whole` that is the same for this host at all times.
@@ -159,13 +162,20 @@ impl Agent<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::{Digest, Link, Sha1};
     use crate::context::Spec;
 
     static RUNS: Spec = Spec::new("fleet::chain::nginx", "runs", |_| Ok(()));
     static VALID: Spec = Spec::new("fleet::chain::nginx", "valid", |_| Ok(()));
 
+    static FIT: Spec = Spec::new("fleet::roles", "valid", |_| Ok(())).of_role("web");
+
+    fn link(name: &str) -> Link {
+        Link::new(name, Sha1::ZERO, "web", Digest::of(b""))
+    }
+
     fn promises() -> Vec<Promise> {
-        [&RUNS, &VALID].map(|spec| Promise::of("nginx", spec)).into()
+        [&RUNS, &VALID].map(|spec| Promise::of(Some(&link("nginx")), spec)).into()
     }
 
     fn watch(verify: u64) -> Watch {
@@ -210,6 +220,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_role_promises_drifts_by_itself() {
+        let mut watch = watch(3600);
+        let mut round = |broken: Option<&str>| {
+            watch.begin(true, vec![Promise::of(Some(&link("nginx")), &VALID), Promise::of(None, &FIT)]);
+            while let Some(promise) = watch.next() {
+                let error = broken.filter(|_| promise.spec.role.is_some()).map(str::to_owned);
+                watch.heard(&promise, error, 5);
+            }
+            watch.end(5)
+        };
+        assert_eq!(round(Some("no")), ["drifted: spec `valid` of role web: no"]);
+        assert_eq!(round(Some("still no")), [""; 0]);
+        assert_eq!(round(None), ["holds again: spec `valid` of role web"]);
+    }
+
+    #[test]
     fn a_round_that_is_under_way_goes_on() {
         let mut watch = watch(3600);
         watch.begin(true, promises());
@@ -221,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_was_reported_is_remembered_where_it_is_watched() {
-        let drift = Drift { link: "nginx".into(), spec: "runs".into(), error: "no".into(), since: 7 };
+        let drift = Drift { link: "nginx".into(), role: None, spec: "runs".into(), error: "no".into(), since: 7 };
         let check = |verify, expect| {
             let mut watch = watch(verify);
             watch.recall(vec![drift.clone()], 9);
@@ -235,7 +261,7 @@ mod tests {
     fn what_is_reported_is_bounded() {
         let names: Vec<String> = (0..DRIFTS + 4).map(|n| format!("link_{n}")).collect();
         let mut watch = watch(3600);
-        watch.begin(true, names.iter().map(|name| Promise::of(name, &RUNS)).collect());
+        watch.begin(true, names.iter().map(|name| Promise::of(Some(&link(name)), &RUNS)).collect());
         while let Some(promise) = watch.next() {
             watch.heard(&promise, Some("é".repeat(LONGEST_ERROR + 1)), 5);
         }

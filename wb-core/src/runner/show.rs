@@ -107,8 +107,7 @@ pub(super) fn status(home: Home, program: &Program, as_json: bool) -> Result<(St
         format!("next     {outlook}"),
     ];
     lines.extend(drift.iter().map(|drift| {
-        let Drift { link, spec, error, since } = drift;
-        format!("drift    `{spec}` of `{link}` since {}: {error}", moment(*since))
+        format!("drift    {} since {}: {}", drift.named(), moment(drift.since), drift.error)
     }));
     if let Some(away) = &notices.away {
         let (lasted, since) = (away.lasted(program.system.clock().now().as_secs()), moment(away.since));

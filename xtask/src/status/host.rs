@@ -400,9 +400,7 @@ fn said(doing: &Doing) -> String {
 fn drifted(drift: &[Drift]) -> String {
     match drift {
         [] => String::new(),
-        [Drift { link, spec, error, .. }] => format!("spec `{spec}` of `{link}`: {error}"),
-        [Drift { link, spec, error, .. }, more @ ..] => {
-            format!("spec `{spec}` of `{link}`: {error}; and {} more", more.len())
-        }
+        [one] => format!("spec {}: {}", one.named(), one.error),
+        [first, more @ ..] => format!("spec {}: {}; and {} more", first.named(), first.error, more.len()),
     }
 }

@@ -95,6 +95,7 @@ impl Herd {
     pub(super) fn drift(&mut self, host: &str, specs: &[&str]) {
         let drift = |spec: &&str| Drift {
             link: "install_nginx".into(),
+            role: None,
             spec: (*spec).to_owned(),
             error: "not running".into(),
             since: NOW - 7_300,

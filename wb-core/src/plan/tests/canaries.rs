@@ -191,6 +191,7 @@ fn a_canary_that_drifted_or_fell_silent_has_not_passed() {
         let mut herd = herd("web1@w3 web2@w1", &["web1"], Some(BAKE));
         let drift = drift.iter().map(|spec| Drift {
             link: "w1".into(),
+            role: None,
             spec: (*spec).to_owned(),
             error: "no".into(),
             since: NOW,

@@ -353,7 +353,9 @@ impl Draw {
     }
 
     fn drift(&mut self) -> Drift {
-        Drift { link: self.link_name(), spec: self.link_name(), since: self.number(), error: self.text() }
+        let (link, spec, since, error) = (self.link_name(), self.link_name(), self.number(), self.text());
+        let role = ROLES.get(usize::try_from(since % 9).unwrap_or_default()).map(|role| (*role).to_owned());
+        Drift { link, role, spec, since, error }
     }
 
     /// A report.
