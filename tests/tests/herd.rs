@@ -58,6 +58,13 @@ static DATABASE_ROLE: Role =
     Role { name: "database", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()), ..Role::PLAIN };
 static FAILING_SPEC: Spec = Spec::new("fleet::chain::third", "answers", |_| anyhow::bail!("expected 200, found 502"));
 
+/// What hosts of the role `web` are to be like from `first` on: without a file `unfit`.
+static FIT: Spec = Spec::new("fleet::chain::first", "is_fit", |context| {
+    anyhow::ensure!(context.system().read_file("/unfit")?.is_none(), "expected an answer, found none");
+    Ok(())
+})
+.of_role("web");
+
 fn catalog(migrations: &[&'static Migration]) -> Catalog {
     Catalog::new(migrations.iter().copied(), [&WEB, &DATABASE_ROLE], []).unwrap()
 }
@@ -193,6 +200,50 @@ fn a_spec_that_does_not_hold_is_a_failure() {
     let expect = "web1 failed at `third` (4444444): spec `answers`: expected 200, found 502";
     assert_eq!(herd.said(&["web1"]), [expect]);
     assert_eq!(herd.record("web1").state().unwrap().to_string(), "3".repeat(40));
+}
+
+/// Says that hosts are, or are not, what their roles promise.
+fn unfit(herd: &TestHerd, hosts: &[&str], unfit: bool) {
+    for path in hosts.iter().map(|host| herd.root(host).join("unfit")) {
+        match unfit {
+            true => files::write(path, "", 0o644).unwrap(),
+            false => drop(files::remove(path).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn who_is_not_what_its_role_promises_stays_out_of_load_until_it_is() {
+    let herd = herd();
+    let next = Catalog::new([&DATABASE, &FIRST, &SECOND, &THIRD], [&WEB, &DATABASE_ROLE], [&FIT]).unwrap();
+    unfit(&herd, &["db1", "web1"], true);
+    herd.deploy(&next);
+    herd.settle(&ALL, &next, 9);
+    assert_eq!(herd.written("web1"), "first second rejoin leave third");
+    assert_eq!(herd.out("web"), ["web1"]);
+    let said = ["db1 up to date", "web1 can't rejoin: spec `is_fit` of role web: expected an answer, found none"];
+    assert_eq!(herd.said(&["db1", "web1"]), said);
+    assert_eq!(herd.written("web2"), "first second rejoin", "nobody else takes its place");
+    unfit(&herd, &["web1"], false);
+    herd.settle(&ALL, &next, 20);
+    for host in WEBS {
+        assert_eq!(herd.written(host), "first second rejoin leave third rejoin", "{host}");
+    }
+    assert_eq!(herd.out("web"), Vec::<String>::new());
+}
+
+#[test]
+fn who_is_new_enters_service_as_what_its_role_promises() {
+    let herd = TestHerd::new();
+    herd.add(&[("db1", &["database"]), ("web1", &["web"])]);
+    unfit(&herd, &["web1"], true);
+    let next = Catalog::new([&DATABASE, &FIRST, &SECOND], [&WEB, &DATABASE_ROLE], [&FIT]).unwrap();
+    herd.deploy(&next);
+    herd.settle(&["db1", "web1"], &next, 20);
+    assert_eq!((herd.written("web1"), herd.record("web1").in_service), ("first second".into(), false));
+    unfit(&herd, &["web1"], false);
+    herd.settle(&["db1", "web1"], &next, 20);
+    assert_eq!((herd.written("web1"), herd.record("web1").in_service), ("first second rejoin".into(), true));
 }
 
 #[test]

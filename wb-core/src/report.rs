@@ -107,19 +107,24 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// Which spec it is, in words: `` `runs` of `install_nginx` ``, or `` `answers` of role web ``.
+    /// Which spec it is, in words.
     #[must_use]
     pub fn named(&self) -> String {
-        match &self.role {
-            Some(role) => format!("`{}` of role {role}", self.spec),
-            None => format!("`{}` of `{}`", self.spec, self.link),
-        }
+        named(&self.spec, self.role.as_deref(), &self.link)
     }
 
     /// Whether both are of one spec, whatever it said.
     #[must_use]
     pub fn is_of_same_spec(&self, other: &Self) -> bool {
         (&self.link, &self.role, &self.spec) == (&other.link, &other.role, &other.spec)
+    }
+}
+
+/// A spec in words: `` `runs` of `install_nginx` ``, or `` `answers` of role web ``.
+pub(crate) fn named(spec: &str, role: Option<&str>, link: &str) -> String {
+    match role {
+        Some(role) => format!("`{spec}` of role {role}"),
+        None => format!("`{spec}` of `{link}`"),
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::lookout::Sentry;
 use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
+use super::verify::promises_of_roles;
 use super::{Agent, AgentError, Races, Ran, pace};
 use crate::chain::{Chain, Link, Sha1};
 use crate::change::{Canary, HostManifest, Manifest};
@@ -22,7 +23,8 @@ use crate::report::{Baked, Doing, Failure, Report};
 use crate::system::ending::ending;
 use crate::system::fault::{self, Bug, Subject};
 
-/// How long the gates of a host's roles may take as a whole. The agent hears of nothing meanwhile.
+/// How long the gates of a host's roles, or their specs before it rejoins, may take as a whole. The agent hears of nothing
+/// meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is left to do in this tick.
@@ -339,7 +341,9 @@ impl Agent<'_> {
         let rejoin = |role: &Role| -> fn(&Context<'_>) -> anyhow::Result<()> {
             if stays(role.name) { |_| Ok(()) } else { role.rejoin }
         };
-        match self.each_role("rejoin", &self.roles_under_way(), rejoin) {
+        let under_way = self.roles_under_way();
+        let comes_back = under_way.iter().filter(|role| !stays(role)).cloned().collect();
+        match self.is_fit_as(&comes_back).and_then(|()| self.each_role("rejoin", &under_way, rejoin)) {
             Ok(()) => {
                 self.store.rejoined(&roles, &lost)?;
                 self.journal.say("in load");
@@ -350,6 +354,16 @@ impl Agent<'_> {
                 Step::until(Doing::Rejoining { trouble: Some(trouble) })
             }
         }
+    }
+
+    /// Nobody bears load as a role again whose specs do not hold. These have as much time as gates do.
+    fn is_fit_as(&self, roles: &BTreeSet<String>) -> Result<(), String> {
+        let (herd, system) = (self.view(), self.system.within(Some(PATIENCE)));
+        let promises = promises_of_roles(self.catalog, &self.store.record(), roles);
+        promises.iter().try_for_each(|promise| match promise.ask_within(&system, &herd) {
+            Some(error) => Err(format!("spec {}: {error}", promise.named())),
+            None => Ok(()),
+        })
     }
 
     /// The roles that the host left load with, and has no more: there is nothing to come back to.

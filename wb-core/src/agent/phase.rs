@@ -230,7 +230,7 @@ impl Phase {
             Self::Leaving { .. } => "leaves load, role by role",
             Self::Out { .. } => "goes on to the next link of the leg, and after the last one rejoins",
             Self::Running { .. } => "runs the link, and then its specs",
-            Self::Rejoining { .. } => "rejoins, role by role",
+            Self::Rejoining { .. } => "asks the specs of its roles, then rejoins, role by role",
             Self::Returning { .. } => "gives its place in the pool back",
             Self::Failed { .. } => "waits until the link or its settings change, or somebody asks for another try",
         }

@@ -132,7 +132,7 @@ mod tests {
         Out: goes on to the next link of the leg, and after the last one rejoins
         Running: runs the link, and then its specs
         Failed: waits until the link or its settings change, or somebody asks for another try
-        Rejoining: rejoins, role by role
+        Rejoining: asks the specs of its roles, then rejoins, role by role
         Returning: waits for the remote, then gives its place in the pool back
         ");
         assert_eq!(outlook(&Phase::InLoad, &Notices::default()), "looks for changes, and plans");

@@ -18,6 +18,7 @@ use super::run::guarded;
 use super::{Agent, How, Record};
 use crate::chain::{Link, Sha1};
 use crate::context::{Context, HerdView, MemoryJournal, Mode, Spec};
+use crate::report::named;
 use crate::runner::Catalog;
 use crate::system::System;
 use crate::system::fault::{self, Subject};
@@ -91,13 +92,18 @@ impl Promise {
         self.link.as_ref().map_or("", |(name, _)| name)
     }
 
+    /// Which spec it is, in words.
+    pub(super) fn named(&self) -> String {
+        named(self.spec.name, self.spec.role, self.link())
+    }
+
     /// Why it does not hold.
     pub(super) fn ask(&self, system: &System, herd: &HerdView) -> Option<String> {
         self.ask_within(&system.within(Some(PATIENCE)), herd)
     }
 
     /// Why it does not hold, as far as that is seen before the time of the work on this machine is over.
-    fn ask_within(&self, system: &System, herd: &HerdView) -> Option<String> {
+    pub(super) fn ask_within(&self, system: &System, herd: &HerdView) -> Option<String> {
         let _during = fault::during(Subject::Spec);
         let journal = Rc::new(MemoryJournal::default());
         guarded(&Context::new(system, Mode::Plan, herd, journal), self.spec.check).err()

@@ -137,7 +137,7 @@ pub(super) fn verify(home: Home, program: &Program, as_json: bool) -> Result<(St
         return Ok((value.to_string(), broken == 0));
     }
     let last = match (verdicts.len(), broken) {
-        (0, _) => "No spec is to hold here: nothing that this host completed has one.".to_owned(),
+        (0, _) => "No spec is to hold here: nothing that this host completed has one, and none of its roles.".to_owned(),
         (all, 0) => format!("{all} of {all} specs hold."),
         (all, broken) => format!("{} of {all} specs hold. Next: mend it here, or by a migration.", all - broken),
     };

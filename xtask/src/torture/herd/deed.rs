@@ -38,7 +38,7 @@ pub enum Deed {
     Clones(usize, bool),
     /// `leave` fails so often.
     KeepsIn(usize, u32),
-    /// `rejoin` fails so often.
+    /// `rejoin` fails so often, or, before that, the spec of a role.
     KeepsOut(usize, u32),
     /// A role's gate is closed for so many milliseconds.
     ClosesGate(usize, u64),

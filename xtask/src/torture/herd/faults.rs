@@ -114,6 +114,7 @@ pub const KINDS: &[&str] = &[
     "failed_leave",
     "failed_link",
     "failed_rejoin",
+    "failed_spec",
     "failed_wait",
     "forged_change",
     "full_disk",

@@ -178,7 +178,9 @@ fn compile(build: Build) -> &'static Catalog {
         (0..).zip(sketches).map(|(i, s)| &*Box::leak(Box::new(migration(build, i, s)))).collect();
     let roles: Vec<&'static Role> =
         (0..).zip(ROLES).map(|(i, name)| &*Box::leak(Box::new(role(build.fleet, i, name)))).collect();
-    let specs: Vec<&'static Spec> = (0..).zip(sketches).map(|(i, s)| &*Box::leak(Box::new(spec(i, s)))).collect();
+    let of_links = (0..).zip(sketches).map(|(i, s)| spec(i, s));
+    let of_roles = (0..).zip(ROLES).map(|(i, role)| spec_of_role(i, role));
+    let specs: Vec<&'static Spec> = of_links.chain(of_roles).map(|spec| &*Box::leak(Box::new(spec))).collect();
     let catalog = Catalog::new(migrations, roles, specs).unwrap_or_default();
     Box::leak(Box::new(catalog))
 }
@@ -241,6 +243,10 @@ fn spec(index: usize, sketch: &Sketch) -> Spec {
     Spec::new(sketch.name, "holds", SPECS[index])
 }
 
+fn spec_of_role(index: usize, role: &'static str) -> Spec {
+    Spec::new("torture::roles", "fit", FIT[index]).of_role(role)
+}
+
 /// What a link does is up to the machine, which knows its place in the chain.
 #[derive(Debug)]
 struct Link {
@@ -291,12 +297,18 @@ fn holds<const LINK: usize>(context: &Context<'_>) -> anyhow::Result<()> {
     ask(context, "spec", LINK)
 }
 
+fn fit<const ROLE: usize>(context: &Context<'_>) -> anyhow::Result<()> {
+    ask(context, "fit", ROLE)
+}
+
 const HOOKS: [[Hook; 3]; 4] = [
     [gate::<0>, leave::<0>, rejoin::<0>],
     [gate::<1>, leave::<1>, rejoin::<1>],
     [gate::<2>, leave::<2>, rejoin::<2>],
     [gate::<3>, leave::<3>, rejoin::<3>],
 ];
+
+const FIT: [Hook; 4] = [fit::<0>, fit::<1>, fit::<2>, fit::<3>];
 
 const SPECS: [Hook; LONGEST] = [
     holds::<0>,

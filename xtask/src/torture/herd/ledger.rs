@@ -39,6 +39,13 @@ pub enum Effect<'a> {
     },
     /// A role's `leave` failed.
     StaysIn,
+    /// A role's spec was asked.
+    Answers {
+        /// The place of the role.
+        role: usize,
+        /// Whether it holds.
+        holds: bool,
+    },
     /// A role's `rejoin` has put it into load.
     Rejoins {
         /// The place of the role.
@@ -150,6 +157,9 @@ struct Truth {
     /// The roles that its disk says it has left behind, that it has again, and that a boot has brought it back into load as, a
     /// bit each: it leaves as these before it asks for anything. As what it is no more it does not leave.
     brought_back: u32,
+    /// The roles whose specs held when they were asked last, a bit each. Asked before it left, before a boot, or before it
+    /// rejoined as that counts for nothing.
+    fit: u32,
     /// Whether it was ever in load.
     served: bool,
     /// Whether its disk was put back to amid a leg, and it has no claim any more, though no operator freed it. It can't know
@@ -316,6 +326,7 @@ impl Ledger {
             Effect::Leaves { role, disk } => {
                 self.runs_code_of_a_change(machine)?;
                 self.machines[machine].brought_back &= !(1 << role);
+                self.machines[machine].fit &= !(1 << role);
                 if self.is_left_behind(machine, *role, disk) {
                     let here = &mut self.machines[machine];
                     here.left_behind |= 1 << role;
@@ -324,6 +335,10 @@ impl Ledger {
                 }
                 self.may_leave_load(machine, disk)?;
                 return self.leaves(machine, *role);
+            }
+            Effect::Answers { role, holds } => {
+                here.fit &= !(1 << role);
+                here.fit |= u32::from(*holds) << role;
             }
             Effect::Rejoins { role } => return self.rejoins(machine, *role),
             Effect::Begins { link, digest, disk } => {
@@ -351,7 +366,7 @@ impl Ledger {
     fn boots(&mut self, machine: usize, forgets: bool, disk: &Record) {
         let again = self.roles(machine) & bits(|role| disk.left_behind.contains(role));
         let here = &mut self.machines[machine];
-        (here.kept_in, here.looks_restored) = (false, true);
+        (here.kept_in, here.looks_restored, here.fit) = (false, true, 0);
         here.brought_back = if forgets { again } else { here.brought_back & again };
         if forgets {
             (here.out, here.left_behind) = (0, 0);
@@ -463,7 +478,8 @@ impl Ledger {
     }
 
     /// Who failed does not rejoin. A link that failed in load takes nobody out of it: who gains a role before that is tried
-    /// again leaves for the links of that role, and comes back.
+    /// again leaves for the links of that role, and comes back. Nor does anybody as a role whose spec does not hold, or was not
+    /// asked since it rejoined as that last.
     fn rejoins(&mut self, machine: usize, role: usize) -> Judged {
         self.runs_code_of_a_change(machine)?;
         let here = &mut self.machines[machine];
@@ -475,10 +491,15 @@ impl Ledger {
             (here.freed, here.usurped) = (false, false);
         }
         here.served = true;
+        let is_fit = here.fit & (1 << role) != 0;
+        here.fit &= !(1 << role);
         let in_load = here.saved.begun_in_load;
         match self.unended(machine).find(|link| in_load & (1 << link) == 0) {
             Some(link) => {
                 Err(broken(Rule::Invariant(6), format!("it rejoins after {}, which did not end", self.name(link))))
+            }
+            None if !is_fit => {
+                Err(broken(Rule::Invariant(6), format!("it rejoins as {}, whose spec has not held", ROLES[role])))
             }
             None => Ok(()),
         }

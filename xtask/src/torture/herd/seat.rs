@@ -501,6 +501,7 @@ impl Processes for Seat {
             ("in_vain", Ok(_)) => self.waits_in_vain(),
             ("end", Ok(link)) => self.ends(link),
             ("spec", Ok(link)) => self.passes(link),
+            ("fit", Ok(role)) => self.is_fit(role),
             ("leave", Ok(role)) => self.leaves(role),
             ("rejoin", Ok(role)) => self.rejoins(role),
             ("gate", Ok(role)) => self.gate(role),
@@ -578,6 +579,16 @@ impl Seat {
         !fails
     }
 
+    /// The spec of a role takes no time and draws on nothing: rounds in which all hold are what they would be without it.
+    fn is_fit(self, role: usize) -> bool {
+        self.alive();
+        with(|world| {
+            let holds = !world.is_unfit(self.0);
+            world.witness(self.0, &Effect::Answers { role, holds });
+            holds
+        })
+    }
+
     fn gate(self, role: usize) -> bool {
         self.alive();
         with(|world| {
@@ -609,6 +620,17 @@ impl World {
                 && poison.version.is_none_or(|poisoned| poisoned == version)
         };
         self.alone.is_none() && self.poison.iter().any(is_here)
+    }
+
+    /// Whether a spec of a role says no. What keeps a host out of load does so by these first, and at last by `rejoin`.
+    fn is_unfit(&mut self, me: usize) -> bool {
+        let fails = !self.calm && self.alone.is_none() && self.machines[me].rejoin_fails > 1;
+        if fails {
+            self.machines[me].rejoin_fails -= 1;
+            self.faults.count("failed_spec");
+            self.say(me, || "failed spec".into());
+        }
+        fails
     }
 
     fn hook_fails(&mut self, me: usize, kind: &'static str) -> bool {

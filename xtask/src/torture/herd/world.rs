@@ -111,7 +111,7 @@ pub struct Machine {
     pub full: u64,
     /// How often its `leave` will fail.
     pub leave_fails: u32,
-    /// How often its `rejoin` will fail.
+    /// How often its `rejoin` will fail, or, before that, the spec of a role.
     pub rejoin_fails: u32,
     /// The links whose effect is there, done by the link or by hand: a bit each.
     pub applied: u32,
