@@ -157,8 +157,16 @@ fn terms(args: &MigrationArgs) -> TokenStream {
         }
         None => quote!(::core::option::Option::None),
     };
-    let in_load = args.in_load;
-    quote!(::wb_stdlib::__private::Terms { keeps: &[#(#keeps),*], timeout: #timeout, in_load: #in_load, inside: &[] })
+    let (in_load, rerun) = (args.in_load, option(args.rerun.as_ref().map(|rerun| &rerun.0)));
+    quote! {
+        ::wb_stdlib::__private::Terms {
+            keeps: &[#(#keeps),*],
+            timeout: #timeout,
+            in_load: #in_load,
+            inside: &[],
+            rerun: #rerun,
+        }
+    }
 }
 
 fn link_call(ident: &Ident, name: &str) -> TokenStream {

@@ -11,8 +11,8 @@
 /// [`Host::wait_until`](crate::Host::wait_until). With `timeout = "10m"` one run of it may take ten minutes, in `s`, `m` or `h`: then
 /// its command is killed with all that this started, and it has failed; otherwise only each command has a bound. An edit
 /// after it landed says `amended = "why"`, and perhaps `keeps = ["initdb"]`: which finished [steps](crate::Host::step)
-/// stand on hosts that are in the middle of it. rust-analyzer jumps from the name of a role to the role, and finds a name that no
-/// role has.
+/// stand on hosts that are in the middle of it. With `rerun = "why"` it may change something when a test runs it once more, which
+/// no host does. rust-analyzer jumps from the name of a role to the role, and finds a name that no role has.
 ///
 /// ```
 /// # mod chain {

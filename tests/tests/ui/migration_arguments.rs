@@ -120,8 +120,17 @@ mod sound_waits {
 mod sound {
     use wb_stdlib::prelude::*;
 
-    #[migration(role = "web", timeout = "10m", amended = "why", keeps = ["initdb", "password"])]
+    #[migration(role = "web", timeout = "10m", amended = "why", keeps = ["initdb", "password"], rerun = "it restarts")]
     fn sound(_host: &Host) -> Result<()> {
+        Ok(())
+    }
+}
+
+mod without_a_reason {
+    use wb_stdlib::prelude::*;
+
+    #[migration(role = "web", rerun = " ")]
+    fn without_a_reason(_host: &Host) -> Result<()> {
         Ok(())
     }
 }

@@ -342,7 +342,7 @@ impl Agent<'_> {
             if stays(role.name) { |_| Ok(()) } else { role.rejoin }
         };
         let under_way = self.roles_under_way();
-        let comes_back = under_way.iter().filter(|role| !stays(role)).cloned().collect();
+        let comes_back: BTreeSet<String> = under_way.iter().filter(|role| !stays(role.as_str())).cloned().collect();
         match self.is_fit_as(&comes_back).and_then(|()| self.each_role("rejoin", &under_way, rejoin)) {
             Ok(()) => {
                 self.store.rejoined(&roles, &lost)?;

@@ -235,7 +235,7 @@ fn is_named(attribute: &Attribute, name: &str) -> bool {
 }
 
 /// The arguments of `#[migration(role = "…", wait = all("…"), on_catchup = pass, overdue = "…", rolling = false,
-/// timeout = "…", amended = "…", keeps = ["…"])]`.
+/// timeout = "…", amended = "…", keeps = ["…"], rerun = "…")]`.
 pub struct MigrationArgs {
     /// Whose hosts run it.
     pub role: LitStr,
@@ -249,6 +249,8 @@ pub struct MigrationArgs {
     pub amended: Option<Why>,
     /// The finished steps that stand although it was edited.
     pub keeps: Vec<LitStr>,
+    /// Why it may change something when it is run once more.
+    pub rerun: Option<Rerun>,
 }
 
 impl MigrationArgs {
@@ -275,6 +277,9 @@ struct Steps(Vec<LitStr>);
 
 /// A reason, in words.
 pub struct Why(pub LitStr);
+
+/// Why a second run may change something, in words.
+pub struct Rerun(pub LitStr);
 
 /// The arguments of `#[baseline(role = "…", replaces = "FROM..TO", wait = all("…"))]`.
 pub struct BaselineArgs {
@@ -312,11 +317,12 @@ struct LinkSlots {
     timeout: Slot<Timeout>,
     amended: Slot<Why>,
     keeps: Slot<Steps>,
+    rerun: Slot<Rerun>,
 }
 
 impl LinkSlots {
-    const KNOWN: [&'static str; 8] =
-        ["role", "wait", "on_catchup", "overdue", "rolling", "timeout", "amended", "keeps"];
+    const KNOWN: [&'static str; 9] =
+        ["role", "wait", "on_catchup", "overdue", "rolling", "timeout", "amended", "keeps", "rerun"];
 
     /// Takes an argument, or gives back what is none of these.
     fn set(&mut self, argument: Argument, errors: &mut Errors) -> Option<Argument> {
@@ -329,6 +335,7 @@ impl LinkSlots {
             "timeout" => argument.set(&mut self.timeout, errors),
             "amended" => argument.set(&mut self.amended, errors),
             "keeps" => argument.set(&mut self.keeps, errors),
+            "rerun" => argument.set(&mut self.rerun, errors),
             _ => return Some(argument),
         }
         None
@@ -355,6 +362,7 @@ impl LinkSlots {
             timeout: self.timeout.value(),
             amended: self.amended.value(),
             keeps: self.keeps.value().map(|steps| steps.0).unwrap_or_default(),
+            rerun: self.rerun.value(),
         })
     }
 }
@@ -411,11 +419,21 @@ impl Parse for Steps {
 
 impl Parse for Why {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let why: LitStr = input.parse()?;
-        match why.value().trim().is_empty() {
-            true => Err(syn::Error::new(why.span(), "say why it was edited after it landed")),
-            false => Ok(Self(why)),
-        }
+        reason(input, "say why it was edited after it landed").map(Self)
+    }
+}
+
+impl Parse for Rerun {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        reason(input, "say why it may change something when it is run once more").map(Self)
+    }
+}
+
+fn reason(input: ParseStream<'_>, missing: &str) -> syn::Result<LitStr> {
+    let why: LitStr = input.parse()?;
+    match why.value().trim().is_empty() {
+        true => Err(syn::Error::new(why.span(), missing)),
+        false => Ok(why),
     }
 }
 

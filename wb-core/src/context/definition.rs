@@ -41,11 +41,14 @@ pub struct Terms {
     pub in_load: bool,
     /// What its code waits for, as far as that stands there in full.
     pub inside: &'static [StaticWait],
+    /// Why it may change something when it is run once more. Hosts never do that; tests do.
+    pub rerun: Option<&'static str>,
 }
 
 impl Terms {
-    /// No step is kept, no time is too long, it is run out of load, and its code waits for nobody.
-    pub const NONE: Self = Self { keeps: &[], timeout: None, in_load: false, inside: &[] };
+    /// No step is kept, no time is too long, it is run out of load, its code waits for nobody, and run once more it changes
+    /// nothing.
+    pub const NONE: Self = Self { keeps: &[], timeout: None, in_load: false, inside: &[], rerun: None };
 }
 
 /// What a link runs.

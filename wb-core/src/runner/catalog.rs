@@ -92,6 +92,13 @@ impl Catalog {
         self.chain.position(sha1).map_or(Terms::NONE, |index| self.migrations[index].terms)
     }
 
+    /// Why links may change something when they are run once more, by their names; those of which nobody says so are to change
+    /// nothing then.
+    #[must_use]
+    pub fn reruns(&self) -> BTreeMap<&'static str, &'static str> {
+        self.migrations.iter().filter_map(|migration| Some((migration.name, migration.terms.rerun?))).collect()
+    }
+
     /// A role's code.
     #[must_use]
     pub fn role(&self, name: &str) -> Option<&'static Role> {
@@ -210,6 +217,16 @@ mod tests {
         assert_eq!(catalog.specs_of("roles").count(), 0);
         let of_roles = catalog.specs_of_roles().map(|(spec, link)| (spec.name, link.map(|link| link.name.as_str())));
         assert_eq!(of_roles.collect::<Vec<_>>(), [("answers", Some("second")), ("has_room", None)]);
+    }
+
+    #[test]
+    fn only_links_that_say_why_may_change_something_again() {
+        static ASKS: Migration = Migration {
+            terms: Terms { rerun: Some("it asks for the time"), ..Terms::NONE },
+            ..migration("second", 1, "2222222222222222222222222222222222222222")
+        };
+        let catalog = Catalog::new([&FIRST, &ASKS, &THIRD], [], []).unwrap();
+        assert_eq!(catalog.reruns(), [("second", "it asks for the time")].into());
     }
 
     #[test]
