@@ -1,6 +1,6 @@
 //! What a host's command line prints.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::catalog::Catalog;
 use super::cli::{Failure, with_causes};
@@ -11,7 +11,7 @@ use crate::agent::phase::Phase;
 use crate::agent::{Agent, How, LinkRecord, Record, Store, preview, verify as asked};
 use crate::calendar::moment;
 use crate::chain::{Link, Sha1};
-use crate::context;
+use crate::context::{self, Spec};
 use crate::report::{Doing, Drift};
 
 /// The compiled chain, and what this host did of it.
@@ -20,11 +20,29 @@ pub(super) fn chain(home: &Home, catalog: &Catalog, as_json: bool) -> Result<Str
     let done: Vec<LinkRecord> = record.links.iter().chain(&record.ahead).cloned().collect();
     let (links, roles, failed) = (catalog.chain().links(), catalog.policies(), failed(&record));
     if as_json {
-        let value = json!({ "platform": platform(), "chain": links, "roles": roles, "done": done, "failed": failed });
+        let value = json!({
+            "platform": platform(),
+            "chain": links,
+            "roles": roles,
+            "reruns": catalog.reruns(),
+            "specs": specs(catalog),
+            "done": done,
+            "failed": failed,
+        });
         return Ok(value.to_string());
     }
     let rows = links.iter().enumerate().map(|(index, link)| row(index, link, &done, failed));
     Ok(rows.collect::<Vec<_>>().join("\n"))
+}
+
+/// All specs, each with the link in whose file it stands, and the role that it is of.
+fn specs(catalog: &Catalog) -> Vec<Value> {
+    let named = |link: Option<&Link>, spec: &Spec| {
+        json!({ "link": link.map(|link| &link.name), "name": spec.name, "role": spec.role })
+    };
+    let links = catalog.chain().links().iter();
+    let of_links = links.flat_map(|link| catalog.specs_of(&link.name).map(move |spec| named(Some(link), spec)));
+    of_links.chain(catalog.specs_of_roles().map(|(spec, link)| named(link, spec))).collect()
 }
 
 /// The link at which this host failed, and stays.
@@ -137,7 +155,7 @@ pub(super) fn verify(home: Home, program: &Program, as_json: bool) -> Result<(St
         return Ok((value.to_string(), broken == 0));
     }
     let last = match (verdicts.len(), broken) {
-        (0, _) => "No spec is to hold here: nothing that this host completed has one, and none of its roles.".to_owned(),
+        (0, _) => "No spec is to hold here: nothing that this host completed has one, nor have its roles.".to_owned(),
         (all, 0) => format!("{all} of {all} specs hold."),
         (all, broken) => format!("{} of {all} specs hold. Next: mend it here, or by a migration.", all - broken),
     };
@@ -167,4 +185,42 @@ pub(super) fn plan(home: Home, program: &Program, as_json: bool) -> Result<Strin
         false => "+ would change, = no change, ? cannot know until it runs. Nothing was changed.".to_owned(),
     });
     Ok(lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::{Code, Migration, Terms};
+
+    static PAGE: Migration = Migration {
+        name: "page",
+        role: "web",
+        sha1: "1111111111111111111111111111111111111111",
+        digest: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        index: 0,
+        wait: None,
+        replaces: None,
+        terms: Terms { rerun: Some("it asks for the time"), ..Terms::NONE },
+        run: Some(Code::Bare(|_| Ok(()))),
+    };
+    static SERVED: Spec = Spec::new("fleet::chain::page", "served", |_| Ok(()));
+    static ANSWERS: Spec = Spec::new("fleet::chain::page", "answers", |_| Ok(())).of_role("web");
+    static ROOM: Spec = Spec::new("fleet::roles", "has_room", |_| Ok(())).of_role("web");
+
+    #[test]
+    fn programs_get_all_of_the_chain() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::new(dir.path(), dir.path());
+        let catalog = Catalog::new([&PAGE], [], [&SERVED, &ANSWERS, &ROOM]).unwrap();
+        let says: Value = serde_json::from_str(&chain(&home, &catalog, true).unwrap()).unwrap();
+        assert_eq!(says["reruns"], json!({ "page": "it asks for the time" }));
+        let specs = json!([
+            { "link": "page", "name": "served", "role": null },
+            { "link": "page", "name": "answers", "role": "web" },
+            { "link": null, "name": "has_room", "role": "web" },
+        ]);
+        assert_eq!(says["specs"], specs);
+        let rest = [&says["chain"][0]["name"], &says["done"], &says["failed"]];
+        assert_eq!(rest, [&json!("page"), &json!([]), &json!(null)]);
+    }
 }
