@@ -57,6 +57,9 @@ impl HerdView {
     }
 }
 
+/// Who is told of each operation as soon as it is recorded.
+pub type Heard<'a> = Rc<dyn Fn(&Operation) + 'a>;
+
 /// What one run of a migration, a spec, or a role's `leave` and `rejoin` works with.
 pub struct Context<'a> {
     system: &'a System,
@@ -65,6 +68,7 @@ pub struct Context<'a> {
     journal: Rc<dyn Journal>,
     attempt: Option<Rc<Attempt>>,
     lookout: Option<Rc<dyn Lookout + 'a>>,
+    heard: Option<Heard<'a>>,
     operations: RefCell<Vec<Operation>>,
     known: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
 }
@@ -74,7 +78,7 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn new(system: &'a System, mode: Mode, herd: &'a HerdView, journal: Rc<dyn Journal>) -> Self {
         let (operations, known) = (RefCell::default(), RefCell::default());
-        Self { system, mode, herd, journal, attempt: None, lookout: None, operations, known }
+        Self { system, mode, herd, journal, attempt: None, lookout: None, heard: None, operations, known }
     }
 
     /// This one, for a run of a link.
@@ -87,6 +91,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn with_lookout(self, lookout: Rc<dyn Lookout + 'a>) -> Self {
         Self { lookout: Some(lookout), ..self }
+    }
+
+    /// This one, which tells of each operation as soon as it is recorded: of a run that is killed, all that is known.
+    #[must_use]
+    pub fn heard_by(self, heard: Heard<'a>) -> Self {
+        Self { heard: Some(heard), ..self }
     }
 
     /// The machine.
@@ -159,6 +169,9 @@ impl<'a> Context<'a> {
     /// Remembers what an operation did, or would do. Does not come back when this process is to end, or the time of the
     /// migration is over: between two operations is where it may.
     pub fn record(&self, operation: Operation) {
+        if let Some(heard) = &self.heard {
+            heard(&operation);
+        }
         self.operations.borrow_mut().push(operation);
         crate::system::ending::ending().boundary();
         self.system.must_be_in_time();
@@ -174,5 +187,24 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {
         self.operations.borrow().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::Script;
+
+    #[test]
+    fn who_listens_hears_of_each_operation_at_once() {
+        let (system, herd) = (System::fake("/nowhere", Script::new()), HerdView::default());
+        let heard = RefCell::new(Vec::new());
+        let hear = Rc::new(|operation: &Operation| heard.borrow_mut().push(operation.what.clone()));
+        let context = Context::new(&system, Mode::Apply, &herd, Rc::new(MemoryJournal::default())).heard_by(hear);
+        for what in ["one", "two"] {
+            context.record(Operation { what: what.into(), outcome: Outcome::Unchanged });
+            assert_eq!(heard.borrow().last().map(String::as_str), Some(what));
+        }
+        assert_eq!(context.operations().len(), 2);
     }
 }
