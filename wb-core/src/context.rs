@@ -23,7 +23,7 @@ pub use debt::{Debt, DebtAction, DebtError, Debts};
 pub use definition::{Code, Links, MaxOut, Migration, Role, Run, Spec, StaticWait, StaticWho, Terms};
 pub use inventory;
 pub use journal::{Journal, JournalError, MemoryJournal, Step};
-pub use lookout::{Lookout, NoSuch, Sight};
+pub use lookout::{Everyone, Lookout, NoSuch, Sight};
 pub use operation::{Operation, Outcome};
 pub use settings::{Misfit, Settings, Table, Unfit, fits, unfit};
 pub use verdicts::Verdicts;

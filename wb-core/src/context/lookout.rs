@@ -1,5 +1,6 @@
 //! Other hosts, as a migration sees them that waits for them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::chain::Wait;
@@ -42,4 +43,62 @@ pub enum NoSuch {
     /// No link of this name.
     #[error("the chain has no migration `{0}` to wait for")]
     Link(String),
+}
+
+/// All others, and they are where they are waited for: the look of a host that runs a link alone, as in a test.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Everyone {
+    roles: BTreeSet<String>,
+    links: BTreeSet<String>,
+}
+
+impl Everyone {
+    /// The hosts of these roles, past these links. To wait for what is none of them is still a mistake.
+    #[must_use]
+    pub fn new(
+        roles: impl IntoIterator<Item = impl Into<String>>,
+        links: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self { roles: roles.into_iter().map(Into::into).collect(), links: links.into_iter().map(Into::into).collect() }
+    }
+}
+
+impl Lookout for Everyone {
+    fn may_wait(&self) -> bool {
+        true
+    }
+
+    fn every(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn look(&self, wait: &Wait) -> Result<Sight, NoSuch> {
+        let role = wait.role();
+        if !self.roles.contains(role) {
+            return Err(NoSuch::Role(role.to_owned()));
+        }
+        match &wait.reached {
+            Some(link) if !self.links.contains(link) => Err(NoSuch::Link(link.clone())),
+            _ => Ok(Sight::default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everyone_is_there_and_what_there_is_not_is_still_a_mistake() {
+        let everyone = Everyone::new(["web"], ["page"]);
+        let check = |wait: &str, expect: Result<(), &str>| {
+            let seen = everyone.look(&wait.parse().unwrap()).map_err(|error| error.to_string());
+            assert_eq!(seen, expect.map(|()| Sight::default()).map_err(str::to_owned), "{wait}");
+        };
+        check("all(\"web\")", Ok(()));
+        check("any(\"web\", reached(\"page\"))", Ok(()));
+        check("count(\"web\", 9)", Ok(()));
+        check("all(\"wbe\")", Err("there is no role `wbe` to wait for"));
+        check("all(\"web\", reached(\"paeg\"))", Err("the chain has no migration `paeg` to wait for"));
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::chain::{Chain, ChainError, Digest, Link, ParseIdError, Range, Sha1, Wait};
 use crate::change::RolePolicy;
-use crate::context::{Code, Links, Migration, Role, Settings, Spec, Terms, inventory};
+use crate::context::{Code, Everyone, HerdView, Links, Migration, Role, Settings, Spec, Terms, inventory};
 use crate::window::{NoWindow, Window};
 
 /// The compiled migrations in the order of the chain, the roles, the specs, and the types of settings.
@@ -103,6 +103,15 @@ impl Catalog {
     #[must_use]
     pub fn role(&self, name: &str) -> Option<&'static Role> {
         self.roles.get(name).copied()
+    }
+
+    /// All hosts that links can wait for, each where it is waited for: of the roles that the runner or this herd has.
+    #[must_use]
+    pub fn everyone(&self, herd: &HerdView) -> Everyone {
+        let links = self.chain.links();
+        let roles = self.policies.keys().chain(links.iter().map(|link| &link.role));
+        let roles = roles.chain(herd.members.iter().flat_map(|member| &member.roles));
+        Everyone::new(roles, links.iter().map(|link| &link.name))
     }
 
     /// How the hosts of each role take turns.
@@ -217,6 +226,14 @@ mod tests {
         assert_eq!(catalog.specs_of("roles").count(), 0);
         let of_roles = catalog.specs_of_roles().map(|(spec, link)| (spec.name, link.map(|link| link.name.as_str())));
         assert_eq!(of_roles.collect::<Vec<_>>(), [("answers", Some("second")), ("has_room", None)]);
+    }
+
+    #[test]
+    fn a_lone_link_waits_for_whom_the_chain_and_the_herd_know() {
+        let catalog = Catalog::new([&FIRST, &SECOND, &THIRD], [], []).unwrap();
+        let member = crate::change::Member { roles: ["cache".to_owned()].into(), ..Default::default() };
+        let herd = HerdView { me: "web1".into(), members: vec![member] };
+        assert_eq!(catalog.everyone(&herd), Everyone::new(["web", "cache"], ["first", "second", "third"]));
     }
 
     #[test]
