@@ -35,7 +35,7 @@ mod unarmed;
 #[cfg(feature = "faults")]
 pub(crate) use armed::{Change, pass, strike, synced, synced_dir, unsynced, will_set_attributes};
 #[cfg(feature = "faults")]
-pub use armed::{During, arm, during, plant, plant_here, planted};
+pub use armed::{During, arm, during, passed, plant, plant_here, planted};
 #[cfg(feature = "faults")]
 pub use jumping::Jumping;
 #[cfg(feature = "faults")]
@@ -44,4 +44,4 @@ pub use point::{Bug, Kind, POINTS, Point, Subject};
 #[cfg(not(feature = "faults"))]
 pub(crate) use unarmed::{Change, pass, strike, synced, synced_dir, unsynced, will_set_attributes};
 #[cfg(not(feature = "faults"))]
-pub use unarmed::{During, during, planted};
+pub use unarmed::{During, during, passed, planted};

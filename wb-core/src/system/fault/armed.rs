@@ -46,6 +46,12 @@ pub fn planted(bug: Bug) -> bool {
         || (PLANTED.load(Ordering::Relaxed) | PLANTED_HERE.get()) & (1 << bug as u64) != 0
 }
 
+/// How many points this process has passed since it was armed. The next one is passed at [`When::Hit`] of this.
+#[must_use]
+pub fn passed() -> u64 {
+    with(|armed| armed.hits.load(Ordering::Relaxed)).unwrap_or_default()
+}
+
 /// What is being changed, for as long as this value lives.
 #[derive(Debug)]
 #[must_use]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Bug, Fault, Injected, Jump, Kind, POINTS, Plan, Subject, When, during};
+use super::{Bug, Fault, Injected, Jump, Kind, POINTS, Plan, Subject, When, during, passed};
 use crate::system::clock::Clock as _;
 use crate::system::files::Attributes;
 use crate::system::{FileError, Held, files};
@@ -259,4 +259,17 @@ fn the_clock_jumps_when_the_plan_says() {
         (before, between, off())
     });
     assert_eq!(seen.unwrap(), (0, -3600, 3600));
+}
+
+#[test]
+fn who_is_armed_knows_how_many_points_it_has_passed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a");
+    let write = || files::write(&path, "new", 0o644).unwrap();
+    let before_and_after = || (passed(), write(), passed());
+    let (before, (), points) = dying(Plan::default(), before_and_after).unwrap();
+    assert!(before == 0 && points > 3, "{points}");
+    assert_eq!(dying(falls(0, Fault::Kill, points), write), Ok(()), "it does not come so far");
+    assert_eq!(dying(falls(0, Fault::Kill, points - 1), write), Err(Died));
+    assert_eq!(passed(), 0);
 }
