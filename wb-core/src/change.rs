@@ -622,15 +622,17 @@ pub struct Identity {
 }
 
 /// An admitted host as migrations see it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Member {
     /// Its name.
     pub name: String,
     /// What it is.
     pub roles: BTreeSet<String>,
     /// Where other hosts reach it.
+    #[serde(default)]
     pub address: Option<String>,
     /// Its data.
+    #[serde(default)]
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 

@@ -14,6 +14,8 @@ pub mod chain;
 pub mod change;
 #[cfg(feature = "runtime")]
 pub mod context;
+#[cfg(feature = "runtime")]
+pub mod drill;
 pub mod foreign;
 pub mod herd;
 #[cfg(feature = "runtime")]
