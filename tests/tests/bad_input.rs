@@ -213,6 +213,21 @@ fn the_lock_of_a_dead_agent_is_no_obstacle() {
 }
 
 #[test]
+fn a_host_drills_nothing() {
+    let host = Host::new();
+    let script = r#"{"me": "web1", "members": [{"name": "web1", "roles": []}]}"#;
+    files::write(host.etc("drill.json"), script, 0o644).unwrap();
+    let before = host.content();
+    for act in [&["plan", "page"][..], &["run", "page"], &["specs"], &["done", "page"]] {
+        let said = host.said(&host.run(&[&["drill"][..], act].concat()));
+        let start = "error: this machine is a host of a herd, or was one, and nothing is drilled there: ";
+        let there = "there is DIR/web1/etc/host.toml\n";
+        assert!(said.starts_with(&format!("{start}{there}")) && said.ends_with("exit code 3"), "{said}");
+    }
+    assert_eq!(host.content(), before, "something was touched");
+}
+
+#[test]
 fn a_remote_that_is_away_is_told_by_status() {
     let host = Host::new();
     files::rename(host.herd.remote(), host.herd.remote().with_extension("away")).unwrap();

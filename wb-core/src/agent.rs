@@ -38,6 +38,7 @@ pub use machine::Machine;
 use notices::Board;
 pub use notices::{Away, Notices};
 pub use run::run_link;
+pub(crate) use run::{act_link, preview_link};
 #[cfg(feature = "faults")]
 pub use store::subject;
 pub use store::{FORMAT, LinkRecord, Record, Refused, Reports, Shelf, Store, StoreError, Trial};

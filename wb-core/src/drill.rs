@@ -1,13 +1,14 @@
 //! What a drill is told and what it says: `wildebeest drill` runs one link on a machine that belongs to no herd, for
-//! `cargo xtask test`, and says each thing as a line of JSON as soon as it has happened. So also of a run that was killed it is
-//! known how far it came.
+//! `cargo xtask test`, and says each thing as a line of JSON as soon as it has happened. So also of a run that was
+//! killed it is known how far it came.
 
 use serde::{Deserialize, Serialize};
 
 use crate::change::Member;
 use crate::context::{Debt, HerdView, Operation};
 
-/// The herd as links are to see it. It lies in the host's configuration, as `drill.json`; where it does not, nobody drills.
+/// The herd as links are to see it. It lies in the host's configuration, as `drill.json`; where it does not, nobody
+/// drills.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Script {
     /// The name of this host, which is one of the members.
@@ -31,8 +32,8 @@ pub enum Said {
     Operation {
         /// What.
         operation: Operation,
-        /// How many crash points the process had passed by then; those since the operation before are its own. Always 0 in a
-        /// runner without crash points.
+        /// How many crash points the process had passed by then; those since the operation before are its own. Always 0
+        /// in a runner without crash points.
         passed: u64,
     },
     /// A spec was asked.

@@ -89,8 +89,8 @@ pub struct Baked {
     pub at: u64,
 }
 
-/// A spec that held when its link was completed, or when the host came into load as its role, and that does not hold any
-/// more.
+/// A spec that held when its link was completed, or when the host came into load as its role, and that does not hold
+/// any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
     /// The name of the link in whose file it stands; empty where that is no link's.

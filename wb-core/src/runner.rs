@@ -2,6 +2,7 @@
 
 mod catalog;
 mod cli;
+mod drill;
 mod enroll;
 mod home;
 mod install_service;

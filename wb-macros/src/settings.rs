@@ -112,7 +112,8 @@ fn name(args: &Args, table: &ItemStruct) -> syn::Result<String> {
     }
 }
 
-/// Whether the crate has this role. Where nobody says which crate this is, or it has no roles, as in tests, any role will do.
+/// Whether the crate has this role. Where nobody says which crate this is, or it has no roles, as in tests, any role
+/// will do.
 pub(crate) fn check_role(role: &LitStr) -> syn::Result<()> {
     let Some(known) = known_roles() else { return Ok(()) };
     if known.contains(&role.value()) {

@@ -1,7 +1,7 @@
 //! `#[spec]` and `#[spec(role = "…")]`.
 //!
-//! A spec of a role may stand anywhere in the crate, also where nobody can ask `chain!()` for its verdict. So that there is
-//! such a role is checked as for settings: `src/roles.rs` is read.
+//! A spec of a role may stand anywhere in the crate, also where nobody can ask `chain!()` for its verdict. So that
+//! there is such a role is checked as for settings: `src/roles.rs` is read.
 
 use proc_macro2::TokenStream;
 use quote::quote;

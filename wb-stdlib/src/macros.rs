@@ -5,14 +5,15 @@
 ///
 /// `role` names whose hosts run it. With `wait = all("database")` a host waits, in load, until all hosts of that role
 /// are at or past the link before it; `any("database")` waits for one of them, `count("database", 2)` for two, and
-/// `all("database", reached("install_postgres"))` for an earlier link than that. `overdue = "30m"` says when such a wait is a
-/// trouble, and `on_catchup = pass` that a host which catches up need not wait (`fail`: that it must not run this late). With
-/// `rolling = false` hosts run it in load, without taking turns; there it may wait in its middle, by
-/// [`Host::wait_until`](crate::Host::wait_until). With `timeout = "10m"` one run of it may take ten minutes, in `s`, `m` or `h`: then
-/// its command is killed with all that this started, and it has failed; otherwise only each command has a bound. An edit
-/// after it landed says `amended = "why"`, and perhaps `keeps = ["initdb"]`: which finished [steps](crate::Host::step)
-/// stand on hosts that are in the middle of it. With `rerun = "why"` it may change something when a test runs it once more, which
-/// no host does. rust-analyzer jumps from the name of a role to the role, and finds a name that no role has.
+/// `all("database", reached("install_postgres"))` for an earlier link than that. `overdue = "30m"` says when such a
+/// wait is a trouble, and `on_catchup = pass` that a host which catches up need not wait (`fail`: that it must not run
+/// this late). With `rolling = false` hosts run it in load, without taking turns; there it may wait in its middle, by
+/// [`Host::wait_until`](crate::Host::wait_until). With `timeout = "10m"` one run of it may take ten minutes, in `s`,
+/// `m` or `h`: then its command is killed with all that this started, and it has failed; otherwise only each command
+/// has a bound. An edit after it landed says `amended = "why"`, and perhaps `keeps = ["initdb"]`: which finished
+/// [steps](crate::Host::step) stand on hosts that are in the middle of it. With `rerun = "why"` it may change something
+/// when a test runs it once more, which no host does. rust-analyzer jumps from the name of a role to the role, and
+/// finds a name that no role has.
 ///
 /// ```
 /// # mod chain {
@@ -64,9 +65,9 @@ pub use wb_macros::baseline;
 /// Declares a check that is true after the migration in whose file it stands. It runs after the migration, in tests
 /// and in production, and it can look, not act.
 ///
-/// With `role = "web"` it is of that role instead: it is to hold on all hosts that have the role, from the migration on in
-/// whose file it stands, and always where it stands elsewhere, as in `src/roles.rs`. It is asked before a host rejoins as that
-/// role, which it does not while the spec does not hold.
+/// With `role = "web"` it is of that role instead: it is to hold on all hosts that have the role, from the migration on
+/// in whose file it stands, and always where it stands elsewhere, as in `src/roles.rs`. It is asked before a host
+/// rejoins as that role, which it does not while the spec does not hold.
 ///
 /// ```
 /// use wb_stdlib::prelude::*;

@@ -23,8 +23,8 @@ use crate::report::{Baked, Doing, Failure, Report};
 use crate::system::ending::ending;
 use crate::system::fault::{self, Bug, Subject};
 
-/// How long the gates of a host's roles, or their specs before it rejoins, may take as a whole. The agent hears of nothing
-/// meanwhile.
+/// How long the gates of a host's roles, or their specs before it rejoins, may take as a whole. The agent hears of
+/// nothing meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is left to do in this tick.

@@ -8,7 +8,7 @@ use super::preview::Preview;
 use super::store::standing;
 use super::{Record, Store, incarnation};
 use crate::chain::Link;
-use crate::context::{Attempt, Context, HerdView, Journal, Lookout, MemoryJournal, Mode, Operation};
+use crate::context::{Attempt, Context, Heard, HerdView, Journal, Lookout, MemoryJournal, Mode, Operation};
 use crate::runner::Catalog;
 use crate::system::fault::{self, Subject};
 use crate::system::{OutOfTime, System};
@@ -37,15 +37,37 @@ pub fn run_link(
     let system = system.within(catalog.terms(link.sha1).timeout);
     let attempt = Attempt::new(link, boot_id, Rc::clone(&journal));
     let context = Context::new(&system, Mode::Apply, herd, journal).of(Rc::clone(&attempt)).with_lookout(lookout);
-    let result = match catalog.code(link.sha1) {
-        None => Err("it is not in this runner".to_owned()),
-        Some(code) => attempt.run(|| guarded(&context, |context| code.run(context))),
-    };
+    let result = act(catalog, link, &context, &attempt);
     let result = match attempt.awaits_reboot() {
         true => result,
         false => result.and_then(|()| specs(catalog, link, &context)),
     };
     Run { operations: context.operations(), result }
+}
+
+/// Runs a link, and not its specs; `heard` gets each operation as soon as it is recorded.
+pub(crate) fn act_link(
+    catalog: &Catalog,
+    link: &Link,
+    system: &System,
+    herd: &HerdView,
+    journal: Rc<dyn Journal>,
+    lookout: Rc<dyn Lookout + '_>,
+    heard: Heard<'_>,
+) -> Result<(), String> {
+    let _during = fault::during(Subject::Migration);
+    let boot_id = incarnation::read(system).boot_id;
+    let system = system.within(catalog.terms(link.sha1).timeout);
+    let attempt = Attempt::new(link, boot_id, Rc::clone(&journal));
+    let context = Context::new(&system, Mode::Apply, herd, journal).of(Rc::clone(&attempt));
+    act(catalog, link, &context.with_lookout(lookout).heard_by(heard), &attempt)
+}
+
+fn act(catalog: &Catalog, link: &Link, context: &Context<'_>, attempt: &Rc<Attempt>) -> Result<(), String> {
+    match catalog.code(link.sha1) {
+        None => Err("it is not in this runner".to_owned()),
+        Some(code) => attempt.run(|| guarded(context, |context| code.run(context))),
+    }
 }
 
 /// Whether a link that was done by hand is as it should be: its specs say so. What is owed is paid before, where the host
@@ -66,7 +88,7 @@ pub(super) fn vouch_for(
 }
 
 /// Runs a link in plan mode, on a host with this record: it only looks.
-pub(super) fn preview_link(
+pub(crate) fn preview_link(
     catalog: &Catalog,
     link: &Link,
     system: &System,
@@ -78,10 +100,7 @@ pub(super) fn preview_link(
     let journal: Rc<dyn Journal> = Rc::new(MemoryJournal::new(record.debts.clone(), steps));
     let attempt = Attempt::new(link, incarnation::read(system).boot_id, Rc::clone(&journal));
     let context = Context::new(system, Mode::Plan, herd, journal).of(Rc::clone(&attempt)).with_lookout(lookout);
-    let ends = match catalog.code(link.sha1) {
-        None => Some("it is not in this runner".to_owned()),
-        Some(code) => attempt.run(|| guarded(&context, |context| code.run(context))).err(),
-    };
+    let ends = act(catalog, link, &context, &attempt).err();
     Preview { name: link.name.clone(), sha1: link.sha1, operations: context.operations(), ends }
 }
 

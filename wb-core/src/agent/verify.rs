@@ -4,8 +4,8 @@
 //! link's role and the runner has its code: as they stand in this runner, since the record does not keep older ones. No
 //! later link takes them back: a link that makes an older spec untrue comes with an amendment of the older link.
 //!
-//! The specs of a role hold on each host that has it: from the link on in whose file they stand, whoever ran that, and else
-//! always.
+//! The specs of a role hold on each host that has it: from the link on in whose file they stand, whoever ran that, and
+//! else always.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -43,7 +43,7 @@ pub struct Verdict {
 
 /// A spec that is to hold on this host.
 #[derive(Debug, Clone)]
-pub(super) struct Promise {
+pub(crate) struct Promise {
     /// The link in whose file it stands.
     link: Option<(String, Sha1)>,
     pub(super) spec: &'static Spec,
@@ -61,12 +61,20 @@ pub fn all(agent: &Agent<'_>, catalog: &Catalog, system: &System) -> Vec<Verdict
 }
 
 /// The specs that are to hold on a host with this record and these roles: those of links, then those of roles.
-pub(super) fn promises(catalog: &Catalog, record: &Record, roles: &BTreeSet<String>) -> Vec<Promise> {
+pub(crate) fn promises(catalog: &Catalog, record: &Record, roles: &BTreeSet<String>) -> Vec<Promise> {
     let completed = record.links.iter().chain(&record.ahead).filter(|link| link.how != How::PassedOver);
     let links = completed.filter_map(|done| catalog.chain().get(done.sha1));
     let mine = links.filter(|link| roles.contains(&link.role) && !link.gone);
     let of_links = mine.flat_map(|link| catalog.specs_of(&link.name).map(move |spec| Promise::of(Some(link), spec)));
     of_links.chain(promises_of_roles(catalog, record, roles)).collect()
+}
+
+/// The specs in the file of a link that are to hold on a host of these roles that has it behind it.
+pub(crate) fn promises_since(catalog: &Catalog, link: &Link, roles: &BTreeSet<String>) -> Vec<Promise> {
+    let of_link = catalog.specs_of(&link.name).filter(|_| roles.contains(&link.role));
+    let mine = catalog.specs_of_roles().filter(|(spec, _)| spec.role.is_some_and(|role| roles.contains(role)));
+    let begins = mine.filter(|(_, since)| since.is_some_and(|since| since.sha1 == link.sha1));
+    of_link.chain(begins.map(|(spec, _)| spec)).map(|spec| Promise::of(Some(link), spec)).collect()
 }
 
 /// The specs of these roles that are to hold on a host with this record.
@@ -109,7 +117,7 @@ impl Promise {
         guarded(&Context::new(system, Mode::Plan, herd, journal), self.spec.check).err()
     }
 
-    fn verdict(&self, system: &System, herd: &HerdView) -> Verdict {
+    pub(crate) fn verdict(&self, system: &System, herd: &HerdView) -> Verdict {
         let Self { link, spec } = self;
         Verdict {
             link: link.as_ref().map(|(name, _)| name.clone()),
@@ -213,6 +221,21 @@ mod tests {
         check("dp", &["web"], &["answers", "has_room"]);
         check("dd", &["database", "web"], &["answers", "has_room"]);
         check("dd", &["database"], &[]);
+    }
+
+    #[test]
+    fn a_link_brings_its_own_specs_and_those_that_begin_with_it() {
+        let catalog = with_specs_of_roles();
+        let check = |link: usize, roles: &[&str], expect: &[&str]| {
+            let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+            let promises = promises_since(&catalog, &catalog.chain().links()[link], &roles);
+            assert_eq!(promises.iter().map(|promise| promise.spec.name).collect::<Vec<_>>(), expect, "{link}");
+        };
+        check(0, &["web"], &["runs"]);
+        check(0, &["database"], &[]);
+        check(1, &["web"], &["answers"]);
+        check(1, &["database"], &[]);
+        check(2, &["web"], &["served"]);
     }
 
     #[test]

@@ -46,8 +46,8 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// No step is kept, no time is too long, it is run out of load, its code waits for nobody, and run once more it changes
-    /// nothing.
+    /// No step is kept, no time is too long, it is run out of load, its code waits for nobody, and run once more it
+    /// changes nothing.
     pub const NONE: Self = Self { keeps: &[], timeout: None, in_load: false, inside: &[], rerun: None };
 }
 
@@ -212,8 +212,8 @@ impl Spec {
         self.module.rsplit("::").next().unwrap_or(self.module)
     }
 
-    /// The name of the link from which on it is of its role, where it stands in the file of one: these are the modules of
-    /// the crate's `chain`.
+    /// The name of the link from which on it is of its role, where it stands in the file of one: these are the modules
+    /// of the crate's `chain`.
     #[must_use]
     pub fn since(&self) -> Option<&'static str> {
         let mut modules = self.module.split("::").skip(1);

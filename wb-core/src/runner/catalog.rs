@@ -92,8 +92,8 @@ impl Catalog {
         self.chain.position(sha1).map_or(Terms::NONE, |index| self.migrations[index].terms)
     }
 
-    /// Why links may change something when they are run once more, by their names; those of which nobody says so are to change
-    /// nothing then.
+    /// Why links may change something when they are run once more, by their names; those of which nobody says so are to
+    /// change nothing then.
     #[must_use]
     pub fn reruns(&self) -> BTreeMap<&'static str, &'static str> {
         self.migrations.iter().filter_map(|migration| Some((migration.name, migration.terms.rerun?))).collect()

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::catalog::CatalogError;
+use super::drill::{Drill, DrillError, drill};
 use super::enroll::{EnrollError, Enrollment, enroll, is_admitted};
 use super::home::{DEFAULT_CONFIG, DEFAULT_STATE, Home, HomeError, KEYS, PREVIOUS_RUNNER};
 use super::install_service::{AgentOptions, ServiceError, ServiceOptions, install, uninstall};
@@ -108,6 +109,10 @@ enum Command {
     Chain(Format),
     /// Show the version of this runner, its platform and the tip of its chain.
     Version(Format),
+    /// Run one link here without a herd, or show what it would do, on a machine that was made for it and is no host:
+    /// what `cargo xtask test` is made of.
+    #[command(hide = true)]
+    Drill(Drill),
     /// Do what a first poll does, keep nothing of it, and show the compiled chain as the agent compares it.
     #[command(hide = true)]
     SelfCheck,
@@ -202,6 +207,7 @@ fn run(command: Command, home: Home, program: &Program) -> Result<ExitCode, Fail
         }
         Command::Chain(format) => print(&show::chain(&home, &program.catalog, format.json)?),
         Command::Version(format) => print(&show::version(&program.catalog, format.json)),
+        Command::Drill(what) => drill(&home, program, &what),
         Command::SelfCheck => print(&serve::self_check(home, program)?),
         Command::CheckHerd { herd } => print(&show::unfit(&program.catalog, &files::read_text(herd)?)?),
     }
@@ -306,6 +312,8 @@ pub(super) enum Failure {
     File(#[from] FileError),
     #[error(transparent)]
     Service(#[from] ServiceError),
+    #[error(transparent)]
+    Drill(#[from] DrillError),
     #[error("there is a mistake in herd.toml")]
     Herd(#[from] HerdError),
     #[error("could not tell which program this is")]
@@ -333,6 +341,7 @@ pub(super) fn hint(failure: &Failure, home: &Home) -> Option<String> {
         Failure::Store(error) => store_hint(error, home),
         Failure::File(error) => file_hint(error),
         Failure::Service(error) => service_hint(error),
+        Failure::Drill(error) => error.hint(),
         Failure::Running { pid } => Some(running_hint(*pid)),
         Failure::Catalog(_) | Failure::Herd(_) | Failure::Exe(_) | Failure::Signals(_) => None,
     }

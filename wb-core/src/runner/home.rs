@@ -140,6 +140,12 @@ impl Home {
         self.config.join("host.toml")
     }
 
+    /// What links are to see of a herd on a machine that belongs to none, and that they are drilled on.
+    #[must_use]
+    pub fn drill_json(&self) -> PathBuf {
+        self.config.join("drill.json")
+    }
+
     /// The private key that this host signs and connects with.
     #[must_use]
     pub fn key(&self) -> PathBuf {

@@ -157,8 +157,8 @@ struct Truth {
     /// The roles that its disk says it has left behind, that it has again, and that a boot has brought it back into load as, a
     /// bit each: it leaves as these before it asks for anything. As what it is no more it does not leave.
     brought_back: u32,
-    /// The roles whose specs held when they were asked last, a bit each. Asked before it left, before a boot, or before it
-    /// rejoined as that counts for nothing.
+    /// The roles whose specs held when they were asked last, a bit each. Asked before it left, before a boot, or before
+    /// it rejoined as that counts for nothing.
     fit: u32,
     /// Whether it was ever in load.
     served: bool,
@@ -477,9 +477,9 @@ impl Ledger {
         max_out.of(serving.count())
     }
 
-    /// Who failed does not rejoin. A link that failed in load takes nobody out of it: who gains a role before that is tried
-    /// again leaves for the links of that role, and comes back. Nor does anybody as a role whose spec does not hold, or was not
-    /// asked since it rejoined as that last.
+    /// Who failed does not rejoin. A link that failed in load takes nobody out of it: who gains a role before that is
+    /// tried again leaves for the links of that role, and comes back. Nor does anybody as a role whose spec does not
+    /// hold, or was not asked since it rejoined as that last.
     fn rejoins(&mut self, machine: usize, role: usize) -> Judged {
         self.runs_code_of_a_change(machine)?;
         let here = &mut self.machines[machine];

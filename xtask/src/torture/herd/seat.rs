@@ -579,7 +579,8 @@ impl Seat {
         !fails
     }
 
-    /// The spec of a role takes no time and draws on nothing: rounds in which all hold are what they would be without it.
+    /// The spec of a role takes no time and draws on nothing: rounds in which all hold are what they would be without
+    /// it.
     fn is_fit(self, role: usize) -> bool {
         self.alive();
         with(|world| {
