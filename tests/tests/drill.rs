@@ -98,7 +98,7 @@ impl Place {
         // The test's own name may stand before the first line.
         let lines = text.lines().filter_map(|line| line.find("{\"").map(|start| &line[start..]));
         let mut heard = Heard { operations: Vec::new(), ended: None, output };
-        for said in lines.map(|line| serde_json::from_str(line).unwrap()) {
+        for said in lines.map(|line| serde_json::from_str::<Said>(line).unwrap()) {
             match said {
                 Said::Operation { operation, passed } => heard.operations.push((operation, passed)),
                 Said::Ended(ended) => heard.ended = Some(ended),
