@@ -26,6 +26,7 @@ mod git_server;
 mod herd;
 mod host;
 mod image;
+mod names;
 mod network;
 mod packages;
 mod places;

@@ -118,6 +118,10 @@ fn hosts_and_this_process_reach_a_git_server_until_it_is_cut_off() {
     timed("push from here", || {
         Command::shell(line).dir(dir.path()).env("GIT_SSH_COMMAND", ssh).read().unwrap();
     });
+    herd.name_all(&[server.host(), &host]).unwrap();
+    herd.name_all(&[server.host(), &host]).unwrap();
+    assert_eq!(sh(&host, "getent hosts git; grep -c git /etc/hosts"), "10.77.0.2       git\n1");
+    assert_eq!(sh(server.host(), "getent hosts web1"), "10.77.0.11      web1");
     host.put("/root/.ssh/known_hosts", server.known_hosts().unwrap(), 0o600).unwrap();
     let ask = Command::new("git")
         .args(["ls-remote", &server.url(), "main"])

@@ -13,8 +13,8 @@ use wb_core::system::{Command, files};
 use super::process::Process;
 use super::record::{self, Record};
 use super::{
-    GitServer, Host, Image, Network, STEP, SandboxError, Subnet, control_groups, elevation, packages, places, probe,
-    while_doing,
+    GitServer, Host, Image, Network, STEP, SandboxError, Subnet, control_groups, elevation, names, packages, places,
+    probe, while_doing,
 };
 
 /// A running herd. Dropping it kills all hosts and removes their disks.
@@ -118,6 +118,14 @@ impl Herd {
     /// As [`Herd::boot`], and when it can't be set up.
     pub fn git_server(&self, name: &str, address: Ipv4Addr) -> Result<GitServer, SandboxError> {
         GitServer::set_up(self.boot(name, address)?)
+    }
+
+    /// Lets each of these hosts know all others of them by name, in `/etc/hosts`. Names that were told before go.
+    ///
+    /// # Errors
+    /// When one of them is down, or the file can't be written.
+    pub fn name_all(&self, hosts: &[&Host]) -> Result<(), SandboxError> {
+        names::tell(hosts)
     }
 
     /// The network that the hosts are in.
