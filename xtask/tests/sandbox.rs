@@ -90,6 +90,31 @@ fn a_host_installs_packages_survives_power_cuts_and_reboots() {
     assert_eq!(sh(&host, "cat /srv/new/file; getent hosts web1"), "content127.0.1.1       web1");
 }
 
+/// What one host removed, another one that boots on its disk does not have either. What the second one does, the disk does
+/// not see.
+#[test]
+fn a_host_boots_on_the_disk_of_another_and_is_reset() {
+    let Some(herd) = herd("test-base") else { return };
+    let first = herd.boot("a", address(11)).unwrap();
+    sh(&first, "rm -f /etc/motd; rm -r /usr/share/doc /usr/share/info; mkdir /usr/share/doc");
+    sh(&first, "echo one >/usr/share/doc/new");
+    first.keep_disk("kept").unwrap();
+    let kept = files::canonical(scratch_dir("test-base")).unwrap().join("hosts/kept/upper");
+
+    let second = timed("boot on a disk", || herd.boot_on("b", address(12), Some(&kept))).unwrap();
+    let look = "cat /etc/machine-id; ls /usr/share/doc; ls -d /etc/motd /usr/share/info 2>/dev/null; true";
+    let seen = sh(&first, look);
+    assert!(seen.ends_with("\nnew"), "{seen}");
+    assert_eq!(sh(&second, look), seen);
+    sh(&second, "echo two >/usr/share/doc/new; echo three >/etc/motd");
+    timed("reset", || second.reset(Some(&kept))).unwrap();
+    assert_eq!(sh(&second, "cat /usr/share/doc/new"), "one");
+    assert_eq!(sh(&second, look), seen);
+    timed("reset to the image", || second.reset(None)).unwrap();
+    assert_ne!(sh(&second, look), seen);
+    assert_eq!(sh(&second, "hostname; ls /usr/share/doc/new 2>/dev/null; true"), "b");
+}
+
 #[test]
 fn hosts_and_this_process_reach_a_git_server_until_it_is_cut_off() {
     let Some(herd) = herd("test-git") else { return };

@@ -35,6 +35,11 @@ impl GitServer {
         Ok(Self { host })
     }
 
+    /// One that was set up before, on the disk that its host has.
+    pub(super) fn again(host: Host) -> Self {
+        Self { host }
+    }
+
     /// Says whose ssh keys may fetch and push, instead of those before: lines as in `authorized_keys`.
     ///
     /// # Errors

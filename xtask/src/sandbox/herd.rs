@@ -36,7 +36,7 @@ pub(super) struct Router {
     pub(super) subnet: Subnet,
     /// The network namespace of the machine, in which no init may ever boot.
     pub(super) machine: String,
-    /// The layers below each host's own, as overlayfs wants them.
+    /// The layers below all hosts, as overlayfs wants them.
     pub(super) lower: String,
     scratch: PathBuf,
 }
@@ -105,9 +105,18 @@ impl Herd {
     /// # Errors
     /// When name or address can't be a host's, or it does not boot.
     pub fn boot(&self, name: &str, address: Ipv4Addr) -> Result<Host, SandboxError> {
+        self.boot_on(name, address, None)
+    }
+
+    /// As [`Herd::boot`], for a host that has the disk `base` from the start, and all that is on it, an identity, too. That
+    /// is the directory of what some host of the same image had over it. It never changes.
+    ///
+    /// # Errors
+    /// As [`Herd::boot`].
+    pub fn boot_on(&self, name: &str, address: Ipv4Addr, base: Option<&Path>) -> Result<Host, SandboxError> {
         let subnet = self.router.subnet;
         subnet.index(address).ok_or(SandboxError::Address { address, subnet })?;
-        let host = Host::new(Arc::clone(&self.router), name, address)?;
+        let host = Host::new(Arc::clone(&self.router), name, address, base)?;
         host.start()?;
         Ok(host)
     }
@@ -117,7 +126,28 @@ impl Herd {
     /// # Errors
     /// As [`Herd::boot`], and when it can't be set up.
     pub fn git_server(&self, name: &str, address: Ipv4Addr) -> Result<GitServer, SandboxError> {
-        GitServer::set_up(self.boot(name, address)?)
+        self.git_server_on(name, address, None)
+    }
+
+    /// As [`Herd::git_server`], on the disk of one that was kept, with its repository.
+    ///
+    /// # Errors
+    /// As [`Herd::git_server`].
+    pub fn git_server_on(&self, name: &str, address: Ipv4Addr, base: Option<&Path>) -> Result<GitServer, SandboxError> {
+        let host = self.boot_on(name, address, base)?;
+        match base {
+            Some(_) => Ok(GitServer::again(host)),
+            None => GitServer::set_up(host),
+        }
+    }
+
+    /// Puts the packages that hosts downloaded so far where herds that start later find them. A herd that ends does so, too,
+    /// with what is on its disks then.
+    ///
+    /// # Errors
+    /// When the record of the herd can't be read.
+    pub fn keep_packages(&self) -> Result<(), SandboxError> {
+        record::keep_packages(&self.scratch)
     }
 
     /// Lets each of these hosts know all others of them by name, in `/etc/hosts`. Names that were told before go.

@@ -1,7 +1,7 @@
 //! One host: Debian with an init of its own, at an address of its own.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub struct Host {
     name: String,
     address: Ipv4Addr,
     router: Arc<Router>,
+    /// The disk that lies between its own and the image.
+    base: Mutex<Option<PathBuf>>,
     power: Mutex<Option<Power>>,
 }
 
@@ -36,11 +38,17 @@ const BOOT: Duration = Duration::from_secs(60);
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Host {
-    pub(super) fn new(router: Arc<Router>, name: &str, address: Ipv4Addr) -> Result<Self, SandboxError> {
+    pub(super) fn new(
+        router: Arc<Router>,
+        name: &str,
+        address: Ipv4Addr,
+        base: Option<&Path>,
+    ) -> Result<Self, SandboxError> {
         if !is_host_name(name) {
             return Err(SandboxError::Name(name.to_owned()));
         }
-        Ok(Self { name: name.to_owned(), address, router, power: Mutex::new(None) })
+        let base = Mutex::new(base.map(Path::to_owned));
+        Ok(Self { name: name.to_owned(), address, router, base, power: Mutex::new(None) })
     }
 
     /// Its name.
@@ -133,6 +141,19 @@ impl Host {
         self.wait_until_booted(None)
     }
 
+    /// Makes it a new host: cuts its power, empties its disk, and boots it on `base`, as [`super::Herd::boot_on`] does, or
+    /// on the image alone. What it downloaded is lost with its disk.
+    ///
+    /// # Errors
+    /// When it does not die, the disk can't be emptied, or it does not come up.
+    pub fn reset(&self, base: Option<&Path>) -> Result<(), SandboxError> {
+        self.kill()?;
+        let empty = self.router.command(["rm", "-rf"]).arg(self.router.disk(&self.name));
+        empty.read().map_err(while_doing(format!("empty the disk of host {}", self.name)))?;
+        *self.base() = base.map(Path::to_owned);
+        self.start()
+    }
+
     /// Waits until it has come up again after the boot that had `boot_id`: for a host that reboots itself.
     ///
     /// # Errors
@@ -212,9 +233,15 @@ impl Host {
         router
             .command(["unshare", "--net", "--uts", "sh", "-ec", SUPERVISOR, "supervisor", &self.name])
             .args([router.subnet.with_prefix(self.address), router.subnet.gateway().to_string()])
-            .args([router.port(self.address), router.machine.clone(), router.lower.clone()])
+            .args([router.port(self.address), router.machine.clone(), self.lower()])
             .arg(router.disk(&self.name))
             .args([router.overlay_options(), INIT])
+    }
+
+    /// The layers below its own, as overlayfs wants them.
+    fn lower(&self) -> String {
+        let base = self.base().as_deref().map(|base| format!("{}:", base.display()));
+        base.unwrap_or_default() + &self.router.lower
     }
 
     fn wait_until_booted(&self, after: Option<&str>) -> Result<(), SandboxError> {
@@ -246,6 +273,10 @@ impl Host {
 
     fn down(&self) -> SandboxError {
         SandboxError::Down { name: self.name.clone() }
+    }
+
+    fn base(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.base.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn power(&self) -> MutexGuard<'_, Option<Power>> {

@@ -44,6 +44,22 @@ impl Record {
     fn running(&self, boot: &str) -> Option<Process> {
         (self.boot == boot && self.keeper.alive()).then_some(self.keeper)
     }
+
+    /// Puts what its hosts downloaded where later herds find it.
+    fn keep_packages(&self, scratch: &Path, running: Option<Process>) {
+        let hosts = scratch.join("hosts");
+        // On a tmpfs, the disks are there for the herd's processes only.
+        let seen = |keeper: Process| keeper.proc("root").join(hosts.strip_prefix("/").unwrap_or(&hosts));
+        packages::keep(&running.map_or_else(|| hosts.clone(), seen), &self.packages);
+    }
+}
+
+/// Puts what the hosts of the herd in `scratch` downloaded so far where later herds find it.
+pub(super) fn keep_packages(scratch: &Path) -> Result<(), SandboxError> {
+    if let Some(record) = Record::read(scratch)? {
+        record.keep_packages(scratch, record.running(&boot()?));
+    }
+    Ok(())
 }
 
 /// Ends what the record in `scratch` tells of, keeps the packages of its hosts, and forgets it. True when something was
@@ -54,10 +70,7 @@ pub(super) fn clean(scratch: &Path) -> Result<bool, SandboxError> {
         return Ok(false);
     };
     let running = record.running(&boot()?);
-    let hosts = scratch.join("hosts");
-    // On a tmpfs, the disks are there for the herd's processes only.
-    let seen = |keeper: Process| keeper.proc("root").join(hosts.strip_prefix("/").unwrap_or(&hosts));
-    packages::keep(&running.map_or_else(|| hosts.clone(), seen), &record.packages);
+    record.keep_packages(scratch, running);
     if let Some(keeper) = running {
         keeper.kill();
         super::wait("the herd to end", STEP, || (!keeper.alive()).then_some(()))?;
