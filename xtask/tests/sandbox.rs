@@ -116,6 +116,30 @@ fn a_host_boots_on_the_disk_of_another_and_is_reset() {
 }
 
 #[test]
+fn nothing_goes_on_in_a_host_that_is_frozen() {
+    let Some(herd) = herd("test-frozen") else { return };
+    let host = herd.boot("a", address(11)).unwrap();
+    // It counts in a process of its own, and nobody waits for it.
+    sh(&host, "setsid sh -c 'while :; do echo >>/srv/count; sleep 0.01; done' </dev/null >/dev/null 2>&1 &");
+    let count = || sh(&host, "wc -l </srv/count").parse::<u64>().unwrap();
+    let pause = || clock::Clock::sleep(&clock::Real, Duration::from_millis(300));
+    pause();
+    let (before, after) = timed("freeze and thaw", || {
+        let counted = || {
+            let before = count();
+            pause();
+            (before, count())
+        };
+        host.frozen(counted).unwrap()
+    });
+    assert!(before > 0);
+    assert_eq!(before, after);
+    pause();
+    assert!(count() > after);
+    assert_eq!(sh(&host, "service ssh status"), "sshd is running.");
+}
+
+#[test]
 fn hosts_and_this_process_reach_a_git_server_until_it_is_cut_off() {
     let Some(herd) = herd("test-git") else { return };
     let (server, host) = timed("boot two at once", || {

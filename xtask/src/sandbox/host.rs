@@ -193,6 +193,25 @@ impl Host {
         command.read().map(drop).map_err(while_doing(format!("copy the disk {from} to {to}")))
     }
 
+    /// Does something while all processes in it stand still, but for its init. Its disk is then as a power cut would leave
+    /// it, with what was not synced besides. Nobody else may be in the middle of a [`Host::run`]: that would not go on.
+    ///
+    /// # Errors
+    /// When the host is down, or its processes can't be stopped or do not go on.
+    pub fn frozen<T>(&self, act: impl FnOnce() -> T) -> Result<T, SandboxError> {
+        self.signal_all("STOP")?;
+        let frozen = Frozen(Some(self));
+        let done = act();
+        frozen.thaw()?;
+        Ok(done)
+    }
+
+    /// Sends a signal to all processes in it but the init. That there may be none is no error.
+    fn signal_all(&self, signal: &str) -> Result<(), SandboxError> {
+        let kill = format!("kill -{signal} -1 || :");
+        self.read(Command::shell(kill)).map(drop)
+    }
+
     /// Pulls its network cable, or plugs it in again.
     ///
     /// # Errors
@@ -281,6 +300,24 @@ impl Host {
 
     fn power(&self) -> MutexGuard<'_, Option<Power>> {
         self.power.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A host whose processes stand still until this is dropped.
+struct Frozen<'a>(Option<&'a Host>);
+
+impl Frozen<'_> {
+    fn thaw(mut self) -> Result<(), SandboxError> {
+        self.0.take().map_or(Ok(()), |host| host.signal_all("CONT"))
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        if let Some(host) = self.0.take() {
+            // Whatever made an end of it is told already.
+            drop(host.signal_all("CONT"));
+        }
     }
 }
 
