@@ -21,11 +21,13 @@
 //! next start there removes them.
 
 mod control_groups;
+mod disk;
 mod elevation;
 mod git_server;
 mod herd;
 mod host;
 mod image;
+mod layers;
 mod names;
 mod network;
 mod packages;
@@ -45,6 +47,7 @@ pub use git_server::GitServer;
 pub use herd::Herd;
 pub use host::Host;
 pub use image::Image;
+pub use layers::{Kept, Layer, Layers, Pruned};
 pub use network::Network;
 pub use places::{cache_dir, scratch_dir};
 pub use probe::{Missing, Probe, probe, probe_bare};
@@ -66,8 +69,8 @@ pub enum SandboxError {
         /// Why it failed.
         source: CommandError,
     },
-    /// The record of a herd.
-    #[error("could not write the record of the herd, {}", path.display())]
+    /// The record of a herd, or of a layer.
+    #[error("could not write the record {}", path.display())]
     Record {
         /// Where it lies.
         path: PathBuf,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use wb_core::system::clock::{self, Stopwatch};
 use wb_core::system::{Command, environment, files, socket};
 use wb_xtask::fleet::cargo;
-use wb_xtask::sandbox::{Herd, Host, Image, SandboxError, cache_dir, ensure_tools, probe, scratch_dir};
+use wb_xtask::sandbox::{Herd, Host, Image, Layers, SandboxError, cache_dir, ensure_tools, probe, scratch_dir};
 
 const SUBNET: &str = "10.77.0.0/24";
 
@@ -90,8 +91,8 @@ fn a_host_installs_packages_survives_power_cuts_and_reboots() {
     assert_eq!(sh(&host, "cat /srv/new/file; getent hosts web1"), "content127.0.1.1       web1");
 }
 
-/// What one host removed, another one that boots on its disk does not have either. What the second one does, the disk does
-/// not see.
+/// What one host removed, another one that boots on its disk does not have either. What that one does, the disk does not
+/// see.
 #[test]
 fn a_host_boots_on_the_disk_of_another_and_is_reset() {
     let Some(herd) = herd("test-base") else { return };
@@ -113,6 +114,57 @@ fn a_host_boots_on_the_disk_of_another_and_is_reset() {
     timed("reset to the image", || second.reset(None)).unwrap();
     assert_ne!(sh(&second, look), seen);
     assert_eq!(sh(&second, "hostname; ls /usr/share/doc/new 2>/dev/null; true"), "b");
+}
+
+/// A place for layers on the disk where hosts have theirs.
+fn no_layers(name: &str) -> Layers {
+    let place = scratch_dir(name).join("cache");
+    files::remove_tree(&place).unwrap();
+    Layers::open(&place).unwrap()
+}
+
+#[test]
+fn a_layer_has_all_that_a_host_has_and_shares_what_was_there_before() {
+    let Some(herd) = herd("test-layers") else { return };
+    let layers = no_layers("test-layers");
+    let host = herd.boot("a", address(11)).unwrap();
+    sh(&host, "rm -r /usr/share/doc; mkdir /usr/share/doc; echo new >/usr/share/doc/new; rm /etc/motd");
+    sh(&host, "cd /srv; echo x >one; ln one two; ln -s one link; mkfifo pipe; chown 7:8 pipe; echo big >/usr/big");
+    let first = timed("the first layer", || layers.keep(&host, "first", None, &"one")).unwrap();
+    sh(&host, "cd /srv; rm pipe; chmod 600 one; echo more >more; rm -r /usr/share/info");
+    let second = timed("the second layer", || layers.keep(&host, "second", Some(&first), &"two")).unwrap();
+    sh(&host, "echo later >/srv/one; rm /srv/more");
+
+    let modes = [&first, &second].map(|layer| files::stat(layer.root.join("srv/one")).unwrap().unwrap().mode);
+    assert_eq!(modes, [0o644, 0o600]);
+    assert_eq!(files::read_text(first.root.join("srv/one")).unwrap(), "x\n");
+    let is_same = |path: &str| files::is_same(first.root.join(path), second.root.join(path)).unwrap();
+    assert!(is_same("usr/big") && !is_same("etc/hosts"), "cron takes no file with a second name");
+    assert_eq!(layers.find("second").unwrap(), second);
+
+    let look = "ls /usr/share/doc; cd /srv; ls; stat -c '%a %h' two; readlink link; cat more; ls /usr/share/info";
+    let seen = "new\nlink\nmore\none\ntwo\n600 2\none\nmore";
+    let other = herd.boot_on("b", address(12), Some(&second.root)).unwrap();
+    assert_eq!(host_says(&other, look), seen);
+    sh(&other, "echo third >/srv/third");
+    let third = timed("a layer of who booted on one", || layers.keep(&other, "third", Some(&second), &3)).unwrap();
+    timed("reset", || host.reset(Some(&third.root))).unwrap();
+    assert_eq!(host_says(&host, look), seen.replace("one\ntwo", "one\nthird\ntwo"));
+
+    timed("the layer of a herd", || layers.keep_herd("all", &[&host, &other], &())).unwrap();
+    let kept = layers.find_herd("all").unwrap();
+    assert_eq!(kept.keys().collect::<Vec<_>>(), ["a", "b"]);
+    other.reset(Some(&kept["a"])).unwrap();
+    assert_eq!(sh(&other, "cat /srv/third"), "third");
+    let pruned = timed("prune", || layers.prune(Duration::from_secs(60), 0, &BTreeSet::new())).unwrap();
+    assert_eq!(pruned.layers, 0, "all were used just now");
+    drop(herd);
+    assert_eq!(layers.clear().unwrap().layers, 4);
+}
+
+/// What a line that fails in the end prints.
+fn host_says(host: &Host, line: &str) -> String {
+    host.run(Command::shell(line)).unwrap().text()
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub(super) struct Router {
     pub(super) machine: String,
     /// The layers below all hosts, as overlayfs wants them.
     pub(super) lower: String,
+    /// The lowest of them.
+    pub(super) image: PathBuf,
     scratch: PathBuf,
 }
 
@@ -61,7 +63,8 @@ impl Herd {
         let keeper = keeper_of(&child, &scratch)?;
         Record::new(keeper, image.packages())?.write(&scratch)?;
         let slirp = start_way_out(keeper, &scratch)?;
-        let router = Arc::new(Router { keeper, subnet, machine, lower, scratch: scratch.clone() });
+        let image = image.root().to_owned();
+        let router = Arc::new(Router { keeper, subnet, machine, lower, image, scratch: scratch.clone() });
         Ok(Self { router, scratch, keeper: child, slirp, life: Some(life), _lock: lock })
     }
 
@@ -212,6 +215,11 @@ impl Router {
     /// Where the disk of a host is, for the herd's processes.
     pub(super) fn disk(&self, name: &str) -> PathBuf {
         self.scratch.join("hosts").join(name)
+    }
+
+    /// A path of the herd's processes as others reach it: some disks are on a tmpfs that is there for the herd only.
+    pub(super) fn seen(&self, path: &Path) -> PathBuf {
+        self.keeper.seen(path)
     }
 
     /// Where a host's supervisor writes.

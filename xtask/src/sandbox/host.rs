@@ -8,6 +8,7 @@ use std::time::Duration;
 use wb_core::system::command::Child;
 use wb_core::system::{Command, Output, files};
 
+use super::disk::Disk;
 use super::herd::Router;
 use super::process::Process;
 use super::{SandboxError, elevation, while_doing};
@@ -191,6 +192,13 @@ impl Host {
         let command = self.router.command(["sh", "-ec", COPY, "copy"]);
         let command = command.args([self.router.disk(from), self.router.disk(to)]);
         command.read().map(drop).map_err(while_doing(format!("copy the disk {from} to {to}")))
+    }
+
+    /// What its disk has over its image.
+    pub(super) fn disk(&self) -> Result<Disk, SandboxError> {
+        let own = self.router.disk(&self.name).join("upper");
+        let layers = self.base().clone().into_iter().chain([own]).map(|layer| self.router.seen(&layer)).collect();
+        Ok(Disk { root: self.root()?, image: self.router.image.clone(), layers })
     }
 
     /// Does something while all processes in it stand still, but for its init. Its disk is then as a power cut would leave

@@ -1,6 +1,6 @@
 //! Processes of the machine as `/proc` shows them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,11 @@ impl Process {
     /// Where `/proc` shows `part` of it.
     pub(super) fn proc(self, part: &str) -> PathBuf {
         proc(self.pid, part)
+    }
+
+    /// A path of this process as others reach it.
+    pub(super) fn seen(self, path: &Path) -> PathBuf {
+        self.proc("root").join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// The name of its program.

@@ -49,8 +49,8 @@ impl Record {
     fn keep_packages(&self, scratch: &Path, running: Option<Process>) {
         let hosts = scratch.join("hosts");
         // On a tmpfs, the disks are there for the herd's processes only.
-        let seen = |keeper: Process| keeper.proc("root").join(hosts.strip_prefix("/").unwrap_or(&hosts));
-        packages::keep(&running.map_or_else(|| hosts.clone(), seen), &self.packages);
+        let seen = running.map(|keeper| keeper.seen(&hosts));
+        packages::keep(&seen.unwrap_or(hosts), &self.packages);
     }
 }
 
@@ -83,7 +83,8 @@ fn path(scratch: &Path) -> PathBuf {
     scratch.join("herd.json")
 }
 
-fn boot() -> Result<String, SandboxError> {
+/// The machine's current boot.
+pub(super) fn boot() -> Result<String, SandboxError> {
     Ok(files::read_text("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 

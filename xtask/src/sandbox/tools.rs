@@ -14,7 +14,7 @@ pub(super) struct Tool {
     pub(super) package: &'static str,
 }
 
-const TOOLS: [Tool; 10] = [
+const TOOLS: [Tool; 11] = [
     Tool { program: "mmdebstrap", package: "mmdebstrap" },
     Tool { program: "slirp4netns", package: "slirp4netns" },
     Tool { program: "iptables", package: "iptables" },
@@ -24,6 +24,7 @@ const TOOLS: [Tool; 10] = [
     Tool { program: "nsenter", package: "util-linux" },
     Tool { program: "setpriv", package: "util-linux" },
     Tool { program: "git", package: "git" },
+    Tool { program: "rsync", package: "rsync" },
     Tool { program: "ssh-keygen", package: "openssh-client" },
 ];
 
