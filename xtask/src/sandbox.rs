@@ -23,7 +23,9 @@
 mod control_groups;
 mod disk;
 mod elevation;
+mod entry;
 mod git_server;
+mod glass;
 mod herd;
 mod host;
 mod image;
@@ -35,6 +37,7 @@ mod places;
 mod probe;
 mod process;
 mod record;
+pub mod restless;
 mod subnet;
 mod tools;
 
@@ -43,7 +46,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use elevation::{Elevation, elevate, elevation};
+pub use entry::{Entry, Kind};
 pub use git_server::GitServer;
+pub use glass::{Touch, Touched};
 pub use herd::Herd;
 pub use host::Host;
 pub use image::Image;
@@ -115,6 +120,14 @@ pub enum SandboxError {
     Down {
         /// Its name.
         name: String,
+    },
+    /// The kernel can't put an overlay over the root of a host.
+    #[error("host {name} can't be put behind glass: {why}")]
+    NoGlass {
+        /// Its name.
+        name: String,
+        /// What was said.
+        why: String,
     },
     /// The herd's network.
     #[error("could not {doing}")]

@@ -162,6 +162,43 @@ fn a_layer_has_all_that_a_host_has_and_shares_what_was_there_before() {
     assert_eq!(layers.clear().unwrap().layers, 4);
 }
 
+#[test]
+fn what_a_command_does_behind_glass_is_seen_and_gone() {
+    let Some(herd) = herd("test-glass") else { return };
+    let host = herd.boot("a", address(11)).unwrap();
+    sh(&host, "cd /srv; mkdir dir mounted; touch dir/in; mount -t tmpfs tmpfs mounted; touch mounted/x");
+    // A daemon that writes all the time is not the command's doing.
+    sh(&host, "setsid sh -c 'while :; do echo >>/srv/count; sleep 0.01; done' </dev/null >/dev/null 2>&1 &");
+    let behind = |line: &str| match host.behind_glass(Command::shell(line).env("A", "1").stdin("in")) {
+        Err(SandboxError::NoGlass { why, .. }) if !is_ci() => {
+            eprintln!("skipped: no glass on this machine: {why}");
+            None
+        }
+        seen => Some(seen.unwrap()),
+    };
+    let look = "cat; cat /srv/dir/in; ls /srv/mounted; sleep 0.1; exit 3";
+    let Some((output, touched)) = timed("a look", || behind(look)) else { return };
+    assert_eq!((output.code, output.text(), touched), (3, "inx".to_owned(), Vec::new()));
+
+    let line = "set -e; cd /srv; echo $A >new; rm -r dir; rm /etc/motd; mkdir /etc/cron.d/d; chmod 600 /etc/passwd
+        touch -c /etc/group; touch /run/made; echo >>/etc/hosts; apt-get --simulate upgrade >/dev/null; service ssh status";
+    let (output, touched) = behind(line).unwrap();
+    assert_eq!((output.code, output.text().as_str()), (0, "sshd is running."), "{output:?}");
+    let touched: Vec<String> =
+        touched.iter().map(|touched| format!("{:?} {}", touched.how, touched.path.display())).collect();
+    let expect = [
+        "Made /etc/cron.d/d",
+        "Changed /etc/hosts",
+        "Removed /etc/motd",
+        "Changed /etc/passwd",
+        "Made /run/made",
+        "Removed /srv/dir",
+        "Made /srv/new",
+    ];
+    assert_eq!(touched, expect);
+    assert_eq!(sh(&host, "ls /srv/dir; stat -c %a /etc/passwd; ls -d /etc/cron.d/d /run/wildebeest* || :"), "in\n644");
+}
+
 /// What a line that fails in the end prints.
 fn host_says(host: &Host, line: &str) -> String {
     host.run(Command::shell(line)).unwrap().text()

@@ -241,10 +241,15 @@ impl Host {
     }
 
     fn enter(&self, command: Command) -> Result<Command, SandboxError> {
+        self.enter_through(command, &[])
+    }
+
+    /// A command in the host, started by another one there, to which it is the last arguments.
+    pub(super) fn enter_through(&self, command: Command, starter: &[&str]) -> Result<Command, SandboxError> {
         let init = self.init()?;
         let outer = Command::new("nsenter").args(["--target", &init.pid.to_string()]).args(NAMESPACES);
         // The command dies with the nsenter that waits for it, so that a timeout kills both.
-        let outer = outer.args(["setpriv", "--pdeathsig", "KILL", CAPABILITIES]);
+        let outer = outer.args(["setpriv", "--pdeathsig", "KILL", CAPABILITIES]).args(starter);
         Ok(with_defaults(command).inside(outer))
     }
 
