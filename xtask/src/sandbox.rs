@@ -40,6 +40,7 @@ mod record;
 pub mod restless;
 mod subnet;
 mod tools;
+mod tree;
 
 use std::io;
 use std::path::PathBuf;
@@ -58,6 +59,7 @@ pub use places::{cache_dir, scratch_dir};
 pub use probe::{Missing, Probe, probe, probe_bare};
 pub use subnet::{Subnet, SubnetError};
 pub use tools::{ensure_musl_compiler, ensure_ssh_server, ensure_tools};
+pub use tree::Tree;
 use wb_core::system::{CommandError, FileError, clock};
 
 /// What went wrong with a sandbox.

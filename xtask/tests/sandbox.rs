@@ -163,6 +163,28 @@ fn a_layer_has_all_that_a_host_has_and_shares_what_was_there_before() {
 }
 
 #[test]
+fn the_tree_of_a_host_is_what_its_image_has_not() {
+    let Some(herd) = herd("test-tree") else { return };
+    let layers = no_layers("test-tree");
+    let host = herd.boot("a", address(11)).unwrap();
+    let told = |host: &Host| -> Vec<String> {
+        let tree = timed("the tree", || host.frozen(|| host.tree())).unwrap().unwrap();
+        let lines = tree.iter().map(|(path, entry)| format!("{:?} {:o} {}", entry.kind, entry.mode, path.display()));
+        lines.filter(|line| line.contains(" /srv") || line.contains(" /etc/motd")).collect()
+    };
+    assert_eq!(told(&host), [""; 0]);
+    sh(&host, "echo x >/srv/x; chmod 640 /srv/x; rm /etc/motd; touch /srv");
+    let expect = ["Gone 0 /etc/motd", "File 640 /srv/x"];
+    assert_eq!(told(&host), expect);
+    // It is the same whether it was made here or booted on.
+    let layer = layers.keep(&host, "a", None, &()).unwrap();
+    let other = herd.boot_on("b", address(12), Some(&layer.root)).unwrap();
+    assert_eq!(told(&other), expect);
+    drop(herd);
+    layers.clear().unwrap();
+}
+
+#[test]
 fn what_a_command_does_behind_glass_is_seen_and_gone() {
     let Some(herd) = herd("test-glass") else { return };
     let host = herd.boot("a", address(11)).unwrap();
@@ -181,7 +203,8 @@ fn what_a_command_does_behind_glass_is_seen_and_gone() {
     assert_eq!((output.code, output.text(), touched), (3, "inx".to_owned(), Vec::new()));
 
     let line = "set -e; cd /srv; echo $A >new; rm -r dir; rm /etc/motd; mkdir /etc/cron.d/d; chmod 600 /etc/passwd
-        touch -c /etc/group; touch /run/made; echo >>/etc/hosts; apt-get --simulate upgrade >/dev/null; service ssh status";
+        touch -c /etc/group; touch /run/made; echo >>/etc/hosts
+        apt-get --simulate upgrade >/dev/null; service ssh status";
     let (output, touched) = behind(line).unwrap();
     assert_eq!((output.code, output.text().as_str()), (0, "sshd is running."), "{output:?}");
     let touched: Vec<String> =

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use wb_core::system::files::{self, FileError, Kind};
 
+use super::entry::Entry;
+
 /// The disk of a host that is on.
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -60,6 +62,14 @@ impl Disk {
             }
         }
         Ok(found)
+    }
+
+    /// What the image has at a path.
+    pub(super) fn in_image(&self, path: &Path) -> Result<Option<Entry>, FileError> {
+        match kind_below(&self.image, path)? {
+            Some(_) => Entry::read(&self.image.join(path)),
+            None => Ok(None),
+        }
     }
 
     /// All paths that the layers have, whatever they say of them.

@@ -40,6 +40,9 @@ pub enum Kind {
 const ATTRIBUTES: [&str; 3] = ["security.capability", "system.posix_acl_access", "system.posix_acl_default"];
 
 impl Entry {
+    /// What stands for something that is no more there.
+    pub(super) const GONE: Self = Self { kind: Kind::Gone, mode: 0, uid: 0, gid: 0, content: String::new() };
+
     /// What is at `path`, which is no link to it; nothing where there is nothing.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, FileError> {
         let Some(stat) = files::stat(path)? else { return Ok(None) };
