@@ -23,6 +23,7 @@ mod promote;
 mod rechain;
 mod release;
 mod retry;
+mod sandbox;
 mod status;
 mod torture;
 mod waive;
@@ -68,6 +69,7 @@ enum Command {
     Resume(hold::Resume),
     Release(release::Release),
     Waive(waive::Waive),
+    Sandbox(sandbox::Sandbox),
     Bench(bench::Bench),
     Torture(torture::Torture),
 }
@@ -94,6 +96,7 @@ impl Command {
             Self::Release(command) => done(command.run(shell)),
             Self::Waive(command) => done(command.run(shell)),
             Self::Book(command) => done(command.run(shell)),
+            Self::Sandbox(command) => command.run(shell),
             Self::Bench(command) => command.run(shell),
             Self::Ci(command) => command.run(shell),
             Self::Demo(command) => command.run(shell),

@@ -20,6 +20,8 @@
 //! that started the herd does, however that ends. Only the hosts' disks are left, in the scratch directory, and the
 //! next start there removes them.
 
+mod census;
+mod clean;
 mod control_groups;
 mod disk;
 mod elevation;
@@ -46,6 +48,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use census::{NoHost, Seen, SeenHost, census, named};
+pub use clean::{Cleaned, Cleaning, clean};
 pub use elevation::{Elevation, elevate, elevation};
 pub use entry::{Entry, Kind};
 pub use git_server::GitServer;

@@ -10,7 +10,9 @@ use std::time::Duration;
 use wb_core::system::clock::{self, Stopwatch};
 use wb_core::system::{Command, environment, files, socket};
 use wb_xtask::fleet::cargo;
-use wb_xtask::sandbox::{Herd, Host, Image, Layers, SandboxError, cache_dir, ensure_tools, probe, scratch_dir};
+use wb_xtask::sandbox::{
+    Herd, Host, Image, Layers, SandboxError, cache_dir, census, ensure_tools, probe, scratch_dir,
+};
 
 const SUBNET: &str = "10.77.0.0/24";
 
@@ -321,11 +323,26 @@ fn a_herd_that_is_dropped_leaves_nothing_and_one_that_is_kept_can_be_stopped() {
     let second = herd("test-end").unwrap();
     let root = second.boot("a", address(11)).unwrap().root().unwrap();
     assert!(matches!(Herd::stop(&scratch), Err(SandboxError::Busy { .. })));
+    let seen = || census().into_iter().find(|seen| seen.herd == "test-end");
+    let held = seen().unwrap();
+    assert!(held.running && held.busy);
+    assert_eq!((held.hosts[0].name.as_str(), held.hosts[0].address), ("a", address(11)));
+    let enter = held.hosts[0].enter(&["hostname".into()]).unwrap();
+    assert_eq!(enter.read().unwrap(), "a");
     second.leave_running().unwrap();
     assert!(files::exists(root.join("run/booted")));
+    assert!(seen().is_some_and(|seen| seen.running && !seen.busy));
+    let [listed, entered] = [["list", "--json"], ["enter", "test-end/a"]].map(|args| {
+        let xtask = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("sandbox").args(args);
+        let command = if args[0] == "enter" { xtask.args(["--", "sh", "-c", "hostname; exit 5"]) } else { xtask };
+        command.run().unwrap()
+    });
+    assert!(listed.code == 0 && listed.text().contains("\"herd\": \"test-end\""), "{listed:?}");
+    assert_eq!((entered.code, entered.text()), (5, "a".to_owned()));
     assert!(Herd::stop(&scratch).unwrap());
     assert!(!files::exists(root));
     assert!(!Herd::stop(&scratch).unwrap());
+    assert_eq!(census().iter().find(|seen| seen.herd == "test-end"), None);
 }
 
 #[test]

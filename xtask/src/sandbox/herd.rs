@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wb_core::system::command::Child;
-use wb_core::system::{Command, files};
+use wb_core::system::{Command, clock, files};
 
 use super::process::Process;
 use super::record::{self, Record};
 use super::{
-    GitServer, Host, Image, Network, STEP, SandboxError, Subnet, control_groups, elevation, names, packages, places,
-    probe, while_doing,
+    GitServer, Host, Image, Network, PAUSE, STEP, SandboxError, Subnet, control_groups, elevation, names, packages,
+    places, probe, while_doing,
 };
 
 /// A running herd. Dropping it kills all hosts and removes their disks.
@@ -54,8 +54,7 @@ impl Herd {
     pub fn start(image: &Image, scratch: &Path, subnet: Subnet) -> Result<Self, SandboxError> {
         places::claim(scratch)?;
         let scratch = files::canonical(scratch)?;
-        let lock = files::try_lock(scratch.join("lock"))?;
-        let lock = lock.ok_or_else(|| SandboxError::Busy { scratch: scratch.clone() })?;
+        let lock = lock(&scratch)?;
         clear(&scratch)?;
         let lower = layers(image, &scratch)?;
         let machine = files::read_link("/proc/self/ns/net")?.to_string_lossy().into_owned();
@@ -98,8 +97,7 @@ impl Herd {
         if !files::exists(scratch) {
             return Ok(false);
         }
-        let lock = files::try_lock(scratch.join("lock"))?;
-        let _lock = lock.ok_or_else(|| SandboxError::Busy { scratch: scratch.to_owned() })?;
+        let _lock = lock(scratch)?;
         clear(scratch)
     }
 
@@ -212,9 +210,14 @@ impl Router {
         Command::new("setsid").args(["nsenter", "--target", &keeper, "--mount", "--net", "--pid"]).args(args)
     }
 
+    /// Where the disks of all hosts are, for the herd's processes.
+    pub(super) fn hosts(&self) -> PathBuf {
+        self.scratch.join("hosts")
+    }
+
     /// Where the disk of a host is, for the herd's processes.
     pub(super) fn disk(&self, name: &str) -> PathBuf {
-        self.scratch.join("hosts").join(name)
+        self.hosts().join(name)
     }
 
     /// A path of the herd's processes as others reach it: some disks are on a tmpfs that is there for the herd only.
@@ -235,6 +238,15 @@ impl Router {
     pub(super) fn overlay_options(&self) -> &'static str {
         if elevation::in_user_namespace() { ",userxattr" } else { "" }
     }
+}
+
+/// How long somebody who only looks may have a lock.
+const LOOK: Duration = Duration::from_millis(200);
+
+fn lock(scratch: &Path) -> Result<files::Lock, SandboxError> {
+    let free = || files::try_lock(scratch.join("lock")).transpose();
+    let taken = clock::wait_until(&clock::Real, LOOK, PAUSE, free);
+    Ok(taken.ok_or_else(|| SandboxError::Busy { scratch: scratch.to_owned() })??)
 }
 
 /// Ends what is recorded in `scratch` and removes the disks.

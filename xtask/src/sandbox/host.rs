@@ -8,6 +8,7 @@ use std::time::Duration;
 use wb_core::system::command::Child;
 use wb_core::system::{Command, Output, files};
 
+use super::census::Switched;
 use super::disk::Disk;
 use super::herd::Router;
 use super::process::Process;
@@ -236,8 +237,7 @@ impl Host {
     /// # Errors
     /// When the host is down.
     pub fn shell_line(&self) -> Result<String, SandboxError> {
-        let user = if elevation::in_user_namespace() { " --user" } else { "" };
-        Ok(format!("nsenter --target {}{user} {} bash -l", self.init()?.pid, NAMESPACES.join(" ")))
+        Ok(shell_line(self.init()?, elevation::in_user_namespace()))
     }
 
     fn enter(&self, command: Command) -> Result<Command, SandboxError> {
@@ -246,10 +246,8 @@ impl Host {
 
     /// A command in the host, started by another one there, to which it is the last arguments.
     pub(super) fn enter_through(&self, command: Command, starter: &[&str]) -> Result<Command, SandboxError> {
-        let init = self.init()?;
-        let outer = Command::new("nsenter").args(["--target", &init.pid.to_string()]).args(NAMESPACES);
         // The command dies with the nsenter that waits for it, so that a timeout kills both.
-        let outer = outer.args(["setpriv", "--pdeathsig", "KILL", CAPABILITIES]).args(starter);
+        let outer = entrance(self.init()?, false).args(["setpriv", "--pdeathsig", "KILL", CAPABILITIES]).args(starter);
         Ok(with_defaults(command).inside(outer))
     }
 
@@ -257,6 +255,9 @@ impl Host {
         let child = self.supervisor().start(Some(&self.router.log(&self.name)));
         let child = child.map_err(while_doing(format!("switch host {} on", self.name)))?;
         let outer = child.pid().and_then(Process::of).ok_or_else(|| self.down())?;
+        let switched = Switched { name: self.name.clone(), address: self.address, outer };
+        // Only people look for it.
+        drop(switched.write(&self.router.hosts()));
         Ok(Power { child, outer })
     }
 
@@ -335,11 +336,8 @@ impl Drop for Frozen<'_> {
 }
 
 impl Power {
-    /// nsenter → the supervisor → unshare → init, once it is one.
     fn init(&self) -> Option<Process> {
-        let grandchildren = self.outer.children().into_iter().flat_map(Process::children);
-        let mut inits = grandchildren.flat_map(Process::children);
-        inits.find(|process| matches!(process.program().as_deref(), Some("init" | "systemd" | "runit")))
+        init_below(self.outer)
     }
 
     /// The host's process 1 whatever it runs, and the supervisor, so that it is not started again.
@@ -350,6 +348,29 @@ impl Power {
             [supervisor].into_iter().chain(first).chain(below).for_each(Process::kill);
         }
     }
+}
+
+/// nsenter → the supervisor → unshare → init, once it is one.
+pub(super) fn init_below(outer: Process) -> Option<Process> {
+    let grandchildren = outer.children().into_iter().flat_map(Process::children);
+    let mut inits = grandchildren.flat_map(Process::children);
+    inits.find(|process| matches!(process.program().as_deref(), Some("init" | "systemd" | "runit")))
+}
+
+/// The command line that gives a person a shell in a host, of another user namespace or of this one.
+pub(super) fn shell_line(init: Process, elsewhere: bool) -> String {
+    entrance(init, elsewhere).args(["bash", "-l"]).line()
+}
+
+/// A command in a host, for a person at a terminal.
+pub(super) fn by_hand(init: Process, elsewhere: bool, command: Command) -> Command {
+    with_defaults(command).inside(entrance(init, elsewhere).args(["setpriv", CAPABILITIES]))
+}
+
+/// What starts a command in the namespaces of a host: to it, that command is the last arguments.
+fn entrance(init: Process, elsewhere: bool) -> Command {
+    let user = elsewhere.then_some("--user");
+    Command::new("nsenter").args(["--target", &init.pid.to_string()]).args(user).args(NAMESPACES)
 }
 
 const NAMESPACES: [&str; 8] = ["--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup", "--root", "--wd"];

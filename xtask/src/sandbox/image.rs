@@ -23,7 +23,7 @@ impl Image {
     /// # Errors
     /// When there is none and it can't be built.
     pub fn debian12(cache: &Path, progress: &dyn Fn(&str)) -> Result<Self, SandboxError> {
-        let packages = cache.join("packages");
+        let packages = cache.join(STORE);
         files::create_dir(&packages)?;
         let recipe = Recipe::of_this_machine()?;
         let wanted = Version { week: week(clock::Real.now()), key: recipe.key() };
@@ -85,6 +85,9 @@ fn download(image: &Path, archives: &Path, names: &[&str]) -> Command {
     let command = options.iter().fold(Command::new("apt-get"), |command, option| command.args(["-o", option]));
     command.args(["install", "--download-only", "--yes", "-qq"]).args(names).timeout(BUILD)
 }
+
+/// Where a cache has the packages that hosts downloaded.
+const STORE: &str = "packages";
 
 /// How long a build may take, downloads included.
 const BUILD: Duration = Duration::from_secs(30 * 60);
@@ -215,6 +218,20 @@ fn remove_old(cache: &Path, wanted: &Version) {
     }
 }
 
+/// Removes all images of a cache, and gives their names.
+pub(super) fn remove_all(cache: &Path) -> Result<Vec<String>, SandboxError> {
+    let versions = versions(cache);
+    for (_, path) in &versions {
+        files::remove_tree(path)?;
+    }
+    Ok(versions.into_iter().map(|(version, _)| version.directory()).collect())
+}
+
+/// Removes the packages that hosts downloaded. True when there were any.
+pub(super) fn remove_packages(cache: &Path) -> Result<bool, SandboxError> {
+    Ok(files::remove_tree(cache.join(STORE))?)
+}
+
 fn week(now: Duration) -> u64 {
     now.as_secs() / (7 * 24 * 60 * 60)
 }
@@ -313,6 +330,17 @@ mod tests {
         remove_old(dir.path(), &wanted);
         assert!(!files::exists(dir.path().join("debian12-7-a")));
         assert!(files::exists(dir.path().join("debian12-8-a")));
+    }
+
+    #[test]
+    fn only_images_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["debian12-7-a", "debian12-9-b", "layers", "packages"] {
+            files::create_dir(dir.path().join(name)).unwrap();
+        }
+        assert_eq!(remove_all(dir.path()).unwrap(), ["debian12-7-a", "debian12-9-b"]);
+        assert_eq!(files::list(dir.path()).unwrap().len(), 2);
+        assert!(remove_packages(dir.path()).unwrap() && !remove_packages(dir.path()).unwrap());
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Record {
         Ok(files::write(path, text, 0o644)?)
     }
 
+    /// Whether the herd still runs.
+    pub(super) fn is_running(&self) -> bool {
+        boot().is_ok_and(|boot| self.running(&boot).is_some())
+    }
+
     /// The keeper, where it still runs: in this boot of the machine, `boot`, and being the same process.
     fn running(&self, boot: &str) -> Option<Process> {
         (self.boot == boot && self.keeper.alive()).then_some(self.keeper)
