@@ -1,5 +1,5 @@
-//! Real Debian hosts on this machine: a root file system with apt and a real init as process 1, each in namespaces of
-//! its own, all plugged into a router that has a way out to the package mirrors.
+//! Real hosts on this machine, of Debian or Ubuntu: a root file system with apt and a real init as process 1, each in
+//! namespaces of its own, all plugged into a router that has a way out to the package mirrors.
 //!
 //! ```no_run
 //! use wb_xtask::sandbox::{self, Herd, Image, ensure_tools, probe};
@@ -24,6 +24,7 @@ mod census;
 mod clean;
 mod control_groups;
 mod disk;
+mod distribution;
 mod elevation;
 mod entry;
 mod git_server;
@@ -31,6 +32,7 @@ mod glass;
 mod herd;
 mod host;
 mod image;
+mod init;
 mod layers;
 mod names;
 mod network;
@@ -50,6 +52,7 @@ use std::time::Duration;
 
 pub use census::{NoHost, Seen, SeenHost, census, named};
 pub use clean::{Cleaned, Cleaning, clean};
+pub use distribution::Distribution;
 pub use elevation::{Elevation, elevate, elevation};
 pub use entry::{Entry, Kind};
 pub use git_server::GitServer;
@@ -57,6 +60,7 @@ pub use glass::{Touch, Touched};
 pub use herd::Herd;
 pub use host::Host;
 pub use image::Image;
+pub use init::Init;
 pub use layers::{Kept, Layer, Layers, Pruned};
 pub use network::Network;
 pub use places::{cache_dir, scratch_dir};
@@ -87,6 +91,45 @@ pub enum SandboxError {
         path: PathBuf,
         /// The encoder's error.
         source: serde_json::Error,
+    },
+    /// An image could not be built.
+    #[error(
+        "could not build the image of {what} from {from}; other sources of apt for it go into {}",
+        sources.display()
+    )]
+    Image {
+        /// What it is of.
+        what: String,
+        /// Where its packages come from.
+        from: String,
+        /// A file that is not there, and may say something else.
+        sources: PathBuf,
+        /// Why not, in the words of apt.
+        source: Box<CommandError>,
+    },
+    /// There are no such hosts.
+    #[error("there is no image of {distribution} with {init}")]
+    NoSuchImage {
+        /// The distribution.
+        distribution: Distribution,
+        /// The init.
+        init: Init,
+    },
+    /// An image is not what it was built as.
+    #[error("the image {} is damaged", path.display())]
+    Damaged {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A host has another init than it should.
+    #[error("host {name} has {found} as process 1, and not {init}")]
+    NoInit {
+        /// Its name.
+        name: String,
+        /// What it should have.
+        init: Init,
+        /// What process 1 is called.
+        found: String,
     },
     /// Another process uses this scratch directory.
     #[error("another herd is running in {}", scratch.display())]

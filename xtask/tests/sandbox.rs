@@ -11,7 +11,7 @@ use wb_core::system::clock::{self, Stopwatch};
 use wb_core::system::{Command, environment, files, socket};
 use wb_xtask::fleet::cargo;
 use wb_xtask::sandbox::{
-    Herd, Host, Image, Layers, SandboxError, cache_dir, census, ensure_tools, probe, scratch_dir,
+    Distribution, Herd, Host, Image, Init, Layers, SandboxError, cache_dir, census, ensure_tools, probe, scratch_dir,
 };
 
 const SUBNET: &str = "10.77.0.0/24";
@@ -381,4 +381,37 @@ fn a_host_installs_what_this_machine_downloaded() {
     let host = herd.boot("a", address(11)).unwrap();
     host.read(Command::new("apt-get").args(["install", "-y", "--no-download", "less"])).unwrap();
     host.read(Command::new("less").arg("--version")).unwrap();
+}
+
+/// The mirrors of other distributions can't be reached from everywhere.
+#[test]
+fn hosts_of_other_distributions_boot_with_their_init() {
+    if herd("test-images").is_none() {
+        return;
+    }
+    let images = [
+        (Distribution::Debian12, Init::Systemd, "systemd 12"),
+        (Distribution::Debian13, Init::Sysv, "init 13"),
+        (Distribution::Debian13, Init::Systemd, "systemd 13"),
+        (Distribution::Ubuntu2404, Init::Systemd, "systemd 24.04"),
+    ];
+    for (distribution, init, expect) in images.into_iter().filter(|(_, init, _)| init.can_be_had()) {
+        let image = match Image::of(distribution, init, &cache_dir(), &|line| eprintln!("{line}")) {
+            Err(error @ SandboxError::Image { .. }) if distribution != Distribution::Debian12 => {
+                eprintln!("skipped: {distribution} with {init}: {error}");
+                continue;
+            }
+            image => image.unwrap(),
+        };
+        image.verify().unwrap();
+        let herd = Herd::start(&image, &scratch_dir("test-images"), SUBNET.parse().unwrap()).unwrap();
+        let server = timed(image.version(), || herd.git_server("git", address(2))).unwrap();
+        let host = server.host();
+        assert_eq!(sh(host, "echo $(cat /proc/1/comm) $(. /etc/os-release; echo $VERSION_ID)"), expect);
+        let before = host.boot_id().unwrap();
+        // What it says may not arrive any more.
+        drop(host.run(Command::shell("shutdown -r now")));
+        host.wait_for_reboot(&before).unwrap();
+        assert!(server.known_hosts().unwrap().starts_with("10.77.0.2 ssh-ed25519 "));
+    }
 }

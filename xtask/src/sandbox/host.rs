@@ -1,4 +1,4 @@
-//! One host: Debian with an init of its own, at an address of its own.
+//! One host: a distribution with an init of its own, at an address of its own.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};

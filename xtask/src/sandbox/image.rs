@@ -1,4 +1,4 @@
-//! The root file system that all hosts share: Debian 12 with sysvinit, made by mmdebstrap and kept in a cache.
+//! The root file systems that hosts share: a distribution with an init, made by mmdebstrap and kept in a cache.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,42 +6,100 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use wb_core::system::{Clock as _, Command, clock, environment, files};
 
-use super::{SandboxError, packages, while_doing};
+use super::{Distribution, Init, SandboxError, packages, tools, while_doing};
 
 /// A root file system to boot hosts from, and the packages that hosts downloaded. It never changes.
 #[derive(Debug, Clone)]
 pub struct Image {
     root: PathBuf,
     packages: PathBuf,
+    version: String,
 }
 
 impl Image {
-    /// Debian 12 with sysvinit, apt, git, ssh and cron. It is taken from `cache`, or built there (half a minute on an
-    /// idle machine) when it is absent, its recipe changed, or its package lists are of another week. When it can't be
-    /// built, one of an earlier week will do. `progress` hears of what takes long.
+    /// Debian 12 with sysvinit: see [`Image::of`].
     ///
     /// # Errors
-    /// When there is none and it can't be built.
+    /// As [`Image::of`].
     pub fn debian12(cache: &Path, progress: &dyn Fn(&str)) -> Result<Self, SandboxError> {
-        let packages = cache.join(STORE);
+        Self::of(Distribution::Debian12, Init::Sysv, cache, progress)
+    }
+
+    /// A distribution with this init, and with apt, git, ssh and cron. It is taken from `cache`, or built there (half a
+    /// minute on an idle machine) when it is absent or damaged, its recipe changed, or its package lists are of another
+    /// week. When it can't be built, one of an earlier week will do. `progress` hears of what takes long.
+    ///
+    /// Sources of apt for it are, where there are any, those in `NAME.sources` or `NAME.list` in the cache, for instance
+    /// `debian13.sources`; else those of this machine that offer it; else its own mirror.
+    ///
+    /// # Errors
+    /// When there is none and it can't be built; [`SandboxError::NoSuchImage`] where there are no such hosts: an image has
+    /// sysvinit or systemd, and Ubuntu's has systemd.
+    pub fn of(
+        distribution: Distribution,
+        init: Init,
+        cache: &Path,
+        progress: &dyn Fn(&str),
+    ) -> Result<Self, SandboxError> {
+        let recipe = Recipe::of_this_machine(distribution, init, cache)?;
+        let packages = cache.join(store(distribution));
         files::create_dir(&packages)?;
-        let recipe = Recipe::of_this_machine()?;
-        let wanted = Version { week: week(clock::Real.now()), key: recipe.key() };
-        let root = cache.join(wanted.directory());
+        let wanted = Version { label: recipe.label(), week: week(clock::Real.now()), key: recipe.key() };
+        let image = |version: &Version| Self::at(cache, version, &packages);
         let _lock = super::wait("another process to build the image", BUILD, || {
             files::try_lock(cache.join("lock")).transpose()
         })??;
-        if files::exists(&root) {
-            return Ok(Self { root, packages });
+        if image(&wanted).is_there(progress)? {
+            return Ok(image(&wanted));
         }
-        progress("building the Debian 12 image, once a week");
-        let Err(error) = build(&recipe, cache, &root) else {
+        progress(&format!("building the {} image, once a week", recipe.name()));
+        let Err(error) = recipe.build(cache, &wanted, progress) else {
             remove_old(cache, &wanted);
-            return Ok(Self { root, packages });
+            return Ok(image(&wanted));
         };
-        let older = older(cache, &wanted).ok_or(error)?;
+        let older = older(cache, &wanted).iter().map(image).find(|older| older.verify().is_ok()).ok_or(error)?;
         progress("it could not be built; taking that of an earlier week");
-        Ok(Self { root: older, packages })
+        Ok(older)
+    }
+
+    fn at(cache: &Path, version: &Version, packages: &Path) -> Self {
+        let version = version.directory();
+        Self { root: cache.join(&version), packages: packages.to_owned(), version }
+    }
+
+    /// Whether it is there, and whole. One that is damaged is removed.
+    fn is_there(&self, progress: &dyn Fn(&str)) -> Result<bool, SandboxError> {
+        if !files::exists(&self.root) {
+            return Ok(false);
+        }
+        match self.verify() {
+            Ok(()) => Ok(true),
+            Err(error @ SandboxError::Damaged { .. }) => {
+                progress(&error.to_string());
+                remove(&self.root)?;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether it has all that it was built with: every name, kind, mode, owner and size. What apt notes there when it is
+    /// asked for packages is passed over.
+    ///
+    /// # Errors
+    /// [`SandboxError::Damaged`] where it has not; and when it can't be looked at.
+    pub fn verify(&self) -> Result<(), SandboxError> {
+        let (built, found) = (files::read_optional(sum_path(&self.root))?, contents(&self.root)?);
+        match built.is_some_and(|built| built == found.as_bytes()) {
+            true => Ok(()),
+            false => Err(SandboxError::Damaged { path: self.root.clone() }),
+        }
+    }
+
+    /// What tells it from every other one: what it is of, the week of its package lists, and a hash of its recipe.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// Where it is. Read only.
@@ -86,16 +144,23 @@ fn download(image: &Path, archives: &Path, names: &[&str]) -> Command {
     command.args(["install", "--download-only", "--yes", "-qq"]).args(names).timeout(BUILD)
 }
 
-/// Where a cache has the packages that hosts downloaded.
+/// Where a cache has the packages that hosts of a distribution downloaded.
+fn store(distribution: Distribution) -> String {
+    match distribution {
+        Distribution::Debian12 => STORE.to_owned(),
+        _ => format!("{STORE}-{}", distribution.label()),
+    }
+}
+
 const STORE: &str = "packages";
 
 /// How long a build may take, downloads included.
 const BUILD: Duration = Duration::from_secs(30 * 60);
 
-const PACKAGES: [&str; 15] = [
-    "sysvinit-core",
-    "sysv-rc",
-    "initscripts",
+const SYSV: &[&str] = &["sysvinit-core", "sysv-rc", "initscripts"];
+const SYSTEMD: &[&str] = &["systemd", "systemd-sysv"];
+
+const PACKAGES: &[&str] = &[
     "apt",
     "git",
     "openssh-client",
@@ -111,18 +176,25 @@ const PACKAGES: [&str; 15] = [
 ];
 
 const FINISH: &str = include_str!("image.sh");
+const FINISH_SYSV: &str = include_str!("image/sysv.sh");
+const FINISH_SYSTEMD: &str = include_str!("image/systemd.sh");
 
 /// Has apt keep what it makes of its lists. Each host would make that at its first call, for seconds.
 const READ_LISTS: [&str; 2] = ["apt-cache", "gencaches"];
 
-/// The init is sysvinit and stays it, whatever a package recommends.
+/// Where the init is sysvinit, it stays that, whatever a package recommends.
 const PIN: &str = "Package: systemd-sysv\\nPin: release *\\nPin-Priority: -1\\n";
 
 /// What an image is made from.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Recipe {
-    /// Files with apt sources of this machine that offer Debian 12; none: mmdebstrap's own choice.
+    distribution: Distribution,
+    /// Whether its init is systemd, and not sysvinit.
+    is_systemd: bool,
+    /// Files with apt sources that offer the distribution; none: its own mirror.
     sources: Vec<(PathBuf, String)>,
+    /// Where other sources would be looked for.
+    other_sources: PathBuf,
     /// Files of this machine that a host needs to reach the same mirrors.
     trust: Vec<(PathBuf, String)>,
     /// apt's options for its way to the mirrors.
@@ -130,106 +202,189 @@ struct Recipe {
 }
 
 impl Recipe {
-    fn of_this_machine() -> Result<Self, SandboxError> {
-        let mut sources = texts("/etc/apt/sources.list.d", &["list", "sources"])?;
-        sources.extend(text(Path::new("/etc/apt/sources.list"))?);
-        sources.retain(|(_, text)| offers_debian12(text));
+    fn of_this_machine(distribution: Distribution, init: Init, cache: &Path) -> Result<Self, SandboxError> {
+        let is_systemd = match init {
+            Init::Systemd => true,
+            Init::Sysv if distribution.has_sysvinit() => false,
+            _ => return Err(SandboxError::NoSuchImage { distribution, init }),
+        };
+        let other_sources = cache.join(format!("{}.sources", distribution.label()));
         let mut trust = texts("/usr/local/share/ca-certificates", &["crt"])?;
         trust.extend(texts("/etc/apt/auth.conf.d", &["conf"])?);
         let dump = Command::new("apt-config").args(["dump", "--no-empty", "Acquire"]).run();
         let dump = dump.map(|output| output.text()).unwrap_or_default();
         let proxies = ["http", "https"].map(|scheme| (scheme, environment::var(&format!("{scheme}_proxy"))));
         let proxies = proxies.into_iter().filter_map(|(scheme, url)| Some(proxy_option(scheme, &url?)));
-        Ok(Self { sources, trust, options: dump.lines().filter_map(reach_option).chain(proxies).collect() })
+        let options = dump.lines().filter_map(reach_option).chain(proxies).collect();
+        let sources = sources(distribution, &other_sources)?;
+        Ok(Self { distribution, is_systemd, sources, other_sources, trust, options })
+    }
+
+    /// What it is called by people.
+    fn name(&self) -> String {
+        match self.is_systemd && self.distribution.has_sysvinit() {
+            true => format!("{} with systemd", self.distribution),
+            false => self.distribution.to_string(),
+        }
+    }
+
+    /// What it is called in a path.
+    fn label(&self) -> String {
+        let init = if self.is_systemd { Init::Systemd } else { Init::Sysv };
+        format!("{}-{}", self.distribution.label(), init.label())
     }
 
     /// Names the recipe with all that goes into it.
     fn key(&self) -> String {
         let mut text = self.command(Path::new("/image")).line();
-        text.extend([FINISH, PIN].into_iter().chain(READ_LISTS));
+        text.extend(READ_LISTS);
         text.extend(self.sources.iter().chain(&self.trust).map(|(_, content)| content.as_str()));
         Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Builds it in its place.
+    fn build(&self, cache: &Path, wanted: &Version, progress: &dyn Fn(&str)) -> Result<(), SandboxError> {
+        if self.sources.is_empty() {
+            tools::ensure_keyring(self.distribution.keyring(), progress)?;
+        }
+        let (unfinished, root) = (cache.join("unfinished"), cache.join(wanted.directory()));
+        files::remove_tree(&unfinished)?;
+        self.command(&unfinished).read().map_err(|source| SandboxError::Image {
+            what: self.name(),
+            from: self.mirrors().join(", "),
+            sources: self.other_sources.clone(),
+            source: Box::new(source),
+        })?;
+        // mmdebstrap removes that at its end. Hosts of an image without it are only slower.
+        drop(Command::new("chroot").arg(&unfinished).args(READ_LISTS).timeout(BUILD).run());
+        // Whoever finds the image finds what is in it.
+        files::write(sum_path(&root), contents(&unfinished)?, 0o644)?;
+        Ok(files::rename(unfinished, root)?)
+    }
+
     /// Builds it, as one process namespace: when this process is killed, the build is.
     fn command(&self, root: &Path) -> Command {
-        let pin =
-            format!("mkdir -p \"$1/etc/apt/preferences.d\"; printf '{PIN}' >\"$1/etc/apt/preferences.d/sysvinit\"");
+        let packages = if self.is_systemd { SYSTEMD } else { SYSV };
         let uploads = self.trust.iter().map(|(path, _)| format!("--customize-hook=upload {0} {0}", path.display()));
+        let finish = if self.is_systemd { FINISH_SYSTEMD } else { FINISH_SYSV };
         Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
             .args(["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"])
-            .arg(format!("--include={}", PACKAGES.join(",")))
+            .arg(format!("--include={}", [packages, PACKAGES].concat().join(",")))
             .args(["--dpkgopt=force-unsafe-io", "--aptopt=Acquire::Languages \"none\"", "--skip=cleanup/apt/lists"])
             .args(self.options.iter().map(|option| format!("--aptopt={option}")))
-            .arg(format!("--setup-hook={pin}"))
+            .args((!self.is_systemd).then(pin))
             .args(uploads)
-            .arg(format!("--customize-hook={FINISH}"))
-            .arg("bookworm")
+            .args([finish, FINISH].map(|script| format!("--customize-hook={script}")))
+            .arg(self.distribution.suite())
             .arg(root)
-            .args(self.sources.iter().map(|(path, _)| path))
+            .args(self.mirrors())
             .timeout(BUILD)
+    }
+
+    /// Where its packages come from, as mmdebstrap takes it: files, or lines of such a file.
+    fn mirrors(&self) -> Vec<String> {
+        match self.sources.is_empty() {
+            true => self.distribution.sources(),
+            false => self.sources.iter().map(|(path, _)| path.display().to_string()).collect(),
+        }
     }
 }
 
-/// One build of the image: the package lists of `week`, the recipe `key`.
-#[derive(Debug, PartialEq, Eq)]
+/// Keeps the init from being replaced.
+fn pin() -> String {
+    let file = "\"$1/etc/apt/preferences.d/sysvinit\"";
+    format!("--setup-hook=mkdir -p \"$1/etc/apt/preferences.d\"; printf '{PIN}' >{file}")
+}
+
+/// Files with sources of apt: what somebody wrote for this, or what this machine has.
+fn sources(distribution: Distribution, written: &Path) -> Result<Vec<(PathBuf, String)>, SandboxError> {
+    let written = [text(written)?, text(&written.with_extension("list"))?];
+    if written.iter().any(Option::is_some) {
+        return Ok(written.into_iter().flatten().collect());
+    }
+    let mut sources = texts("/etc/apt/sources.list.d", &["list", "sources"])?;
+    sources.extend(text(Path::new("/etc/apt/sources.list"))?);
+    sources.retain(|(_, text)| distribution.is_offered_by(text));
+    Ok(sources)
+}
+
+/// One build of an image: of what it is, the package lists of `week`, the recipe `key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Version {
+    label: String,
     week: u64,
     key: String,
 }
 
 impl Version {
     fn directory(&self) -> String {
-        format!("debian12-{}-{}", self.week, self.key)
+        format!("{}-{}-{}", self.label, self.week, self.key)
     }
 
     fn parse(directory: &Path) -> Option<Self> {
-        let (week, key) = directory.file_name()?.to_str()?.strip_prefix("debian12-")?.split_once('-')?;
-        Some(Self { week: week.parse().ok()?, key: key.to_owned() })
+        let (rest, key) = directory.file_name()?.to_str()?.rsplit_once('-')?;
+        let (label, week) = rest.rsplit_once('-')?;
+        let is_key = key.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_key.then_some(Self { label: label.to_owned(), week: week.parse().ok()?, key: key.to_owned() })
     }
 }
 
-fn build(recipe: &Recipe, cache: &Path, root: &Path) -> Result<(), SandboxError> {
-    let unfinished = cache.join("unfinished");
-    files::remove_tree(&unfinished)?;
-    let command = recipe.command(&unfinished);
-    command.read().map_err(while_doing("build the Debian 12 image"))?;
-    // mmdebstrap removes that at its end. Hosts of an image without it are only slower.
-    drop(Command::new("chroot").arg(&unfinished).args(READ_LISTS).timeout(BUILD).run());
-    Ok(files::rename(unfinished, root)?)
+fn versions(cache: &Path) -> Vec<Version> {
+    files::list(cache).unwrap_or_default().iter().filter_map(|path| Version::parse(path)).collect()
 }
 
-fn versions(cache: &Path) -> Vec<(Version, PathBuf)> {
-    let paths = files::list(cache).unwrap_or_default();
-    paths.into_iter().filter_map(|path| Some((Version::parse(&path)?, path))).collect()
-}
-
-fn older(cache: &Path, wanted: &Version) -> Option<PathBuf> {
+/// Those of the same recipe, the newest first.
+fn older(cache: &Path, wanted: &Version) -> Vec<Version> {
     let mut usable = versions(cache);
-    usable.retain(|(version, _)| version.key == wanted.key);
-    usable.into_iter().max_by_key(|(version, _)| version.week).map(|(_, path)| path)
+    usable.retain(|version| (&version.label, &version.key) == (&wanted.label, &wanted.key));
+    usable.sort_by_key(|version| std::cmp::Reverse(version.week));
+    usable
 }
 
 /// Removes what no herd boots from any more: images of more than a week before.
 fn remove_old(cache: &Path, wanted: &Version) {
-    for (_, path) in versions(cache).into_iter().filter(|(version, _)| version.week + 1 < wanted.week) {
-        drop(files::remove_tree(path));
+    for version in versions(cache).into_iter().filter(|version| version.week + 1 < wanted.week) {
+        drop(remove(&cache.join(version.directory())));
     }
 }
 
-/// Removes all images of a cache, and gives their names.
+fn remove(root: &Path) -> Result<(), SandboxError> {
+    files::remove_tree(root)?;
+    files::remove(sum_path(root))?;
+    Ok(())
+}
+
+/// Removes all images of a cache, and gives their versions.
 pub(super) fn remove_all(cache: &Path) -> Result<Vec<String>, SandboxError> {
-    let versions = versions(cache);
-    for (_, path) in &versions {
-        files::remove_tree(path)?;
-    }
-    Ok(versions.into_iter().map(|(version, _)| version.directory()).collect())
+    let versions: Vec<String> = versions(cache).iter().map(Version::directory).collect();
+    versions.iter().try_for_each(|version| remove(&cache.join(version)))?;
+    Ok(versions)
 }
 
 /// Removes the packages that hosts downloaded. True when there were any.
 pub(super) fn remove_packages(cache: &Path) -> Result<bool, SandboxError> {
-    Ok(files::remove_tree(cache.join(STORE))?)
+    let mut any = false;
+    for path in files::list(cache).unwrap_or_default() {
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STORE)) {
+            any |= files::remove_tree(path)?;
+        }
+    }
+    Ok(any)
+}
+
+/// Where it is written what an image has.
+fn sum_path(root: &Path) -> PathBuf {
+    root.with_extension("sum")
+}
+
+/// A hash of what is in an image. Its files are not read: that would take as long as building it.
+fn contents(root: &Path) -> Result<String, SandboxError> {
+    const SUM: &str = r#"cd "$1"
+        find . \( -path ./var/cache -o -path ./var/log -o -path ./var/lib/apt -o -path './var/lib/dpkg/lock*' \) -prune \
+            -o -type d -printf '%y %m %U:%G %p\0' -o -printf '%y %m %U:%G %s %l %p\0' | LC_ALL=C sort -z | sha256sum"#;
+    let sum = Command::new("sh").args(["-ec", SUM, "sum"]).arg(root);
+    sum.read().map_err(while_doing(format!("look at the image {}", root.display())))
 }
 
 fn week(now: Duration) -> u64 {
@@ -246,28 +401,6 @@ fn texts(dir: &str, extensions: &[&str]) -> Result<Vec<(PathBuf, String)>, Sandb
 fn text(path: &Path) -> Result<Option<(PathBuf, String)>, SandboxError> {
     let bytes = files::read_optional(path)?;
     Ok(bytes.map(|bytes| (path.to_owned(), String::from_utf8_lossy(&bytes).into_owned())))
-}
-
-/// Whether a file of apt sources, of either format, has only suites of Debian 12 signed by Debian.
-fn offers_debian12(sources: &str) -> bool {
-    let lines = || sources.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let suites: Vec<&str> = lines().flat_map(suites).collect();
-    let ours = |suite: &&str| *suite == "bookworm" || suite.starts_with("bookworm-");
-    let foreign_key = |line: &str| {
-        let key = line.to_ascii_lowercase();
-        key.contains("signed-by") && !key.contains("debian-archive")
-    };
-    !suites.is_empty() && suites.iter().all(ours) && !lines().any(foreign_key)
-}
-
-fn suites(line: &str) -> Vec<&str> {
-    if let Some(suites) = line.strip_prefix("Suites:") {
-        return suites.split_whitespace().collect();
-    }
-    let Some(entry) = line.strip_prefix("deb ") else { return Vec::new() };
-    let entry = entry.trim_start();
-    let entry = if entry.starts_with('[') { entry.split_once(']').map_or("", |(_, rest)| rest) } else { entry };
-    entry.split_whitespace().nth(1).into_iter().collect()
 }
 
 /// A line of `apt-config dump` that says how mirrors are reached, as an option.
@@ -288,19 +421,37 @@ mod tests {
 
     fn recipe() -> Recipe {
         Recipe {
+            distribution: Distribution::Debian12,
+            is_systemd: false,
             sources: vec![("/s".into(), "deb m bookworm main".into())],
+            other_sources: "/cache/debian12.sources".into(),
             trust: vec![("/ca.crt".into(), "key".into())],
             options: vec![proxy_option("http", "http://proxy:3128")],
         }
     }
 
+    fn line(recipe: &Recipe) -> String {
+        recipe.command(Path::new("/image")).line()
+    }
+
     #[test]
     fn the_command_has_all_of_the_recipe() {
-        let line = recipe().command(Path::new("/image")).line();
+        let line = line(&recipe());
         assert!(line.contains("--include=sysvinit-core,sysv-rc,"), "{line}");
+        assert!(line.contains("preferences.d/sysvinit") && line.contains("inittab"), "{line}");
         assert!(line.contains("'--customize-hook=upload /ca.crt /ca.crt'"), "{line}");
         assert!(line.contains(r#"'--aptopt=Acquire::http::Proxy "http://proxy:3128"'"#), "{line}");
         assert!(line.ends_with("bookworm /image /s"), "{line}");
+    }
+
+    #[test]
+    fn another_distribution_comes_from_its_own_mirror_with_systemd() {
+        let distribution = Distribution::Ubuntu2404;
+        let line = line(&Recipe { distribution, is_systemd: true, sources: Vec::new(), ..recipe() });
+        assert!(line.contains("--include=systemd,systemd-sysv,apt,"), "{line}");
+        assert!(!line.contains("sysvinit") && line.contains("booted.service"), "{line}");
+        assert!(line.contains(" noble /image 'deb [signed-by="), "{line}");
+        assert!(line.ends_with(" noble-security main universe'"), "{line}");
     }
 
     #[test]
@@ -308,49 +459,95 @@ mod tests {
         let key = recipe().key();
         assert_eq!((key.len(), key.clone()), (12, recipe().key()));
         assert_ne!(key, Recipe { sources: Vec::new(), ..recipe() }.key());
+        assert_ne!(key, Recipe { is_systemd: true, ..recipe() }.key());
         assert_ne!(key, Recipe { trust: vec![("/ca.crt".into(), "other".into())], ..recipe() }.key());
     }
 
     #[test]
+    fn an_image_is_called_by_what_it_is_of() {
+        let check = |distribution, is_systemd, name: &str, label: &str| {
+            let recipe = Recipe { distribution, is_systemd, ..recipe() };
+            assert_eq!((recipe.name().as_str(), recipe.label().as_str()), (name, label));
+        };
+        check(Distribution::Debian12, false, "Debian 12", "debian12-sysv");
+        check(Distribution::Debian13, true, "Debian 13 with systemd", "debian13-systemd");
+        check(Distribution::Ubuntu2404, true, "Ubuntu 24.04", "ubuntu2404-systemd");
+    }
+
+    #[test]
+    fn some_images_there_are_not() {
+        let none = |distribution, init| Recipe::of_this_machine(distribution, init, Path::new("/none")).err();
+        let said = none(Distribution::Ubuntu2404, Init::Sysv).map(|error| error.to_string());
+        assert_eq!(said.as_deref(), Some("there is no image of Ubuntu 24.04 with sysvinit"));
+        assert!(none(Distribution::Debian12, Init::Runit).is_some());
+        assert!(none(Distribution::Debian13, Init::Sysv).is_none());
+    }
+
+    #[test]
+    fn sources_that_were_written_for_it_come_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("debian13.sources");
+        files::write(path.with_extension("list"), "deb [trusted=yes] http://mirror trixie main", 0o644).unwrap();
+        let found = sources(Distribution::Debian13, &path).unwrap();
+        assert_eq!(found.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), [path.with_extension("list")]);
+    }
+
+    #[test]
     fn a_version_is_its_directory() {
-        let version = Version { week: 2968, key: "abc".into() };
+        let version = Version { label: "debian12-sysv".into(), week: 2968, key: "abc".into() };
         assert_eq!(Version::parse(Path::new(&version.directory())), Some(version));
-        assert_eq!(Version::parse(Path::new("/cache/unfinished")), None);
+        for other in ["/cache/unfinished", "/cache/packages-debian13", "/cache/debian12-sysv-2968-abc.sum"] {
+            assert_eq!(Version::parse(Path::new(other)), None, "{other}");
+        }
         assert_eq!(week(Duration::from_secs(7 * 24 * 60 * 60)), 1);
     }
 
     #[test]
     fn an_older_image_of_the_same_recipe_will_do() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["debian12-7-a", "debian12-8-a", "debian12-9-b", "unfinished"] {
+        let names = ["debian12-sysv-7-a", "debian12-sysv-8-a", "debian12-sysv-9-b", "debian13-sysv-9-a", "unfinished"];
+        for name in names {
             files::create_dir(dir.path().join(name)).unwrap();
         }
-        let wanted = Version { week: 9, key: "a".into() };
-        assert_eq!(older(dir.path(), &wanted), Some(dir.path().join("debian12-8-a")));
+        let wanted = Version { label: "debian12-sysv".into(), week: 9, key: "a".into() };
+        let weeks = || older(dir.path(), &wanted).iter().map(|version| version.week).collect::<Vec<_>>();
+        assert_eq!(weeks(), [8, 7]);
         remove_old(dir.path(), &wanted);
-        assert!(!files::exists(dir.path().join("debian12-7-a")));
-        assert!(files::exists(dir.path().join("debian12-8-a")));
+        assert_eq!(weeks(), [8]);
+    }
+
+    #[test]
+    fn what_is_missing_in_an_image_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let version = Version { label: "debian12-sysv".into(), week: 9, key: "a".into() };
+        let image = Image::at(dir.path(), &version, Path::new("/none"));
+        assert_eq!(image.version(), "debian12-sysv-9-a");
+        let at = |path: &str| image.root.join(path);
+        for path in ["usr/bin", "var/lib/dpkg"] {
+            files::create_dir(at(path)).unwrap();
+        }
+        files::write(at("usr/bin/x"), "x", 0o755).unwrap();
+        assert!(image.verify().is_err(), "nobody said what it was built with");
+        files::write(sum_path(&image.root), contents(&image.root).unwrap(), 0o644).unwrap();
+        image.verify().unwrap();
+        files::write(at("var/lib/dpkg/lock-frontend"), "", 0o644).unwrap();
+        image.verify().unwrap();
+        files::write(at("usr/bin/x"), "", 0o755).unwrap();
+        assert!(matches!(image.verify(), Err(SandboxError::Damaged { .. })));
+        assert!(!image.is_there(&|_| ()).unwrap() && !files::exists(&image.root));
     }
 
     #[test]
     fn only_images_are_removed() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["debian12-7-a", "debian12-9-b", "layers", "packages"] {
+        for name in ["debian12-7-a", "debian12-sysv-9-b", "layers", "packages", "packages-debian13"] {
             files::create_dir(dir.path().join(name)).unwrap();
         }
-        assert_eq!(remove_all(dir.path()).unwrap(), ["debian12-7-a", "debian12-9-b"]);
-        assert_eq!(files::list(dir.path()).unwrap().len(), 2);
+        files::write(dir.path().join("debian12-sysv-9-b.sum"), "", 0o644).unwrap();
+        assert_eq!(remove_all(dir.path()).unwrap(), ["debian12-7-a", "debian12-sysv-9-b"]);
+        assert_eq!(files::list(dir.path()).unwrap().len(), 3);
         assert!(remove_packages(dir.path()).unwrap() && !remove_packages(dir.path()).unwrap());
-    }
-
-    #[test]
-    fn sources_of_debian_12_are_taken_and_others_left() {
-        assert!(offers_debian12("Types: deb\nURIs: m\nSuites: bookworm bookworm-updates\nComponents: main\n"));
-        assert!(offers_debian12("# deb m sid main\ndeb [arch=amd64] m bookworm-security main\n"));
-        assert!(!offers_debian12("deb m trixie main\n"));
-        assert!(!offers_debian12("deb m cloud-sdk-bookworm main\n"));
-        assert!(!offers_debian12("deb [signed-by=/k/other.gpg] m bookworm main\n"));
-        assert!(!offers_debian12(""));
+        assert_eq!(files::list(dir.path()).unwrap(), [dir.path().join("layers")]);
     }
 
     #[test]

@@ -47,7 +47,8 @@ fi
 
 # systemd has each service in a control group. It gets one of its own to have them in, and no others are to be seen.
 enter="exec"
-if [ "$(readlink sbin/init)" = /lib/systemd/systemd ]; then
+case $(readlink sbin/init) in */lib/systemd/systemd) systemd=yes ;; *) systemd= ;; esac
+if [ "$systemd" ]; then
     groups=$(grep -m 1 ' cgroup2 ' /proc/mounts | cut -d ' ' -f 2)
     [ -n "$groups" ] || { echo "refused: systemd needs control groups of version 2"; exit 71; }
     group=$groups/wildebeest$(echo "$disk" | tr / -)

@@ -7,7 +7,7 @@ use wb_core::system::{Command, environment, files};
 
 use super::{SandboxError, elevation, while_doing};
 
-/// A program and the Debian package that has it.
+/// A program, or a file by its path, and the package of this machine that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tool {
     pub(super) program: &'static str,
@@ -57,6 +57,11 @@ const SSHD: [Tool; 1] = [Tool { program: "sshd", package: "openssh-server" }];
 /// As [`ensure_tools`].
 pub fn ensure_ssh_server(say: &dyn Fn(&str)) -> Result<(), SandboxError> {
     ensure(&SSHD, say)
+}
+
+/// Installs the keys of a distribution where they are not there, as [`ensure_tools`] does.
+pub(super) fn ensure_keyring(keyring: Tool, say: &dyn Fn(&str)) -> Result<(), SandboxError> {
+    ensure(&[keyring], say)
 }
 
 fn ensure(tools: &[Tool], say: &dyn Fn(&str)) -> Result<(), SandboxError> {
@@ -109,6 +114,9 @@ fn packages(tools: &[Tool]) -> Vec<&'static str> {
 }
 
 fn installed(program: &str) -> bool {
+    if program.starts_with('/') {
+        return files::exists(program);
+    }
     let path = environment::var("PATH").unwrap_or_default();
     let found = |dir: &str| files::exists(Path::new(dir).join(program));
     path.split(':').chain(["/usr/sbin", "/sbin"]).any(found)
@@ -132,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_is_there_is_found() {
-        assert!(installed("sh"));
-        assert!(!installed("no-such-program"));
+        assert!(installed("sh") && installed("/proc/self/status"));
+        assert!(!installed("no-such-program") && !installed("/no/such/file"));
     }
 }
