@@ -186,7 +186,7 @@ impl Clean {
         let lines = cleaned.lines();
         lines.iter().for_each(|line| shell.print(line));
         if !is_clean {
-            let stays = |herd| Failure::refused(format_args!("the herd {herd} stays: a process holds it"));
+            let stays = |herd: &String| Failure::refused(format_args!("the herd {herd} stays: a process holds it"));
             return Err(Failure::all(cleaned.busy.iter().map(stays)));
         }
         if lines.is_empty() {

@@ -11,7 +11,8 @@ names() {
 
 mkdir -p "$glass/upper" "$glass/work" "$glass/root"
 points=$(cut -d ' ' -f 2 /proc/self/mounts)
-mount -t overlay overlay -o "lowerdir=/,upperdir=$glass/upper,workdir=$glass/work$options" "$glass/root"
+# A file is copied as a whole or not at all: half a copy looks like another file.
+mount -t overlay overlay -o "lowerdir=/,upperdir=$glass/upper,workdir=$glass/work,metacopy=off$options" "$glass/root"
 taken=
 for point in $points; do
     point=$(printf %b "$point")

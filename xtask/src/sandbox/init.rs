@@ -64,22 +64,22 @@ impl Init {
     fn prepare(self) -> Option<&'static str> {
         match self {
             Self::Sysv => None,
-            Self::Systemd => Some(
-                "apt-get install -y --no-install-recommends systemd
-                ln -sf /lib/systemd/systemd /sbin/init
-                cd /etc/systemd/system
-                echo '[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nExecStart=touch /run/booted' >booted.service
-                ln -s ../booted.service multi-user.target.wants/",
-            ),
+            Self::Systemd => Some(SYSTEMD),
             Self::OpenRc => Some("apt-get install -y --no-install-recommends openrc"),
-            Self::Runit => Some(
-                "apt-get install -y --no-install-recommends runit-init
-                cd /etc/runit; mkdir boot-run shutdown-run; touch native.boot.run; rm -r runsvdir/default/getty*
-                echo 'touch /run/booted' >boot-run/booted.sh",
-            ),
+            Self::Runit => Some(RUNIT),
         }
     }
 }
+
+const SYSTEMD: &str = "apt-get install -y --no-install-recommends systemd
+    ln -sf /lib/systemd/systemd /sbin/init
+    cd /etc/systemd/system
+    echo '[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nExecStart=touch /run/booted' >booted.service
+    ln -s ../booted.service multi-user.target.wants/";
+
+const RUNIT: &str = "apt-get install -y --no-install-recommends runit-init
+    cd /etc/runit; mkdir boot-run shutdown-run; touch native.boot.run; rm -r runsvdir/default/getty*
+    echo 'touch /run/booted' >boot-run/booted.sh";
 
 impl fmt::Display for Init {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,7 +93,8 @@ impl fmt::Display for Init {
 }
 
 impl Host {
-    /// Turns a host that has sysvinit into one with this init, and boots it so. What it installs is in [`Init::packages`].
+    /// Turns a host that has sysvinit into one with this init, and boots it so. What it installs is in
+    /// [`Init::packages`].
     ///
     /// # Errors
     /// When it can't be installed, or the host does not boot with it.
