@@ -44,6 +44,7 @@ pub mod signing_key;
 pub mod status;
 pub mod table;
 pub mod tell;
+pub mod test;
 pub mod torture;
 pub mod waive;
 

@@ -1,0 +1,3 @@
+//! `cargo xtask test`: what a fleet does on hosts of its own before any other host has it.
+
+pub mod allow;
