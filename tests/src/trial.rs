@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use wb_core::context::{Operation, Outcome};
+use wb_core::context::Operation;
 use wb_core::system::clock::Stopwatch;
 use wb_core::system::{Command, Output, environment, files};
 use wb_operations::{Case, Init, Room};
@@ -15,6 +15,7 @@ use wb_xtask::build;
 use wb_xtask::fleet::Fleet;
 use wb_xtask::sandbox::{Herd, Host, Image, cache_dir, scratch_dir};
 use wb_xtask::shell::Shell;
+use wb_xtask::test::judge;
 
 use crate::inits;
 
@@ -140,7 +141,7 @@ fn on_the_first(host: &Host, room: &Room, case: &Case) -> Result<u64, String> {
     shell(host, "prepare", case.prepare)?;
     let before = told(host, room, case, &["snapshot"])?;
     let planned = operations(&told(host, room, case, &["plan"])?)?;
-    untouched(&before, &told(host, room, case, &["snapshot"])?)?;
+    judge::untouched(&before, &told(host, room, case, &["snapshot"])?).map_err(|touched| touched.to_string())?;
     shell(host, "forget the last trace", &format!("rm -f {TRACE}"))?;
     let done = operations(&told(host, room, case, &["apply", "trace", TRACE])?)?;
     foreseen(case, &planned, &done)?;
@@ -170,33 +171,14 @@ fn kill(host: &Host, room: &Room, case: &Case, nth: u64) -> Result<bool, String>
 /// It is run once more, and changes nothing.
 fn nothing_more(host: &Host, room: &Room, case: &Case) -> Result<(), String> {
     let again = operations(&told(host, room, case, &["apply"])?)?;
-    let changes: Vec<String> =
-        again.iter().filter(|operation| operation.outcome.changed()).map(ToString::to_string).collect();
-    if changes.is_empty() || case.rerun.is_some() { Ok(()) } else { Err(format!("run again: {}", changes.join("\n"))) }
-}
-
-/// A plan touches nothing.
-fn untouched(before: &str, after: &str) -> Result<(), String> {
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
-    let (before, after) = (lines(before), lines(after));
-    let touched: Vec<&str> = before.symmetric_difference(&after).map(String::as_str).collect();
-    if touched.is_empty() { Ok(()) } else { Err(format!("the plan touched:\n{}", touched.join("\n"))) }
+    if case.rerun.is_some() { Ok(()) } else { judge::again(&again).map_err(|changes| changes.to_string()) }
 }
 
 /// What was done is what the plan said, but for what it could not know.
 fn foreseen(case: &Case, planned: &[Operation], done: &[Operation]) -> Result<(), String> {
-    let unforeseen = |operation: &Operation| {
-        matches!(operation.outcome, Outcome::Unknown { .. })
-            && case.unforeseen.iter().any(|start| operation.what.starts_with(start))
-    };
-    let same = |(planned, done): (&Operation, &Operation)| {
-        planned == done || (planned.what == done.what && unforeseen(planned))
-    };
-    if planned.len() == done.len() && planned.iter().zip(done).all(same) {
-        return Ok(());
-    }
-    let said = |operations: &[Operation]| operations.iter().map(|o| format!("{o}\n")).collect::<String>();
-    Err(format!("the plan said:\n{}and this was done:\n{}", said(planned), said(done)))
+    let excused = |unknown: &Operation| case.unforeseen.iter().any(|start| unknown.what.starts_with(start));
+    let notes = judge::plan(planned, None, done, &excused).map_err(|difference| difference.to_string())?;
+    if notes.is_empty() { Ok(()) } else { Err(notes.join("\n")) }
 }
 
 fn operations(json: &str) -> Result<Vec<Operation>, String> {

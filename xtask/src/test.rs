@@ -1,3 +1,4 @@
 //! `cargo xtask test`: what a fleet does on hosts of its own before any other host has it.
 
 pub mod allow;
+pub mod judge;
