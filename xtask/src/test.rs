@@ -2,3 +2,4 @@
 
 pub mod allow;
 pub mod judge;
+pub mod outcome;
