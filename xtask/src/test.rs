@@ -3,3 +3,4 @@
 pub mod allow;
 pub mod judge;
 pub mod outcome;
+pub mod page;
