@@ -2,5 +2,6 @@
 
 pub mod allow;
 pub mod judge;
+pub mod junit;
 pub mod outcome;
 pub mod page;
