@@ -41,6 +41,7 @@ pub mod settings;
 pub mod shell;
 pub mod signers;
 pub mod signing_key;
+pub mod soundness;
 pub mod status;
 pub mod table;
 pub mod tell;

@@ -1,18 +1,17 @@
 use clap::Args;
 use serde::Serialize;
-use wb_core::chain::{Chain, Link, Mistake, Reach, Sha1};
+use wb_core::chain::{Link, Mistake, Reach, Sha1};
 use wb_core::context::Unfit;
-use wb_core::plan::{self, deadlock::Deadlock};
+use wb_core::plan::deadlock::Deadlock;
 use wb_core::registry::{Resolved, resolve_strictly, waits_elsewhere};
-use wb_core::system::{files, quoted};
+use wb_core::system::quoted;
 
 use super::judge;
-use crate::build;
-use crate::deploy::plan::{Refusal, unknown_roles};
+use crate::deploy::plan::Refusal;
 use crate::failure::{Ended, Failure, Kind, NO, Problem};
 use crate::fleet::{Fleet, HERD_FILE};
-use crate::settings;
 use crate::shell::Shell;
+use crate::soundness::{self, Flaw, OF_DEADLOCKS};
 
 /// Check the chain, strictly
 ///
@@ -56,7 +55,7 @@ impl Check {
         hasty(&resolved).into_iter().for_each(|what| shell.warn(what));
         if self.json {
             let told = resolved.mistakes.iter().map(|mistake| Told::of(mistake, &resolved));
-            let waits = deadlocks(&fleet, &resolved)?;
+            let waits = soundness::deadlocks(&fleet, &resolved).map_err(judge::fleet)?;
             let told = told.chain(waits.iter().map(Told::of_deadlock));
             let told = told.chain(Told::of_herd(check_herd(&fleet, &resolved))?);
             let told: Vec<Told> = told.chain(Told::of_herd(check_settings(&fleet, &resolved, shell))?).collect();
@@ -159,73 +158,39 @@ fn hasty(resolved: &Resolved) -> Vec<String> {
 const ONCE: &str = "there it looks once, and fails where they have not come; let it wait before it begins, by `wait = …` \
                     in its attribute, or run in load, by `rolling = false`";
 
-/// All mistakes. The compiler shows where an unknown role is named; here the message has to.
 fn mistakes(mistakes: &[Mistake]) -> Result<(), Failure> {
-    let failure = |mistake: &Mistake| {
-        let place = match mistake {
-            Mistake::UnknownRole { .. } => format!("{}: ", mistake.file()),
-            _ => String::new(),
-        };
-        Failure::refused(format_args!("{place}{mistake}")).hint(mistake.help())
-    };
-    if mistakes.is_empty() { Ok(()) } else { Err(Failure::all(mistakes.iter().map(failure))) }
-}
-
-const OF_DEADLOCKS: &str = "let a migration wait only for migrations that come before it";
-
-/// The waits that can keep the herd of herd.toml from its end for ever, each cycle once.
-fn deadlocks(fleet: &Fleet, resolved: &Resolved) -> Result<Vec<Deadlock>, Failure> {
-    // What is no chain has mistakes of its own.
-    let Ok(chain) = Chain::new(resolved.links.clone()) else { return Ok(Vec::new()) };
-    let herd = fleet.herd().map_err(judge::fleet)?;
-    let hosts = herd.hosts.into_iter().map(|(name, host)| (name, host.roles)).collect();
-    let inside = resolved.written.files.iter().map(|(name, source)| (name.clone(), source.inside.waits.clone()));
-    let mut found: Vec<Deadlock> = Vec::new();
-    for deadlock in plan::deadlock::deadlocks(&chain, &hosts, &inside.collect()) {
-        if !found.iter().any(|known| known.cycle == deadlock.cycle) {
-            found.push(deadlock);
-        }
-    }
-    Ok(found)
+    let flaws = mistakes.iter().cloned().map(|mistake| Flaw::Mistake(Box::new(mistake)));
+    all(flaws.map(|flaw| Failure::refused(&flaw).hint(flaw.help())).collect())
 }
 
 fn check_waits(fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
-    match deadlocks(fleet, resolved)? {
-        found if found.is_empty() => Ok(()),
-        found => Err(Failure::all(found.iter().map(|deadlock| Failure::refused(deadlock).hint(OF_DEADLOCKS)))),
-    }
+    let deadlocks = soundness::deadlocks(fleet, resolved).map_err(judge::fleet)?;
+    all(deadlocks.iter().map(|deadlock| Failure::refused(deadlock).hint(OF_DEADLOCKS)).collect())
 }
 
 fn check_herd(fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
-    let herd = fleet.herd().map_err(judge::fleet)?;
-    let text = files::read_text(fleet.herd_path())?;
-    let roles = resolved.written.roles.clone().unwrap_or_default();
-    let path = fleet.herd_path();
-    let failure = |refusal: Refusal| match &refusal {
-        Refusal::UnknownRole { line, .. } => {
-            Failure::refused(&refusal).hint(format_args!("vi +{line} {}", quoted(&path.to_string_lossy())))
-        }
-        _ => Failure::refused(&refusal).hint(refusal.hint()),
-    };
-    match unknown_roles(&herd, &text, &roles) {
-        unknown if unknown.is_empty() => Ok(()),
-        unknown => Err(Failure::all(unknown.into_iter().map(failure))),
-    }
+    all(of_herd(fleet, &soundness::strangers(fleet, resolved).map_err(judge::soundness)?))
 }
 
-/// What settings do not fit, where the fleet has types of settings. Its code must be compiled for that; with mistakes in the
-/// chain it is not.
 fn check_settings(fleet: &Fleet, resolved: &Resolved, shell: &Shell) -> Result<(), Failure> {
-    if !resolved.mistakes.is_empty() || !settings::are_typed(&fleet.crate_dir) {
-        return Ok(());
-    }
+    all(of_herd(fleet, &soundness::unfit(fleet, resolved, shell).map_err(judge::soundness)?))
+}
+
+/// Each with its line in herd.toml.
+fn of_herd(fleet: &Fleet, refusals: &[Refusal]) -> Vec<Failure> {
     let path = fleet.herd_path();
-    let unfit = settings::unfit(&build::runner(fleet, shell)?.path, &path)?;
-    let failure = |unfit: Unfit| {
-        let hint = format!("vi +{} {}", unfit.line, quoted(&path.to_string_lossy()));
-        Failure::refused(Refusal::Unfit(unfit)).hint(hint)
+    let hint = |refusal: &Refusal| match refusal {
+        Refusal::UnknownRole { line, .. } | Refusal::Unfit(Unfit { line, .. }) => {
+            format!("vi +{line} {}", quoted(&path.to_string_lossy()))
+        }
+        refusal => refusal.hint(),
     };
-    if unfit.is_empty() { Ok(()) } else { Err(Failure::all(unfit.into_iter().map(failure))) }
+    refusals.iter().map(|refusal| Failure::refused(refusal).hint(hint(refusal))).collect()
+}
+
+/// All of these as one, where there are any.
+fn all(failures: Vec<Failure>) -> Result<(), Failure> {
+    if failures.is_empty() { Ok(()) } else { Err(Failure::all(failures)) }
 }
 
 fn summary(links: &[Link]) -> String {

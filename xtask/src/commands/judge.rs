@@ -16,6 +16,7 @@ use crate::named::{Kind, Unknown};
 use crate::operator::OperatorError;
 use crate::signers;
 use crate::signing_key::KeyError;
+use crate::soundness::SoundnessError;
 use crate::tell::NotTold;
 
 /// The fleet can't be read.
@@ -28,6 +29,14 @@ pub(super) fn fleet(error: FleetError) -> Failure {
             let hint = format!("vi +{} {}", source.line, quoted(&path.to_string_lossy()));
             Failure::refused(format_args!("{}, {source}", path.display())).hint(hint)
         }
+        error => error.into(),
+    }
+}
+
+/// Nobody knows what is wrong with the fleet.
+pub(super) fn soundness(error: SoundnessError) -> Failure {
+    match error {
+        SoundnessError::Fleet(error) => fleet(error),
         error => error.into(),
     }
 }
