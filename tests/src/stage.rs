@@ -3,12 +3,12 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use wb_core::registry::{SigningKey, generate, public_key};
 use wb_core::system::clock::{Real, Stopwatch, wait_until};
 use wb_core::system::{Command, Output, files};
+pub use wb_xtask::at_once::each;
 use wb_xtask::build;
 use wb_xtask::fleet::Fleet;
 use wb_xtask::sandbox::{GitServer, Herd, Host, Image, Network, cache_dir, scratch_dir};
@@ -296,21 +296,6 @@ impl Stage {
         };
         self.hosts.iter().map(log).collect()
     }
-}
-
-/// Does something with each item at once.
-///
-/// # Panics
-/// When that panics.
-pub fn each<T: Send, R: Send>(items: impl IntoIterator<Item = T>, act: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let act = &act;
-    thread::scope(|scope| {
-        let threads: Vec<_> = items.into_iter().map(|item| scope.spawn(move || act(item))).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
 }
 
 fn boot(herd: &Herd, name: &str, last: u8) -> Host {

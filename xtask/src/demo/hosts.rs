@@ -7,6 +7,7 @@ use wb_core::system::{Command, files};
 
 use super::DemoError;
 use super::cast::{CAST, Part};
+use crate::at_once;
 use crate::sandbox::{GitServer, Herd, Host};
 
 const RUNNER: &str = "/usr/local/bin/wildebeest";
@@ -62,11 +63,5 @@ pub(super) fn log(hosts: &[Host], name: &str) -> String {
 
 /// Does something with each item at once, and gives the first error.
 fn each<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> Result<R, DemoError> + Sync) -> Result<Vec<R>, DemoError> {
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = items.iter().map(|item| scope.spawn(|| act(item))).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        threads.into_iter().map(join).collect()
-    })
+    at_once::each(items, act).into_iter().collect()
 }
