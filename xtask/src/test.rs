@@ -4,5 +4,6 @@ pub mod allow;
 pub mod cast;
 pub mod judge;
 pub mod junit;
+pub mod key;
 pub mod outcome;
 pub mod page;
