@@ -118,6 +118,32 @@ fn operations(count: usize) -> String {
     format!("{count} operation{}", if count == 1 { "" } else { "s" })
 }
 
+/// What a reboot that a link asks for is called.
+const REBOOTED: &str = "host rebooted";
+
+/// What a link did that rebooted its host, as one run: in each boot it begins at its first line, and finds what it did before.
+#[must_use]
+pub fn joined(legs: &[Vec<Operation>]) -> Vec<Operation> {
+    let mut whole: Vec<Operation> = Vec::new();
+    for leg in legs {
+        let more = beyond(&whole, leg);
+        // Only the boot after it tells that it came.
+        let came = more.iter().map(|operation| match operation.what == REBOOTED {
+            true => Operation { outcome: Outcome::Changed { diff: None }, ..operation.clone() },
+            false => operation.clone(),
+        });
+        whole.extend(came.collect::<Vec<_>>());
+    }
+    whole
+}
+
+/// The operations of a leg after those that were there before. What a finished step did is not there again.
+fn beyond<'a>(before: &[Operation], leg: &'a [Operation]) -> &'a [Operation] {
+    let mut left = before.iter();
+    let known = leg.iter().take_while(|operation| left.any(|known| known.what == operation.what)).count();
+    &leg[known..]
+}
+
 const LOOK_FIRST: &str = "let it look before it acts, as operations do and a command `.unless(…)` does; where it \
                           can't, `rerun = \"why not\"` in its attribute says so";
 

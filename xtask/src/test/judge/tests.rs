@@ -80,6 +80,22 @@ fn differences_of_texts_are_shown() {
 }
 
 #[test]
+fn what_was_done_in_several_boots_is_one_run() {
+    let check = |legs: &[&str], expect: &str| {
+        let legs: Vec<Vec<Operation>> = legs.iter().map(|leg| operations(leg)).collect();
+        let said: Vec<String> = joined(&legs).iter().map(ToString::to_string).collect();
+        assert_eq!(said.join("\n"), expect);
+    };
+    check(&[], "");
+    check(&["+ a\n= b"], "+ a\n= b");
+    check(&["+ a", "= a\n= host rebooted\n+ b"], "+ a\n+ host rebooted\n+ b");
+    check(&["+ a\n+ b\n+ c", "= a\n= c\n= host rebooted\n= a"], "+ a\n+ b\n+ c\n+ host rebooted\n= a");
+    let (second, third) = ("= a\n= host rebooted\n+ b", "= a\n= host rebooted\n= b\n= host rebooted");
+    check(&["+ a", second, third], "+ a\n+ host rebooted\n+ b\n+ host rebooted");
+    check(&["+ a", "= other"], "+ a\n= other");
+}
+
+#[test]
 fn a_second_run_changes_nothing() {
     let check = |done: &str, expect: &str| {
         assert_eq!(said(again(&operations(done)), |()| "ok".into()), expect);
