@@ -7,3 +7,4 @@ pub mod junit;
 pub mod key;
 pub mod outcome;
 pub mod page;
+pub mod stock;
