@@ -13,6 +13,7 @@ pub mod junit;
 pub mod key;
 pub mod outcome;
 pub mod page;
+pub mod scene;
 pub mod stock;
 
 use std::path::PathBuf;
