@@ -11,6 +11,7 @@ pub mod drive;
 pub mod judge;
 pub mod junit;
 pub mod key;
+pub mod link;
 pub mod outcome;
 pub mod page;
 pub mod scene;
