@@ -16,6 +16,7 @@ pub mod outcome;
 pub mod page;
 pub mod scene;
 pub mod stock;
+pub mod walk;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,310 @@
+//! The walk: all players go along the chain together, link by link, so that a link finds the others as far as it is itself.
+//!
+//! What a player has on its disk after a link is kept as a layer. The next walk begins at the newest link after which all
+//! players have one, and says of the links before what was found then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::mpsc::Sender;
+
+use serde::{Deserialize, Serialize};
+use wb_core::chain::{Chain, Digest, Link};
+use wb_core::plan::{Course, Past};
+
+use super::cast::Player;
+use super::diary::Diary;
+use super::key::{Ground, Ran, keys};
+use super::link::Trial;
+use super::outcome::{Check, Tested, Verdict};
+use super::scene::{Bases, Props, Scene};
+use super::{Event, TestError};
+use crate::at_once;
+use crate::sandbox::{Layer, Layers};
+
+/// What a player does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part<'a> {
+    /// Who.
+    pub player: &'a Player,
+    /// The links that it runs, by their place in the chain.
+    pub runs: Vec<usize>,
+    /// The keys of the layers after each of them.
+    pub keys: Vec<String>,
+}
+
+/// A walk along the chain.
+#[derive(Debug, Clone, Copy)]
+pub struct Walk<'a> {
+    /// What hosts have.
+    pub props: Props<'a>,
+    /// The runner that ships.
+    pub runner: &'a [u8],
+    /// Who does what.
+    pub parts: &'a [Part<'a>],
+    /// The links, from the first one to the last that is tested.
+    pub links: &'a [Link],
+    /// The first link that is to be tested anew, by its place, even where there are layers after it.
+    pub most: usize,
+    /// Why links may change something when they are run once more, by their names.
+    pub reruns: &'a BTreeMap<String, String>,
+    /// Where disks are kept.
+    pub layers: &'a Layers,
+    /// How many hosts may act at once.
+    pub jobs: usize,
+    /// Where sandboxes have their disks.
+    pub place: &'a Path,
+    /// Where it is written down.
+    pub diary: &'a Diary,
+    /// Who hears of each check.
+    pub told: &'a Sender<Event>,
+}
+
+/// A link that a player passed in this walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Which of the parts.
+    pub part: usize,
+    /// The place of the link.
+    pub place: usize,
+}
+
+/// What is written down beside a layer.
+#[derive(Debug, Serialize, Deserialize)]
+struct About {
+    host: String,
+    roles: BTreeSet<String>,
+    link: Link,
+    results: Vec<Tested>,
+}
+
+impl<'a> Part<'a> {
+    /// What a player does on the way to `goal`, which is a new host; `helpers` says what of the crate a link calls.
+    #[must_use]
+    pub fn of(
+        player: &'a Player,
+        chain: &Chain,
+        goal: Option<&Link>,
+        ground: &Ground<'_>,
+        helpers: &dyn Fn(&Link) -> Option<Digest>,
+    ) -> Self {
+        let past = Past::default();
+        let course = Course::along(chain, goal.map(|link| link.sha1), &player.roles, &past);
+        let links = chain.links();
+        let runs: Vec<usize> = (0..links.len()).filter(|place| course.runs(&links[*place])).collect();
+        let ran = runs.iter().map(|place| Ran { link: &links[*place], helpers: helpers(&links[*place]) });
+        let keys = keys(ground, &ran.collect::<Vec<_>>());
+        Self { player, runs, keys }
+    }
+
+    /// Whether it runs the link at this place.
+    #[must_use]
+    pub fn has(&self, place: usize) -> bool {
+        self.runs.binary_search(&place).is_ok()
+    }
+
+    /// The key of the layer that it has before this place; none before its first link.
+    #[must_use]
+    pub fn before(&self, place: usize) -> Option<&str> {
+        let count = self.runs.partition_point(|run| *run < place);
+        Some(self.keys.get(count.checked_sub(1)?)?)
+    }
+}
+
+const DOES_NOT_LAST: &str = "what a link starts by hand is gone after a boot, and a service that is enabled is not";
+
+/// How many links all players have behind them, on layers that there are: as many as can be, and at most so many.
+fn start(parts: &[Part<'_>], most: usize, is_there: impl Fn(&str) -> bool) -> usize {
+    let all_there = |place: &usize| parts.iter().all(|part| part.before(*place).is_none_or(&is_there));
+    (0..=most).rev().find(all_there).unwrap_or(0)
+}
+
+impl<'a> Walk<'a> {
+    /// Walks; gives the scene as it is then, and what was passed on the way.
+    ///
+    /// # Errors
+    /// When hosts can't be had or driven.
+    pub fn walk(&self) -> Result<(Scene<'a>, Vec<Step>), TestError> {
+        let (scene, start) = self.begin()?;
+        self.tell_of_layers(start);
+        let (mut passed, mut failed) = (Vec::new(), BTreeSet::<usize>::new());
+        let mut last: Vec<Option<Layer>> = self.parts.iter().map(|part| self.layer(part.before(start))).collect();
+        for place in start..self.links.len() {
+            let acting = (0..self.parts.len()).filter(|part| self.parts[*part].has(place) && !failed.contains(part));
+            let acting: Vec<usize> = acting.collect();
+            let act = |part: usize| self.one(&scene, &self.parts[part], place, last[part].as_ref());
+            let ended = at_once::at_most(self.jobs, acting.iter().copied(), act);
+            for (part, layer) in acting.into_iter().zip(ended) {
+                if let Some(layer) = layer? {
+                    last[part] = Some(layer);
+                    passed.push(Step { part, place });
+                } else {
+                    failed.insert(part);
+                    self.tell_of_the_rest(&self.parts[part], place);
+                }
+            }
+        }
+        scene.keep_packages()?;
+        Ok((scene, passed))
+    }
+
+    /// The disks that players have before this place.
+    #[must_use]
+    pub fn bases(&self, place: usize) -> Bases {
+        let base = |part: &Part<'_>| Some((part.player.name.clone(), self.layer(part.before(place))?.root));
+        self.parts.iter().filter_map(base).collect()
+    }
+
+    /// Says something to know.
+    pub fn note(&self, what: impl Into<String>) {
+        // Who does not listen any more has an error of its own.
+        drop(self.told.send(Event::Note(what.into())));
+    }
+
+    /// Who boots from layers must still hold what was promised there; where that is not so, it goes on from older ones.
+    fn begin(&self) -> Result<(Scene<'a>, usize), TestError> {
+        let mut doubted = BTreeSet::<String>::new();
+        loop {
+            let is_there = |key: &str| !doubted.contains(key) && self.layer(Some(key)).is_some();
+            let start = start(self.parts, self.most, is_there);
+            let say = |line: &str| self.note(line);
+            let bases = self.bases(start);
+            let scene = Scene::open(self.props, self.runner, &bases, self.place, self.diary.clone(), &say)?;
+            let doubts = self.doubts(&scene, start)?;
+            if doubts.is_empty() {
+                return Ok((scene, start));
+            }
+            doubted.extend(doubts);
+        }
+    }
+
+    /// The keys of the layers that do not hold what they did.
+    fn doubts(&self, scene: &Scene<'_>, start: usize) -> Result<Vec<String>, TestError> {
+        let on_layers: Vec<(&Part<'_>, &str)> =
+            self.parts.iter().filter_map(|part| Some((part, part.before(start)?))).collect();
+        let asked = at_once::at_most(self.jobs, on_layers, |(part, key)| -> Result<Option<String>, TestError> {
+            let heard = scene.driver(part.player)?.specs(None)?;
+            let broken = heard.answers.iter().filter(|answer| answer.error.is_some());
+            let broken: Vec<String> = broken.map(|answer| format!("`{}`", answer.spec)).collect();
+            let Some(error) = heard.error() else { return Ok(None) };
+            let (name, what) = (&part.player.name, if broken.is_empty() { error } else { broken.join(", ") });
+            self.note(format!("{name} boots from its layer and does not hold {what}: it goes back; {DOES_NOT_LAST}"));
+            Ok(Some(key.to_owned()))
+        });
+        let doubts = asked.into_iter().collect::<Result<Vec<Option<String>>, TestError>>()?;
+        Ok(doubts.into_iter().flatten().collect())
+    }
+
+    /// One link on one host; the layer after it, where all is well.
+    fn one(
+        &self,
+        scene: &Scene<'_>,
+        part: &Part<'_>,
+        place: usize,
+        before: Option<&Layer>,
+    ) -> Result<Option<Layer>, TestError> {
+        let (player, link) = (part.player, &self.links[place]);
+        let rerun = self.reruns.get(&link.name).map(String::as_str);
+        let driver = scene.driver(player)?;
+        let results = Trial { driver, player, link, rerun, told: self.told }.hold()?;
+        if results.iter().any(|tested| matches!(tested.verdict, Verdict::Failed { .. })) {
+            return Ok(None);
+        }
+        let Some(key) = part.before(place + 1) else { return Ok(None) };
+        let (host, roles, link) = (player.name.clone(), player.roles.clone(), link.clone());
+        Ok(Some(self.layers.keep(driver.host, key, before, &About { host, roles, link, results })?))
+    }
+
+    fn layer(&self, key: Option<&str>) -> Option<Layer> {
+        self.layers.find(key?)
+    }
+
+    /// What was found when the layers were made.
+    fn tell_of_layers(&self, start: usize) {
+        for place in 0..start {
+            for part in self.parts.iter().filter(|part| part.has(place)) {
+                let layer = self.layer(part.before(place + 1));
+                let about: Option<About> = layer.and_then(|layer| serde_json::from_value(layer.about).ok());
+                let results = about.map_or_else(|| vec![self.tested(part, place)], |about| about.results);
+                for tested in results {
+                    self.tell(Tested { from_layer: true, ..tested });
+                }
+            }
+        }
+    }
+
+    /// What a player that failed does not come to.
+    fn tell_of_the_rest(&self, part: &Part<'_>, failed: usize) {
+        let why = format!("{} failed at `{}`", part.player.name, self.links[failed].name);
+        let rest = part.runs.iter().filter(|place| (failed + 1..self.links.len()).contains(*place));
+        for place in rest {
+            self.tell(Tested { verdict: Verdict::NotRun { why: why.clone() }, ..self.tested(part, *place) });
+        }
+    }
+
+    fn tested(&self, part: &Part<'_>, place: usize) -> Tested {
+        let Player { name, roles, .. } = part.player.clone();
+        Tested { host: name, roles, link: Some(self.links[place].clone()), ..Tested::new(Check::Run) }
+    }
+
+    fn tell(&self, tested: Tested) {
+        drop(self.told.send(Event::Tested(Box::new(tested))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use wb_core::chain::Sha1;
+
+    use super::*;
+
+    fn player(name: &str, roles: &[&str]) -> Player {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        Player { name: name.into(), roles, address: Ipv4Addr::LOCALHOST, settings: serde_json::Map::new() }
+    }
+
+    /// A chain of links of these roles.
+    fn chain(roles: &[&str]) -> Chain {
+        let link = |(role, n): (&&str, u8)| {
+            Link::new(format!("m{n}"), Sha1::from_bytes([n; 20]), *role, Digest::of(&[n]))
+        };
+        Chain::new(roles.iter().zip(1..).map(link).collect()).unwrap()
+    }
+
+    fn part<'a>(player: &'a Player, chain: &Chain) -> Part<'a> {
+        let ground = Ground { image: "i", wildebeest: "w", script: &player.name };
+        Part::of(player, chain, chain.tip(), &ground, &|_| None)
+    }
+
+    #[test]
+    fn a_player_runs_the_links_of_its_roles() {
+        let (web, chain) = (player("web1", &["web", "server"]), chain(&["server", "database", "web"]));
+        let part = part(&web, &chain);
+        assert_eq!((&part.runs[..], part.keys.len()), (&[0, 2][..], 2));
+        assert_eq!([0, 1, 2, 3].map(|place| part.has(place)), [true, false, true, false]);
+        let keys = [None, Some(&*part.keys[0]), Some(&*part.keys[0]), Some(&*part.keys[1])];
+        assert_eq!([0, 1, 2, 3].map(|place| part.before(place)), keys);
+    }
+
+    #[test]
+    fn a_walk_begins_where_all_have_layers() {
+        let (web, database) = (player("web1", &["web"]), player("db1", &["database"]));
+        let chain = chain(&["web", "database", "web"]);
+        let parts = [part(&web, &chain), part(&database, &chain)];
+        let [first, second] = [&*parts[0].keys[0], &*parts[0].keys[1]];
+        let of_database = &*parts[1].keys[0];
+        let check = |there: &[&str], most, expect| {
+            assert_eq!(start(&parts, most, |key| there.contains(&key)), expect, "{there:?} {most}");
+        };
+        check(&[], 3, 0);
+        check(&[first], 3, 1);
+        check(&[first, of_database], 3, 2);
+        check(&[first, second, of_database], 3, 3);
+        check(&[first, second], 3, 1);
+        check(&[of_database, second], 3, 3);
+        check(&[of_database], 3, 0);
+        check(&[first, second, of_database], 2, 2);
+        check(&[first, second, of_database], 0, 0);
+    }
+}
