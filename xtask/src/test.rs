@@ -8,6 +8,7 @@ pub mod allow;
 pub mod cast;
 pub mod diary;
 pub mod drive;
+pub mod interrupt;
 pub mod judge;
 pub mod junit;
 pub mod key;
