@@ -25,6 +25,7 @@ mod release;
 mod retry;
 mod sandbox;
 mod status;
+mod test;
 mod torture;
 mod waive;
 
@@ -52,6 +53,7 @@ enum Command {
     Apply(apply::Apply),
     Baseline(baseline::Baseline),
     Check(check::Check),
+    Test(test::Test),
     Rechain(rechain::Rechain),
     Amend(amend::Amend),
     Ci(ci::Ci),
@@ -82,6 +84,7 @@ impl Command {
             Self::Apply(command) => done(command.run(shell)),
             Self::Baseline(command) => done(command.run(shell)),
             Self::Check(command) => command.run(shell),
+            Self::Test(command) => command.run(shell),
             Self::Amend(command) => done(command.run(shell)),
             Self::Rechain(command) => command.run(shell),
             Self::Chain(command) => done(command.run(shell)),

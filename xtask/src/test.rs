@@ -19,17 +19,63 @@ pub mod scene;
 pub mod stock;
 pub mod walk;
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Duration;
 
-use wb_core::system::CommandError;
-use wb_core::system::files::FileError;
+use serde::Deserialize;
+use wb_core::chain::{Chain, Digest, Link, nearest};
+use wb_core::change::Member;
+use wb_core::registry::{Resolved, resolve_strictly};
+use wb_core::system::clock::Stopwatch;
+use wb_core::system::files::{self, FileError};
+use wb_core::system::{Command, CommandError};
 
-use crate::build::BuildError;
-use crate::fleet::FleetError;
-use crate::named::Unknown;
-use crate::sandbox::{NotReady, SandboxError, SubnetError};
-use crate::soundness::SoundnessError;
-use outcome::Tested;
+use crate::build::{self, BuildError};
+use crate::fleet::{self, Fleet, FleetError};
+use crate::named::{Kind, Unknown};
+use crate::sandbox::{
+    self, Distribution, Image, Init, Layers, NotReady, SandboxError, SubnetError, cache_dir, scratch_dir,
+};
+use crate::shell::Shell;
+use crate::soundness::{self, SoundnessError};
+use cast::Player;
+use diary::Diary;
+use interrupt::Interruptions;
+use judge::Difference;
+use key::Ground;
+use outcome::{Check, Outcome, Tested, Verdict};
+use scene::Props;
+use walk::{Part, Step, Walk};
+
+/// What is tested, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The roles that are tested, with those whom their links wait for; none: all.
+    pub roles: BTreeSet<String>,
+    /// The links that are tested anew; none: all that there is no layer of.
+    pub migrations: BTreeSet<String>,
+    /// How many hosts may act at once.
+    pub jobs: usize,
+    /// Whether no layer is used.
+    pub from_scratch: bool,
+    /// Whether the hosts stay.
+    pub keep: bool,
+    /// How many of the newest links that were tested are killed.
+    pub interrupt: usize,
+    /// Whether each passage of a crash point counts by itself.
+    pub every_point: bool,
+    /// What hosts are.
+    pub image: Distribution,
+    /// What runs as their process 1.
+    pub init: Init,
+    /// Where JUnit's XML goes, beside where it always goes.
+    pub junit: Option<PathBuf>,
+    /// Where all of it goes as JSON, beside where it always goes.
+    pub json: Option<PathBuf>,
+}
 
 /// Why nothing, or not all, was tested. A check that fails is none.
 #[derive(Debug, thiserror::Error)]
@@ -106,4 +152,328 @@ pub enum Event {
     Tested(Box<Tested>),
     /// There is something to know.
     Note(String),
+}
+
+/// Layers that nobody used for so long go.
+const OLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// All layers take at most so many bytes.
+const MOST: u64 = 20 << 30;
+
+/// Tests a fleet. Each check is printed as it is made; what came of all of them lies in `wildebeest/test` of cargo's target
+/// directory, too, with the logs of the hosts.
+///
+/// # Errors
+/// When there can be no sandboxes, or something else than the fleet's own code fails.
+pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, TestError> {
+    let watch = Stopwatch::start();
+    sandbox::ready(&scratch_dir("test"), shell)?;
+    let results = fleet::metadata(&fleet.crate_dir)?.target_directory.into_std_path_buf().join("wildebeest/test");
+    let diary = Diary::begin(&results.join("logs"))?;
+    let mut outcome = Outcome::default();
+    let resolved = resolve_strictly(&fleet.crate_dir)?;
+    let sound = chain(fleet, &resolved, shell)?;
+    let holds = sound.verdict == Verdict::Passed;
+    hear(Event::Tested(Box::new(sound)), &mut outcome, shell);
+    if holds {
+        let play = Play::prepare(fleet, options, shell)?;
+        play.act(options, &diary, &mut outcome, shell)?;
+        outcome.logs = diary.logs(play.players.iter().map(|player| player.name.as_str()));
+    }
+    outcome.seconds = watch.elapsed().as_secs_f64();
+    write(&outcome, options, &results)?;
+    Ok(outcome)
+}
+
+/// What `cargo xtask check` looks at.
+fn chain(fleet: &Fleet, resolved: &Resolved, shell: &Shell) -> Result<Tested, TestError> {
+    let watch = Stopwatch::start();
+    let flaws = soundness::flaws(fleet, resolved, shell)?;
+    let verdict = match flaws.first() {
+        None => Verdict::Passed,
+        Some(first) => Difference::of("the fleet is not sound:", &flaws).hint(first.help()).into(),
+    };
+    Ok(Tested { verdict, seconds: watch.elapsed().as_secs_f64(), ..Tested::new(Check::Chain) })
+}
+
+/// All that a test needs.
+struct Play {
+    crate_dir: PathBuf,
+    runner: Vec<u8>,
+    twin: Option<Vec<u8>>,
+    says: Says,
+    image: Image,
+    layers: Layers,
+    players: Vec<Player>,
+    stock: BTreeSet<String>,
+}
+
+/// What `wildebeest chain --json` says.
+#[derive(Debug, Deserialize)]
+struct Says {
+    chain: Chain,
+    #[serde(default)]
+    reruns: BTreeMap<String, String>,
+}
+
+impl Play {
+    fn prepare(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Self, TestError> {
+        let runner = build::runner(fleet, shell)?.path;
+        let says = Says::of(&runner)?;
+        let players = cast::cast(&fleet.herd()?, says.chain.links());
+        are_known(options, says.chain.links(), &players)?;
+        let twin = match options.interrupt {
+            0 => None,
+            _ => Some(files::read(build::probe(fleet, shell)?.path)?),
+        };
+        let image = {
+            let _progress = shell.begin("preparing the hosts' root file system");
+            Image::of(options.image, options.init, &cache_dir(), &|line| shell.done("sandbox", line))?
+        };
+        let layers = Layers::open(&cache_dir())?;
+        let stock = sources(&fleet.crate_dir)?.iter().flat_map(|text| stock::named(text)).collect();
+        let crate_dir = fleet.crate_dir.clone();
+        Ok(Self { crate_dir, runner: files::read(runner)?, twin, says, image, layers, players, stock })
+    }
+
+    fn act(&self, options: &Options, diary: &Diary, outcome: &mut Outcome, shell: &Shell) -> Result<(), TestError> {
+        let chain = self.says.chain.links();
+        let company = cast::company(&self.players, chain, &options.roles);
+        if company.is_empty() || chain.is_empty() {
+            return Err(TestError::Nothing);
+        }
+        let members: Vec<Member> = self.players.iter().map(Player::member).collect();
+        let stock: Vec<&str> = self.stock.iter().map(String::as_str).collect();
+        let parts = self.parts(&company, &members)?;
+        let props = Props { image: &self.image, company: &company, members: &members, stock: &stock, goal: None };
+        let (most, end) = range(chain, options);
+        heard(outcome, shell, |told| {
+            let walk = Walk {
+                props,
+                runner: &self.runner,
+                parts: &parts,
+                links: &chain[..end],
+                most,
+                reruns: &self.says.reruns,
+                layers: &self.layers,
+                jobs: options.jobs,
+                place: &scratch_dir("test"),
+                diary,
+                told,
+            };
+            self.play(&walk, options)
+        })?;
+        let enter = |player: &&Player| format!("cargo xtask sandbox enter test/{}", player.machine());
+        outcome.kept = if options.keep { company.iter().map(enter).collect() } else { Vec::new() };
+        let used = parts.into_iter().flat_map(|part| part.keys).collect();
+        self.layers.prune(OLD, MOST, &used)?;
+        Ok(())
+    }
+
+    fn play(&self, walk: &Walk<'_>, options: &Options) -> Result<(), TestError> {
+        let (scene, passed) = walk.walk()?;
+        let steps = newest(&passed, walk.links, options);
+        // Hosts that nobody needs any more make room for others.
+        let kept = if options.keep { Some(scene) } else { scene.close(false).map(|()| None)? };
+        if let Some(twin) = &self.twin {
+            Interruptions { walk, twin, every_point: options.every_point }.hold(&steps)?;
+        }
+        kept.map_or(Ok(()), |scene| scene.close(true))
+    }
+
+    fn parts<'a>(&self, company: &[&'a Player], members: &[Member]) -> Result<Vec<Part<'a>>, TestError> {
+        let helpers = self.helpers()?;
+        let helpers = |link: &Link| helpers.get(&link.name).copied();
+        let (chain, wildebeest) = (&self.says.chain, key::wildebeest());
+        let part = |player: &'a Player| {
+            let script = drive::json(&scene::script(&player.name, members));
+            let ground = Ground { image: self.image.version(), wildebeest: &wildebeest, script: &script };
+            Part::of(player, chain, chain.tip(), &ground, &helpers)
+        };
+        Ok(company.iter().copied().map(part).collect())
+    }
+
+    /// What the rest of the crate says, for the links that call it.
+    fn helpers(&self) -> Result<BTreeMap<String, Digest>, TestError> {
+        let all = key::helpers(&self.crate_dir)?;
+        let mut calling = BTreeMap::new();
+        for link in self.says.chain.links().iter().filter(|link| !link.gone) {
+            let text = files::read_text(self.crate_dir.join(format!("src/chain/{}.rs", link.name)))?;
+            if key::calls_helpers(&text) {
+                calling.insert(link.name.clone(), all);
+            }
+        }
+        Ok(calling)
+    }
+}
+
+impl Says {
+    fn of(runner: &Path) -> Result<Self, TestError> {
+        // A directory that is not there keeps the record of the machine that builds out of it.
+        let nowhere = runner.with_extension("no-record");
+        let command = Command::new(runner).args(["chain", "--json"]).arg("--state").arg(&nowhere);
+        let command = command.arg("--config").arg(&nowhere).timeout(Duration::from_secs(60));
+        let said = command.read().map_err(|source| TestError::RunnerFails { source })?;
+        serde_json::from_str(&said).map_err(|source| TestError::RunnerSays { source })
+    }
+}
+
+/// The texts of all files of Rust of a crate.
+fn sources(crate_dir: &Path) -> Result<Vec<String>, FileError> {
+    let source = crate_dir.join("src");
+    let paths = files::below(&source)?.into_iter().map(|(path, _)| path);
+    let rust = paths.filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    rust.map(|path| files::read_text(source.join(path))).collect()
+}
+
+/// Whether there are all roles and links that somebody named.
+fn are_known(options: &Options, links: &[Link], players: &[Player]) -> Result<(), Unknown> {
+    let roles: BTreeSet<&str> = players.iter().flat_map(|player| &player.roles).map(String::as_str).collect();
+    let names: BTreeSet<&str> = links.iter().map(|link| link.name.as_str()).collect();
+    let look = |kind: Kind, name: &String, there: &BTreeSet<&str>| match there.contains(name.as_str()) {
+        true => Ok(()),
+        false => {
+            let meant = nearest(name, there.iter().copied()).map(str::to_owned);
+            Err(Unknown { kind, name: name.clone(), meant })
+        }
+    };
+    options.roles.iter().try_for_each(|role| look(Kind::Role, role, &roles))?;
+    options.migrations.iter().try_for_each(|name| look(Kind::Written, name, &names))
+}
+
+/// How many links are taken from layers at most, and how many are gone along.
+fn range(links: &[Link], options: &Options) -> (usize, usize) {
+    let is_named = |link: &Link| options.migrations.is_empty() || options.migrations.contains(&link.name);
+    let end = links.iter().rposition(is_named).map_or(0, |last| last + 1);
+    let most = if options.migrations.is_empty() { end } else { links.iter().position(is_named).unwrap_or(end) };
+    (if options.from_scratch { 0 } else { most }, end)
+}
+
+/// What is killed of what was passed: the newest links, and of named ones those alone.
+fn newest(passed: &[Step], links: &[Link], options: &Options) -> Vec<Step> {
+    let is_named = |place: &usize| options.migrations.is_empty() || options.migrations.contains(&links[*place].name);
+    let places: BTreeSet<usize> = passed.iter().map(|step| step.place).filter(is_named).collect();
+    let newest: BTreeSet<usize> = places.into_iter().rev().take(options.interrupt).collect();
+    passed.iter().copied().filter(|step| newest.contains(&step.place)).collect()
+}
+
+/// Lets `act` go on elsewhere, and hears of it here.
+fn heard(
+    outcome: &mut Outcome,
+    shell: &Shell,
+    act: impl FnOnce(&Sender<Event>) -> Result<(), TestError> + Send,
+) -> Result<(), TestError> {
+    let (told, events) = channel();
+    thread::scope(|scope| {
+        let acting = scope.spawn(move || act(&told));
+        events.into_iter().for_each(|event| hear(event, outcome, shell));
+        acting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn hear(event: Event, outcome: &mut Outcome, shell: &Shell) {
+    match event {
+        Event::Tested(tested) => {
+            shell.print_page(&page::line(&tested, &shell.canvas()));
+            outcome.tested.push(*tested);
+        }
+        Event::Note(note) => shell.note(note),
+    }
+}
+
+fn write(outcome: &Outcome, options: &Options, results: &Path) -> Result<(), TestError> {
+    let xml = junit::junit(outcome);
+    for path in [Some(results.join("junit.xml")), options.junit.clone()].into_iter().flatten() {
+        files::write(path, &xml, 0o644)?;
+    }
+    for path in [Some(results.join("results.json")), options.json.clone()].into_iter().flatten() {
+        let json =
+            serde_json::to_vec_pretty(outcome).map_err(|source| TestError::Result { path: path.clone(), source })?;
+        files::write(path, json, 0o644)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use wb_core::chain::Sha1;
+
+    use super::*;
+
+    fn options(migrations: &[&str]) -> Options {
+        Options {
+            roles: BTreeSet::new(),
+            migrations: migrations.iter().map(|name| (*name).to_owned()).collect(),
+            jobs: 2,
+            from_scratch: false,
+            keep: false,
+            interrupt: 2,
+            every_point: false,
+            image: Distribution::Debian12,
+            init: Init::Sysv,
+            junit: None,
+            json: None,
+        }
+    }
+
+    fn links(names: &[&str]) -> Vec<Link> {
+        let link = |(name, n): (&&str, u8)| Link::new(*name, Sha1::from_bytes([n; 20]), "web", Digest::of(&[n]));
+        names.iter().zip(1..).map(link).collect()
+    }
+
+    #[test]
+    fn what_is_named_is_tested_anew() {
+        let check = |migrations: &[&str], expect| {
+            assert_eq!(range(&links(&["a", "b", "c", "d"]), &options(migrations)), expect, "{migrations:?}");
+        };
+        check(&[], (4, 4));
+        check(&["b"], (1, 2));
+        check(&["b", "d"], (1, 4));
+        let scratch = Options { from_scratch: true, ..options(&["b"]) };
+        assert_eq!(range(&links(&["a", "b", "c"]), &scratch), (0, 2));
+        assert_eq!(range(&[], &options(&[])), (0, 0));
+    }
+
+    #[test]
+    fn the_newest_links_are_killed() {
+        let passed = [(0, 1), (1, 1), (0, 2), (1, 3)].map(|(part, place)| Step { part, place });
+        let check = |migrations: &[&str], interrupt, expect: &[Step]| {
+            let options = Options { interrupt, ..options(migrations) };
+            assert_eq!(newest(&passed, &links(&["a", "b", "c", "d"]), &options), expect, "{migrations:?} {interrupt}");
+        };
+        check(&[], 0, &[]);
+        check(&[], 1, &passed[3..]);
+        check(&[], 2, &passed[2..]);
+        check(&[], 9, &passed);
+        check(&["b"], 2, &passed[..2]);
+    }
+
+    #[test]
+    fn what_there_is_not_is_refused() {
+        let players = cast::cast(&wb_core::herd::Herd::default(), &links(&["a"]));
+        let check = |options: &Options, expect: &str| {
+            let said = are_known(options, &links(&["install_nginx"]), &players);
+            assert_eq!(said.map_or_else(|error| error.to_string(), |()| "ok".to_owned()), expect);
+        };
+        let role = |role: &str| Options { roles: [role.to_owned()].into(), ..options(&[]) };
+        check(&role("web"), "ok");
+        check(&role("wbe"), "the herd has no role `wbe`, did you mean `web`?");
+        check(&options(&["install_nginx"]), "ok");
+        let meant = "the chain has no migration `install_ngnix`, did you mean `install_nginx`?";
+        check(&options(&["install_ngnix"]), meant);
+        check(&options(&["x"]), "the chain has no migration `x`");
+    }
+
+    #[test]
+    fn what_is_told_is_heard_and_counted() {
+        let (shell, captured) = Shell::captured();
+        let mut outcome = Outcome::default();
+        let told = heard(&mut outcome, &shell, |told| {
+            told.send(Event::Note("slow".into())).unwrap();
+            told.send(Event::Tested(Box::new(Tested::new(Check::Chain)))).unwrap();
+            Err(TestError::Nothing)
+        });
+        assert!(matches!(told, Err(TestError::Nothing)));
+        assert_eq!((captured.text().as_str(), outcome.tested.len()), ("note: slow\ntest chain ... ok\n", 1));
+    }
 }

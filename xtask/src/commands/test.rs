@@ -1,0 +1,105 @@
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::judge;
+use crate::failure::{Ended, Failure, NO};
+use crate::fleet::Fleet;
+use crate::sandbox::{Distribution, Init, Missing, NotReady, SandboxError};
+use crate::shell::Shell;
+use crate::test::{self, Options, TestError, page};
+
+/// Test all migrations on hosts of their own, before any other host runs them
+///
+/// Each set of roles in herd.toml, and each role of the chain, has a real host on this machine, and all go along the chain
+/// together. Each migration is planned, and the plan may touch nothing and must say what the run then does; it is run, asked
+/// for its specs, and run once more, which must change nothing. The newest ones are killed at each point of their way and run
+/// again, and must come to the same end. What hosts come to is kept, so that the next test goes on from there. The runner is
+/// the one that a deploy ships. Needs root, or a machine where users may make namespaces.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct Test {
+    /// Test only hosts with ROLE, and those whom their migrations wait for; may be named several times
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// Test MIGRATION anew, and none after it; may be named several times
+    #[arg(long = "migration", value_name = "MIGRATION")]
+    migrations: Vec<String>,
+    /// How many hosts may act at once [default: as many as there are processors]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Begin with empty hosts, whatever was kept
+    #[arg(long)]
+    from_scratch: bool,
+    /// Leave the hosts running, and say how to enter them
+    #[arg(long)]
+    keep: bool,
+    /// Kill the N newest migrations of those that are tested
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    interrupt: usize,
+    /// Kill them each time that they pass a point, not only the first time in each operation
+    #[arg(long)]
+    every_point: bool,
+    /// What hosts are
+    #[arg(long, value_name = "IMAGE", value_enum, default_value_t = Distribution::Debian12)]
+    image: Distribution,
+    /// What runs as their process 1
+    #[arg(long, value_name = "INIT", value_enum, default_value_t = Init::Sysv)]
+    init: Init,
+    /// Write the result to FILE as JUnit's XML, too
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the result to FILE as JSON, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all checks passed
+  1  a check failed
+  2  wrong usage
+  3  this machine can't have such hosts, or cargo, a file or a host failed, and not all is known
+
+Logs of the hosts, JUnit's XML and JSON lie in wildebeest/test of cargo's target directory.";
+
+impl Test {
+    pub(super) fn run(self, shell: &Shell) -> Ended {
+        let fleet = Fleet::current().map_err(judge::fleet)?;
+        let outcome = test::run(&fleet, &self.options(), shell).map_err(judged)?;
+        shell.print_page(&page::closing(&outcome, &shell.canvas()));
+        Ok(ExitCode::from(if outcome.tally().failed == 0 { 0 } else { NO }))
+    }
+
+    fn options(self) -> Options {
+        let processors = || std::thread::available_parallelism().map_or(1, |count| count.get());
+        Options {
+            roles: self.roles.into_iter().collect(),
+            migrations: self.migrations.into_iter().collect(),
+            jobs: self.jobs.unwrap_or_else(processors).max(1),
+            from_scratch: self.from_scratch,
+            keep: self.keep,
+            interrupt: self.interrupt,
+            every_point: self.every_point,
+            image: self.image,
+            init: self.init,
+            junit: self.junit,
+            json: self.json,
+        }
+    }
+}
+
+fn judged(error: TestError) -> Failure {
+    match error {
+        TestError::NotReady(NotReady::Missing { missing }) => {
+            let problem = |missing: &Missing| Failure::environment(format_args!("{}: {}", missing.what, missing.why));
+            Failure::all(missing.iter().map(|missing| problem(missing).hint(&missing.remedy)))
+        }
+        TestError::Sandbox(SandboxError::Busy { .. }) => Failure::from(error).hint("cargo xtask sandbox clean"),
+        TestError::Soundness(error) => judge::soundness(error),
+        TestError::Fleet(error) => judge::fleet(error),
+        TestError::Unknown(unknown) => Failure::usage(unknown).hint("cargo xtask chain"),
+        error => error.into(),
+    }
+}
