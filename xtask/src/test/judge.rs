@@ -153,8 +153,10 @@ const LOOK_FIRST: &str = "let it look before it acts, as operations do and a com
 /// With what changed.
 pub fn again(done: &[Operation]) -> Result<(), Difference> {
     let changes: Vec<&Operation> = changed(done).collect();
-    let difference = |changes| Difference::of("it was run once more, and changed something:", changes).hint(LOOK_FIRST);
-    if changes.is_empty() { Ok(()) } else { Err(difference(changes)) }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    Err(Difference::of("it was run once more, and changed something:", changes).hint(LOOK_FIRST))
 }
 
 fn changed(operations: &[Operation]) -> impl Iterator<Item = &Operation> {
