@@ -1,6 +1,6 @@
 //! Herds of real Debian hosts: the demo, a bad day, clones and restores, reboots, a herd of twelve under load, the
-//! agent as a service, and the standard library, alone and beside Ansible. Where a machine can't have sandboxes, these
-//! tests say so on a line of standard error and pass; where `CI` is `true`, they fail.
+//! agent as a service, faults that a fleet's tests find, and the standard library, alone and beside Ansible. Where a machine
+//! can't have sandboxes, these tests say so on a line of standard error and pass; where `CI` is `true`, they fail.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod bad_day;
@@ -8,6 +8,7 @@ mod demo;
 mod differential;
 mod identity;
 mod operations;
+mod planted;
 mod real_herd;
 mod reboot;
 mod service;
