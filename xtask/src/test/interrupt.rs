@@ -75,20 +75,20 @@ impl Interruptions<'_> {
         let places: BTreeSet<usize> = steps.iter().map(|step| step.place).collect();
         for place in places {
             let bases = self.walk.bases(place);
-            let scenes = self.scenes(&bases)?;
+            let link = &self.walk.links[place];
+            let scenes = self.scenes(&bases, link)?;
             for step in steps.iter().filter(|step| step.place == place) {
-                self.one(&scenes, &bases, self.walk.parts[step.part].player, &self.walk.links[place])?;
+                self.one(&scenes, &bases, self.walk.parts[step.part].player, link)?;
             }
         }
         Ok(())
     }
 
     /// Small herds, each with a network of its own: as many as may act at once.
-    fn scenes(&self, bases: &Bases) -> Result<Vec<Scene<'_>>, TestError> {
+    fn scenes(&self, bases: &Bases, link: &Link) -> Result<Vec<Scene<'_>>, TestError> {
         let open = |number: usize| {
-            let name = format!("interrupted-{number}");
-            let place = self.walk.place.with_file_name(format!("test-{name}"));
-            let diary = self.walk.diary.part(&name)?;
+            let place = self.walk.place.with_file_name(format!("test-interrupted-{number}"));
+            let diary = self.walk.diary.part(&format!("{}-{number}", link.name))?;
             Scene::open(self.walk.props, self.twin, bases, &place, diary, &|line| self.walk.note(line))
         };
         at_once::each(0..self.walk.jobs.max(1), open).into_iter().collect()
