@@ -125,13 +125,7 @@ impl Interruptions<'_> {
     }
 
     /// Two runs in which nothing comes between.
-    fn whole(
-        &self,
-        scene: &Scene<'_>,
-        bases: &Bases,
-        player: &Player,
-        link: &Link,
-    ) -> Result<Found, TestError> {
+    fn whole(&self, scene: &Scene<'_>, bases: &Bases, player: &Player, link: &Link) -> Result<Found, TestError> {
         let traced = Plan { trace: Some(TRACE.into()), ..Plan::default() };
         let (first, trace) = fresh(scene, bases, player, |driver| {
             let end = end(driver, driver.run_under(&link.name, Some(&traced))?)?;

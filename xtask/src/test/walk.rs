@@ -6,13 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wb_core::chain::{Chain, Digest, Link};
 use wb_core::plan::{Course, Past};
+use wb_core::system::clock::{Clock as _, Real};
 
 use super::cast::Player;
 use super::diary::Diary;
+use super::drive::{Driver, Heard};
 use super::key::{Ground, Ran, keys};
 use super::link::Trial;
 use super::outcome::{Check, Tested, Verdict};
@@ -118,6 +121,19 @@ fn start(parts: &[Part<'_>], most: usize, is_there: impl Fn(&str) -> bool) -> us
     (0..=most).rev().find(all_there).unwrap_or(0)
 }
 
+/// What all specs say on a host that has just booted: a server may be there before it answers.
+fn settled(driver: Driver<'_>) -> Result<Heard, TestError> {
+    const PATIENCE: u32 = 15;
+    for _ in 0..PATIENCE {
+        let heard = driver.specs(None)?;
+        if heard.error().is_none() {
+            return Ok(heard);
+        }
+        Real.sleep(Duration::from_secs(1));
+    }
+    driver.specs(None)
+}
+
 impl<'a> Walk<'a> {
     /// Walks; gives the scene as it is then, and what was passed on the way.
     ///
@@ -182,7 +198,7 @@ impl<'a> Walk<'a> {
         let on_layers: Vec<(&Part<'_>, &str)> =
             self.parts.iter().filter_map(|part| Some((part, part.before(start)?))).collect();
         let asked = at_once::at_most(self.jobs, on_layers, |(part, key)| -> Result<Option<String>, TestError> {
-            let heard = scene.driver(part.player)?.specs(None)?;
+            let heard = settled(scene.driver(part.player)?)?;
             let broken = heard.answers.iter().filter(|answer| answer.error.is_some());
             let broken: Vec<String> = broken.map(|answer| format!("`{}`", answer.spec)).collect();
             let Some(error) = heard.error() else { return Ok(None) };
