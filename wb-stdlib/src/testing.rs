@@ -194,9 +194,11 @@ impl FakeHost {
     /// When that can't be written.
     pub fn service(self, name: &str) -> Self {
         let script = format!("/etc/init.d/{name}");
-        self.file(&script, "#!/bin/sh\n")
-            .file(&format!("/etc/rc2.d/S01{name}"), "#!/bin/sh\n")
-            .answer(&format!("{script} "), 0, "")
+        self.file(&script, "#!/bin/sh\n").file(&format!("/etc/rc2.d/S01{name}"), "#!/bin/sh\n").answer(
+            &format!("{script} "),
+            0,
+            "",
+        )
     }
 
     /// Where others reach the host: its `address` in `herd.toml`.

@@ -106,7 +106,7 @@ pub enum AttestationError {
         /// Of the runner's bytes.
         sha256: Digest,
         /// Why.
-        source: ObjectError,
+        source: Box<ObjectError>,
     },
     /// Nobody knows who signed it.
     #[error("could not tell who signed the attestation {}", commit.short())]
@@ -114,7 +114,7 @@ pub enum AttestationError {
         /// Its commit.
         commit: Sha1,
         /// Why.
-        source: ObjectError,
+        source: Box<ObjectError>,
     },
     /// Others pushed theirs, again and again.
     #[error("others attested the runner {} at the same time, {tries} times in a row; nothing was pushed", sha256.short())]
@@ -213,7 +213,7 @@ pub fn record(
         }
     };
     let (objects, sha256) = (registry.objects(), Digest::of(runner));
-    let failed = |source| AttestationError::Write { sha256, source };
+    let failed = |source| AttestationError::Write { sha256, source: Box::new(source) };
     let stored = push.then(|| store(objects, &made.platform, runner)).transpose().map_err(failed)?;
     let made = Attestation { sha256, runner: stored, ..made.clone() };
     let commit = made.write(objects, tree.identity(), key).map_err(failed)?;
@@ -341,7 +341,7 @@ fn judged(
     let signer = match commit.verify(operator.testers()) {
         Ok(signer) => Some(signer),
         Err(error) if is_of_stranger(&error) => None,
-        Err(source) => return Err(AttestationError::Signer { commit: commit.sha1, source }),
+        Err(source) => return Err(AttestationError::Signer { commit: commit.sha1, source: Box::new(source) }),
     };
     Ok(Found { commit: commit.sha1, attestation, signer, is_own })
 }

@@ -10,7 +10,7 @@ use cargo_metadata::Message;
 use wb_core::system::{Command, CommandError, environment};
 
 use crate::fleet::{self, Fleet, FleetError};
-use crate::shell::{Progress, Shell};
+use crate::shell::Shell;
 use sameness::{Sameness, cflags_of};
 
 pub use target::{Machine, Target};

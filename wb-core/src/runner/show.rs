@@ -37,9 +37,7 @@ pub(super) fn chain(home: &Home, catalog: &Catalog, as_json: bool) -> Result<Str
 
 /// All specs, each with the link in whose file it stands, and the role that it is of.
 fn specs(catalog: &Catalog) -> Vec<Value> {
-    let named = |link: Option<&Link>, spec: &Spec| {
-        json!({ "link": link.map(|link| &link.name), "name": spec.name, "role": spec.role })
-    };
+    let named = |link: Option<&Link>, spec: &Spec| json!({ "link": link.map(|link| &link.name), "name": spec.name, "role": spec.role });
     let links = catalog.chain().links().iter();
     let of_links = links.flat_map(|link| catalog.specs_of(&link.name).map(move |spec| named(Some(link), spec)));
     of_links.chain(catalog.specs_of_roles().map(|(spec, link)| named(link, spec))).collect()
@@ -124,9 +122,9 @@ pub(super) fn status(home: Home, program: &Program, as_json: bool) -> Result<(St
         format!("now      {doing}"),
         format!("next     {outlook}"),
     ];
-    lines.extend(drift.iter().map(|drift| {
-        format!("drift    {} since {}: {}", drift.named(), moment(drift.since), drift.error)
-    }));
+    lines.extend(
+        drift.iter().map(|drift| format!("drift    {} since {}: {}", drift.named(), moment(drift.since), drift.error)),
+    );
     if let Some(away) = &notices.away {
         let (lasted, since) = (away.lasted(program.system.clock().now().as_secs()), moment(away.since));
         let what = if away.refuses { "refuses" } else { "not reached" };

@@ -27,7 +27,7 @@ static INSTALL: Migration = migration("install", 0, &INSTALLS);
 static REBOOT: Migration = migration("reboot", 1, &REBOOTS_ONCE);
 static WAIT: Migration = Migration { terms: FIVE_SECONDS, ..migration("wait", 2, &WAITS) };
 static GONE: Migration = Migration { run: None, ..migration("gone", 3, &WAITS) };
-static GREETS: Spec = Spec { module: "fleet::chain::install", name: "greets", check: |context| spec(context, greets) };
+static GREETS: Spec = Spec::new("fleet::chain::install", "greets", |context| spec(context, greets));
 
 fn install(host: &Host) -> Result<()> {
     host.packages(["nginx"]).installed()?;

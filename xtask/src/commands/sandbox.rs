@@ -150,7 +150,13 @@ fn hosts(census: &[Seen]) -> Table {
         let held = if seen.busy { "by a process" } else { "by nobody" };
         for host in &seen.hosts {
             let state = if host.shell.is_some() { "on" } else { "off" };
-            table.row([seen.herd.clone(), host.name.clone(), host.address.to_string(), state.to_owned(), held.to_owned()]);
+            table.row([
+                seen.herd.clone(),
+                host.name.clone(),
+                host.address.to_string(),
+                state.to_owned(),
+                held.to_owned(),
+            ]);
         }
         if seen.hosts.is_empty() {
             let state = if seen.running { "no host yet" } else { "its disks are left" };

@@ -61,7 +61,7 @@ impl Distribution {
     pub(super) fn is_offered_by(self, sources: &str) -> bool {
         let lines = || sources.lines().map(str::trim).filter(|line| !line.starts_with('#'));
         let all: Vec<&str> = lines().flat_map(suites).collect();
-        let is_part = |suite: &str| suite.strip_prefix(self.suite()).is_some_and(|rest| is_whole(rest));
+        let is_part = |suite: &str| suite.strip_prefix(self.suite()).is_some_and(is_whole);
         let signer = if self.is_ubuntu() { "ubuntu-archive" } else { "debian-archive" };
         let foreign_key = |line: &str| {
             let key = line.to_ascii_lowercase();

@@ -131,9 +131,7 @@ fn matches(glob: &str, path: &Path) -> bool {
 fn leads_to(glob: &[String], path: &[String]) -> bool {
     match (glob, path) {
         ([], []) => true,
-        ([first, rest @ ..], _) if first == "**" => {
-            (0..=path.len()).any(|skipped| leads_to(rest, &path[skipped..]))
-        }
+        ([first, rest @ ..], _) if first == "**" => (0..=path.len()).any(|skipped| leads_to(rest, &path[skipped..])),
         ([first, rest @ ..], [name, below @ ..]) => fits(first, name) && leads_to(rest, below),
         _ => false,
     }

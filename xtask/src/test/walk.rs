@@ -282,9 +282,8 @@ mod tests {
 
     /// A chain of links of these roles.
     fn chain(roles: &[&str]) -> Chain {
-        let link = |(role, n): (&&str, u8)| {
-            Link::new(format!("m{n}"), Sha1::from_bytes([n; 20]), *role, Digest::of(&[n]))
-        };
+        let link =
+            |(role, n): (&&str, u8)| Link::new(format!("m{n}"), Sha1::from_bytes([n; 20]), *role, Digest::of(&[n]));
         Chain::new(roles.iter().zip(1..).map(link).collect()).unwrap()
     }
 
