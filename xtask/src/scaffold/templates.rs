@@ -172,7 +172,7 @@ mod tests {
         let readme = include_str!("../../../README.md");
         let told = FIXED.iter().map(|(_, text)| *text).chain([readme, include_str!("../../../docs/src/herd.md")]);
         let builds: Vec<&str> = told.flat_map(|text| text.split("cargo build --release").skip(1)).collect();
-        assert!(builds.len() >= 4, "{builds:?}");
+        assert!(builds.len() >= 2, "{builds:?}");
         for after in builds {
             assert!(after.starts_with(" --package migrations"), "cargo build --release{after}");
         }
