@@ -65,6 +65,26 @@ impl WorkTree {
         Ok(tree)
     }
 
+    /// Makes a clone of this repository in `dir`, which is absolute: with what is checked out here, and nothing that is not
+    /// committed.
+    ///
+    /// # Errors
+    /// When something is there, or git fails.
+    pub fn clone_into(&self, dir: &Path) -> Result<Self, GitError> {
+        let clone = self.git().args(["clone", "--quiet", "--no-hardlinks", "--"]).arg(&self.dir).arg(dir);
+        clone.read().map_err(|source| self.failed("make a clone", source))?;
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    /// Where a directory of a work tree lies in it.
+    ///
+    /// # Errors
+    /// When it is in none.
+    pub fn place_of(dir: &Path) -> Result<PathBuf, GitError> {
+        let place = git(dir).args(["rev-parse", "--show-prefix"]).read();
+        place.map(PathBuf::from).map_err(|source| GitError::NoRepository { dir: dir.to_owned(), source })
+    }
+
     /// The repository that `dir` is in.
     ///
     /// # Errors
@@ -201,6 +221,14 @@ impl WorkTree {
         self.git().args(["config", "--get", key]).read().ok().filter(|value| !value.is_empty())
     }
 
+    /// Gives a setting a value.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn set_config(&self, key: &str, value: &str) -> Result<(), GitError> {
+        self.run("write a setting", &["config", key, value]).map(drop)
+    }
+
     /// Who decides here, as `name <address>`.
     #[must_use]
     pub fn identity(&self) -> Identity {
@@ -316,6 +344,24 @@ mod tests {
         let sha1 = tree.commit_all("First").unwrap();
         assert_eq!((tree.dirty().unwrap(), tree.head().unwrap()), (Vec::<String>::new(), sha1));
         assert_eq!(WorkTree::tracked(dir.path()).unwrap(), [PathBuf::from("a")]);
+    }
+
+    #[test]
+    fn a_clone_has_what_is_committed() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = files::canonical(dir.path()).unwrap();
+        files::create_dir(top.join("one/crate")).unwrap();
+        let tree = WorkTree::create(&top.join("one")).unwrap();
+        files::write(top.join("one/crate/a"), "one", 0o644).unwrap();
+        let sha1 = tree.commit_all("First").unwrap();
+        files::write(top.join("one/crate/a"), "two", 0o644).unwrap();
+        let clone = tree.clone_into(&top.join("two")).unwrap();
+        clone.set_config("user.name", "Anna").unwrap();
+        assert_eq!((clone.head().unwrap(), clone.config("user.name").as_deref()), (sha1, Some("Anna")));
+        assert_eq!(files::read_text(top.join("two/crate/a")).unwrap(), "one");
+        let place = |dir: &str| WorkTree::place_of(&top.join(dir)).unwrap();
+        assert_eq!([place("two/crate"), place("two")], [PathBuf::from("crate/"), PathBuf::new()]);
+        assert!(tree.clone_into(&top.join("two")).is_err(), "something is there");
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub mod shell;
 pub mod signers;
 pub mod signing_key;
 pub mod soundness;
+pub mod stage;
 pub mod status;
 pub mod table;
 pub mod tell;

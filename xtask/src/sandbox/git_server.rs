@@ -1,5 +1,6 @@
 //! A host that serves a git repository over ssh.
 
+use std::ffi::OsStr;
 use std::net::Ipv4Addr;
 
 use wb_core::system::Command;
@@ -53,6 +54,15 @@ impl GitServer {
     #[must_use]
     pub fn url(&self) -> String {
         url(self.host.address())
+    }
+
+    /// What git says of the repository, on the server itself: no network is needed.
+    ///
+    /// # Errors
+    /// When the host is down, or git fails.
+    pub fn git<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Result<String, SandboxError> {
+        let git = Command::new("git").args(["-c", "safe.directory=*", "-C", REPOSITORY]);
+        self.host.read(git.args(args))
     }
 
     /// The line for a `known_hosts` file.
