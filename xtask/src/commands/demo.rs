@@ -5,9 +5,9 @@ use clap::Args;
 
 use crate::demo::{self, DemoError, Options, Outcome};
 use crate::failure::{Ended, Failure, NO};
-use crate::sandbox::Missing;
-use crate::sandbox::SandboxError;
+use crate::sandbox::{Missing, NotReady, SandboxError};
 use crate::shell::Shell;
+use crate::stage::StageError;
 use crate::table::Table;
 
 /// Show a herd of five real hosts on this machine that rolls without a failed request
@@ -75,12 +75,13 @@ fn chain(outcome: &Outcome) -> Table {
 
 fn judged(error: DemoError) -> Failure {
     match &error {
-        DemoError::Late { .. } | DemoError::Host { .. } => Failure::refused(&error),
-        DemoError::Missing { missing } => {
+        DemoError::Stage(StageError::Late { .. } | StageError::Host { .. }) => Failure::refused(&error),
+        DemoError::NotReady(NotReady::Missing { missing }) => {
             let problem = |missing: &Missing| Failure::environment(format_args!("{}: {}", missing.what, missing.why));
             Failure::all(missing.iter().map(|missing| problem(missing).hint(&missing.remedy)))
         }
-        DemoError::Sandbox(SandboxError::Busy { .. }) => Failure::from(error).hint("cargo xtask demo --stop"),
+        DemoError::Stage(StageError::Sandbox(SandboxError::Busy { .. }))
+        | DemoError::Sandbox(SandboxError::Busy { .. }) => Failure::from(error).hint("cargo xtask demo --stop"),
         _ => error.into(),
     }
 }

@@ -1,7 +1,10 @@
 //! Who plays: five hosts, their roles and addresses, and a git server.
 
-use std::fmt::Write as _;
 use std::net::Ipv4Addr;
+
+use serde_json::{Map, json};
+
+use crate::test::cast::Player;
 
 /// A host of the demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +17,8 @@ pub(super) struct Part {
 /// The network that they are in.
 pub(super) const SUBNET: &str = "10.77.0.0/24";
 
-/// The git server's address.
-pub(super) const GIT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+/// How often they look at the remote.
+pub(super) const POLL: &str = "1s";
 
 /// The hosts, in the order in which they are shown.
 pub(super) const CAST: [Part; 5] = [
@@ -29,27 +32,25 @@ pub(super) const CAST: [Part; 5] = [
 impl Part {
     /// Its address.
     pub(super) fn address(self) -> Ipv4Addr {
-        let [a, b, c, _] = GIT.octets();
-        Ipv4Addr::new(a, b, c, self.last)
+        Ipv4Addr::new(10, 77, 0, self.last)
+    }
+
+    fn player(self) -> Player {
+        let roles = self.roles.iter().map(|role| (*role).to_owned()).collect();
+        let network = json!({ "hostname": format!("{}.shop.example", self.name) });
+        let settings = Map::from_iter([("network".to_owned(), network)]);
+        Player { name: self.name.to_owned(), roles, address: self.address(), settings }
     }
 }
 
-/// The load balancer's address.
-pub(super) fn balancer() -> Ipv4Addr {
-    CAST[0].address()
+/// All of them, as a stage has them.
+pub(super) fn players() -> Vec<Player> {
+    CAST.into_iter().map(Part::player).collect()
 }
 
-/// The `herd.toml` of the demo's fleet.
-pub(super) fn herd_toml(remote: &str) -> String {
-    let mut text = format!("[herd]\nremote = \"{remote}\"\n");
-    for part in CAST {
-        let roles: Vec<String> = part.roles.iter().map(|role| format!("\"{role}\"")).collect();
-        let (name, address) = (part.name, part.address());
-        // Writing to a string can't fail.
-        let _ = write!(text, "\n[hosts.{name}]\nroles = [{}]\naddress = \"{address}\"\n", roles.join(", "));
-        let _ = write!(text, "\n[hosts.{name}.settings.network]\nhostname = \"{name}.shop.example\"\n");
-    }
-    text
+/// The load balancer.
+pub(super) fn balancer() -> Part {
+    CAST[0]
 }
 
 #[cfg(test)]
@@ -57,10 +58,12 @@ mod tests {
     use wb_core::herd::Herd;
 
     use super::*;
+    use crate::stage::herd_toml;
 
     #[test]
     fn the_herd_is_one_that_can_be_read() {
-        let herd = Herd::parse(&herd_toml("ssh://git@10.77.0.2/srv/git/herd.git")).unwrap();
+        let herd = herd_toml("ssh://git@10.77.0.2/srv/git/herd.git", &players()).unwrap();
+        let herd = Herd::parse(&herd).unwrap();
         assert_eq!(herd.with_role("web").collect::<Vec<_>>(), ["web1", "web2", "web3"]);
         assert_eq!(herd.hosts["lb1"].address.as_deref(), Some("10.77.0.10"));
     }

@@ -1,6 +1,6 @@
 //! What happens, in order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -8,9 +8,6 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use wb_core::chain::Sha1;
-use wb_core::change::Manifest;
-use wb_core::herd::Herd as HerdFile;
-use wb_core::registry::{SigningKey, generate, public_key};
 use wb_core::system::clock::{Clock as _, Real, Stopwatch};
 use wb_core::system::{Command, files};
 
@@ -18,15 +15,14 @@ use super::balancer::Sampler;
 use super::load::{Load, Pages};
 use super::outcome::{HostOutcome, LEAST_REQUESTS, Measured, Outcome};
 use super::watch::{self, Scenery};
-use super::{DemoError, cast, example, hosts};
-use crate::admission;
+use super::{DemoError, cast, example};
 use crate::build;
-use crate::deploy::{self, Request};
+use crate::deploy::Request;
 use crate::fleet::Fleet;
-use crate::operator::Operator;
-use crate::sandbox::{self, Elevation, GitServer, Herd, Host, Image, Network};
+use crate::sandbox::{self, Elevation, Herd, Image, NotReady};
 use crate::scaffold::{self, Dependencies, Scaffold};
 use crate::shell::Shell;
+use crate::stage::{Keys, Machines, Setting, Stage, StageError, herd_toml};
 use crate::status::HerdStatus;
 
 /// What a user may ask of the demo.
@@ -65,18 +61,26 @@ fn play(options: &Options, shell: &Shell) -> Result<Outcome, DemoError> {
         Image::debian12(&sandbox::cache_dir(), &say)?
     };
     go_on()?;
-    let (place, say) = (scratch.join("herd"), |line: &str| shell.note(line));
-    let herd = Herd::start_stocked(&image, &place, subnet()?, &example::PACKAGES, &say)?;
-    let stage = Stage::set(&herd, &scratch, shell)?;
-    let outcome = stage.play(shell)?;
+    let players = cast::players();
+    let setting = Setting {
+        place: &scratch,
+        subnet: cast::SUBNET.parse()?,
+        image: &image,
+        stock: &example::PACKAGES,
+        players: &players,
+        poll: cast::POLL,
+        bases: BTreeMap::new(),
+    };
+    let show = Show::open(&setting, shell)?;
+    let outcome = show.play(shell)?;
     if let Some(path) = &options.json {
         let json =
             serde_json::to_vec_pretty(&outcome).map_err(|source| DemoError::Result { path: path.clone(), source })?;
         files::write(path, json, 0o644)?;
     }
     match options.keep {
-        true => stage.leave(herd, shell)?,
-        false => drop((stage, herd)),
+        true => show.leave(shell)?,
+        false => drop(show),
     }
     Ok(outcome)
 }
@@ -111,51 +115,25 @@ fn flag() -> &'static Arc<AtomicBool> {
 
 /// Checks all that is needed before anything is downloaded.
 fn prepare(scratch: &Path, shell: &Shell) -> Result<(), DemoError> {
-    elevate()?;
     for signal in [SIGINT, SIGTERM] {
         // A second signal ends at once; the herd then ends with this process, and the next start tidies its disks.
         drop(signal_hook::flag::register_conditional_default(signal, Arc::clone(flag())));
         drop(signal_hook::flag::register(signal, Arc::clone(flag())));
     }
-    // Nothing is installed on a machine that can't do it anyway.
-    let bare = sandbox::probe_bare(scratch);
-    if !bare.possible() {
-        return Err(DemoError::Missing { missing: bare.missing });
-    }
-    let say = |line: &str| shell.done("machine", line);
-    sandbox::ensure_tools(&say)?;
-    go_on()?;
-    if let Err(error) = sandbox::ensure_musl_compiler(&say) {
-        shell.note(format_args!("the runner is built for glibc: {error}"));
-    }
-    let probe = sandbox::probe(scratch);
-    for missing in probe.missing.iter().filter(|missing| !missing.essential) {
-        shell.warn(missing);
-    }
-    match probe.possible() {
-        true => Ok(()),
-        false => Err(DemoError::Missing { missing: probe.missing }),
-    }
+    Ok(sandbox::ready(scratch, shell)?)
 }
 
 fn elevate() -> Result<(), DemoError> {
     match sandbox::elevate()? {
-        Elevation::Impossible(line) => Err(DemoError::NotAllowed { line }),
+        Elevation::Impossible(line) => Err(NotReady::NotAllowed { line }.into()),
         _ => Ok(()),
     }
 }
 
-fn subnet() -> Result<sandbox::Subnet, DemoError> {
-    cast::SUBNET.parse().map_err(|error: sandbox::SubnetError| DemoError::NotAllowed { line: error.to_string() })
-}
-
-/// The scene: a git server, a fleet repository, and hosts that follow it.
-struct Stage {
-    fleet: Fleet,
+/// The herd on its stage, and where its fleet is.
+struct Show {
+    stage: Stage,
     dir: PathBuf,
-    key: PathBuf,
-    hosts: Vec<Host>,
-    network: Network,
 }
 
 /// What an earlier demo compiled, which the next one need not compile again.
@@ -179,36 +157,24 @@ impl Built {
     }
 }
 
-impl Stage {
-    fn set(herd: &Herd, scratch: &Path, shell: &Shell) -> Result<Self, DemoError> {
-        let (dir, keys) = (scratch.join("fleet"), scratch.join("keys"));
-        let built = Built::keep(&dir, scratch)?;
-        for old in [&dir, &keys] {
-            files::remove_tree(old)?;
-        }
-        let public = hosts::keys(&keys)?;
-        let key = generate(&keys.join("operator"), "operator")?.path().to_owned();
-        let operator = public_key(&key)?;
-        let (server, hosts) = boot(herd, shell)?;
+impl Show {
+    fn open(setting: &Setting<'_>, shell: &Shell) -> Result<Self, DemoError> {
+        let (machines, dir) = (boot(setting, shell)?, setting.place.join("fleet"));
         go_on()?;
-        server.authorise(public.iter().chain([&operator]))?;
-        let signers = format!("operator@demo {operator}\n");
-        let fleet = make_fleet(&dir, &server.url(), &signers, shell)?;
+        let keys = Keys::make(&setting.place.join("keys"))?;
+        let built = Built::keep(&dir, setting.place)?;
+        files::remove_tree(&dir)?;
+        let herd = herd_toml(&machines.remote(), setting.players)?;
+        let fleet = make_fleet(&dir, herd, keys.signers(), shell)?;
         built.give_back(&dir)?;
-        let network = herd.network();
-        connect(&fleet, network, &server, &key, &keys)?;
         go_on()?;
-        let built = build::runner(&fleet, shell)?;
+        let runner = files::read(build::runner(&fleet, shell)?.path)?;
+        let stage = Stage::set(machines, keys, fleet, &runner)?;
         go_on()?;
-        {
-            let _progress = shell.begin("enrolling the hosts");
-            hosts::enroll(&hosts, &built.path, &keys, &signers, &server)?;
-        }
+        publish(&stage)?;
+        join(&stage, shell)?;
         go_on()?;
-        admit(&fleet, &key, shell)?;
-        go_on()?;
-        hosts::start_agents(&hosts)?;
-        Ok(Self { fleet, dir, key, hosts, network })
+        Ok(Self { stage, dir })
     }
 
     /// The first deploy, then the roll under load.
@@ -216,14 +182,13 @@ impl Stage {
         let watch = Stopwatch::start();
         self.deploy("the first page", FIRST, None, shell)?;
         let seconds_first_deploy = watch.elapsed().as_secs_f64();
-        let socket = self.hosts[0].root()?.join("run/haproxy/admin.sock");
-        let sampler = Sampler::start(socket);
-        let load = Load::start(self.network, cast::balancer(), PAGES);
+        let sampler = Sampler::start(self.socket_of_balancer()?);
+        let load = Load::start(self.stage.network(), cast::balancer().address(), PAGES);
         let load_watch = Stopwatch::start();
         let requests = |at_least: usize| (load.so_far().0 >= at_least).then_some(());
         wait("requests to be answered", || requests(20))?;
         let second = example::second_page().into_iter();
-        second.map(|link| scaffold::add_link(&self.fleet, &link)).collect::<Result<Vec<_>, _>>()?;
+        second.map(|link| scaffold::add_link(self.stage.fleet(), &link)).collect::<Result<Vec<_>, _>>()?;
         let watch = Stopwatch::start();
         let (tip, status) =
             self.deploy("the second page", ROLL, Some(Scenery { load: &load, sampler: &sampler }), shell)?;
@@ -232,7 +197,7 @@ impl Stage {
         let enough = LEAST_REQUESTS.max(load.so_far().0 + 40);
         wait("more requests", || requests(enough))?;
         let (seconds_load, most_out) = (load_watch.elapsed().as_secs_f64(), sampler.most_out(|_| true));
-        let manifest = self.manifest()?;
+        let chain = self.stage.told()?.chain;
         let measured = Measured {
             hosts: status.hosts.iter().map(HostOutcome::from).collect(),
             tip,
@@ -241,7 +206,7 @@ impl Stage {
             rolled,
             max_out_seen: most_out,
             max_out: status.pools.iter().find(|pool| pool.role == "web").map_or(1, |pool| pool.limit),
-            chain: manifest.chain,
+            chain,
             seconds_first_deploy,
             seconds_roll,
         };
@@ -255,47 +220,47 @@ impl Stage {
         scenery: Option<Scenery<'_>>,
         shell: &Shell,
     ) -> Result<(Sha1, HerdStatus), DemoError> {
-        let request = Request { message: Some(what.to_owned()), key: Some(self.key.clone()), ..Request::default() };
-        let deployed = deploy::deploy(&self.fleet, &request, shell)?;
+        // Tests of the example fleet run elsewhere.
+        let request = Request { message: Some(what.to_owned()), untested: true, ..Request::default() };
+        let deployed = self.stage.deploy(&request, shell)?;
         shell.done("deployed", format_args!("{what}\n{}", deployed.difference));
-        let target = self.manifest()?.target.unwrap_or(Sha1::ZERO);
-        let status = watch::until_all_at(target, bound, &self.fleet, &self.hosts, scenery, shell)?;
+        let target = self.stage.told()?.target.unwrap_or(Sha1::ZERO);
+        let status = watch::until_all_at(target, bound, &self.stage, scenery, shell)?;
         Ok((target, status))
     }
 
-    fn manifest(&self) -> Result<Manifest, DemoError> {
-        let operator = Operator::of(&self.fleet)?;
-        operator.fetch()?;
-        Ok(operator.newest()?.map(|change| change.manifest).unwrap_or_default())
+    fn socket_of_balancer(&self) -> Result<PathBuf, DemoError> {
+        let name = cast::balancer().name;
+        let host = self.stage.host(name).ok_or_else(|| StageError::NoHost { name: name.to_owned() })?;
+        Ok(host.root()?.join("run/haproxy/admin.sock"))
     }
 
-    fn leave(&self, herd: Herd, shell: &Shell) -> Result<(), DemoError> {
-        for host in &self.hosts {
+    fn leave(self, shell: &Shell) -> Result<(), DemoError> {
+        for host in self.stage.hosts().values() {
             shell.print(format_args!("{:<5} {}", host.name(), host.shell_line()?));
         }
         let dir = self.dir.display();
         shell.print(format_args!("The herd stays. Its fleet is in {dir}: there, change something and commit it, then"));
-        shell.print(format_args!("  cd {dir} && cargo xtask deploy && cargo xtask status"));
+        shell.print(format_args!("  cd {dir} && cargo xtask deploy --untested && cargo xtask status"));
         shell.print("To end it: cargo xtask demo --stop");
-        Ok(herd.leave_running()?)
+        Ok(self.stage.leave_running()?)
     }
 }
 
-fn boot(herd: &Herd, shell: &Shell) -> Result<(GitServer, Vec<Host>), DemoError> {
+fn boot(setting: &Setting<'_>, shell: &Shell) -> Result<Machines, DemoError> {
     let _progress = shell.begin("booting a git server and five hosts");
-    let server = herd.git_server("git", cast::GIT)?;
-    let hosts = hosts::boot(herd)?;
-    for host in &hosts {
-        shell.done("booted", format_args!("{} at {}", host.name(), host.address()));
+    let machines = Machines::boot(setting, &|line| shell.note(line))?;
+    for player in setting.players {
+        shell.done("booted", format_args!("{} at {}", player.name, player.address));
     }
-    Ok((server, hosts))
+    Ok(machines)
 }
 
-fn make_fleet(dir: &Path, remote: &str, signers: &str, shell: &Shell) -> Result<Fleet, DemoError> {
+fn make_fleet(dir: &Path, herd: String, signers: String, shell: &Shell) -> Result<Fleet, DemoError> {
     let scaffold = Scaffold {
-        herd: cast::herd_toml(remote),
+        herd,
         roles: example::ROLES.to_owned(),
-        signers: signers.to_owned(),
+        signers,
         tests: example::TESTS.to_owned(),
         files: example::settings(),
         links: example::up_to_the_first_page().into_iter().chain(example::names()).collect(),
@@ -304,39 +269,20 @@ fn make_fleet(dir: &Path, remote: &str, signers: &str, shell: &Shell) -> Result<
     Ok(scaffold.create(shell)?)
 }
 
-/// Tells git in the fleet how to reach the server, and with which key to sign; and gives the server the fleet.
-fn connect(fleet: &Fleet, network: Network, server: &GitServer, key: &Path, keys: &Path) -> Result<(), DemoError> {
-    let known_hosts = keys.join("known_hosts");
-    files::write(&known_hosts, server.known_hosts()?, 0o644)?;
-    let ssh = format!(
-        "{} -F /dev/null -o BatchMode=yes -o UserKnownHostsFile={} -i {}",
-        network.ssh_command(),
-        known_hosts.display(),
-        key.display()
-    );
-    let key = key.display().to_string();
-    let settings = [("core.sshCommand", ssh.as_str()), ("gpg.format", "ssh"), ("user.signingkey", &key)];
-    for (name, value) in settings {
-        git(fleet).args(["config", name, value]).read()?;
-    }
-    git(fleet).args(["remote", "add", "origin", &server.url()]).read()?;
-    git(fleet).args(["push", "--quiet", "origin", "main"]).read()?;
+/// Gives the server the fleet, too: for who goes on with it.
+fn publish(stage: &Stage) -> Result<(), DemoError> {
+    let git = || Command::new("git").arg("-C").arg(&stage.fleet().crate_dir);
+    git().args(["remote", "add", "origin", &stage.server().url()]).read()?;
+    git().args(["push", "--quiet", "origin", "main"]).read()?;
     Ok(())
 }
 
-fn git(fleet: &Fleet) -> Command {
-    Command::new("git").arg("-C").arg(&fleet.crate_dir)
-}
-
-fn admit(fleet: &Fleet, key: &Path, shell: &Shell) -> Result<(), DemoError> {
-    let operator = Operator::of(fleet)?;
-    let herd: HerdFile = fleet.herd()?;
-    let key = SigningKey::new(key);
-    for (name, entry) in &herd.hosts {
-        let admitted = admission::admit(&operator, name, entry, admission::Wanted::default(), &key, shell);
-        admitted.map_err(|source| DemoError::Admit { host: name.clone(), source: Box::new(source) })?;
-        shell.done("admitted", name);
-    }
+fn join(stage: &Stage, shell: &Shell) -> Result<(), DemoError> {
+    let names: Vec<&str> = cast::CAST.iter().map(|part| part.name).collect();
+    let progress = shell.begin("enrolling the hosts");
+    stage.join(&names, shell)?;
+    drop(progress);
+    names.iter().for_each(|name| shell.done("admitted", name));
     Ok(())
 }
 

@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use wb_core::chain::Sha1;
-use wb_core::system::clock::{Clock as _, Real, Stopwatch};
 
+use super::DemoError;
 use super::balancer::Sampler;
 use super::load::Load;
-use super::{DemoError, hosts};
-use crate::fleet::Fleet;
-use crate::operator::Operator;
-use crate::sandbox::Host;
 use crate::shell::Shell;
-use crate::status::{self, HerdStatus, HostStatus, Phase};
+use crate::stage::{Stage, StageError, is_there};
+use crate::status::{HerdStatus, Phase};
 
 /// What is shown while the herd rolls.
 #[derive(Clone, Copy)]
@@ -22,42 +19,26 @@ pub(super) struct Scenery<'a> {
     pub(super) sampler: &'a Sampler,
 }
 
-const EVERY: Duration = Duration::from_millis(500);
-
 /// Waits until all hosts are at `target` and in load, at most for `bound`; shows each step that a host takes.
 pub(super) fn until_all_at(
     target: Sha1,
     bound: Duration,
-    fleet: &Fleet,
-    hosts: &[Host],
+    stage: &Stage,
     scenery: Option<Scenery<'_>>,
     shell: &Shell,
 ) -> Result<HerdStatus, DemoError> {
-    let (operator, watch) = (Operator::of(fleet)?, Stopwatch::start());
-    let progress = shell.begin_steps("hosts at the target", hosts.len() as u64);
+    let progress = shell.begin_steps("hosts at the target", stage.hosts().len() as u64);
     let mut shown = BTreeMap::new();
-    loop {
+    let mut seen = |status: &HerdStatus| {
         if super::story::interrupted() {
-            return Err(DemoError::Interrupted);
+            return Err(StageError::Interrupted);
         }
-        let status = status::of(&operator)?;
-        show(&status, &mut shown, scenery, shell);
-        let there = |host: &&HostStatus| host.state == Some(target) && host.is_settled() && host.in_service;
-        let count = status.hosts.iter().filter(there).count();
-        progress.reached(count as u64);
-        if let Some(failed) = status.hosts.iter().find(|host| matches!(host.phase, Phase::Failed | Phase::Stopped)) {
-            let (host, why) = (failed.name.clone(), failed.detail.clone());
-            return Err(DemoError::Host { log: hosts::log(hosts, &host), host, why });
-        }
-        if count == hosts.len() {
-            return Ok(status);
-        }
-        if watch.elapsed() > bound {
-            let (seconds, target) = (bound.as_secs(), target.short());
-            return Err(DemoError::Late { seconds, target, status: status.text() });
-        }
-        Real.sleep(EVERY);
-    }
+        show(status, &mut shown, scenery, shell);
+        let there = status.hosts.iter().filter(|host| is_there(host, target));
+        progress.reached(there.count() as u64);
+        Ok(())
+    };
+    Ok(stage.until(target, bound, &mut seen)?)
 }
 
 fn show(
