@@ -1,37 +1,30 @@
-//! A herd of real hosts, with all that belongs to it: a git server, a fleet repository, an operator.
+//! A herd of real hosts, with all that belongs to it, for tests: what goes wrong on the stage ends them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use wb_core::registry::{SigningKey, generate, public_key};
+use serde_json::{Map, Value};
 use wb_core::system::clock::{Real, Stopwatch, wait_until};
 use wb_core::system::{Command, Output, files};
 pub use wb_xtask::at_once::each;
 use wb_xtask::build;
 use wb_xtask::fleet::Fleet;
-use wb_xtask::sandbox::{GitServer, Herd, Host, Image, Network, cache_dir, scratch_dir};
+use wb_xtask::sandbox::{Host, Image, Network, cache_dir, scratch_dir};
 use wb_xtask::scaffold::{self, Dependencies, LinkSource, Scaffold};
 use wb_xtask::shell::Shell;
+use wb_xtask::stage::{self, Keys, Machines, Setting, herd_toml};
+use wb_xtask::test::cast::Player;
 
 /// A herd on this machine.
 pub struct Stage {
-    hosts: Vec<Host>,
-    server: GitServer,
-    fleet: Fleet,
-    signers: String,
-    runner: Vec<u8>,
-    authorised: Mutex<Vec<String>>,
+    stage: stage::Stage,
+    players: Vec<Player>,
     operator: PathBuf,
-    poll: String,
-    roles_of: RolesOf,
-    herd: Herd,
 }
 
 const SUBNET: &str = "10.78.0.0/24";
-const GIT: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 2);
-const RUNNER: &str = "/usr/local/bin/wildebeest";
 
 /// Long enough for each thing that a test waits for, on a busy machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(120);
@@ -93,22 +86,26 @@ impl Stage {
     #[must_use]
     pub fn set(play: Play<'_>) -> Self {
         let (shell, scratch) = (Shell::standard(), scratch_dir(play.name));
-        let image = Image::debian12(&cache_dir(), &|line| shell.note(line)).expect("an image");
-        let (subnet, place) = (SUBNET.parse().expect("a subnet"), scratch.join("herd"));
-        let herd = Herd::start_stocked(&image, &place, subnet, play.packages, &|line| shell.note(line));
-        let herd = herd.expect("a herd");
-        let server = herd.git_server("git", GIT).expect("a git server");
-        let hosts = each(play.hosts.iter().zip(11..), |(name, last)| boot(&herd, name, last));
-        let (key, public) = key_of_operator(&scratch.join("keys"));
-        server.authorise([&public]).expect("an authorised operator");
-        let signers = format!("operator@example.org {public}\n");
-        let (operator, poll, roles_of) = (play.operator.into(), play.poll.to_owned(), play.roles_of);
-        let fleet = make_fleet(play, &scratch.join("fleet"), herd_of(&server, &hosts, roles_of), &signers, &shell);
-        connect(&fleet, &herd, &server, &key);
+        let image = Image::debian12(&cache_dir(), &note).expect("an image");
+        let players = play.players();
+        let setting = Setting {
+            place: &scratch,
+            subnet: SUBNET.parse().expect("a subnet"),
+            image: &image,
+            stock: play.packages,
+            players: &players,
+            poll: play.poll,
+            bases: BTreeMap::new(),
+        };
+        let machines = Machines::boot(&setting, &note).expect("machines");
+        let keys = Keys::make(&scratch.join("keys")).expect("keys");
+        let herd = herd_toml(&machines.remote(), &players).expect("a herd.toml");
+        let operator = play.operator.into();
+        let fleet = make_fleet(play, &scratch.join("fleet"), herd, keys.signers(), &shell);
         let runner = build::runner(&fleet, &shell).expect("a runner");
         let runner = files::read(runner.path).expect("a runner");
-        let authorised = Mutex::new(vec![public]);
-        Self { hosts, server, fleet, signers, runner, authorised, operator, poll, roles_of, herd }
+        let stage = stage::Stage::set(machines, keys, fleet, &runner).expect("a stage");
+        Self { stage, players, operator }
     }
 
     /// A host by its name.
@@ -117,19 +114,19 @@ impl Stage {
     /// When there is none.
     #[must_use]
     pub fn host(&self, name: &str) -> &Host {
-        self.hosts.iter().find(|host| host.name() == name).expect("a host of that name")
+        self.stage.host(name).expect("a host of that name")
     }
 
     /// The git server.
     #[must_use]
     pub fn server(&self) -> &Host {
-        self.server.host()
+        self.stage.server().host()
     }
 
     /// The network that all of them are in.
     #[must_use]
     pub fn network(&self) -> Network {
-        self.herd.network()
+        self.stage.network()
     }
 
     /// The output of a line of shell on a host.
@@ -145,10 +142,7 @@ impl Stage {
     /// # Panics
     /// When that fails.
     pub fn equip(&self, host: &str) {
-        let put = |path: &str, content: Vec<u8>, mode| self.host(host).put(path, content, mode).expect("a file there");
-        put(RUNNER, self.runner.clone(), 0o755);
-        put("/etc/ssh/ssh_known_hosts", self.server.known_hosts().expect("a key").into_bytes(), 0o644);
-        put("/root/allowed_signers", self.signers.clone().into_bytes(), 0o644);
+        self.stage.equip(host).expect("a machine that is equipped");
     }
 
     /// Enrols a host under `name`.
@@ -157,9 +151,7 @@ impl Stage {
     /// When the command can't be run.
     #[must_use]
     pub fn enroll(&self, host: &str, name: &str) -> Output {
-        let command = Command::new(RUNNER).args(["enroll", "--name", name, "--remote", &self.server.url()]);
-        let command = command.args(["--allowed-signers", "/root/allowed_signers", "--poll", &self.poll]);
-        self.host(host).run(command).expect("a command that runs")
+        self.stage.enroll(host, name).expect("a command that runs")
     }
 
     /// Lets a host, which has a key, read and write on the git server.
@@ -175,14 +167,15 @@ impl Stage {
     /// # Panics
     /// When there is none.
     pub fn authorise_key(&self, host: &str, path: &str) {
-        let mut keys = self.authorised.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.push(self.on(host, &format!("cat {path}")));
-        self.server.authorise(keys.iter()).expect("authorised keys");
+        self.stage.authorise([self.on(host, &format!("cat {path}"))]).expect("authorised keys");
     }
 
     /// Starts a host's agent, now and at each boot.
+    ///
+    /// # Panics
+    /// When that fails.
     pub fn start_agent(&self, host: &str) {
-        self.on(host, "wildebeest install-service");
+        self.stage.start_agent(host).expect("an agent");
     }
 
     /// Enrols hosts under their names, all at once, admits them, and starts their agents.
@@ -190,16 +183,7 @@ impl Stage {
     /// # Panics
     /// When that fails.
     pub fn join(&self, hosts: &[&str]) {
-        each(hosts, |host| {
-            self.equip(host);
-            assert_eq!(self.enroll(host, host).code, 3, "the server does not know the key of {host} yet");
-            self.authorise(host);
-            assert_eq!(self.enroll(host, host).code, 0, "{host}");
-        });
-        for host in hosts {
-            assert_eq!(self.operate(&["host", "admit", host]).code, 0, "{host}");
-        }
-        each(hosts, |host| self.start_agent(host));
+        self.stage.join(hosts, &Shell::standard()).expect("hosts of the herd");
     }
 
     /// One of the operator's commands.
@@ -208,7 +192,7 @@ impl Stage {
     /// When it can't be run.
     #[must_use]
     pub fn operate(&self, args: &[&str]) -> Output {
-        let command = Command::new(&self.operator).args(args).dir(&self.fleet.crate_dir);
+        let command = Command::new(&self.operator).args(args).dir(&self.stage.fleet().crate_dir);
         command.run().expect("a command of the operator")
     }
 
@@ -222,7 +206,7 @@ impl Stage {
 
     /// Says something for who reads what a test did.
     pub fn note(&self, line: &str) {
-        Shell::standard().note(line);
+        note(line);
     }
 
     /// Adds migrations, a commit each.
@@ -231,7 +215,7 @@ impl Stage {
     /// When that fails.
     pub fn add_links(&self, links: &[LinkSource]) {
         for link in links {
-            scaffold::add_link(&self.fleet, link).expect("a link");
+            scaffold::add_link(self.stage.fleet(), link).expect("a link");
         }
     }
 
@@ -240,9 +224,12 @@ impl Stage {
     /// # Panics
     /// When that fails.
     pub fn set_settings(&self, settings: &str) {
-        let text = herd_of(&self.server, &self.hosts, self.roles_of)(settings);
-        files::write(self.fleet.herd_path(), text, 0o644).expect("herd.toml");
-        self.fleet.work_tree().expect("a repository").commit_all("Other settings").expect("a commit");
+        let (fleet, settings) = (self.stage.fleet(), settings_of(settings));
+        let with_others = |player: &Player| Player { settings: settings.clone(), ..player.clone() };
+        let players: Vec<Player> = self.players.iter().map(with_others).collect();
+        let text = herd_toml(&self.stage.server().url(), &players).expect("a herd.toml");
+        files::write(fleet.herd_path(), text, 0o644).expect("herd.toml");
+        fleet.work_tree().expect("a repository").commit_all("Other settings").expect("a commit");
     }
 
     /// Who is out of load, as the pool on the server has it. It is read on the server itself: no network is needed.
@@ -251,7 +238,7 @@ impl Stage {
     /// When it can't be read.
     #[must_use]
     pub fn pool(&self) -> String {
-        self.git_log("-1 refs/wildebeest/out/web")
+        self.stage.server().git(["log", "-1", "--format=%s", "refs/wildebeest/out/web"]).expect("a pool")
     }
 
     /// All that the pool of a role ever was, the newest first, where the server keeps a log of its refs.
@@ -260,12 +247,8 @@ impl Stage {
     /// When it can't be read.
     #[must_use]
     pub fn pools(&self, role: &str) -> Vec<String> {
-        self.git_log(&format!("--walk-reflogs refs/wildebeest/out/{role}")).lines().map(str::to_owned).collect()
-    }
-
-    fn git_log(&self, args: &str) -> String {
-        let log = format!("git -c safe.directory='*' -C /srv/git/herd.git log --format=%s {args}");
-        self.server.host().read(Command::shell(&log)).expect("a pool")
+        let subject = |message: String| message.lines().next().unwrap_or_default().to_owned();
+        self.stage.pools(role).expect("pools").iter().map(|pool| subject(pool.message(role))).collect()
     }
 
     /// Waits until `ready` gives a value, and not for ever.
@@ -294,59 +277,43 @@ impl Stage {
             let said = host.run(tail).map(|output| output.text()).unwrap_or_else(|error| error.to_string());
             format!("== {}\n{said}\n", host.name())
         };
-        self.hosts.iter().map(log).collect()
+        self.stage.hosts().values().map(log).collect()
     }
 }
 
-fn boot(herd: &Herd, name: &str, last: u8) -> Host {
-    let [a, b, c, _] = GIT.octets();
-    herd.boot(name, Ipv4Addr::new(a, b, c, last)).expect("a host")
+impl Play<'_> {
+    fn players(&self) -> Vec<Player> {
+        let settings = settings_of(self.settings);
+        let player = |(name, last): (&&str, u8)| Player {
+            name: (*name).to_owned(),
+            roles: (self.roles_of)(name).iter().map(|role| (*role).to_owned()).collect::<BTreeSet<_>>(),
+            address: Ipv4Addr::new(10, 78, 0, last),
+            settings: settings.clone(),
+        };
+        self.hosts.iter().zip(11..).map(player).collect()
+    }
 }
 
-fn key_of_operator(dir: &Path) -> (SigningKey, String) {
-    files::remove_tree(dir).expect("the old keys removed");
-    files::create_dir(dir).expect("a directory for keys");
-    let key = generate(&dir.join("operator"), "operator").expect("a key");
-    let public = public_key(key.path()).expect("a public key");
-    (key, public)
+/// What an inline table without its braces says.
+fn settings_of(text: &str) -> Map<String, Value> {
+    let herd = format!("[hosts.one]\nroles = []\nsettings = {{ {text} }}\n");
+    let mut herd = wb_core::herd::Herd::parse(&herd).expect("settings");
+    herd.hosts.remove("one").expect("a host").settings
 }
 
-fn make_fleet(play: Play<'_>, dir: &Path, herd: impl Fn(&str) -> String, signers: &str, shell: &Shell) -> Fleet {
+fn note(line: &str) {
+    Shell::standard().note(line);
+}
+
+fn make_fleet(play: Play<'_>, dir: &Path, herd: String, signers: String, shell: &Shell) -> Fleet {
     files::remove_tree(dir).expect("the old fleet removed");
     let scaffold = Scaffold {
-        herd: herd(play.settings),
+        herd,
         roles: play.roles.to_owned(),
-        signers: signers.to_owned(),
+        signers,
         tests: String::new(),
         links: play.links,
         ..Scaffold::new(dir, Dependencies::Paths)
     };
     scaffold.create(shell).expect("a fleet")
-}
-
-/// The text of `herd.toml`, for any settings.
-fn herd_of(server: &GitServer, hosts: &[Host], roles_of: RolesOf) -> impl Fn(&str) -> String {
-    let host = |host: &Host| (host.name().to_owned(), host.address());
-    let (remote, hosts) = (server.url(), hosts.iter().map(host).collect::<Vec<_>>());
-    move |settings| {
-        let entry = |(name, address): &(String, Ipv4Addr)| {
-            let roles = roles_of(name);
-            format!("\n[hosts.{name}]\nroles = {roles:?}\naddress = \"{address}\"\nsettings = {{ {settings} }}\n")
-        };
-        format!("[herd]\nremote = \"{remote}\"\n") + &hosts.iter().map(entry).collect::<String>()
-    }
-}
-
-/// Tells git in the fleet how to reach the server, and with which key to sign.
-fn connect(fleet: &Fleet, herd: &Herd, server: &GitServer, key: &SigningKey) {
-    let known_hosts = key.path().with_extension("known_hosts");
-    files::write(&known_hosts, server.known_hosts().expect("the server's key"), 0o644).expect("a file");
-    let (key, known_hosts) = (key.path().display(), known_hosts.display());
-    let options = format!("-F /dev/null -o BatchMode=yes -o UserKnownHostsFile={known_hosts} -i {key}");
-    let ssh = format!("{} {options}", herd.network().ssh_command());
-    let key = key.to_string();
-    for (name, value) in [("core.sshCommand", &*ssh), ("gpg.format", "ssh"), ("user.signingkey", &key)] {
-        let config = Command::new("git").arg("-C").arg(&fleet.crate_dir).args(["config", name, value]);
-        config.read().expect("git config");
-    }
 }
