@@ -15,40 +15,37 @@ pub mod key;
 pub mod link;
 pub mod outcome;
 pub mod page;
+pub mod rehearsal;
 pub mod scene;
 pub mod stock;
 pub mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use serde::Deserialize;
-use wb_core::chain::{Chain, Digest, Link, nearest};
-use wb_core::change::Member;
+use wb_core::chain::{Link, nearest};
 use wb_core::registry::{Resolved, resolve_strictly};
+use wb_core::system::CommandError;
 use wb_core::system::clock::Stopwatch;
 use wb_core::system::files::{self, FileError};
-use wb_core::system::{Command, CommandError};
 
 use crate::build::{self, BuildError};
 use crate::fleet::{self, Fleet, FleetError};
 use crate::named::{Kind, Unknown};
-use crate::sandbox::{
-    self, Distribution, Image, Init, Layers, NotReady, SandboxError, SubnetError, cache_dir, scratch_dir,
-};
+use crate::sandbox::{self, Distribution, Image, Init, NotReady, SandboxError, SubnetError, cache_dir, scratch_dir};
 use crate::shell::Shell;
 use crate::soundness::{self, SoundnessError};
 use cast::Player;
 use diary::Diary;
 use interrupt::Interruptions;
 use judge::Difference;
-use key::Ground;
 use outcome::{Check, Outcome, Tested, Verdict};
+use rehearsal::{Rehearsal, Says};
 use scene::Props;
-use walk::{Part, Step, Walk};
+use walk::{Step, Walk};
 
 /// What is tested, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +175,7 @@ pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, T
     if holds {
         let play = Play::prepare(fleet, options, shell)?;
         play.act(options, &diary, &mut outcome, shell)?;
-        outcome.logs = diary.logs(play.players.iter().map(|player| player.name.as_str()));
+        outcome.logs = diary.logs(play.rehearsal.players.iter().map(|player| player.name.as_str()));
     }
     outcome.seconds = watch.elapsed().as_secs_f64();
     write(&outcome, options, &results)?;
@@ -198,30 +195,16 @@ fn chain(fleet: &Fleet, resolved: &Resolved, shell: &Shell) -> Result<Tested, Te
 
 /// All that a test needs.
 struct Play {
-    crate_dir: PathBuf,
     runner: Vec<u8>,
     twin: Option<Vec<u8>>,
-    says: Says,
-    image: Image,
-    layers: Layers,
-    players: Vec<Player>,
-    stock: BTreeSet<String>,
-}
-
-/// What `wildebeest chain --json` says.
-#[derive(Debug, Deserialize)]
-struct Says {
-    chain: Chain,
-    #[serde(default)]
-    reruns: BTreeMap<String, String>,
+    rehearsal: Rehearsal,
 }
 
 impl Play {
     fn prepare(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Self, TestError> {
         let runner = build::runner(fleet, shell)?.path;
-        let says = Says::of(&runner)?;
-        let players = cast::cast(&fleet.herd()?, says.chain.links());
-        are_known(options, says.chain.links(), &players)?;
+        let (says, herd) = (Says::of(&runner)?, fleet.herd()?);
+        are_known(options, says.chain.links(), &cast::cast(&herd, says.chain.links()))?;
         let twin = match options.interrupt {
             0 => None,
             _ => Some(files::read(build::probe(fleet, shell)?.path)?),
@@ -230,22 +213,19 @@ impl Play {
             let _progress = shell.begin("preparing the hosts' root file system");
             Image::of(options.image, options.init, &cache_dir(), &|line| shell.done("sandbox", line))?
         };
-        let layers = Layers::open(&cache_dir())?;
-        let stock = sources(&fleet.crate_dir)?.iter().flat_map(|text| stock::named(text)).collect();
-        let crate_dir = fleet.crate_dir.clone();
-        Ok(Self { crate_dir, runner: files::read(runner)?, twin, says, image, layers, players, stock })
+        let rehearsal = Rehearsal::of(&fleet.crate_dir, &herd, says, image)?;
+        Ok(Self { runner: files::read(runner)?, twin, rehearsal })
     }
 
     fn act(&self, options: &Options, diary: &Diary, outcome: &mut Outcome, shell: &Shell) -> Result<(), TestError> {
-        let chain = self.says.chain.links();
-        let company = cast::company(&self.players, chain, &options.roles);
+        let Rehearsal { says, image, layers, players, members, .. } = &self.rehearsal;
+        let chain = says.chain.links();
+        let company = cast::company(players, chain, &options.roles);
         if company.is_empty() || chain.is_empty() {
             return Err(TestError::Nothing);
         }
-        let members: Vec<Member> = self.players.iter().map(Player::member).collect();
-        let stock: Vec<&str> = self.stock.iter().map(String::as_str).collect();
-        let parts = self.parts(&company, &members)?;
-        let props = Props { image: &self.image, company: &company, members: &members, stock: &stock, goal: None };
+        let (stock, parts) = (self.rehearsal.stock(), self.rehearsal.parts(&company, says.chain.tip()));
+        let props = Props { image, company: &company, members, stock: &stock, goal: None };
         let (most, end) = range(chain, options);
         heard(outcome, shell, |told| {
             let walk = Walk {
@@ -254,8 +234,8 @@ impl Play {
                 parts: &parts,
                 links: &chain[..end],
                 most,
-                reruns: &self.says.reruns,
-                layers: &self.layers,
+                reruns: &says.reruns,
+                layers,
                 jobs: options.jobs,
                 place: &scratch_dir("test"),
                 diary,
@@ -266,7 +246,7 @@ impl Play {
         let enter = |player: &&Player| format!("cargo xtask sandbox enter test/{}", player.machine());
         outcome.kept = if options.keep { company.iter().map(enter).collect() } else { Vec::new() };
         let used = parts.into_iter().flat_map(|part| part.keys).collect();
-        self.layers.prune(OLD, MOST, &used)?;
+        layers.prune(OLD, MOST, &used)?;
         Ok(())
     }
 
@@ -280,50 +260,6 @@ impl Play {
         }
         kept.map_or(Ok(()), |scene| scene.close(true))
     }
-
-    fn parts<'a>(&self, company: &[&'a Player], members: &[Member]) -> Result<Vec<Part<'a>>, TestError> {
-        let helpers = self.helpers()?;
-        let helpers = |link: &Link| helpers.get(&link.name).copied();
-        let (chain, wildebeest) = (&self.says.chain, key::wildebeest());
-        let part = |player: &'a Player| {
-            let script = drive::json(&scene::script(&player.name, members));
-            let ground = Ground { image: self.image.version(), wildebeest: &wildebeest, script: &script };
-            Part::of(player, chain, chain.tip(), &ground, &helpers)
-        };
-        Ok(company.iter().copied().map(part).collect())
-    }
-
-    /// What the rest of the crate says, for the links that call it.
-    fn helpers(&self) -> Result<BTreeMap<String, Digest>, TestError> {
-        let all = key::helpers(&self.crate_dir)?;
-        let mut calling = BTreeMap::new();
-        for link in self.says.chain.links().iter().filter(|link| !link.gone) {
-            let text = files::read_text(self.crate_dir.join(format!("src/chain/{}.rs", link.name)))?;
-            if key::calls_helpers(&text) {
-                calling.insert(link.name.clone(), all);
-            }
-        }
-        Ok(calling)
-    }
-}
-
-impl Says {
-    fn of(runner: &Path) -> Result<Self, TestError> {
-        // A directory that is not there keeps the record of the machine that builds out of it.
-        let nowhere = runner.with_extension("no-record");
-        let command = Command::new(runner).args(["chain", "--json"]).arg("--state").arg(&nowhere);
-        let command = command.arg("--config").arg(&nowhere).timeout(Duration::from_secs(60));
-        let said = command.read().map_err(|source| TestError::RunnerFails { source })?;
-        serde_json::from_str(&said).map_err(|source| TestError::RunnerSays { source })
-    }
-}
-
-/// The texts of all files of Rust of a crate.
-fn sources(crate_dir: &Path) -> Result<Vec<String>, FileError> {
-    let source = crate_dir.join("src");
-    let paths = files::below(&source)?.into_iter().map(|(path, _)| path);
-    let rust = paths.filter(|path| path.extension().is_some_and(|end| end == "rs"));
-    rust.map(|path| files::read_text(source.join(path))).collect()
 }
 
 /// Whether there are all roles and links that somebody named.
@@ -396,7 +332,7 @@ fn write(outcome: &Outcome, options: &Options, results: &Path) -> Result<(), Tes
 
 #[cfg(test)]
 mod tests {
-    use wb_core::chain::Sha1;
+    use wb_core::chain::{Digest, Sha1};
 
     use super::*;
 
