@@ -356,7 +356,7 @@ pub(crate) fn alone(tree: &WorkTree) -> Result<Registry, OperatorError> {
 }
 
 /// Where what is fetched lies.
-fn place(tree: &WorkTree) -> Result<PathBuf, GitError> {
+pub(crate) fn place(tree: &WorkTree) -> Result<PathBuf, GitError> {
     Ok(tree.git_dir()?.join("wildebeest/herd.git"))
 }
 

@@ -1,11 +1,12 @@
 //! `cargo xtask test`: what a fleet does on hosts of its own before any other host has it.
 //!
 //! Each set of roles of the herd has a host in a sandbox, and all of them go along the chain together. Every link is planned,
-//! run, asked for its specs, and run once more, by the very runner that ships; the newest links are killed on their way, too.
-//! What hosts come to is kept, so that the next test begins there.
+//! run, asked for its specs, and run once more, by the very runner that ships; the newest links are killed on their way, too,
+//! and a herd with more hosts rolls to the newest one. What hosts come to is kept, so that the next test begins there.
 
 pub mod allow;
 pub mod cast;
+pub mod crowd;
 pub mod diary;
 pub mod drive;
 pub mod interrupt;
@@ -15,7 +16,9 @@ pub mod key;
 pub mod link;
 pub mod outcome;
 pub mod page;
+mod patience;
 pub mod rehearsal;
+pub mod roll;
 pub mod scene;
 pub mod stock;
 pub mod walk;
@@ -26,7 +29,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use wb_core::chain::{Link, nearest};
+use wb_core::chain::{Link, nearest, some_of};
 use wb_core::registry::{Resolved, resolve_strictly};
 use wb_core::system::CommandError;
 use wb_core::system::clock::Stopwatch;
@@ -38,12 +41,14 @@ use crate::named::{Kind, Unknown};
 use crate::sandbox::{self, Distribution, Image, Init, NotReady, SandboxError, SubnetError, cache_dir, scratch_dir};
 use crate::shell::Shell;
 use crate::soundness::{self, SoundnessError};
+use crate::stage::StageError;
 use cast::Player;
 use diary::Diary;
 use interrupt::Interruptions;
 use judge::Difference;
 use outcome::{Check, Outcome, Tested, Verdict};
 use rehearsal::{Rehearsal, Says};
+use roll::Roll;
 use scene::Props;
 use walk::{Step, Walk};
 
@@ -64,6 +69,8 @@ pub struct Options {
     pub interrupt: usize,
     /// Whether each passage of a crash point counts by itself.
     pub every_point: bool,
+    /// Whether no herd rolls.
+    pub no_roll: bool,
     /// What hosts are.
     pub image: Distribution,
     /// What runs as their process 1.
@@ -110,6 +117,9 @@ pub enum TestError {
         /// What does not parse.
         source: serde_json::Error,
     },
+    /// A herd could not be set up.
+    #[error(transparent)]
+    Stage(#[from] StageError),
     /// A role or a link is unknown.
     #[error(transparent)]
     Unknown(#[from] Unknown),
@@ -175,7 +185,8 @@ pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, T
     if holds {
         let play = Play::prepare(fleet, options, shell)?;
         play.act(options, &diary, &mut outcome, shell)?;
-        outcome.logs = diary.logs(play.rehearsal.players.iter().map(|player| player.name.as_str()));
+        let hosts = play.rehearsal.players.iter().chain(&play.crowd);
+        outcome.logs = diary.logs(hosts.map(|player| player.name.as_str()));
     }
     outcome.seconds = watch.elapsed().as_secs_f64();
     write(&outcome, options, &results)?;
@@ -195,15 +206,19 @@ fn chain(fleet: &Fleet, resolved: &Resolved, shell: &Shell) -> Result<Tested, Te
 
 /// All that a test needs.
 struct Play {
+    fleet: Fleet,
+    place_of_runner: PathBuf,
     runner: Vec<u8>,
     twin: Option<Vec<u8>>,
     rehearsal: Rehearsal,
+    /// Who rolls.
+    crowd: Vec<Player>,
 }
 
 impl Play {
     fn prepare(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Self, TestError> {
-        let runner = build::runner(fleet, shell)?.path;
-        let (says, herd) = (Says::of(&runner)?, fleet.herd()?);
+        let place_of_runner = build::runner(fleet, shell)?.path;
+        let (says, herd) = (Says::of(&place_of_runner)?, fleet.herd()?);
         are_known(options, says.chain.links(), &cast::cast(&herd, says.chain.links()))?;
         let twin = match options.interrupt {
             0 => None,
@@ -213,8 +228,10 @@ impl Play {
             let _progress = shell.begin("preparing the hosts' root file system");
             Image::of(options.image, options.init, &cache_dir(), &|line| shell.done("sandbox", line))?
         };
+        let crowd = crowd::crowd(&herd, says.chain.links(), &says.roles);
         let rehearsal = Rehearsal::of(&fleet.crate_dir, &herd, says, image)?;
-        Ok(Self { runner: files::read(runner)?, twin, rehearsal })
+        let (fleet, runner) = (fleet.clone(), files::read(&place_of_runner)?);
+        Ok(Self { fleet, place_of_runner, runner, twin, rehearsal, crowd })
     }
 
     fn act(&self, options: &Options, diary: &Diary, outcome: &mut Outcome, shell: &Shell) -> Result<(), TestError> {
@@ -255,10 +272,49 @@ impl Play {
         let steps = newest(&passed, walk.links, options);
         // Hosts that nobody needs any more make room for others.
         let kept = if options.keep { Some(scene) } else { scene.close(false).map(|()| None)? };
-        if let Some(twin) = &self.twin {
-            Interruptions { walk, twin, every_point: options.every_point }.hold(&steps)?;
-        }
+        let place = scratch_dir("test-roll");
+        let roll = self.roll(walk, &place, options)?;
+        // Who rolls mostly waits.
+        thread::scope(|scope| {
+            let rolling = roll.map(|roll| scope.spawn(move || roll.hold()));
+            let interrupted = match &self.twin {
+                Some(twin) => Interruptions { walk, twin, every_point: options.every_point }.hold(&steps),
+                None => Ok(()),
+            };
+            let join = |rolling: thread::ScopedJoinHandle<'_, Result<(), TestError>>| {
+                rolling.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            interrupted.and(rolling.map_or(Ok(()), join))
+        })?;
         kept.map_or(Ok(()), |scene| scene.close(true))
+    }
+
+    /// The roll at the end of a test of the whole fleet. Where there can be none, that is told.
+    fn roll<'a>(&'a self, walk: &Walk<'a>, place: &'a Path, options: &Options) -> Result<Option<Roll<'a>>, TestError> {
+        if options.no_roll || !options.roles.is_empty() || !options.migrations.is_empty() {
+            return Ok(None);
+        }
+        if let Some(why) = self.why_nobody_rolls(walk)? {
+            let verdict = Verdict::NotRun { why };
+            let tested = Tested { verdict, ..Tested::new(Check::Roll("all come there".to_owned())) };
+            drop(walk.told.send(Event::Tested(Box::new(tested))));
+            return Ok(None);
+        }
+        let Self { fleet, place_of_runner: runner, rehearsal, crowd: players, .. } = self;
+        let (from_scratch, keep, Walk { diary, told, .. }) = (options.from_scratch, options.keep, *walk);
+        Ok(Some(Roll { fleet, runner, rehearsal, players, from_scratch, keep, place, diary, told }))
+    }
+
+    fn why_nobody_rolls(&self, walk: &Walk<'_>) -> Result<Option<String>, TestError> {
+        if !walk.all_came_through() {
+            return Ok(Some("not all migrations passed".to_owned()));
+        }
+        if let Some(draft) = self.rehearsal.says.chain.tip().filter(|tip| tip.is_draft()) {
+            return Ok(Some(format!("`{}` is not committed yet", draft.name)));
+        }
+        let tree = self.fleet.work_tree().map_err(StageError::from)?;
+        let dirty = tree.dirty().map_err(StageError::from)?;
+        Ok((!dirty.is_empty()).then(|| format!("files are not committed yet: {}", some_of(&dirty))))
     }
 }
 
@@ -345,6 +401,7 @@ mod tests {
             keep: false,
             interrupt: 2,
             every_point: false,
+            no_roll: false,
             image: Distribution::Debian12,
             init: Init::Sysv,
             junit: None,

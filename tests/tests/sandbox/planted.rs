@@ -94,6 +94,7 @@ fn tested(fleet: &Fleet, shell: &Shell) -> Outcome {
         keep: false,
         interrupt: 1,
         every_point: false,
+        no_roll: true,
         image: Distribution::Debian12,
         init: Init::Sysv,
         junit: None,

@@ -8,6 +8,7 @@ use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
 use crate::sandbox::{Distribution, Init, Missing, NotReady, SandboxError};
 use crate::shell::Shell;
+use crate::stage::StageError;
 use crate::test::{self, Options, TestError, page};
 
 /// Test all migrations on hosts of their own, before any other host runs them
@@ -15,8 +16,10 @@ use crate::test::{self, Options, TestError, page};
 /// Each set of roles in herd.toml, and each role of the chain, has a real host on this machine, and all go along the chain
 /// together. Each migration is planned, and the plan may touch nothing and must say what the run then does; it is run, asked
 /// for its specs, and run once more, which must change nothing. The newest ones are killed at each point of their way and run
-/// again, and must come to the same end. What hosts come to is kept, so that the next test goes on from there. The runner is
-/// the one that a deploy ships. Needs root, or a machine where users may make namespaces.
+/// again, and must come to the same end. Then a herd with at least three hosts of each kind, and two more than may be out of
+/// load at once, follows signed changes from what was told last to the newest migration, and takes turns. What hosts come to is
+/// kept, so that the next test goes on from there. The runner is the one that a deploy ships. Needs root, or a machine where
+/// users may make namespaces.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Test {
@@ -41,6 +44,9 @@ pub(super) struct Test {
     /// Kill them each time that they pass a point, not only the first time in each operation
     #[arg(long)]
     every_point: bool,
+    /// Let no herd roll
+    #[arg(long)]
+    no_roll: bool,
     /// What hosts are
     #[arg(long, value_name = "IMAGE", value_enum, default_value_t = Distribution::Debian12)]
     image: Distribution,
@@ -82,6 +88,7 @@ impl Test {
             keep: self.keep,
             interrupt: self.interrupt,
             every_point: self.every_point,
+            no_roll: self.no_roll,
             image: self.image,
             init: self.init,
             junit: self.junit,
@@ -96,7 +103,8 @@ fn judged(error: TestError) -> Failure {
             let problem = |missing: &Missing| Failure::environment(format_args!("{}: {}", missing.what, missing.why));
             Failure::all(missing.iter().map(|missing| problem(missing).hint(&missing.remedy)))
         }
-        TestError::Sandbox(SandboxError::Busy { .. }) => Failure::from(error).hint("cargo xtask sandbox clean"),
+        TestError::Stage(StageError::Sandbox(SandboxError::Busy { .. }))
+        | TestError::Sandbox(SandboxError::Busy { .. }) => Failure::from(error).hint("cargo xtask sandbox clean"),
         TestError::Soundness(error) => judge::soundness(error),
         TestError::Fleet(error) => judge::fleet(error),
         TestError::Unknown(unknown) => Failure::usage(unknown).hint("cargo xtask chain"),

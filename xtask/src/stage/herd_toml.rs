@@ -35,8 +35,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
+        let settings = json!({ "network": { "hostname": "web1" }, "pace": 2, "calm": true, "all": ["a", "b"] });
         let players = [
-            player(json!({ "network": { "hostname": "web1.example.org" }, "pace": 2, "calm": true, "all": ["a", "b"] })),
+            player(settings),
             Player { name: "db1".into(), settings: Map::new(), ..player(Value::Null) },
         ];
         let herd = Herd::parse(&herd_toml("ssh://git@10.77.0.2/srv/git/herd.git", &players).unwrap()).unwrap();

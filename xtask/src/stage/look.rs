@@ -44,7 +44,8 @@ impl Stage {
         loop {
             let status = status::of(&operator)?;
             seen(&status)?;
-            if let Some(fallen) = status.hosts.iter().find(|host| matches!(host.phase, Phase::Failed | Phase::Stopped)) {
+            let mut hosts = status.hosts.iter();
+            if let Some(fallen) = hosts.find(|host| matches!(host.phase, Phase::Failed | Phase::Stopped)) {
                 return Err(self.fallen(fallen));
             }
             if status.hosts.iter().filter(|host| is_there(host, target)).count() == self.hosts().len() {

@@ -42,6 +42,11 @@ pub fn cast(herd: &Herd, links: &[Link]) -> Vec<Player> {
             players.push(Player::of_role(&link.role, &players));
         }
     }
+    housed(players)
+}
+
+/// All of them, each at an address of its own.
+pub(super) fn housed(mut players: Vec<Player>) -> Vec<Player> {
     for (player, place) in players.iter_mut().zip(0..) {
         player.address = Ipv4Addr::from(u32::from(FIRST) + place);
     }
@@ -66,7 +71,7 @@ pub fn company<'a>(players: &'a [Player], links: &[Link], only: &BTreeSet<String
 }
 
 impl Player {
-    fn like(name: &str, host: &HostEntry) -> Self {
+    pub(super) fn like(name: &str, host: &HostEntry) -> Self {
         let HostEntry { roles, settings, .. } = host.clone();
         Self { name: name.to_owned(), roles, address: FIRST, settings }
     }

@@ -170,6 +170,13 @@ impl<'a> Walk<'a> {
         self.parts.iter().filter_map(base).collect()
     }
 
+    /// Whether all players have passed all their links, now or in an earlier walk.
+    #[must_use]
+    pub fn all_came_through(&self) -> bool {
+        let last = |part: &Part<'_>| part.before(self.links.len()).is_none_or(|key| self.layer(Some(key)).is_some());
+        self.parts.iter().all(last)
+    }
+
     /// Says something to know.
     pub fn note(&self, what: impl Into<String>) {
         // Who does not listen any more has an error of its own.

@@ -1,0 +1,127 @@
+//! Who rolls: of each set of roles as many hosts as it takes to see that they take turns, and no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wb_core::chain::Link;
+use wb_core::change::RolePolicy;
+use wb_core::context::MaxOut;
+use wb_core::herd::Herd;
+
+use super::cast::{Player, cast, housed};
+
+/// At least so many hosts have the same roles.
+const LEAST: usize = 3;
+
+/// At most so many have.
+const MOST: usize = 8;
+
+/// The hosts of a roll: those of the herd, and where these are too few, others that are like them.
+#[must_use]
+pub fn crowd(herd: &Herd, links: &[Link], policies: &BTreeMap<String, RolePolicy>) -> Vec<Player> {
+    let mut crowd: Vec<Player> = Vec::new();
+    for player in cast(herd, links) {
+        let strength = strength(&player.roles, policies);
+        let like = herd.hosts.iter().filter(|(_, host)| host.roles == player.roles);
+        let mut alike: Vec<Player> = like.take(strength).map(|(name, host)| Player::like(name, host)).collect();
+        if alike.is_empty() {
+            alike.push(player.clone());
+        }
+        let names = (2..).map(|number| format!("{}-{number}", player.name));
+        let free = names.filter(|name| !herd.hosts.contains_key(name));
+        let missing = strength.saturating_sub(alike.len());
+        alike.extend(free.take(missing).map(|name| Player { name, ..player.clone() }));
+        crowd.extend(alike);
+    }
+    housed(crowd)
+}
+
+/// The roles of which more hosts may be out of load at once than a roll can show.
+#[must_use]
+pub fn beyond(crowd: &[Player], policies: &BTreeMap<String, RolePolicy>) -> Vec<String> {
+    let beyond = policies.iter().filter(|(role, policy)| is_beyond(role, policy.max_out, crowd));
+    beyond.map(|(role, _)| role.clone()).collect()
+}
+
+fn is_beyond(role: &str, limit: MaxOut, crowd: &[Player]) -> bool {
+    let hosts = crowd.iter().filter(|player| player.roles.contains(role)).count();
+    hosts > 0 && !is_shown_by(limit, hosts)
+}
+
+fn strength(roles: &BTreeSet<String>, policies: &BTreeMap<String, RolePolicy>) -> usize {
+    let is_enough = |hosts: &usize| {
+        let mut limits = roles.iter().filter_map(|role| policies.get(role)).map(|policy| policy.max_out);
+        limits.all(|limit| is_shown_by(limit, *hosts))
+    };
+    (LEAST..=MOST).find(is_enough).unwrap_or(MOST)
+}
+
+/// Whether two of so many hosts bear load when all are out that may be. Who may all be out takes no turns.
+fn is_shown_by(limit: MaxOut, hosts: usize) -> bool {
+    matches!(limit, MaxOut::Percent(100..)) || limit.of(hosts) + 2 <= hosts
+}
+
+#[cfg(test)]
+mod tests {
+    use wb_core::chain::{Digest, Sha1};
+
+    use super::*;
+
+    const HERD: &str = "[hosts.db1]\nroles = ['database']\nsettings = { a = 1 }\n[hosts.web1]\nroles = ['web']\n
+        [hosts.web2]\nroles = ['web']\n[hosts.web3]\nroles = ['web']\n[hosts.web4]\nroles = ['web']\n
+        [hosts.db1-2]\nroles = ['web']";
+
+    fn policies(limits: &[(&str, MaxOut)]) -> BTreeMap<String, RolePolicy> {
+        limits.iter().map(|(role, limit)| ((*role).to_owned(), RolePolicy::new(*limit))).collect()
+    }
+
+    #[test]
+    fn two_bear_load_whoever_is_out() {
+        let check = |limits: &[(&str, MaxOut)], expect| {
+            let roles = limits.iter().map(|(role, _)| (*role).to_owned()).chain(["unknown".to_owned()]).collect();
+            assert_eq!(strength(&roles, &policies(limits)), expect, "{limits:?}");
+        };
+        check(&[], 3);
+        check(&[("web", MaxOut::Hosts(1))], 3);
+        check(&[("web", MaxOut::Hosts(2))], 4);
+        check(&[("web", MaxOut::Hosts(6))], 8);
+        check(&[("web", MaxOut::Hosts(7))], 8);
+        check(&[("web", MaxOut::Percent(34))], 3);
+        check(&[("web", MaxOut::Percent(50))], 3);
+        check(&[("web", MaxOut::Percent(75))], 5);
+        check(&[("web", MaxOut::Percent(90))], 8);
+        check(&[("web", MaxOut::Percent(100))], 3);
+        check(&[("web", MaxOut::Hosts(2)), ("server", MaxOut::Percent(100))], 4);
+    }
+
+    #[test]
+    fn hosts_of_the_herd_come_first() {
+        let link = Link::new("index", Sha1::from_bytes([1; 20]), "search_engine", Digest::of(b""));
+        let herd = Herd::parse(HERD).unwrap();
+        let crowd = crowd(&herd, &[link], &policies(&[("web", MaxOut::Hosts(2)), ("search_engine", MaxOut::Hosts(1))]));
+        let names: Vec<&str> = crowd.iter().map(|player| player.name.as_str()).collect();
+        let expect = [
+            "db1",
+            "db1-3",
+            "db1-4",
+            "db1-2",
+            "web1",
+            "web2",
+            "web3",
+            "search-engine1",
+            "search-engine1-2",
+            "search-engine1-3",
+        ];
+        assert_eq!(names, expect);
+        assert_eq!(crowd[1].settings, crowd[0].settings);
+        let addresses: BTreeSet<_> = crowd.iter().map(|player| player.address).collect();
+        assert_eq!((addresses.len(), crowd[9].address.to_string().as_str()), (10, "10.76.0.20"));
+    }
+
+    #[test]
+    fn what_is_beyond_a_roll_is_known() {
+        let limits = [("web", MaxOut::Hosts(9)), ("database", MaxOut::Hosts(1)), ("mail", MaxOut::Hosts(9))];
+        let policies = policies(&limits);
+        let crowd = crowd(&Herd::parse(HERD).unwrap(), &[], &policies);
+        assert_eq!(beyond(&crowd, &policies), ["web"]);
+    }
+}
