@@ -2,9 +2,11 @@
 //!
 //! Each set of roles of the herd has a host in a sandbox, and all of them go along the chain together. Every link is planned,
 //! run, asked for its specs, and run once more, by the very runner that ships; the newest links are killed on their way, too,
-//! and a herd with more hosts rolls to the newest one. What hosts come to is kept, so that the next test begins there.
+//! a herd with more hosts rolls to the newest one, and baselines are held against what they stand for. What hosts come to is
+//! kept, so that the next test begins there.
 
 pub mod allow;
+pub mod baseline;
 pub mod cast;
 pub mod crowd;
 pub mod diary;
@@ -42,6 +44,7 @@ use crate::sandbox::{self, Distribution, Image, Init, NotReady, SandboxError, Su
 use crate::shell::Shell;
 use crate::soundness::{self, SoundnessError};
 use crate::stage::StageError;
+use baseline::Proofs;
 use cast::Player;
 use diary::Diary;
 use interrupt::Interruptions;
@@ -286,6 +289,10 @@ impl Play {
             };
             interrupted.and(rolling.map_or(Ok(()), join))
         })?;
+        if walk.all_came_through() {
+            let (rehearsal, crate_dir) = (&self.rehearsal, self.fleet.crate_dir.as_path());
+            Proofs { walk, rehearsal, crate_dir, from_scratch: options.from_scratch }.hold()?;
+        }
         kept.map_or(Ok(()), |scene| scene.close(true))
     }
 
