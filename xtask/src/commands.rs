@@ -27,6 +27,7 @@ mod sandbox;
 mod status;
 mod test;
 mod torture;
+mod try_draft;
 mod waive;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ enum Command {
     Baseline(baseline::Baseline),
     Check(check::Check),
     Test(test::Test),
+    Try(try_draft::Try),
     Rechain(rechain::Rechain),
     Amend(amend::Amend),
     Ci(ci::Ci),
@@ -85,6 +87,7 @@ impl Command {
             Self::Baseline(command) => done(command.run(shell)),
             Self::Check(command) => command.run(shell),
             Self::Test(command) => command.run(shell),
+            Self::Try(command) => command.run(shell),
             Self::Amend(command) => done(command.run(shell)),
             Self::Rechain(command) => command.run(shell),
             Self::Chain(command) => done(command.run(shell)),

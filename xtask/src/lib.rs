@@ -6,6 +6,7 @@ pub mod admission;
 pub mod adopt;
 pub mod amendment;
 pub mod at_once;
+pub mod attempt;
 pub mod attestation;
 pub mod baseline;
 pub mod bench;

@@ -1,9 +1,10 @@
 //! Herds of real Debian hosts: the demo, a bad day, clones and restores, reboots, a herd of twelve under load, the roll of
-//! a test, the agent as a service, faults that a fleet's tests find, and the standard library, alone and beside Ansible.
-//! Where a machine can't have sandboxes, these tests say so on a line of standard error and pass; where `CI` is `true`,
-//! they fail.
+//! a test, a draft that is tried, the agent as a service, faults that a fleet's tests find, and the standard library, alone
+//! and beside Ansible. Where a machine can't have sandboxes, these tests say so on a line of standard error and pass;
+//! where `CI` is `true`, they fail.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod attempt;
 mod bad_day;
 mod demo;
 mod differential;

@@ -97,7 +97,7 @@ impl Test {
     }
 }
 
-fn judged(error: TestError) -> Failure {
+pub(super) fn judged(error: TestError) -> Failure {
     match error {
         TestError::NotReady(NotReady::Missing { missing }) => {
             let problem = |missing: &Missing| Failure::environment(format_args!("{}: {}", missing.what, missing.why));

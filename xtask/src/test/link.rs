@@ -144,12 +144,12 @@ fn verdict_of(check: Check, verdict: Verdict) -> Tested {
 }
 
 /// What all legs of a run did.
-pub(super) fn joined(legs: &[Heard]) -> Vec<Operation> {
+pub(crate) fn joined(legs: &[Heard]) -> Vec<Operation> {
     judge::joined(&legs.iter().map(|leg| leg.operations.clone()).collect::<Vec<_>>())
 }
 
 /// Why a run did not come to its end, and the last that it did.
-pub(super) fn failure(legs: &[Heard]) -> Option<Difference> {
+pub(crate) fn failure(legs: &[Heard]) -> Option<Difference> {
     const SHOWN: usize = 10;
     let last = legs.last()?;
     let rebooting = || last.reboots().then(|| format!("it asked for a reboot {} times", legs.len()));
@@ -170,7 +170,7 @@ fn of_glass(seen: &Seen) -> (Verdict, Vec<String>) {
 }
 
 /// A plan that foretold the run, and touched nothing.
-fn judged(planned: &Heard, seen: &Seen, done: &[Operation]) -> (Verdict, Vec<String>) {
+pub(crate) fn judged(planned: &Heard, seen: &Seen, done: &[Operation]) -> (Verdict, Vec<String>) {
     let ends = planned.ended.as_ref().and_then(|ended| ended.ends.as_deref());
     let foretold = match &planned.ended {
         Some(_) => judge::plan(&planned.operations, ends, done, &|_| true),
