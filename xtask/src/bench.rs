@@ -1,5 +1,5 @@
 //! What the tool itself costs, measured: the chain in a build (the walk through git's history, and a rebuild after one
-//! more migration), an idle agent on a host, herds, and what the standard library does on a host.
+//! more migration), an idle agent on a host, herds, what the standard library does on a host, and the test of a fleet.
 //!
 //! Machines differ, and so does one machine from minute to minute. So everything is a ratio of two things that are
 //! measured in turns in the same run, and of each the median counts. Herds are too
@@ -10,6 +10,7 @@ mod herd;
 mod processor;
 mod rebuild;
 mod stdlib;
+mod test;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -23,9 +24,10 @@ use wb_core::system::files::{self, FileError};
 use wb_core::system::{CommandError, environment};
 
 use crate::build::BuildError;
-use crate::sandbox::{SandboxError, SubnetError};
+use crate::sandbox::{NotReady, SandboxError, SubnetError};
 use crate::scaffold::ScaffoldError;
 use crate::shell::Shell;
+use crate::test::TestError;
 
 pub use agent::{FETCH_TARGET, IDLE_TARGET, POLL_TARGET, Polled, measure as agent};
 pub use herd::{Deployed, HOST_PLACE, HerdOptions, Herds, Measured, Way, measure as herd, measure_with as herd_with};
@@ -34,6 +36,7 @@ pub use stdlib::{
     Applied, Bound, Compared, Cost, FILES_TARGET, FIRST_TARGET, Goal, LEAST_ROUNDS, MIXED_TARGET, PEAK_TARGET, Raced,
     StdlibOptions, measure as stdlib, profile as stdlib_profile,
 };
+pub use test::{Rehearsed, TEST_TARGET, TestOptions, measure as test};
 pub use walk::Walked;
 
 /// The walk after one more link may take as long as `git log`.
@@ -132,6 +135,18 @@ pub enum BenchError {
     #[error("the git server does not come up: {said}")]
     Server {
         /// What it said.
+        said: String,
+    },
+    /// There are no sandboxes.
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
+    /// A test of a fleet did not come to its end.
+    #[error(transparent)]
+    Test(#[from] TestError),
+    /// A test of a fleet failed.
+    #[error("the test that is measured fails:\n{said}")]
+    Failed {
+        /// What it said at its end.
         said: String,
     },
     /// The network of the races.

@@ -9,7 +9,8 @@ use wb_core::system::{FileError, files};
 use super::judge;
 use crate::bench::{
     self, Applied, COLD_TARGET, Compared, Cost, FETCH_TARGET, Goal, HerdOptions, Herds, IDLE_TARGET, LEAST_ROUNDS,
-    Options, Outcome, POLL_TARGET, Polled, REBUILD_TARGET, StdlibOptions, WARM_TARGET, Way,
+    Options, Outcome, POLL_TARGET, Polled, REBUILD_TARGET, Rehearsed, StdlibOptions, TEST_TARGET, TestOptions,
+    WARM_TARGET, Way,
 };
 use crate::build;
 use crate::failure::{Ended, Failure, NO};
@@ -30,6 +31,7 @@ enum What {
     Agent(Agent),
     Herd(Herd),
     Stdlib(Stdlib),
+    Test(Test),
 }
 
 /// Measure what the chain costs in a build
@@ -162,6 +164,29 @@ struct Stdlib {
     profile: Option<PathBuf>,
 }
 
+/// Measure what a test of one migration more costs
+///
+/// A fleet is made whose migrations are like those of real servers: small packages from a repository on the host's disk,
+/// configurations, users, daemons, and what is owed to daemons. `cargo xtask test` tests all of them on empty hosts, with the
+/// kills of the newest ones and the roll of a herd; then one more is added, and all is tested again. Both times are those of
+/// the whole command, with cargo's target directory and the hosts' root file system in place. What the new migration
+/// takes by itself, its run and its specs, does not count.
+///
+/// The exit code is 0 whether or not the target is met, and 3 where nothing could be measured. The layers stay, and go as
+/// those of other tests do.
+#[derive(Debug, Args)]
+struct Test {
+    /// Write the result to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How many migrations there are before the one that is added
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    links: u32,
+    /// How many of the newest migrations are killed
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    interrupt: usize,
+}
+
 fn many() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=10_000)
 }
@@ -173,6 +198,7 @@ impl Bench {
             What::Agent(agent) => agent.run(shell).map(|()| ExitCode::SUCCESS),
             What::Herd(herd) => herd.run(shell),
             What::Stdlib(stdlib) => stdlib.run(shell).map(|()| ExitCode::SUCCESS),
+            What::Test(test) => test.run(shell).map(|()| ExitCode::SUCCESS),
         }
     }
 }
@@ -237,6 +263,16 @@ impl Stdlib {
     }
 }
 
+impl Test {
+    fn run(self, shell: &Shell) -> Result<(), Failure> {
+        let failed = |error| Failure::environment("nothing could be measured").because(&error);
+        let options = TestOptions { links: self.links as usize, interrupt: self.interrupt };
+        let rehearsed = bench::test(options, shell).map_err(failed)?;
+        shell.print_text(rehearsal(&rehearsed));
+        keep(self.json, &rehearsed)
+    }
+}
+
 fn keep(path: Option<PathBuf>, outcome: &impl Serialize) -> Result<(), Failure> {
     let Some(path) = path else { return Ok(()) };
     Ok(write(&path, outcome)?)
@@ -262,6 +298,22 @@ fn polls(polled: &Polled) -> String {
     format!(
         "{table}\nThe bare fetch costs {git_fetch_cpu_ms:.2} ms; a poll sends and receives {bytes} bytes; {polls} polls."
     )
+}
+
+fn rehearsal(rehearsed: &Rehearsed) -> String {
+    let Rehearsed { scratch_seconds, incremental_seconds, link_seconds, ratio: measured, links, .. } = *rehearsed;
+    let mut times = Table::new(&["test", "seconds"]);
+    for (what, seconds) in [
+        (format!("{links} migrations from nothing"), scratch_seconds),
+        ("one more".to_owned(), incremental_seconds),
+        ("that one by itself".to_owned(), link_seconds),
+    ] {
+        times.row([what, tenths(seconds)]);
+    }
+    let mut target = Table::new(&["target", "at most", "measured", "met"]);
+    let met = if measured <= TEST_TARGET { "yes" } else { "no" };
+    target.row(["one more beside its own time".to_owned(), ratio(TEST_TARGET), ratio(measured), met.to_owned()]);
+    format!("{times}\n{target}")
 }
 
 /// All that was measured; the last lines say what of it is as it should be.
@@ -488,6 +540,28 @@ mod tests {
              wildebeest      0.1.0    40.0     1.0     7.0\n\
              cfengine        3.21.0   372.0    9.3     21.0\n\
              ansible         2.14.18  54000.0  1350.0  66.2\n"
+        );
+    }
+
+    #[test]
+    fn what_one_migration_more_costs_is_held_against_its_target() {
+        let rehearsed = Rehearsed {
+            scratch_seconds: 160.0,
+            incremental_seconds: 17.5,
+            link_seconds: 1.5,
+            ratio: 0.1,
+            links: 50,
+            interrupt: 3,
+        };
+        assert_eq!(
+            rehearsal(&rehearsed),
+            "test                        seconds\n\
+             50 migrations from nothing  160.0\n\
+             one more                    17.5\n\
+             that one by itself          1.5\n\
+             \n\
+             target                        at most  measured  met\n\
+             one more beside its own time  0.10     0.10      yes\n"
         );
     }
 

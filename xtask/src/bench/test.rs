@@ -1,0 +1,151 @@
+//! What a test of one migration more costs, beside a test of all of them from nothing.
+//!
+//! A fleet has migrations like those of real servers. All of them are tested on empty hosts, then one is added and all is
+//! tested once more: whole commands, as somebody runs them, with the roll and the kills of the newest migrations. What cargo
+//! needs to compile once is there already, as is the root file system of the hosts.
+
+mod fleet;
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use serde::Serialize;
+use wb_core::system::clock::Stopwatch;
+
+use super::BenchError;
+use crate::build;
+use crate::fleet::Fleet;
+use crate::sandbox::{self, Distribution, Image, Init, cache_dir, scratch_dir};
+use crate::scaffold::add_link;
+use crate::shell::{Canvas, Shell};
+use crate::test::outcome::{Check, Outcome};
+use crate::test::{self, page};
+
+/// What a test of one migration more may take beside that migration's own time, by the time of a test from nothing.
+pub const TEST_TARGET: f64 = 0.1;
+
+/// What to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TestOptions {
+    /// How many migrations there are before the one that is added.
+    pub links: usize,
+    /// How many of the newest migrations are killed.
+    pub interrupt: usize,
+}
+
+impl Default for TestOptions {
+    fn default() -> Self {
+        Self { links: 50, interrupt: 3 }
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Rehearsed {
+    /// A test of all migrations on empty hosts.
+    pub scratch_seconds: f64,
+    /// A test after one more was added.
+    pub incremental_seconds: f64,
+    /// What that one took by itself: its run and its specs.
+    pub link_seconds: f64,
+    /// The time for it beside its own, by that of the test from nothing.
+    pub ratio: f64,
+    /// How many migrations there were before.
+    pub links: usize,
+    /// How many of the newest were killed.
+    pub interrupt: usize,
+}
+
+/// Measures both tests.
+///
+/// # Errors
+/// When there can be no sandboxes, or a test fails.
+pub fn measure(options: TestOptions, shell: &Shell) -> Result<Rehearsed, BenchError> {
+    let place = scratch_dir("bench-test");
+    sandbox::ready(&place, shell)?;
+    let fleet = fleet::make(&place.join("fleet"), options.links, shell)?;
+    warm_up(&fleet, shell)?;
+    let (scratch_seconds, _) = {
+        let _progress = shell.begin(format!("testing {} migrations from nothing", options.links));
+        tested(&fleet, options, true)?
+    };
+    let added = fleet::link(options.links, options.links);
+    add_link(&fleet, &added)?;
+    let (incremental_seconds, outcome) = {
+        let _progress = shell.begin("testing one more");
+        tested(&fleet, options, false)?
+    };
+    let link_seconds = own_seconds(&outcome, &added.name);
+    let ratio = (incremental_seconds - link_seconds) / scratch_seconds;
+    let TestOptions { links, interrupt } = options;
+    Ok(Rehearsed { scratch_seconds, incremental_seconds, link_seconds, ratio, links, interrupt })
+}
+
+/// What is compiled and built once, whatever is tested.
+fn warm_up(fleet: &Fleet, shell: &Shell) -> Result<(), BenchError> {
+    build::runner(fleet, shell)?;
+    build::probe(fleet, shell)?;
+    Image::debian12(&cache_dir(), &|line| shell.note(line))?;
+    Ok(())
+}
+
+/// A test as a whole, and how long it took.
+fn tested(fleet: &Fleet, options: TestOptions, from_scratch: bool) -> Result<(f64, Outcome), BenchError> {
+    let options = test::Options {
+        roles: BTreeSet::new(),
+        migrations: BTreeSet::new(),
+        jobs: thread::available_parallelism().map_or(1, usize::from),
+        from_scratch,
+        keep: false,
+        interrupt: options.interrupt,
+        every_point: false,
+        no_roll: false,
+        image: Distribution::Debian12,
+        init: Init::Sysv,
+        junit: None,
+        json: None,
+    };
+    let (watch, (quiet, _)) = (Stopwatch::start(), Shell::captured());
+    let outcome = test::run(fleet, &options, &quiet)?;
+    let seconds = watch.elapsed().as_secs_f64();
+    match outcome.tally().failed {
+        0 => Ok((seconds, outcome)),
+        _ => Err(BenchError::Failed { said: page::closing(&outcome, &Canvas::default()) }),
+    }
+}
+
+/// What a migration took by itself.
+fn own_seconds(outcome: &Outcome, name: &str) -> f64 {
+    let own = outcome.tested.iter().filter(|tested| {
+        let is_of_it = tested.link.as_ref().is_some_and(|link| link.name == name);
+        is_of_it && matches!(tested.check, Check::Run | Check::Spec(_))
+    });
+    own.map(|tested| tested.seconds).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use wb_core::chain::{Digest, Link, Sha1};
+
+    use super::*;
+    use crate::test::outcome::Tested;
+
+    #[test]
+    fn run_and_specs_are_a_migrations_own_time() {
+        let tested = |name: &str, check: Check, seconds: f64| {
+            let link = Link::new(name, Sha1::from_bytes([1; 20]), "server", Digest::of(b""));
+            Tested { link: Some(link), seconds, ..Tested::new(check) }
+        };
+        let tested = vec![
+            tested("a", Check::Run, 1.0),
+            tested("b", Check::Plan, 1.0),
+            tested("b", Check::Run, 2.0),
+            tested("b", Check::Spec("runs".into()), 0.25),
+            tested("b", Check::Rerun, 1.0),
+            tested("b", Check::Roll("all come there".into()), 8.0),
+            Tested { seconds: 4.0, ..Tested::new(Check::Chain) },
+        ];
+        let outcome = Outcome { tested, ..Outcome::default() };
+        assert_eq!(own_seconds(&outcome, "b"), 2.25);
+    }
+}
