@@ -6,6 +6,7 @@
 
 mod attempt;
 mod bad_day;
+mod baseline;
 mod demo;
 mod differential;
 mod identity;

@@ -205,12 +205,7 @@ impl Roll<'_> {
     }
 
     /// Whether no more hosts of a role were out of load at once than may be, as the server saw it.
-    fn places(
-        &self,
-        stage: &Stage,
-        status: &HerdStatus,
-        before: &BTreeMap<String, usize>,
-    ) -> Result<bool, TestError> {
+    fn places(&self, stage: &Stage, status: &HerdStatus, before: &BTreeMap<String, usize>) -> Result<bool, TestError> {
         let mut all_held = true;
         for pool in &status.pools {
             let values = stage.pools(&pool.role)?;
@@ -241,9 +236,7 @@ impl Roll<'_> {
 
     /// How many values each pool had so far.
     fn pools(&self, stage: &Stage) -> Result<BTreeMap<String, usize>, TestError> {
-        let count = |role: &String| -> Result<(String, usize), TestError> {
-            Ok((role.clone(), stage.pools(role)?.len()))
-        };
+        let count = |role: &String| -> Result<_, TestError> { Ok((role.clone(), stage.pools(role)?.len())) };
         self.rehearsal.says.roles.keys().map(count).collect()
     }
 
@@ -391,9 +384,8 @@ mod tests {
 
     /// A chain of links of these roles.
     fn chain(roles: &[&str]) -> Chain {
-        let link = |(role, n): (&&str, u8)| {
-            Link::new(format!("m{n}"), Sha1::from_bytes([n; 20]), *role, Digest::of(&[n]))
-        };
+        let link =
+            |(role, n): (&&str, u8)| Link::new(format!("m{n}"), Sha1::from_bytes([n; 20]), *role, Digest::of(&[n]));
         Chain::new(roles.iter().zip(1..).map(link).collect()).unwrap()
     }
 
@@ -454,9 +446,7 @@ mod tests {
 
     #[test]
     fn no_more_may_be_out_than_the_limit() {
-        let claim = |host: &&str| {
-            Claim { host: (*host).to_owned(), uuid: Uuid::nil(), nonce: Uuid::nil(), since: 0 }
-        };
+        let claim = |host: &&str| Claim { host: (*host).to_owned(), uuid: Uuid::nil(), nonce: Uuid::nil(), since: 0 };
         let pool = |hosts: &[&str]| Pool { holders: hosts.iter().map(claim).collect(), ..Pool::default() };
         let check = |limit, expect: &str| {
             let pools = [pool(&[]), pool(&["web1", "web2"]), pool(&["web1"])];
