@@ -32,7 +32,7 @@ use crate::test::link::{failure, joined, judged};
 use crate::test::outcome::{Tested, Verdict};
 use crate::test::rehearsal::{Rehearsal, Says};
 use crate::test::scene::{Props, Scene, script};
-use crate::test::walk::{Part, Walk};
+use crate::test::walk::{Actor, Part, Walk};
 use crate::test::{Event, TestError};
 use watch::Watch;
 
@@ -141,6 +141,7 @@ impl Attempt<'_> {
         let walk = Walk {
             props: Props { image, company: &company, members, stock: &stock, goal },
             runner: &runner,
+            actor: Actor::Twin,
             parts: &parts,
             links: &links[..place],
             most: place,

@@ -53,7 +53,7 @@ use outcome::{Check, Outcome, Tested, Verdict};
 use rehearsal::{Rehearsal, Says};
 use roll::Roll;
 use scene::Props;
-use walk::{Step, Walk};
+use walk::{Actor, Step, Walk};
 
 /// What is tested, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,6 +251,7 @@ impl Play {
             let walk = Walk {
                 props,
                 runner: &self.runner,
+                actor: Actor::Runner,
                 parts: &parts,
                 links: &chain[..end],
                 most,

@@ -35,7 +35,7 @@ const DIGITS: usize = 32;
 /// The keys of the layers after each of these links, which a host runs one after the other.
 #[must_use]
 pub fn keys(ground: &Ground<'_>, ran: &[Ran<'_>]) -> Vec<String> {
-    let first = hash(&["layer 1", ground.image, ground.wildebeest, ground.script]);
+    let first = hash(&["layer 2", ground.image, ground.wildebeest, ground.script]);
     let next = |before: &mut String, ran: &Ran<'_>| {
         let helpers = ran.helpers.map(|digest| digest.to_string()).unwrap_or_default();
         *before = hash(&[before.as_str(), &ran.link.sha1.to_string(), &ran.link.digest.to_string(), &helpers]);

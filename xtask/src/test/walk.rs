@@ -40,8 +40,10 @@ pub struct Part<'a> {
 pub struct Walk<'a> {
     /// What hosts have.
     pub props: Props<'a>,
-    /// The runner that ships.
+    /// The runner.
     pub runner: &'a [u8],
+    /// Which one that is.
+    pub actor: Actor,
     /// Who does what.
     pub parts: &'a [Part<'a>],
     /// The links, from the first one to the last that is tested.
@@ -69,6 +71,33 @@ pub struct Step {
     pub part: usize,
     /// The place of the link.
     pub place: usize,
+}
+
+/// Who runs links on hosts. What it leaves on their disks is the same; what it says of the runner that ships is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// The runner that ships.
+    Runner,
+    /// Its twin, which goes on from what either of them left, and keeps what it comes to for itself.
+    Twin,
+}
+
+impl Actor {
+    /// What a disk is kept under that has this key.
+    fn keeps(self, key: &str) -> String {
+        match self {
+            Self::Runner => key.to_owned(),
+            Self::Twin => format!("twin-{key}"),
+        }
+    }
+
+    /// All that a disk may be kept under which it goes on from, the best first.
+    fn takes(self, key: &str) -> Vec<String> {
+        match self {
+            Self::Runner => vec![Self::Runner.keeps(key)],
+            Self::Twin => [Self::Runner, Self::Twin].map(|actor| actor.keeps(key)).into(),
+        }
+    }
 }
 
 /// What is written down beside a layer.
@@ -234,11 +263,12 @@ impl<'a> Walk<'a> {
         }
         let Some(key) = part.before(place + 1) else { return Ok(None) };
         let (host, roles, link) = (player.name.clone(), player.roles.clone(), link.clone());
-        Ok(Some(self.layers.keep(driver.host, key, before, &About { host, roles, link, results })?))
+        let (key, about) = (self.actor.keeps(key), About { host, roles, link, results });
+        Ok(Some(self.layers.keep(driver.host, &key, before, &about)?))
     }
 
     fn layer(&self, key: Option<&str>) -> Option<Layer> {
-        self.layers.find(key?)
+        self.actor.takes(key?).iter().find_map(|key| self.layers.find(key))
     }
 
     /// What was found when the layers were made.
@@ -307,6 +337,16 @@ mod tests {
         assert_eq!([0, 1, 2, 3].map(|place| part.has(place)), [true, false, true, false]);
         let keys = [None, Some(&*part.keys[0]), Some(&*part.keys[0]), Some(&*part.keys[1])];
         assert_eq!([0, 1, 2, 3].map(|place| part.before(place)), keys);
+    }
+
+    #[test]
+    fn a_test_takes_nothing_from_what_the_twin_did() {
+        let check = |actor: Actor, keeps: &str, takes: &[&str]| {
+            assert_eq!(actor.keeps("ab"), keeps);
+            assert_eq!(actor.takes("ab"), takes);
+        };
+        check(Actor::Runner, "ab", &["ab"]);
+        check(Actor::Twin, "twin-ab", &["ab", "twin-ab"]);
     }
 
     #[test]
