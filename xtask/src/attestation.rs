@@ -67,7 +67,7 @@ pub struct Told {
     pub link: Option<String>,
     /// What was checked.
     pub check: String,
-    /// Whether it passed; else it was left out for a reason that the fleet gives.
+    /// Whether it passed; else it was left out, for a reason that the test says.
     pub ok: bool,
     /// Whether that was seen by an earlier run, whose host this one went on with.
     pub layer: bool,

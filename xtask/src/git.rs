@@ -144,7 +144,9 @@ impl WorkTree {
     /// When git fails.
     pub fn dirty(&self) -> Result<Vec<String>, GitError> {
         let status = ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"];
-        Ok(dirty_paths(&self.run("compare files", &status)?))
+        // What git would note of it in its index would be root's under sudo.
+        let compared = self.git().env("GIT_OPTIONAL_LOCKS", "0").args(status).read();
+        Ok(dirty_paths(&compared.map_err(|source| self.failed("compare files", source))?))
     }
 
     /// The files that git tracks under `dir`, relative to it.
@@ -164,6 +166,19 @@ impl WorkTree {
     pub fn git_dir(&self) -> Result<PathBuf, GitError> {
         let args = ["rev-parse", "--path-format=absolute", "--git-common-dir"];
         self.run("find the git directory", &args).map(PathBuf::from)
+    }
+
+    /// Gives what root made in `dir`, which is of git's own directory, to the one to whom the repository belongs: after
+    /// `sudo` that one could not write there any more.
+    ///
+    /// # Errors
+    /// When it can't be given.
+    pub fn give_back(&self, dir: &Path) -> Result<(), GitError> {
+        let owner = files::stat(self.git_dir()?).ok().flatten();
+        match owner.filter(|owner| environment::user() == 0 && owner.uid != 0 && files::exists(dir)) {
+            Some(owner) => given(dir, &owner).read().map(drop).map_err(|source| self.failed("give back files", source)),
+            None => Ok(()),
+        }
     }
 
     /// What a file said in a commit, where it was there.
@@ -310,6 +325,12 @@ pub(crate) fn git(dir: &Path) -> Command {
     Git::new(Access::Operator { ssh_command: None }).local(dir)
 }
 
+/// The command that gives to this owner what is root's. Links lead it nowhere.
+fn given(dir: &Path, owner: &files::Stat) -> Command {
+    let whose = format!("{}:{}", owner.uid, owner.gid);
+    Command::new("chown").args(["--recursive", "--no-dereference", "--from=0", &whose, "--"]).arg(dir)
+}
+
 fn with_identity(git: Command, identity: &Identity) -> Command {
     git.env("GIT_AUTHOR_NAME", &identity.name)
         .env("GIT_AUTHOR_EMAIL", &identity.email)
@@ -362,6 +383,19 @@ mod tests {
         let place = |dir: &str| WorkTree::place_of(&top.join(dir)).unwrap();
         assert_eq!([place("two/crate"), place("two")], [PathBuf::from("crate/"), PathBuf::new()]);
         assert!(tree.clone_into(&top.join("two")).is_err(), "something is there");
+    }
+
+    #[test]
+    fn who_has_a_repository_gets_what_root_made_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = WorkTree::create(dir.path()).unwrap();
+        let place = tree.git_dir().unwrap().join("wildebeest");
+        tree.give_back(&place).unwrap();
+        files::create_dir(&place).unwrap();
+        tree.give_back(&place).unwrap();
+        let owner = files::Stat { uid: 1000, gid: 100, ..files::stat(&place).unwrap().unwrap() };
+        let expect = "chown --recursive --no-dereference --from=0 1000:100 -- '/a b'";
+        assert_eq!(given(Path::new("/a b"), &owner).line(), expect);
     }
 
     #[test]

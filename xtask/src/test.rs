@@ -24,6 +24,7 @@ pub mod roll;
 pub mod scene;
 pub mod stock;
 pub mod walk;
+mod witness;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -37,11 +38,13 @@ use wb_core::system::CommandError;
 use wb_core::system::clock::Stopwatch;
 use wb_core::system::files::{self, FileError};
 
-use crate::build::{self, BuildError};
+use crate::attestation::AttestationError;
+use crate::build::{self, BuildError, Built};
 use crate::fleet::{self, Fleet, FleetError};
 use crate::named::{Kind, Unknown};
 use crate::sandbox::{self, Distribution, Image, Init, NotReady, SandboxError, SubnetError, cache_dir, scratch_dir};
 use crate::shell::Shell;
+use crate::signing_key::KeyError;
 use crate::soundness::{self, SoundnessError};
 use crate::stage::StageError;
 use baseline::Proofs;
@@ -54,6 +57,7 @@ use rehearsal::{Rehearsal, Says};
 use roll::Roll;
 use scene::Props;
 use walk::{Actor, Step, Walk};
+use witness::{Subject, Witness};
 
 /// What is tested, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +86,18 @@ pub struct Options {
     pub junit: Option<PathBuf>,
     /// Where all of it goes as JSON, beside where it always goes.
     pub json: Option<PathBuf>,
+    /// The key that signs what is attested once all passed; none: nobody signs it.
+    pub key: Option<PathBuf>,
+    /// Whether what is attested goes to the remote, with the runner.
+    pub push: bool,
+}
+
+impl Options {
+    /// Whether all is tested that there is.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.roles.is_empty() && self.migrations.is_empty() && !self.no_roll
+    }
 }
 
 /// Why nothing, or not all, was tested. A check that fails is none.
@@ -129,6 +145,18 @@ pub enum TestError {
     /// There is nobody to test.
     #[error("there is nothing to test: herd.toml has no hosts, and the chain no migrations")]
     Nothing,
+    /// What was tested is to be attested for others, and would be of no commit.
+    #[error("files are not committed yet: {files}; what was tested would be of no commit")]
+    Uncommitted {
+        /// Some of them.
+        files: String,
+    },
+    /// There is no key to sign it with.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// It can't be attested.
+    #[error(transparent)]
+    Attestation(#[from] AttestationError),
     /// A host refuses to be driven.
     #[error("{host} refused `drill {asked}`: {said}")]
     Drill {
@@ -171,13 +199,15 @@ const OLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const MOST: u64 = 20 << 30;
 
 /// Tests a fleet. Each check is printed as it is made; what came of all of them lies in `wildebeest/test` of cargo's target
-/// directory, too, with the logs of the hosts.
+/// directory, too, with the logs of the hosts. Where all was tested that there is, and passed, it is attested that this very
+/// runner was.
 ///
 /// # Errors
 /// When there can be no sandboxes, or something else than the fleet's own code fails.
 pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, TestError> {
     let watch = Stopwatch::start();
     sandbox::ready(&scratch_dir("test"), shell)?;
+    let witness = Witness::of(fleet, options)?;
     let results = fleet::metadata(&fleet.crate_dir)?.target_directory.into_std_path_buf().join("wildebeest/test");
     let diary = Diary::begin(&results.join("logs"))?;
     let mut outcome = Outcome::default();
@@ -185,14 +215,17 @@ pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, T
     let sound = chain(fleet, &resolved, shell)?;
     let holds = sound.verdict == Verdict::Passed;
     hear(Event::Tested(Box::new(sound)), &mut outcome, shell);
-    if holds {
-        let play = Play::prepare(fleet, options, shell)?;
+    let play = holds.then(|| Play::prepare(fleet, options, shell)).transpose()?;
+    if let Some(play) = &play {
         play.act(options, &diary, &mut outcome, shell)?;
         let hosts = play.rehearsal.players.iter().chain(&play.crowd);
         outcome.logs = diary.logs(hosts.map(|player| player.name.as_str()));
     }
     outcome.seconds = watch.elapsed().as_secs_f64();
     write(&outcome, options, &results)?;
+    if let Some(play) = play.filter(|_| options.is_whole() && outcome.came_through()) {
+        witness.attest(play.subject(), &outcome, shell)?;
+    }
     Ok(outcome)
 }
 
@@ -210,7 +243,8 @@ fn chain(fleet: &Fleet, resolved: &Resolved, shell: &Shell) -> Result<Tested, Te
 /// All that a test needs.
 struct Play {
     fleet: Fleet,
-    place_of_runner: PathBuf,
+    built: Built,
+    /// What was built.
     runner: Vec<u8>,
     twin: Option<Vec<u8>>,
     rehearsal: Rehearsal,
@@ -220,8 +254,8 @@ struct Play {
 
 impl Play {
     fn prepare(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Self, TestError> {
-        let place_of_runner = build::runner(fleet, shell)?.path;
-        let (says, herd) = (Says::of(&place_of_runner)?, fleet.herd()?);
+        let built = build::runner(fleet, shell)?;
+        let (says, herd) = (Says::of(&built.path)?, fleet.herd()?);
         are_known(options, says.chain.links(), &cast::cast(&herd, says.chain.links()))?;
         let twin = match options.interrupt {
             0 => None,
@@ -233,8 +267,13 @@ impl Play {
         };
         let crowd = crowd::crowd(&herd, says.chain.links(), &says.roles);
         let rehearsal = Rehearsal::of(&fleet.crate_dir, &herd, says, image)?;
-        let (fleet, runner) = (fleet.clone(), files::read(&place_of_runner)?);
-        Ok(Self { fleet, place_of_runner, runner, twin, rehearsal, crowd })
+        let (fleet, runner) = (fleet.clone(), files::read(&built.path)?);
+        Ok(Self { fleet, built, runner, twin, rehearsal, crowd })
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        let Rehearsal { says, image, .. } = &self.rehearsal;
+        Subject { runner: &self.runner, triple: &self.built.triple, chain: &says.chain, image: image.version() }
     }
 
     fn act(&self, options: &Options, diary: &Diary, outcome: &mut Outcome, shell: &Shell) -> Result<(), TestError> {
@@ -299,7 +338,7 @@ impl Play {
 
     /// The roll at the end of a test of the whole fleet. Where there can be none, that is told.
     fn roll<'a>(&'a self, walk: &Walk<'a>, place: &'a Path, options: &Options) -> Result<Option<Roll<'a>>, TestError> {
-        if options.no_roll || !options.roles.is_empty() || !options.migrations.is_empty() {
+        if !options.is_whole() {
             return Ok(None);
         }
         if let Some(why) = self.why_nobody_rolls(walk)? {
@@ -308,7 +347,7 @@ impl Play {
             drop(walk.told.send(Event::Tested(Box::new(tested))));
             return Ok(None);
         }
-        let Self { fleet, place_of_runner: runner, rehearsal, crowd: players, .. } = self;
+        let Self { fleet, built: Built { path: runner, .. }, rehearsal, crowd: players, .. } = self;
         let (from_scratch, keep, Walk { diary, told, .. }) = (options.from_scratch, options.keep, *walk);
         Ok(Some(Roll { fleet, runner, rehearsal, players, from_scratch, keep, place, diary, told }))
     }
@@ -400,7 +439,7 @@ mod tests {
 
     use super::*;
 
-    fn options(migrations: &[&str]) -> Options {
+    pub(super) fn options(migrations: &[&str]) -> Options {
         Options {
             roles: BTreeSet::new(),
             migrations: migrations.iter().map(|name| (*name).to_owned()).collect(),
@@ -414,12 +453,24 @@ mod tests {
             init: Init::Sysv,
             junit: None,
             json: None,
+            key: None,
+            push: false,
         }
     }
 
     fn links(names: &[&str]) -> Vec<Link> {
         let link = |(name, n): (&&str, u8)| Link::new(*name, Sha1::from_bytes([n; 20]), "web", Digest::of(&[n]));
         names.iter().zip(1..).map(link).collect()
+    }
+
+    #[test]
+    fn only_what_leaves_nothing_out_is_whole() {
+        let check = |options: &Options, expect| assert_eq!(options.is_whole(), expect, "{options:?}");
+        check(&options(&[]), true);
+        check(&options(&["a"]), false);
+        check(&Options { roles: ["web".to_owned()].into(), ..options(&[]) }, false);
+        check(&Options { no_roll: true, ..options(&[]) }, false);
+        check(&Options { from_scratch: true, ..options(&[]) }, true);
     }
 
     #[test]

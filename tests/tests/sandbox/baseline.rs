@@ -91,6 +91,8 @@ fn tested(fleet: &Fleet, shell: &Shell) -> Outcome {
         init: Init::Sysv,
         junit: None,
         json: None,
+        key: None,
+        push: false,
     };
     test::run(fleet, &options, shell).unwrap()
 }

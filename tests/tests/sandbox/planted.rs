@@ -99,6 +99,8 @@ fn tested(fleet: &Fleet, shell: &Shell) -> Outcome {
         init: Init::Sysv,
         junit: None,
         json: None,
+        key: None,
+        push: false,
     };
     test::run(fleet, &options, shell).unwrap()
 }

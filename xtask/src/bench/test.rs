@@ -104,6 +104,8 @@ fn tested(fleet: &Fleet, options: TestOptions, from_scratch: bool) -> Result<(f6
         init: Init::Sysv,
         junit: None,
         json: None,
+        key: None,
+        push: false,
     };
     let (watch, (quiet, _)) = (Stopwatch::start(), Shell::captured());
     let outcome = test::run(fleet, &options, &quiet)?;

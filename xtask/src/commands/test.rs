@@ -18,8 +18,8 @@ use crate::test::{self, Options, TestError, page};
 /// for its specs, and run once more, which must change nothing. The newest ones are killed at each point of their way and run
 /// again, and must come to the same end. Then a herd with at least three hosts of each kind, and two more than may be out of
 /// load at once, follows signed changes from what was told last to the newest migration, and takes turns. What hosts come to is
-/// kept, so that the next test goes on from there. The runner is the one that a deploy ships. Needs root, or a machine where
-/// users may make namespaces.
+/// kept, so that the next test goes on from there. The runner is the one that a deploy ships; once all was tested that
+/// there is, and passed, a deploy finds it attested. Needs root, or a machine where users may make namespaces.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Test {
@@ -59,7 +59,16 @@ pub(super) struct Test {
     /// Write the result to FILE as JSON, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Sign what is attested once all passed with the SSH key in FILE, which allowed_testers or allowed_signers name
+    #[arg(long, value_name = "FILE", conflicts_with_all = PARTS)]
+    key: Option<PathBuf>,
+    /// Push what is attested once all passed, with the runner, for `cargo xtask deploy --from-ci`
+    #[arg(long, conflicts_with_all = PARTS)]
+    push: bool,
 }
+
+/// Options that leave out what an attestation says.
+const PARTS: [&str; 3] = ["roles", "migrations", "no_roll"];
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -93,6 +102,8 @@ impl Test {
             init: self.init,
             junit: self.junit,
             json: self.json,
+            key: self.key,
+            push: self.push,
         }
     }
 }
@@ -107,6 +118,9 @@ pub(super) fn judged(error: TestError) -> Failure {
         | TestError::Sandbox(SandboxError::Busy { .. }) => Failure::from(error).hint("cargo xtask sandbox clean"),
         TestError::Soundness(error) => judge::soundness(error),
         TestError::Fleet(error) => judge::fleet(error),
+        TestError::Key(error) => judge::key(error),
+        TestError::Attestation(error) => judge::attestation(error),
+        TestError::Uncommitted { .. } => Failure::refused(error).hint("git status"),
         TestError::Unknown(unknown) => Failure::usage(unknown).hint("cargo xtask chain"),
         error => error.into(),
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use wb_core::chain::Link;
 
 use super::judge::Difference;
+use crate::attestation::Told;
 use crate::ci::Tally;
 
 /// All that was tested.
@@ -111,6 +112,20 @@ impl Outcome {
         count(&self.tested)
     }
 
+    /// Whether nothing failed, and a herd rolled at the end.
+    #[must_use]
+    pub fn came_through(&self) -> bool {
+        let mut rolls = self.tested.iter().filter(|tested| matches!(tested.check, Check::Roll(_))).peekable();
+        let has_rolled = rolls.peek().is_some() && rolls.all(|roll| roll.verdict == Verdict::Passed);
+        has_rolled && self.tally().failed == 0
+    }
+
+    /// All of it, as an attestation says it.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told> {
+        self.tested.iter().map(Tested::told).collect()
+    }
+
     /// What failed, in its order.
     pub fn failures(&self) -> impl Iterator<Item = &Tested> {
         self.tested.iter().filter(|tested| matches!(tested.verdict, Verdict::Failed { .. }))
@@ -159,6 +174,17 @@ impl Tested {
         match &self.link {
             Some(link) => format!("{}::{}", link.name, self.check),
             None => self.check.to_string(),
+        }
+    }
+
+    fn told(&self) -> Told {
+        Told {
+            host: self.host.clone(),
+            link: self.link.as_ref().map(|link| link.name.clone()),
+            check: self.check.to_string(),
+            ok: self.verdict == Verdict::Passed,
+            layer: self.from_layer,
+            seconds: self.seconds,
         }
     }
 }
@@ -227,6 +253,38 @@ pub(super) mod tests {
     fn checks_are_counted() {
         assert_eq!(outcome().tally(), Tally { passed: 4, failed: 1, skipped: 2 });
         assert_eq!(outcome().failures().map(Tested::name).collect::<Vec<_>>(), ["web1::b::rerun"]);
+    }
+
+    #[test]
+    fn an_attestation_has_all_checks() {
+        let told = outcome().told();
+        let of = |told: &Told| (told.check.clone(), told.ok, told.layer);
+        let expect = [("chain", true, false), ("run", true, true), ("plan", true, false), ("spec runs", true, false)];
+        let expect = expect.map(|(check, ok, layer)| (check.to_owned(), ok, layer));
+        assert_eq!(told.iter().take(4).map(of).collect::<Vec<_>>(), expect);
+        let [first, second] = [&told[0], &told[1]];
+        assert_eq!((first.host.as_str(), first.link.as_deref()), ("", None));
+        assert_eq!((second.host.as_str(), second.link.as_deref()), ("web1", Some("a")));
+        assert!(told[4..].iter().all(|told| !told.ok));
+    }
+
+    #[test]
+    fn a_whole_test_ends_with_a_roll() {
+        let check = |verdicts: &[(Check, Verdict)], expect| {
+            let tested = verdicts.iter().map(|(check, verdict)| tested("", None, check.clone(), verdict.clone()));
+            let outcome = Outcome { tested: tested.collect(), ..Outcome::default() };
+            assert_eq!(outcome.came_through(), expect, "{verdicts:?}");
+        };
+        let (chain, roll) = (Check::Chain, || Check::Roll("all come there".into()));
+        let failed = || Verdict::Failed { what: String::new(), hint: None };
+        let not_run = || Verdict::NotRun { why: "files are not committed yet: a".into() };
+        check(&[], false);
+        check(&[(chain.clone(), Verdict::Passed)], false);
+        check(&[(chain.clone(), Verdict::Passed), (roll(), Verdict::Passed)], true);
+        check(&[(chain.clone(), failed()), (roll(), Verdict::Passed)], false);
+        check(&[(roll(), Verdict::Passed), (roll(), failed())], false);
+        check(&[(roll(), Verdict::Passed), (roll(), not_run())], false);
+        check(&[(roll(), Verdict::Passed), (chain, Verdict::Ignored { why: String::new() })], true);
     }
 
     #[test]
