@@ -9,9 +9,11 @@ use wb_core::runner::with_causes;
 use wb_core::system::{Command, CommandError, environment, files};
 
 use crate::book::Book;
+use crate::failure::Failure;
 use crate::fleet::{self, Fleet, FleetError};
-use crate::sandbox;
+use crate::sandbox::{self, Elevation};
 use crate::shell::Shell;
+use crate::test::{self, page};
 use suite::Suite;
 
 pub use tally::Tally;
@@ -44,7 +46,11 @@ pub fn run(shell: &Shell) -> Result<Tally, CiError> {
     let (fleet, readings) = (Fleet::current()?, readings());
     let mut tally = all(&formatting(&fleet), shell)?;
     tally.add(&chain(&fleet, shell));
-    tally.add(&sandboxes(shell));
+    let possible = sandboxes(shell);
+    tally.add(&possible);
+    if possible.passed > 0 {
+        tally.add(&migrations(&fleet, shell)?);
+    }
     let suite = Suite::of(&fleet::metadata(&fleet.crate_dir)?);
     let compiled = Step { name: "tests compile", command: fleet::cargo().args(suite::compile()) }.run(shell)?;
     tally.add(&compiled);
@@ -159,6 +165,44 @@ fn sandboxes(shell: &Shell) -> Tally {
         _ => {
             shell.print(format_args!("skipped: the tests on sandboxes, because {}", missing.join("; ")));
             Tally { skipped: 1, ..Tally::default() }
+        }
+    }
+}
+
+const MIGRATIONS: &str = "migrations on hosts of their own";
+
+/// How many of the newest migrations are killed here: each takes as long as many other checks.
+const KILLED: usize = 1;
+
+/// All migrations on hosts of their own, where there are any. Who may not make hosts starts a command that gets the right to.
+fn migrations(fleet: &Fleet, shell: &Shell) -> Result<Tally, CiError> {
+    if resolve(&fleet.crate_dir).is_ok_and(|resolved| resolved.links.is_empty()) {
+        return Ok(Tally::default());
+    }
+    match (sandbox::elevation(), environment::current_exe()) {
+        (Elevation::Root, _) | (_, Err(_)) => Ok(tested(fleet, shell)),
+        (_, Ok(this)) => {
+            let command = fleet::without_package(Command::new(this));
+            let command = command.args(["test", "--interrupt", &KILLED.to_string()]);
+            Step { name: MIGRATIONS, command }.run(shell)
+        }
+    }
+}
+
+/// The same, with each check counted.
+fn tested(fleet: &Fleet, shell: &Shell) -> Tally {
+    let options = test::Options { interrupt: KILLED, ..test::Options::default() };
+    match test::run(fleet, &options, shell) {
+        Ok(outcome) => {
+            let tally = outcome.tally();
+            if tally.failed > 0 {
+                shell.print_page(&page::closing(&outcome, &shell.canvas()));
+            }
+            tally
+        }
+        Err(error) => {
+            shell.fail(&Failure::from(error));
+            counted(MIGRATIONS, false, shell)
         }
     }
 }

@@ -92,6 +92,28 @@ pub struct Options {
     pub push: bool,
 }
 
+impl Default for Options {
+    /// All of it, as many hosts at once as there are processors, on what is kept; three links are killed.
+    fn default() -> Self {
+        Self {
+            roles: BTreeSet::new(),
+            migrations: BTreeSet::new(),
+            jobs: thread::available_parallelism().map_or(1, usize::from),
+            from_scratch: false,
+            keep: false,
+            interrupt: 3,
+            every_point: false,
+            no_roll: false,
+            image: Distribution::Debian12,
+            init: Init::Sysv,
+            junit: None,
+            json: None,
+            key: None,
+            push: false,
+        }
+    }
+}
+
 impl Options {
     /// Whether all is tested that there is.
     #[must_use]
