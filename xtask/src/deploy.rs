@@ -55,7 +55,7 @@ pub struct Request {
     pub dry_run: bool,
     /// Where the runner comes from.
     pub runner: Origin,
-    /// Whether the runner may be one that no test attests. The change says so then.
+    /// Whether the runner may be one that no test attests; else it is refused. The change says so then.
     pub untested: bool,
 }
 
@@ -183,11 +183,13 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     plan::plan(before, &proposal(&source.chain, &source.roles)).map_err(DeployError::Refused)?;
     let runner = request.runner.get(fleet, &operator, (&source.chain, source.commit), shell)?;
     let built = source.carried_by(&runner)?;
-    let tested = runner.attested(&operator, &built)?.filter(Found::counts);
-    refuse_unfit(&runner, fleet)?;
+    let found = runner.attested(&operator, &built)?;
+    let untested = Refusal::Untested { sha256: built.sha256, strange: found.is_some() };
+    let tested = found.filter(Found::counts);
+    refuse_unfit(&runner, fleet, (tested.is_none() && !request.untested).then_some(untested))?;
     let proposal = Proposal {
         source: runner.source,
-        untested: request.untested && tested.is_none(),
+        untested: tested.is_none(),
         ..proposal(&built.says.chain, &built.says.roles)
     };
     let (mut manifest, difference) = plan::plan(before, &proposal).map_err(DeployError::Refused)?;
@@ -273,9 +275,10 @@ fn refuse_unclean(resolved: &Resolved, dirty: Vec<String>) -> Result<(), DeployE
     if refusals.is_empty() { Ok(()) } else { Err(DeployError::Refused(refusals)) }
 }
 
-fn refuse_unfit(runner: &Had, fleet: &Fleet) -> Result<(), DeployError> {
-    let unfit = settings::unfit(&runner.path, &fleet.herd_path())?;
-    let refusals: Vec<Refusal> = unfit.into_iter().map(Refusal::Unfit).collect();
+/// Refuses a runner that is `untested`, and one whose code can't read the settings of the hosts.
+fn refuse_unfit(runner: &Had, fleet: &Fleet, untested: Option<Refusal>) -> Result<(), DeployError> {
+    let unfit = settings::unfit(&runner.path, &fleet.herd_path())?.into_iter().map(Refusal::Unfit);
+    let refusals: Vec<Refusal> = untested.into_iter().chain(unfit).collect();
     if refusals.is_empty() { Ok(()) } else { Err(DeployError::Refused(refusals)) }
 }
 

@@ -23,15 +23,15 @@ use crate::status::ways_out;
 ///
 /// One signed change with all that is committed: the chain, the runner, the hosts of herd.toml. It is appended to the
 /// log only if nobody else appended something first. Refused are files that are not committed, mistakes in the chain,
-/// a chain that does not continue the deployed one, hosts that vanished from herd.toml without being named, and a target
-/// before one that was told.
+/// a chain that does not continue the deployed one, hosts that vanished from herd.toml without being named, a target
+/// before one that was told, and a runner that no run of `cargo xtask test` attests.
 ///
 /// With canaries only these go to the new target, until `cargo xtask promote` or the end of the bake; everyone else stays
 /// where they were told to go. A new deploy to the same canaries replaces their target, and one to everyone includes them.
 /// The runner itself goes to all hosts at once.
 ///
 /// The runner is built here. With --from-ci it comes from the remote, and no compiler is needed: the newest one with this
-/// chain that a test attests, signed by somebody in allowed_testers or allowed_signers.
+/// chain that is attested, signed by somebody in allowed_testers or allowed_signers.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -220,7 +220,7 @@ impl Show {
         scenery: Option<Scenery<'_>>,
         shell: &Shell,
     ) -> Result<(Sha1, HerdStatus), DemoError> {
-        // Tests of the example fleet run elsewhere.
+        // The demo is the test.
         let request = Request { message: Some(what.to_owned()), untested: true, ..Request::default() };
         let deployed = self.stage.deploy(&request, shell)?;
         shell.done("deployed", format_args!("{what}\n{}", deployed.difference));

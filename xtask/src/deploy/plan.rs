@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wb_core::chain::{Chain, Link, Sha1, nearest};
+use wb_core::chain::{Chain, Digest, Link, Sha1, nearest};
 use wb_core::change::{ChangeKind, FullRunners, HostManifest, Manifest, RolePolicy, Runner};
 use wb_core::context::Unfit;
 use wb_core::herd::{Herd, HostEntry};
@@ -103,6 +103,14 @@ pub enum Refusal {
     /// The settings of a host are none that the code can read.
     #[error("herd.toml, line {}, column {}: the host `{}`: {}", .0.line, .0.column, .0.host, .0.what)]
     Unfit(Unfit),
+    /// Nobody whose word counts has tested the runner.
+    #[error("no test attests the runner {}{}", sha256.short(), if *strange { STRANGE } else { "" })]
+    Untested {
+        /// Of its bytes.
+        sha256: Digest,
+        /// Whether somebody says so whose word does not count.
+        strange: bool,
+    },
     /// A host could never leave load.
     #[error("`{host}` has the roles {}, whose maintenance windows are never open at once: it could never leave load", roles.join(", "))]
     NeverOpen {
@@ -172,6 +180,8 @@ pub enum Refusal {
     },
 }
 
+const STRANGE: &str = "; what the remote has on it is signed by nobody in allowed_testers or allowed_signers";
+
 impl Refusal {
     /// The command that helps.
     #[must_use]
@@ -183,6 +193,7 @@ impl Refusal {
             Self::Altered { link, .. } => format!("git log -p -- '*src/chain/{}.rs'", link.name),
             Self::NeverDeployed { link, .. } => format!("git log --diff-filter=D -- '*src/chain/{}.rs'", link.name),
             Self::UnknownRole { line, .. } | Self::Unfit(Unfit { line, .. }) => format!("vi +{line} herd.toml"),
+            Self::Untested { .. } => "cargo xtask test".into(),
             Self::NeverOpen { .. } => "git grep -n windows -- '*src/roles.rs'".into(),
             Self::Gone { host } => format!("cargo xtask host retire {host}"),
             Self::StillThere { .. } => "cargo xtask host list".into(),
@@ -429,7 +440,7 @@ fn did_you_mean_or(meant: Option<&str>, otherwise: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use wb_core::chain::{Digest, Range};
+    use wb_core::chain::Range;
     use wb_core::change::Identity;
     use wb_core::context::MaxOut;
     use wb_core::plan::settings_digest;
@@ -677,6 +688,17 @@ mod tests {
         check(&after, link.digest, &[]);
         after.hosts.remove("web1");
         check(&after, link.digest, &[]);
+    }
+
+    #[test]
+    fn what_nobody_tested_is_refused_with_the_way_to_test_it() {
+        let check = |strange, expect: &str| {
+            let refusal = Refusal::Untested { sha256: Digest::of(b""), strange };
+            assert_eq!((refusal.to_string(), refusal.hint()), (expect.to_owned(), "cargo xtask test".to_owned()));
+        };
+        check(false, "no test attests the runner e3b0c44");
+        let nobody = "what the remote has on it is signed by nobody in allowed_testers or allowed_signers";
+        check(true, &format!("no test attests the runner e3b0c44; {nobody}"));
     }
 
     #[test]

@@ -126,6 +126,14 @@ impl Workshop {
         attestation::record(Some(&operator), &fleet, &made, &runner, key, push).unwrap();
     }
 
+    /// Forgets what was tested on this machine.
+    fn forget(&self) {
+        let kept = format!("refs/kept/tested/{}/", platform());
+        let herd = self.office.fleet.join(".git/wildebeest/herd.git");
+        let names = self.office.scratch.git(&herd, &["for-each-ref", "--format=%(refname)", &kept]);
+        names.lines().for_each(|name| drop(self.office.scratch.git(&herd, &["update-ref", "-d", name])));
+    }
+
     /// A key for tests that the fleet knows, by a commit.
     fn tester(&self) -> SigningKey {
         let (key, office) = (generate(&self.office.scratch.path("ci"), "ci").unwrap(), &self.office);
@@ -156,27 +164,27 @@ impl Workshop {
 #[test]
 fn a_deploy_that_comes_second_tells_nothing_and_shows_what_the_first_one_told() {
     let workshop = Workshop::new();
-    let output = workshop.deploy(&["--json"], "hold --message 'a sale'");
+    let output = workshop.deploy(&["--json", "--untested"], "hold --message 'a sale'");
     let second: Value = serde_json::from_str(&output.text()).unwrap();
     assert_eq!((output.code, &second["overtaken"], &second["change"]), (1, &true.into(), &Value::Null));
     assert_eq!((&second["known"], &second["dry_run"]), (&false.into(), &false.into()));
     assert_eq!(second["difference"], json!(["+ hold of the herd: a sale"]), "what Ben told, and not what Ana would");
 
-    let text = said(&workshop.office.scratch, &workshop.deploy(&[], "hold web1 --message 'a look'"));
+    let text = said(&workshop.office.scratch, &workshop.deploy(&["--untested"], "hold web1 --message 'a look'"));
     assert!(text.starts_with("+ migration `base_packages` (0000000) for role `server`, 1 host\n"), "{text}");
     let end = "\n\
         note: the herd was told something else meanwhile:\n  \
           change 3 hold: web1: a look, by wildebeest <wildebeest@localhost>, signed by ana@localhost\n    \
             + hold of web1: a look\n\
         error: somebody else told the herd something first, and nothing of this deploy was told\n\
-        hint: git pull --rebase && cargo xtask deploy --key SCRATCH/key\n\
+        hint: git pull --rebase && cargo xtask deploy --untested --key SCRATCH/key\n\
         exit code 1";
     assert!(text.ends_with(end), "{text}");
     let newest = workshop.office.newest();
     assert_eq!((newest.number, newest.holds.len(), newest.chain.links().len()), (3, 2, 0), "all of it is Ben's");
     assert_eq!(workshop.runners(), 0, "and nothing of Ana's lies about");
 
-    let text = said(&workshop.office.scratch, &workshop.deploy(&[], ""));
+    let text = said(&workshop.office.scratch, &workshop.deploy(&["--untested"], ""));
     assert!(text.contains("\nchange 4 deploy: ") && text.ends_with("exit code 0"), "the hint mends it: {text}");
     let newest = workshop.office.newest();
     let held: Vec<String> = newest.holds.iter().map(|hold| hold.whom.to_string()).collect();
@@ -186,13 +194,13 @@ fn a_deploy_that_comes_second_tells_nothing_and_shows_what_the_first_one_told() 
 #[test]
 fn who_only_asks_hears_that_there_is_no_key() {
     let workshop = Workshop::new();
-    let text = said(&workshop.office.scratch, &workshop.deploy_with_any_key(&["--dry-run"], ""));
+    let text = said(&workshop.office.scratch, &workshop.deploy_with_any_key(&["--dry-run", "--untested"], ""));
     let none = "warning: there is no SSH key to sign changes with: looked for SCRATCH/home/.ssh/id_ed25519, \
                 SCRATCH/home/.ssh/id_ecdsa, SCRATCH/home/.ssh/id_rsa; the deploy itself needs one: \
                 ssh-keygen -t ed25519 -f ~/.ssh/id_ed25519\n";
-    assert!(text.contains("\nnothing was told; next: cargo xtask deploy\n"), "{text}");
+    assert!(text.contains("\nnothing was told; next: cargo xtask deploy --untested\n"), "{text}");
     assert!(text.contains(none) && text.ends_with("exit code 0"), "{text}");
-    let text = said(&workshop.office.scratch, &workshop.deploy(&["--dry-run"], ""));
+    let text = said(&workshop.office.scratch, &workshop.deploy(&["--dry-run", "--untested"], ""));
     assert!(!text.contains("to sign changes with") && text.ends_with("exit code 0"), "{text}");
 }
 
@@ -270,6 +278,17 @@ fn what_was_tested_elsewhere_is_deployed_without_a_compiler() {
 fn a_change_says_whether_a_test_attests_its_runner() {
     let workshop = Workshop::new();
     let deploy = |args: &[&str]| said(&workshop.office.scratch, &workshop.deploy(args, ""));
+    let text = deploy(&[]);
+    let refused = "error: no test attests the runner 0000000\n\
+        hint: cargo xtask test\n\
+        hint: cargo xtask deploy --key SCRATCH/key --untested\n\
+        exit code 1";
+    assert!(text.ends_with(refused), "{text}");
+    workshop.attest(1_000_000_000, None, true);
+    workshop.forget();
+    let text = deploy(&["--dry-run"]);
+    assert!(text.contains("; what the remote has on it is signed by nobody in allowed_testers or "), "{text}");
+    assert_eq!((workshop.office.newest().number, workshop.runners()), (1, 1), "nothing was told");
     let text = deploy(&["--untested"]);
     assert!(text.contains("+ untested: no test attests the runner\n") && text.ends_with("exit code 0"), "{text}");
     assert!(workshop.office.newest().untested);
