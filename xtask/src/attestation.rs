@@ -4,6 +4,9 @@
 //! that it says nothing of any other one, and it stands under a ref of that sha256. This machine keeps its own; one that is
 //! pushed lies beside the herd, and the runner with it, for whoever builds nothing.
 //!
+//! People sign commits of the fleet with the same keys, and any file may lie in those. So only a commit of just that form
+//! is one, whose message names these very bytes: what somebody signed for another purpose attests nothing.
+//!
 //! Who may push may put anything there, and that is no authority: what lies on the remote counts only where somebody signed
 //! it whom the fleet's `allowed_testers` name, or its `allowed_signers`. Those who only test have a list of their own, for a
 //! key in the other one tells the herd what to do. What this machine keeps needs no signature: who can write there can
@@ -150,13 +153,18 @@ impl Attestation {
     /// Puts it into a commit, and moves no ref.
     fn write(&self, objects: &Objects, who: Identity, key: Option<&SigningKey>) -> Result<Sha1, ObjectError> {
         let new = NewCommit {
-            message: format!("Tested the runner {} for {}\n", self.sha256.short(), self.platform),
+            message: self.message(),
             files: [(FILE.to_owned(), self.encode().into_bytes())].into(),
             parent: None,
             author: (who.name, who.email),
             time: Duration::from_secs(self.time),
         };
         objects.write(&new, key)
+    }
+
+    /// What its commit says. People sign commits of the fleet with the same keys: none of those names a runner's bytes.
+    fn message(&self) -> String {
+        format!("Tested the runner {} for {}\n", self.sha256, self.platform)
     }
 
     fn encode(&self) -> String {
@@ -323,7 +331,9 @@ fn kept(platform: &str, sha256: Digest) -> String {
 fn read(objects: &Objects, name: &RefName, commit: Sha1) -> Option<(Attestation, Commit)> {
     let commit = objects.read(commit).ok()?;
     let attestation: Attestation = serde_json::from_str(&objects.text(&commit, FILE).ok()??).ok()?;
-    (attestation.name() == *name).then_some((attestation, commit))
+    let is_alone = commit.parents.is_empty() && objects.has_only(&commit, FILE).ok()?;
+    let is_one = is_alone && commit.message.trim_end() == attestation.message().trim_end();
+    (is_one && attestation.name() == *name).then_some((attestation, commit))
 }
 
 /// What was found, and who signed it.

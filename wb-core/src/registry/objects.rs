@@ -114,6 +114,16 @@ impl Objects {
         self.bounded(commit, name, LARGEST_FILE)
     }
 
+    /// Whether a commit's tree is one file of this name, and nothing else.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn has_only(&self, commit: &Commit, name: &str) -> Result<bool, ObjectError> {
+        let tree = self.repository.find_tree(oid(commit.tree()));
+        let tree = tree.map_err(|source| ObjectError::Read { commit: commit.sha1, source })?;
+        Ok(tree.len() == 1 && tree.get_name(name).is_some_and(|entry| entry.filemode() & FILE_TYPE == REGULAR))
+    }
+
     /// The size is looked at before the content: a small pack may hold a very large file.
     fn bounded(&self, commit: &Commit, name: &str, largest: usize) -> Result<Option<Vec<u8>>, ObjectError> {
         let broken = |source| ObjectError::Read { commit: commit.sha1, source };
@@ -322,6 +332,24 @@ pub(super) fn from_oid(oid: Oid) -> Option<Sha1> {
 mod tests {
     use super::super::git::{Access, Git};
     use super::*;
+
+    #[test]
+    fn a_file_is_alone_in_its_tree_or_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let git = Git::new(Access::Operator { ssh_command: None });
+        git.local(dir.path()).args(["init", "--quiet", "--bare"]).read().unwrap();
+        let objects = Objects::open(dir.path()).unwrap();
+        let check = |names: &[&str], expect| {
+            let files = names.iter().map(|name| ((*name).to_owned(), b"text".to_vec())).collect();
+            let new = NewCommit { files, author: ("a".into(), "a@b".into()), ..NewCommit::default() };
+            let commit = objects.read(objects.write(&new, None).unwrap()).unwrap();
+            assert_eq!(objects.has_only(&commit, "word").unwrap(), expect, "{names:?}");
+        };
+        check(&["word"], true);
+        check(&["word", "more"], false);
+        check(&["more"], false);
+        check(&[], false);
+    }
 
     #[test]
     fn what_is_written_safely_is_so_by_a_setting_that_git_does_not_see() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use wb_core::chain::{Chain, Digest, Link, Sha1};
-use wb_core::registry::{Mirror as _, RefName, RefUpdate, SigningKey, generate, public_key};
+use wb_core::registry::{Mirror as _, NewCommit, Pushed, RefName, RefUpdate, SigningKey, generate, public_key};
 use wb_core::system::files;
 use wb_xtask::attestation::{self, Attestation, Found};
 use wb_xtask::fleet::Fleet;
@@ -60,6 +60,15 @@ fn who(operator: &Operator, runner: &[u8]) -> Option<(String, bool, bool)> {
     Some((found.signer.unwrap_or_default(), found.is_own, counts))
 }
 
+/// Puts a commit where a word about this runner has its place, as whoever may push can.
+fn put(operator: &Operator, runner: &[u8], commit: Sha1) {
+    let name = RefName::Tested { platform: PLATFORM.into(), sha256: Digest::of(runner) };
+    let registry = operator.registry();
+    registry.fetch(&[name.to_string()]).unwrap();
+    let expected = registry.get(&name).unwrap();
+    assert_eq!(registry.push(&[RefUpdate { name, expected, new: Some(commit) }]).unwrap(), Pushed::Won);
+}
+
 #[test]
 fn what_was_tested_here_counts_and_what_lies_on_the_remote_where_somebody_signed_it_who_may() {
     let office = Office::new();
@@ -93,15 +102,36 @@ fn a_word_about_another_runner_is_none() {
     let office = Office::new();
     let (fleet, ana) = at(&office.fleet);
     let commit = attestation::record(Some(&ana), &fleet, &made(1, 1), RUNNER, Some(&office.key), true).unwrap();
-    let put = |bytes: &[u8], commit| {
-        let name = RefName::Tested { platform: PLATFORM.into(), sha256: Digest::of(bytes) };
-        ana.registry().push(&[RefUpdate { name, expected: None, new: Some(commit) }]).unwrap();
-    };
-    put(b"another", commit);
+    put(&ana, b"another", commit);
     assert_eq!(who(&ana, b"another"), None, "its name says so, and it does not");
     let told = ana.registry().refs("refs/wildebeest/runners/").unwrap().into_values().next().unwrap();
-    put(b"a third", told);
+    put(&ana, b"a third", told);
     assert_eq!(who(&ana, b"a third"), None, "this is no attestation at all");
+}
+
+#[test]
+fn what_somebody_signed_for_another_purpose_attests_nothing() {
+    const FILE: &str = "attestation.json";
+    let office = Office::new();
+    let ((fleet, ana), (_, ben)) = (at(&office.fleet), at(&office.clone_of_fleet("bens")));
+    let word = attestation::record(Some(&ana), &fleet, &made(1, 1), RUNNER, Some(&office.key), false).unwrap();
+    let objects = ana.registry().objects();
+    let told = objects.read(word).unwrap();
+    let text = objects.text(&told, FILE).unwrap().unwrap();
+    assert_eq!(told.message, format!("Tested the runner {} for {PLATFORM}\n", Digest::of(RUNNER)));
+    let check = |message: &str, others: &[&str], parent: Option<Sha1>, expect| {
+        let all = others.iter().map(|name| ((*name).to_owned(), Vec::new()));
+        let files = all.chain([(FILE.to_owned(), text.clone().into_bytes())]).collect();
+        let author = ("Ana".to_owned(), "ana@localhost".to_owned());
+        let new = NewCommit { message: message.to_owned(), files, parent, author, ..NewCommit::default() };
+        put(&ana, RUNNER, objects.write(&new, Some(&office.key)).unwrap());
+        assert_eq!(who(&ben, RUNNER).is_some(), expect, "{message} {others:?} {parent:?}");
+    };
+    check(&told.message, &[], None, true);
+    check(&told.message, &["README.md"], None, false);
+    check(&told.message, &[], Some(word), false);
+    check("Add a fixture\n", &[], None, false);
+    check(&format!("{}, and more\n", told.message.trim_end()), &[], None, false);
 }
 
 #[test]
