@@ -10,7 +10,7 @@
 //! Who may push may put anything there, and that is no authority: what lies on the remote counts only where somebody signed
 //! it whom the fleet's `allowed_testers` name, or its `allowed_signers`. Those who only test have a list of their own, for a
 //! key in the other one tells the herd what to do. What this machine keeps needs no signature: who can write there can
-//! deploy from there.
+//! deploy from there. What would count for nobody else is not pushed: it would take the place of a word that does.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -103,6 +103,9 @@ pub enum AttestationError {
     /// The remote, or what was fetched of it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// Nobody else would believe it.
+    #[error("what is pushed for others to believe has to be signed, and there is no key")]
+    Unsigned,
     /// It can't be written or signed.
     #[error("could not write the attestation of the runner {}", sha256.short())]
     Write {
@@ -197,11 +200,19 @@ impl fmt::Display for Found {
     }
 }
 
+/// Refuses to push what would count for nobody but this machine.
+///
+/// # Errors
+/// When there is no key, or one that the fleet's lists don't name, or that does not sign.
+pub fn refuse_unbelievable(operator: &Operator, key: Option<&SigningKey>) -> Result<(), AttestationError> {
+    Ok(operator.refuse_strange_tester(key.ok_or(AttestationError::Unsigned)?)?)
+}
+
 /// Writes down that these bytes were tested, signed where there is a key; gives the commit. This machine keeps it, and with
 /// `push` it goes to the remote, where that is known, with the runner.
 ///
 /// # Errors
-/// When it can't be written, or the remote does not take it.
+/// When it can't be written, or it is to be pushed and would count for nobody, or the remote does not take it.
 pub fn record(
     operator: Option<&Operator>,
     fleet: &Fleet,
@@ -210,11 +221,15 @@ pub fn record(
     key: Option<&SigningKey>,
     push: bool,
 ) -> Result<Sha1, AttestationError> {
+    match operator {
+        Some(operator) if push => refuse_unbelievable(operator, key)?,
+        None if push => return Err(OperatorError::NoRemote.into()),
+        _ => {}
+    }
     let tree = fleet.work_tree()?;
     let alone;
     let registry = match operator {
         Some(operator) => operator.registry(),
-        None if push => return Err(OperatorError::NoRemote.into()),
         None => {
             alone = operator::alone(&tree)?;
             &alone
@@ -251,7 +266,7 @@ fn name_of_runner(platform: &str, commit: Sha1) -> RefName {
 }
 
 /// Pushes an attestation, and the runner beside it where the remote has it not. It takes the place of an older one of the
-/// same runner.
+/// same runner, whoever signed that: this one counts, as was looked at before.
 fn publish(registry: &Registry, made: &Attestation, runner: Sha1, commit: Sha1) -> Result<(), AttestationError> {
     const TRIES: u32 = 3;
     let (name, stored) = (made.name(), name_of_runner(&made.platform, runner));

@@ -112,6 +112,16 @@ pub enum OperatorError {
         /// How the list would name whoever has the key.
         principal: String,
     },
+    /// What the key attests, nobody believes.
+    #[error("the key {} is neither in {} nor in {SIGNERS_FILE}: nobody would believe what it attests", key.display(), testers.display())]
+    TesterNotAllowed {
+        /// The key.
+        key: PathBuf,
+        /// The list.
+        testers: PathBuf,
+        /// How the list would name whoever has the key.
+        principal: String,
+    },
     /// The remote may have taken a change.
     #[error("nobody knows whether the herd was told change {number}: the remote did not say so, and can't be asked")]
     Doubtful {
@@ -281,14 +291,19 @@ impl Operator {
     /// # Errors
     /// When it does not sign, or is not in the list.
     pub fn refuse_stranger(&self, key: &SigningKey) -> Result<(), OperatorError> {
-        const PAYLOAD: &[u8] = b"wildebeest";
-        let unusable = |source| OperatorError::Key { key: key.path().to_owned(), source };
-        let signature = key.sign(PAYLOAD).map_err(unusable)?;
-        match self.signers.verify(PAYLOAD, &signature) {
-            Ok(_) => Ok(()),
-            Err(SignatureError::NotAllowed { .. }) => Err(self.not_allowed(key)),
-            Err(source) => Err(unusable(source)),
+        if is_allowed(key, &self.signers)? { Ok(()) } else { Err(self.not_allowed(key)) }
+    }
+
+    /// Refuses a key whose word on what was tested nobody believes, before anything is tested.
+    ///
+    /// # Errors
+    /// When it does not sign, or is in none of the lists.
+    pub fn refuse_strange_tester(&self, key: &SigningKey) -> Result<(), OperatorError> {
+        if is_allowed(key, &self.testers)? {
+            return Ok(());
         }
+        let (testers, principal) = (self.signers_path.with_file_name(TESTERS_FILE), self.tree.identity().email);
+        Err(OperatorError::TesterNotAllowed { key: key.path().to_owned(), testers, principal })
     }
 
     /// Signs `manifest`, and makes it the newest change, if `parent` still is. `others` are moved with it, or not at all.
@@ -344,6 +359,18 @@ impl Operator {
     fn not_allowed(&self, key: &SigningKey) -> OperatorError {
         let principal = self.tree.identity().email;
         OperatorError::KeyNotAllowed { key: key.path().to_owned(), signers: self.signers_path.clone(), principal }
+    }
+}
+
+/// Whether what the key signs counts, as the list says.
+fn is_allowed(key: &SigningKey, list: &AllowedSigners) -> Result<bool, OperatorError> {
+    const PAYLOAD: &[u8] = b"wildebeest";
+    let unusable = |source| OperatorError::Key { key: key.path().to_owned(), source };
+    let signature = key.sign(PAYLOAD).map_err(unusable)?;
+    match list.verify(PAYLOAD, &signature) {
+        Ok(_) => Ok(true),
+        Err(SignatureError::NotAllowed { .. }) => Ok(false),
+        Err(source) => Err(unusable(source)),
     }
 }
 

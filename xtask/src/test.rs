@@ -88,7 +88,7 @@ pub struct Options {
     pub json: Option<PathBuf>,
     /// The key that signs what is attested once all passed; none: nobody signs it.
     pub key: Option<PathBuf>,
-    /// Whether what is attested goes to the remote, with the runner.
+    /// Whether what is attested goes to the remote, with the runner. It has to be signed then.
     pub push: bool,
 }
 

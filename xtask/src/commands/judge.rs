@@ -146,10 +146,11 @@ pub(super) fn operator(error: OperatorError) -> Failure {
     match error {
         OperatorError::Fleet(error) => fleet(error),
         OperatorError::NoRemote => Failure::from(error).hint("git remote add origin URL"),
-        OperatorError::KeyNotAllowed { ref key, ref signers, ref principal } => {
-            let (public, signers) = (signers::public_half(key), signers.display());
+        OperatorError::KeyNotAllowed { ref key, signers: ref list, ref principal }
+        | OperatorError::TesterNotAllowed { ref key, testers: ref list, ref principal } => {
+            let (public, list) = (signers::public_half(key), list.display());
             let line = format!(r#"{principal} namespaces=\"git\" $(cat {})"#, public.display());
-            Failure::refused(&error).hint(format_args!("echo \"{line}\" >> {signers}"))
+            Failure::refused(&error).hint(format_args!("echo \"{line}\" >> {list}"))
         }
         OperatorError::Overtaken { .. } | OperatorError::Otherwise => Failure::refused(error),
         OperatorError::Rewound { .. } => Failure::refused(error).hint("cargo xtask changes recover"),
@@ -169,7 +170,7 @@ pub(super) fn attestation(error: AttestationError) -> Failure {
     match error {
         AttestationError::Operator(error) => operator(error),
         AttestationError::Registry(error) => registry(error),
-        error @ AttestationError::Overtaken { .. } => Failure::refused(error),
+        error @ (AttestationError::Overtaken { .. } | AttestationError::Unsigned) => Failure::refused(error),
         error => error.into(),
     }
 }

@@ -62,8 +62,8 @@ pub(super) struct Test {
     /// Sign what is attested once all passed with the SSH key in FILE, which allowed_testers or allowed_signers name
     #[arg(long, value_name = "FILE", conflicts_with_all = PARTS)]
     key: Option<PathBuf>,
-    /// Push what is attested once all passed, with the runner, for `cargo xtask deploy --from-ci`
-    #[arg(long, conflicts_with_all = PARTS)]
+    /// Push what is attested once all passed, with the runner, for `cargo xtask deploy --from-ci`; it has to be signed
+    #[arg(long, requires = "key", conflicts_with_all = PARTS)]
     push: bool,
 }
 

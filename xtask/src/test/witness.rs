@@ -45,7 +45,8 @@ impl<'a> Witness<'a> {
     /// Looks at a fleet before it is tested.
     ///
     /// # Errors
-    /// When there can be no word as it is asked for: something is not committed, or there is no key or no remote.
+    /// When there can be no word as it is asked for: something is not committed, there is no key or no remote, or nobody
+    /// would believe what is to be pushed.
     pub(super) fn of(fleet: &'a Fleet, options: &Options) -> Result<Self, TestError> {
         let tree = fleet.work_tree().map_err(AttestationError::from)?;
         let dirty = tree.dirty().map_err(AttestationError::from)?;
@@ -55,10 +56,18 @@ impl<'a> Witness<'a> {
         }
         let key = options.key.clone().map(|path| signing_key::find(Some(path), &tree)).transpose()?;
         let witness = Self { fleet, tree, source, key: key.map(SigningKey::new), push: options.push };
-        let operator = witness.operator();
+        let able = witness.may_push();
         witness.give_back()?;
-        operator?;
+        able?;
         Ok(witness)
+    }
+
+    /// Refuses what could be pushed to nobody's use, where something is to be pushed.
+    fn may_push(&self) -> Result<(), AttestationError> {
+        match self.operator()? {
+            Some(operator) => attestation::refuse_unbelievable(&operator, self.key.as_ref()),
+            None => Ok(()),
+        }
     }
 
     /// Says it, of a test of all that there is, which passed.
@@ -120,6 +129,7 @@ fn made(source: Sha1, subject: Subject<'_>, outcome: &Outcome) -> Attestation {
 mod tests {
     use std::path::Path;
 
+    use wb_core::registry::{generate, public_key};
     use wb_core::system::files;
 
     use super::super::tests::options;
@@ -148,6 +158,26 @@ mod tests {
         assert_eq!(said(&fleet, &options(&[])), "well");
         let no_remote = "there is no remote: herd.toml names none, and the repository has no `origin`";
         assert_eq!([said(&fleet, &push), said(&fleet, &key)], [no_remote, "there is no signing key at /k"]);
+    }
+
+    #[test]
+    fn what_nobody_would_believe_is_not_to_be_pushed() {
+        let (dir, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let fleet = fleet(dir.path());
+        let tree = fleet.work_tree().unwrap();
+        tree.set_config("remote.origin.url", "/nowhere").unwrap();
+        tree.commit_all("A herd").unwrap();
+        let key = generate(&keys.path().join("ci"), "ci").unwrap();
+        let push = |key: Option<&SigningKey>| {
+            said(&fleet, &Options { push: true, key: key.map(|key| key.path().to_owned()), ..options(&[]) })
+        };
+        assert_eq!(push(None), "what is pushed for others to believe has to be signed, and there is no key");
+        let (path, list) = (key.path().display(), dir.path().join("allowed_testers"));
+        let strange = format!("the key {path} is neither in {} nor in allowed_signers", list.display());
+        assert_eq!(push(Some(&key)), format!("{strange}: nobody would believe what it attests"));
+        files::write(list, format!("ci@localhost {}\n", public_key(key.path()).unwrap()), 0o644).unwrap();
+        tree.commit_all("CI may test").unwrap();
+        assert_eq!(push(Some(&key)), "well");
     }
 
     #[test]

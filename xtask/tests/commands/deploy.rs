@@ -5,10 +5,10 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use wb_core::chain::{Chain, Digest};
+use wb_core::chain::{Chain, Digest, Sha1};
 use wb_core::change::RolePolicy;
 use wb_core::context::MaxOut;
-use wb_core::registry::{SigningKey, generate, public_key, resolve_strictly};
+use wb_core::registry::{Mirror as _, Pushed, RefName, RefUpdate, SigningKey, generate, public_key, resolve_strictly};
 use wb_core::runner::platform;
 use wb_core::system::{Command, Output, files};
 use wb_xtask::attestation::{self, Attestation};
@@ -106,7 +106,7 @@ impl Workshop {
     }
 
     /// Attests that the runner was tested, at this time.
-    fn attest(&self, time: u64, key: Option<&SigningKey>, push: bool) {
+    fn attest(&self, time: u64, key: Option<&SigningKey>, push: bool) -> Sha1 {
         let (fleet, operator) = (Fleet::around(&self.office.fleet).unwrap(), self.office.operator());
         let runner = files::read(self.path("runner")).unwrap();
         let chain = Chain::new(resolve_strictly(&fleet.crate_dir).unwrap().links).unwrap();
@@ -123,7 +123,17 @@ impl Workshop {
             time,
             results: Vec::new(),
         };
-        attestation::record(Some(&operator), &fleet, &made, &runner, key, push).unwrap();
+        attestation::record(Some(&operator), &fleet, &made, &runner, key, push).unwrap()
+    }
+
+    /// Attests it as somebody does whose word counts for nobody, and who may push all the same.
+    fn pretend(&self) {
+        let (commit, operator) = (self.attest(1_000_000_000, None, false), self.office.operator());
+        self.forget();
+        let sha256 = Digest::of(&files::read(self.path("runner")).unwrap());
+        let name = RefName::Tested { platform: platform(), sha256 };
+        let pushed = operator.registry().push(&[RefUpdate { name, expected: None, new: Some(commit) }]).unwrap();
+        assert_eq!(pushed, Pushed::Won);
     }
 
     /// Forgets what was tested on this machine.
@@ -252,7 +262,7 @@ fn what_was_tested_elsewhere_is_deployed_without_a_compiler() {
     };
     let text = from_ci();
     assert!(text.contains(&none("\n")) && text.ends_with("exit code 1"), "{text}");
-    workshop.attest(1_000_000_000, None, true);
+    workshop.pretend();
     let strange = "; one is attested by nobody who counts\nhint: git log -p -- '*allowed_testers'\n";
     let text = from_ci();
     assert!(text.contains(&none(strange)), "who may push has no authority: {text}");
@@ -284,11 +294,10 @@ fn a_change_says_whether_a_test_attests_its_runner() {
         hint: cargo xtask deploy --key SCRATCH/key --untested\n\
         exit code 1";
     assert!(text.ends_with(refused), "{text}");
-    workshop.attest(1_000_000_000, None, true);
-    workshop.forget();
+    workshop.pretend();
     let text = deploy(&["--dry-run"]);
     assert!(text.contains("; what the remote has on it is signed by nobody in allowed_testers or "), "{text}");
-    assert_eq!((workshop.office.newest().number, workshop.runners()), (1, 1), "nothing was told");
+    assert_eq!((workshop.office.newest().number, workshop.runners()), (1, 0), "nothing was told");
     let text = deploy(&["--untested"]);
     assert!(text.contains("+ untested: no test attests the runner\n") && text.ends_with("exit code 0"), "{text}");
     assert!(workshop.office.newest().untested);

@@ -72,29 +72,42 @@ fn put(operator: &Operator, runner: &[u8], commit: Sha1) {
 #[test]
 fn what_was_tested_here_counts_and_what_lies_on_the_remote_where_somebody_signed_it_who_may() {
     let office = Office::new();
-    let bens = office.clone_of_fleet("bens");
-    let ci = tester(&office, &[bens.as_path()]);
+    let [bens, carls, dinas] = ["bens", "carls", "dinas"].map(|name| office.clone_of_fleet(name));
+    let ci = tester(&office, &[bens.as_path(), carls.as_path()]);
     let stranger = generate(&office.scratch.path("stranger"), "stranger").unwrap();
-    let ((fleet, ana), (_, ben)) = (at(&office.fleet), at(&bens));
-    let record = |time, key: Option<&SigningKey>, push| {
-        attestation::record(Some(&ana), &fleet, &made(1, time), RUNNER, key, push).unwrap()
-    };
+    let ((fleet, ana), (bens, ben), (_, carl), (_, dina)) = (at(&office.fleet), at(&bens), at(&carls), at(&dinas));
     let of = |signer: &str, is_own, counts| Some((signer.to_owned(), is_own, counts));
-    assert_eq!((who(&ana, RUNNER), who(&ben, RUNNER)), (None, None));
-    record(1, None, false);
-    assert_eq!((who(&ana, RUNNER), who(&ben, RUNNER)), (of("", true, true), None), "nothing was pushed");
-    record(2, None, true);
-    assert_eq!(who(&ben, RUNNER), of("", false, false), "whoever may push may put that there");
-    record(3, Some(&stranger), true);
-    assert_eq!(who(&ben, RUNNER), of("", false, false));
-    record(4, Some(&ci), true);
-    assert_eq!(who(&ben, RUNNER), of("ci@localhost", false, true));
-    assert_eq!(who(&ana, RUNNER), of("", true, true), "her list does not name that key");
-    record(5, Some(&office.key), true);
-    assert_eq!(who(&ben, RUNNER), of("ana@localhost", false, true), "who may tell the herd may say this, too");
-    assert_eq!(who(&ben, b"another runner"), None);
+    assert_eq!((who(&ana, RUNNER), who(&carl, RUNNER)), (None, None));
+    let kept = |time, key| attestation::record(Some(&ana), &fleet, &made(1, time), RUNNER, key, false).unwrap();
+    let unsigned = kept(1, None);
+    assert_eq!((who(&ana, RUNNER), who(&carl, RUNNER)), (of("", true, true), None), "nothing was pushed");
+    put(&ana, RUNNER, unsigned);
+    assert_eq!(who(&carl, RUNNER), of("", false, false), "whoever may push may put that there");
+    put(&ana, RUNNER, kept(2, Some(&stranger)));
+    assert_eq!(who(&carl, RUNNER), of("", false, false));
+    attestation::record(Some(&ben), &bens, &made(1, 3), RUNNER, Some(&ci), true).unwrap();
+    assert_eq!(who(&carl, RUNNER), of("ci@localhost", false, true), "it took the place of what does not count");
+    assert_eq!(who(&dina, RUNNER), of("", false, false), "her list does not name that key");
+    attestation::record(Some(&ana), &fleet, &made(1, 4), RUNNER, Some(&office.key), true).unwrap();
+    assert_eq!(who(&carl, RUNNER), of("ana@localhost", false, true), "who may tell the herd may say this, too");
+    assert_eq!(who(&carl, b"another runner"), None);
     let runners = office.scratch.git(&office.fleet, &["ls-remote", "origin", "refs/wildebeest/runners/*"]);
     assert_eq!(runners.lines().count(), 1, "the same bytes lie there once: {runners}");
+}
+
+#[test]
+fn what_would_count_for_nobody_takes_no_place_on_the_remote() {
+    let office = Office::new();
+    let stranger = generate(&office.scratch.path("stranger"), "stranger").unwrap();
+    let ((fleet, ana), (_, ben)) = (at(&office.fleet), at(&office.clone_of_fleet("bens")));
+    let push = |time, key| attestation::record(Some(&ana), &fleet, &made(1, time), RUNNER, key, true);
+    push(1, Some(&office.key)).unwrap();
+    let unsigned = push(2, None).unwrap_err().to_string();
+    assert_eq!(unsigned, "what is pushed for others to believe has to be signed, and there is no key");
+    let strange = push(3, Some(&stranger)).unwrap_err().to_string();
+    assert!(strange.ends_with(" nor in allowed_signers: nobody would believe what it attests"), "{strange}");
+    let ana_signed = Some(("ana@localhost".to_owned(), false, true));
+    assert_eq!(who(&ben, RUNNER), ana_signed, "her word of before still stands");
 }
 
 #[test]
