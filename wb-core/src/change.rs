@@ -64,7 +64,8 @@ pub struct Manifest {
     /// The machines that had been in load when this was deployed: hosts of whom a share may be out need not ask each other.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub served: BTreeSet<Uuid>,
-    /// Whether the runner was deployed though no test attested it. It is shown, and decides nothing.
+    /// Whether a runner in it was deployed though no test attested it, as far as its author could know. It is shown, and
+    /// decides nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untested: bool,
 }

@@ -58,7 +58,7 @@ pub struct Entry {
     pub message: String,
     /// The commit.
     pub commit: Sha1,
-    /// Whether it is a deploy of a runner that no test attested.
+    /// Whether it is a deploy with a runner that no test attested.
     pub untested: bool,
 }
 

@@ -19,7 +19,7 @@ use wb_core::report::served;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{CommandError, FileError, files};
 
-use crate::attestation::{AttestationError, Found};
+use crate::attestation::{self, AttestationError, Found};
 use crate::build::BuildError;
 use crate::canary::{self, Stop};
 use crate::fleet::{Fleet, FleetError};
@@ -184,14 +184,11 @@ pub fn deploy(fleet: &Fleet, request: &Request, shell: &Shell) -> Result<Deploye
     let runner = request.runner.get(fleet, &operator, (&source.chain, source.commit), shell)?;
     let built = source.carried_by(&runner)?;
     let found = runner.attested(&operator, &built)?;
-    let untested = Refusal::Untested { sha256: built.sha256, strange: found.is_some() };
+    let refusal = Refusal::Untested { sha256: built.sha256, strange: found.is_some() };
     let tested = found.filter(Found::counts);
-    refuse_unfit(&runner, fleet, (tested.is_none() && !request.untested).then_some(untested))?;
-    let proposal = Proposal {
-        source: runner.source,
-        untested: tested.is_none(),
-        ..proposal(&built.says.chain, &built.says.roles)
-    };
+    refuse_unfit(&runner, fleet, (tested.is_none() && !request.untested).then_some(refusal))?;
+    let untested = tested.is_none() || keeps_untested(&operator, before, &built)?;
+    let proposal = Proposal { source: runner.source, untested, ..proposal(&built.says.chain, &built.says.roles) };
     let (mut manifest, difference) = plan::plan(before, &proposal).map_err(DeployError::Refused)?;
     manifest.served = served(&manifest, &known.reports);
     let (stuck, stops) = (plan::stuck(&manifest, &known.reports), canary::stops(&manifest, &known.reports));
@@ -280,6 +277,21 @@ fn refuse_unfit(runner: &Had, fleet: &Fleet, untested: Option<Refusal>) -> Resul
     let unfit = settings::unfit(&runner.path, &fleet.herd_path())?.into_iter().map(Refusal::Unfit);
     let refusals: Vec<Refusal> = untested.into_iter().chain(unfit).collect();
     if refusals.is_empty() { Ok(()) } else { Err(DeployError::Refused(refusals)) }
+}
+
+/// Whether a runner of another platform stays beside the one that was built, as it does with the same chain, and no test
+/// attests it: then the herd still has one that nobody tested.
+fn keeps_untested(operator: &Operator, before: Option<&Manifest>, built: &Carried) -> Result<bool, AttestationError> {
+    let Some(before) = before.filter(|before| before.untested && before.chain == built.says.chain) else {
+        return Ok(false);
+    };
+    for (platform, runner) in before.runners.iter().filter(|(platform, _)| **platform != built.says.platform) {
+        let found = attestation::of(operator, platform, runner.sha256)?;
+        if !found.is_some_and(|found| found.counts()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn ask(operator: &Operator, shell: &Shell) -> Result<Known, OperatorError> {

@@ -53,7 +53,7 @@ pub struct HerdStatus {
     pub holds: Vec<HoldStatus>,
     /// Whom links do not wait for.
     pub waived: Vec<WaiverStatus>,
-    /// Whether the runner was deployed though no test attested it.
+    /// Whether a runner was deployed though no test attested it.
     pub untested: bool,
     /// The number of a change that was seen from this machine, and that the remote has lost.
     pub lost_change: Option<u64>,

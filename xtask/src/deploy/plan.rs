@@ -21,7 +21,7 @@ use crate::named::{Kind, Unknown, did_you_mean};
 pub struct Proposal<'a> {
     /// The commit that the runner is built from.
     pub source: Sha1,
-    /// Whether no test attests the runner.
+    /// Whether no test attests the runner, or one of another platform that stays.
     pub untested: bool,
     /// The chain, as the runner that was built says it.
     pub chain: &'a Chain,

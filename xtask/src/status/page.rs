@@ -106,7 +106,7 @@ impl HerdStatus {
             let link = format!("`{}` ({})", waiver.migration, waiver.link.short());
             format!("waived: {link} does not wait for {}, by change {}", waiver.host, waiver.change)
         });
-        let untested = self.untested.then(|| "untested: no test attests the runner that was deployed".to_owned());
+        let untested = self.untested.then(|| "untested: a runner was deployed that no test attests".to_owned());
         lost.into_iter().chain(damaged).chain(canary).chain(held).chain(waived).chain(untested).collect()
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use wb_core::chain::{Chain, Digest, Sha1};
-use wb_core::change::RolePolicy;
+use wb_core::change::{RolePolicy, Runner};
 use wb_core::context::MaxOut;
 use wb_core::registry::{Mirror as _, Pushed, RefName, RefUpdate, SigningKey, generate, public_key, resolve_strictly};
 use wb_core::runner::platform;
@@ -107,12 +107,17 @@ impl Workshop {
 
     /// Attests that the runner was tested, at this time.
     fn attest(&self, time: u64, key: Option<&SigningKey>, push: bool) -> Sha1 {
-        let (fleet, operator) = (Fleet::around(&self.office.fleet).unwrap(), self.office.operator());
         let runner = files::read(self.path("runner")).unwrap();
+        self.attest_another(&platform(), &runner, time, key, push)
+    }
+
+    /// Attests that these bytes were tested for that platform.
+    fn attest_another(&self, platform: &str, runner: &[u8], time: u64, key: Option<&SigningKey>, push: bool) -> Sha1 {
+        let (fleet, operator) = (Fleet::around(&self.office.fleet).unwrap(), self.office.operator());
         let chain = Chain::new(resolve_strictly(&fleet.crate_dir).unwrap().links).unwrap();
         let made = Attestation {
-            sha256: Digest::of(&runner),
-            platform: platform(),
+            sha256: Digest::of(runner),
+            platform: platform.to_owned(),
             triple: "x86_64-unknown-linux-musl".into(),
             source: fleet.work_tree().unwrap().head().unwrap(),
             tip: chain.tip().map(|link| link.sha1),
@@ -123,7 +128,7 @@ impl Workshop {
             time,
             results: Vec::new(),
         };
-        attestation::record(Some(&operator), &fleet, &made, &runner, key, push).unwrap()
+        attestation::record(Some(&operator), &fleet, &made, runner, key, push).unwrap()
     }
 
     /// Attests it as somebody does whose word counts for nobody, and who may push all the same.
@@ -301,7 +306,7 @@ fn a_change_says_whether_a_test_attests_its_runner() {
     let text = deploy(&["--untested"]);
     assert!(text.contains("+ untested: no test attests the runner\n") && text.ends_with("exit code 0"), "{text}");
     assert!(workshop.office.newest().untested);
-    assert!(workshop.office.xtask(&["status"]).contains("untested: no test attests the runner that was deployed\n"));
+    assert!(workshop.office.xtask(&["status"]).contains("untested: a runner was deployed that no test attests\n"));
     assert!(workshop.office.xtask(&["changes", "2"]).starts_with("change 2 deploy, untested: "));
     workshop.attest(1_000_000_000, None, false);
     let text = deploy(&["--untested"]);
@@ -310,4 +315,22 @@ fn a_change_says_whether_a_test_attests_its_runner() {
     assert!(deploy(&[]).contains("nothing new: the herd knows all of it since change 3\n"));
     let both = deploy(&["--untested", "--from-ci"]);
     assert!(both.contains("cannot be used with") && both.ends_with("exit code 2"), "{both}");
+}
+
+#[test]
+fn a_runner_of_another_platform_that_stays_is_as_untested_as_it_was() {
+    let workshop = Workshop::new();
+    let deploy = |args: &[&str]| said(&workshop.office.scratch, &workshop.deploy(args, ""));
+    assert!(deploy(&["--untested"]).ends_with("exit code 0"));
+    workshop.office.tell(|manifest| {
+        let another = Runner { sha256: Digest::of(b"another"), ..manifest.runners[&platform()].clone() };
+        manifest.runners.insert("another".into(), another);
+    });
+    workshop.attest(1_000_000_000, None, false);
+    let text = deploy(&[]);
+    assert!(text.contains("nothing new: the herd knows all of it since change 3\n"), "one stays: {text}");
+    workshop.attest_another("another", b"another", 1_000_000_000, None, false);
+    let text = deploy(&[]);
+    assert!(text.contains("- untested: a test attests the runner now\n") && text.ends_with("exit code 0"), "{text}");
+    assert!(!workshop.office.newest().untested);
 }
