@@ -3,6 +3,7 @@
 pub mod aim;
 mod carried;
 pub mod difference;
+mod fetched;
 mod origin;
 pub mod plan;
 

@@ -181,9 +181,9 @@ impl Operator {
         &self.registry
     }
 
-    /// A place beside what is fetched, for what is of this machine.
-    pub(crate) fn beside(&self, name: &str) -> PathBuf {
-        self.here.with_file_name(name)
+    /// The directory of the fleet's repository that has what is fetched, and what is of this machine.
+    pub(crate) fn place(&self) -> &Path {
+        self.here.parent().unwrap_or(&self.here)
     }
 
     /// Whose word counts on what was tested.

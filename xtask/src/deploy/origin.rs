@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use wb_core::chain::{Chain, Sha1};
 use wb_core::runner::platform;
-use wb_core::system::files;
 
 use super::DeployError;
 use super::carried::Carried;
-use crate::attestation::{self, Attestation, AttestationError, Found};
+use super::fetched::Fetched;
+use crate::attestation::{self, AttestationError, Found};
 use crate::build;
 use crate::fleet::Fleet;
 use crate::operator::Operator;
@@ -35,8 +35,8 @@ pub(super) struct Had {
     pub(super) source: Sha1,
     /// What is known of its test already.
     found: Option<Found>,
-    /// Whether its file goes with this value.
-    is_scratch: bool,
+    /// Its file, where it goes with this value.
+    _fetched: Option<Fetched>,
 }
 
 impl Origin {
@@ -48,7 +48,7 @@ impl Origin {
         (chain, head): (&Chain, Sha1),
         shell: &Shell,
     ) -> Result<Had, DeployError> {
-        let here = |path| Had { path, source: head, found: None, is_scratch: false };
+        let here = |path| Had { path, source: head, found: None, _fetched: None };
         match self {
             Self::Build => Ok(here(build::runner(fleet, shell)?.path)),
             Self::Given(path) => Ok(here(path.clone())),
@@ -67,14 +67,6 @@ impl Had {
     }
 }
 
-impl Drop for Had {
-    fn drop(&mut self) {
-        if self.is_scratch {
-            drop(files::remove(&self.path));
-        }
-    }
-}
-
 /// The runner that was tested elsewhere. One that was built from the very commit that is checked out goes before newer ones.
 fn tested(operator: &Operator, chain: &Chain, head: Sha1, shell: &Shell) -> Result<Had, DeployError> {
     let _progress = shell.begin(format!("asking {} for a tested runner", operator.registry().url()));
@@ -87,12 +79,11 @@ fn tested(operator: &Operator, chain: &Chain, head: Sha1, shell: &Shell) -> Resu
         strangers: strange.len(),
     };
     let found = best.ok_or_else(none)?;
-    let Attestation { sha256, source, .. } = found.attestation;
+    let source = found.attestation.source;
     if source != head {
         let (source, head, what) = (source.short(), head.short(), "of what differs only herd.toml is deployed");
         shell.note(format_args!("the runner is of the commit {source}, and {head} is checked out: {what}"));
     }
-    let path = operator.beside(&format!("runner-{sha256}"));
-    files::write(&path, attestation::runner(operator, &found.attestation)?, 0o755)?;
-    Ok(Had { path, source, found: Some(found), is_scratch: true })
+    let fetched = Fetched::put(&attestation::runner(operator, &found.attestation)?, operator.place())?;
+    Ok(Had { path: fetched.path().to_owned(), source, found: Some(found), _fetched: Some(fetched) })
 }

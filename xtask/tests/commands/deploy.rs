@@ -290,6 +290,21 @@ fn what_was_tested_elsewhere_is_deployed_without_a_compiler() {
 }
 
 #[test]
+fn a_deploy_that_begins_and_ends_amid_another_takes_nothing_from_it() {
+    let workshop = Workshop::new();
+    let ci = workshop.tester();
+    let [says, met, fleet] = ["says.json", "met", "fleet"].map(|name| workshop.path(name));
+    let other = format!("'{}' deploy --from-ci --dry-run >'{met}' 2>&1", env!("CARGO_BIN_EXE_xtask"));
+    let once = format!("[ -e '{met}' ] || {{ : >'{met}'; cd '{fleet}' && {other}; }}");
+    workshop.put("runner", &format!("#!/bin/sh\ncase $1 in\nchain) {once}; cat '{says}' ;;\n*) echo '[]' ;;\nesac\n"));
+    workshop.attest(1_000_000_000, Some(&ci), true);
+    let text = workshop.deploy_without_compiler(&["--from-ci"]);
+    let other = files::read_text(&met).unwrap();
+    assert!(other.contains("nothing was told; next: cargo xtask deploy --from-ci\n"), "{other}");
+    assert!(text.contains("\nchange 2 deploy: ") && text.ends_with("exit code 0"), "{text}");
+}
+
+#[test]
 fn a_change_says_whether_a_test_attests_its_runner() {
     let workshop = Workshop::new();
     let deploy = |args: &[&str]| said(&workshop.office.scratch, &workshop.deploy(args, ""));
