@@ -272,15 +272,15 @@ fn publish(registry: &Registry, made: &Attestation, runner: Sha1, commit: Sha1) 
     let (name, stored) = (made.name(), name_of_runner(&made.platform, runner));
     for _ in 0..TRIES {
         registry.fetch(&[name.to_string(), stored.to_string()])?;
-        let expected = registry.get(&name)?;
-        if expected == Some(commit) {
-            return Ok(());
+        let mut updates = Vec::new();
+        // Whoever may push may have put something else in the runner's place, too.
+        for (name, new) in [(&name, Some(commit)), (&stored, Some(runner))] {
+            let expected = registry.get(name)?;
+            if expected != new {
+                updates.push(RefUpdate { name: name.clone(), expected, new });
+            }
         }
-        let mut updates = vec![RefUpdate { name: name.clone(), expected, new: Some(commit) }];
-        if registry.get(&stored)?.is_none() {
-            updates.push(RefUpdate { name: stored.clone(), expected: None, new: Some(runner) });
-        }
-        if registry.push(&updates)? == Pushed::Won {
+        if updates.is_empty() || registry.push(&updates)? == Pushed::Won {
             return Ok(());
         }
     }

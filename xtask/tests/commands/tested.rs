@@ -185,7 +185,12 @@ fn the_newest_for_a_chain_is_found_and_the_very_bytes_with_it() {
 
     let (_, carl) = at(&office.clone_of_fleet("carls"));
     let reference = second.runner.as_ref().unwrap().reference.as_str();
-    office.scratch.git(&office.scratch.path("herd.git"), &["update-ref", "-d", reference]);
+    let herd = office.scratch.path("herd.git");
+    office.scratch.git(&herd, &["update-ref", "-d", reference]);
     let error = attestation::runner(&carl, &newest(&carl)[0].attestation).unwrap_err().to_string();
     assert_eq!(error, format!("the runner {is} was tested, and is not on the remote"));
+    office.scratch.git(&herd, &["update-ref", reference, &found[0].commit.to_string()]);
+    record(1, 20, b"second");
+    let runner = attestation::runner(&carl, &newest(&carl)[0].attestation).unwrap();
+    assert_eq!(runner, b"second", "the next test puts it back, whatever lies there");
 }
