@@ -187,10 +187,12 @@ impl Found {
 }
 
 impl fmt::Display for Found {
-    /// `the runner 3f1c9a2 was tested at 2026-11-28T14:02:13Z, 42 checks, attested by ci@example.org`.
+    /// `the runner 3f1c9a2 was tested at 2026-11-28T14:02:13Z, 42 checks, attested by ci@example.org`: what was left out
+    /// is no check.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Attestation { sha256, time, results, .. } = &self.attestation;
-        let checks = if results.len() == 1 { "1 check".to_owned() } else { format!("{} checks", results.len()) };
+        let passed = results.iter().filter(|told| told.ok).count();
+        let checks = if passed == 1 { "1 check".to_owned() } else { format!("{passed} checks") };
         let who = match (&self.signer, self.is_own) {
             (Some(signer), _) => signer.as_str(),
             (None, true) => "this machine",
@@ -379,11 +381,11 @@ mod tests {
 
     fn attestation() -> Attestation {
         let page = Link::new("page", Sha1::from_bytes([1; 20]), "web", Digest::of(b"page"));
-        let told = |check: &str, link: Option<&str>| Told {
+        let told = |check: &str, link: Option<&str>, ok| Told {
             host: "web1".into(),
             link: link.map(str::to_owned),
             check: check.into(),
-            ok: true,
+            ok,
             layer: false,
             seconds: 0.25,
         };
@@ -398,7 +400,11 @@ mod tests {
             image: "debian12".into(),
             wildebeest: "0.1.0".into(),
             time: 1_000_000_000,
-            results: vec![told("run", Some("page")), told("roll", None)],
+            results: vec![
+                told("run", Some("page"), true),
+                told("rerun", Some("page"), false),
+                told("roll", None, true),
+            ],
         }
     }
 
@@ -410,6 +416,19 @@ mod tests {
         check(&attestation());
         let runner = Runner { sha256: Digest::of(b""), commit: Sha1::ZERO, reference: "refs/runner".into() };
         check(&Attestation { runner: Some(runner), results: Vec::new(), ..attestation() });
+    }
+
+    #[test]
+    fn only_what_passed_is_a_check() {
+        let check = |results: &[Told], expect: &str| {
+            let attestation = Attestation { results: results.to_vec(), ..attestation() };
+            let found = Found { commit: Sha1::ZERO, attestation, signer: None, is_own: true };
+            assert!(found.to_string().contains(expect), "{found}");
+        };
+        let all = attestation().results;
+        check(&all, ", 2 checks, ");
+        check(&all[..2], ", 1 check, ");
+        check(&all[1..2], ", 0 checks, ");
     }
 
     #[test]

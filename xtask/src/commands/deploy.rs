@@ -7,6 +7,7 @@ use wb_core::system::quoted;
 
 use super::judge;
 use super::order::{show_known, show_told};
+use crate::attestation::AttestationError;
 use crate::calendar;
 use crate::canary::Stop;
 use crate::deploy::aim::Aim;
@@ -250,12 +251,44 @@ fn judged(error: DeployError, line: &str) -> Failure {
         DeployError::RunnerDiffers { .. } => Failure::from(error).hint(format_args!("CARGO_TARGET_DIR=target {line}")),
         DeployError::NoneFromCi { strangers, .. } => {
             let list = (strangers > 0).then_some("git log -p -- '*allowed_testers'");
-            Failure::refused(error).hint_if(list).hint(line.replacen(" --from-ci", "", 1))
+            Failure::refused(error).hint_if(list).hint(built_here(line))
         }
+        DeployError::Attestation(
+            error @ (AttestationError::NoRunner { .. } | AttestationError::OtherRunner { .. }),
+        ) => Failure::from(error).hint(built_here(line)),
         DeployError::Attestation(error) => judge::attestation(error),
         DeployError::Fleet(error) => judge::fleet(error),
         DeployError::Operator(error) => judge::operator(error),
         DeployError::Key(error) => judge::key(error),
         error => error.into(),
+    }
+}
+
+/// The command line of a deploy that builds its runner.
+fn built_here(line: &str) -> String {
+    line.replacen(" --from-ci", "", 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use wb_core::chain::Digest;
+
+    use super::*;
+    use crate::failure::Kind;
+
+    #[test]
+    fn where_a_tested_runner_is_not_to_be_had_one_can_be_built() {
+        let check = |error: DeployError, kind: Kind, expect: &[&str]| {
+            let failure = judged(error, "cargo xtask deploy --until page --from-ci --key key");
+            assert_eq!((failure.kind, failure.problems.len()), (kind, 1));
+            assert_eq!(failure.problems[0].hints, expect);
+        };
+        let (sha256, found) = (Digest::of(b"tested"), Digest::of(b"other"));
+        let here = "cargo xtask deploy --until page --key key";
+        check(AttestationError::NoRunner { sha256 }.into(), Kind::Environment, &[here]);
+        check(AttestationError::OtherRunner { sha256, found }.into(), Kind::Environment, &[here]);
+        let none = |strangers| DeployError::NoneFromCi { platform: "x86_64-linux".into(), tip: None, strangers };
+        check(none(0), Kind::Refused, &[here]);
+        check(none(1), Kind::Refused, &["git log -p -- '*allowed_testers'", here]);
     }
 }
