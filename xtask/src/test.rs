@@ -229,7 +229,7 @@ const MOST: u64 = 20 << 30;
 pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, TestError> {
     let watch = Stopwatch::start();
     sandbox::ready(&scratch_dir("test"), shell)?;
-    let witness = Witness::of(fleet, options)?;
+    let mut witness = Witness::of(fleet, options)?;
     let results = fleet::metadata(&fleet.crate_dir)?.target_directory.into_std_path_buf().join("wildebeest/test");
     let diary = Diary::begin(&results.join("logs"))?;
     let mut outcome = Outcome::default();
@@ -238,6 +238,7 @@ pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, T
     let holds = sound.verdict == Verdict::Passed;
     hear(Event::Tested(Box::new(sound)), &mut outcome, shell);
     let play = holds.then(|| Play::prepare(fleet, options, shell)).transpose()?;
+    witness.look_again()?;
     if let Some(play) = &play {
         play.act(options, &diary, &mut outcome, shell)?;
         let hosts = play.rehearsal.players.iter().chain(&play.crowd);

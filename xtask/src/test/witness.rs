@@ -1,7 +1,7 @@
 //! Who says, once all was tested and passed, that this very runner was, and how: a deploy looks for it.
 //!
-//! Only a test of all that there is says so. It begins where all is committed, so that there is a commit of which the runner
-//! is; whoever asks for a signature or a push is told at once where it could come to none.
+//! Only a test of all that there is says so. It begins where all is committed, and so it is still once the runner is built: else
+//! nobody knows of which commit that is. Whoever asks for a signature or a push is told at once where it could come to none.
 
 use wb_core::chain::{Chain, Digest, Sha1, some_of};
 use wb_core::registry::SigningKey;
@@ -22,7 +22,7 @@ use crate::signing_key;
 pub(super) struct Witness<'a> {
     fleet: &'a Fleet,
     tree: WorkTree,
-    /// The commit that is tested; none where something is not committed.
+    /// The commit that is tested; none where something is not committed, or was not before the runner was built.
     source: Option<Sha1>,
     key: Option<SigningKey>,
     push: bool,
@@ -70,13 +70,25 @@ impl<'a> Witness<'a> {
         }
     }
 
+    /// Looks again, once the runner is built. What was edited or committed meanwhile may be in it.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(super) fn look_again(&mut self) -> Result<(), TestError> {
+        let Some(source) = self.source else { return Ok(()) };
+        let is_clean = self.tree.dirty().map_err(AttestationError::from)?.is_empty();
+        let is_there = self.tree.head().map_err(AttestationError::from)? == source;
+        self.source = Some(source).filter(|_| is_clean && is_there);
+        Ok(())
+    }
+
     /// Says it, of a test of all that there is, which passed.
     ///
     /// # Errors
     /// When it can't be written, or pushed.
     pub(super) fn attest(&self, subject: Subject<'_>, outcome: &Outcome, shell: &Shell) -> Result<(), TestError> {
         let Some(source) = self.source else {
-            shell.note("nothing is attested: not all was committed when the test began");
+            shell.note("nothing is attested: not all was committed before the runner was built");
             return Ok(());
         };
         let made = made(source, subject, outcome);
@@ -187,7 +199,9 @@ mod tests {
         let (chain, (shell, captured)) = (Chain::new(Vec::new()).unwrap(), Shell::captured());
         let subject = Subject { runner: b"runner", triple: "t", chain: &chain, image: "debian12" };
         let attest = || {
-            Witness::of(&fleet, &options(&[])).unwrap().attest(subject, &Outcome::default(), &shell).unwrap();
+            let mut witness = Witness::of(&fleet, &options(&[])).unwrap();
+            witness.look_again().unwrap();
+            witness.attest(subject, &Outcome::default(), &shell).unwrap();
         };
         attest();
         assert!(!files::exists(dir.path().join(".git/wildebeest")), "something is not committed");
@@ -197,11 +211,29 @@ mod tests {
         let kept = format!(".git/wildebeest/herd.git/refs/kept/tested/{}/{sha256}", platform());
         assert!(files::exists(dir.path().join(kept)));
         let expect = format!(
-            "note: nothing is attested: not all was committed when the test began\n\
+            "note: nothing is attested: not all was committed before the runner was built\n\
              attesting what was tested …\n\
              note: that the runner {} was tested is attested on this machine\n",
             sha256.short()
         );
         assert_eq!(captured.text(), expect);
+    }
+
+    #[test]
+    fn what_changes_while_the_runner_is_built_may_be_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let fleet = fleet(dir.path());
+        let tree = fleet.work_tree().unwrap();
+        tree.commit_all("A herd").unwrap();
+        let begun = || Witness::of(&fleet, &options(&[])).unwrap();
+        let (mut same, mut edited, mut committed) = (begun(), begun(), begun());
+        same.look_again().unwrap();
+        assert_eq!(same.source, Some(tree.head().unwrap()));
+        files::write(dir.path().join("more"), "", 0o644).unwrap();
+        edited.look_again().unwrap();
+        assert_eq!(edited.source, None, "it is in no commit");
+        tree.commit_all("More").unwrap();
+        committed.look_again().unwrap();
+        assert_eq!(committed.source, None, "it may be of the one commit or of the other");
     }
 }
