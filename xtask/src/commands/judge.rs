@@ -115,6 +115,7 @@ pub(super) fn refusals(refusals: &[Refusal], again: &str) -> Failure {
     Failure::all(refusals.iter().map(|refusal| match refusal {
         Refusal::Unknown(missing) => unknown(missing, again),
         Refusal::OtherCanaries { hosts, .. } => Failure::refused(refusal).hint(with_canaries(again, hosts)),
+        Refusal::Moved { .. } => Failure::refused(refusal).hint(again),
         Refusal::Untested { .. } => {
             Failure::refused(refusal).hint(refusal.hint()).hint(format_args!("{again} --untested"))
         }

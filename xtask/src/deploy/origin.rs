@@ -8,9 +8,11 @@ use wb_core::runner::platform;
 use super::DeployError;
 use super::carried::Carried;
 use super::fetched::Fetched;
+use super::plan::Refusal;
 use crate::attestation::{self, AttestationError, Found};
 use crate::build;
 use crate::fleet::Fleet;
+use crate::git::WorkTree;
 use crate::operator::Operator;
 use crate::shell::Shell;
 
@@ -50,7 +52,11 @@ impl Origin {
     ) -> Result<Had, DeployError> {
         let here = |path| Had { path, source: head, found: None, _fetched: None };
         match self {
-            Self::Build => Ok(here(build::runner(fleet, shell)?.path)),
+            Self::Build => {
+                let built = build::runner(fleet, shell)?;
+                refuse_moved(&fleet.work_tree()?, head)?;
+                Ok(here(built.path))
+            }
             Self::Given(path) => Ok(here(path.clone())),
             Self::Ci => tested(operator, chain, head, shell),
         }
@@ -64,6 +70,17 @@ impl Had {
             Some(found) => Ok(Some(found.clone())),
             None => attestation::of(operator, &carried.says.platform, carried.sha256),
         }
+    }
+}
+
+/// Refuses where the sources are not those of this commit any more: what was edited or committed while the runner was built
+/// may be in it.
+fn refuse_moved(tree: &WorkTree, head: Sha1) -> Result<(), DeployError> {
+    let (files, now) = (tree.dirty()?, tree.head()?);
+    let dirty = (!files.is_empty()).then_some(Refusal::Dirty { files });
+    match dirty.or_else(|| (now != head).then_some(Refusal::Moved { from: head, to: now })) {
+        Some(refusal) => Err(DeployError::Refused(vec![refusal])),
+        None => Ok(()),
     }
 }
 

@@ -50,6 +50,14 @@ pub enum Refusal {
         /// Which.
         files: Vec<String>,
     },
+    /// Another commit was checked out while the runner was built: it may be of the one or of the other.
+    #[error("{} was checked out when the build of the runner began, and {} when it ended", from.short(), to.short())]
+    Moved {
+        /// The commit of before.
+        from: Sha1,
+        /// The one of after.
+        to: Sha1,
+    },
     /// A link is not committed.
     #[error("the migration {link} is not committed")]
     Draft {
@@ -207,7 +215,7 @@ impl Refusal {
                 let all: Vec<&str> = hosts.union(named).map(String::as_str).collect();
                 format!("cargo xtask deploy --canary {}", all.join(" "))
             }
-            Self::NothingFirst { .. } => "cargo xtask deploy".into(),
+            Self::NothingFirst { .. } | Self::Moved { .. } => "cargo xtask deploy".into(),
         }
     }
 }

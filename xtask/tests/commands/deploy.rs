@@ -79,15 +79,19 @@ impl Workshop {
 
     /// Ana's command line, and the stand-in for cargo, which lets Ben say this.
     fn ana(&self, ben: &str) -> Command {
-        let (xtask, key, path) = (env!("CARGO_BIN_EXE_xtask"), self.path("key"), search_path());
-        let (bens, built) = (self.bens.display(), self.path("built.json"));
-        let word = match ben {
-            "" => String::new(),
-            ben => format!("'{xtask}' {ben} --key '{key}' >&2 || exit 9\n"),
-        };
-        let cargo = format!("PATH='{path}'\n[ \"$1\" = build ] || exec cargo \"$@\"\ncd '{bens}' || exit 9\n");
-        self.put("bin/cargo", &format!("#!/bin/sh\n{cargo}{word}cat '{built}'\n"));
-        let ana = self.office.scratch.hermetic(xtask, &self.office.fleet);
+        let (xtask, key, bens) = (env!("CARGO_BIN_EXE_xtask"), self.path("key"), self.bens.display());
+        match ben {
+            "" => self.ana_amid("true"),
+            ben => self.ana_amid(&format!("cd '{bens}' && '{xtask}' {ben} --key '{key}' >&2")),
+        }
+    }
+
+    /// Ana's command line, and the stand-in for cargo, while whose builds this happens.
+    fn ana_amid(&self, happens: &str) -> Command {
+        let (path, built) = (search_path(), self.path("built.json"));
+        let cargo = format!("PATH='{path}'\n[ \"$1\" = build ] || exec cargo \"$@\"\n{{ {happens}; }} || exit 9\n");
+        self.put("bin/cargo", &format!("#!/bin/sh\n{cargo}cat '{built}'\n"));
+        let ana = self.office.scratch.hermetic(env!("CARGO_BIN_EXE_xtask"), &self.office.fleet);
         ana.env("PATH", format!("{}:{path}", self.path("bin")))
     }
 
@@ -204,6 +208,30 @@ fn a_deploy_that_comes_second_tells_nothing_and_shows_what_the_first_one_told() 
     let newest = workshop.office.newest();
     let held: Vec<String> = newest.holds.iter().map(|hold| hold.whom.to_string()).collect();
     assert_eq!((held, newest.chain.links().len(), workshop.runners()), (vec!["the herd".into(), "web1".into()], 1, 1));
+}
+
+#[test]
+fn what_changes_while_the_runner_is_built_may_be_in_it() {
+    let workshop = Workshop::new();
+    let (fleet, key) = (workshop.path("fleet"), workshop.path("key"));
+    let deploy = |amid: &str| {
+        let ana = workshop.ana_amid(amid).args(["deploy", "--untested", "--key", &key]);
+        said(&workshop.office.scratch, &ana.run().unwrap())
+    };
+    let text = deploy(&format!(": >'{fleet}/more'"));
+    let edited = "error: files differ from the commit that would be deployed: more\nhint: git status\nexit code 1";
+    assert!(text.ends_with(edited), "{text}");
+    let git = "git -c user.name=Ana -c user.email=ana@localhost";
+    let commit = format!("cd '{fleet}' && {git} add more && {git} commit --quiet -m More >&2");
+    files::remove(format!("{fleet}/more")).unwrap();
+    let text = deploy(&format!(": >'{fleet}/more' && {commit}"));
+    let moved = "error: 0000000 was checked out when the build of the runner began, and 0000000 when it ended\n\
+        hint: cargo xtask deploy --untested --key SCRATCH/key\n\
+        exit code 1";
+    assert!(text.ends_with(moved), "{text}");
+    assert_eq!((workshop.office.newest().number, workshop.runners()), (1, 0), "nothing was told");
+    let text = deploy("true");
+    assert!(text.contains("\nchange 2 deploy: ") && text.ends_with("exit code 0"), "the hint mends it: {text}");
 }
 
 #[test]
