@@ -108,6 +108,8 @@ fn what_would_count_for_nobody_takes_no_place_on_the_remote() {
     assert!(strange.ends_with(" nor in allowed_signers: nobody would believe what it attests"), "{strange}");
     let ana_signed = Some(("ana@localhost".to_owned(), false, true));
     assert_eq!(who(&ben, RUNNER), ana_signed, "her word of before still stands");
+    let usage = office.xtask(&["test", "--push"]);
+    assert!(usage.contains("--key <FILE>") && usage.ends_with("exit code 2"), "{usage}");
 }
 
 #[test]
