@@ -228,6 +228,21 @@ fn a_host_drills_nothing() {
 }
 
 #[test]
+fn a_machine_that_links_were_drilled_on_is_no_host() {
+    let host = Host::new();
+    files::write(host.etc("drill.json"), "{}", 0o644).unwrap();
+    let before = host.content();
+    for command in ["once", "agent", "keep"] {
+        let said = host.said(&host.run(&[command]));
+        let start = "error: links were drilled on this machine, and no host is made of it: there is DIR/web1/etc/drill.json\n\
+                     hint: make the machine anew; or, where nothing of that is to count as done, \
+                     `rm -rf DIR/web1/etc/drill.json DIR/web1/var";
+        assert!(said.starts_with(start) && said.ends_with("exit code 3"), "{command}: {said}");
+    }
+    assert_eq!(host.content(), before, "something was touched");
+}
+
+#[test]
 fn a_remote_that_is_away_is_told_by_status() {
     let host = Host::new();
     files::rename(host.herd.remote(), host.herd.remote().with_extension("away")).unwrap();

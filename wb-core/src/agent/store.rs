@@ -222,6 +222,14 @@ impl Record {
         all.filter(|link| link.how == How::Adopted).map(|link| link.sha1).collect()
     }
 
+    /// Whether links were begun here, and no change of a herd was ever accepted, nor anything reported to one: they were
+    /// drilled.
+    #[must_use]
+    pub fn is_of_drills(&self) -> bool {
+        let is_of_a_herd = self.accepted.is_some() || self.reports != Reports::default();
+        !is_of_a_herd && (self.started.is_some() || !self.links.is_empty())
+    }
+
     /// What it tells of the past.
     #[must_use]
     pub fn results(&self) -> Results {
@@ -679,6 +687,19 @@ mod tests {
         files::write(&path, r#"{"format": 2, "phase": "new"}"#, 0o600).unwrap();
         let error = Store::open(&path).unwrap_err().to_string();
         assert!(error.ends_with("record.json, has the format 2, and this runner knows 1"), "{error}");
+    }
+
+    #[test]
+    fn links_that_no_change_ordered_were_drilled() {
+        let check = |record: Record, expect: bool| assert_eq!(record.is_of_drills(), expect, "{record:?}");
+        let done = LinkRecord { sha1: Sha1::ZERO, name: "base".into(), how: How::Done, time: 5 };
+        let links = || Record { links: vec![done.clone()], ..Record::default() };
+        check(Record::default(), false);
+        check(links(), true);
+        check(Record { started: Some(Sha1::ZERO), ..Record::default() }, true);
+        check(Record { accepted: Some(Sha1::ZERO), ..links() }, false);
+        let reports = Reports { pending: Some(Sha1::ZERO), ..Reports::default() };
+        check(Record { reports, ..links() }, false);
     }
 
     #[test]

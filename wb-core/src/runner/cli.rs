@@ -269,7 +269,7 @@ fn rekey_here(program: &Program, home: &Home, name: &str, format: Format) -> Res
 }
 
 fn keep(program: &Program, home: Home) -> Result<ExitCode, Failure> {
-    let _lock = serve::lock(&home)?;
+    let _lock = serve::lock_of_host(&home)?;
     let quiet = |_: &str| {};
     let mut agent = serve::open(home, program, &quiet)?;
     let name = agent.config().name.clone();
@@ -428,6 +428,11 @@ fn enroll_hint(error: &EnrollError) -> Option<String> {
             Some(format!("let the git server accept {}.pub, then run this again", key.display()))
         }
         EnrollError::File(error) => file_hint(error),
+        EnrollError::Drilled { script, state, .. } => Some(format!(
+            "make the machine anew; or, where nothing of that is to count as done, `rm -rf {} {}`",
+            script.display(),
+            state.display()
+        )),
         EnrollError::Running => Some("stop it first: `service wildebeest stop`, or as your init does that".into()),
         EnrollError::NoSigners => Some("give the `allowed_signers` of your fleet's repository".into()),
         EnrollError::Log(_) => Some("compare `--allowed-signers` with the file in your fleet's repository".into()),

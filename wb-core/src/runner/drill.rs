@@ -17,7 +17,7 @@ use clap::{Args, Subcommand};
 
 use super::catalog::Catalog;
 use super::cli::Failure;
-use super::home::Home;
+use super::home::{DEFAULT_CONFIG, DEFAULT_STATE, Home};
 use super::program::Program;
 use super::serve;
 use crate::agent::phase::{Event, Leg, Phase};
@@ -27,7 +27,8 @@ use crate::chain::{ChainError, Link, Sha1, Wait, nearest};
 use crate::context::{Everyone, HerdView, Journal, Lookout, NoSuch, Operation, Sight, awaits_reboot};
 use crate::drill::{Answer, Ended, Said, Script};
 use crate::plan::Course;
-use crate::system::{fault, files};
+use crate::system::files::Lock;
+use crate::system::{System, fault, files};
 
 /// What is drilled.
 #[derive(Debug, Args)]
@@ -117,7 +118,7 @@ pub(super) fn drill(home: &Home, program: &Program, drill: &Drill) -> Result<Exi
 }
 
 fn drilled(home: &Home, program: &Program, drill: &Drill, say: &dyn Fn(&Said)) -> Result<Ended, Failure> {
-    let herd = herd_to_drill_in(home)?;
+    let herd = herd_to_drill_in(home, &program.system)?;
     #[cfg(feature = "faults")]
     arm(drill.faults.as_deref())?;
     let ground = Ground::of(home, program, herd, drill.goal.as_deref())?;
@@ -132,9 +133,23 @@ fn drilled(home: &Home, program: &Program, drill: &Drill, say: &dyn Fn(&Said)) -
     Ok(ended)
 }
 
-/// The herd that links are to see here. Nothing is drilled on a machine that is a host, is about to be one, or was one;
-/// nor where nobody said so.
-fn herd_to_drill_in(home: &Home) -> Result<HerdView, Failure> {
+/// The herd that links are to see here. Nothing is drilled on a host, nor where nobody said so.
+fn herd_to_drill_in(home: &Home, system: &System) -> Result<HerdView, Failure> {
+    refuse_hosts(home, system)?;
+    let path = home.drill_json();
+    let text = files::read_optional(&path)?.ok_or_else(|| DrillError::NoScript { path: path.clone() })?;
+    let script: Script = serde_json::from_slice(&text).map_err(|source| DrillError::Script { path, source })?;
+    let herd = HerdView::from(script);
+    match herd.myself().is_some() {
+        true => Ok(herd),
+        false => Err(DrillError::Nobody { me: herd.me }.into()),
+    }
+}
+
+/// Refuses a machine that is a host, is about to be one, or was one. What a link does is done to the machine, wherever
+/// the record of it is to lie: so it is looked at in the usual place, too, and there even the record of a drill is
+/// another's.
+fn refuse_hosts(home: &Home, system: &System) -> Result<(), Failure> {
     for path in [home.host_toml(), home.next().home.host_toml()] {
         if files::stat(&path)?.is_some() {
             return Err(DrillError::Host { path }.into());
@@ -144,14 +159,14 @@ fn herd_to_drill_in(home: &Home) -> Result<HerdView, Failure> {
     if record.accepted.is_some() || record.in_service || record.reports != Reports::default() {
         return Err(DrillError::Host { path: home.record() }.into());
     }
-    let path = home.drill_json();
-    let text = files::read_optional(&path)?.ok_or_else(|| DrillError::NoScript { path: path.clone() })?;
-    let script: Script = serde_json::from_slice(&text).map_err(|source| DrillError::Script { path, source })?;
-    let herd = HerdView::from(script);
-    match herd.myself().is_some() {
-        true => Ok(herd),
-        false => Err(DrillError::Nobody { me: herd.me }.into()),
+    let usual = Home::new(DEFAULT_CONFIG, DEFAULT_STATE);
+    let there = [usual.host_toml(), usual.next().home.host_toml(), usual.record()];
+    for path in there.into_iter().filter(|path| *path != home.record()) {
+        if system.stat(&path)?.is_some() {
+            return Err(DrillError::Host { path }.into());
+        }
     }
+    Ok(())
 }
 
 /// Cargo may turn the crash points on in a build for release, when it builds something else that asks for them. That
@@ -212,7 +227,7 @@ impl<'p> Ground<'p> {
 
     /// What fails is no failure of the record's: what a crash leaves is taken up again without anybody's word.
     fn run(&self, link: &Link, say: &dyn Fn(&Said)) -> Result<Ended, Failure> {
-        let _lock = serve::lock(self.home)?;
+        let _lock = self.lock()?;
         let store = Rc::new(Store::open(&self.home.record())?);
         self.begin(&store, link)?;
         let boot_id = incarnation::read(&self.program.system).boot_id;
@@ -281,7 +296,7 @@ impl<'p> Ground<'p> {
 
     /// The link is behind this machine; also where that was said before.
     fn done(&self, link: &Link) -> Result<Ended, Failure> {
-        let _lock = serve::lock(self.home)?;
+        let _lock = self.lock()?;
         let store = Store::open(&self.home.record())?;
         loop {
             let record = store.record();
@@ -293,6 +308,13 @@ impl<'p> Ground<'p> {
                 phase => return Err(not_under_way(link, phase).into()),
             }
         }
+    }
+
+    /// The right to change the record. Who had it before may have made this machine a host.
+    fn lock(&self) -> Result<Lock, Failure> {
+        let lock = serve::lock(self.home)?;
+        refuse_hosts(self.home, &self.program.system)?;
+        Ok(lock)
     }
 
     fn lookout(&self) -> Aloud {
@@ -351,9 +373,10 @@ impl Lookout for Aloud {
 mod tests {
     use std::cell::RefCell;
 
+    use super::super::enroll::{EnrollError, Enrollment, enroll};
+    use super::super::rekey::{rekey, replace};
     use super::*;
     use crate::context::{Code, Context, Migration, Mode, Outcome, Spec, Terms};
-    use crate::system::System;
     use crate::system::files::Attributes;
 
     const ONE: &str = "1111111111111111111111111111111111111111";
@@ -646,6 +669,67 @@ mod tests {
         refused(|place| record(&|record| record.accepted = Some(Sha1::ZERO), place), host);
         refused(|place| record(&|record| record.in_service = true, place), host);
         refused(|place| record(&|record| record.reports.written = Some(Sha1::ZERO), place), host);
+    }
+
+    #[test]
+    fn nothing_is_drilled_on_a_host_by_a_record_that_lies_elsewhere() {
+        let check = |path: &str| {
+            let there = format!("nothing is drilled there: there is /{path}");
+            refused(|place| place.write(&format!("root/{path}"), ""), &there);
+        };
+        check("etc/wildebeest/host.toml");
+        check("etc/wildebeest/next/host.toml");
+        check("var/lib/wildebeest/record.json");
+    }
+
+    #[test]
+    fn a_machine_that_becomes_a_host_meanwhile_is_drilled_no_more() {
+        let place = Place::new();
+        let herd = herd_to_drill_in(&place.home, &place.program.system).unwrap();
+        let ground = Ground::of(&place.home, &place.program, herd, None).unwrap();
+        let base = ground.link("base").unwrap();
+        place.write("etc/host.toml", "");
+        for error in [ground.run(base, &|_| ()).unwrap_err(), ground.done(base).unwrap_err()] {
+            assert!(matches!(error, Failure::Drill(DrillError::Host { .. })), "{error}");
+        }
+        assert_eq!(*place.record(), Record::default());
+        assert!(!files::exists(place.dir.path().join("root/base")));
+    }
+
+    /// How a machine is refused that is to be a host: by each way to an identity, and by its agent.
+    fn refused_as_host(place: &Place) -> Vec<PathBuf> {
+        let wanted = Enrollment {
+            name: "web1".into(),
+            remote: "/nowhere".into(),
+            allowed_signers: "ana@example.org ssh-ed25519 AAAA".into(),
+            poll: Duration::from_secs(1),
+            runner: "/nowhere/wildebeest".into(),
+        };
+        let system = &place.program.system;
+        let ways = [
+            enroll(&place.home, &wanted, system).map(drop),
+            replace(&place.home, &wanted, system).map(drop),
+            rekey(&place.home, "web2", system).map(drop),
+        ];
+        let agent = serve::lock_of_host(&place.home).map(drop);
+        let failures = ways.into_iter().map(|way| way.map_err(Failure::from)).chain([agent]);
+        let found = failures.filter_map(|failure| match failure {
+            Err(Failure::Enroll(EnrollError::Drilled { found, .. })) => Some(found),
+            _ => None,
+        });
+        found.collect()
+    }
+
+    #[test]
+    fn no_host_is_made_of_a_machine_that_links_were_drilled_on() {
+        let place = Place::new();
+        assert_eq!(refused_as_host(&place), vec![place.home.drill_json(); 4], "nobody knows what was drilled there");
+        place.said("run base");
+        place.remove("etc/drill.json");
+        assert_eq!(refused_as_host(&place), vec![place.home.record(); 4], "a link was begun");
+        assert!(!files::exists(place.home.host_toml()) && !files::exists(place.home.key()));
+        place.remove("var/record.json");
+        assert!(serve::lock_of_host(&place.home).is_ok(), "it begins with nothing behind it");
     }
 
     #[test]

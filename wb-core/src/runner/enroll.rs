@@ -62,6 +62,16 @@ pub enum EnrollError {
     /// The agent of this machine is at work.
     #[error("an agent of this machine is running")]
     Running,
+    /// Links were drilled on this machine, which no change ever told anybody to run.
+    #[error("links were drilled on this machine, and no host is made of it: there is {}", found.display())]
+    Drilled {
+        /// What tells of it.
+        found: PathBuf,
+        /// What says that links are to be drilled here.
+        script: PathBuf,
+        /// Where the record of them lies.
+        state: PathBuf,
+    },
     /// Nobody's changes would count.
     #[error("the list of allowed signers is empty")]
     NoSigners,
@@ -115,6 +125,7 @@ pub fn enroll(home: &Home, wanted: &Enrollment, system: &System) -> Result<Strin
     refuse_wrong(wanted)?;
     files::create_dir(home.state())?;
     let _lock = home.lock()?.ok_or(EnrollError::Running)?;
+    refuse_drilled(home)?;
     rekey::leave_retired(home, wanted)?;
     let mut dropped = 0;
     loop {
@@ -144,6 +155,20 @@ pub(super) fn refuse_wrong(wanted: &Enrollment) -> Result<(), EnrollError> {
         0 => Err(EnrollError::NoSigners),
         _ => Ok(()),
     }
+}
+
+/// What was drilled here would count as done, in a herd that was never told to do it: as on a disk image that was cut
+/// from a host of a test.
+pub(super) fn refuse_drilled(home: &Home) -> Result<(), EnrollError> {
+    // A record that can't be read is named by whoever goes on with it.
+    let is_recorded = || agent::Store::open(&home.record()).is_ok_and(|store| store.record().is_of_drills());
+    let script = home.drill_json();
+    let found = match files::exists(&script) {
+        true => script.clone(),
+        false if is_recorded() => home.record(),
+        false => return Ok(()),
+    };
+    Err(EnrollError::Drilled { found, script, state: home.state().to_owned() })
 }
 
 /// Gives this machine an identity, if it has none, and announces it, if `judge` lets its name pass.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use super::enroll::{EnrollError, Enrollment, announce, ask, join, refuse_taken, refuse_wrong};
+use super::enroll::{EnrollError, Enrollment, announce, ask, join, refuse_drilled, refuse_taken, refuse_wrong};
 use super::home::{Home, HomeError, HostConfig};
 use crate::agent::phase::Phase;
 use crate::agent::{Record, Reports, Store};
@@ -29,6 +29,7 @@ pub fn rekey(home: &Home, name: &str, system: &System) -> Result<String, EnrollE
         return Err(EnrollError::Name { name: name.to_owned() });
     }
     let _lock = home.lock()?.ok_or(EnrollError::Running)?;
+    refuse_drilled(home)?;
     put_in_place(home)?;
     let config = home.read_config()?;
     if config.name != name || !is_new(home, &config)? {
@@ -53,6 +54,7 @@ pub fn replace(home: &Home, wanted: &Enrollment, system: &System) -> Result<Stri
     refuse_wrong(wanted)?;
     files::create_dir(home.state())?;
     let _lock = home.lock()?.ok_or(EnrollError::Running)?;
+    refuse_drilled(home)?;
     put_in_place(home)?;
     let announced = Store::open(&home.record())?.record().reports.pending.is_some();
     if announced && files::exists(home.host_toml()) {

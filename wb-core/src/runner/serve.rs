@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::cli::{Failure, hint, with_causes};
+use super::enroll::refuse_drilled;
 use super::home::Home;
 use super::log::Log;
 use super::program::Program;
@@ -23,7 +24,7 @@ use crate::system::{Command, CommandError, files};
 pub(super) fn forever(home: &Home, program: &Program, log: &Arc<Log>, ready: Ready) -> Result<ExitCode, Failure> {
     let say = |line: &str| log.say(line);
     let woken = listen(home, program, log)?;
-    let lock = lock(home)?;
+    let lock = lock_of_host(home)?;
     let mut agent = start(home.clone(), program, &lock, &say)?;
     say(&format!("{} follows {}", agent.config().name, agent.config().remote));
     ready.once(|| leave_after_boot(&mut agent, &woken));
@@ -95,7 +96,7 @@ impl Voice {
 pub(super) fn once(home: &Home, program: &Program, log: &Arc<Log>) -> Result<ExitCode, Failure> {
     let say = |line: &str| log.say(line);
     let woken = listen(home, program, log)?;
-    let lock = lock(home)?;
+    let lock = lock_of_host(home)?;
     let mut agent = start(home.clone(), program, &lock, &say)?;
     while !ending().is_asked() {
         match agent.tick()? {
@@ -136,6 +137,13 @@ pub(super) fn self_check(home: Home, program: &Program) -> Result<String, Failur
     let quiet = |_: &str| {};
     look(home, program, &quiet)?.rehearse()?;
     Ok(serde_json::to_string(program.catalog.chain()).unwrap_or_default())
+}
+
+/// The lock of a machine that is a host.
+pub(super) fn lock_of_host(home: &Home) -> Result<Lock, Failure> {
+    let lock = lock(home)?;
+    refuse_drilled(home)?;
+    Ok(lock)
 }
 
 pub(super) fn lock(home: &Home) -> Result<Lock, Failure> {
