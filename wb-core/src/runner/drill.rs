@@ -6,6 +6,7 @@
 //! what is owed. From `run` to `done` a link is under way, and each `run` between takes it up with the same journal:
 //! after a kill, after a reboot, and once more after its end, when it is to change nothing.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use crate::agent::phase::{Event, Leg, Phase};
 use crate::agent::verify::{Verdict, promises, promises_since};
 use crate::agent::{How, Record, Reports, Store, act_link, incarnation, preview_link};
 use crate::chain::{ChainError, Link, Sha1, Wait, nearest};
-use crate::context::{Everyone, HerdView, Journal, Lookout, NoSuch, Operation, Sight, awaits_reboot};
+use crate::context::{Debt, DebtAction, Everyone, HerdView, Journal, Lookout, NoSuch, Operation, Sight, awaits_reboot};
 use crate::drill::{Answer, Ended, Said, Script};
 use crate::plan::Course;
 use crate::system::files::Lock;
@@ -46,7 +47,7 @@ pub(super) struct Drill {
 
 #[derive(Debug, Subcommand)]
 enum Act {
-    /// Say what a link would do here.
+    /// Say what a link would do here. It takes no lock: beside a run it sees what that has done so far.
     Plan {
         /// The link.
         link: String,
@@ -56,7 +57,7 @@ enum Act {
         /// The link.
         link: String,
     },
-    /// Ask the specs that are to hold here.
+    /// Ask the specs that are to hold here. It takes no lock: beside a run it sees what that has done so far.
     Specs {
         /// The link that brought them; those of all that is done, where none is named.
         link: Option<String>,
@@ -93,6 +94,8 @@ pub(super) enum DrillError {
     PassedOver { link: String },
     #[error("{link} is not under way: this machine is in the phase {phase}")]
     NotUnderWay { link: String, phase: &'static str },
+    #[error("what came of it could not be said")]
+    Unheard(#[source] io::Error),
     #[cfg(feature = "faults")]
     #[error("the faults can't be understood")]
     Faults(#[source] serde_json::Error),
@@ -105,6 +108,9 @@ impl DrillError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Host { .. } => Some("`wildebeest plan` shows what links would do here".into()),
+            Self::NoScript { .. } => {
+                Some("`cargo xtask test` and `cargo xtask try` make machines for it; a deploy is for hosts".into())
+            }
             _ => None,
         }
     }
@@ -113,7 +119,9 @@ impl DrillError {
 /// Drills, and says on standard output what comes of it. The exit code is 1 where the link failed, or a spec does not
 /// hold.
 pub(super) fn drill(home: &Home, program: &Program, drill: &Drill) -> Result<ExitCode, Failure> {
-    let ended = drilled(home, program, drill, &print)?;
+    let lines = Lines::to(io::stdout());
+    let ended = drilled(home, program, drill, &|said| lines.say(said))?;
+    lines.end()?;
     Ok(ExitCode::from(u8::from(ended.error.is_some())))
 }
 
@@ -181,11 +189,35 @@ fn arm(plan: Option<&str>) -> Result<(), DrillError> {
     Ok(())
 }
 
-/// A line at once: this process may be killed right after it.
-fn print(said: &Said) {
-    let line = serde_json::to_string(said).unwrap_or_default();
-    let mut out = io::stdout().lock();
-    drop(writeln!(out, "{line}").and_then(|()| out.flush()));
+/// What is said, a line each, at once: this process may be killed right after it.
+struct Lines<W> {
+    out: RefCell<W>,
+    lost: RefCell<Option<io::Error>>,
+}
+
+impl<W: io::Write> Lines<W> {
+    fn to(out: W) -> Self {
+        Self { out: RefCell::new(out), lost: RefCell::default() }
+    }
+
+    /// After a line that was lost comes no other one: nobody is to take the rest for all.
+    fn say(&self, said: &Said) {
+        let is_whole = self.lost.borrow().is_none();
+        if is_whole {
+            *self.lost.borrow_mut() = self.write(said).err();
+        }
+    }
+
+    fn write(&self, said: &Said) -> io::Result<()> {
+        let line = serde_json::to_string(said)?;
+        let mut out = self.out.borrow_mut();
+        writeln!(out, "{line}")?;
+        out.flush()
+    }
+
+    fn end(self) -> Result<(), DrillError> {
+        self.lost.into_inner().map_or(Ok(()), |error| Err(DrillError::Unheard(error)))
+    }
 }
 
 /// A machine to drill on.
@@ -294,17 +326,22 @@ impl<'p> Ground<'p> {
         Ok(Ended { error, ..Ended::default() })
     }
 
-    /// The link is behind this machine; also where that was said before.
+    /// The link is behind this machine; also where that was said before. Not as long as something is owed: the end of
+    /// its run pays that, and no later link is to do it.
     fn done(&self, link: &Link) -> Result<Ended, Failure> {
         let _lock = self.lock()?;
         let store = Store::open(&self.home.record())?;
+        let owed = store.record().debts.clone();
+        if let Some(error) = still_owed(&owed) {
+            return Ok(Ended { error: Some(error), owed, ..Ended::default() });
+        }
         loop {
             let record = store.record();
             let is_done = record.links.last().is_some_and(|last| last.sha1 == link.sha1 && last.how == How::Done);
             match &record.phase {
                 Phase::Running { link: running, .. } if *running == link.sha1 => store.done(link, self.now())?,
                 Phase::Out { .. } if is_done => store.happened(Event::LegDone)?,
-                Phase::InLoad if is_done => return Ok(Ended { owed: record.debts.clone(), ..Ended::default() }),
+                Phase::InLoad if is_done => return Ok(Ended::default()),
                 phase => return Err(not_under_way(link, phase).into()),
             }
         }
@@ -336,6 +373,15 @@ fn named<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Link, DrillError> {
 
 fn did_you_mean(meant: Option<&str>) -> String {
     meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
+}
+
+fn still_owed(debts: &[Debt]) -> Option<String> {
+    let action = |debt: &Debt| match debt.action {
+        DebtAction::Reload => "reload",
+        DebtAction::Restart => "restart",
+    };
+    let named: Vec<String> = debts.iter().map(|debt| format!("a {} of `{}`", action(debt), debt.service)).collect();
+    (!named.is_empty()).then(|| format!("still owed: {}", named.join(", ")))
 }
 
 fn not_under_way(link: &Link, phase: &Phase) -> DrillError {
@@ -371,8 +417,6 @@ impl Lookout for Aloud {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-
     use super::super::enroll::{EnrollError, Enrollment, enroll};
     use super::super::rekey::{rekey, replace};
     use super::*;
@@ -543,6 +587,58 @@ mod tests {
         let record = place.record();
         let hows: Vec<How> = record.links.iter().map(|link| link.how).collect();
         assert_eq!((&hows[..], &record.phase), (&[How::Done, How::PassedOver, How::Done][..], &Phase::InLoad));
+    }
+
+    #[test]
+    fn what_is_owed_is_paid_before_a_link_is_done() {
+        let place = Place::new();
+        place.said("run base");
+        let owes = |debts: &[(DebtAction, &str)]| {
+            let debts = debts.iter().map(|(action, service)| Debt { action: *action, service: (*service).into() });
+            let debts: Vec<Debt> = debts.collect();
+            Store::open(&place.home.record()).unwrap().update(|record| record.debts = debts).unwrap();
+        };
+        owes(&[(DebtAction::Restart, "nginx"), (DebtAction::Reload, "cron")]);
+        let said = place.said("done base");
+        assert!(said.starts_with(r#"{"error":"still owed: a restart of `nginx`, a reload of `cron`","#), "{said}");
+        assert!(matches!(place.record().phase, Phase::Running { .. }));
+        owes(&[]);
+        place.check("done base", &[WELL]);
+    }
+
+    /// Whoever loses the first line that it is to write.
+    #[derive(Default)]
+    struct Hiccup {
+        is_over: bool,
+        heard: Vec<u8>,
+    }
+
+    impl io::Write for Hiccup {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if !std::mem::replace(&mut self.is_over, true) {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            self.heard.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_said_is_an_error_and_nothing_is_said_after_it() {
+        let ended = Said::Ended(Ended::default());
+        let lines = Lines::to(Vec::<u8>::new());
+        lines.say(&ended);
+        assert_eq!(lines.out.borrow().as_slice(), b"{\"ended\":{\"reboot\":false}}\n");
+        assert!(lines.end().is_ok());
+        let lines = Lines::to(Hiccup::default());
+        lines.say(&ended);
+        lines.say(&ended);
+        assert_eq!(lines.out.borrow().heard, b"");
+        assert_eq!(lines.end().unwrap_err().to_string(), "what came of it could not be said");
     }
 
     #[test]
@@ -730,6 +826,13 @@ mod tests {
         assert!(!files::exists(place.home.host_toml()) && !files::exists(place.home.key()));
         place.remove("var/record.json");
         assert!(serve::lock_of_host(&place.home).is_ok(), "it begins with nothing behind it");
+    }
+
+    #[test]
+    fn who_is_refused_is_told_what_to_do_instead() {
+        let (host, none) = (DrillError::Host { path: "/a".into() }, DrillError::NoScript { path: "/a".into() });
+        assert!(host.hint().unwrap().starts_with("`wildebeest plan`"));
+        assert!(none.hint().unwrap().starts_with("`cargo xtask test`"));
     }
 
     #[test]
