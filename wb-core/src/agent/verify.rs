@@ -100,6 +100,11 @@ impl Promise {
         self.link.as_ref().map_or("", |(name, _)| name)
     }
 
+    /// Whether it holds whatever ran: a role's, which stands in no link's file.
+    pub(crate) fn is_of_no_link(&self) -> bool {
+        self.link.is_none()
+    }
+
     /// Which spec it is, in words.
     pub(super) fn named(&self) -> String {
         named(self.spec.name, self.spec.role, self.link())

@@ -22,7 +22,7 @@ use super::home::{DEFAULT_CONFIG, DEFAULT_STATE, Home};
 use super::program::Program;
 use super::serve;
 use crate::agent::phase::{Event, Leg, Phase};
-use crate::agent::verify::{Verdict, promises, promises_since};
+use crate::agent::verify::{Promise, Verdict, promises, promises_since};
 use crate::agent::{How, Record, Reports, Store, act_link, incarnation, preview_link};
 use crate::chain::{ChainError, Link, Sha1, Wait, nearest};
 use crate::context::{Debt, DebtAction, Everyone, HerdView, Journal, Lookout, NoSuch, Operation, Sight, awaits_reboot};
@@ -314,7 +314,7 @@ impl<'p> Ground<'p> {
         let Program { catalog, system, .. } = self.program;
         let promises = match link {
             Some(link) => promises_since(catalog, link, &self.roles),
-            None => promises(catalog, &Store::open(&self.home.record())?.record(), &self.roles),
+            None => self.promises_of(&Store::open(&self.home.record())?.record())?,
         };
         let mut broken = 0;
         for promise in &promises {
@@ -324,6 +324,17 @@ impl<'p> Ground<'p> {
         }
         let error = (broken > 0).then(|| format!("{broken} of {} specs do not hold", promises.len()));
         Ok(Ended { error, ..Ended::default() })
+    }
+
+    /// What is to hold on a machine with this record. What a role promises whatever ran, it promises of hosts in load: no
+    /// host bears load before its last link.
+    fn promises_of(&self, record: &Record) -> Result<Vec<Promise>, DrillError> {
+        let chain = self.program.catalog.chain();
+        let course = Course::along(chain, self.goal, &self.roles, &record.past());
+        let is_at_tip = !chain.after(record.state())?.iter().any(|link| course.runs(link));
+        let mut promises = promises(&self.program.catalog, record, &self.roles);
+        promises.retain(|promise| is_at_tip || !promise.is_of_no_link());
+        Ok(promises)
     }
 
     /// The link is behind this machine; also where that was said before. Not as long as something is owed: the end of
@@ -480,6 +491,8 @@ mod tests {
     static SCHEMA: Migration = migration("schema", "database", 1, TWO, |context| present(context, "/schema"));
     static NGINX: Migration = migration("nginx", "web", 2, THREE, nginx);
     static KERNEL: Migration = migration("kernel", "web", 3, FOUR, kernel);
+    static NGINX_NEXT: Migration = migration("nginx", "web", 1, THREE, nginx);
+    static SCHEMA_LAST: Migration = migration("schema", "database", 2, TWO, |context| present(context, "/schema"));
     static JUNE: Migration = Migration {
         replaces: Some((THREE, FOUR)),
         ..migration("june", "web", 4, FIVE, |context| present(context, "/june"))
@@ -494,6 +507,8 @@ mod tests {
     })
     .of_role("web");
 
+    static ROOM: Spec = Spec::new("fleet::roles", "has_room", |_| Ok(())).of_role("web");
+
     /// A machine that is to be `web1`, a host of the roles `server` and `web`.
     struct Place {
         dir: tempfile::TempDir,
@@ -507,9 +522,13 @@ mod tests {
         }
 
         fn with(links: &[&'static Migration]) -> Self {
+            Self::that_asks(links, &[&SERVED, &FIT])
+        }
+
+        fn that_asks(links: &[&'static Migration], specs: &[&'static Spec]) -> Self {
             let dir = tempfile::tempdir().unwrap();
             let home = Home::new(dir.path().join("etc"), dir.path().join("var"));
-            let catalog = Catalog::new(links.iter().copied(), [], [&SERVED, &FIT]).unwrap();
+            let catalog = Catalog::new(links.iter().copied(), [], specs.iter().copied()).unwrap();
             let system = System::fake(dir.path().join("root"), crate::system::Script::new());
             let place = Self { dir, home, program: Program { catalog, system, digest: None, args: Vec::new() } };
             let herd = r#"{"me": "web1", "members": [{"name": "web1", "roles": ["server", "web"]}]}"#;
@@ -688,6 +707,19 @@ mod tests {
         place.write("root/unfit", "");
         let broken = r#"{"error":"1 of 2 specs do not hold","reboot":false}"#;
         place.check("specs", &["is_served: holds", "is_fit: expected an answer, found none", broken]);
+    }
+
+    #[test]
+    fn what_a_role_promises_whatever_ran_is_asked_behind_the_last_link_of_the_host() {
+        let place = Place::that_asks(&[&BASE, &NGINX_NEXT, &SCHEMA_LAST], &[&SERVED, &ROOM]);
+        place.check("specs", &[WELL]);
+        for words in ["run base", "done base", "run nginx"] {
+            place.said(words);
+            place.check("specs", &[WELL]);
+        }
+        place.said("done nginx");
+        place.check("specs", &["is_served: holds", "has_room: holds", WELL]);
+        place.check("specs base", &[WELL]);
     }
 
     #[test]
