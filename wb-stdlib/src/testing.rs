@@ -23,6 +23,7 @@
 //!
 //!     let host = host.answer("nginx -t", 1, "unknown directive");
 //!     assert!(host.spec("install_nginx", "the_configuration_is_valid").is_err());
+//!     host.role_spec("web", "there_is_room_for_logs")?;
 //!     Ok(())
 //! }
 //! # let _ = nginx_is_installed_once as fn() -> Result<()>;
@@ -45,7 +46,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use wb_core::chain::{Digest, Link, Sha1};
 use wb_core::change::Member;
 pub use wb_core::context::Operation;
-use wb_core::context::{Attempt, Context, Debts as _, HerdView, Journal, MemoryJournal, Mode};
+use wb_core::context::{Attempt, Context, Debts as _, HerdView, Journal, MemoryJournal, Mode, Spec};
 use wb_core::runner::{Catalog, with_causes};
 use wb_core::system::clock::Stepping;
 use wb_core::system::command::{Command, Output};
@@ -334,20 +335,45 @@ impl FakeHost {
         bail!("`{name}` has rebooted its host {REBOOTS} times, and asks for it once more")
     }
 
-    /// Asks one spec of a migration.
+    /// Asks one of the specs in a migration's file: of the migration, or of a role from there on.
     ///
     /// # Errors
-    /// That of the spec, and when there is none of this name.
+    /// That of the spec, and when there is none of this name, or the host has not the role that it is of.
     pub fn spec(&self, link: &str, spec: &str) -> Result<()> {
         self.spec_of(&Catalog::compiled()?, link, spec)
     }
 
     fn spec_of(&self, catalog: &Catalog, link: &str, name: &str) -> Result<()> {
-        let specs: Vec<_> = catalog.specs_of(&found(catalog, link)?.name).collect();
+        let link = &found(catalog, link)?.name;
+        let begins = |since: Option<&Link>| since.is_some_and(|since| since.name == *link);
+        let of_roles = catalog.specs_of_roles().filter(|(_, since)| begins(*since)).map(|(spec, _)| spec);
+        let specs: Vec<&'static Spec> = catalog.specs_of(link).chain(of_roles).collect();
+        self.ask(&format!("`{link}`"), &specs, name)
+    }
+
+    /// Asks one spec of a role, in whatever file it stands.
+    ///
+    /// # Errors
+    /// That of the spec, and when there is none of this name, or the host has not the role.
+    pub fn role_spec(&self, role: &str, spec: &str) -> Result<()> {
+        self.role_spec_of(&Catalog::compiled()?, role, spec)
+    }
+
+    fn role_spec_of(&self, catalog: &Catalog, role: &str, name: &str) -> Result<()> {
+        let specs = catalog.specs_of_roles().map(|(spec, _)| spec).filter(|spec| spec.role == Some(role));
+        self.ask(&format!("the role `{role}`"), &specs.collect::<Vec<_>>(), name)
+    }
+
+    /// Asks the spec of this name, as it is among these of somebody's.
+    fn ask(&self, whose: &str, specs: &[&'static Spec], name: &str) -> Result<()> {
         let Some(spec) = specs.iter().find(|spec| spec.name == name) else {
             let there = specs.iter().map(|spec| format!("`{}`", spec.name)).collect::<Vec<_>>().join(", ");
-            bail!("`{link}` has no spec `{name}`; it has {}", if there.is_empty() { "none" } else { &there });
+            bail!("{whose} has no spec `{name}`; it has {}", if there.is_empty() { "none" } else { &there });
         };
+        if let Some(role) = spec.role {
+            let me = &self.herd.me;
+            ensure!(self.is_a(role), "`{name}` is asked of hosts of the role `{role}`, and `{me}` is none");
+        }
         let context = Context::new(&self.system, Mode::Apply, &self.herd, self.own_journal());
         in_time(|| (spec.check)(&context))
     }
@@ -402,9 +428,8 @@ impl FakeHost {
     }
 
     fn ran(&self, mode: Mode, catalog: &Catalog, name: &str) -> Result<Ran<()>> {
-        let link = found(catalog, name)?;
-        let (is_its, me) = (self.herd.myself().is_some_and(|me| me.roles.contains(&link.role)), &self.herd.me);
-        ensure!(is_its, "{link} is run by hosts of the role `{}`, and `{me}` is none", link.role);
+        let (link, me) = (found(catalog, name)?, &self.herd.me);
+        ensure!(self.is_a(&link.role), "{link} is run by hosts of the role `{}`, and `{me}` is none", link.role);
         let code = catalog.code(link.sha1);
         let code = code.with_context(|| format!("the code of {link} is gone: a baseline stands for it"))?;
         Ok(self.attempt(mode, catalog, link, |context| code.run(context)))
@@ -428,6 +453,10 @@ impl FakeHost {
             .with_lookout(Rc::new(Others { catalog, herd: &self.herd }));
         let result = attempt.run(|| in_time(|| act(&context)));
         Ran { operations: context.operations(), result, awaits_reboot: attempt.awaits_reboot() }
+    }
+
+    fn is_a(&self, role: &str) -> bool {
+        self.herd.myself().is_some_and(|me| me.roles.contains(role))
     }
 
     pub(crate) fn own_journal(&self) -> Rc<dyn Journal> {

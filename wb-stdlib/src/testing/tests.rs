@@ -28,6 +28,8 @@ static REBOOT: Migration = migration("reboot", 1, &REBOOTS_ONCE);
 static WAIT: Migration = Migration { terms: FIVE_SECONDS, ..migration("wait", 2, &WAITS) };
 static GONE: Migration = Migration { run: None, ..migration("gone", 3, &WAITS) };
 static GREETS: Spec = Spec::new("fleet::chain::install", "greets", |context| spec(context, greets));
+static NAMED: Spec = Spec::new("fleet::chain::install", "is_named", |context| spec(context, greets)).of_role("web");
+static ROOM: Spec = Spec::new("fleet::roles", "has_room", |context| spec(context, has_room)).of_role("web");
 
 fn install(host: &Host) -> Result<()> {
     host.packages(["nginx"]).installed()?;
@@ -39,6 +41,10 @@ fn install(host: &Host) -> Result<()> {
 
 fn greets(host: &View) -> Result<()> {
     host.file("/etc/nginx/nginx.conf").contains(host.name())
+}
+
+fn has_room(host: &View) -> Result<()> {
+    host.directory("/srv/logs").exists()
 }
 
 fn reboot(host: &Host) -> Result<()> {
@@ -55,6 +61,10 @@ fn wait(host: &Host) -> Result<()> {
 
 fn catalog() -> Catalog {
     Catalog::new([&INSTALL, &REBOOT, &WAIT, &GONE], [], [&GREETS]).unwrap()
+}
+
+fn with_specs_of_roles() -> Catalog {
+    Catalog::new([&INSTALL, &REBOOT, &WAIT, &GONE], [], [&GREETS, &NAMED, &ROOM]).unwrap()
 }
 
 fn web1() -> FakeHost {
@@ -128,6 +138,31 @@ fn a_command_that_nobody_told_of_is_not_installed_and_the_test_is_told_how() {
 fn a_spec_that_fails_says_so() {
     let host = web1().file("/etc/nginx/nginx.conf", "name web2;\n");
     assert!(host.spec_of(&catalog(), "install", "greets").unwrap_err().to_string().contains("expected `web1` in"));
+}
+
+#[test]
+fn specs_of_roles_are_asked_by_their_migration_and_by_their_role() {
+    let (host, catalog) = (web1().file("/etc/nginx/nginx.conf", "name web1;\n"), with_specs_of_roles());
+    host.spec_of(&catalog, "install", "greets").unwrap();
+    host.spec_of(&catalog, "install", "is_named").unwrap();
+    host.role_spec_of(&catalog, "web", "is_named").unwrap();
+    assert!(host.role_spec_of(&catalog, "web", "has_room").unwrap_err().to_string().contains("found nothing there"));
+    host.directory("/srv/logs").role_spec_of(&catalog, "web", "has_room").unwrap();
+}
+
+#[test]
+fn a_spec_of_a_role_that_there_is_not_is_named_with_those_that_there_are() {
+    let (host, catalog) = (web1(), with_specs_of_roles());
+    let check = |asked: Result<()>, expect: &str| assert_eq!(asked.unwrap_err().to_string(), expect);
+    let expect = "`install` has no spec `has_room`; it has `greets`, `is_named`";
+    check(host.spec_of(&catalog, "install", "has_room"), expect);
+    let expect = "the role `web` has no spec `greets`; it has `is_named`, `has_room`";
+    check(host.role_spec_of(&catalog, "web", "greets"), expect);
+    check(host.role_spec_of(&catalog, "wbe", "greets"), "the role `wbe` has no spec `greets`; it has none");
+    let db1 = FakeHost::new("db1", &["database"]);
+    let expect = "`is_named` is asked of hosts of the role `web`, and `db1` is none";
+    check(db1.role_spec_of(&catalog, "web", "is_named"), expect);
+    check(db1.spec_of(&catalog, "install", "is_named"), expect);
 }
 
 #[test]
