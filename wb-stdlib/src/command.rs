@@ -271,8 +271,7 @@ impl<A: Look> Command<A> {
     /// # Errors
     /// When it does not: with what it said.
     pub fn succeeds(&self) -> Result<()> {
-        self.output_expected()?;
-        Ok(())
+        self.ended_well().map(drop)
     }
 
     /// Checks that a command, which only looks, ends well, and that this is all that it writes to standard output, but for the
@@ -290,10 +289,21 @@ impl<A: Look> Command<A> {
     /// # Errors
     /// When it does not, with what it wrote instead. That stands in the host's report.
     pub fn prints(&self, text: &str) -> Result<()> {
-        let (expected, found) = (text.trim_end_matches('\n'), self.output_expected()?.text());
+        let (expected, found) = (text.trim_end_matches('\n'), self.ended_well()?.text());
         let (line, wanted, shown) = (self.line(), shown(expected), shown(&found));
         anyhow::ensure!(found == expected, "expected `{line}` to print {wanted}, found {shown}");
         Ok(())
+    }
+
+    /// [`Command::output_expected`] for specs, which say of a bad end what was expected beside it.
+    fn ended_well(&self) -> Result<Output> {
+        self.output_expected().map_err(|error| match error {
+            CommandError::System(SystemError::Failed { line, code, said }) => {
+                let (expected, colon) = (one_of(&self.expected), if said.is_empty() { "" } else { ": " });
+                anyhow::anyhow!("expected `{line}` to end with exit code {expected}, found {code}{colon}{said}")
+            }
+            error => anyhow::Error::new(error),
+        })
     }
 
     /// Does something with the command, and with the file of its script where it has one, which is gone afterwards.
@@ -363,6 +373,13 @@ impl<A: Look> Command<A> {
     fn context(&self) -> &Context<'_> {
         self.access.context()
     }
+}
+
+/// These exit codes, in words.
+fn one_of(codes: &[i32]) -> String {
+    let mut words: Vec<String> = codes.iter().map(ToString::to_string).collect();
+    let last = words.pop().unwrap_or_default();
+    if words.is_empty() { last } else { format!("{} or {last}", words.join(", ")) }
 }
 
 /// What a command writes, as much of it as helps in a message.

@@ -119,6 +119,7 @@ impl<A: Look> File<A> {
     /// fn the_shop_is_configured(host: &View) -> Result<()> {
     ///     let conf = host.file("/etc/shop.conf");
     ///     conf.exists()?;
+    ///     host.file("/etc/shop.conf.d/debug.conf").is_absent()?;
     ///     conf.contains("port = 8080")?;
     ///     conf.has_mode(0o640)?;
     ///     conf.has_owner("root")?;
@@ -138,6 +139,19 @@ impl<A: Look> File<A> {
             Some(Kind::File) => Ok(()),
             Some(kind) => anyhow::bail!("expected the file {path}, found {}", KindWord(kind)),
             None => anyhow::bail!("expected the file {path}, found nothing there"),
+        }
+    }
+
+    /// Checks that nothing is there, neither a file nor anything else; a link that leads nowhere is something.
+    ///
+    /// # Errors
+    /// When there is something.
+    pub fn is_absent(&self) -> Result<()> {
+        check_path(&self.path)?;
+        let path = self.path.display();
+        match self.system().stat(&self.path)? {
+            None => Ok(()),
+            Some(found) => anyhow::bail!("expected nothing at {path}, found {}", KindWord(found.kind)),
         }
     }
 

@@ -158,7 +158,14 @@ impl<A: Look> Request<A> {
                 }
                 _ => {}
             }
-            anyhow::bail!("expected {}, found {}", self.expectation(status), found?);
+            let expected = self.expectation(status);
+            match found {
+                Ok(answer) => anyhow::bail!("expected {expected}, found {answer}"),
+                Err(error) if error.is_final() => return Err(error.into()),
+                Err(error) => {
+                    return Err(anyhow::Error::new(error).context(format!("expected {expected}, found no answer")));
+                }
+            }
         }
     }
 

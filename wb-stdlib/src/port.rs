@@ -19,7 +19,8 @@ const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 /// use wb_stdlib::prelude::*;
 ///
 /// fn the_shop_listens(host: &View) -> Result<()> {
-///     host.port(8080).is_listening()
+///     host.port(8080).is_listening()?;
+///     host.port(8081).is_free()
 /// }
 /// # let _ = the_shop_listens as fn(&View) -> Result<()>;
 /// ```
@@ -39,20 +40,30 @@ impl<A: Look> Port<A> {
     /// # Errors
     /// When nobody does, with the ports on which somebody does.
     pub fn is_listening(&self) -> Result<()> {
+        let Some(found) = self.unless(|ports| ports.contains(&self.number))? else { return Ok(()) };
+        let (number, found) = (self.number, listed(&found));
+        anyhow::bail!("expected somebody to listen on port {number}, found listeners on {found}")
+    }
+
+    /// Checks that nobody listens on it, on whatever address of the host. Waits for that for up to 10 seconds.
+    ///
+    /// # Errors
+    /// When somebody does.
+    pub fn is_free(&self) -> Result<()> {
+        let found = self.unless(|ports| !ports.contains(&self.number))?;
+        anyhow::ensure!(found.is_none(), "expected nobody to listen on port {}, found somebody", self.number);
+        Ok(())
+    }
+
+    /// The ports that somebody listens on, unless that `is_so` of them within the bound.
+    fn unless(&self, is_so: impl Fn(&BTreeSet<u16>) -> bool) -> Result<Option<BTreeSet<u16>>, files::FileError> {
         let clock = self.access.context().system().clock();
         let mut found = Ok(BTreeSet::new());
-        let listening = clock::wait_until(clock, BOUND, PAUSE, || {
+        let seen = clock::wait_until(clock, BOUND, PAUSE, || {
             found = self.listening();
-            found.as_ref().map_or(Some(()), |ports| ports.contains(&self.number).then_some(()))
+            found.as_ref().map_or(Some(()), |ports| is_so(ports).then_some(()))
         });
-        let found = found?;
-        anyhow::ensure!(
-            listening.is_some(),
-            "expected somebody to listen on port {}, found listeners on {}",
-            self.number,
-            listed(&found)
-        );
-        Ok(())
+        found.map(|ports| seen.is_none().then_some(ports))
     }
 
     /// All ports that somebody listens on.
@@ -110,5 +121,8 @@ mod tests {
         let error = machine.view(|host| host.port(80).is_listening()).unwrap_err();
         let expect = "expected somebody to listen on port 80, found listeners on 22, 443, 5432";
         assert_eq!(error.to_string(), expect);
+        machine.view(|host| host.port(80).is_free()).unwrap();
+        let error = machine.view(|host| host.port(443).is_free()).unwrap_err();
+        assert_eq!(error.to_string(), "expected nobody to listen on port 443, found somebody");
     }
 }

@@ -203,9 +203,12 @@ impl<A: Look> Service<A> {
     }
 
     fn expect(&self, wanted: Found) -> Result<()> {
-        let found = self.known(wanted.question())?;
-        let (name, wanted_word, word) = (&self.name, wanted.word(), found.word());
-        anyhow::ensure!(found == wanted, "expected the service `{name}` to be {wanted_word}, found it {word}");
+        let expected = || format!("expected the service `{}` to be {}", self.name, wanted.word());
+        let found = self.known(wanted.question()).map_err(|error| match error {
+            error @ ServiceError::BadName { .. } => anyhow::Error::new(error),
+            error => anyhow::Error::new(error).context(expected()),
+        })?;
+        anyhow::ensure!(found == wanted, "{}, found it {}", expected(), found.word());
         Ok(())
     }
 

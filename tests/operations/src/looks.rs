@@ -93,6 +93,7 @@ fn octal(mode: &str) -> Result<u32> {
 fn of_files(host: &Host) -> Result<()> {
     let file = || host.file("/srv/asked/file");
     asks(host, r#"test -f "$1""#, ["/srv/asked/file", "/srv/asked/none"], |path| host.file(path).exists())?;
+    asks(host, r#"! test -e "$1""#, ["/srv/asked/none", "/srv/asked/file"], |path| host.file(path).is_absent())?;
     asks(host, r#"grep -qF "$1" /srv/asked/file"#, ["needle", "hay"], |text| file().contains(text))?;
     let mode = r#"[ "$(stat -c %a /srv/asked/file)" = "$1" ]"#;
     asks(host, mode, ["640", "600"], |mode| file().has_mode(octal(mode)?))?;
@@ -242,6 +243,7 @@ fn of_balancers_and_certificates(host: &Host) -> Result<()> {
 /// That nobody listens is seen in ten seconds only: a plan has these.
 fn ports(host: &Host) -> Result<()> {
     host.port(22).is_listening()?;
+    host.port(1).is_free()?;
     host.file("/srv/asked/once").present()?;
     if host.file("/srv/asked/once").exists().is_err() {
         ensure!(host.port(1).is_listening().is_err(), "nobody listens there");

@@ -46,7 +46,7 @@ fn a_user_gets_their_own_environment_which_stands_on_no_line() {
 fn what_is_in_the_environment_is_in_no_error() {
     let machine = Machine::new().file("/etc/passwd", POSTGRES).answer("setpriv", 1, "no");
     let secret = |host: &View| host.command("psql").user("postgres").env("PGPASSWORD", "swordfish").succeeds();
-    let expect = "`psql` as `postgres` ended with exit code 1: no";
+    let expect = "expected `psql` as `postgres` to end with exit code 0, found 1: no";
     assert_eq!(machine.view(secret).unwrap_err().to_string(), expect);
 }
 
@@ -55,7 +55,7 @@ fn errors_show_what_was_written_and_not_what_it_takes() {
     let machine = Machine::new().file("/etc/passwd", POSTGRES).answer("setpriv", 1, "no").answer("/bin/sh", 1, "no");
     let check = |say: fn(Command<View<'_>>) -> Command<View<'_>>, expect: &str| {
         let error = machine.view(|host| say(host.command("touch").arg("a b")).succeeds()).unwrap_err();
-        assert_eq!(error.to_string(), format!("{expect} ended with exit code 1: no"));
+        assert_eq!(error.to_string(), format!("expected {expect} to end with exit code 0, found 1: no"));
     };
     check(|command| command.user("postgres").umask(0o77).env("PATH", "/opt/bin"), "`touch 'a b'` as `postgres`");
     check(|command| command.umask(0o77), "`touch 'a b'`");
@@ -74,10 +74,17 @@ fn a_user_that_nobody_knows_is_named() {
 }
 
 #[test]
-fn a_failure_says_what_the_command_said() {
-    let machine = Machine::new().answer("pg_isready", 2, "no response");
+fn a_failure_says_what_was_expected_and_what_the_command_said() {
+    let machine = Machine::new().answer("pg_isready", 2, "no response").answer("grep", 2, "");
     let error = machine.view(|host| host.command("pg_isready").succeeds()).unwrap_err();
-    assert_eq!(error.to_string(), "`pg_isready` ended with exit code 2: no response");
+    assert_eq!(error.to_string(), "expected `pg_isready` to end with exit code 0, found 2: no response");
+    let check = |codes: &[i32], expect: &str| {
+        let error = machine.view(|host| host.command("grep x").expects(codes.iter().copied()).succeeds()).unwrap_err();
+        assert_eq!(error.to_string(), format!("expected `grep x` to end with exit code {expect}, found 2"));
+    };
+    check(&[1], "1");
+    check(&[0, 1], "0 or 1");
+    check(&[0, 1, 3], "0, 1 or 3");
 }
 
 #[test]
@@ -89,7 +96,7 @@ fn what_it_prints_is_compared_but_for_line_breaks_at_the_end() {
     };
     check(0, "NOAUTH\nagain\n", r#"expected `redis-cli ping` to print "PONG", found "NOAUTH\nagain""#);
     check(0, "\n", r#"expected `redis-cli ping` to print "PONG", found nothing"#);
-    check(1, "no server", "`redis-cli ping` ended with exit code 1: no server");
+    check(1, "no server", "expected `redis-cli ping` to end with exit code 0, found 1: no server");
     let long = format!(r#"expected `redis-cli ping` to print "PONG", found "{}" (700 bytes in all)"#, "a".repeat(500));
     check(0, &"a".repeat(700), &long);
     let machine = Machine::new().answer("redis-cli", 0, "PONG\n");

@@ -274,6 +274,12 @@ fn specs_of_what_is_no_file_or_a_long_one_say_so() {
     assert_eq!(exists("/dangling"), expect("/dangling", "nothing there"));
     assert_eq!(exists("/dir"), expect("/dir", "a directory"));
     assert_eq!(exists("/fifo"), expect("/fifo", "a device, socket or pipe"));
+    let absent =
+        |path: &'static str| machine.view(|host| host.file(path).is_absent()).map_err(|error| error.to_string());
+    let expect_none = |path: &str, found: &str| Err(format!("expected nothing at {path}, found {found}"));
+    assert_eq!(absent("/none"), Ok(()));
+    assert_eq!(absent("/long"), expect_none("/long", "a file"));
+    assert_eq!(absent("/dangling"), expect_none("/dangling", "a symbolic link"));
     let contains = |path: &'static str| machine.view(|host| host.file(path).contains("x")).unwrap_err().to_string();
     assert_eq!(contains("/fifo"), format!("could not read {}", machine.path("/fifo").display()));
     let shown = format!("{}(1980 more lines)\n(10000 bytes in all)", "line\n".repeat(20));

@@ -106,6 +106,13 @@ fn a_spec_says_what_it_found() {
 }
 
 #[test]
+fn a_spec_of_a_service_that_there_is_not_says_what_it_expected() {
+    let error = Machine::new().view(|host| host.service("nginx").is_running()).unwrap_err();
+    let expect = "expected the service `nginx` to be running: there is no service `nginx` on this host\nhint: ";
+    assert!(format!("{error:#}").starts_with(expect), "{error:#}");
+}
+
+#[test]
 fn a_masked_service_is_one_of_systemd() {
     let error = sysv(&[(0, "")]).apply(|host| Ok(host.service("nginx").masked()?)).unwrap_err().to_string();
     assert!(error.starts_with("the service `nginx` can't be masked: an init that runs scripts has no such"), "{error}");
