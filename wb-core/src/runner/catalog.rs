@@ -38,6 +38,14 @@ pub enum CatalogError {
         /// The place.
         missing: usize,
     },
+    /// A spec is nobody's.
+    #[error("nobody would ever ask the spec `{spec}`: it is of no role, and `{module}` is no migration's file")]
+    Stray {
+        /// Its name.
+        spec: &'static str,
+        /// The module that it stands in.
+        module: &'static str,
+    },
 }
 
 impl Catalog {
@@ -72,6 +80,16 @@ impl Catalog {
         let roles: BTreeMap<_, _> = roles.into_iter().map(|role| (role.name, role)).collect();
         let policies = roles.values().map(|role| policy(role)).collect::<Result<_, _>>()?;
         Ok(Self { chain: Chain::new(links)?, migrations, roles, policies, specs, settings: Vec::new() })
+    }
+
+    /// This one, where each spec is a link's or a role's: what nobody asks looks as if it held.
+    pub(super) fn without_stray_specs(self) -> Result<Self, CatalogError> {
+        let is_stray = |spec: &&Spec| spec.role.is_none() && self.named(spec.link()).is_none();
+        let stray = self.specs.iter().copied().find(is_stray);
+        match stray {
+            None => Ok(self),
+            Some(spec) => Err(CatalogError::Stray { spec: spec.name, module: spec.module }),
+        }
     }
 
     /// The chain.
@@ -226,6 +244,20 @@ mod tests {
         assert_eq!(catalog.specs_of("roles").count(), 0);
         let of_roles = catalog.specs_of_roles().map(|(spec, link)| (spec.name, link.map(|link| link.name.as_str())));
         assert_eq!(of_roles.collect::<Vec<_>>(), [("answers", Some("second")), ("has_room", None)]);
+    }
+
+    #[test]
+    fn a_spec_that_nobody_would_ask_is_named() {
+        static STRAY: Spec = Spec::new("fleet::roles", "has_room", |_| Ok(()));
+        let check = |specs: &[&'static Spec], expect: Result<(), &str>| {
+            let catalog = Catalog::new([&FIRST, &SECOND, &THIRD], [], specs.iter().copied()).unwrap();
+            let found = catalog.without_stray_specs().map(drop).map_err(|error| error.to_string());
+            assert_eq!(found, expect.map_err(str::to_owned));
+        };
+        check(&[&SPEC, &FROM_SECOND, &ALWAYS], Ok(()));
+        let expect = "nobody would ever ask the spec `has_room`: it is of no role, and `fleet::roles` is no migration's \
+                      file";
+        check(&[&SPEC, &STRAY], Err(expect));
     }
 
     #[test]

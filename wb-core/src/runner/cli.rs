@@ -343,6 +343,9 @@ pub(super) fn hint(failure: &Failure, home: &Home) -> Option<String> {
         Failure::Service(error) => service_hint(error),
         Failure::Drill(error) => error.hint(),
         Failure::Running { pid } => Some(running_hint(*pid)),
+        Failure::Catalog(CatalogError::Stray { .. }) => {
+            Some("move it into a migration's file, or give it a role: `#[spec(role = \"web\")]`".into())
+        }
         Failure::Catalog(_) | Failure::Herd(_) | Failure::Exe(_) | Failure::Signals(_) => None,
     }
 }

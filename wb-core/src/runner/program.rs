@@ -23,9 +23,9 @@ impl Program {
     /// What the macros registered in this binary, on this machine.
     ///
     /// # Errors
-    /// When that is no chain.
+    /// When that is no chain, or there is a spec that nobody would ask.
     pub fn compiled() -> Result<Self, CatalogError> {
-        let (catalog, system) = (Catalog::compiled()?, System::real());
+        let (catalog, system) = (Catalog::compiled()?.without_stray_specs()?, System::real());
         Ok(Self { catalog, system, digest: None, args: environment::args() })
     }
 
