@@ -326,8 +326,8 @@ impl<'p> Ground<'p> {
         Ok(Ended { error, ..Ended::default() })
     }
 
-    /// What is to hold on a machine with this record. What a role promises whatever ran, it promises of hosts in load: no
-    /// host bears load before its last link.
+    /// What is to hold on a machine with this record. What a role promises whatever ran, it promises of hosts in load:
+    /// that is asked where no link is left to be run.
     fn promises_of(&self, record: &Record) -> Result<Vec<Promise>, DrillError> {
         let chain = self.program.catalog.chain();
         let course = Course::along(chain, self.goal, &self.roles, &record.past());
