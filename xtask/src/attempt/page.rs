@@ -52,9 +52,14 @@ fn spec(answer: &Answer, canvas: &Canvas) -> String {
 }
 
 fn judgement(verdict: &Verdict, canvas: &Canvas) -> String {
-    let Verdict::Failed { what, hint } = verdict else { return String::new() };
-    let hint = hint.as_ref().map(|hint| format!("hint: {}\n", plain(hint))).unwrap_or_default();
-    format!("the plan is none:\n{}{hint}", indented(what, Tone::Bad, canvas))
+    match verdict {
+        Verdict::Passed => String::new(),
+        Verdict::Failed { what, hint } => {
+            let hint = hint.as_ref().map(|hint| format!("hint: {}\n", plain(hint))).unwrap_or_default();
+            format!("the plan is none:\n{}{hint}", indented(what, Tone::Bad, canvas))
+        }
+        Verdict::Ignored { why } | Verdict::NotRun { why } => format!("note: {}\n", plain(why)),
+    }
 }
 
 fn operations(operations: &[Operation], canvas: &Canvas) -> String {
@@ -142,6 +147,8 @@ mod tests {
         let said = end(&asked(Vec::new()), &lie.into(), &["nobody looked".into()], &canvas);
         let none = "specs:\n  it has none\nnote: nobody looked\n";
         assert_eq!(said, format!("{none}the plan is none:\n  the plan touched:\n    + /x\nhint: only look\n"));
+        let unseen = Verdict::Ignored { why: "nobody saw it".into() };
+        assert_eq!(end(&two, &unseen, &[], &canvas), format!("{held}note: nobody saw it\n"));
     }
 
     #[test]

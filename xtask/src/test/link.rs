@@ -4,7 +4,7 @@ use std::sync::mpsc::Sender;
 
 use wb_core::chain::Link;
 use wb_core::context::Operation;
-use wb_core::drill::Answer;
+use wb_core::drill::{Answer, Ended};
 use wb_core::system::clock::Stopwatch;
 
 use super::cast::Player;
@@ -59,7 +59,7 @@ impl Results<'_> {
         let failed = failure(&legs);
         let (verdict, notes) = match failed {
             None => judged(&planned, &seen, &done),
-            Some(_) => of_glass(&seen),
+            Some(_) => (unproved(&planned, &seen), Vec::new()),
         };
         let plan_held = self.tell(Tested { notes, seconds: plan_seconds, ..verdict_of(Check::Plan, verdict) });
         let verdict = failed.map_or(Verdict::Passed, Verdict::from);
@@ -162,38 +162,47 @@ pub(crate) fn failure(legs: &[Heard]) -> Option<Difference> {
     }
 }
 
-fn of_glass(seen: &Seen) -> (Verdict, Vec<String>) {
-    match seen {
-        Seen::Touched(touched) => (judge::glass(touched).into(), Vec::new()),
-        Seen::Nothing { why } => (Verdict::Passed, vec![format!("nobody saw what the plan touched: {why}")]),
+/// A plan that foretold the run, and touched nothing.
+pub(crate) fn judged(planned: &Heard, seen: &Seen, done: &[Operation]) -> (Verdict, Vec<String>) {
+    let foretold =
+        end_of(planned).and_then(|end| judge::plan(&planned.operations, end.ends.as_deref(), done, &|_| true));
+    both(foretold, of_glass(seen))
+}
+
+/// The plan of a run that failed: only what is wrong with it by itself is known.
+fn unproved(planned: &Heard, seen: &Seen) -> Verdict {
+    match both(end_of(planned).map(|_| Vec::new()), of_glass(seen)) {
+        (failed @ Verdict::Failed { .. }, _) => failed,
+        _ => Verdict::NotRun { why: "its run failed, so that nothing can be held against it".to_owned() },
     }
 }
 
-/// A plan that foretold the run, and touched nothing.
-pub(crate) fn judged(planned: &Heard, seen: &Seen, done: &[Operation]) -> (Verdict, Vec<String>) {
-    let ends = planned.ended.as_ref().and_then(|ended| ended.ends.as_deref());
-    let foretold = match &planned.ended {
-        Some(_) => judge::plan(&planned.operations, ends, done, &|_| true),
-        None => Err(Difference::of("there is no plan:", planned.error())),
-    };
-    let (of_glass, mut notes) = of_glass(seen);
+/// The end of a plan, without which there is none.
+fn end_of(planned: &Heard) -> Result<&Ended, Difference> {
+    planned.ended.as_ref().ok_or_else(|| Difference::of("there is no plan:", planned.error()))
+}
+
+fn of_glass(seen: &Seen) -> Verdict {
+    match seen {
+        Seen::Touched(touched) => judge::glass(touched).into(),
+        Seen::Nothing { why } => Verdict::Ignored { why: format!("nobody saw what the plan touched: {why}") },
+    }
+}
+
+fn both(foretold: Result<Vec<String>, Difference>, of_glass: Verdict) -> (Verdict, Vec<String>) {
     match (foretold, of_glass) {
-        (Ok(more), verdict) => {
-            notes.extend(more);
-            (verdict, notes)
-        }
+        (Ok(notes), verdict) => (verdict, notes),
         (Err(difference), Verdict::Failed { what, hint }) => {
             let touched = Difference { lines: what.lines().map(str::to_owned).collect(), hint };
-            (difference.and(touched).into(), notes)
+            (difference.and(touched).into(), Vec::new())
         }
-        (Err(difference), _) => (difference.into(), notes),
+        (Err(difference), _) => (difference.into(), Vec::new()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use wb_core::context::Outcome;
-    use wb_core::drill::Ended;
 
     use super::*;
     use crate::sandbox::{Touch, Touched};
@@ -228,27 +237,57 @@ mod tests {
         check(&[leg(&[], None)], Some("it failed:\n  it was cut short, with exit code 0: "));
     }
 
+    fn touched(paths: &[&str]) -> Seen {
+        let touched = |path: &&str| Touched { path: path.into(), how: Touch::Made };
+        Seen::Touched(paths.iter().map(touched).collect())
+    }
+
+    fn nothing() -> Seen {
+        Seen::Nothing { why: "no overlay".into() }
+    }
+
+    fn said(verdict: Verdict) -> String {
+        match verdict {
+            Verdict::Passed => "ok".to_owned(),
+            Verdict::Failed { what, .. } => what,
+            Verdict::Ignored { why } => format!("ignored: {why}"),
+            Verdict::NotRun { why } => format!("not run: {why}"),
+        }
+    }
+
+    const LIE: &str = "the plan said:\n  + b\nand this was done:\n  + a";
+    const NO_PLAN: &str = "there is no plan:\n  it was cut short, with exit code 0: ";
+
     #[test]
     fn a_plan_is_judged_by_what_it_said_and_what_it_touched() {
-        let touched = |paths: &[&str]| {
-            let touched = |path: &&str| Touched { path: path.into(), how: Touch::Made };
-            Seen::Touched(paths.iter().map(touched).collect())
-        };
         let check = |planned: &Heard, seen: &Seen, expect: &str| {
-            let (verdict, notes) = judged(planned, seen, &[operation("a", Outcome::Changed { diff: None })]);
-            let said = match verdict {
-                Verdict::Failed { what, .. } => what,
-                _ => format!("ok: {}", notes.join("; ")),
-            };
-            assert_eq!(said, expect);
+            let (verdict, _) = judged(planned, seen, &[operation("a", Outcome::Changed { diff: None })]);
+            assert_eq!(said(verdict), expect);
         };
-        let nothing = Seen::Nothing { why: "no overlay".into() };
-        let lie = "the plan said:\n  + b\nand this was done:\n  + a";
-        check(&leg(&["a"], ended()), &touched(&[]), "ok: ");
-        check(&leg(&["a"], ended()), &nothing, "ok: nobody saw what the plan touched: no overlay");
+        check(&leg(&["a"], ended()), &touched(&[]), "ok");
         check(&leg(&["a"], ended()), &touched(&["/x"]), "the plan touched:\n  + /x");
-        check(&leg(&["b"], ended()), &touched(&[]), lie);
-        check(&leg(&["b"], ended()), &touched(&["/x"]), &format!("{lie}\nthe plan touched:\n  + /x"));
-        check(&leg(&[], None), &touched(&[]), "there is no plan:\n  it was cut short, with exit code 0: ");
+        check(&leg(&["b"], ended()), &touched(&[]), LIE);
+        check(&leg(&["b"], ended()), &touched(&["/x"]), &format!("{LIE}\nthe plan touched:\n  + /x"));
+        check(&leg(&[], None), &touched(&[]), NO_PLAN);
+    }
+
+    #[test]
+    fn a_plan_that_nobody_watched_has_not_passed() {
+        let check = |planned: &[&str], expect: &str| {
+            let done = [operation("a", Outcome::Changed { diff: None })];
+            assert_eq!(said(judged(&leg(planned, ended()), &nothing(), &done).0), expect);
+        };
+        check(&["a"], "ignored: nobody saw what the plan touched: no overlay");
+        check(&["b"], LIE);
+    }
+
+    #[test]
+    fn of_the_plan_of_a_run_that_failed_little_is_known() {
+        let check = |planned: &Heard, seen: &Seen, expect: &str| assert_eq!(said(unproved(planned, seen)), expect);
+        let unknown = "not run: its run failed, so that nothing can be held against it";
+        check(&leg(&["a"], ended()), &touched(&[]), unknown);
+        check(&leg(&["a"], ended()), &nothing(), unknown);
+        check(&leg(&["a"], ended()), &touched(&["/x"]), "the plan touched:\n  + /x");
+        check(&leg(&[], None), &touched(&[]), NO_PLAN);
     }
 }
