@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use wb_core::context::Operation;
+use wb_core::context::{Debt, DebtAction, Operation};
 use wb_core::drill::{Answer, Ended, Said, Script};
 use wb_core::system::fault;
 use wb_core::system::{Command, CommandError, Output};
@@ -98,6 +98,14 @@ impl Heard {
     #[must_use]
     pub fn reboots(&self) -> bool {
         self.ended.as_ref().is_some_and(|ended| ended.reboot)
+    }
+
+    /// What it still owes at its end, which is nothing: a link pays what its changes made necessary.
+    #[must_use]
+    pub fn owes(&self) -> Option<String> {
+        let owed = self.ended.as_ref().map(|ended| ended.owed.as_slice()).unwrap_or_default();
+        let owed: Vec<String> = owed.iter().map(in_words).collect();
+        (!owed.is_empty()).then(|| format!("it came to its end and still owes {}", owed.join(", ")))
     }
 
     /// As it is written down.
@@ -217,6 +225,14 @@ impl Driver<'_> {
     }
 }
 
+fn in_words(debt: &Debt) -> String {
+    let action = match debt.action {
+        DebtAction::Reload => "a reload",
+        DebtAction::Restart => "a restart",
+    };
+    format!("{action} of {}", debt.service)
+}
+
 /// What has names for keys alone is always JSON.
 pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
@@ -250,6 +266,16 @@ mod tests {
         let heard = heard(137, &format!("{OPERATION}\n"), "");
         assert_eq!((heard.operations.len(), heard.ended.is_some()), (1, false));
         assert_eq!(heard.error().unwrap(), "it was cut short, with exit code 137: ");
+    }
+
+    #[test]
+    fn who_ends_owes_nothing() {
+        let check = |ended: &str, expect| assert_eq!(heard(0, ended, "").owes().as_deref(), expect, "{ended}");
+        check("", None);
+        check(r#"{"ended":{}}"#, None);
+        let owed = r#"[{"action":"reload","service":"nginx"},{"action":"restart","service":"cron"}]"#;
+        let says = "it came to its end and still owes a reload of nginx, a restart of cron";
+        check(&format!(r#"{{"ended":{{"owed":{owed}}}}}"#), Some(says));
     }
 
     #[test]

@@ -153,7 +153,7 @@ pub(crate) fn failure(legs: &[Heard]) -> Option<Difference> {
     const SHOWN: usize = 10;
     let last = legs.last()?;
     let rebooting = || last.reboots().then(|| format!("it asked for a reboot {} times", legs.len()));
-    let error = last.error().or_else(rebooting)?;
+    let error = last.error().or_else(rebooting).or_else(|| last.owes())?;
     let shown = &last.operations[last.operations.len().saturating_sub(SHOWN)..];
     let difference = Difference::of("it failed:", [error]);
     match shown {
@@ -202,7 +202,7 @@ fn both(foretold: Result<Vec<String>, Difference>, of_glass: Verdict) -> (Verdic
 
 #[cfg(test)]
 mod tests {
-    use wb_core::context::Outcome;
+    use wb_core::context::{Debt, DebtAction, Outcome};
 
     use super::*;
     use crate::sandbox::{Touch, Touched};
@@ -235,6 +235,11 @@ mod tests {
         let asked = "it failed:\n  it asked for a reboot 2 times";
         check(&[leg(&[], reboot()), leg(&[], reboot())], Some(asked));
         check(&[leg(&[], None)], Some("it failed:\n  it was cut short, with exit code 0: "));
+        let owed = vec![Debt { action: DebtAction::Restart, service: "nginx".into() }];
+        let owes = Some(Ended { owed, ..Ended::default() });
+        check(&[leg(&[], owes.clone())], Some("it failed:\n  it came to its end and still owes a restart of nginx"));
+        let waiting = Some(Ended { reboot: true, ..owes.unwrap_or_default() });
+        check(&[leg(&[], waiting), leg(&[], ended())], None);
     }
 
     fn touched(paths: &[&str]) -> Seen {
