@@ -150,18 +150,24 @@ impl Driver<'_> {
     /// # Errors
     /// When it can't be run. That it fails is no error.
     pub fn run(&self, link: &str) -> Result<Vec<Heard>, TestError> {
-        self.run_under(link, None)
+        self.run_under(link, &|_| None)
     }
 
-    /// As [`Driver::run`], where the first process meets these faults. It may be cut short.
+    /// As [`Driver::run`], where `faults` says what befalls the process of each boot; the first one is 0. It may be cut
+    /// short.
     ///
     /// # Errors
     /// As [`Driver::run`].
-    pub fn run_under(&self, link: &str, faults: Option<&fault::Plan>) -> Result<Vec<Heard>, TestError> {
-        let mut legs = vec![self.say(&["run", link], faults)?];
+    pub fn run_under(
+        &self,
+        link: &str,
+        faults: &dyn Fn(usize) -> Option<fault::Plan>,
+    ) -> Result<Vec<Heard>, TestError> {
+        let mut legs = vec![self.say(&["run", link], faults(0).as_ref())?];
         while legs.last().is_some_and(Heard::reboots) && legs.len() <= BOOTS {
             self.reboot()?;
-            legs.push(self.say(&["run", link], None)?);
+            let leg = self.say(&["run", link], faults(legs.len()).as_ref())?;
+            legs.push(leg);
         }
         Ok(legs)
     }

@@ -4,15 +4,17 @@
 //! profile. It is run twice as a whole first. By the one run it is known which points there are, and by both what never
 //! comes out the same.
 
+mod cut;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use wb_core::chain::Link;
 use wb_core::context::Operation;
-use wb_core::system::Command;
 use wb_core::system::clock::Stopwatch;
-use wb_core::system::fault::{Fault, Injected, POINTS, Plan, Subject, When};
+use wb_core::system::fault::Plan;
+use wb_core::system::{Command, Output};
 
 use super::allow::Allowed;
 use super::cast::Player;
@@ -24,7 +26,8 @@ use super::scene::{Bases, Scene};
 use super::walk::{Step, Walk};
 use super::{Event, TestError};
 use crate::at_once;
-use crate::sandbox::Tree;
+use crate::sandbox::{SandboxError, Tree};
+use cut::{Cut, cuts, place};
 
 /// The interruptions of some links.
 #[derive(Debug, Clone, Copy)]
@@ -37,13 +40,11 @@ pub struct Interruptions<'a> {
     pub every_point: bool,
 }
 
-/// A moment at which a link is killed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Cut {
-    /// How many points it has passed by then.
-    hit: u64,
-    /// Where that is, in words.
-    place: String,
+/// A link on the host of a player.
+#[derive(Debug, Clone, Copy)]
+struct Victim<'a> {
+    player: &'a Player,
+    link: &'a Link,
 }
 
 /// What a link comes to.
@@ -63,8 +64,27 @@ struct Whole {
 /// What a link comes to, and where it is to be killed; or why nobody knows.
 type Found = Result<(Whole, Vec<Cut>), Difference>;
 
-/// Where hosts write down which points were passed: among what never counts.
-const TRACE: &str = "/var/log/wildebeest-trace";
+/// How a run ended that was to be killed.
+#[derive(Debug, PartialEq)]
+enum Fall {
+    /// It was.
+    There,
+    /// It was, when so many operations of a boot were over, which is somewhere else.
+    Elsewhere { leg: usize, over: usize },
+    /// It passed fewer points, and came to its end.
+    Nowhere,
+    /// It failed by itself.
+    Failed(Difference),
+}
+
+/// How often it is tried to kill a link at a point: who asks again and again until something is so passes others each time.
+const TRIES: usize = 3;
+
+/// The exit code of who was killed.
+const KILLED: i32 = 128 + 9;
+
+/// The place of what is to be said of a link that was killed at no point.
+const NOWHERE: &str = "nowhere";
 
 impl Interruptions<'_> {
     /// Kills each of these links at each of its points.
@@ -78,7 +98,8 @@ impl Interruptions<'_> {
             let link = &self.walk.links[place];
             let scenes = self.scenes(&bases, link)?;
             for step in steps.iter().filter(|step| step.place == place) {
-                self.one(&scenes, &bases, self.walk.parts[step.part].player, link)?;
+                let victim = Victim { player: self.walk.parts[step.part].player, link };
+                self.one(&scenes, &bases, victim)?;
             }
         }
         Ok(())
@@ -94,84 +115,167 @@ impl Interruptions<'_> {
         at_once::each(0..self.walk.jobs.max(1), open).into_iter().collect()
     }
 
-    fn one(&self, scenes: &[Scene<'_>], bases: &Bases, player: &Player, link: &Link) -> Result<(), TestError> {
+    fn one(&self, scenes: &[Scene<'_>], bases: &Bases, victim: Victim<'_>) -> Result<(), TestError> {
         let watch = Stopwatch::start();
-        let tell = |check: Check, verdict: Verdict, watch: &Stopwatch| {
-            let (host, roles, link) = (player.name.clone(), player.roles.clone(), Some(link.clone()));
-            let seconds = watch.elapsed().as_secs_f64();
-            let tested = Tested { host, roles, link, verdict, seconds, ..Tested::new(check) };
-            drop(self.walk.told.send(Event::Tested(Box::new(tested))));
-        };
         let Some(first) = scenes.first() else { return Ok(()) };
-        let (whole, cuts) = match self.whole(first, bases, player, link)? {
+        let (whole, cuts) = match self.whole(first, bases, victim)? {
             Ok(found) => found,
             Err(difference) => {
-                tell(Check::Interrupted("nowhere".to_owned()), difference.into(), &watch);
+                self.tell(victim, tested(NOWHERE, difference.into(), &watch));
                 return Ok(());
             }
         };
         let queue = Mutex::new(cuts.into_iter());
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let worked = at_once::each(scenes, |scene| {
+        let worked = at_once::each(scenes, |scene| -> Result<Vec<Tested>, TestError> {
+            let mut done = Vec::new();
             while let Some(cut) = next() {
-                let watch = Stopwatch::start();
-                let verdict = fresh(scene, bases, player, |driver| kill(driver, link, &whole, &cut))?;
-                tell(Check::Interrupted(cut.place), verdict, &watch);
+                done.push(self.tell(victim, kill(scene, bases, victim, &whole, &cut)?));
             }
             // The next player finds this one as it was.
-            scene.reset(player, bases.get(&player.name).map(PathBuf::as_path))
+            fresh(scene, bases, victim)?;
+            Ok(done)
         });
-        worked.into_iter().collect()
+        let done = worked.into_iter().collect::<Result<Vec<_>, TestError>>()?.concat();
+        if let Some(verdict) = of_all(&done) {
+            self.tell(victim, tested(NOWHERE, verdict, &watch));
+        }
+        Ok(())
     }
 
     /// Two runs in which nothing comes between.
-    fn whole(&self, scene: &Scene<'_>, bases: &Bases, player: &Player, link: &Link) -> Result<Found, TestError> {
-        let traced = Plan { trace: Some(TRACE.into()), ..Plan::default() };
-        let (first, trace) = fresh(scene, bases, player, |driver| {
-            let end = end(driver, driver.run_under(&link.name, Some(&traced))?)?;
-            Ok((end, driver.host.run(Command::new("cat").arg(TRACE))?.text()))
-        })?;
-        let second = fresh(scene, bases, player, |driver| end(driver, driver.run(&link.name)?))?;
+    fn whole(&self, scene: &Scene<'_>, bases: &Bases, victim: Victim<'_>) -> Result<Found, TestError> {
+        let link = victim.link;
+        let (first, traces) = traced(fresh(scene, bases, victim)?, link)?;
+        let driver = fresh(scene, bases, victim)?;
+        let second = end(driver, driver.run(&link.name)?)?;
         if let Some(difference) = failure(&first.legs).or_else(|| failure(&second.legs)) {
             return Ok(Err(difference.under("the twin of the runner, which is to be killed, does not run it:")));
         }
-        let cuts = first.legs.first().map(|leg| cuts(&trace, leg, self.every_point)).unwrap_or_default();
+        let traces = match passed(&traces) {
+            Ok(traces) => traces,
+            Err(difference) => return Ok(Err(difference)),
+        };
+        let cuts = cuts(&traces, &first.legs, self.every_point);
+        let operations = judge::always(&joined(&first.legs), &joined(&second.legs));
         let never_the_same = judge::different(&first.tree, &second.tree).into_iter().map(Path::to_path_buf);
-        let (operations, allowed) = (joined(&first.legs), Allowed::default().and(never_the_same));
+        let allowed = Allowed::default().and(never_the_same);
         Ok(Ok((Whole { end: first, operations, allowed }, cuts)))
+    }
+
+    /// Hands on a check of this host, and gives it back.
+    fn tell(&self, victim: Victim<'_>, tested: Tested) -> Tested {
+        let Victim { player, link } = victim;
+        let (host, roles, link) = (player.name.clone(), player.roles.clone(), Some(link.clone()));
+        let tested = Tested { host, roles, link, ..tested };
+        // Who does not listen any more has an error of its own.
+        drop(self.walk.told.send(Event::Tested(Box::new(tested.clone()))));
+        tested
     }
 }
 
-/// Kills a link at one moment, and runs it again.
-fn kill(driver: Driver<'_>, link: &Link, whole: &Whole, cut: &Cut) -> Result<Verdict, TestError> {
-    let kill = Injected { fault: Fault::Kill, at: When::Hit(cut.hit) };
-    let killed = driver.run_under(&link.name, Some(&Plan { faults: vec![kill], ..Plan::default() }))?;
-    if killed.last().is_some_and(|leg| leg.ended.is_some()) {
-        return Ok(Verdict::NotRun { why: "it passed fewer points this time, and was not killed".to_owned() });
+fn tested(place: &str, verdict: Verdict, watch: &Stopwatch) -> Tested {
+    let seconds = watch.elapsed().as_secs_f64();
+    Tested { verdict, seconds, ..Tested::new(Check::Interrupted(place.to_owned())) }
+}
+
+/// What is to be said of a link beside each kill: nothing, where it was killed at all.
+fn of_all(done: &[Tested]) -> Option<Verdict> {
+    if done.is_empty() {
+        let why = "what it does lies in no file and in no command: there is no middle of it".to_owned();
+        return Some(Verdict::Ignored { why });
     }
+    let was_spared = done.iter().all(|tested| matches!(tested.verdict, Verdict::NotRun { .. }));
+    let spared = || Difference::of("it was never killed where it was to be:", done.iter().map(|tested| &tested.check));
+    was_spared.then(|| spared().into())
+}
+
+/// Kills a link at one moment, and runs it again.
+fn kill(scene: &Scene<'_>, bases: &Bases, victim: Victim<'_>, whole: &Whole, cut: &Cut) -> Result<Tested, TestError> {
+    let watch = Stopwatch::start();
+    let told = |verdict: Verdict| tested(&cut.place, verdict, &watch);
+    for left in (0..TRIES).rev() {
+        let driver = fresh(scene, bases, victim)?;
+        driver.diary.write(driver.name, &format!("== to be killed {}\n", cut.place))?;
+        let killed = driver.run_under(&victim.link.name, &|leg| cut.faults(leg))?;
+        match fall(&killed, cut) {
+            Fall::Failed(difference) => return Ok(told(difference.into())),
+            Fall::There => return Ok(told(resumed(driver, victim.link, whole, cut, &killed)?)),
+            Fall::Elsewhere { leg, over } if left == 0 => {
+                let notes = vec![elsewhere(whole, cut.point, leg, over)];
+                return Ok(Tested { notes, ..told(resumed(driver, victim.link, whole, cut, &killed)?) });
+            }
+            Fall::Elsewhere { .. } | Fall::Nowhere => {}
+        }
+    }
+    let why = format!("its way is another one each time, and in {TRIES} tries it was not killed there");
+    Ok(told(Verdict::NotRun { why }))
+}
+
+/// Where a run was cut that was to be killed. Only the signal counts: who ends by itself was not killed.
+fn fall(legs: &[Heard], cut: &Cut) -> Fall {
+    let (Some(last), Some(leg)) = (legs.last(), legs.len().checked_sub(1)) else { return Fall::Nowhere };
+    let over = last.operations.len();
+    match (&last.ended, failure(legs)) {
+        (None, _) if last.code == KILLED && (leg, over) == (cut.leg, cut.over) => Fall::There,
+        (None, _) if last.code == KILLED => Fall::Elsewhere { leg, over },
+        (_, Some(difference)) => {
+            Fall::Failed(difference.under(format!("it was to be killed {}, and ended by itself:", cut.place)))
+        }
+        (_, None) => Fall::Nowhere,
+    }
+}
+
+fn elsewhere(whole: &Whole, point: usize, leg: usize, over: usize) -> String {
+    let operation = whole.end.legs.get(leg).and_then(|leg| leg.operations.get(over));
+    format!("its way is another one each time: it was killed {}", place(point, operation, leg))
+}
+
+/// Runs a link again that was killed.
+fn resumed(driver: Driver<'_>, link: &Link, whole: &Whole, cut: &Cut, killed: &[Heard]) -> Result<Verdict, TestError> {
     let end = end(driver, driver.run(&link.name)?)?;
     if let Some(difference) = failure(&end.legs) {
         return Ok(difference.under(format!("it was killed {}, and then:", cut.place)).into());
     }
     let specs = driver.specs(Some(&link.name))?;
-    Ok(judged(whole, &cut.place, &killed, &end, &specs).into())
+    Ok(judged(whole, &cut.place, killed, &end, &specs).into())
 }
 
-/// Acts on the host of a player as it was before the link. That a herd's disk is new is the first thing that is done.
-fn fresh<T>(
-    scene: &Scene<'_>,
-    bases: &Bases,
-    player: &Player,
-    act: impl FnOnce(Driver<'_>) -> Result<T, TestError>,
-) -> Result<T, TestError> {
+/// The host of a player as it was before the link. That a herd's disk is new is the first thing that is done.
+fn fresh<'s>(scene: &'s Scene<'_>, bases: &Bases, victim: Victim<'s>) -> Result<Driver<'s>, TestError> {
+    let player = victim.player;
     scene.reset(player, bases.get(&player.name).map(PathBuf::as_path))?;
-    act(scene.driver(player)?)
+    scene.driver(player)
+}
+
+/// A run in which nothing comes between, and what was written down of the points that each of its boots passed.
+fn traced(driver: Driver<'_>, link: &Link) -> Result<(End, Vec<Output>), TestError> {
+    // Among what never counts.
+    let path = |leg: usize| format!("/var/log/wildebeest-trace-{leg}");
+    let plan = |leg: usize| Some(Plan { trace: Some(path(leg).into()), ..Plan::default() });
+    let end = end(driver, driver.run_under(&link.name, &plan)?)?;
+    let trace = |leg: usize| driver.host.run(Command::new("cat").arg(path(leg)));
+    let traces = (0..end.legs.len()).map(trace).collect::<Result<Vec<Output>, SandboxError>>()?;
+    Ok((end, traces))
+}
+
+/// The traces, as far as they are any. Each link passes points, if only those of the record when it starts: a twin that
+/// passes none has none.
+fn passed(traces: &[Output]) -> Result<Vec<String>, Difference> {
+    if let Some(unread) = traces.iter().find(|trace| trace.code != 0) {
+        return Err(Difference::of("it is not known which points it passes:", [unread.error_text()]));
+    }
+    let traces: Vec<String> = traces.iter().map(Output::text).collect();
+    match traces.iter().all(String::is_empty) {
+        true => Err(Difference::of("it can't be killed:", ["the twin of the runner has no crash points"])),
+        false => Ok(traces),
+    }
 }
 
 /// What a host has come to by now.
 fn end(driver: Driver<'_>, legs: Vec<Heard>) -> Result<End, TestError> {
     let tree = driver.host.frozen(|| driver.host.tree())??;
-    let packages = driver.host.run(Command::new("cat").arg("/var/lib/dpkg/status"))?.text();
+    let packages = driver.host.read(Command::new("cat").arg("/var/lib/dpkg/status"))?;
     Ok(End { legs, tree, packages })
 }
 
@@ -179,143 +283,19 @@ fn end(driver: Driver<'_>, legs: Vec<Heard>) -> Result<End, TestError> {
 fn judged(whole: &Whole, place: &str, killed: &[Heard], end: &End, specs: &Heard) -> Result<(), Difference> {
     let runs: Vec<&[Operation]> = killed.iter().chain(&end.legs).map(|leg| leg.operations.as_slice()).collect();
     judge::lost(&whole.operations, &runs, place)?;
-    let broken = specs.answers.iter().filter_map(|answer| Some((&answer.spec, answer.error.as_ref()?)));
-    let broken: Vec<String> = broken.map(|(spec, error)| format!("`{spec}`: {error}")).collect();
-    if !broken.is_empty() {
-        return Err(Difference::of(format!("it was killed {place}, run again, and does not hold:"), broken));
-    }
+    all_hold(specs).map_err(|broken| broken.under(format!("it was killed {place}, run again, and does not hold:")))?;
     let heading = || format!("it was killed {place}, run again, and has (+) what it has not else (-):");
     judge::trees(&whole.end.tree, &end.tree, &whole.allowed).map_err(|difference| difference.under(heading()))?;
     judge::packages(&whole.end.packages, &end.packages).map_err(|difference| difference.under(heading()))
 }
 
-/// The moments at which a link is killed, by the points that it passed, a line each, and by what it did. Where an operation
-/// passes a point several times, the first counts, unless each does.
-fn cuts(trace: &str, leg: &Heard, every_point: bool) -> Vec<Cut> {
-    let mut seen = BTreeSet::new();
-    let mut cuts = Vec::new();
-    for (line, hit) in trace.lines().zip(0..) {
-        let Some(point) = line.split(' ').next().and_then(|number| number.parse::<usize>().ok()) else { continue };
-        let operation = leg.passed.iter().position(|passed| hit < *passed);
-        if is_of_link(point) && (seen.insert((operation, point)) || every_point) {
-            let place = place(point, operation.and_then(|index| leg.operations.get(index)));
-            let number = if every_point { format!(" ({hit})") } else { String::new() };
-            cuts.push(Cut { hit, place: place + &number });
-        }
-    }
-    cuts
-}
-
-/// What the record of a host passes by itself is tested once for all links, and elsewhere.
-fn is_of_link(point: usize) -> bool {
-    let subject = POINTS.get(point).map(|point| point.subject);
-    let of_link = [Subject::Any, Subject::Migration, Subject::Owed, Subject::Paid, Subject::StepDone];
-    subject.is_some_and(|subject| of_link.contains(&subject))
-}
-
-/// `at "migration: rename" of file /a present`.
-fn place(point: usize, operation: Option<&Operation>) -> String {
-    let name = POINTS.get(point).map_or("", |point| point.name);
-    match operation {
-        Some(operation) => format!("at \"{name}\" of {}", operation.what),
-        None => format!("at \"{name}\" after its last operation"),
-    }
+/// Whether all specs were asked, and hold.
+fn all_hold(specs: &Heard) -> Result<(), Difference> {
+    let broken = specs.answers.iter().filter_map(|answer| Some((&answer.spec, answer.error.as_ref()?)));
+    let unasked = specs.error().filter(|_| specs.ended.is_none());
+    let lines: Vec<String> = broken.map(|(spec, error)| format!("`{spec}`: {error}")).chain(unasked).collect();
+    if lines.is_empty() { Ok(()) } else { Err(Difference { lines, hint: None }) }
 }
 
 #[cfg(test)]
-mod tests {
-    use wb_core::context::Outcome;
-    use wb_core::drill::Ended;
-
-    use super::*;
-
-    /// What was passed, by the names of points.
-    fn trace(names: &[&str]) -> String {
-        let number = |name: &&str| POINTS.iter().position(|point| point.name == *name).unwrap();
-        names.iter().map(|name| format!("{} {name}\n", number(name))).collect()
-    }
-
-    fn leg(operations: &[(&str, u64)]) -> Heard {
-        let operation = |what: &str| Operation { what: what.into(), outcome: Outcome::Changed { diff: None } };
-        Heard {
-            operations: operations.iter().map(|(what, _)| operation(what)).collect(),
-            passed: operations.iter().map(|(_, passed)| *passed).collect(),
-            ended: Some(Ended::default()),
-            ..Heard::default()
-        }
-    }
-
-    #[test]
-    fn each_operation_is_killed_once_at_each_of_its_points() {
-        let passed = [
-            "record, link starts: write",
-            "migration: write",
-            "migration: rename",
-            "migration: write",
-            "record, owed: write",
-            "migration: write",
-            "migration: spawn",
-        ];
-        let leg = leg(&[("a", 4), ("b", 6)]);
-        let check = |every_point, expect: &[(u64, &str)]| {
-            let cuts = cuts(&trace(&passed), &leg, every_point);
-            let found: Vec<(u64, &str)> = cuts.iter().map(|cut| (cut.hit, cut.place.as_str())).collect();
-            assert_eq!(found, expect);
-        };
-        check(
-            false,
-            &[
-                (1, "at \"migration: write\" of a"),
-                (2, "at \"migration: rename\" of a"),
-                (4, "at \"record, owed: write\" of b"),
-                (5, "at \"migration: write\" of b"),
-                (6, "at \"migration: spawn\" after its last operation"),
-            ],
-        );
-        check(
-            true,
-            &[
-                (1, "at \"migration: write\" of a (1)"),
-                (2, "at \"migration: rename\" of a (2)"),
-                (3, "at \"migration: write\" of a (3)"),
-                (4, "at \"record, owed: write\" of b (4)"),
-                (5, "at \"migration: write\" of b (5)"),
-                (6, "at \"migration: spawn\" after its last operation (6)"),
-            ],
-        );
-        assert_eq!(super::cuts("", &leg, false), []);
-    }
-
-    #[test]
-    fn who_was_killed_is_to_come_to_the_same_end() {
-        let end = |operations: &[(&str, u64)], packages: &str| End {
-            legs: vec![leg(operations)],
-            tree: Tree::new(),
-            packages: packages.into(),
-        };
-        let package = "Package: a\nVersion: 1\n";
-        let whole = end(&[("a", 1), ("b", 2)], package);
-        let (operations, allowed) = (joined(&whole.legs), Allowed::default());
-        let whole = Whole { end: whole, operations, allowed };
-        let check = |killed: &[(&str, u64)], resumed: &End, specs: &Heard, expect: &str| {
-            let verdict = judged(&whole, "at \"x\"", &[leg(killed)], resumed, specs);
-            let said = verdict.map_or_else(|difference| difference.lines[0].clone(), |()| "ok".to_owned());
-            assert_eq!(said, expect);
-        };
-        let well = Heard::default();
-        let answer = |error: Option<&str>| wb_core::drill::Answer {
-            link: None,
-            role: None,
-            spec: "runs".into(),
-            error: error.map(str::to_owned),
-        };
-        let broken = Heard { answers: vec![answer(None), answer(Some("no"))], ..Heard::default() };
-        check(&[("a", 1)], &end(&[("b", 2)], package), &well, "ok");
-        let lost = "it was killed at \"x\", and the run after that never came to:";
-        check(&[("a", 1)], &end(&[("a", 1)], package), &well, lost);
-        let unheld = "it was killed at \"x\", run again, and does not hold:";
-        check(&[("a", 1)], &end(&[("b", 2)], package), &broken, unheld);
-        let other = "it was killed at \"x\", run again, and has (+) what it has not else (-):";
-        check(&[("a", 1)], &end(&[("b", 2)], ""), &well, other);
-    }
-}
+mod tests;

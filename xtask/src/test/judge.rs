@@ -207,23 +207,43 @@ const OWE_IT: &str = "the next run finds that nothing changes, and does not come
 /// # Errors
 /// With the operations that were lost, and where it was killed.
 pub fn lost(whole: &[Operation], runs: &[&[Operation]], cut_after: &str) -> Result<(), Difference> {
-    let mut said = BTreeMap::<&str, usize>::new();
-    for operation in runs.iter().copied().flatten() {
-        *said.entry(&operation.what).or_default() += 1;
-    }
-    let mut is_said = |operation: &&Operation| match said.get_mut(operation.what.as_str()) {
-        Some(left) if *left > 0 => {
-            *left -= 1;
-            true
-        }
-        _ => false,
-    };
-    let lost: Vec<&Operation> = changed(whole).filter(|operation| !is_said(operation)).collect();
+    let mut said = Said::by(runs);
+    let lost: Vec<&Operation> = changed(whole).filter(|operation| !said.take(operation)).collect();
     if lost.is_empty() {
         return Ok(());
     }
     let heading = format!("it was killed {cut_after}, and the run after that never came to:");
     Err(Difference::of(heading, lost).hint(OWE_IT))
+}
+
+/// What one whole run did and another said, too. What is called otherwise each time is missed by nobody.
+#[must_use]
+pub fn always(one: &[Operation], other: &[Operation]) -> Vec<Operation> {
+    let mut said = Said::by(&[other]);
+    one.iter().filter(|operation| said.take(operation)).cloned().collect()
+}
+
+/// How often operations were said. Each time counts once.
+struct Said<'a>(BTreeMap<&'a str, usize>);
+
+impl<'a> Said<'a> {
+    fn by(runs: &[&'a [Operation]]) -> Self {
+        let mut said = BTreeMap::<&'a str, usize>::new();
+        for operation in runs.iter().copied().flatten() {
+            *said.entry(&operation.what).or_default() += 1;
+        }
+        Self(said)
+    }
+
+    fn take(&mut self, operation: &Operation) -> bool {
+        match self.0.get_mut(operation.what.as_str()) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// So many paths are listed.

@@ -142,6 +142,17 @@ fn what_a_whole_run_does_is_not_lost() {
     check("+ a\n+ r\n+ b\n+ r", "+ a\n+ r", "= a\n+ b\n+ r", "ok");
 }
 
+#[test]
+fn what_is_called_otherwise_each_time_is_no_loss() {
+    let check = |one: &str, other: &str, expect: &str| {
+        assert_eq!(always(&operations(one), &operations(other)), operations(expect), "{one:?} {other:?}");
+    };
+    check("+ a\n+ b", "+ a\n+ b", "+ a\n+ b");
+    check("+ a 1\n= b\n+ c", "+ a 2\n+ b\n+ c", "= b\n+ c");
+    check("+ r\n+ r", "+ r", "+ r");
+    check("", "+ a", "");
+}
+
 fn tree(lines: &str) -> Tree {
     let line = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
