@@ -4,6 +4,7 @@
 //! profile. It is run twice as a whole first. By the one run it is known which points there are, and by both what never
 //! comes out the same.
 
+mod crew;
 mod cut;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,7 @@ use super::walk::{Step, Walk};
 use super::{Event, TestError};
 use crate::at_once;
 use crate::sandbox::{SandboxError, Tree};
+use crew::{Company, Crew};
 use cut::{Cut, cuts, place};
 
 /// The interruptions of some links.
@@ -94,37 +96,50 @@ impl Interruptions<'_> {
     pub fn hold(&self, steps: &[Step]) -> Result<(), TestError> {
         let places: BTreeSet<usize> = steps.iter().map(|step| step.place).collect();
         for place in places {
-            let bases = self.walk.bases(place);
-            let link = &self.walk.links[place];
-            let scenes = self.scenes(&bases, link)?;
-            for step in steps.iter().filter(|step| step.place == place) {
-                let victim = Victim { player: self.walk.parts[step.part].player, link };
-                self.one(&scenes, &bases, victim)?;
+            let company = Company::at(self.walk, place);
+            let at_place = steps.iter().filter(|step| step.place == place);
+            let victims: Vec<Victim<'_>> = at_place.map(|step| self.victim(*step)).collect();
+            match company.missed(&self.walk.links[..=place]) {
+                Some(missed) => victims.iter().for_each(|victim| self.spare(*victim, missed)),
+                None => self.all(&victims, &company, &self.walk.links[place])?,
             }
         }
         Ok(())
     }
 
-    /// Small herds, each with a network of its own: as many as may act at once.
-    fn scenes(&self, bases: &Bases, link: &Link) -> Result<Vec<Scene<'_>>, TestError> {
-        let open = |number: usize| {
-            let place = self.walk.place.with_file_name(format!("test-interrupted-{number}"));
-            let diary = self.walk.diary.part(&format!("{}-{number}", link.name))?;
-            Scene::open(self.walk.props, self.twin, bases, &place, diary, &|line| self.walk.note(line))
-        };
-        at_once::each(0..self.walk.jobs.max(1), open).into_iter().collect()
+    fn victim(&self, step: Step) -> Victim<'_> {
+        Victim { player: self.walk.parts[step.part].player, link: &self.walk.links[step.place] }
     }
 
-    fn one(&self, scenes: &[Scene<'_>], bases: &Bases, victim: Victim<'_>) -> Result<(), TestError> {
-        let watch = Stopwatch::start();
-        let Some(first) = scenes.first() else { return Ok(()) };
+    /// A link is not killed while somebody is missing for whom it waits.
+    fn spare(&self, victim: Victim<'_>, missed: &Player) {
+        let why = format!("{}, for whom it waits, failed before", missed.name);
+        self.tell(victim, tested(NOWHERE, Verdict::NotRun { why }, &Stopwatch::start()));
+    }
+
+    fn all(&self, victims: &[Victim<'_>], company: &Company<'_>, link: &Link) -> Result<(), TestError> {
+        let mut crew = Crew::of(self.walk, self.twin, link, company);
+        let mut before: Option<&Player> = None;
+        for victim in victims {
+            // Each finds the others as they were.
+            before.map_or(Ok(()), |player| crew.heal(player))?;
+            self.one(&mut crew, company, *victim)?;
+            before = Some(victim.player);
+        }
+        Ok(())
+    }
+
+    fn one(&self, crew: &mut Crew<'_>, company: &Company<'_>, victim: Victim<'_>) -> Result<(), TestError> {
+        let (watch, bases) = (Stopwatch::start(), &company.bases);
+        let [first, ..] = crew.scenes(1)? else { return Ok(()) };
         let (whole, cuts) = match self.whole(first, bases, victim)? {
             Ok(found) => found,
             Err(difference) => {
-                self.tell(victim, tested(NOWHERE, difference.into(), &watch));
+                self.tell(victim, tested(NOWHERE, company.excuse(difference), &watch));
                 return Ok(());
             }
         };
+        let scenes = crew.scenes(cuts.len())?;
         let queue = Mutex::new(cuts.into_iter());
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let worked = at_once::each(scenes, |scene| -> Result<Vec<Tested>, TestError> {
@@ -132,8 +147,6 @@ impl Interruptions<'_> {
             while let Some(cut) = next() {
                 done.push(self.tell(victim, kill(scene, bases, victim, &whole, &cut)?));
             }
-            // The next player finds this one as it was.
-            fresh(scene, bases, victim)?;
             Ok(done)
         });
         let done = worked.into_iter().collect::<Result<Vec<_>, TestError>>()?.concat();
