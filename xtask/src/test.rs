@@ -16,9 +16,11 @@ pub mod judge;
 pub mod junit;
 pub mod key;
 pub mod link;
+mod newest;
 pub mod outcome;
 pub mod page;
 mod patience;
+mod proven;
 pub mod rehearsal;
 pub mod roll;
 pub mod scene;
@@ -52,11 +54,12 @@ use cast::Player;
 use diary::Diary;
 use interrupt::Interruptions;
 use judge::Difference;
+use newest::newest;
 use outcome::{Check, Outcome, Tested, Verdict};
 use rehearsal::{Rehearsal, Says};
 use roll::Roll;
 use scene::Props;
-use walk::{Actor, Step, Walk};
+use walk::{Actor, Walk};
 use witness::{Subject, Witness};
 
 /// What is tested, and how.
@@ -72,7 +75,7 @@ pub struct Options {
     pub from_scratch: bool,
     /// Whether the hosts stay.
     pub keep: bool,
-    /// How many of the newest links that were tested are killed.
+    /// How many of the newest links are killed, unless they came through that in an earlier test.
     pub interrupt: usize,
     /// Whether each passage of a crash point counts by itself.
     pub every_point: bool,
@@ -335,7 +338,8 @@ impl Play {
 
     fn play(&self, walk: &Walk<'_>, options: &Options) -> Result<(), TestError> {
         let (scene, passed) = walk.walk()?;
-        let steps = newest(&passed, walk.links, options);
+        proven::forget(walk, &passed);
+        let steps = newest(walk, &passed, options);
         // Hosts that nobody needs any more make room for others.
         let kept = if options.keep { Some(scene) } else { scene.close(false).map(|()| None)? };
         let place = scratch_dir("test-roll");
@@ -409,14 +413,6 @@ fn range(links: &[Link], options: &Options) -> (usize, usize) {
     let end = links.iter().rposition(is_named).map_or(0, |last| last + 1);
     let most = if options.migrations.is_empty() { end } else { links.iter().position(is_named).unwrap_or(end) };
     (if options.from_scratch { 0 } else { most }, end)
-}
-
-/// What is killed of what was passed: the newest links, and of named ones those alone.
-fn newest(passed: &[Step], links: &[Link], options: &Options) -> Vec<Step> {
-    let is_named = |place: &usize| options.migrations.is_empty() || options.migrations.contains(&links[*place].name);
-    let places: BTreeSet<usize> = passed.iter().map(|step| step.place).filter(is_named).collect();
-    let newest: BTreeSet<usize> = places.into_iter().rev().take(options.interrupt).collect();
-    passed.iter().copied().filter(|step| newest.contains(&step.place)).collect()
 }
 
 /// Lets `act` go on elsewhere, and hears of it here.
@@ -507,20 +503,6 @@ mod tests {
         let scratch = Options { from_scratch: true, ..options(&["b"]) };
         assert_eq!(range(&links(&["a", "b", "c"]), &scratch), (0, 2));
         assert_eq!(range(&[], &options(&[])), (0, 0));
-    }
-
-    #[test]
-    fn the_newest_links_are_killed() {
-        let passed = [(0, 1), (1, 1), (0, 2), (1, 3)].map(|(part, place)| Step { part, place });
-        let check = |migrations: &[&str], interrupt, expect: &[Step]| {
-            let options = Options { interrupt, ..options(migrations) };
-            assert_eq!(newest(&passed, &links(&["a", "b", "c", "d"]), &options), expect, "{migrations:?} {interrupt}");
-        };
-        check(&[], 0, &[]);
-        check(&[], 1, &passed[3..]);
-        check(&[], 2, &passed[2..]);
-        check(&[], 9, &passed);
-        check(&["b"], 2, &passed[..2]);
     }
 
     #[test]

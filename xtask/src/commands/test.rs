@@ -26,7 +26,7 @@ pub(super) struct Test {
     /// Test only hosts with ROLE, and those whom their migrations wait for; may be named several times
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
-    /// Test MIGRATION anew, and none after it; may be named several times
+    /// Test MIGRATION anew, also where a layer tells what came of it, and none after it; may be named several times
     #[arg(long = "migration", value_name = "MIGRATION")]
     migrations: Vec<String>,
     /// How many hosts may act at once [default: as many as there are processors]
@@ -38,7 +38,7 @@ pub(super) struct Test {
     /// Leave the hosts running, and say how to enter them
     #[arg(long)]
     keep: bool,
-    /// Kill the N newest migrations of those that are tested
+    /// Kill the N newest migrations, unless they came through that in an earlier test
     #[arg(long, value_name = "N", default_value_t = 3)]
     interrupt: usize,
     /// Kill them each time that they pass a point, not only the first time in each operation

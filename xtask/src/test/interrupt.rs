@@ -25,7 +25,7 @@ use super::link::{failure, joined};
 use super::outcome::{Check, Tested, Verdict};
 use super::scene::{Bases, Scene};
 use super::walk::{Step, Walk};
-use super::{Event, TestError};
+use super::{Event, TestError, proven};
 use crate::at_once;
 use crate::sandbox::{SandboxError, Tree};
 use crew::{Company, Crew};
@@ -34,7 +34,7 @@ use cut::{Cut, cuts, place};
 /// The interruptions of some links.
 #[derive(Debug, Clone, Copy)]
 pub struct Interruptions<'a> {
-    /// The walk on which they were passed.
+    /// The walk on which they were passed, or found to be passed.
     pub walk: &'a Walk<'a>,
     /// The runner's twin.
     pub twin: &'a [u8],
@@ -45,6 +45,7 @@ pub struct Interruptions<'a> {
 /// A link on the host of a player.
 #[derive(Debug, Clone, Copy)]
 struct Victim<'a> {
+    step: Step,
     player: &'a Player,
     link: &'a Link,
 }
@@ -89,11 +90,12 @@ const KILLED: i32 = 128 + 9;
 const NOWHERE: &str = "nowhere";
 
 impl Interruptions<'_> {
-    /// Kills each of these links at each of its points.
+    /// Kills each of these links at each of its points, but for those that came through it in an earlier test.
     ///
     /// # Errors
     /// When hosts can't be had or driven.
     pub fn hold(&self, steps: &[Step]) -> Result<(), TestError> {
+        let steps: Vec<Step> = steps.iter().copied().filter(|step| !self.is_known(*step)).collect();
         let places: BTreeSet<usize> = steps.iter().map(|step| step.place).collect();
         for place in places {
             let company = Company::at(self.walk, place);
@@ -107,8 +109,17 @@ impl Interruptions<'_> {
         Ok(())
     }
 
+    /// Tells what an earlier test found, if one did.
+    fn is_known(&self, step: Step) -> bool {
+        let known = proven::after(self.walk, step).and_then(|layer| proven::of(&layer, self.every_point));
+        for tested in known.iter().flatten() {
+            self.tell(self.victim(step), Tested { from_layer: true, ..tested.clone() });
+        }
+        known.is_some()
+    }
+
     fn victim(&self, step: Step) -> Victim<'_> {
-        Victim { player: self.walk.parts[step.part].player, link: &self.walk.links[step.place] }
+        Victim { step, player: self.walk.parts[step.part].player, link: &self.walk.links[step.place] }
     }
 
     /// A link is not killed while somebody is missing for whom it waits.
@@ -123,20 +134,23 @@ impl Interruptions<'_> {
         for victim in victims {
             // Each finds the others as they were.
             before.map_or(Ok(()), |player| crew.heal(player))?;
-            self.one(&mut crew, company, *victim)?;
+            let results = self.one(&mut crew, company, *victim)?;
+            if let Some(layer) = proven::after(self.walk, victim.step) {
+                proven::keep(&layer, self.every_point, &results);
+            }
             before = Some(victim.player);
         }
         Ok(())
     }
 
-    fn one(&self, crew: &mut Crew<'_>, company: &Company<'_>, victim: Victim<'_>) -> Result<(), TestError> {
+    fn one(&self, crew: &mut Crew<'_>, company: &Company<'_>, victim: Victim<'_>) -> Result<Vec<Tested>, TestError> {
         let (watch, bases) = (Stopwatch::start(), &company.bases);
-        let [first, ..] = crew.scenes(1)? else { return Ok(()) };
+        let [first, ..] = crew.scenes(1)? else { return Ok(Vec::new()) };
         let (whole, cuts) = match self.whole(first, bases, victim)? {
             Ok(found) => found,
             Err(difference) => {
-                self.tell(victim, tested(NOWHERE, company.excuse(difference), &watch));
-                return Ok(());
+                let tested = tested(NOWHERE, company.excuse(difference), &watch);
+                return Ok(vec![self.tell(victim, tested)]);
             }
         };
         let scenes = crew.scenes(cuts.len())?;
@@ -149,11 +163,11 @@ impl Interruptions<'_> {
             }
             Ok(done)
         });
-        let done = worked.into_iter().collect::<Result<Vec<_>, TestError>>()?.concat();
+        let mut done = worked.into_iter().collect::<Result<Vec<_>, TestError>>()?.concat();
         if let Some(verdict) = of_all(&done) {
-            self.tell(victim, tested(NOWHERE, verdict, &watch));
+            done.push(self.tell(victim, tested(NOWHERE, verdict, &watch)));
         }
-        Ok(())
+        Ok(done)
     }
 
     /// Two runs in which nothing comes between.
@@ -178,7 +192,7 @@ impl Interruptions<'_> {
 
     /// Hands on a check of this host, and gives it back.
     fn tell(&self, victim: Victim<'_>, tested: Tested) -> Tested {
-        let Victim { player, link } = victim;
+        let Victim { player, link, .. } = victim;
         let (host, roles, link) = (player.name.clone(), player.roles.clone(), Some(link.clone()));
         let tested = Tested { host, roles, link, ..tested };
         // Who does not listen any more has an error of its own.
