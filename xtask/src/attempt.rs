@@ -243,6 +243,7 @@ impl Attempt<'_> {
         let mut failed = None;
         let mut hear = |event: Event| match event {
             Event::Note(note) => self.shell.note(note),
+            Event::Kept(_) => {}
             Event::Tested(tested) if matches!(tested.verdict, Verdict::Failed { .. }) => failed = Some(*tested),
             Event::Tested(tested) if tested.from_layer => {}
             Event::Tested(tested) => progress.at(tested.name()),
@@ -288,7 +289,7 @@ impl Attempt<'_> {
     fn close(&self, scene: Scene<'_>, company: &[&Player]) -> Result<(), TestError> {
         if self.options.keep {
             for player in company {
-                self.shell.print(format_args!("cargo xtask sandbox enter try/{}", player.machine()));
+                self.shell.print(player.enter(&scratch_dir("try")));
             }
         }
         scene.close(self.options.keep)

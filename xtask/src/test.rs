@@ -58,8 +58,8 @@ use newest::newest;
 use outcome::{Check, Outcome, Tested, Verdict};
 use rehearsal::{Rehearsal, Says};
 use roll::Roll;
-use scene::Props;
-use walk::{Actor, Walk};
+use scene::{Props, Scene};
+use walk::{Actor, Step, Walk};
 use witness::{Subject, Witness};
 
 /// What is tested, and how.
@@ -215,6 +215,8 @@ pub enum Event {
     Tested(Box<Tested>),
     /// There is something to know.
     Note(String),
+    /// A host stays. This is the command that leads into it.
+    Kept(String),
 }
 
 /// Layers that nobody used for so long go.
@@ -329,8 +331,6 @@ impl Play {
             };
             self.play(&walk, options)
         })?;
-        let enter = |player: &&Player| format!("cargo xtask sandbox enter test/{}", player.machine());
-        outcome.kept = if options.keep { company.iter().map(enter).collect() } else { Vec::new() };
         let used = parts.into_iter().flat_map(|part| part.keys).collect();
         layers.prune(OLD, MOST, &used)?;
         Ok(())
@@ -342,13 +342,22 @@ impl Play {
         let steps = newest(walk, &passed, options);
         // Hosts that nobody needs any more make room for others.
         let kept = if options.keep { Some(scene) } else { scene.close(false).map(|()| None)? };
+        let others = self.others(walk, &steps, options);
+        // Whatever became of the others, somebody wants to look at these.
+        let left = kept.map_or(Ok(()), |scene| leave(scene, walk));
+        others.and(left)
+    }
+
+    /// What needs hosts of its own: kills, the roll, and then the baselines.
+    fn others(&self, walk: &Walk<'_>, steps: &[Step], options: &Options) -> Result<(), TestError> {
         let place = scratch_dir("test-roll");
         let roll = self.roll(walk, &place, options)?;
         // Who rolls mostly waits.
         thread::scope(|scope| {
             let rolling = roll.map(|roll| scope.spawn(move || roll.hold()));
+            let (every_point, keep) = (options.every_point, options.keep);
             let interrupted = match &self.twin {
-                Some(twin) => Interruptions { walk, twin, every_point: options.every_point }.hold(&steps),
+                Some(twin) => Interruptions { walk, twin, every_point, keep }.hold(steps),
                 None => Ok(()),
             };
             let join = |rolling: thread::ScopedJoinHandle<'_, Result<(), TestError>>| {
@@ -360,7 +369,7 @@ impl Play {
             let (rehearsal, crate_dir) = (&self.rehearsal, self.fleet.crate_dir.as_path());
             Proofs { walk, rehearsal, crate_dir, from_scratch: options.from_scratch }.hold()?;
         }
-        kept.map_or(Ok(()), |scene| scene.close(true))
+        Ok(())
     }
 
     /// The roll at the end of a test of the whole fleet. Where there can be none, that is told.
@@ -390,6 +399,14 @@ impl Play {
         let dirty = tree.dirty().map_err(StageError::from)?;
         Ok((!dirty.is_empty()).then(|| format!("files are not committed yet: {}", some_of(&dirty))))
     }
+}
+
+/// Leaves the hosts of a walk running, and says how to look at them.
+fn leave(scene: Scene<'_>, walk: &Walk<'_>) -> Result<(), TestError> {
+    scene.close(true)?;
+    let commands = walk.props.company.iter().map(|player| player.enter(walk.place));
+    commands.for_each(|command| drop(walk.told.send(Event::Kept(command))));
+    Ok(())
 }
 
 /// Whether there are all roles and links that somebody named.
@@ -436,6 +453,7 @@ fn hear(event: Event, outcome: &mut Outcome, shell: &Shell) {
             outcome.tested.push(*tested);
         }
         Event::Note(note) => shell.note(note),
+        Event::Kept(command) => outcome.kept.push(command),
     }
 }
 
@@ -527,10 +545,12 @@ mod tests {
         let mut outcome = Outcome::default();
         let told = heard(&mut outcome, &shell, |told| {
             told.send(Event::Note("slow".into())).unwrap();
+            told.send(Event::Kept("cargo xtask sandbox enter test/web1".into())).unwrap();
             told.send(Event::Tested(Box::new(Tested::new(Check::Chain)))).unwrap();
             Err(TestError::Nothing)
         });
         assert!(matches!(told, Err(TestError::Nothing)));
         assert_eq!((captured.text().as_str(), outcome.tested.len()), ("note: slow\ntest chain ... ok\n", 1));
+        assert_eq!(outcome.kept, ["cargo xtask sandbox enter test/web1"]);
     }
 }

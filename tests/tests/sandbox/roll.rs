@@ -96,7 +96,7 @@ fn roll(fleet: &Fleet, scratch: &Path) -> Result<Vec<Tested>, TestError> {
     roll.hold()?;
     let tested = |event: Event| match event {
         Event::Tested(tested) => Some(*tested),
-        Event::Note(note) => {
+        Event::Note(note) | Event::Kept(note) => {
             shell.note(note);
             None
         }

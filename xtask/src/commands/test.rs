@@ -35,7 +35,7 @@ pub(super) struct Test {
     /// Begin with empty hosts, whatever was kept
     #[arg(long)]
     from_scratch: bool,
-    /// Leave the hosts running, and say how to enter them
+    /// Leave the hosts running, those that failed above all, and say how to enter them
     #[arg(long)]
     keep: bool,
     /// Kill the N newest migrations, unless they came through that in an earlier test

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 use wb_core::chain::{Link, Wait};
@@ -90,6 +91,13 @@ impl Player {
         self.name.replace('_', "-").trim_end_matches('-').to_owned()
     }
 
+    /// The command that leads into its host, of a herd that has its disks there.
+    #[must_use]
+    pub fn enter(&self, place: &Path) -> String {
+        let herd = place.file_name().unwrap_or_default().to_string_lossy();
+        format!("cargo xtask sandbox enter {herd}/{}", self.machine())
+    }
+
     /// As migrations see it.
     #[must_use]
     pub fn member(&self) -> Member {
@@ -142,6 +150,7 @@ mod tests {
         assert_eq!(Value::Object(member.settings), serde_json::json!({ "a": 1 }));
         let named = |name: &str| Player { name: name.into(), ..players(&[])[0].clone() }.machine();
         assert_eq!([named("web_1"), named("web1_"), named("a-b")], ["web-1", "web1", "a-b"]);
+        assert_eq!(players(&[])[0].enter(Path::new("/srv/test")), "cargo xtask sandbox enter test/db1");
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct Interruptions<'a> {
     pub twin: &'a [u8],
     /// Whether each passage of a point counts by itself.
     pub every_point: bool,
+    /// Whether a host that does not come through it stays as it is. Nobody else is killed after that.
+    pub keep: bool,
 }
 
 /// A link on the host of a player.
@@ -48,6 +50,16 @@ struct Victim<'a> {
     step: Step,
     player: &'a Player,
     link: &'a Link,
+}
+
+/// What came of killing a link on a host.
+#[derive(Debug, Default)]
+struct Killed {
+    results: Vec<Tested>,
+    /// The herds whose host is to stay.
+    kept: Vec<usize>,
+    /// How many points nobody came to.
+    left: usize,
 }
 
 /// What a link comes to.
@@ -89,6 +101,8 @@ const KILLED: i32 = 128 + 9;
 /// The place of what is to be said of a link that was killed at no point.
 const NOWHERE: &str = "nowhere";
 
+const KEPT: &str = "a host that did not come through is kept as it is";
+
 impl Interruptions<'_> {
     /// Kills each of these links at each of its points, but for those that came through it in an earlier test.
     ///
@@ -97,13 +111,16 @@ impl Interruptions<'_> {
     pub fn hold(&self, steps: &[Step]) -> Result<(), TestError> {
         let steps: Vec<Step> = steps.iter().copied().filter(|step| !self.is_known(*step)).collect();
         let places: BTreeSet<usize> = steps.iter().map(|step| step.place).collect();
+        let mut is_over = false;
         for place in places {
             let company = Company::at(self.walk, place);
             let at_place = steps.iter().filter(|step| step.place == place);
             let victims: Vec<Victim<'_>> = at_place.map(|step| self.victim(*step)).collect();
-            match company.missed(&self.walk.links[..=place]) {
-                Some(missed) => victims.iter().for_each(|victim| self.spare(*victim, missed)),
-                None => self.all(&victims, &company, &self.walk.links[place])?,
+            let missed = company.missed(&self.walk.links[..=place]);
+            let missed = missed.map(|player| format!("{}, for whom it waits, failed before", player.name));
+            match missed.or_else(|| is_over.then(|| KEPT.to_owned())) {
+                Some(why) => self.spare(&victims, &why),
+                None => is_over = self.all(&victims, &company, &self.walk.links[place])?,
             }
         }
         Ok(())
@@ -122,52 +139,81 @@ impl Interruptions<'_> {
         Victim { step, player: self.walk.parts[step.part].player, link: &self.walk.links[step.place] }
     }
 
-    /// A link is not killed while somebody is missing for whom it waits.
-    fn spare(&self, victim: Victim<'_>, missed: &Player) {
-        let why = format!("{}, for whom it waits, failed before", missed.name);
-        self.tell(victim, tested(NOWHERE, Verdict::NotRun { why }, &Stopwatch::start()));
+    fn spare(&self, victims: &[Victim<'_>], why: &str) {
+        for victim in victims {
+            let verdict = Verdict::NotRun { why: why.to_owned() };
+            self.tell(*victim, tested(NOWHERE, verdict, &Stopwatch::start()));
+        }
     }
 
-    fn all(&self, victims: &[Victim<'_>], company: &Company<'_>, link: &Link) -> Result<(), TestError> {
+    /// Whether one of them was left, and all is over.
+    fn all(&self, victims: &[Victim<'_>], company: &Company<'_>, link: &Link) -> Result<bool, TestError> {
         let mut crew = Crew::of(self.walk, self.twin, link, company);
         let mut before: Option<&Player> = None;
-        for victim in victims {
+        for (number, victim) in victims.iter().enumerate() {
             // Each finds the others as they were.
             before.map_or(Ok(()), |player| crew.heal(player))?;
-            let results = self.one(&mut crew, company, *victim)?;
+            let killed = self.one(&mut crew, company, *victim)?;
             if let Some(layer) = proven::after(self.walk, victim.step) {
-                proven::keep(&layer, self.every_point, &results);
+                proven::keep(&layer, self.every_point, &killed.results);
+            }
+            if !killed.kept.is_empty() {
+                self.spare(&victims[number + 1..], KEPT);
+                crew.leave(&killed.kept, victim.player)?;
+                return Ok(true);
             }
             before = Some(victim.player);
         }
-        Ok(())
+        Ok(false)
     }
 
-    fn one(&self, crew: &mut Crew<'_>, company: &Company<'_>, victim: Victim<'_>) -> Result<Vec<Tested>, TestError> {
+    fn one(&self, crew: &mut Crew<'_>, company: &Company<'_>, victim: Victim<'_>) -> Result<Killed, TestError> {
         let (watch, bases) = (Stopwatch::start(), &company.bases);
-        let [first, ..] = crew.scenes(1)? else { return Ok(Vec::new()) };
+        let [first, ..] = crew.scenes(1)? else { return Ok(Killed::default()) };
         let (whole, cuts) = match self.whole(first, bases, victim)? {
             Ok(found) => found,
             Err(difference) => {
                 let tested = tested(NOWHERE, company.excuse(difference), &watch);
-                return Ok(vec![self.tell(victim, tested)]);
+                let kept = if self.is_kept(&tested) { vec![0] } else { Vec::new() };
+                return Ok(Killed { results: vec![self.tell(victim, tested)], kept, left: 0 });
             }
         };
         let scenes = crew.scenes(cuts.len())?;
         let queue = Mutex::new(cuts.into_iter());
-        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let worked = at_once::each(scenes, |scene| -> Result<Vec<Tested>, TestError> {
-            let mut done = Vec::new();
-            while let Some(cut) = next() {
-                done.push(self.tell(victim, kill(scene, bases, victim, &whole, &cut)?));
-            }
-            Ok(done)
+        let worked = at_once::each(scenes.iter().enumerate(), |(number, scene)| {
+            self.work(&queue, number, victim, |cut| kill(scene, bases, victim, &whole, cut))
         });
-        let mut done = worked.into_iter().collect::<Result<Vec<_>, TestError>>()?.concat();
-        if let Some(verdict) = of_all(&done) {
-            done.push(self.tell(victim, tested(NOWHERE, verdict, &watch)));
+        let worked = worked.into_iter().collect::<Result<Vec<Killed>, TestError>>()?;
+        let mut killed = worked.into_iter().fold(Killed::default(), Killed::and);
+        let more = killed.rest().or_else(|| of_all(&killed.results));
+        killed.results.extend(more.map(|verdict| self.tell(victim, tested(NOWHERE, verdict, &watch))));
+        Ok(killed)
+    }
+
+    /// Kills it at one point after the other, as long as there are any; where a host is to stay, nobody comes to what is left.
+    fn work(
+        &self,
+        queue: &Mutex<impl Iterator<Item = Cut>>,
+        number: usize,
+        victim: Victim<'_>,
+        kill: impl Fn(&Cut) -> Result<Tested, TestError>,
+    ) -> Result<Killed, TestError> {
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let mut killed = Killed::default();
+        while let Some(cut) = next() {
+            let tested = self.tell(victim, kill(&cut)?);
+            if self.is_kept(&tested) {
+                killed.kept.push(number);
+                killed.left = std::iter::from_fn(next).count();
+            }
+            killed.results.push(tested);
         }
-        Ok(done)
+        Ok(killed)
+    }
+
+    /// Whether a host is to stay of which this was found.
+    fn is_kept(&self, tested: &Tested) -> bool {
+        self.keep && matches!(tested.verdict, Verdict::Failed { .. })
     }
 
     /// Two runs in which nothing comes between.
@@ -198,6 +244,20 @@ impl Interruptions<'_> {
         // Who does not listen any more has an error of its own.
         drop(self.walk.told.send(Event::Tested(Box::new(tested.clone()))));
         tested
+    }
+}
+
+impl Killed {
+    fn and(mut self, other: Self) -> Self {
+        self.results.extend(other.results);
+        self.kept.extend(other.kept);
+        Self { left: self.left + other.left, ..self }
+    }
+
+    /// What is to be said of the points that nobody came to.
+    fn rest(&self) -> Option<Verdict> {
+        let why = format!("{} more points are left: {KEPT}", self.left);
+        (self.left > 0).then_some(Verdict::NotRun { why })
     }
 }
 

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use wb_core::chain::Link;
 
 use crate::at_once;
-use crate::test::TestError;
 use crate::test::cast::Player;
 use crate::test::judge::Difference;
 use crate::test::outcome::Verdict;
 use crate::test::scene::{Bases, Props, Scene};
 use crate::test::walk::{Part, Walk};
+use crate::test::{Event, TestError};
 
 /// Players as they are before a link.
 pub(super) struct Company<'c> {
@@ -96,11 +96,32 @@ impl<'c> Crew<'c> {
         at_once::each(&self.scenes, |scene| scene.reset(player, base)).into_iter().collect()
     }
 
+    /// Ends these herds, but for some of them, and says how to enter the host of a player there.
+    ///
+    /// # Errors
+    /// When a herd has ended already.
+    pub(super) fn leave(self, kept: &[usize], player: &Player) -> Result<(), TestError> {
+        for (number, scene) in self.scenes.into_iter().enumerate() {
+            let is_kept = kept.contains(&number);
+            scene.close(is_kept)?;
+            if is_kept {
+                // Who does not listen any more has an error of its own.
+                drop(self.walk.told.send(Event::Kept(player.enter(&place(self.walk, number)))));
+            }
+        }
+        Ok(())
+    }
+
     fn open(&self, number: usize) -> Result<Scene<'c>, TestError> {
-        let place = self.walk.place.with_file_name(format!("test-interrupted-{number}"));
+        let place = place(self.walk, number);
         let diary = self.walk.diary.part(&format!("{}-{number}", self.link.name))?;
         Scene::open(self.props, self.twin, self.bases, &place, diary, &|line| self.walk.note(line))
     }
+}
+
+/// Where a herd has its disks.
+fn place(walk: &Walk<'_>, number: usize) -> PathBuf {
+    walk.place.with_file_name(format!("test-interrupted-{number}"))
 }
 
 fn most(jobs: usize, players: usize) -> usize {

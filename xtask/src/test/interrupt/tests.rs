@@ -79,6 +79,20 @@ fn who_was_never_killed_has_not_come_through() {
 }
 
 #[test]
+fn where_a_host_is_kept_the_rest_is_said() {
+    let killed = |results: usize, kept: &[usize], left| Killed {
+        results: vec![Tested::new(Check::Interrupted("at \"x\"".into())); results],
+        kept: kept.to_vec(),
+        left,
+    };
+    let whole = killed(2, &[], 0).and(killed(1, &[1], 3)).and(killed(1, &[0], 0));
+    assert_eq!((whole.results.len(), &whole.kept[..], whole.left), (4, &[1, 0][..], 3));
+    let why = "3 more points are left: a host that did not come through is kept as it is".to_owned();
+    assert_eq!(whole.rest(), Some(Verdict::NotRun { why }));
+    assert_eq!(killed(1, &[0], 0).rest(), None);
+}
+
+#[test]
 fn where_somebody_fell_instead_is_said() {
     let check = |leg, over, expect: &str| {
         assert_eq!(elsewhere(&whole(&["a", "b"], ""), cut_at(0, 0).point, leg, over), expect);
