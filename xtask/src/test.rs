@@ -246,8 +246,8 @@ pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, T
     witness.look_again()?;
     if let Some(play) = &play {
         play.act(options, &diary, &mut outcome, shell)?;
-        let hosts = play.rehearsal.players.iter().chain(&play.crowd);
-        outcome.logs = diary.logs(hosts.map(|player| player.name.as_str()));
+        let hosts = play.rehearsal.players.iter().chain(&play.crowd).map(|player| player.name.as_str());
+        outcome.logs = diary.logs(hosts.chain(outcome.tested.iter().filter_map(|tested| tested.log.as_deref())));
     }
     outcome.seconds = watch.elapsed().as_secs_f64();
     write(&outcome, options, &results)?;

@@ -173,7 +173,8 @@ impl Interruptions<'_> {
         let (whole, cuts) = match self.whole(first, bases, victim)? {
             Ok(found) => found,
             Err(difference) => {
-                let tested = tested(NOWHERE, company.excuse(difference), &watch);
+                let log = Some(crew::log(victim.link, 0, victim.player));
+                let tested = Tested { log, ..tested(NOWHERE, company.excuse(difference), &watch) };
                 let kept = if self.is_kept(&tested) { vec![0] } else { Vec::new() };
                 return Ok(Killed { results: vec![self.tell(victim, tested)], kept, left: 0 });
             }
@@ -201,7 +202,8 @@ impl Interruptions<'_> {
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let mut killed = Killed::default();
         while let Some(cut) = next() {
-            let tested = self.tell(victim, kill(&cut)?);
+            let log = Some(crew::log(victim.link, number, victim.player));
+            let tested = self.tell(victim, Tested { log, ..kill(&cut)? });
             if self.is_kept(&tested) {
                 killed.kept.push(number);
                 killed.left = std::iter::from_fn(next).count();

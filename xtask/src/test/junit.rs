@@ -66,7 +66,7 @@ fn verdict(verdict: &Verdict) -> String {
 
 /// The end of a host's log, where it has to do with a failure.
 fn log(tested: &Tested, outcome: &Outcome) -> String {
-    let log = outcome.logs.get(&tested.host).filter(|_| matches!(tested.verdict, Verdict::Failed { .. }));
+    let log = outcome.log_of(tested).filter(|_| matches!(tested.verdict, Verdict::Failed { .. }));
     log.map(|log| format!("      <system-out>{}</system-out>\n", escape(&log.tail))).unwrap_or_default()
 }
 

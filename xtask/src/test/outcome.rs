@@ -16,7 +16,7 @@ use crate::ci::Tally;
 pub struct Outcome {
     /// The checks, in the order in which they ended.
     pub tested: Vec<Tested>,
-    /// What hosts said, by their names.
+    /// What hosts said, by their names; what they said in a herd of its own, by the names of that and of the host.
     pub logs: BTreeMap<String, Log>,
     /// The commands that lead into hosts that were kept.
     pub kept: Vec<String>,
@@ -50,6 +50,9 @@ pub struct Tested {
     /// What else there is to know.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// The log that tells of it; none: that of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// How long it took.
     pub seconds: f64,
     /// Whether it was in an earlier test, of whose host there is a layer.
@@ -126,6 +129,12 @@ impl Outcome {
         self.tested.iter().map(Tested::told).collect()
     }
 
+    /// The log that tells of a check.
+    #[must_use]
+    pub fn log_of(&self, tested: &Tested) -> Option<&Log> {
+        self.logs.get(tested.log.as_ref().unwrap_or(&tested.host))
+    }
+
     /// What failed, in its order.
     pub fn failures(&self) -> impl Iterator<Item = &Tested> {
         self.tested.iter().filter(|tested| matches!(tested.verdict, Verdict::Failed { .. }))
@@ -156,6 +165,7 @@ impl Tested {
             check,
             verdict: Verdict::Passed,
             notes: Vec::new(),
+            log: None,
             seconds: 0.0,
             from_layer: false,
         }
@@ -253,6 +263,22 @@ pub(super) mod tests {
     fn checks_are_counted() {
         assert_eq!(outcome().tally(), Tally { passed: 4, failed: 1, skipped: 2 });
         assert_eq!(outcome().failures().map(Tested::name).collect::<Vec<_>>(), ["web1::b::rerun"]);
+    }
+
+    #[test]
+    fn a_check_is_told_by_its_own_log() {
+        let log = |path: &str| Log { path: path.into(), ..Log::default() };
+        let logs = [("web1".to_owned(), log("a")), ("page-0/web1".to_owned(), log("b"))].into();
+        let outcome = Outcome { logs, ..Outcome::default() };
+        let check = |host: &str, named: Option<&str>, expect: Option<&str>| {
+            let tested = tested(host, None, Check::Run, Verdict::Passed);
+            let tested = Tested { log: named.map(str::to_owned), ..tested };
+            assert_eq!(outcome.log_of(&tested), expect.map(log).as_ref());
+        };
+        check("web1", None, Some("a"));
+        check("web1", Some("page-0/web1"), Some("b"));
+        check("web1", Some("page-1/web1"), None);
+        check("", None, None);
     }
 
     #[test]

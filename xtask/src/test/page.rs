@@ -47,7 +47,7 @@ fn part(name: &str, paragraphs: &[String]) -> String {
 
 fn failure(tested: &Tested, outcome: &Outcome, canvas: &Canvas) -> String {
     let Verdict::Failed { what, hint } = &tested.verdict else { return String::new() };
-    let log = outcome.logs.get(&tested.host).map(|log| format!("log: {}\n", quoted(&log.path.to_string_lossy())));
+    let log = outcome.log_of(tested).map(|log| format!("log: {}\n", quoted(&log.path.to_string_lossy())));
     let hint = hint.as_ref().map(|hint| format!("hint: {}\n", in_a_line(hint)));
     let heading = canvas.paint(Tone::Bad, &heading(tested));
     format!("{heading}\n{}{}{}", indented(what), log.unwrap_or_default(), hint.unwrap_or_default())

@@ -114,9 +114,18 @@ impl<'c> Crew<'c> {
 
     fn open(&self, number: usize) -> Result<Scene<'c>, TestError> {
         let place = place(self.walk, number);
-        let diary = self.walk.diary.part(&format!("{}-{number}", self.link.name))?;
+        let diary = self.walk.diary.part(&herd(self.link, number))?;
         Scene::open(self.props, self.twin, self.bases, &place, diary, &|line| self.walk.note(line))
     }
+}
+
+/// The name of the log of a player in a herd.
+pub(super) fn log(link: &Link, number: usize, player: &Player) -> String {
+    format!("{}/{}", herd(link, number), player.name)
+}
+
+fn herd(link: &Link, number: usize) -> String {
+    format!("{}-{number}", link.name)
 }
 
 /// Where a herd has its disks.
