@@ -22,6 +22,7 @@ pub mod page;
 mod patience;
 mod proven;
 pub mod rehearsal;
+mod results;
 pub mod roll;
 pub mod scene;
 pub mod stock;
@@ -36,6 +37,7 @@ use std::time::Duration;
 
 use wb_core::chain::{Link, nearest, some_of};
 use wb_core::registry::{Resolved, resolve_strictly};
+use wb_core::runner::with_causes;
 use wb_core::system::CommandError;
 use wb_core::system::clock::Stopwatch;
 use wb_core::system::files::{self, FileError};
@@ -57,6 +59,7 @@ use judge::Difference;
 use newest::newest;
 use outcome::{Check, Outcome, Tested, Verdict};
 use rehearsal::{Rehearsal, Says};
+use results::Results;
 use roll::Roll;
 use scene::{Props, Scene};
 use walk::{Actor, Step, Walk};
@@ -198,6 +201,12 @@ pub enum TestError {
         /// Who.
         name: String,
     },
+    /// Another test has the place of its results.
+    #[error("another test of this fleet is under way, and writes into {}", dir.display())]
+    Busy {
+        /// The place.
+        dir: PathBuf,
+    },
     /// The result can't be written.
     #[error("could not write the result to {}", path.display())]
     Result {
@@ -226,35 +235,51 @@ const OLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const MOST: u64 = 20 << 30;
 
 /// Tests a fleet. Each check is printed as it is made; what came of all of them lies in `wildebeest/test` of cargo's target
-/// directory, too, with the logs of the hosts. Where all was tested that there is, and passed, it is attested that this very
-/// runner was.
+/// directory, too, with the logs of the hosts, also where something else failed amid it: then it says so. Where all was tested
+/// that there is, and passed, it is attested that this very runner was.
 ///
 /// # Errors
 /// When there can be no sandboxes, or something else than the fleet's own code fails.
 pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, TestError> {
     let watch = Stopwatch::start();
     sandbox::ready(&scratch_dir("test"), shell)?;
+    let target = fleet::metadata(&fleet.crate_dir)?.target_directory.into_std_path_buf();
+    let results = Results::begin(target.join("wildebeest/test"))?;
     let mut witness = Witness::of(fleet, options)?;
-    let results = fleet::metadata(&fleet.crate_dir)?.target_directory.into_std_path_buf().join("wildebeest/test");
-    let diary = Diary::begin(&results.join("logs"))?;
     let mut outcome = Outcome::default();
-    let resolved = resolve_strictly(&fleet.crate_dir)?;
-    let sound = chain(fleet, &resolved, shell)?;
-    let holds = sound.verdict == Verdict::Passed;
-    hear(Event::Tested(Box::new(sound)), &mut outcome, shell);
-    let play = holds.then(|| Play::prepare(fleet, options, shell)).transpose()?;
-    witness.look_again()?;
-    if let Some(play) = &play {
-        play.act(options, &diary, &mut outcome, shell)?;
-        let hosts = play.rehearsal.players.iter().chain(&play.crowd).map(|player| player.name.as_str());
-        outcome.logs = diary.logs(hosts.chain(outcome.tested.iter().filter_map(|tested| tested.log.as_deref())));
-    }
+    let tested = tested(fleet, options, (&results.diary()?, &mut witness), &mut outcome, shell);
     outcome.seconds = watch.elapsed().as_secs_f64();
-    write(&outcome, options, &results)?;
+    outcome.cut_short = tested.as_ref().err().map(|error| with_causes(error));
+    let written = results.write(&outcome, options);
+    let play = tested.inspect_err(|_| shell.print_page(&page::so_far(&outcome, &shell.canvas())))?;
+    written?;
     if let Some(play) = play.filter(|_| options.is_whole() && outcome.came_through()) {
         witness.attest(play.subject(), &outcome, shell)?;
     }
     Ok(outcome)
+}
+
+/// Makes all checks; gives what was tested, where the fleet is sound.
+fn tested(
+    fleet: &Fleet,
+    options: &Options,
+    (diary, witness): (&Diary, &mut Witness),
+    outcome: &mut Outcome,
+    shell: &Shell,
+) -> Result<Option<Play>, TestError> {
+    let resolved = resolve_strictly(&fleet.crate_dir)?;
+    let sound = chain(fleet, &resolved, shell)?;
+    let holds = sound.verdict == Verdict::Passed;
+    hear(Event::Tested(Box::new(sound)), outcome, shell);
+    let play = holds.then(|| Play::prepare(fleet, options, shell)).transpose()?;
+    witness.look_again()?;
+    if let Some(play) = &play {
+        let acted = play.act(options, diary, outcome, shell);
+        let hosts = play.rehearsal.players.iter().chain(&play.crowd).map(|player| player.name.as_str());
+        outcome.logs = diary.logs(hosts.chain(outcome.tested.iter().filter_map(|tested| tested.log.as_deref())));
+        acted?;
+    }
+    Ok(play)
 }
 
 /// What `cargo xtask check` looks at.
@@ -455,19 +480,6 @@ fn hear(event: Event, outcome: &mut Outcome, shell: &Shell) {
         Event::Note(note) => shell.note(note),
         Event::Kept(command) => outcome.kept.push(command),
     }
-}
-
-fn write(outcome: &Outcome, options: &Options, results: &Path) -> Result<(), TestError> {
-    let xml = junit::junit(outcome);
-    for path in [Some(results.join("junit.xml")), options.junit.clone()].into_iter().flatten() {
-        files::write(path, &xml, 0o644)?;
-    }
-    for path in [Some(results.join("results.json")), options.json.clone()].into_iter().flatten() {
-        let json =
-            serde_json::to_vec_pretty(outcome).map_err(|source| TestError::Result { path: path.clone(), source })?;
-        files::write(path, json, 0o644)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -13,9 +13,18 @@ pub fn junit(outcome: &Outcome) -> String {
         suites.entry(suite_of(tested)).or_default().push(tested);
     }
     let suites: String = suites.iter().map(|(name, cases)| suite(name, cases, outcome)).collect();
-    let counts = counts(&outcome.tally(), outcome.seconds);
-    let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
-    format!("{head}\n<testsuites name=\"cargo xtask test\" {counts}>\n{suites}</testsuites>\n")
+    let cut_short = outcome.cut_short.as_deref().map(cut_short);
+    let counts = counts(&outcome.tally(), u64::from(cut_short.is_some()), outcome.seconds);
+    let (head, end) = ("<?xml version=\"1.0\" encoding=\"UTF-8\"?>", cut_short.unwrap_or_default());
+    format!("{head}\n<testsuites name=\"cargo xtask test\" {counts}>\n{suites}{end}</testsuites>\n")
+}
+
+/// That a test did not come to its end is a case of its own: who reads this looks at nothing else.
+fn cut_short(why: &str) -> String {
+    let counts = counts(&Tally::default(), 1, 0.0);
+    let case = "    <testcase classname=\"test\" name=\"it comes to its end\" time=\"0.000\">";
+    let error = format!("      <error message=\"{}\"/>", escape(&why.replace('\n', " ")));
+    format!("  <testsuite name=\"test\" {counts}>\n{case}\n{error}\n    </testcase>\n  </testsuite>\n")
 }
 
 /// The roles of the host; for what is of no host, the fleet.
@@ -26,15 +35,15 @@ fn suite_of(tested: &Tested) -> String {
 
 fn suite(name: &str, cases: &[&Tested], outcome: &Outcome) -> String {
     let seconds = cases.iter().map(|case| case.seconds).sum();
-    let counts = counts(&count(cases.iter().copied()), seconds);
+    let counts = counts(&count(cases.iter().copied()), 0, seconds);
     let cases: String = cases.iter().map(|tested| case(tested, outcome)).collect();
     format!("  <testsuite name=\"{}\" {counts}>\n{cases}  </testsuite>\n", escape(name))
 }
 
-fn counts(tally: &Tally, seconds: f64) -> String {
+fn counts(tally: &Tally, errors: u64, seconds: f64) -> String {
     let Tally { passed, failed, skipped } = tally;
-    let all = passed + failed + skipped;
-    format!("tests=\"{all}\" failures=\"{failed}\" errors=\"0\" skipped=\"{skipped}\" time=\"{seconds:.3}\"")
+    let all = passed + failed + skipped + errors;
+    format!("tests=\"{all}\" failures=\"{failed}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"{seconds:.3}\"")
 }
 
 fn case(tested: &Tested, outcome: &Outcome) -> String {
@@ -140,6 +149,22 @@ mod tests {
             </testcase>
             <testcase classname="web1" name="c::run" time="0.250">
               <skipped message="web1 failed before"/>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
+    }
+
+    #[test]
+    fn a_test_that_was_cut_short_is_no_good_one() {
+        let xml = junit(&Outcome { cut_short: Some("no <room>\nleft".into()), ..Outcome::default() });
+        assert!(is_sound(&xml), "{xml}");
+        insta::assert_snapshot!(xml, @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="cargo xtask test" tests="1" failures="0" errors="1" skipped="0" time="0.000">
+          <testsuite name="test" tests="1" failures="0" errors="1" skipped="0" time="0.000">
+            <testcase classname="test" name="it comes to its end" time="0.000">
+              <error message="no &lt;room&gt; left"/>
             </testcase>
           </testsuite>
         </testsuites>

@@ -22,6 +22,9 @@ pub struct Outcome {
     pub kept: Vec<String>,
     /// How long all of it took.
     pub seconds: f64,
+    /// Why it did not come to its end, and not all is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_short: Option<String>,
 }
 
 /// What a host said.
@@ -256,7 +259,7 @@ pub(super) mod tests {
             tested("web1", Some("c"), Check::Run, Verdict::NotRun { why }),
         ];
         let log = Log { path: "target/wildebeest/test/logs/web1.log".into(), tail: "b failed\x1b[1m\n".into() };
-        Outcome { tested, logs: [("web1".to_owned(), log)].into(), kept: Vec::new(), seconds: 2.0 }
+        Outcome { tested, logs: [("web1".to_owned(), log)].into(), seconds: 2.0, ..Outcome::default() }
     }
 
     #[test]

@@ -28,13 +28,18 @@ pub fn line(tested: &Tested, canvas: &Canvas) -> String {
 /// line, how many passed and failed.
 #[must_use]
 pub fn closing(outcome: &Outcome, canvas: &Canvas) -> String {
+    format!("{}\n{}\n", so_far(outcome, canvas), outcome.tally())
+}
+
+/// The same of a test that did not come to its end, and has no count.
+#[must_use]
+pub fn so_far(outcome: &Outcome, canvas: &Canvas) -> String {
     let failures: Vec<String> = outcome.failures().map(|tested| failure(tested, outcome, canvas)).collect();
     let noted = outcome.tested.iter().filter(|tested| !tested.notes.is_empty());
     let note = |tested: &Tested| format!("{}\n{}", heading(tested), indented(&tested.notes.join("\n")));
     let notes: Vec<String> = noted.map(note).collect();
     let kept: String = outcome.kept.iter().map(|command| format!("{command}\n")).collect();
-    let parts = [part("failures", &failures), part("notes", &notes), part("hosts that were kept", &[kept])];
-    format!("{}\n{}\n", parts.concat(), outcome.tally())
+    [part("failures", &failures), part("notes", &notes), part("hosts that were kept", &[kept])].concat()
 }
 
 /// Paragraphs below a heading; nothing where there are none.
@@ -120,9 +125,11 @@ mod tests {
     #[test]
     fn hosts_that_were_kept_can_be_entered() {
         let kept = vec!["cargo xtask sandbox enter test/web1".into()];
-        let said = closing(&Outcome { kept, ..Outcome::default() }, &Canvas::default());
-        let expect = "\nhosts that were kept:\n\ncargo xtask sandbox enter test/web1\n\n0 passed, 0 failed\n";
-        assert_eq!(said, expect);
+        let outcome = Outcome { kept, ..Outcome::default() };
+        let expect = "\nhosts that were kept:\n\ncargo xtask sandbox enter test/web1\n";
+        assert_eq!(so_far(&outcome, &Canvas::default()), expect);
+        assert_eq!(closing(&outcome, &Canvas::default()), format!("{expect}\n0 passed, 0 failed\n"));
+        assert_eq!(so_far(&Outcome::default(), &Canvas::default()), "");
     }
 
     #[test]
