@@ -247,7 +247,7 @@ pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, T
     let results = Results::begin(target.join("wildebeest/test"))?;
     let mut witness = Witness::of(fleet, options)?;
     let mut outcome = Outcome::default();
-    let tested = tested(fleet, options, (&results.diary()?, &mut witness), &mut outcome, shell);
+    let tested = tested(fleet, options, &results, &mut witness, &mut outcome, shell);
     outcome.seconds = watch.elapsed().as_secs_f64();
     outcome.cut_short = tested.as_ref().err().map(|error| with_causes(error));
     let written = results.write(&outcome, options);
@@ -263,18 +263,19 @@ pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, T
 fn tested(
     fleet: &Fleet,
     options: &Options,
-    (diary, witness): (&Diary, &mut Witness),
+    results: &Results,
+    witness: &mut Witness,
     outcome: &mut Outcome,
     shell: &Shell,
 ) -> Result<Option<Play>, TestError> {
-    let resolved = resolve_strictly(&fleet.crate_dir)?;
+    let (diary, resolved) = (results.diary()?, resolve_strictly(&fleet.crate_dir)?);
     let sound = chain(fleet, &resolved, shell)?;
     let holds = sound.verdict == Verdict::Passed;
     hear(Event::Tested(Box::new(sound)), outcome, shell);
-    let play = holds.then(|| Play::prepare(fleet, options, shell)).transpose()?;
+    let play = holds.then(|| Play::prepare(fleet, options, results, shell)).transpose()?;
     witness.look_again()?;
     if let Some(play) = &play {
-        let acted = play.act(options, diary, outcome, shell);
+        let acted = play.act(options, &diary, outcome, shell);
         let hosts = play.rehearsal.players.iter().chain(&play.crowd).map(|player| player.name.as_str());
         outcome.logs = diary.logs(hosts.chain(outcome.tested.iter().filter_map(|tested| tested.log.as_deref())));
         acted?;
@@ -296,8 +297,9 @@ fn chain(fleet: &Fleet, resolved: &Resolved, shell: &Shell) -> Result<Tested, Te
 /// All that a test needs.
 struct Play {
     fleet: Fleet,
+    /// What was built, where the test has it for itself.
     built: Built,
-    /// What was built.
+    /// The same.
     runner: Vec<u8>,
     twin: Option<Vec<u8>>,
     rehearsal: Rehearsal,
@@ -306,8 +308,11 @@ struct Play {
 }
 
 impl Play {
-    fn prepare(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Self, TestError> {
+    fn prepare(fleet: &Fleet, options: &Options, results: &Results, shell: &Shell) -> Result<Self, TestError> {
         let built = build::runner(fleet, shell)?;
+        let runner = files::read(&built.path)?;
+        // Cargo may put another one into its place meanwhile.
+        let built = Built { path: results.keep_runner(&runner)?, ..built };
         let (says, herd) = (Says::of(&built.path)?, fleet.herd()?);
         are_known(options, says.chain.links(), &cast::cast(&herd, says.chain.links()))?;
         let twin = match options.interrupt {
@@ -320,8 +325,7 @@ impl Play {
         };
         let crowd = crowd::crowd(&herd, says.chain.links(), &says.roles);
         let rehearsal = Rehearsal::of(&fleet.crate_dir, &herd, says, image)?;
-        let (fleet, runner) = (fleet.clone(), files::read(&built.path)?);
-        Ok(Self { fleet, built, runner, twin, rehearsal, crowd })
+        Ok(Self { fleet: fleet.clone(), built, runner, twin, rehearsal, crowd })
     }
 
     fn subject(&self) -> Subject<'_> {

@@ -39,6 +39,16 @@ impl Results {
         Ok(Diary::begin(&self.dir.join("logs"))?)
     }
 
+    /// Keeps the runner that is tested, and gives its path.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(super) fn keep_runner(&self, runner: &[u8]) -> Result<PathBuf, TestError> {
+        let path = self.dir.join("runner");
+        files::write(&path, runner, 0o755)?;
+        Ok(path)
+    }
+
     /// Writes all of it, here and where it is wanted besides.
     ///
     /// # Errors
@@ -75,6 +85,15 @@ mod tests {
         results.write(&outcome(), &Options { json: Some(json.clone()), ..options(&[]) }).unwrap();
         assert_eq!(files::read(place.join(JSON)).unwrap(), files::read(json).unwrap());
         assert!(files::read_text(place.join(JUNIT)).unwrap().contains("<testsuites"));
+    }
+
+    #[test]
+    fn a_runner_is_kept_that_can_be_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let results = Results::begin(dir.path().to_owned()).unwrap();
+        let path = results.keep_runner(b"#!/bin/sh\n").unwrap();
+        assert_eq!(files::read(&path).unwrap(), b"#!/bin/sh\n");
+        assert_eq!(files::stat(path).unwrap().unwrap().mode & 0o777, 0o755);
     }
 
     #[test]
