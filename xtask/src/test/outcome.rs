@@ -132,6 +132,15 @@ impl Outcome {
         self.tested.iter().map(Tested::told).collect()
     }
 
+    /// How many plans did not foresee all that was done, and passed since they could not; and of how many.
+    #[must_use]
+    pub fn unforeseen(&self) -> (usize, usize) {
+        let was_asked = |plan: &&Tested| !matches!(plan.verdict, Verdict::NotRun { .. });
+        let plans = || self.tested.iter().filter(|tested| tested.check == Check::Plan).filter(was_asked);
+        let has_notes = |plan: &&Tested| plan.verdict == Verdict::Passed && !plan.notes.is_empty();
+        (plans().filter(has_notes).count(), plans().count())
+    }
+
     /// The log that tells of a check.
     #[must_use]
     pub fn log_of(&self, tested: &Tested) -> Option<&Log> {
@@ -266,6 +275,25 @@ pub(super) mod tests {
     fn checks_are_counted() {
         assert_eq!(outcome().tally(), Tally { passed: 4, failed: 1, skipped: 2 });
         assert_eq!(outcome().failures().map(Tested::name).collect::<Vec<_>>(), ["web1::b::rerun"]);
+    }
+
+    #[test]
+    fn plans_that_could_not_know_are_counted() {
+        let plan = |verdict: Verdict, notes: &[&str]| {
+            let notes = notes.iter().map(|note| (*note).to_owned()).collect();
+            Tested { notes, ..tested("web1", Some("a"), Check::Plan, verdict) }
+        };
+        let (failed, why) = (Verdict::Failed { what: String::new(), hint: None }, String::new());
+        let not_run = Verdict::NotRun { why };
+        let run = Tested { notes: vec!["slow".into()], ..tested("web1", Some("a"), Check::Run, Verdict::Passed) };
+        let check = |tested: &[Tested], expect| {
+            assert_eq!(Outcome { tested: tested.to_vec(), ..Outcome::default() }.unforeseen(), expect);
+        };
+        let (known, unknown) = (plan(Verdict::Passed, &[]), plan(Verdict::Passed, &["it ends"]));
+        check(&[], (0, 0));
+        check(&[known.clone(), run], (0, 1));
+        check(&[known, unknown.clone()], (1, 2));
+        check(&[unknown, plan(failed, &["it ends"]), plan(not_run, &[])], (1, 2));
     }
 
     #[test]

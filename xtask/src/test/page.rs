@@ -28,7 +28,11 @@ pub fn line(tested: &Tested, canvas: &Canvas) -> String {
 /// line, how many passed and failed.
 #[must_use]
 pub fn closing(outcome: &Outcome, canvas: &Canvas) -> String {
-    format!("{}\n{}\n", so_far(outcome, canvas), outcome.tally())
+    let unforeseen = match outcome.unforeseen() {
+        (0, _) => String::new(),
+        (count, plans) => format!("{count} of {plans} plans did not foresee all that was done\n"),
+    };
+    format!("{}\n{unforeseen}{}\n", so_far(outcome, canvas), outcome.tally())
 }
 
 /// The same of a test that did not come to its end, and has no count.
@@ -111,6 +115,7 @@ mod tests {
         web1 (server, web) at `b` (0101010), plan:
           the plan ends after 1 operation: no user `shop`
 
+        1 of 1 plans did not foresee all that was done
         2 skipped
         4 passed, 1 failed
         ");
