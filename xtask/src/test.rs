@@ -121,7 +121,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Whether all is tested that there is.
+    /// Whether all hosts and all links are tested, and a herd rolls.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.roles.is_empty() && self.migrations.is_empty() && !self.no_roll
@@ -253,8 +253,10 @@ pub fn run(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Outcome, T
     let written = results.write(&outcome, options);
     let play = tested.inspect_err(|_| shell.print_page(&page::so_far(&outcome, &shell.canvas())))?;
     written?;
-    if let Some(play) = play.filter(|_| options.is_whole() && outcome.came_through()) {
-        witness.attest(play.subject(), &outcome, shell)?;
+    match play.filter(|_| options.is_whole() && outcome.came_through()) {
+        Some(_) if options.interrupt == 0 => shell.note("nothing is attested: no migration was killed"),
+        Some(play) => witness.attest(play.subject(), &outcome, shell)?,
+        None => {}
     }
     Ok(outcome)
 }

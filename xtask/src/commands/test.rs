@@ -81,6 +81,9 @@ Logs of the hosts, JUnit's XML and JSON lie in wildebeest/test of cargo's target
 
 impl Test {
     pub(super) fn run(self, shell: &Shell) -> Ended {
+        if self.interrupt == 0 && (self.push || self.key.is_some()) {
+            return Err(Failure::usage("`--interrupt 0` leaves out what is to be attested: how migrations bear a kill"));
+        }
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let outcome = test::run(&fleet, &self.options(), shell).map_err(judged)?;
         shell.print_page(&page::closing(&outcome, &shell.canvas()));
@@ -123,5 +126,29 @@ pub(super) fn judged(error: TestError) -> Failure {
         TestError::Uncommitted { .. } => Failure::refused(error).hint("git status"),
         TestError::Unknown(unknown) => Failure::usage(unknown).hint("cargo xtask chain"),
         error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        test: Test,
+    }
+
+    #[test]
+    fn what_is_attested_leaves_nothing_out() {
+        let check = |words: &[&str]| {
+            let line = Line::parse_from(["test", "--interrupt", "0"].iter().chain(words).copied());
+            let failure = line.test.run(&Shell::captured().0).unwrap_err();
+            assert_eq!(format!("{:?}", failure.exit_code()), format!("{:?}", ExitCode::from(2)), "{words:?}");
+        };
+        check(&["--push"]);
+        check(&["--key", "ci_key"]);
     }
 }
