@@ -62,7 +62,7 @@ use rehearsal::{Rehearsal, Says};
 use results::Results;
 use roll::Roll;
 use scene::{Props, Scene};
-use walk::{Actor, Step, Walk};
+use walk::{Actor, Part, Step, Walk};
 use witness::{Subject, Witness};
 
 /// What is tested, and how.
@@ -170,6 +170,12 @@ pub enum TestError {
     /// A role or a link is unknown.
     #[error(transparent)]
     Unknown(#[from] Unknown),
+    /// A link that somebody named is run by nobody who plays.
+    #[error("no host that is tested runs `{name}`")]
+    Nobody {
+        /// Its name.
+        name: String,
+    },
     /// There is nobody to test.
     #[error("there is nothing to test: herd.toml has no hosts, and the chain no migrations")]
     Nothing,
@@ -343,6 +349,7 @@ impl Play {
             return Err(TestError::Nothing);
         }
         let (stock, parts) = (self.rehearsal.stock(), self.rehearsal.parts(&company, says.chain.tip()));
+        are_run(options, chain, &parts)?;
         let props = Props { image, company: &company, members, stock: &stock, goal: None };
         let (most, end) = range(chain, options);
         heard(outcome, shell, |told| {
@@ -455,6 +462,18 @@ fn are_known(options: &Options, links: &[Link], players: &[Player]) -> Result<()
     options.migrations.iter().try_for_each(|name| look(Kind::Written, name, &names))
 }
 
+/// Whether somebody runs each link that was named: a test of it would pass, and be none.
+fn are_run(options: &Options, links: &[Link], parts: &[Part<'_>]) -> Result<(), TestError> {
+    let is_run = |name: &String| {
+        let place = links.iter().position(|link| link.name == *name);
+        place.is_some_and(|place| parts.iter().any(|part| part.has(place)))
+    };
+    match options.migrations.iter().find(|name| !is_run(name)) {
+        Some(name) => Err(TestError::Nobody { name: name.clone() }),
+        None => Ok(()),
+    }
+}
+
 /// How many links are taken from layers at most, and how many are gone along.
 fn range(links: &[Link], options: &Options) -> (usize, usize) {
     let is_named = |link: &Link| options.migrations.is_empty() || options.migrations.contains(&link.name);
@@ -555,6 +574,21 @@ mod tests {
         let meant = "the chain has no migration `install_ngnix`, did you mean `install_nginx`?";
         check(&options(&["install_ngnix"]), meant);
         check(&options(&["x"]), "the chain has no migration `x`");
+    }
+
+    #[test]
+    fn what_is_named_is_run_by_somebody() {
+        let links = links(&["a", "b"]);
+        let players = cast::cast(&wb_core::herd::Herd::default(), &links);
+        let check = |migrations: &[&str], runs: &[usize], expect: &str| {
+            let parts = [Part { player: &players[0], runs: runs.to_vec(), keys: Vec::new() }];
+            let said = are_run(&options(migrations), &links, &parts);
+            assert_eq!(said.map_or_else(|error| error.to_string(), |()| "ok".to_owned()), expect);
+        };
+        check(&[], &[], "ok");
+        check(&["a", "b"], &[0, 1], "ok");
+        check(&["a", "b"], &[0], "no host that is tested runs `b`");
+        check(&["a"], &[], "no host that is tested runs `a`");
     }
 
     #[test]

@@ -118,13 +118,17 @@ pub(super) fn judged(error: TestError) -> Failure {
             Failure::all(missing.iter().map(|missing| problem(missing).hint(&missing.remedy)))
         }
         TestError::Stage(StageError::Sandbox(SandboxError::Busy { .. }))
-        | TestError::Sandbox(SandboxError::Busy { .. }) => Failure::from(error).hint("cargo xtask sandbox clean"),
+        | TestError::Sandbox(SandboxError::Busy { .. }) => {
+            let until = "a process holds it: another test or try is under way, and this one can begin after it";
+            Failure::environment(format_args!("{error}; {until}")).hint("cargo xtask sandbox list")
+        }
         TestError::Soundness(error) => judge::soundness(error),
         TestError::Fleet(error) => judge::fleet(error),
         TestError::Key(error) => judge::key(error),
         TestError::Attestation(error) => judge::attestation(error),
         TestError::Uncommitted { .. } => Failure::refused(error).hint("git status"),
         TestError::Unknown(unknown) => Failure::usage(unknown).hint("cargo xtask chain"),
+        TestError::Nobody { .. } => Failure::usage(error).hint("cargo xtask chain"),
         error => error.into(),
     }
 }
@@ -139,6 +143,14 @@ mod tests {
     struct Line {
         #[command(flatten)]
         test: Test,
+    }
+
+    #[test]
+    fn who_is_in_the_way_is_waited_for() {
+        let failure = judged(SandboxError::Busy { scratch: "/srv/test".into() }.into());
+        let said = &failure.problems[0];
+        assert!(said.message.starts_with("another herd is running in /srv/test; a process holds it"), "{said:?}");
+        assert_eq!(said.hints, ["cargo xtask sandbox list"]);
     }
 
     #[test]
