@@ -26,6 +26,7 @@ pub mod draft;
 pub mod failure;
 pub mod fleet;
 pub mod git;
+mod glob;
 pub mod herd_file;
 pub mod hold;
 pub mod known;

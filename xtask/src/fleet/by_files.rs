@@ -6,6 +6,7 @@ use toml::{Table, Value};
 use wb_core::system::files;
 
 use super::Fleet;
+use crate::glob;
 
 /// The fleet that `dir` is in, if it is in one.
 pub(super) fn around(dir: &Path) -> Option<Fleet> {
@@ -16,7 +17,7 @@ pub(super) fn around(dir: &Path) -> Option<Fleet> {
 fn in_workspace(top: &Path) -> Option<Fleet> {
     let manifest = manifest(top)?;
     let members = manifest.get("workspace").and_then(|workspace| workspace.get("members")).and_then(Value::as_array);
-    let members = members.into_iter().flatten().filter_map(Value::as_str).map(|member| top.join(member));
+    let members = members.into_iter().flatten().filter_map(Value::as_str).flat_map(|member| glob::below(top, member));
     std::iter::once(top.to_owned()).chain(members).find_map(of_crate)
 }
 
@@ -58,6 +59,10 @@ mod tests {
         put("lone/Cargo.toml", "[package]\nname = \"lone\"\n");
         put(&format!("lone/{HERD_FILE}"), "");
         put("none/Cargo.toml", "[workspace]\nmembers = []\n");
+        put("many/Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]\n");
+        put("many/crates/a/Cargo.toml", "[package]\nname = \"a\"\n");
+        put("many/crates/b/Cargo.toml", "[package]\nname = \"b\"\n");
+        put(&format!("many/crates/b/{HERD_FILE}"), "");
         let check = |dir: &str, expect: Option<[&str; 3]>| {
             let found = around(&scratch.path().join(dir));
             let expect = expect.map(|[crate_dir, package, binary]| Fleet {
@@ -72,6 +77,7 @@ mod tests {
             check(dir, Some(fleet));
         }
         check("lone", Some(["lone", "lone", "lone"]));
+        check("many/crates/a", Some(["many/crates/b", "b", "b"]));
         check("none", None);
         check("", None);
     }
