@@ -176,8 +176,8 @@ pub enum TestError {
         /// Its name.
         name: String,
     },
-    /// There is nobody to test.
-    #[error("there is nothing to test: herd.toml has no hosts, and the chain no migrations")]
+    /// There is no link yet.
+    #[error("there is nothing to test: the chain has no migrations")]
     Nothing,
     /// What was tested is to be attested for others, and would be of no commit.
     #[error("files are not committed yet: {files}; what was tested would be of no commit")]

@@ -129,6 +129,7 @@ pub(super) fn judged(error: TestError) -> Failure {
         TestError::Uncommitted { .. } => Failure::refused(error).hint("git status"),
         TestError::Unknown(unknown) => Failure::usage(unknown).hint("cargo xtask chain"),
         TestError::Nobody { .. } => Failure::usage(error).hint("cargo xtask chain"),
+        TestError::Nothing => Failure::from(error).hint("cargo xtask new NAME"),
         error => error.into(),
     }
 }

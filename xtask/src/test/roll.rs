@@ -99,12 +99,16 @@ impl Roll<'_> {
         let legs = legs(chain.links().len(), target, base.as_ref().map(|base| base.at));
         self.note_what_is_not_shown();
         let stage = self.open(base, &shell)?;
-        let came_through = self.roll(&stage, &legs, &shell)?;
-        self.write_down(&stage)?;
-        match (came_through, keys.last()) {
-            (true, Some(key)) => self.preserve(&stage, key),
-            (false, _) if self.keep => self.leave(stage),
-            _ => Ok(()),
+        let rolled = self.roll(&stage, &legs, &shell);
+        let written = self.write_down(&stage);
+        match (rolled, keys.last()) {
+            (Ok(true), Some(key)) => written.and_then(|()| self.preserve(&stage, key)),
+            (Ok(true), None) => written,
+            (rolled, _) if self.keep => {
+                let left = self.leave(stage);
+                rolled.and(written).and(left)
+            }
+            (rolled, _) => rolled.and(written),
         }
     }
 
