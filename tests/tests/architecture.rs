@@ -1,7 +1,7 @@
-//! What `ARCHITECTURE.md` says of the crates of others is complete.
+//! What `ARCHITECTURE.md` says of the crates of others is complete; and all sources are text.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wb_core::system::files;
 
@@ -14,8 +14,33 @@ fn every_crate_of_others_stands_in_the_table_and_no_other_does() {
     assert!(missing.is_empty() && idle.is_empty(), "missing in the table: {missing:?}; only in the table: {idle:?}");
 }
 
+/// What looks for words in files passes over one that has a NUL in it, without a word.
+#[test]
+fn no_source_has_a_byte_that_makes_it_no_text() {
+    let mut seen = 0;
+    for dir in members(&text("Cargo.toml")) {
+        let rust = files::below(place(&dir)).expect("the files of a crate");
+        for (path, _) in rust.iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "rs")) {
+            let bytes = files::read(place(&dir).join(path)).expect("a file of the repository");
+            assert!(!bytes.contains(&0), "{dir}/{} has a NUL: write \\0", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
 fn text(name: &str) -> String {
-    files::read_text(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).expect("a file of the repository")
+    files::read_text(place(name)).expect("a file of the repository")
+}
+
+fn place(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+/// The directories of our own crates.
+fn members(manifest: &str) -> Vec<String> {
+    let line = manifest.lines().find_map(|line| line.strip_prefix("members = "));
+    line.expect("members").split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// The crates of `[workspace.dependencies]`, but our own, which have a path.
