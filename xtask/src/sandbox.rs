@@ -156,6 +156,9 @@ pub enum SandboxError {
     /// A name that is no host name.
     #[error("`{0}` is no name for a host: letters, digits and hyphens, 63 at most")]
     Name(String),
+    /// A key that can't name a layer.
+    #[error("`{0}` names no layer: 32 hexadecimal digits do")]
+    Key(String),
     /// Something did not happen within its time.
     #[error("waited {} s in vain for {what}{}", bound.as_secs(), said(log))]
     NotInTime {

@@ -118,6 +118,11 @@ fn a_host_boots_on_the_disk_of_another_and_is_reset() {
     assert_eq!(sh(&second, "hostname; ls /usr/share/doc/new 2>/dev/null; true"), "b");
 }
 
+/// A key that begins with these digits.
+fn key(digits: &str) -> String {
+    format!("{digits:0<32}")
+}
+
 /// A place for layers on the disk where hosts have theirs.
 fn no_layers(name: &str) -> Layers {
     let place = scratch_dir(name).join("cache");
@@ -132,9 +137,9 @@ fn a_layer_has_all_that_a_host_has_and_shares_what_was_there_before() {
     let host = herd.boot("a", address(11)).unwrap();
     sh(&host, "rm -r /usr/share/doc; mkdir /usr/share/doc; echo new >/usr/share/doc/new; rm /etc/motd");
     sh(&host, "cd /srv; echo x >one; ln one two; ln -s one link; mkfifo pipe; chown 7:8 pipe; echo big >/usr/big");
-    let first = timed("the first layer", || layers.keep(&host, "first", None, &"one")).unwrap();
+    let first = timed("the first layer", || layers.keep(&host, &key("1"), None, &"one")).unwrap();
     sh(&host, "cd /srv; rm pipe; chmod 600 one; echo more >more; rm -r /usr/share/info");
-    let second = timed("the second layer", || layers.keep(&host, "second", Some(&first), &"two")).unwrap();
+    let second = timed("the second layer", || layers.keep(&host, &key("2"), Some(&first), &"two")).unwrap();
     sh(&host, "echo later >/srv/one; rm /srv/more");
 
     let modes = [&first, &second].map(|layer| files::stat(layer.root.join("srv/one")).unwrap().unwrap().mode);
@@ -142,19 +147,19 @@ fn a_layer_has_all_that_a_host_has_and_shares_what_was_there_before() {
     assert_eq!(files::read_text(first.root.join("srv/one")).unwrap(), "x\n");
     let is_same = |path: &str| files::is_same(first.root.join(path), second.root.join(path)).unwrap();
     assert!(is_same("usr/big") && !is_same("etc/hosts"), "cron takes no file with a second name");
-    assert_eq!(layers.find("second").unwrap(), second);
+    assert_eq!(layers.find(&key("2")).unwrap(), second);
 
     let look = "ls /usr/share/doc; cd /srv; ls; stat -c '%a %h' two; readlink link; cat more; ls /usr/share/info";
     let seen = "new\nlink\nmore\none\ntwo\n600 2\none\nmore";
     let other = herd.boot_on("b", address(12), Some(&second.root)).unwrap();
     assert_eq!(host_says(&other, look), seen);
     sh(&other, "echo third >/srv/third");
-    let third = timed("a layer of who booted on one", || layers.keep(&other, "third", Some(&second), &3)).unwrap();
+    let third = timed("a layer of who booted on one", || layers.keep(&other, &key("3"), Some(&second), &3)).unwrap();
     timed("reset", || host.reset(Some(&third.root))).unwrap();
     assert_eq!(host_says(&host, look), seen.replace("one\ntwo", "one\nthird\ntwo"));
 
-    timed("the layer of a herd", || layers.keep_herd("all", &[&host, &other], &())).unwrap();
-    let kept = layers.find_herd("all").unwrap();
+    timed("the layer of a herd", || layers.keep_herd(&key("a"), &[&host, &other], &())).unwrap();
+    let kept = layers.find_herd(&key("a")).unwrap();
     assert_eq!(kept.keys().collect::<Vec<_>>(), ["a", "b"]);
     other.reset(Some(&kept["a"])).unwrap();
     assert_eq!(sh(&other, "cat /srv/third"), "third");
@@ -179,7 +184,7 @@ fn the_tree_of_a_host_is_what_its_image_has_not() {
     let expect = ["Gone 0 /etc/motd", "File 640 /srv/x"];
     assert_eq!(told(&host), expect);
     // It is the same whether it was made here or booted on.
-    let layer = layers.keep(&host, "a", None, &()).unwrap();
+    let layer = layers.keep(&host, &key("a"), None, &()).unwrap();
     let other = herd.boot_on("b", address(12), Some(&layer.root)).unwrap();
     assert_eq!(told(&other), expect);
     drop(herd);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum as _;
 use sha2::{Digest as _, Sha256};
 use wb_core::system::{Clock as _, Command, clock, environment, files};
 
@@ -114,7 +115,7 @@ impl Image {
     /// # Errors
     /// When this machine's own apt can't download them.
     pub fn download(&self, names: &[&str]) -> Result<(), SandboxError> {
-        let archives = self.packages.with_extension("new");
+        let archives = on_the_way(&self.packages);
         files::create_dir(archives.join("partial"))?;
         let downloaded = download(&self.root, &archives, names).read();
         downloaded.map_err(while_doing("download packages for the hosts"))?;
@@ -153,6 +154,11 @@ fn store(distribution: Distribution) -> String {
 }
 
 const STORE: &str = "packages";
+
+/// Where packages lie that this machine is downloading for a store.
+fn on_the_way(store: &Path) -> PathBuf {
+    store.with_extension("new")
+}
 
 /// How long a build may take, downloads included.
 const BUILD: Duration = Duration::from_secs(30 * 60);
@@ -230,8 +236,7 @@ impl Recipe {
 
     /// What it is called in a path.
     fn label(&self) -> String {
-        let init = if self.is_systemd { Init::Systemd } else { Init::Sysv };
-        format!("{}-{}", self.distribution.label(), init.label())
+        label(self.distribution, if self.is_systemd { Init::Systemd } else { Init::Sysv })
     }
 
     /// Names the recipe with all that goes into it.
@@ -239,7 +244,7 @@ impl Recipe {
         let mut text = self.command(Path::new("/image")).line();
         text.extend(READ_LISTS);
         text.extend(self.sources.iter().chain(&self.trust).map(|(_, content)| content.as_str()));
-        Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(text).iter().take(KEY_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Builds it in its place.
@@ -322,16 +327,38 @@ impl Version {
         format!("{}-{}-{}", self.label, self.week, self.key)
     }
 
-    fn parse(directory: &Path) -> Option<Self> {
-        let (rest, key) = directory.file_name()?.to_str()?.rsplit_once('-')?;
+    /// That of a directory of a cache. One that can't be called so is none of ours, whatever else it may be.
+    fn parse(directory: &str) -> Option<Self> {
+        let (rest, key) = directory.rsplit_once('-')?;
         let (label, week) = rest.rsplit_once('-')?;
-        let is_key = key.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_key.then_some(Self { label: label.to_owned(), week: week.parse().ok()?, key: key.to_owned() })
+        let is_ours = key.len() == KEY_DIGITS && key.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_label(label);
+        let version = Self { label: label.to_owned(), week: week.parse().ok()?, key: key.to_owned() };
+        Some(version).filter(|version| is_ours && version.directory() == directory)
     }
 }
 
+/// The digits of the key of a recipe.
+const KEY_DIGITS: usize = 12;
+
+/// What an image is called in a path.
+fn label(distribution: Distribution, init: Init) -> String {
+    format!("{}-{}", distribution.label(), init.label())
+}
+
+/// Whether images are called so, or were when there was one kind of them only.
+fn is_label(name: &str) -> bool {
+    let of = |distribution: &Distribution| [Init::Sysv, Init::Systemd].map(|init| label(*distribution, init));
+    name == Distribution::Debian12.label() || Distribution::value_variants().iter().flat_map(of).any(|one| one == name)
+}
+
 fn versions(cache: &Path) -> Vec<Version> {
-    files::list(cache).unwrap_or_default().iter().filter_map(|path| Version::parse(path)).collect()
+    names(cache).iter().filter_map(|name| Version::parse(name)).collect()
+}
+
+/// What there is in a cache.
+fn names(cache: &Path) -> Vec<String> {
+    let paths = files::list(cache).unwrap_or_default();
+    paths.iter().filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect()
 }
 
 /// Those of the same recipe, the newest first.
@@ -365,10 +392,10 @@ pub(super) fn remove_all(cache: &Path) -> Result<Vec<String>, SandboxError> {
 /// Removes the packages that hosts downloaded. True when there were any.
 pub(super) fn remove_packages(cache: &Path) -> Result<bool, SandboxError> {
     let mut any = false;
-    for path in files::list(cache).unwrap_or_default() {
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STORE)) {
-            any |= files::remove_tree(path)?;
-        }
+    for distribution in Distribution::value_variants() {
+        let packages = cache.join(store(*distribution));
+        files::remove_tree(on_the_way(&packages))?;
+        any |= files::remove_tree(packages)?;
     }
     Ok(any)
 }
@@ -492,36 +519,49 @@ mod tests {
         assert_eq!(found.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), [path.with_extension("list")]);
     }
 
+    const A: &str = "aaaaaaaaaaaa";
+    const B: &str = "bbbbbbbbbbbb";
+
+    fn version(week: u64) -> Version {
+        Version { label: "debian12-sysv".into(), week, key: A.into() }
+    }
+
     #[test]
     fn a_version_is_its_directory() {
-        let version = Version { label: "debian12-sysv".into(), week: 2968, key: "abc".into() };
-        assert_eq!(Version::parse(Path::new(&version.directory())), Some(version));
-        for other in ["/cache/unfinished", "/cache/packages-debian13", "/cache/debian12-sysv-2968-abc.sum"] {
-            assert_eq!(Version::parse(Path::new(other)), None, "{other}");
-        }
+        assert_eq!(Version::parse(&version(2968).directory()), Some(version(2968)));
+        assert!(Version::parse(&format!("ubuntu2404-systemd-2968-{B}")).is_some());
+        assert!(Version::parse(&format!("debian12-2968-{B}")).is_some(), "so they were called once");
         assert_eq!(week(Duration::from_secs(7 * 24 * 60 * 60)), 1);
+    }
+
+    #[test]
+    fn what_is_called_otherwise_is_no_image() {
+        let sum = format!("debian12-sysv-2968-{A}.sum");
+        let others = ["unfinished", "packages-debian13", "notes-2024-", "backup-7-abc", "debian12-sysv-7-abc", &sum];
+        let longer = [format!("notes-7-{A}"), format!("debian12-sysv-+7-{A}"), format!("debian12-openrc-7-{A}")];
+        for other in others.into_iter().chain(longer.iter().map(String::as_str)) {
+            assert_eq!(Version::parse(other), None, "{other}");
+        }
     }
 
     #[test]
     fn an_older_image_of_the_same_recipe_will_do() {
         let dir = tempfile::tempdir().unwrap();
-        let names = ["debian12-sysv-7-a", "debian12-sysv-8-a", "debian12-sysv-9-b", "debian13-sysv-9-a", "unfinished"];
-        for name in names {
+        let others = [format!("debian12-sysv-9-{B}"), format!("debian13-sysv-9-{A}"), "unfinished".to_owned()];
+        for name in [version(7).directory(), version(8).directory()].into_iter().chain(others) {
             files::create_dir(dir.path().join(name)).unwrap();
         }
-        let wanted = Version { label: "debian12-sysv".into(), week: 9, key: "a".into() };
-        let weeks = || older(dir.path(), &wanted).iter().map(|version| version.week).collect::<Vec<_>>();
+        let weeks = || older(dir.path(), &version(9)).iter().map(|version| version.week).collect::<Vec<_>>();
         assert_eq!(weeks(), [8, 7]);
-        remove_old(dir.path(), &wanted);
+        remove_old(dir.path(), &version(9));
         assert_eq!(weeks(), [8]);
     }
 
     #[test]
     fn what_is_missing_in_an_image_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
-        let version = Version { label: "debian12-sysv".into(), week: 9, key: "a".into() };
-        let image = Image::at(dir.path(), &version, Path::new("/none"));
-        assert_eq!(image.version(), "debian12-sysv-9-a");
+        let image = Image::at(dir.path(), &version(9), Path::new("/none"));
+        assert_eq!(image.version(), format!("debian12-sysv-9-{A}"));
         let at = |path: &str| image.root.join(path);
         for path in ["usr/bin", "var/lib/dpkg"] {
             files::create_dir(at(path)).unwrap();
@@ -538,16 +578,18 @@ mod tests {
     }
 
     #[test]
-    fn only_images_are_removed() {
+    fn only_images_and_packages_are_removed() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["debian12-7-a", "debian12-sysv-9-b", "layers", "packages", "packages-debian13"] {
+        let images = [format!("debian12-7-{A}"), format!("debian12-sysv-9-{B}")];
+        let packages = ["packages", "packages-debian13", "packages-debian13.new"];
+        let others = ["backup-7-abc", "layers", "packages-old", "packages.sources"];
+        for name in images.iter().map(String::as_str).chain(packages).chain(others) {
             files::create_dir(dir.path().join(name)).unwrap();
         }
-        files::write(dir.path().join("debian12-sysv-9-b.sum"), "", 0o644).unwrap();
-        assert_eq!(remove_all(dir.path()).unwrap(), ["debian12-7-a", "debian12-sysv-9-b"]);
-        assert_eq!(files::list(dir.path()).unwrap().len(), 3);
+        files::write(sum_path(&dir.path().join(&images[1])), "", 0o644).unwrap();
+        assert_eq!(remove_all(dir.path()).unwrap(), images);
         assert!(remove_packages(dir.path()).unwrap() && !remove_packages(dir.path()).unwrap());
-        assert_eq!(files::list(dir.path()).unwrap(), [dir.path().join("layers")]);
+        assert_eq!(names(dir.path()), others);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! can go. What the layer before has just so is one file with two names, so that a layer takes the room and the time of
 //! what is new in it.
 
+mod name;
 mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +17,10 @@ use serde_json::Value;
 use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::{Command, CommandError, files};
 
+use super::process::Process;
 use super::record::boot;
-use super::{Host, SandboxError, while_doing};
+use super::{Host, SandboxError, places, while_doing};
+use name::{HERD, Name};
 use order::Limits;
 
 /// The layers of a cache. Several processes may use them at once.
@@ -70,7 +73,8 @@ const USED: &str = "used";
 /// Has the boot of the machine in which the layer was made, until all of it is on the disk.
 const UNSETTLED: &str = "unsettled";
 const UPPER: &str = "upper";
-const HERD: &str = "herd-";
+/// The file whose lock has who changes which layers there are.
+const LOCK: &str = "lock";
 
 /// Layers of another version are not read.
 const VERSION: u32 = 1;
@@ -90,15 +94,19 @@ struct Record {
     about: Value,
 }
 
+/// What the record of each version has.
+#[derive(Debug, Deserialize)]
+struct MadeBy {
+    version: u32,
+}
+
 impl Layers {
-    /// Those of this cache.
+    /// Those of this cache. Their directory may be a link to one on another disk, with other things in it, which stay.
     ///
     /// # Errors
-    /// When their directory can't be made.
+    /// When their directory can't be made, or others than this user can change it.
     pub fn open(cache: &Path) -> Result<Self, SandboxError> {
-        let dir = cache.join("layers");
-        files::create_dir(&dir)?;
-        Ok(Self { dir })
+        Ok(Self { dir: places::own(&cache.join("layers"))? })
     }
 
     /// The layer of this key, which is used from now on.
@@ -109,10 +117,10 @@ impl Layers {
     }
 
     /// Keeps the disk of a host that is on, and stands still meanwhile. `before` is the layer that it was booted on, or
-    /// the one that was kept of it last.
+    /// the one that was kept of it last. The key is a hash of 32 digits, before which `twin-` may stand.
     ///
     /// # Errors
-    /// When the host is down, or its disk can't be copied.
+    /// When the host is down, or its disk can't be copied, or the key is none.
     pub fn keep(
         &self,
         host: &Host,
@@ -134,7 +142,7 @@ impl Layers {
     /// Keeps the disks of all these hosts as they are at one moment: all stand still until the last one is copied.
     ///
     /// # Errors
-    /// When one of them is down, or its disk can't be copied.
+    /// When one of them is down, or its disk can't be copied, or the key is none.
     pub fn keep_herd(&self, key: &str, hosts: &[&Host], about: &impl Serialize) -> Result<(), SandboxError> {
         let name = format!("{HERD}{key}");
         let record = Record::new(None, self.said(&name, about)?);
@@ -169,7 +177,7 @@ impl Layers {
     /// # Errors
     /// When something can't be removed.
     pub fn prune(&self, older: Duration, most: u64, keep: &BTreeSet<String>) -> Result<Pruned, SandboxError> {
-        let Some(_lock) = files::try_lock(self.dir.join("lock"))? else { return Ok(Pruned::default()) };
+        let Some(_lock) = files::try_lock(self.dir.join(LOCK))? else { return Ok(Pruned::default()) };
         let now = Real.now().as_secs();
         self.settle()?;
         self.sweep(now)?;
@@ -182,15 +190,18 @@ impl Layers {
         Ok(Pruned { layers: order.removed.len(), bytes: order.freed })
     }
 
-    /// Removes all of them.
+    /// Removes all of them, and what others left who were cut short.
     ///
     /// # Errors
     /// When one can't be removed.
     pub fn clear(&self) -> Result<Pruned, SandboxError> {
         let kept = self.list()?;
+        let is_in_the_making = |name: &Name<'_>| matches!(name, Name::New { by } if Process::of(*by).is_some());
         for path in files::list(&self.dir)? {
-            drop(files::remove(path.join(RECORD)));
-            files::remove_tree(path)?;
+            if Name::of(&path).is_some_and(|name| !is_in_the_making(&name)) {
+                drop(files::remove(path.join(RECORD)));
+                files::remove_tree(path)?;
+            }
         }
         Ok(Pruned { layers: kept.len(), bytes: kept.iter().map(|layer| layer.bytes).sum() })
     }
@@ -207,7 +218,10 @@ impl Layers {
         mut record: Record,
         fill: impl FnOnce(&Path) -> Result<u64, SandboxError>,
     ) -> Result<Record, SandboxError> {
-        let new = self.dir.join(format!("{name}.{}.new", std::process::id()));
+        if !name::is_of_layer(name) {
+            return Err(SandboxError::Key(name.to_owned()));
+        }
+        let new = self.dir.join(name::new(name));
         files::remove_tree(&new)?;
         files::create_dir(&new)?;
         let made = fill(&new).and_then(|bytes| {
@@ -243,7 +257,7 @@ impl Layers {
 
     /// The record of a layer that is whole: not one that may not have been on the disk when the machine went down.
     fn read(&self, name: &str) -> Option<Record> {
-        let dir = self.dir.join(name);
+        let dir = self.dir.join(Some(name).filter(|name| name::is_of_layer(name))?);
         let record: Record = serde_json::from_slice(&files::read_optional(dir.join(RECORD)).ok()??).ok()?;
         let unsettled = files::read_optional(dir.join(UNSETTLED)).ok()?;
         let is_whole = unsettled.is_none_or(|made_in| boot().is_ok_and(|now| now.as_bytes() == made_in));
@@ -259,8 +273,11 @@ impl Layers {
     /// The names of all that are in their places.
     fn names(&self) -> Result<Vec<String>, SandboxError> {
         let paths = files::list(&self.dir)?;
-        let names = paths.iter().filter_map(|path| path.file_name()?.to_str());
-        Ok(names.filter(|name| !name.contains('.')).map(str::to_owned).collect())
+        let layer = |path: &PathBuf| match Name::of(path)? {
+            Name::Layer(name) => Some(name.to_owned()),
+            Name::New { .. } | Name::Gone => None,
+        };
+        Ok(paths.iter().filter_map(layer).collect())
     }
 
     /// Brings to the disk what was made since the machine started.
@@ -282,14 +299,24 @@ impl Layers {
     /// Removes what is not whole and was left by somebody who is gone.
     fn sweep(&self, now: u64) -> Result<(), SandboxError> {
         for path in files::list(&self.dir)? {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let is_whole = !name.contains('.') && self.read(name).is_some();
+            let is_torn = match Name::of(&path) {
+                Some(Name::Layer(name)) => self.is_torn(name),
+                Some(Name::New { .. } | Name::Gone) => true,
+                None => false,
+            };
             let stat = files::stat(&path)?.filter(|stat| stat.kind == files::Kind::Directory);
-            if stat.is_some_and(|stat| !is_whole && stat.modified.as_secs() + ABANDONED < now) {
+            if stat.is_some_and(|stat| is_torn && stat.modified.as_secs() + ABANDONED < now) {
                 files::remove_tree(path)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether it is not whole. What a newer Wildebeest has made is, whatever that may be.
+    fn is_torn(&self, name: &str) -> bool {
+        let record = files::read_optional(self.dir.join(name).join(RECORD)).ok().flatten();
+        let made_by = record.and_then(|record| serde_json::from_slice::<MadeBy>(&record).ok());
+        self.read(name).is_none() && made_by.is_none_or(|made_by| made_by.version <= VERSION)
     }
 
     /// Removes a layer: first what makes it one.
@@ -421,35 +448,45 @@ mod tests {
         (dir, layers)
     }
 
-    fn make(layers: &Layers, key: &str, before: Option<&str>) {
-        let record = Record::new(before.map(str::to_owned), Value::from(key));
-        let made = layers.make(key, record, |new| {
+    /// A key that begins with these digits.
+    fn key(digits: &str) -> String {
+        format!("{digits:0<32}")
+    }
+
+    /// A layer that was said to be what its key begins with.
+    fn make(layers: &Layers, digits: &str, before: Option<&str>) {
+        let record = Record::new(before.map(key), Value::from(digits));
+        let made = layers.make(&key(digits), record, |new| {
             files::create_dir(new.join(UPPER))?;
             Ok(5)
         });
         made.unwrap();
     }
 
-    fn keys(layers: &Layers) -> Vec<String> {
-        layers.list().unwrap().into_iter().map(|kept| kept.key).collect()
+    fn find(layers: &Layers, digits: &str) -> Option<Layer> {
+        layers.find(&key(digits))
     }
 
-    /// As if it had been used last in 1970.
-    fn age(layers: &Layers, key: &str) {
-        let touch = Command::new("touch").args(["--date", "@1000"]).arg(layers.dir.join(key).join(USED));
-        touch.read().unwrap();
+    /// What all layers were said to be.
+    fn all(layers: &Layers) -> Vec<Value> {
+        layers.list().unwrap().into_iter().map(|kept| kept.about).collect()
+    }
+
+    /// As if it had been used, or made, last in 1970.
+    fn age(path: &Path) {
+        Command::new("touch").args(["--date", "@1000"]).arg(path).read().unwrap();
     }
 
     #[test]
     fn a_layer_is_found_once_it_is_whole() {
         let (_dir, layers) = layers();
         make(&layers, "a", None);
-        let found = layers.find("a").unwrap();
+        let found = find(&layers, "a").unwrap();
         assert_eq!((found.about, files::exists(found.root)), (Value::from("a"), true));
-        files::create_dir(layers.dir.join("torn/upper")).unwrap();
-        assert_eq!((layers.find("torn"), layers.find("none")), (None, None));
-        assert_eq!(keys(&layers), ["a"]);
-        let failed = layers.make("b", Record::new(None, Value::Null), |_| Err(SandboxError::Name("b".into())));
+        files::create_dir(layers.dir.join(key("7")).join(UPPER)).unwrap();
+        assert_eq!((find(&layers, "7"), find(&layers, "0")), (None, None));
+        assert_eq!(all(&layers), ["a"]);
+        let failed = layers.make(&key("b"), Record::new(None, Value::Null), |_| Err(SandboxError::Name("b".into())));
         assert!(failed.is_err());
         assert_eq!(files::list(&layers.dir).unwrap().len(), 2, "nothing is left of it");
         assert_eq!(layers.clear().unwrap(), Pruned { layers: 1, bytes: 5 });
@@ -457,17 +494,69 @@ mod tests {
     }
 
     #[test]
+    fn a_key_leads_nowhere_else() {
+        let (dir, layers) = layers();
+        make(&layers, "a", None);
+        let upwards = format!("../layers/{}", key("a"));
+        for key in ["", "..", "photos", upwards.as_str(), "A0000000000000000000000000000000"] {
+            assert_eq!((layers.find(key), layers.find_herd(key)), (None, None), "{key}");
+            let made = layers.make(key, Record::new(None, Value::Null), |_| Ok(5));
+            assert!(matches!(made, Err(SandboxError::Key(_))), "{key}");
+        }
+        assert_eq!(files::list(dir.path()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_is_of_others_stays() {
+        let (dir, layers) = layers();
+        make(&layers, "a", None);
+        files::create_dir(dir.path().join("disk/photos")).unwrap();
+        files::link("../disk/photos", layers.dir.join("photos")).unwrap();
+        let made_by_a_newer_one = layers.dir.join(key("b"));
+        files::create_dir(&made_by_a_newer_one).unwrap();
+        files::write(made_by_a_newer_one.join(RECORD), r#"{"version":2,"what":"else"}"#, 0o644).unwrap();
+        let torn = layers.dir.join(key("c"));
+        let left = layers.dir.join(format!("{}.4000000.1.new", key("d")));
+        let in_the_making = layers.dir.join(name::new(&key("e")));
+        for path in [&torn, &left, &in_the_making] {
+            files::create_dir(path).unwrap();
+        }
+        let there = || files::list(&layers.dir).unwrap();
+        let photos = layers.dir.join("photos");
+        let lock = layers.dir.join(LOCK);
+        [&made_by_a_newer_one, &torn, &left, &photos].into_iter().for_each(|path| age(path));
+        layers.prune(Duration::from_secs(60), 100, &BTreeSet::new()).unwrap();
+        assert_eq!(
+            there(),
+            [&layers.dir.join(key("a")), &made_by_a_newer_one, &in_the_making, &lock, &photos].map(PathBuf::clone)
+        );
+        layers.clear().unwrap();
+        assert_eq!(there(), [in_the_making, lock, photos]);
+    }
+
+    #[test]
+    fn layers_may_lie_on_another_disk_but_not_where_others_can_change_them() {
+        let dir = tempfile::tempdir().unwrap();
+        files::create_dir(dir.path().join("disk")).unwrap();
+        files::set_mode(dir.path().join("disk"), 0o755).unwrap();
+        files::link("disk", dir.path().join("layers")).unwrap();
+        assert_eq!(Layers::open(dir.path()).unwrap().dir, files::canonical(dir.path().join("disk")).unwrap());
+        files::set_mode(dir.path().join("disk"), 0o777).unwrap();
+        assert!(matches!(Layers::open(dir.path()), Err(SandboxError::Foreign { .. })));
+    }
+
+    #[test]
     fn what_an_earlier_boot_may_have_torn_is_made_again() {
         let (_dir, layers) = layers();
         make(&layers, "a", None);
-        let mark = layers.dir.join("a").join(UNSETTLED);
+        let mark = layers.dir.join(key("a")).join(UNSETTLED);
         assert_eq!(files::read_text(&mark).unwrap(), boot().unwrap());
         files::write(&mark, "another boot", 0o644).unwrap();
-        assert_eq!(layers.find("a"), None);
+        assert_eq!(find(&layers, "a"), None);
         make(&layers, "a", None);
-        assert!(layers.find("a").is_some());
+        assert!(find(&layers, "a").is_some());
         layers.prune(Duration::from_secs(60), 100, &BTreeSet::new()).unwrap();
-        assert!(!files::exists(mark) && layers.find("a").is_some());
+        assert!(!files::exists(mark) && find(&layers, "a").is_some());
     }
 
     #[test]
@@ -476,27 +565,30 @@ mod tests {
         make(&layers, "a", None);
         make(&layers, "b", Some("a"));
         make(&layers, "c", None);
-        age(&layers, "a");
-        age(&layers, "c");
-        let spared = BTreeSet::from(["c".to_owned()]);
+        ["a", "c"].into_iter().for_each(|digits| age(&layers.dir.join(key(digits)).join(USED)));
+        let spared = BTreeSet::from([key("c")]);
         let pruned = layers.prune(Duration::from_secs(60), 100, &spared).unwrap();
         assert_eq!(pruned, Pruned { layers: 1, bytes: 0 });
         let kept = layers.list().unwrap();
-        assert_eq!(keys(&layers), ["b", "c"]);
+        assert_eq!(all(&layers), ["b", "c"]);
         assert_eq!((kept[0].before.as_deref(), kept[0].bytes), (None, 10));
     }
 
     #[test]
     fn the_layer_of_a_herd_has_its_hosts() {
         let (_dir, layers) = layers();
-        make(&layers, "herd-a", None);
-        for host in ["web1", "git"] {
-            files::create_dir(layers.dir.join("herd-a").join(host).join(UPPER)).unwrap();
-        }
-        let found = layers.find_herd("a").unwrap();
+        let (name, record) = (format!("{HERD}{}", key("a")), Record::new(None, Value::Null));
+        let fill = |new: &Path| -> Result<u64, SandboxError> {
+            for host in ["web1", "git"] {
+                files::create_dir(new.join(host).join(UPPER))?;
+            }
+            Ok(5)
+        };
+        layers.make(&name, record, fill).unwrap();
+        let found = layers.find_herd(&key("a")).unwrap();
         assert_eq!(found.keys().collect::<Vec<_>>(), ["git", "web1"]);
-        assert_eq!(found["git"], layers.dir.join("herd-a/git/upper"));
-        assert_eq!(layers.find_herd("b"), None);
+        assert_eq!(found["git"], layers.dir.join(name).join("git/upper"));
+        assert_eq!(layers.find_herd(&key("b")), None);
     }
 
     #[test]

@@ -40,10 +40,26 @@ pub(super) fn claim(scratch: &Path) -> Result<(), SandboxError> {
         refuse_foreign(Path::new(OF_ROOT))?;
         files::set_mode(OF_ROOT, 0o700)?;
     }
-    if files::stat(scratch)?.is_none() {
-        files::create_dir(scratch)?;
-    }
+    make(scratch)?;
     refuse_foreign(scratch)
+}
+
+/// Makes a directory for what lasts, and refuses one that others can change; gives where it is. A link may lead to it, to
+/// another disk for instance: nobody else can set one there.
+pub(super) fn own(dir: &Path) -> Result<PathBuf, SandboxError> {
+    make(dir)?;
+    let dir = files::canonical(dir)?;
+    refuse_foreign(&dir)?;
+    Ok(dir)
+}
+
+/// Makes a directory where there is nothing. Nobody else may write it, whatever new directories are by themselves.
+fn make(dir: &Path) -> Result<(), SandboxError> {
+    if files::stat(dir)?.is_none() {
+        files::create_dir(dir)?;
+        files::set_mode(dir, 0o755)?;
+    }
+    Ok(())
 }
 
 fn refuse_foreign(dir: &Path) -> Result<(), SandboxError> {
