@@ -48,7 +48,7 @@ mod tools;
 mod tree;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use census::{NoHost, Seen, SeenHost, census, named};
@@ -70,7 +70,7 @@ pub use ready::{NotReady, ready};
 pub use subnet::{Subnet, SubnetError};
 pub use tools::{ensure_musl_compiler, ensure_ssh_server, ensure_tools};
 pub use tree::Tree;
-use wb_core::system::{CommandError, FileError, clock};
+use wb_core::system::{CommandError, FileError, clock, files};
 
 /// What went wrong with a sandbox.
 #[derive(Debug, thiserror::Error)]
@@ -207,6 +207,15 @@ const PAUSE: Duration = Duration::from_millis(10);
 fn wait<T>(what: &str, bound: Duration, ready: impl FnMut() -> Option<T>) -> Result<T, SandboxError> {
     let in_vain = || SandboxError::NotInTime { what: what.to_owned(), bound, log: String::new() };
     clock::wait_until(&clock::Real, bound, PAUSE, ready).ok_or_else(in_vain)
+}
+
+/// How long somebody who only looks may have a lock.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Takes the lock of a file; nothing where another process has it, and is not only looking.
+fn lock_soon(path: &Path) -> Result<Option<files::Lock>, SandboxError> {
+    let free = || files::try_lock(path).transpose();
+    Ok(clock::wait_until(&clock::Real, LOOK, PAUSE, free).transpose()?)
 }
 
 fn while_doing(doing: impl Into<String>) -> impl FnOnce(CommandError) -> SandboxError {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wb_core::system::command::Child;
-use wb_core::system::{Command, clock, files};
+use wb_core::system::{Command, files};
 
 use super::process::Process;
 use super::record::{self, Record};
 use super::{
-    GitServer, Host, Image, Network, PAUSE, STEP, SandboxError, Subnet, control_groups, elevation, names, packages,
+    GitServer, Host, Image, Network, STEP, SandboxError, Subnet, control_groups, elevation, lock_soon, names, packages,
     places, probe, while_doing,
 };
 
@@ -240,13 +240,8 @@ impl Router {
     }
 }
 
-/// How long somebody who only looks may have a lock.
-const LOOK: Duration = Duration::from_millis(200);
-
 fn lock(scratch: &Path) -> Result<files::Lock, SandboxError> {
-    let free = || files::try_lock(scratch.join("lock")).transpose();
-    let taken = clock::wait_until(&clock::Real, LOOK, PAUSE, free);
-    Ok(taken.ok_or_else(|| SandboxError::Busy { scratch: scratch.to_owned() })??)
+    lock_soon(&scratch.join("lock"))?.ok_or_else(|| SandboxError::Busy { scratch: scratch.to_owned() })
 }
 
 /// Ends what is recorded in `scratch` and removes the disks.

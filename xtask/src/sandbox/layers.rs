@@ -8,6 +8,7 @@ mod name;
 mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,9 +20,9 @@ use wb_core::system::{Command, CommandError, files};
 
 use super::process::Process;
 use super::record::boot;
-use super::{Host, SandboxError, places, while_doing};
+use super::{Host, SandboxError, lock_soon, places, while_doing};
 use name::{HERD, Name};
-use order::Limits;
+use order::{Limits, Removed};
 
 /// The layers of a cache. Several processes may use them at once.
 #[derive(Debug, Clone)]
@@ -177,17 +178,28 @@ impl Layers {
     /// # Errors
     /// When something can't be removed.
     pub fn prune(&self, older: Duration, most: u64, keep: &BTreeSet<String>) -> Result<Pruned, SandboxError> {
-        let Some(_lock) = files::try_lock(self.dir.join(LOCK))? else { return Ok(Pruned::default()) };
+        let Some(lock) = lock_soon(&self.dir.join(LOCK))? else { return Ok(Pruned::default()) };
         let now = Real.now().as_secs();
         self.settle()?;
-        self.sweep(now)?;
         let order = order::order(self.list()?, Limits { now, older: older.as_secs(), most, spared: keep });
         // First who has what others had: what is counted twice goes too early, and what is not counted never goes.
-        for kept in order.changed {
-            Record::of(&kept).write(&self.dir.join(&kept.key))?;
+        for kept in &order.changed {
+            Record::of(kept).write(&self.dir.join(&kept.key))?;
         }
-        order.removed.iter().try_for_each(|key| self.remove(key))?;
-        Ok(Pruned { layers: order.removed.len(), bytes: order.freed })
+        let (mut pruned, mut gone) = (Pruned::default(), Vec::new());
+        for removed in &order.removed {
+            if let Some(path) = self.retire_unused(removed)? {
+                gone.push(path);
+                pruned = Pruned { layers: pruned.layers + 1, bytes: pruned.bytes + removed.freed };
+            }
+        }
+        // From here on it takes its time, and nobody can come to them any more.
+        drop(lock);
+        gone.extend(self.rests(now)?);
+        for path in gone {
+            files::remove_tree(path)?;
+        }
+        Ok(pruned)
     }
 
     /// Removes all of them, and what others left who were cut short.
@@ -240,19 +252,45 @@ impl Layers {
     /// Gives a layer its place. A whole one that somebody else made meanwhile stays there.
     fn place(&self, new: &Path, name: &str) -> Result<(), SandboxError> {
         let place = self.dir.join(name);
+        // Nothing takes the place of a directory that has something in it.
+        if files::rename(new, &place).is_ok() {
+            return Ok(());
+        }
         if self.read(name).is_some() {
             files::remove_tree(new)?;
             return Ok(());
         }
-        files::remove_tree(&place)?;
+        self.retire(name)?;
         Ok(files::rename(new, place)?)
+    }
+
+    /// Takes a layer out of its place, whatever is there, so that nobody finds it any more; gives where it is now, for
+    /// those who have booted on it. Nothing where there is none.
+    fn retire(&self, name: &str) -> Result<Option<PathBuf>, SandboxError> {
+        let gone = self.dir.join(name::gone(name));
+        match files::rename(self.dir.join(name), &gone) {
+            Ok(()) => Ok(Some(gone)),
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Retires a layer, unless somebody has come to use it.
+    fn retire_unused(&self, removed: &Removed) -> Result<Option<PathBuf>, SandboxError> {
+        let Some(gone) = self.retire(&removed.key)? else { return Ok(None) };
+        // Whoever finds a layer notes that, and nobody can find this one any more.
+        if used(&gone)?.is_none_or(|used| used <= removed.used) {
+            return Ok(Some(gone));
+        }
+        files::rename(gone, self.dir.join(&removed.key))?;
+        Ok(None)
     }
 
     fn use_now(&self, name: &str) -> Option<Record> {
         let record = self.read(name)?;
-        // A use that is not noted is forgotten, and no reason to do without the layer.
-        drop(files::replace(self.dir.join(name).join(USED), ""));
-        Some(record)
+        // A use that can't be noted is forgotten, and no reason to do without a layer, unless that was retired meanwhile.
+        let is_noted = files::replace(self.dir.join(name).join(USED), "").is_ok();
+        (is_noted || self.read(name).is_some()).then_some(record)
     }
 
     /// The record of a layer that is whole: not one that may not have been on the disk when the machine went down.
@@ -266,7 +304,7 @@ impl Layers {
 
     fn kept(&self, name: &str) -> Option<Kept> {
         let Record { before, bytes, made, about, .. } = self.read(name)?;
-        let used = files::stat(self.dir.join(name).join(USED)).ok()??.modified.as_secs();
+        let used = used(&self.dir.join(name)).ok()??;
         Some(Kept { key: name.to_owned(), before, bytes, made, used, about })
     }
 
@@ -296,20 +334,21 @@ impl Layers {
         Ok(())
     }
 
-    /// Removes what is not whole and was left by somebody who is gone.
-    fn sweep(&self, now: u64) -> Result<(), SandboxError> {
+    /// What is not whole, or has lost its place, and was left by somebody who is gone.
+    fn rests(&self, now: u64) -> Result<Vec<PathBuf>, SandboxError> {
+        let mut rests = Vec::new();
         for path in files::list(&self.dir)? {
-            let is_torn = match Name::of(&path) {
+            let is_rest = match Name::of(&path) {
                 Some(Name::Layer(name)) => self.is_torn(name),
                 Some(Name::New { .. } | Name::Gone) => true,
                 None => false,
             };
             let stat = files::stat(&path)?.filter(|stat| stat.kind == files::Kind::Directory);
-            if stat.is_some_and(|stat| is_torn && stat.modified.as_secs() + ABANDONED < now) {
-                files::remove_tree(path)?;
+            if stat.is_some_and(|stat| is_rest && stat.modified.as_secs() + ABANDONED < now) {
+                rests.push(path);
             }
         }
-        Ok(())
+        Ok(rests)
     }
 
     /// Whether it is not whole. What a newer Wildebeest has made is, whatever that may be.
@@ -318,14 +357,11 @@ impl Layers {
         let made_by = record.and_then(|record| serde_json::from_slice::<MadeBy>(&record).ok());
         self.read(name).is_none() && made_by.is_none_or(|made_by| made_by.version <= VERSION)
     }
+}
 
-    /// Removes a layer: first what makes it one.
-    fn remove(&self, name: &str) -> Result<(), SandboxError> {
-        let dir = self.dir.join(name);
-        files::remove(dir.join(RECORD))?;
-        files::remove_tree(dir)?;
-        Ok(())
-    }
+/// When a layer was used last.
+fn used(layer: &Path) -> Result<Option<u64>, SandboxError> {
+    Ok(files::stat(layer.join(USED))?.map(|stat| stat.modified.as_secs()))
 }
 
 impl Kept {
@@ -440,6 +476,8 @@ fn own_bytes(layer: &Path, before: Option<&Path>) -> Result<u64, SandboxError> {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     fn layers() -> (tempfile::TempDir, Layers) {
@@ -572,6 +610,38 @@ mod tests {
         let kept = layers.list().unwrap();
         assert_eq!(all(&layers), ["b", "c"]);
         assert_eq!((kept[0].before.as_deref(), kept[0].bytes), (None, 10));
+    }
+
+    #[test]
+    fn what_came_to_be_used_while_it_was_chosen_stays() {
+        let (_dir, layers) = layers();
+        make(&layers, "a", None);
+        make(&layers, "b", None);
+        ["a", "b"].into_iter().for_each(|digits| age(&layers.dir.join(key(digits)).join(USED)));
+        let removed = |digits: &str| Removed { key: key(digits), used: 1000, freed: 5 };
+        assert!(find(&layers, "a").is_some());
+        assert_eq!(layers.retire_unused(&removed("a")).unwrap(), None);
+        let gone = layers.retire_unused(&removed("b")).unwrap().unwrap();
+        assert!(files::exists(gone.join(UPPER)), "who has booted on it has it still");
+        assert_eq!(layers.retire_unused(&removed("b")).unwrap(), None);
+        assert_eq!(all(&layers), ["a"]);
+        assert!(find(&layers, "a").is_some() && find(&layers, "b").is_none());
+    }
+
+    #[test]
+    fn the_same_layer_may_be_made_by_several_at_once() {
+        let (_dir, layers) = layers();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| make(&layers, "a", None));
+            }
+        });
+        assert_eq!(all(&layers), ["a"]);
+        assert_eq!(files::list(&layers.dir).unwrap().len(), 1, "nothing is left of the others");
+        let half = layers.dir.join(key("b"));
+        files::create_dir(half.join(UPPER)).unwrap();
+        make(&layers, "b", None);
+        assert_eq!(all(&layers), ["a", "b"]);
     }
 
     #[test]

@@ -24,12 +24,21 @@ pub(super) struct Limits<'a> {
 /// What is to be done.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Order {
-    /// The keys of those that go, in this order.
-    pub(super) removed: Vec<String>,
-    /// How many bytes that makes free.
-    pub(super) freed: u64,
+    /// Those that go, in this order.
+    pub(super) removed: Vec<Removed>,
     /// Those that stay and are no more what they were: of another size, after another one.
     pub(super) changed: Vec<Kept>,
+}
+
+/// One that goes.
+#[derive(Debug, PartialEq)]
+pub(super) struct Removed {
+    /// What names it.
+    pub(super) key: String,
+    /// When it was used last, as far as was known then.
+    pub(super) used: u64,
+    /// How many bytes that makes free.
+    pub(super) freed: u64,
 }
 
 /// Somebody may have booted on what was used so lately.
@@ -39,19 +48,17 @@ const RECENT: u64 = 6 * 60 * 60;
 pub(super) fn order(kept: Vec<Kept>, limits: Limits<'_>) -> Order {
     let (mut left, mut order, mut changed) = (kept, Order::default(), BTreeSet::new());
     left.sort_by(|one, other| (one.used, &one.key).cmp(&(other.used, &other.key)));
-    let total: u64 = left.iter().map(|layer| layer.bytes).sum();
+    let mut total: u64 = left.iter().map(|layer| layer.bytes).sum();
     let mut at = 0;
     while let Some(layer) = left.get(at) {
-        let is_too_much = total - order.freed > limits.most;
-        if limits.spares(layer) || !(limits.is_old(layer) || is_too_much) {
+        if limits.spares(layer) || !(limits.is_old(layer) || total > limits.most) {
             at += 1;
             continue;
         }
         let gone = left.remove(at);
-        if !inherit(&gone, &mut left, &mut changed) {
-            order.freed += gone.bytes;
-        }
-        order.removed.push(gone.key);
+        let freed = if inherit(&gone, &mut left, &mut changed) { 0 } else { gone.bytes };
+        total -= freed;
+        order.removed.push(Removed { key: gone.key, used: gone.used, freed });
     }
     order.changed = left.into_iter().filter(|layer| changed.contains(&layer.key)).collect();
     order
@@ -108,7 +115,9 @@ mod tests {
     fn check(kept: &[Kept], most: u64, spared: &[&str], expect: &[&str], freed: u64) -> Vec<Kept> {
         let spared = spared.iter().map(|key| (*key).to_owned()).collect();
         let order = order(kept.to_vec(), Limits { now: NOW, older: 30 * DAY, most, spared: &spared });
-        assert_eq!((order.removed, order.freed), (expect.iter().map(|key| (*key).to_owned()).collect(), freed));
+        let removed: Vec<&str> = order.removed.iter().map(|removed| removed.key.as_str()).collect();
+        assert_eq!(removed, expect);
+        assert_eq!(order.removed.iter().map(|removed| removed.freed).sum::<u64>(), freed);
         order.changed
     }
 
