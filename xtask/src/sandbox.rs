@@ -46,6 +46,7 @@ pub mod restless;
 mod subnet;
 mod tools;
 mod tree;
+mod usage;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -138,6 +139,12 @@ pub enum SandboxError {
     Busy {
         /// The directory.
         scratch: PathBuf,
+    },
+    /// Somebody else is at what is kept.
+    #[error("another process is at what is kept in {}", dir.display())]
+    InUse {
+        /// Where that is.
+        dir: PathBuf,
     },
     /// Something that others control is where disks would go.
     #[error("{} is no directory that only this user can change", dir.display())]

@@ -336,6 +336,7 @@ fn a_herd_that_is_dropped_leaves_nothing_and_one_that_is_kept_can_be_stopped() {
     assert_eq!(enter.read().unwrap(), "a");
     second.leave_running().unwrap();
     assert!(files::exists(root.join("run/booted")));
+    assert!(files::try_lock(cache_dir().join("booted")).unwrap().is_none(), "its keeper keeps what it booted from");
     assert!(seen().is_some_and(|seen| seen.running && !seen.busy));
     let [listed, entered] = [["list", "--json"], ["enter", "test-end/a"]].map(|args| {
         let xtask = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("sandbox").args(args);

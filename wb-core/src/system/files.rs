@@ -684,10 +684,21 @@ impl Lock {
 /// # Errors
 /// When the file can't be made.
 pub fn try_lock(path: impl AsRef<Path>) -> Result<Option<Lock>> {
-    let path = path.as_ref();
+    taken(path.as_ref(), File::try_lock)
+}
+
+/// Takes the lock of `path` beside all others who take it so, or gives nothing when somebody holds it alone.
+///
+/// # Errors
+/// When the file can't be made.
+pub fn try_lock_shared(path: impl AsRef<Path>) -> Result<Option<Lock>> {
+    taken(path.as_ref(), File::try_lock_shared)
+}
+
+fn taken(path: &Path, take: fn(&File) -> Result<(), fs::TryLockError>) -> Result<Option<Lock>> {
     let open = disk::open_to_lock(path);
     let file = open.map_err(failed("lock", path))?;
-    match file.try_lock() {
+    match take(&file) {
         Ok(()) => Ok(Some(Lock(file))),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
         Err(fs::TryLockError::Error(source)) => Err(failed("lock", path)(source)),
@@ -1038,6 +1049,17 @@ mod tests {
         let lock = try_lock(&path).unwrap().unwrap();
         lock.sign("41\n");
         assert_eq!(read_text(&path).unwrap(), "41\n");
+    }
+
+    #[test]
+    fn a_lock_that_is_shared_is_held_by_many_and_by_nobody_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let both = [try_lock_shared(&path).unwrap(), try_lock_shared(&path).unwrap()];
+        assert!(both.iter().all(Option::is_some) && try_lock(&path).unwrap().is_none());
+        drop(both);
+        let alone = try_lock(&path).unwrap();
+        assert!(alone.is_some() && try_lock_shared(&path).unwrap().is_none());
     }
 
     #[test]

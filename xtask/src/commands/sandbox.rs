@@ -6,7 +6,7 @@ use wb_core::system::clock::{Clock as _, Real};
 
 use crate::calendar::ago;
 use crate::failure::{Ended, Failure, NO};
-use crate::sandbox::{self, Cleaning, Elevation, Kept, Layers, NoHost, Seen};
+use crate::sandbox::{self, Cleaned, Cleaning, Elevation, Kept, Layers, NoHost, Seen};
 use crate::shell::Shell;
 use crate::table::Table;
 
@@ -59,9 +59,10 @@ struct List {
 
 /// End herds of sandboxes that were left running, and remove their disks
 ///
-/// A herd that a process holds, such as a demo that is under way, stays, and so does what hosts may have booted from.
+/// A herd that a process holds, such as a demo that is under way, stays, and so does what hosts may have booted from, or
+/// may boot from soon: a test uses images and layers from its begin to its end.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 clean; 1 some herd is in use and stays; 3 something can't be removed")]
+#[command(after_help = "Exit codes: 0 clean; 1 something is in use and stays; 3 something can't be removed")]
 struct Clean {
     /// Remove the root file systems that hosts boot from, too: the next one is built anew
     #[arg(long)]
@@ -184,22 +185,27 @@ impl Clean {
         }
         let Self { images, layers, all, json } = self;
         let cleaned = sandbox::clean(Cleaning { images: images || all, layers: layers || all, packages: all })?;
-        let is_clean = cleaned.busy.is_empty();
         if json {
             shell.print_json(&cleaned);
-            return Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(NO) });
+            return Ok(if cleaned.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(NO) });
         }
         let lines = cleaned.lines();
         lines.iter().for_each(|line| shell.print(line));
-        if !is_clean {
-            let stays = |herd: &String| Failure::refused(format_args!("the herd {herd} stays: a process holds it"));
-            return Err(Failure::all(cleaned.busy.iter().map(stays)));
+        if !cleaned.is_whole() {
+            return Err(Failure::all(stays(&cleaned)));
         }
         if lines.is_empty() {
             shell.print("Nothing was left.");
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A line for each thing that was to go.
+fn stays(cleaned: &Cleaned) -> Vec<Failure> {
+    let held = |herd: &String| Failure::refused(format_args!("the herd {herd} stays: a process holds it"));
+    let used = || Failure::refused("images, layers and packages stay: a process, or a herd elsewhere, uses them");
+    cleaned.busy.iter().map(held).chain(cleaned.in_use.then(used)).collect()
 }
 
 /// Sandboxes of root are seen by root only; those in a user namespace by the user, from outside of it.
@@ -227,6 +233,19 @@ mod tests {
         let several = NoHost::Several { name: name(), all: vec!["demo/web1".into(), "test/web1".into()] };
         check(several, ExitCode::from(2), &["cargo xtask sandbox enter demo/web1"]);
         check(NoHost::Off { name: name() }, ExitCode::from(1), &[]);
+    }
+
+    #[test]
+    fn what_stays_is_told() {
+        let told = |cleaned: &Cleaned| -> Vec<String> {
+            stays(cleaned).into_iter().map(|failure| failure.problems[0].message.clone()).collect()
+        };
+        let busy = vec!["demo".to_owned(), "test".to_owned()];
+        let held = ["the herd demo stays: a process holds it", "the herd test stays: a process holds it"];
+        assert_eq!(told(&Cleaned { busy, ..Cleaned::default() }), held);
+        let used = "images, layers and packages stay: a process, or a herd elsewhere, uses them";
+        assert_eq!(told(&Cleaned { in_use: true, ..Cleaned::default() }), [used]);
+        assert_eq!(told(&Cleaned::default()), [""; 0]);
     }
 
     #[test]

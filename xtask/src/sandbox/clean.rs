@@ -1,6 +1,9 @@
 //! Removing what sandboxes leave on a machine: herds that nobody holds, and what is kept to be quicker the next time.
 
+use std::path::Path;
+
 use serde::Serialize;
+use wb_core::system::files;
 
 use super::{Herd, Layers, SandboxError, cache_dir, census, image};
 
@@ -24,6 +27,8 @@ pub struct Cleaned {
     pub removed: Vec<String>,
     /// Herds that a process holds. They stay, and with them all that hosts may have booted from.
     pub busy: Vec<String>,
+    /// Whether images, layers and packages stay though no herd is held here: a process uses them, or a herd elsewhere.
+    pub in_use: bool,
     /// The images.
     pub images: Vec<String>,
     /// How many layers.
@@ -47,22 +52,35 @@ pub fn clean(wished: Cleaning) -> Result<Cleaned, SandboxError> {
         }
     }
     if cleaned.busy.is_empty() {
-        cleaned.forget(wished)?;
+        cleaned.forget(wished, &cache_dir())?;
     }
     Ok(cleaned)
 }
 
 impl Cleaned {
-    fn forget(&mut self, wished: Cleaning) -> Result<(), SandboxError> {
-        let cache = cache_dir();
+    /// Whether nothing stays that was to go.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.busy.is_empty() && !self.in_use
+    }
+
+    fn forget(&mut self, wished: Cleaning, cache: &Path) -> Result<(), SandboxError> {
+        if wished == Cleaning::default() || !files::exists(cache) {
+            return Ok(());
+        }
+        // Nobody begins to use any of it before all of it is gone.
+        let Some(_alone) = image::alone(cache)? else {
+            self.in_use = true;
+            return Ok(());
+        };
         if wished.layers {
-            self.layers = Layers::open(&cache)?.clear()?.layers;
+            self.layers = Layers::open(cache)?.clear()?.layers;
         }
         if wished.images {
-            self.images = image::remove_all(&cache)?;
+            self.images = image::remove_all(cache)?;
         }
         if wished.packages {
-            self.packages = image::remove_packages(&cache)?;
+            self.packages = image::remove_packages(cache)?;
         }
         Ok(())
     }
@@ -87,6 +105,35 @@ impl Cleaned {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::usage::{Usage, tests::keep};
+
+    #[test]
+    fn what_somebody_uses_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (cache, all) = (dir.path(), Cleaning { images: true, layers: true, packages: true });
+        let packages = cache.join("packages");
+        files::create_dir(&packages).unwrap();
+        let check = |wished: Cleaning, in_use: bool, is_gone: bool| {
+            let mut cleaned = Cleaned::default();
+            cleaned.forget(wished, cache).unwrap();
+            assert_eq!((cleaned.in_use, cleaned.packages, files::exists(&packages)), (in_use, is_gone, !is_gone));
+            assert_eq!(cleaned.is_whole(), !in_use);
+        };
+        let usage = Usage::begin(cache).unwrap();
+        check(all, true, false);
+        check(Cleaning::default(), false, false);
+        drop(usage);
+        let keeper = keep(cache);
+        check(all, true, false);
+        drop(keeper);
+        let building = files::try_lock(cache.join("lock")).unwrap();
+        check(all, true, false);
+        drop(building);
+        check(all, false, true);
+        let mut nothing = Cleaned::default();
+        nothing.forget(all, &cache.join("none")).unwrap();
+        assert_eq!(nothing, Cleaned::default());
+    }
 
     #[test]
     fn each_thing_has_a_line() {

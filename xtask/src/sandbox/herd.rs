@@ -14,7 +14,7 @@ use super::process::Process;
 use super::record::{self, Record};
 use super::{
     GitServer, Host, Image, Network, STEP, SandboxError, Subnet, control_groups, elevation, lock_soon, names, packages,
-    places, probe, while_doing,
+    places, probe, usage, while_doing,
 };
 
 /// A running herd. Dropping it kills all hosts and removes their disks.
@@ -58,7 +58,7 @@ impl Herd {
         clear(&scratch)?;
         let lower = layers(image, &scratch)?;
         let machine = files::read_link("/proc/self/ns/net")?.to_string_lossy().into_owned();
-        let (child, life) = start_keeper(&scratch, subnet, &machine)?;
+        let (child, life) = start_keeper(&scratch, subnet, &machine, &usage::of_herds(image.cache())?)?;
         let keeper = keeper_of(&child, &scratch)?;
         Record::new(keeper, image.packages())?.write(&scratch)?;
         let slirp = start_way_out(keeper, &scratch)?;
@@ -264,14 +264,19 @@ fn layers(image: &Image, scratch: &Path) -> Result<String, SandboxError> {
     Ok(format!("{}:{}", downloaded.display(), image.root().display()))
 }
 
-fn start_keeper(scratch: &Path, subnet: Subnet, machine: &str) -> Result<(Child, PipeWriter), SandboxError> {
+fn start_keeper(
+    scratch: &Path,
+    subnet: Subnet,
+    machine: &str,
+    booted: &Path,
+) -> Result<(Child, PipeWriter), SandboxError> {
     let hosts = scratch.join("hosts");
     let tmpfs = if probe::can_overlay(scratch) { OsStr::new("") } else { hosts.as_os_str() };
     let command = Command::new("setsid")
         .args(["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
         .args(["--propagation", "private", "sh", "-ec", KEEPER, "keeper"])
         .args([subnet.with_prefix(subnet.gateway()), machine.to_owned()])
-        .arg(tmpfs);
+        .args([tmpfs, booted.as_os_str()]);
     command.start_held(&scratch.join("logs/keeper.log")).map_err(while_doing("start the keeper of the herd"))
 }
 

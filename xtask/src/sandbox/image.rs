@@ -7,14 +7,18 @@ use clap::ValueEnum as _;
 use sha2::{Digest as _, Sha256};
 use wb_core::system::{Clock as _, Command, clock, environment, files};
 
-use super::{Distribution, Init, SandboxError, packages, tools, while_doing};
+use super::usage::{self, Usage};
+use super::{Distribution, Init, SandboxError, lock_soon, packages, tools, while_doing};
 
-/// A root file system to boot hosts from, and the packages that hosts downloaded. It never changes.
+/// A root file system to boot hosts from, and the packages that hosts downloaded. It never changes, and as long as
+/// somebody has it, nobody removes what is in its cache.
 #[derive(Debug, Clone)]
 pub struct Image {
     root: PathBuf,
     packages: PathBuf,
     version: String,
+    cache: PathBuf,
+    _usage: Usage,
 }
 
 impl Image {
@@ -46,42 +50,12 @@ impl Image {
         let packages = cache.join(store(distribution));
         files::create_dir(&packages)?;
         let wanted = Version { label: recipe.label(), week: week(clock::Real.now()), key: recipe.key() };
-        let image = |version: &Version| Self::at(cache, version, &packages);
-        let _lock = super::wait("another process to build the image", BUILD, || {
-            files::try_lock(cache.join("lock")).transpose()
-        })??;
-        if image(&wanted).is_there(progress)? {
-            return Ok(image(&wanted));
-        }
-        progress(&format!("building the {} image, once a week", recipe.name()));
-        let Err(error) = recipe.build(cache, &wanted, progress) else {
-            remove_old(cache, &wanted);
-            return Ok(image(&wanted));
-        };
-        let older = older(cache, &wanted).iter().map(image).find(|older| older.verify().is_ok()).ok_or(error)?;
-        progress("it could not be built; taking that of an earlier week");
-        Ok(older)
-    }
-
-    fn at(cache: &Path, version: &Version, packages: &Path) -> Self {
-        let version = version.directory();
-        Self { root: cache.join(&version), packages: packages.to_owned(), version }
-    }
-
-    /// Whether it is there, and whole. One that is damaged is removed.
-    fn is_there(&self, progress: &dyn Fn(&str)) -> Result<bool, SandboxError> {
-        if !files::exists(&self.root) {
-            return Ok(false);
-        }
-        match self.verify() {
-            Ok(()) => Ok(true),
-            Err(error @ SandboxError::Damaged { .. }) => {
-                progress(&error.to_string());
-                remove(&self.root)?;
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
+        let free = || files::try_lock(cache.join(LOCK)).transpose();
+        let _lock = super::wait("another process to build the image", BUILD, free)??;
+        let version = recipe.have(cache, wanted, progress)?.directory();
+        // Who removes images has that lock, too: so there is no moment in between.
+        let usage = Usage::begin(cache)?;
+        Ok(Self { root: cache.join(&version), packages, version, cache: cache.to_owned(), _usage: usage })
     }
 
     /// Whether it has all that it was built with: every name, kind, mode, owner and size. What apt notes there when it is
@@ -90,11 +64,7 @@ impl Image {
     /// # Errors
     /// [`SandboxError::Damaged`] where it has not; and when it can't be looked at.
     pub fn verify(&self) -> Result<(), SandboxError> {
-        let (built, found) = (files::read_optional(sum_path(&self.root))?, contents(&self.root)?);
-        match built.is_some_and(|built| built == found.as_bytes()) {
-            true => Ok(()),
-            false => Err(SandboxError::Damaged { path: self.root.clone() }),
-        }
+        verify(&self.root)
     }
 
     /// What tells it from every other one: what it is of, the week of its package lists, and a hash of its recipe.
@@ -128,7 +98,15 @@ impl Image {
     pub(super) fn packages(&self) -> &Path {
         &self.packages
     }
+
+    /// The cache that it is in.
+    pub(super) fn cache(&self) -> &Path {
+        &self.cache
+    }
 }
+
+/// The file whose lock has who makes or removes images.
+const LOCK: &str = "lock";
 
 /// This machine's apt, with the lists, the sources and the installed packages of the image.
 fn download(image: &Path, archives: &Path, names: &[&str]) -> Command {
@@ -245,6 +223,22 @@ impl Recipe {
         text.extend(READ_LISTS);
         text.extend(self.sources.iter().chain(&self.trust).map(|(_, content)| content.as_str()));
         Sha256::digest(text).iter().take(KEY_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The image that is wanted, which is built where it is absent; or else that of an earlier week.
+    fn have(&self, cache: &Path, wanted: Version, progress: &dyn Fn(&str)) -> Result<Version, SandboxError> {
+        if !is_there(&cache.join(wanted.directory()), progress)? {
+            progress(&format!("building the {} image, once a week", self.name()));
+            if let Err(error) = self.build(cache, &wanted, progress) {
+                let mut older = older(cache, &wanted).into_iter();
+                let found = older.find(|older| verify(&cache.join(older.directory())).is_ok()).ok_or(error)?;
+                progress("it could not be built; taking that of an earlier week");
+                return Ok(found);
+            }
+        }
+        // What can't be removed now is removed another time.
+        drop(remove_old(cache, &wanted));
+        Ok(wanted)
     }
 
     /// Builds it in its place.
@@ -369,11 +363,40 @@ fn older(cache: &Path, wanted: &Version) -> Vec<Version> {
     usable
 }
 
-/// Removes what no herd boots from any more: images of more than a week before.
-fn remove_old(cache: &Path, wanted: &Version) {
-    for version in versions(cache).into_iter().filter(|version| version.week + 1 < wanted.week) {
-        drop(remove(&cache.join(version.directory())));
+/// Whether an image is there, and whole. One that is damaged is removed.
+fn is_there(root: &Path, progress: &dyn Fn(&str)) -> Result<bool, SandboxError> {
+    if !files::exists(root) {
+        return Ok(false);
     }
+    match verify(root) {
+        Ok(()) => Ok(true),
+        Err(error @ SandboxError::Damaged { .. }) => {
+            progress(&error.to_string());
+            remove(root)?;
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn verify(root: &Path) -> Result<(), SandboxError> {
+    let (built, found) = (files::read_optional(sum_path(root))?, contents(root)?);
+    match built.is_some_and(|built| built == found.as_bytes()) {
+        true => Ok(()),
+        false => Err(SandboxError::Damaged { path: root.to_owned() }),
+    }
+}
+
+/// Removes what no herd boots from any more, images of more than a week before, once nobody uses the cache. Who calls it
+/// has the lock of that.
+fn remove_old(cache: &Path, wanted: &Version) -> Result<(), SandboxError> {
+    let mut old = versions(cache);
+    old.retain(|version| version.week + 1 < wanted.week);
+    if old.is_empty() {
+        return Ok(());
+    }
+    let Some(_alone) = usage::alone(cache)? else { return Ok(()) };
+    old.iter().try_for_each(|version| remove(&cache.join(version.directory())))
 }
 
 fn remove(root: &Path) -> Result<(), SandboxError> {
@@ -382,7 +405,14 @@ fn remove(root: &Path) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Removes all images of a cache, and gives their versions.
+/// The right to remove images and what else hosts boot from: nobody makes one, and nobody uses one. Nothing where
+/// somebody does.
+pub(super) fn alone(cache: &Path) -> Result<Option<(files::Lock, usage::Alone)>, SandboxError> {
+    let Some(lock) = lock_soon(&cache.join(LOCK))? else { return Ok(None) };
+    Ok(usage::alone(cache)?.map(|alone| (lock, alone)))
+}
+
+/// Removes all images of a cache, and gives their versions. Who calls it is [`alone`].
 pub(super) fn remove_all(cache: &Path) -> Result<Vec<String>, SandboxError> {
     let versions: Vec<String> = versions(cache).iter().map(Version::directory).collect();
     versions.iter().try_for_each(|version| remove(&cache.join(version)))?;
@@ -553,28 +583,31 @@ mod tests {
         }
         let weeks = || older(dir.path(), &version(9)).iter().map(|version| version.week).collect::<Vec<_>>();
         assert_eq!(weeks(), [8, 7]);
-        remove_old(dir.path(), &version(9));
+        let usage = Usage::begin(dir.path()).unwrap();
+        remove_old(dir.path(), &version(9)).unwrap();
+        assert_eq!(weeks(), [8, 7], "somebody may boot from them");
+        drop(usage);
+        remove_old(dir.path(), &version(9)).unwrap();
         assert_eq!(weeks(), [8]);
     }
 
     #[test]
     fn what_is_missing_in_an_image_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
-        let image = Image::at(dir.path(), &version(9), Path::new("/none"));
-        assert_eq!(image.version(), format!("debian12-sysv-9-{A}"));
-        let at = |path: &str| image.root.join(path);
+        let root = dir.path().join(version(9).directory());
+        let at = |path: &str| root.join(path);
         for path in ["usr/bin", "var/lib/dpkg"] {
             files::create_dir(at(path)).unwrap();
         }
         files::write(at("usr/bin/x"), "x", 0o755).unwrap();
-        assert!(image.verify().is_err(), "nobody said what it was built with");
-        files::write(sum_path(&image.root), contents(&image.root).unwrap(), 0o644).unwrap();
-        image.verify().unwrap();
+        assert!(verify(&root).is_err(), "nobody said what it was built with");
+        files::write(sum_path(&root), contents(&root).unwrap(), 0o644).unwrap();
+        verify(&root).unwrap();
         files::write(at("var/lib/dpkg/lock-frontend"), "", 0o644).unwrap();
-        image.verify().unwrap();
+        verify(&root).unwrap();
         files::write(at("usr/bin/x"), "", 0o755).unwrap();
-        assert!(matches!(image.verify(), Err(SandboxError::Damaged { .. })));
-        assert!(!image.is_there(&|_| ()).unwrap() && !files::exists(&image.root));
+        assert!(matches!(verify(&root), Err(SandboxError::Damaged { .. })));
+        assert!(!is_there(&root, &|_| ()).unwrap() && !files::exists(&root));
     }
 
     #[test]

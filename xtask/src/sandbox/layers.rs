@@ -202,11 +202,13 @@ impl Layers {
         Ok(pruned)
     }
 
-    /// Removes all of them, and what others left who were cut short.
+    /// Removes all of them, and what others left who were cut short. No host may have booted on any.
     ///
     /// # Errors
-    /// When one can't be removed.
+    /// When one can't be removed; [`SandboxError::InUse`] where another process is at it.
     pub fn clear(&self) -> Result<Pruned, SandboxError> {
+        let in_use = || SandboxError::InUse { dir: self.dir.clone() };
+        let _lock = lock_soon(&self.dir.join(LOCK))?.ok_or_else(in_use)?;
         let kept = self.list()?;
         let is_in_the_making = |name: &Name<'_>| matches!(name, Name::New { by } if Process::of(*by).is_some());
         for path in files::list(&self.dir)? {
@@ -288,7 +290,7 @@ impl Layers {
 
     fn use_now(&self, name: &str) -> Option<Record> {
         let record = self.read(name)?;
-        // A use that can't be noted is forgotten, and no reason to do without a layer, unless that was retired meanwhile.
+        // A use that can't be noted is forgotten, and no reason to do without a layer, unless that has gone meanwhile.
         let is_noted = files::replace(self.dir.join(name).join(USED), "").is_ok();
         (is_noted || self.read(name).is_some()).then_some(record)
     }
@@ -527,8 +529,11 @@ mod tests {
         let failed = layers.make(&key("b"), Record::new(None, Value::Null), |_| Err(SandboxError::Name("b".into())));
         assert!(failed.is_err());
         assert_eq!(files::list(&layers.dir).unwrap().len(), 2, "nothing is left of it");
+        let others = files::try_lock(layers.dir.join(LOCK)).unwrap();
+        assert!(matches!(layers.clear(), Err(SandboxError::InUse { .. })));
+        drop(others);
         assert_eq!(layers.clear().unwrap(), Pruned { layers: 1, bytes: 5 });
-        assert_eq!(files::list(&layers.dir).unwrap().len(), 0);
+        assert_eq!(files::list(&layers.dir).unwrap(), [layers.dir.join(LOCK)]);
     }
 
     #[test]

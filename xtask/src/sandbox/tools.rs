@@ -14,7 +14,7 @@ pub(super) struct Tool {
     pub(super) package: &'static str,
 }
 
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 12] = [
     Tool { program: "mmdebstrap", package: "mmdebstrap" },
     Tool { program: "slirp4netns", package: "slirp4netns" },
     Tool { program: "iptables", package: "iptables" },
@@ -23,6 +23,7 @@ const TOOLS: [Tool; 11] = [
     Tool { program: "unshare", package: "util-linux" },
     Tool { program: "nsenter", package: "util-linux" },
     Tool { program: "setpriv", package: "util-linux" },
+    Tool { program: "flock", package: "util-linux" },
     Tool { program: "git", package: "git" },
     Tool { program: "rsync", package: "rsync" },
     Tool { program: "ssh-keygen", package: "openssh-client" },
