@@ -246,7 +246,7 @@ impl Recipe {
         if self.sources.is_empty() {
             tools::ensure_keyring(self.distribution.keyring(), progress)?;
         }
-        let (unfinished, root) = (cache.join("unfinished"), cache.join(wanted.directory()));
+        let (unfinished, root) = (cache.join(UNFINISHED), cache.join(wanted.directory()));
         files::remove_tree(&unfinished)?;
         self.command(&unfinished).read().map_err(|source| SandboxError::Image {
             what: self.name(),
@@ -363,7 +363,7 @@ fn older(cache: &Path, wanted: &Version) -> Vec<Version> {
     usable
 }
 
-/// Whether an image is there, and whole. One that is damaged is removed.
+/// Whether an image is there, and whole. One that is damaged is set aside: hosts may have booted from it.
 fn is_there(root: &Path, progress: &dyn Fn(&str)) -> Result<bool, SandboxError> {
     if !files::exists(root) {
         return Ok(false);
@@ -372,7 +372,7 @@ fn is_there(root: &Path, progress: &dyn Fn(&str)) -> Result<bool, SandboxError> 
         Ok(()) => Ok(true),
         Err(error @ SandboxError::Damaged { .. }) => {
             progress(&error.to_string());
-            remove(root)?;
+            set_aside(root)?;
             Ok(false)
         }
         Err(error) => Err(error),
@@ -387,21 +387,58 @@ fn verify(root: &Path) -> Result<(), SandboxError> {
     }
 }
 
-/// Removes what no herd boots from any more, images of more than a week before, once nobody uses the cache. Who calls it
-/// has the lock of that.
+fn set_aside(root: &Path) -> Result<(), SandboxError> {
+    let name = root.file_name().unwrap_or_default().to_string_lossy();
+    let aside = root.with_file_name(format!("{DAMAGED}{name}.{}", clock::Real.now().as_secs()));
+    Ok(files::rename(root, aside)?)
+}
+
+/// Removes what no herd boots from any more, images of more than a week before and rests, once nobody uses the cache. Who
+/// calls it has the lock of that.
 fn remove_old(cache: &Path, wanted: &Version) -> Result<(), SandboxError> {
-    let mut old = versions(cache);
+    let (mut old, rests) = (versions(cache), rests(cache));
     old.retain(|version| version.week + 1 < wanted.week);
-    if old.is_empty() {
+    if old.is_empty() && rests.is_empty() {
         return Ok(());
     }
     let Some(_alone) = usage::alone(cache)? else { return Ok(()) };
-    old.iter().try_for_each(|version| remove(&cache.join(version.directory())))
+    old.iter().try_for_each(|version| remove(&cache.join(version.directory())))?;
+    remove_rests(&rests)
 }
 
+/// An image without what it was built with is damaged: so one that is half removed is none.
 fn remove(root: &Path) -> Result<(), SandboxError> {
-    files::remove_tree(root)?;
     files::remove(sum_path(root))?;
+    files::remove_tree(root)?;
+    Ok(())
+}
+
+/// Where an image is built.
+const UNFINISHED: &str = "unfinished";
+
+/// How the name of an image begins that was set aside. A number comes after it.
+const DAMAGED: &str = "damaged-";
+
+/// What images leave that are none: one that was set aside, a build that was cut short, what an image was built with that is
+/// not there.
+fn rests(cache: &Path) -> Vec<PathBuf> {
+    let is_rest = |name: &str| {
+        let aside = || Version::parse(name.strip_prefix(DAMAGED)?.rsplit_once('.')?.0);
+        let built = || Version::parse(name.strip_suffix(SUM)?);
+        let is_of_none = |version: Version| !files::exists(cache.join(version.directory()));
+        name == UNFINISHED || aside().is_some() || built().is_some_and(is_of_none)
+    };
+    let names = names(cache).into_iter().filter(|name| is_rest(name.as_str()));
+    names.map(|name| cache.join(name)).collect()
+}
+
+fn remove_rests(rests: &[PathBuf]) -> Result<(), SandboxError> {
+    for path in rests {
+        match files::stat(path)?.map(|stat| stat.kind) {
+            Some(files::Kind::Directory) => files::remove_tree(path)?,
+            _ => files::remove(path)?,
+        };
+    }
     Ok(())
 }
 
@@ -412,10 +449,11 @@ pub(super) fn alone(cache: &Path) -> Result<Option<(files::Lock, usage::Alone)>,
     Ok(usage::alone(cache)?.map(|alone| (lock, alone)))
 }
 
-/// Removes all images of a cache, and gives their versions. Who calls it is [`alone`].
+/// Removes all images of a cache with their rests, and gives their versions. Who calls it is [`alone`].
 pub(super) fn remove_all(cache: &Path) -> Result<Vec<String>, SandboxError> {
     let versions: Vec<String> = versions(cache).iter().map(Version::directory).collect();
     versions.iter().try_for_each(|version| remove(&cache.join(version)))?;
+    remove_rests(&rests(cache))?;
     Ok(versions)
 }
 
@@ -432,15 +470,19 @@ pub(super) fn remove_packages(cache: &Path) -> Result<bool, SandboxError> {
 
 /// Where it is written what an image has.
 fn sum_path(root: &Path) -> PathBuf {
-    root.with_extension("sum")
+    let name = root.file_name().unwrap_or_default().to_string_lossy();
+    root.with_file_name(format!("{name}{SUM}"))
 }
+
+/// How the name of that ends.
+const SUM: &str = ".sum";
 
 /// A hash of what is in an image. Its files are not read: that would take as long as building it.
 fn contents(root: &Path) -> Result<String, SandboxError> {
-    const SUM: &str = r#"cd "$1"
+    const SUM_UP: &str = r#"cd "$1"
         find . \( -path ./var/cache -o -path ./var/log -o -path ./var/lib/apt -o -path './var/lib/dpkg/lock*' \) -prune \
             -o -type d -printf '%y %m %U:%G %p\0' -o -printf '%y %m %U:%G %s %l %p\0' | LC_ALL=C sort -z | sha256sum"#;
-    let sum = Command::new("sh").args(["-ec", SUM, "sum"]).arg(root);
+    let sum = Command::new("sh").args(["-ec", SUM_UP, "sum"]).arg(root);
     sum.read().map_err(while_doing(format!("look at the image {}", root.display())))
 }
 
@@ -608,6 +650,31 @@ mod tests {
         files::write(at("usr/bin/x"), "", 0o755).unwrap();
         assert!(matches!(verify(&root), Err(SandboxError::Damaged { .. })));
         assert!(!is_there(&root, &|_| ()).unwrap() && !files::exists(&root));
+        let aside = rests(dir.path()).into_iter().find(|rest| files::exists(rest.join("usr/bin/x")));
+        assert!(aside.is_some(), "who has booted from it has it still");
+        let usage = Usage::begin(dir.path()).unwrap();
+        remove_old(dir.path(), &version(9)).unwrap();
+        assert!(aside.is_some_and(files::exists));
+        drop(usage);
+        remove_old(dir.path(), &version(9)).unwrap();
+        assert!(rests(dir.path()).is_empty() && versions(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn what_was_cut_short_is_a_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let (there, orphan) = (version(9).directory(), format!("debian12-sysv-8-{A}.sum"));
+        let (built, aside) = (format!("{there}.sum"), format!("damaged-debian13-systemd-7-{B}.1700000000"));
+        for name in [UNFINISHED, "damaged-disk.1", "layers", &there, &aside] {
+            files::create_dir(dir.path().join(name)).unwrap();
+        }
+        for name in ["lock", "music.sum", &orphan, &built] {
+            files::write(dir.path().join(name), "", 0o644).unwrap();
+        }
+        let expect = [aside.as_str(), orphan.as_str(), UNFINISHED].map(|name| dir.path().join(name));
+        assert_eq!(rests(dir.path()), expect);
+        remove_rests(&expect).unwrap();
+        assert_eq!(names(dir.path()), ["damaged-disk.1", &there, &built, "layers", "lock", "music.sum"]);
     }
 
     #[test]
