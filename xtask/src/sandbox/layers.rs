@@ -20,7 +20,7 @@ use wb_core::system::{Command, CommandError, files};
 
 use super::process::Process;
 use super::record::boot;
-use super::{Host, SandboxError, lock_soon, places, while_doing};
+use super::{Host, STEP, SandboxError, lock_soon, places, usage, while_doing};
 use name::{HERD, Name};
 use order::{Limits, Removed};
 
@@ -28,6 +28,7 @@ use order::{Limits, Removed};
 #[derive(Debug, Clone)]
 pub struct Layers {
     dir: PathBuf,
+    cache: PathBuf,
 }
 
 /// A disk of a host that was kept.
@@ -107,7 +108,7 @@ impl Layers {
     /// # Errors
     /// When their directory can't be made, or others than this user can change it.
     pub fn open(cache: &Path) -> Result<Self, SandboxError> {
-        Ok(Self { dir: places::own(&cache.join("layers"))? })
+        Ok(Self { dir: places::own(&cache.join("layers"))?, cache: cache.to_owned() })
     }
 
     /// The layer of this key, which is used from now on.
@@ -163,6 +164,22 @@ impl Layers {
         Some(dirs.filter_map(|dir| Some((dir.file_name()?.to_str()?.to_owned(), dir.join(UPPER)))).collect())
     }
 
+    /// Does without a layer from now on: nobody finds it any more, and another one can be kept under its key. Hosts that
+    /// run on it run on, but can't boot on it again. Its room is free after the next [`Layers::prune`] at which no herd
+    /// runs.
+    ///
+    /// # Errors
+    /// When it can't be taken out of its place, or another process is at it for too long.
+    pub fn forget(&self, key: &str) -> Result<(), SandboxError> {
+        if !name::is_of_layer(key) || !files::exists(self.dir.join(key)) {
+            return Ok(());
+        }
+        let free = || files::try_lock(self.dir.join(LOCK)).transpose();
+        let _lock = super::wait("another process that chooses among layers", STEP, free)??;
+        self.tell(&order::heirs(self.list()?, key))?;
+        self.retire(key).map(drop)
+    }
+
     /// All that are whole.
     ///
     /// # Errors
@@ -182,10 +199,7 @@ impl Layers {
         let now = Real.now().as_secs();
         self.settle()?;
         let order = order::order(self.list()?, Limits { now, older: older.as_secs(), most, spared: keep });
-        // First who has what others had: what is counted twice goes too early, and what is not counted never goes.
-        for kept in &order.changed {
-            Record::of(kept).write(&self.dir.join(&kept.key))?;
-        }
+        self.tell(&order.changed)?;
         let (mut pruned, mut gone) = (Pruned::default(), Vec::new());
         for removed in &order.removed {
             if let Some(path) = self.retire_unused(removed)? {
@@ -193,9 +207,9 @@ impl Layers {
                 pruned = Pruned { layers: pruned.layers + 1, bytes: pruned.bytes + removed.freed };
             }
         }
-        // From here on it takes its time, and nobody can come to them any more.
-        drop(lock);
         gone.extend(self.rests(now)?);
+        // From here on it takes its time, and nobody comes to any of them.
+        drop(lock);
         for path in gone {
             files::remove_tree(path)?;
         }
@@ -264,6 +278,12 @@ impl Layers {
         }
         self.retire(name)?;
         Ok(files::rename(new, place)?)
+    }
+
+    /// Writes down what layers have that others shared. That comes before those go: what is counted twice goes too early,
+    /// and what is not counted never goes.
+    fn tell(&self, heirs: &[Kept]) -> Result<(), SandboxError> {
+        heirs.iter().try_for_each(|heir| Record::of(heir).write(&self.dir.join(&heir.key)))
     }
 
     /// Takes a layer out of its place, whatever is there, so that nobody finds it any more; gives where it is now, for
@@ -336,17 +356,19 @@ impl Layers {
         Ok(())
     }
 
-    /// What is not whole, or has lost its place, and was left by somebody who is gone.
+    /// What is not whole and was left by somebody who is gone, and what has lost its place and no host runs on.
     fn rests(&self, now: u64) -> Result<Vec<PathBuf>, SandboxError> {
-        let mut rests = Vec::new();
+        let (no_herds, mut rests) = (usage::has_no_herds(&self.cache)?, Vec::new());
         for path in files::list(&self.dir)? {
+            let Some(stat) = files::stat(&path)?.filter(|stat| stat.kind == files::Kind::Directory) else { continue };
+            let is_old = stat.modified.as_secs() + ABANDONED < now;
             let is_rest = match Name::of(&path) {
-                Some(Name::Layer(name)) => self.is_torn(name),
-                Some(Name::New { .. } | Name::Gone) => true,
+                Some(Name::Layer(name)) => is_old && self.is_torn(name),
+                Some(Name::New { .. }) => is_old,
+                Some(Name::Gone) => is_old || no_herds,
                 None => false,
             };
-            let stat = files::stat(&path)?.filter(|stat| stat.kind == files::Kind::Directory);
-            if stat.is_some_and(|stat| is_rest && stat.modified.as_secs() + ABANDONED < now) {
+            if is_rest {
                 rests.push(path);
             }
         }
@@ -631,6 +653,50 @@ mod tests {
         assert_eq!(layers.retire_unused(&removed("b")).unwrap(), None);
         assert_eq!(all(&layers), ["a"]);
         assert!(find(&layers, "a").is_some() && find(&layers, "b").is_none());
+    }
+
+    /// Makes a layer in which a file has this content.
+    fn make_with(layers: &Layers, digits: &str, content: &str) {
+        let fill = |new: &Path| -> Result<u64, SandboxError> {
+            files::create_dir(new.join(UPPER))?;
+            files::write(new.join(UPPER).join("file"), content, 0o644)?;
+            Ok(5)
+        };
+        layers.make(&key(digits), Record::new(None, Value::Null), fill).unwrap();
+    }
+
+    #[test]
+    fn a_layer_that_is_forgotten_makes_place_for_another_one() {
+        let (dir, layers) = layers();
+        let content = || find(&layers, "a").map(|layer| files::read_text(layer.root.join("file")).unwrap());
+        layers.forget(&key("a")).unwrap();
+        make_with(&layers, "a", "1");
+        make_with(&layers, "a", "2");
+        assert_eq!(content().as_deref(), Some("1"), "a whole one stays");
+        let keeper = usage::tests::keep(dir.path());
+        layers.forget(&key("a")).unwrap();
+        layers.forget(&key("a")).unwrap();
+        assert_eq!(content(), None);
+        make_with(&layers, "a", "2");
+        assert_eq!(content().as_deref(), Some("2"));
+        let count = || {
+            layers.prune(Duration::from_secs(60), 100, &BTreeSet::new()).unwrap();
+            files::list(&layers.dir).unwrap().len()
+        };
+        assert_eq!(count(), 3, "the lock, the new one, and the old one, on which a host may run");
+        drop(keeper);
+        assert_eq!((count(), content().as_deref()), (2, Some("2")));
+        layers.forget("../layers").unwrap();
+    }
+
+    #[test]
+    fn what_a_layer_shared_counts_when_it_is_forgotten() {
+        let (_dir, layers) = layers();
+        make(&layers, "a", None);
+        make(&layers, "b", Some("a"));
+        layers.forget(&key("a")).unwrap();
+        let kept = layers.list().unwrap();
+        assert_eq!((kept.len(), kept[0].before.as_deref(), kept[0].bytes), (1, None, 10));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The walk: all players go along the chain together, link by link, so that a link finds the others as far as it is itself.
 //!
 //! What a player has on its disk after a link is kept as a layer. The next walk begins at the newest link after which all
-//! players have one, and says of the links before what was found then.
+//! players have one, and says of the links before what was found then. A link that is run anew has no layer until it has
+//! passed again, and one that does not hold what it promised makes place for another one: nobody is told that all is well
+//! on the word of a test that has been proved wrong since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -128,6 +130,11 @@ impl<'a> Part<'a> {
         Self { player, runs, keys }
     }
 
+    /// Whether all that it runs before this place has its code still.
+    fn can_be_repeated(&self, links: &[Link], place: usize) -> bool {
+        self.runs.iter().take_while(|run| **run < place).all(|run| !links[*run].gone)
+    }
+
     /// Whether it runs the link at this place.
     #[must_use]
     pub fn has(&self, place: usize) -> bool {
@@ -144,10 +151,14 @@ impl<'a> Part<'a> {
 
 const DOES_NOT_LAST: &str = "what a link starts by hand is gone after a boot, and a service that is enabled is not";
 
-/// How many links all players have behind them, on layers that there are: as many as can be, and at most so many.
+/// How many links all players have behind them, on layers that there are: as many as can be, and at most so many. A layer
+/// counts where there are all before it, too: each of them says what was found then.
 fn start(parts: &[Part<'_>], most: usize, is_there: impl Fn(&str) -> bool) -> usize {
-    let all_there = |place: &usize| parts.iter().all(|part| part.before(*place).is_none_or(&is_there));
-    (0..=most).rev().find(all_there).unwrap_or(0)
+    let first_without = |part: &Part<'_>| {
+        let mut own = part.runs.iter().zip(&part.keys).filter(|(place, _)| **place < most);
+        own.find(|(_, key)| !is_there(key.as_str())).map(|(place, _)| *place)
+    };
+    parts.iter().filter_map(first_without).min().unwrap_or(most)
 }
 
 /// What all specs say on a host that has just booted: a server may be there before it answers.
@@ -218,35 +229,60 @@ impl<'a> Walk<'a> {
         loop {
             let is_there = |key: &str| !doubted.contains(key) && self.layer(Some(key)).is_some();
             let start = start(self.parts, self.most, is_there);
+            let (on_layers, bases) = (self.on_layers(start), self.bases(start));
+            if bases.len() < on_layers.len() {
+                // Somebody has done without one meanwhile. Its host is not to begin with less than it seems to have.
+                continue;
+            }
             let say = |line: &str| self.note(line);
-            let bases = self.bases(start);
             let scene = Scene::open(self.props, self.runner, &bases, self.place, self.diary.clone(), &say)?;
-            let doubts = self.doubts(&scene, start)?;
+            let doubts = self.doubts(&scene, on_layers)?;
             if doubts.is_empty() {
                 return Ok((scene, start));
             }
-            doubted.extend(doubts);
+            // No host runs on any of them from here on.
+            drop(scene);
+            for (part, key) in doubts {
+                self.do_without(part, key, start)?;
+                doubted.insert(key.to_owned());
+            }
         }
     }
 
-    /// The keys of the layers that do not hold what they did.
-    fn doubts(&self, scene: &Scene<'_>, start: usize) -> Result<Vec<String>, TestError> {
-        let on_layers: Vec<(&Part<'_>, &str)> =
-            self.parts.iter().filter_map(|part| Some((part, part.before(start)?))).collect();
-        let asked = at_once::at_most(self.jobs, on_layers, |(part, key)| -> Result<Option<String>, TestError> {
+    /// Who has run something before this place, with the key of the layer after it.
+    fn on_layers(&self, place: usize) -> Vec<(&Part<'_>, &str)> {
+        self.parts.iter().filter_map(|part| Some((part, part.before(place)?))).collect()
+    }
+
+    /// Those whose layers do not hold what they did.
+    fn doubts<'p>(
+        &self,
+        scene: &Scene<'_>,
+        on_layers: Vec<(&'p Part<'p>, &'p str)>,
+    ) -> Result<Vec<(&'p Part<'p>, &'p str)>, TestError> {
+        let asked = at_once::at_most(self.jobs, on_layers, |(part, key)| -> Result<_, TestError> {
             let heard = settled(scene.driver(part.player)?)?;
             let broken = heard.answers.iter().filter(|answer| answer.error.is_some());
             let broken: Vec<String> = broken.map(|answer| format!("`{}`", answer.spec)).collect();
             let Some(error) = heard.error() else { return Ok(None) };
             let (name, what) = (&part.player.name, if broken.is_empty() { error } else { broken.join(", ") });
             self.note(format!("{name} boots from its layer and does not hold {what}: it goes back; {DOES_NOT_LAST}"));
-            Ok(Some(key.to_owned()))
+            Ok(Some((part, key)))
         });
-        let doubts = asked.into_iter().collect::<Result<Vec<Option<String>>, TestError>>()?;
+        let doubts = asked.into_iter().collect::<Result<Vec<_>, TestError>>()?;
         Ok(doubts.into_iter().flatten().collect())
     }
 
-    /// One link on one host; the layer after it, where all is well.
+    /// Lets a layer go that does not hold, so that another one can take its place. What can't be made anew stays: a
+    /// baseline is held against what hosts came to whose links have no code any more.
+    fn do_without(&self, part: &Part<'_>, key: &str, start: usize) -> Result<(), TestError> {
+        match self.layer(Some(key)).filter(|_| part.can_be_repeated(self.links, start)) {
+            Some(layer) => Ok(self.layers.forget(&layer.key)?),
+            None => Ok(()),
+        }
+    }
+
+    /// One link on one host; the layer after it, where all is well. What is tested anew has none until then.
     fn one(
         &self,
         scene: &Scene<'_>,
@@ -255,15 +291,19 @@ impl<'a> Walk<'a> {
         before: Option<&Layer>,
     ) -> Result<Option<Layer>, TestError> {
         let (player, link) = (part.player, &self.links[place]);
+        let Some(key) = part.before(place + 1).map(|key| self.actor.keeps(key)) else { return Ok(None) };
+        // A link whose code is gone is not run, and its layer is the last of its kind.
+        if !link.gone {
+            self.layers.forget(&key)?;
+        }
         let rerun = self.reruns.get(&link.name).map(String::as_str);
         let driver = scene.driver(player)?;
         let results = Trial { driver, player, link, rerun, told: self.told }.hold()?;
         if results.iter().any(|tested| matches!(tested.verdict, Verdict::Failed { .. })) {
             return Ok(None);
         }
-        let Some(key) = part.before(place + 1) else { return Ok(None) };
         let (host, roles, link) = (player.name.clone(), player.roles.clone(), link.clone());
-        let (key, about) = (self.actor.keeps(key), About { host, roles, link, results });
+        let about = About { host, roles, link, results };
         Ok(Some(self.layers.keep(driver.host, &key, before, &about)?))
     }
 
@@ -340,6 +380,21 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_code_any_more_can_not_be_repeated() {
+        let (web, chain) = (player("web1", &["web"]), chain(&["web", "database", "web", "web"]));
+        let (part, mut links) = (part(&web, &chain), chain.links().to_vec());
+        let check = |links: &[Link], expect: [bool; 4]| {
+            assert_eq!([0, 1, 3, 4].map(|place| part.can_be_repeated(links, place)), expect);
+        };
+        links[1].gone = true;
+        check(&links, [true, true, true, true]);
+        links[2].gone = true;
+        check(&links, [true, true, false, false]);
+        links[0].gone = true;
+        check(&links, [true, false, false, false]);
+    }
+
+    #[test]
     fn a_test_takes_nothing_from_what_the_twin_did() {
         let check = |actor: Actor, keeps: &str, takes: &[&str]| {
             assert_eq!(actor.keeps("ab"), keeps);
@@ -364,7 +419,8 @@ mod tests {
         check(&[first, of_database], 3, 2);
         check(&[first, second, of_database], 3, 3);
         check(&[first, second], 3, 1);
-        check(&[of_database, second], 3, 3);
+        check(&[of_database, second], 3, 0);
+        check(&[of_database, second], 0, 0);
         check(&[of_database], 3, 0);
         check(&[first, second, of_database], 2, 2);
         check(&[first, second, of_database], 0, 0);

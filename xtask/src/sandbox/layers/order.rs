@@ -46,8 +46,7 @@ const RECENT: u64 = 6 * 60 * 60;
 
 /// Chooses among all that there are.
 pub(super) fn order(kept: Vec<Kept>, limits: Limits<'_>) -> Order {
-    let (mut left, mut order, mut changed) = (kept, Order::default(), BTreeSet::new());
-    left.sort_by(|one, other| (one.used, &one.key).cmp(&(other.used, &other.key)));
+    let (mut left, mut order, mut changed) = (by_use(kept), Order::default(), BTreeSet::new());
     let mut total: u64 = left.iter().map(|layer| layer.bytes).sum();
     let mut at = 0;
     while let Some(layer) = left.get(at) {
@@ -64,6 +63,22 @@ pub(super) fn order(kept: Vec<Kept>, limits: Limits<'_>) -> Order {
     order
 }
 
+/// Those among all that are no more what they were once this one is gone.
+pub(super) fn heirs(kept: Vec<Kept>, key: &str) -> Vec<Kept> {
+    let (mut left, mut changed) = (by_use(kept), BTreeSet::new());
+    let Some(place) = left.iter().position(|layer| layer.key == key) else { return Vec::new() };
+    let gone = left.remove(place);
+    inherit(&gone, &mut left, &mut changed);
+    left.retain(|layer| changed.contains(&layer.key));
+    left
+}
+
+/// The one that was used last is the last.
+fn by_use(mut kept: Vec<Kept>) -> Vec<Kept> {
+    kept.sort_by(|one, other| (one.used, &one.key).cmp(&(other.used, &other.key)));
+    kept
+}
+
 /// Lets those that came after a layer come after the one before it, and gives its bytes to the one that was used last.
 /// False where there is none.
 fn inherit(gone: &Kept, left: &mut [Kept], changed: &mut BTreeSet<String>) -> bool {
@@ -73,7 +88,6 @@ fn inherit(gone: &Kept, left: &mut [Kept], changed: &mut BTreeSet<String>) -> bo
         heir.before.clone_from(&gone.before);
         changed.insert(heir.key.clone());
     }
-    // They are sorted by their last use.
     match heirs.last_mut() {
         Some(heir) => {
             heir.bytes += gone.bytes;
@@ -146,5 +160,13 @@ mod tests {
         let changed = check(&kept, 112, &[], &["a", "b", "c"], 1);
         assert_eq!(changed, [layer("d", "", 1, 112)]);
         check(&kept, 5, &[], &["a", "b", "c", "d"], 113);
+    }
+
+    #[test]
+    fn what_one_that_is_forgotten_shared_counts_for_who_was_used_last() {
+        let kept = [layer("a", "", 50, 100), layer("b", "a", 40, 10), layer("c", "b", 2, 1), layer("d", "b", 1, 2)];
+        assert_eq!(heirs(kept.to_vec(), "b"), [layer("c", "a", 2, 1), layer("d", "a", 1, 12)]);
+        assert_eq!(heirs(kept.to_vec(), "d"), []);
+        assert_eq!(heirs(kept.to_vec(), "e"), []);
     }
 }
