@@ -1,9 +1,9 @@
 //! The walk: all players go along the chain together, link by link, so that a link finds the others as far as it is itself.
 //!
-//! What a player has on its disk after a link is kept as a layer. The next walk begins at the newest link after which all
-//! players have one, and says of the links before what was found then. A link that is run anew has no layer until it has
-//! passed again, and one that does not hold what it promised makes place for another one: nobody is told that all is well
-//! on the word of a test that has been proved wrong since.
+//! What a player has on its disk after a link is kept as a layer. The next walk begins at the newest link after which
+//! all players have one, and says of the links before what was found then. A link that is run anew has no layer until it
+//! has passed again, and one that does not hold what it promised makes place for another one: nobody is told that all is
+//! well on the word of a test that has been proved wrong since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -103,12 +103,20 @@ impl Actor {
 }
 
 /// What is written down beside a layer.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct About {
     host: String,
     roles: BTreeSet<String>,
     link: Link,
     results: Vec<Tested>,
+}
+
+impl About {
+    /// What stands beside a layer, where it says what was found then: another version may have written it.
+    fn of(layer: Layer) -> Option<Self> {
+        let about: Self = serde_json::from_value(layer.about).ok()?;
+        (!about.results.is_empty()).then_some(about)
+    }
 }
 
 impl<'a> Part<'a> {
@@ -150,6 +158,9 @@ impl<'a> Part<'a> {
 }
 
 const DOES_NOT_LAST: &str = "what a link starts by hand is gone after a boot, and a service that is enabled is not";
+
+/// Why nobody knows what was found.
+const LOST: &str = "what was found then is not there any more";
 
 /// How many links all players have behind them, on layers that there are: as many as can be, and at most so many. A layer
 /// counts where there are all before it, too: each of them says what was found then.
@@ -227,7 +238,7 @@ impl<'a> Walk<'a> {
     fn begin(&self) -> Result<(Scene<'a>, usize), TestError> {
         let mut doubted = BTreeSet::<String>::new();
         loop {
-            let is_there = |key: &str| !doubted.contains(key) && self.layer(Some(key)).is_some();
+            let is_there = |key: &str| !doubted.contains(key) && self.about(Some(key)).is_some();
             let start = start(self.parts, self.most, is_there);
             let (on_layers, bases) = (self.on_layers(start), self.bases(start));
             if bases.len() < on_layers.len() {
@@ -311,13 +322,16 @@ impl<'a> Walk<'a> {
         self.actor.takes(key?).iter().find_map(|key| self.layers.find(key))
     }
 
-    /// What was found when the layers were made.
+    fn about(&self, key: Option<&str>) -> Option<About> {
+        About::of(self.layer(key)?)
+    }
+
+    /// What was found when the layers were made. Of what can't be read nobody knows whether it passed.
     fn tell_of_layers(&self, start: usize) {
         for place in 0..start {
             for part in self.parts.iter().filter(|part| part.has(place)) {
-                let layer = self.layer(part.before(place + 1));
-                let about: Option<About> = layer.and_then(|layer| serde_json::from_value(layer.about).ok());
-                let results = about.map_or_else(|| vec![self.tested(part, place)], |about| about.results);
+                let unknown = || vec![self.not_run(part, place, LOST)];
+                let results = self.about(part.before(place + 1)).map_or_else(unknown, |about| about.results);
                 for tested in results {
                     self.tell(Tested { from_layer: true, ..tested });
                 }
@@ -330,13 +344,14 @@ impl<'a> Walk<'a> {
         let why = format!("{} failed at `{}`", part.player.name, self.links[failed].name);
         let rest = part.runs.iter().filter(|place| (failed + 1..self.links.len()).contains(*place));
         for place in rest {
-            self.tell(Tested { verdict: Verdict::NotRun { why: why.clone() }, ..self.tested(part, *place) });
+            self.tell(self.not_run(part, *place, &why));
         }
     }
 
-    fn tested(&self, part: &Part<'_>, place: usize) -> Tested {
-        let Player { name, roles, .. } = part.player.clone();
-        Tested { host: name, roles, link: Some(self.links[place].clone()), ..Tested::new(Check::Run) }
+    fn not_run(&self, part: &Part<'_>, place: usize, why: &str) -> Tested {
+        let Player { name: host, roles, .. } = part.player.clone();
+        let (link, verdict) = (Some(self.links[place].clone()), Verdict::NotRun { why: why.to_owned() });
+        Tested { host, roles, link, verdict, ..Tested::new(Check::Run) }
     }
 
     fn tell(&self, tested: Tested) {
@@ -402,6 +417,21 @@ mod tests {
         };
         check(Actor::Runner, "ab", &["ab"]);
         check(Actor::Twin, "twin-ab", &["ab", "twin-ab"]);
+    }
+
+    #[test]
+    fn a_layer_counts_where_it_says_what_was_found() {
+        let link = chain(&["web"]).links()[0].clone();
+        let passed = Tested { host: "web1".into(), link: Some(link.clone()), ..Tested::new(Check::Run) };
+        let about = About { host: "web1".into(), roles: BTreeSet::new(), link, results: vec![passed] };
+        let json = |about: &About| serde_json::to_value(about).unwrap();
+        let read = |about| About::of(Layer { key: String::new(), root: "/none".into(), about });
+        assert_eq!(read(json(&about)).as_ref(), Some(&about));
+        let mut other = json(&about);
+        other["results"][0]["check"] = "a check of another version".into();
+        assert_eq!(read(other), None);
+        assert_eq!(read(json(&About { results: Vec::new(), ..about })), None);
+        assert_eq!(read(serde_json::Value::Null), None);
     }
 
     #[test]
