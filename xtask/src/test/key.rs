@@ -1,5 +1,8 @@
-//! What names a layer: a hash of all that made the disk what it is. Whatever is another one then, the layer is not found, and
-//! the links are run anew.
+//! What names a layer: a hash of all that made the disk what it is. Whatever is another one then, the layer is not found,
+//! and the links are run anew.
+//!
+//! Links find other hosts as far as they are themselves, so that those count that other hosts have run, too. Who of the
+//! hosts was there does not: a test of one role begins on the layers of a test of all, and the other way round.
 
 use std::path::Path;
 
@@ -20,11 +23,13 @@ pub struct Ground<'a> {
     pub script: &'a str,
 }
 
-/// A link that a host runs, and what it calls.
+/// A link that new hosts run, and what it calls.
 #[derive(Debug, Clone, Copy)]
 pub struct Ran<'a> {
     /// The link.
     pub link: &'a Link,
+    /// Whether this host runs it, and not others alone.
+    pub here: bool,
     /// What the rest of the crate says, where the link calls it.
     pub helpers: Option<Digest>,
 }
@@ -32,16 +37,17 @@ pub struct Ran<'a> {
 /// The digits of a key.
 const DIGITS: usize = 32;
 
-/// The keys of the layers after each of these links, which a host runs one after the other.
+/// The keys of the layers after each link that a host runs, where hosts run these, one after the other.
 #[must_use]
 pub fn keys(ground: &Ground<'_>, ran: &[Ran<'_>]) -> Vec<String> {
-    let first = hash(&["layer 2", ground.image, ground.wildebeest, ground.script]);
+    let first = hash(&["layer 3", ground.image, ground.wildebeest, ground.script]);
     let next = |before: &mut String, ran: &Ran<'_>| {
         let helpers = ran.helpers.map(|digest| digest.to_string()).unwrap_or_default();
-        *before = hash(&[before.as_str(), &ran.link.sha1.to_string(), &ran.link.digest.to_string(), &helpers]);
-        Some(before[..DIGITS].to_owned())
+        let (place, link) = (if ran.here { "here" } else { "elsewhere" }, ran.link);
+        *before = hash(&[before.as_str(), place, &link.sha1.to_string(), &link.digest.to_string(), &helpers]);
+        Some(ran.here.then(|| before[..DIGITS].to_owned()))
     };
-    ran.iter().scan(first, next).collect()
+    ran.iter().scan(first, next).flatten().collect()
 }
 
 /// No two lists of words look alike.
@@ -109,7 +115,7 @@ mod tests {
 
     /// The keys after these links, which call no helpers.
     fn after(ground: &Ground<'_>, links: &[Link]) -> Vec<String> {
-        let ran: Vec<Ran<'_>> = links.iter().map(|link| Ran { link, helpers: None }).collect();
+        let ran: Vec<Ran<'_>> = links.iter().map(|link| Ran { link, here: true, helpers: None }).collect();
         keys(ground, &ran)
     }
 
@@ -141,8 +147,24 @@ mod tests {
         check(Ground { script: "{ }", ..GROUND });
         check(Ground { image: "debian12\n5:0.1.0", wildebeest: "", ..GROUND });
         let link = link(1);
-        let with = |helpers| keys(&GROUND, &[Ran { link: &link, helpers }]);
+        let with = |helpers| keys(&GROUND, &[Ran { link: &link, here: true, helpers }]);
         assert_ne!(with(Some(Digest::of(b"helper"))), with(None));
+    }
+
+    #[test]
+    fn a_key_goes_by_what_others_ran_before() {
+        let links = [1, 2, 3].map(link);
+        let run = |here: [bool; 3], second: &Link| {
+            let links = [&links[0], second, &links[2]];
+            let ran = links.into_iter().zip(here).map(|(link, here)| Ran { link, here, helpers: None });
+            keys(&GROUND, &ran.collect::<Vec<_>>())
+        };
+        let others_second = [true, false, true];
+        let edited = Link { digest: Digest::of(b"edited"), ..links[1].clone() };
+        let (before, after) = (run(others_second, &links[1]), run(others_second, &edited));
+        assert_eq!((before.len(), &before[0]), (2, &after[0]));
+        assert_ne!(before[1], after[1]);
+        assert_ne!(before[1], run([true; 3], &links[1])[2]);
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Rehearsal {
     #[must_use]
     pub fn keys_of_herd(&self, script: &str) -> Vec<String> {
         let links = self.says.chain.links().iter();
-        let ran = links.map(|link| Ran { link, helpers: self.helpers.get(&link.name).copied() });
+        let ran = links.map(|link| Ran { link, here: true, helpers: self.helpers.get(&link.name).copied() });
         key::keys(&self.ground(script), &ran.collect::<Vec<_>>())
     }
 

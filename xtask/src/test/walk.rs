@@ -129,11 +129,13 @@ impl<'a> Part<'a> {
         ground: &Ground<'_>,
         helpers: &dyn Fn(&Link) -> Option<Digest>,
     ) -> Self {
-        let past = Past::default();
-        let course = Course::along(chain, goal.map(|link| link.sha1), &player.roles, &past);
-        let links = chain.links();
-        let runs: Vec<usize> = (0..links.len()).filter(|place| course.runs(&links[*place])).collect();
-        let ran = runs.iter().map(|place| Ran { link: &links[*place], helpers: helpers(&links[*place]) });
+        let (links, goal, past) = (chain.links(), goal.map(|link| link.sha1), Past::default());
+        let all_roles: BTreeSet<String> = links.iter().map(|link| link.role.clone()).collect();
+        let course_of = |roles| Course::along(chain, goal, roles, &past);
+        let (own, all) = (course_of(&player.roles), course_of(&all_roles));
+        let runs = (0..links.len()).filter(|place| own.runs(&links[*place])).collect();
+        let ran = links.iter().filter(|link| all.runs(link));
+        let ran = ran.map(|link| Ran { link, here: own.runs(link), helpers: helpers(link) });
         let keys = keys(ground, &ran.collect::<Vec<_>>());
         Self { player, runs, keys }
     }
@@ -162,14 +164,16 @@ const DOES_NOT_LAST: &str = "what a link starts by hand is gone after a boot, an
 /// Why nobody knows what was found.
 const LOST: &str = "what was found then is not there any more";
 
-/// How many links all players have behind them, on layers that there are: as many as can be, and at most so many. A layer
-/// counts where there are all before it, too: each of them says what was found then.
-fn start(parts: &[Part<'_>], most: usize, is_there: impl Fn(&str) -> bool) -> usize {
+/// How many of these links all players have behind them, on layers that there are: as many as can be, and at most so many.
+/// There are to be all layers before, too: each says what was found then. Only what can't be found anew is done without.
+fn start(parts: &[Part<'_>], links: &[Link], most: usize, is_there: impl Fn(&str) -> bool) -> usize {
     let first_without = |part: &Part<'_>| {
         let mut own = part.runs.iter().zip(&part.keys).filter(|(place, _)| **place < most);
-        own.find(|(_, key)| !is_there(key.as_str())).map(|(place, _)| *place)
+        own.find(|(place, key)| !links[**place].gone && !is_there(key.as_str())).map(|(place, _)| *place)
     };
-    parts.iter().filter_map(first_without).min().unwrap_or(most)
+    let most = parts.iter().filter_map(first_without).min().unwrap_or(most);
+    let all_there = |place: &usize| parts.iter().all(|part| part.before(*place).is_none_or(&is_there));
+    (0..=most).rev().find(all_there).unwrap_or(0)
 }
 
 /// What all specs say on a host that has just booted: a server may be there before it answers.
@@ -239,7 +243,7 @@ impl<'a> Walk<'a> {
         let mut doubted = BTreeSet::<String>::new();
         loop {
             let is_there = |key: &str| !doubted.contains(key) && self.about(Some(key)).is_some();
-            let start = start(self.parts, self.most, is_there);
+            let start = start(self.parts, self.links, self.most, is_there);
             let (on_layers, bases) = (self.on_layers(start), self.bases(start));
             if bases.len() < on_layers.len() {
                 // Somebody has done without one meanwhile. Its host is not to begin with less than it seems to have.
@@ -395,6 +399,15 @@ mod tests {
     }
 
     #[test]
+    fn what_others_ran_before_counts() {
+        let (web, all) = (player("web1", &["web"]), chain(&["web", "database", "web"]));
+        let own = Chain::new(vec![all.links()[0].clone(), all.links()[2].clone()]).unwrap();
+        let [with, without] = [&all, &own].map(|chain| part(&web, chain).keys);
+        assert_eq!((with.len(), &with[0]), (2, &without[0]));
+        assert_ne!(with[1], without[1]);
+    }
+
+    #[test]
     fn what_has_no_code_any_more_can_not_be_repeated() {
         let (web, chain) = (player("web1", &["web"]), chain(&["web", "database", "web", "web"]));
         let (part, mut links) = (part(&web, &chain), chain.links().to_vec());
@@ -442,7 +455,7 @@ mod tests {
         let [first, second] = [&*parts[0].keys[0], &*parts[0].keys[1]];
         let of_database = &*parts[1].keys[0];
         let check = |there: &[&str], most, expect| {
-            assert_eq!(start(&parts, most, |key| there.contains(&key)), expect, "{there:?} {most}");
+            assert_eq!(start(&parts, chain.links(), most, |key| there.contains(&key)), expect, "{there:?} {most}");
         };
         check(&[], 3, 0);
         check(&[first], 3, 1);
@@ -454,5 +467,20 @@ mod tests {
         check(&[of_database], 3, 0);
         check(&[first, second, of_database], 2, 2);
         check(&[first, second, of_database], 0, 0);
+    }
+
+    #[test]
+    fn what_has_no_code_any_more_is_behind_who_has_a_later_layer() {
+        let (web, chain) = (player("web1", &["web"]), chain(&["web", "web", "web"]));
+        let (parts, mut links) = ([part(&web, &chain)], chain.links().to_vec());
+        (links[0].gone, links[1].gone) = (true, true);
+        let check = |there: &[usize], expect| {
+            let is_there = |key: &str| there.iter().any(|place| parts[0].keys[*place] == key);
+            assert_eq!(start(&parts, &links, 3, is_there), expect, "{there:?}");
+        };
+        check(&[2], 3);
+        check(&[1], 2);
+        check(&[0], 1);
+        check(&[], 0);
     }
 }
