@@ -11,6 +11,7 @@ pub mod cast;
 pub mod crowd;
 pub mod diary;
 pub mod drive;
+pub mod helpers;
 pub mod interrupt;
 pub mod judge;
 pub mod junit;

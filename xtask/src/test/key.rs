@@ -1,15 +1,18 @@
-//! What names a layer: a hash of all that made the disk what it is. Whatever is another one then, the layer is not found,
-//! and the links are run anew.
+//! What names a layer: a hash of all that made the disk what it is. Whatever is another one then, the layer is not
+//! found, and the links are run anew.
 //!
 //! Links find other hosts as far as they are themselves, so that those count that other hosts have run, too. Who of the
 //! hosts was there does not: a test of one role begins on the layers of a test of all, and the other way round.
 
 use std::path::Path;
 
-use wb_core::chain::{Digest, Link, code_digest};
-use wb_core::system::Command;
-use wb_core::system::files::{self, FileError, Kind};
+use wb_core::chain::{Digest, Link};
+use wb_core::system::files::{self, FileError};
+use wb_core::system::{Command, environment};
 
+use super::TestError;
+use super::helpers::contents;
+use crate::build::BuildError;
 use crate::scaffold;
 
 /// What hosts begin with.
@@ -17,7 +20,7 @@ use crate::scaffold;
 pub struct Ground<'a> {
     /// The version of the image.
     pub image: &'a str,
-    /// The version of Wildebeest: see [`wildebeest`].
+    /// Wildebeest, and what else runners are made by: see [`makers`].
     pub wildebeest: &'a str,
     /// What the host knows of itself and the others.
     pub script: &'a str,
@@ -56,49 +59,37 @@ fn hash(words: &[&str]) -> String {
     Digest::of(text.as_bytes()).to_string()
 }
 
-/// The version of Wildebeest that this program was compiled from: where its sources lie in a repository, with all that is
-/// written in them.
-#[must_use]
-pub fn wildebeest() -> String {
-    let git = |words: &[&str]| {
-        let crates = ["wb-core", "wb-macros", "wb-stdlib"];
-        let said = Command::new("git").dir(scaffold::sources()).args(words).arg("--").args(crates).read();
-        said.unwrap_or_default()
-    };
-    let sources = hash(&[&git(&["ls-files", "--stage"]), &git(&["diff", "HEAD"])]);
-    format!("{} {sources}", env!("CARGO_PKG_VERSION"))
-}
-
-/// What a crate says outside of its chain, with the versions of the crates that it uses: for links that call it.
+/// What makes runners besides the code of a fleet: Wildebeest, the crates of others, and the compiler.
 ///
 /// # Errors
-/// When it can't be read.
-pub fn helpers(crate_dir: &Path) -> Result<Digest, FileError> {
-    let source = crate_dir.join("src");
+/// When something of it can't be read, or the compiler can't be asked.
+pub fn makers(crate_dir: &Path) -> Result<String, TestError> {
+    let lock = crate_dir.ancestors().map(|dir| dir.join("Cargo.lock")).find(|path| files::exists(path));
+    let lock = lock.map(files::read).transpose()?.map(|lock| Digest::of(&lock).to_string());
+    let wildebeest = wildebeest(&scaffold::sources())?;
+    let made = hash(&[&wildebeest, &lock.unwrap_or_default(), &compiler(crate_dir)?]);
+    Ok(format!("{} {made}", env!("CARGO_PKG_VERSION")))
+}
+
+/// What is written in the sources that this program was compiled from. Those that came from a registry lie elsewhere,
+/// and are named by their version.
+fn wildebeest(sources: &Path) -> Result<String, FileError> {
     let mut told = Vec::new();
-    for (path, kind) in files::below(&source)? {
-        let is_code = kind == Kind::File && path.extension().is_some_and(|end| end == "rs");
-        if is_code && !path.starts_with("chain") && path != Path::new("chain.rs") {
-            told.push(format!("{} {}", path.display(), digest_of(&files::read_text(source.join(&path))?)));
+    for name in ["wb-core", "wb-macros", "wb-stdlib"] {
+        let dir = sources.join(name);
+        if files::exists(&dir) {
+            told.push(name.to_owned());
+            told.extend(contents(&dir, None)?);
         }
     }
-    let lock = crate_dir.ancestors().find_map(|dir| files::read_optional(dir.join("Cargo.lock")).ok().flatten());
-    told.push(lock.map(|lock| Digest::of(&lock).to_string()).unwrap_or_default());
-    Ok(Digest::of(told.join("\n").as_bytes()))
+    Ok(told.join("\n"))
 }
 
-/// Comments and layout change no code.
-fn digest_of(text: &str) -> Digest {
-    syn::parse_file(text).map_or_else(|_| Digest::of(text.as_bytes()), code_digest)
-}
-
-/// Whether the text of a link's file calls what its digest does not see: the rest of its crate, or crates of others.
-#[must_use]
-pub fn calls_helpers(text: &str) -> bool {
-    const SEEN: [&str; 4] = ["wb_stdlib", "std", "core", "alloc"];
-    let uses = text.lines().filter_map(|line| line.trim_start().strip_prefix("use "));
-    let mut roots = uses.map(|used| used.split([':', ';', ' ', '{']).next().unwrap_or_default());
-    text.contains("crate::") || text.contains("super::") || roots.any(|root| !SEEN.contains(&root))
+/// Which one compiles that crate.
+fn compiler(crate_dir: &Path) -> Result<String, BuildError> {
+    let rustc = Command::new(environment::var("RUSTC").unwrap_or_else(|| "rustc".to_owned()));
+    let said = rustc.args(["--version", "--verbose"]).dir(crate_dir).read();
+    said.map_err(|source| BuildError::Rustc { source })
 }
 
 #[cfg(test)]
@@ -168,34 +159,31 @@ mod tests {
     }
 
     #[test]
-    fn what_a_link_calls_is_seen() {
-        let check = |text: &str, expect| assert_eq!(calls_helpers(text), expect, "{text}");
-        check("use wb_stdlib::prelude::*;\nuse std::fs;\nfn a() {}", false);
-        check("use wb_stdlib::prelude::*;\nuse crate::roles::Web;", true);
-        check("fn a() { crate::ready() }", true);
-        check("fn a() { super::ready() }", true);
-        check("    use {serde_json::json};", true);
-        check("use anyhow::Result;", true);
-        check("use wb_stdlib_more::a;", true);
-        check("/// use it\nfn used() {}", false);
+    fn an_operation_that_is_another_one_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            files::create_dir(path.parent().unwrap()).unwrap();
+            files::write(path, text, 0o644).unwrap();
+            wildebeest(dir.path()).unwrap()
+        };
+        assert_eq!(wildebeest(dir.path()).unwrap(), "", "of a registry");
+        let first = write("wb-stdlib/src/file.rs", "fn a() {}");
+        assert_eq!(write("xtask/src/lib.rs", "fn a() {}"), first);
+        assert_ne!(write("wb-stdlib/src/file.rs", "fn a() { b() }"), first);
+        assert!(wildebeest(&scaffold::sources()).is_ok_and(|told| told.contains("src/lib.rs ")));
     }
 
     #[test]
-    fn helpers_are_all_but_the_chain() {
+    fn what_makes_a_runner_is_seen() {
         let dir = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            let path = dir.path().join(name);
-            files::create_dir(path.parent().unwrap()).unwrap();
-            files::write(path, text, 0o644).unwrap();
-            helpers(dir.path()).unwrap()
+        let made = |lock: &str| {
+            files::write(dir.path().join("Cargo.lock"), lock, 0o644).unwrap();
+            makers(dir.path()).unwrap()
         };
-        let first = write("src/pages/ready.rs", "fn ready() {}");
-        assert_eq!(write("src/chain/a.rs", "fn a() {}"), first);
-        assert_eq!(write("src/chain.rs", "mod a;"), first);
-        assert_eq!(write("src/pages/ready.rs", "/// Says so.\nfn ready() {\n}\n"), first);
-        let other = write("src/pages/ready.rs", "fn ready() { f() }");
-        assert_ne!(other, first);
-        assert_ne!(write("Cargo.lock", "version = 4"), other);
-        assert_ne!(write("src/torn.rs", "fn ("), other);
+        let first = made("version = 4");
+        assert!(first.starts_with(concat!(env!("CARGO_PKG_VERSION"), " ")), "{first}");
+        assert_eq!(made("version = 4"), first);
+        assert_ne!(made("version = 5"), first);
     }
 }

@@ -15,7 +15,7 @@ use wb_core::system::files::{self, FileError};
 use super::cast::{self, Player};
 use super::key::{self, Ground, Ran};
 use super::walk::Part;
-use super::{TestError, drive, scene, stock};
+use super::{TestError, drive, helpers, scene, stock};
 use crate::sandbox::{Image, Layers, cache_dir};
 
 /// All of it.
@@ -59,7 +59,7 @@ impl Rehearsal {
         let members = players.iter().map(Player::member).collect();
         let stock = sources(crate_dir)?.iter().flat_map(|text| stock::named(text)).collect();
         let (layers, helpers) = (Layers::open(&cache_dir())?, helpers(crate_dir, says.chain.links())?);
-        Ok(Self { says, image, layers, players, members, stock, helpers, wildebeest: key::wildebeest() })
+        Ok(Self { says, image, layers, players, members, stock, helpers, wildebeest: key::makers(crate_dir)? })
     }
 
     /// The packages that the chain names.
@@ -115,17 +115,20 @@ fn sources(crate_dir: &Path) -> Result<Vec<String>, FileError> {
     rust.map(|path| files::read_text(source.join(path))).collect()
 }
 
-/// What the rest of the crate says, for the links that call it.
-fn helpers(crate_dir: &Path, links: &[Link]) -> Result<BTreeMap<String, Digest>, FileError> {
-    let all = key::helpers(crate_dir)?;
-    let mut calling = BTreeMap::new();
+/// What the rest of the crate says, and the crates beside it, for the links that call any of that.
+fn helpers(crate_dir: &Path, links: &[Link]) -> Result<BTreeMap<String, Digest>, TestError> {
+    let mut calling = Vec::new();
     for link in links.iter().filter(|link| !link.gone) {
         let text = files::read_text(crate_dir.join(format!("src/chain/{}.rs", link.name)))?;
-        if key::calls_helpers(&text) {
-            calling.insert(link.name.clone(), all);
+        if helpers::calls(&text) {
+            calling.push(link.name.clone());
         }
     }
-    Ok(calling)
+    if calling.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let all = helpers::digest(crate_dir)?;
+    Ok(calling.into_iter().map(|name| (name, all)).collect())
 }
 
 #[cfg(test)]
@@ -139,6 +142,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         files::create_dir(dir.path().join("src/chain")).unwrap();
         let write = |path: &str, text: &str| files::write(dir.path().join(path), text, 0o644).unwrap();
+        write("Cargo.toml", "[package]\nname = \"migrations\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n");
+        write("src/main.rs", "mod pages;\n");
         write("src/pages.rs", "pub fn page() {}\n");
         write("src/chain/calls.rs", "fn calls(host: &Host) { crate::pages::page(); }\n");
         write("src/chain/alone.rs", "use wb_stdlib::prelude::*;\nfn alone(host: &Host) {}\n");
@@ -150,6 +155,7 @@ mod tests {
         assert_eq!(before.keys().collect::<Vec<_>>(), ["calls"]);
         write("src/pages.rs", "pub fn page() -> u8 { 1 }\n");
         assert_ne!(found(&links), before);
-        assert_eq!(sources(dir.path()).unwrap().len(), 3);
+        assert_eq!(found(&links[1..]), BTreeMap::new());
+        assert_eq!(sources(dir.path()).unwrap().len(), 4);
     }
 }
