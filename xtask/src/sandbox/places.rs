@@ -13,23 +13,26 @@ const OF_ROOT: &str = "/var/lib/wildebeest-sandboxes";
 /// The directory for what is dear to make and safe to delete: images and packages.
 #[must_use]
 pub fn cache_dir() -> PathBuf {
-    let own = || {
-        let home = || environment::var("HOME").map(|home| PathBuf::from(home).join(".cache"));
-        environment::var("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)
-    };
-    let ordinary_user = elevation::in_user_namespace() || !rustix::process::geteuid().is_root();
-    let base = if ordinary_user { own() } else { Some("/var/cache".into()) };
+    let base = if is_root() { Some("/var/cache".into()) } else { own_cache(environment::var) };
     base.unwrap_or_else(environment::temp_dir).join("wildebeest")
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root() && !elevation::in_user_namespace()
+}
+
+/// Where an ordinary user keeps what is dear to make. As the rules for the variable have it, a relative path is none.
+fn own_cache(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let named = variable("XDG_CACHE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    named.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache")))
 }
 
 /// The directory for the disks of one herd; `name` keeps herds that run at once apart.
 #[must_use]
 pub fn scratch_dir(name: &str) -> PathBuf {
     // The users of a machine are kept apart by a part of their cache's path, which names their home.
-    if cache_dir().starts_with("/var/cache") {
-        return Path::new(OF_ROOT).join(name);
-    }
-    cache_dir().join("scratch").join(name)
+    let base = if is_root() { PathBuf::from(OF_ROOT) } else { cache_dir().join("scratch") };
+    base.join(name)
 }
 
 /// Makes a scratch directory, and refuses what somebody else put in its place.
@@ -44,8 +47,8 @@ pub(super) fn claim(scratch: &Path) -> Result<(), SandboxError> {
     refuse_foreign(scratch)
 }
 
-/// Makes a directory for what lasts, and refuses one that others can change; gives where it is. A link may lead to it, to
-/// another disk for instance: nobody else can set one there.
+/// Makes a directory for what lasts, and refuses one that others can change; gives where it is. A link may lead to it,
+/// to another disk for instance: nobody else can set one there.
 pub(super) fn own(dir: &Path) -> Result<PathBuf, SandboxError> {
     make(dir)?;
     let dir = files::canonical(dir)?;
@@ -53,7 +56,7 @@ pub(super) fn own(dir: &Path) -> Result<PathBuf, SandboxError> {
     Ok(dir)
 }
 
-/// Makes a directory where there is nothing. Nobody else may write it, whatever new directories are by themselves.
+/// Makes a directory where there is nothing. Nobody else may change it, whatever is usual for new ones.
 fn make(dir: &Path) -> Result<(), SandboxError> {
     if files::stat(dir)?.is_none() {
         files::create_dir(dir)?;
@@ -75,6 +78,30 @@ fn refuse_foreign(dir: &Path) -> Result<(), SandboxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_has_a_cache_where_the_environment_says() {
+        let check = |named: Option<&str>, home: Option<&str>, expect: Option<&str>| {
+            let variable = |name: &str| match name {
+                "HOME" => home.map(str::to_owned),
+                _ => named.map(str::to_owned),
+            };
+            assert_eq!(own_cache(variable), expect.map(PathBuf::from), "{named:?} {home:?}");
+        };
+        check(None, Some("/home/a"), Some("/home/a/.cache"));
+        check(Some("/cache"), Some("/home/a"), Some("/cache"));
+        check(Some("cache"), Some("/home/a"), Some("/home/a/.cache"));
+        check(None, None, None);
+    }
+
+    #[test]
+    fn a_directory_that_is_made_is_nobody_elses_to_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = own(&dir.path().join("a/b")).unwrap();
+        assert_eq!(files::stat(&place).unwrap().map(|stat| stat.mode), Some(0o755));
+        files::set_mode(&place, 0o775).unwrap();
+        assert!(own(&place).is_err());
+    }
 
     #[test]
     fn a_scratch_directory_is_ours_or_refused() {
