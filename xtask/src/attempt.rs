@@ -185,7 +185,8 @@ impl Attempt<'_> {
         let place = walk.links.len();
         let Some(link) = same(before, &now, place, self.options.name.as_deref()) else { return Ok(None) };
         subject.link = link.clone();
-        let (runner, bases) = (files::read(&twin).map_err(TestError::from)?, walk.bases(place));
+        let Some(bases) = walk.all_bases(place) else { return Ok(None) };
+        let runner = files::read(&twin).map_err(TestError::from)?;
         for player in &subject.players {
             scene.reset(player, bases.get(&player.name).map(PathBuf::as_path))?;
             scene.driver(player)?.equip(&runner, &script(&player.name, &before.members))?;

@@ -1,9 +1,9 @@
 //! The walk: all players go along the chain together, link by link, so that a link finds the others as far as it is itself.
 //!
 //! What a player has on its disk after a link is kept as a layer. The next walk begins at the newest link after which
-//! all players have one, and says of the links before what was found then. A link that is run anew has no layer until it
-//! has passed again, and one that does not hold what it promised makes place for another one: nobody is told that all is
-//! well on the word of a test that has been proved wrong since.
+//! all players have one, and says of the links before what was found then. A link that is run anew has no layer until
+//! it has passed again, and one that does not hold what it promised makes place for another one: nobody is told that
+//! all is well on the word of a test that has been proved wrong since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -164,8 +164,9 @@ const DOES_NOT_LAST: &str = "what a link starts by hand is gone after a boot, an
 /// Why nobody knows what was found.
 const LOST: &str = "what was found then is not there any more";
 
-/// How many of these links all players have behind them, on layers that there are: as many as can be, and at most so many.
-/// There are to be all layers before, too: each says what was found then. Only what can't be found anew is done without.
+/// How many of these links all players have behind them, on layers that there are: as many as can be, and at most so
+/// many. There are to be all layers before, too: each says what was found then. Only what can't be found anew is done
+/// without.
 fn start(parts: &[Part<'_>], links: &[Link], most: usize, is_there: impl Fn(&str) -> bool) -> usize {
     let first_without = |part: &Part<'_>| {
         let mut own = part.runs.iter().zip(&part.keys).filter(|(place, _)| **place < most);
@@ -218,18 +219,26 @@ impl<'a> Walk<'a> {
         Ok((scene, passed))
     }
 
-    /// The disks that players have before this place.
+    /// The disks that players have before this place. Who has none there, or not any more, begins with the image.
     #[must_use]
     pub fn bases(&self, place: usize) -> Bases {
         let base = |part: &Part<'_>| Some((part.player.name.clone(), self.layer(part.before(place))?.root));
         self.parts.iter().filter_map(base).collect()
     }
 
-    /// Whether all players have passed all their links, now or in an earlier walk.
+    /// The disks that players have before this place; nothing where one is not there that should be: its host would
+    /// begin with less than it seems to have.
+    #[must_use]
+    pub fn all_bases(&self, place: usize) -> Option<Bases> {
+        Some(self.bases(place)).filter(|bases| bases.len() == self.on_layers(place).len())
+    }
+
+    /// Whether all players have passed all their links, now or in an earlier walk. Who failed at one may have a layer
+    /// after a later one, of another day.
     #[must_use]
     pub fn all_came_through(&self) -> bool {
-        let last = |part: &Part<'_>| part.before(self.links.len()).is_none_or(|key| self.layer(Some(key)).is_some());
-        self.parts.iter().all(last)
+        let (all, is_there) = (self.links.len(), |key: &str| self.layer(Some(key)).is_some());
+        start(self.parts, self.links, all, is_there) == all
     }
 
     /// Says something to know.
@@ -244,14 +253,11 @@ impl<'a> Walk<'a> {
         loop {
             let is_there = |key: &str| !doubted.contains(key) && self.about(Some(key)).is_some();
             let start = start(self.parts, self.links, self.most, is_there);
-            let (on_layers, bases) = (self.on_layers(start), self.bases(start));
-            if bases.len() < on_layers.len() {
-                // Somebody has done without one meanwhile. Its host is not to begin with less than it seems to have.
-                continue;
-            }
+            // Another process may have done without one meanwhile.
+            let Some(bases) = self.all_bases(start) else { continue };
             let say = |line: &str| self.note(line);
             let scene = Scene::open(self.props, self.runner, &bases, self.place, self.diary.clone(), &say)?;
-            let doubts = self.doubts(&scene, on_layers)?;
+            let doubts = self.doubts(&scene, self.on_layers(start))?;
             if doubts.is_empty() {
                 return Ok((scene, start));
             }
