@@ -189,15 +189,16 @@ impl Layers {
     }
 
     /// Removes what was not used for longer than `older`, and then what was not used for longest, until all others take
-    /// `most` bytes together. Those in `keep` stay, and what was used within the last six hours. It does nothing where
-    /// another process is at it.
+    /// `most` bytes together. Those in `keep` stay, and what was used within the last six hours. What was forgotten goes
+    /// once no herd runs. It removes nothing where another process is at it.
     ///
     /// # Errors
     /// When something can't be removed.
     pub fn prune(&self, older: Duration, most: u64, keep: &BTreeSet<String>) -> Result<Pruned, SandboxError> {
+        // That may take its time, and nobody is to wait for the lock meanwhile.
+        self.settle()?;
         let Some(lock) = lock_soon(&self.dir.join(LOCK))? else { return Ok(Pruned::default()) };
         let now = Real.now().as_secs();
-        self.settle()?;
         let order = order::order(self.list()?, Limits { now, older: older.as_secs(), most, spared: keep });
         self.tell(&order.changed)?;
         let (mut pruned, mut gone) = (Pruned::default(), Vec::new());
@@ -208,7 +209,7 @@ impl Layers {
             }
         }
         gone.extend(self.rests(now)?);
-        // From here on it takes its time, and nobody comes to any of them.
+        // From here on nobody comes to any of them.
         drop(lock);
         for path in gone {
             files::remove_tree(path)?;
