@@ -3,11 +3,11 @@ use wb_stdlib::prelude::*;
 use crate::roles::planted;
 
 /// There is a note, which no plan writes.
-#[migration(role = "writer")]
+#[migration(role = "web")]
 fn write_a_note(host: &Host) -> Result<()> {
-    if planted(host) {
+    if planted(host, "write_a_note") {
         std::fs::write("/srv/note", "noted\n")?;
     }
-    host.file("/srv/page").content("page\n").present()?;
+    host.file("/srv/board").content("board\n").present()?;
     Ok(())
 }

@@ -6,7 +6,6 @@
 
 mod attempt;
 mod bad_day;
-mod baseline;
 mod demo;
 mod differential;
 mod identity;

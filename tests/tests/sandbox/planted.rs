@@ -1,166 +1,226 @@
-//! A fleet with a fault for each check of `cargo xtask test`: exactly that check fails, and says on which host, by which
-//! migration, and how. Mended, the same fleet passes.
+//! A fleet with a fault for each check of `cargo xtask test`: exactly that check fails, and says by which migration, on
+//! which host, and how. Mended, the same fleet passes.
+//!
+//! All of it is compiled once: the settings of the hosts say which fault there is. Only what waits for ever is seen
+//! without a host, and before anything is compiled.
 
 use std::collections::BTreeSet;
 
-use wb_core::system::files;
+use wb_core::registry::resolve;
+use wb_core::system::{Command, Output, files};
 use wb_tests::alone::alone_with_quick_builds;
 use wb_tests::stage::link;
+use wb_xtask::chain_file;
 use wb_xtask::fleet::Fleet;
-use wb_xtask::sandbox::{Distribution, Init, scratch_dir};
-use wb_xtask::scaffold::{Dependencies, Scaffold};
+use wb_xtask::sandbox::{Herd, scratch_dir};
+use wb_xtask::scaffold::{Dependencies, Scaffold, SourceFile, add_link};
 use wb_xtask::shell::{Canvas, Shell};
-use wb_xtask::test::outcome::{Check, Outcome};
+use wb_xtask::test::outcome::{Check, Outcome, Tested};
 use wb_xtask::test::{self, Options, page};
 
-/// A fault: the role of the host that has it, the migration, its source, the check that fails, and what that says.
+/// A fault, which is called as its migration is: the source of that, the check that fails, and what it says.
 struct Fault {
-    role: &'static str,
     link: &'static str,
     source: &'static str,
     fails: fn(&Check) -> bool,
-    says: &'static str,
+    says: &'static [&'static str],
 }
 
-const FAULTS: [Fault; 5] = [
+/// Those that keep their host from going on. Each is looked for by itself.
+static IN_THE_WALK: [Fault; 4] = [
     Fault {
-        role: "again",
         link: "count_visits",
         source: include_str!("../../fleet/planted/count_visits.rs"),
         fails: |check| *check == Check::Rerun,
-        says: "/srv/visits",
+        says: &["web1 (web) at `count_visits` (", "it was run once more, and changed something:", "/srv/visits"],
     },
     Fault {
-        role: "liar",
         link: "tell_a_lie",
         source: include_str!("../../fleet/planted/tell_a_lie.rs"),
         fails: |check| *check == Check::Plan,
-        says: "/srv/two",
+        says: &["web1 (web) at `tell_a_lie` (", "the plan said:", "nothing more", "+ file /srv/two present"],
     },
     Fault {
-        role: "writer",
         link: "write_a_note",
         source: include_str!("../../fleet/planted/write_a_note.rs"),
         fails: |check| *check == Check::Plan,
-        says: "+ /srv/note",
+        says: &["web1 (web) at `write_a_note` (", "the plan touched:", "+ /srv/note"],
     },
     Fault {
-        role: "promiser",
         link: "make_a_promise",
         source: include_str!("../../fleet/planted/make_a_promise.rs"),
         fails: |check| *check == Check::Spec("the_promise_is_kept".into()),
-        says: "/srv/never",
-    },
-    // The newest one: it alone is killed.
-    Fault {
-        role: "loser",
-        link: "lose_a_restart",
-        source: include_str!("../../fleet/planted/lose_a_restart.rs"),
-        fails: |check| matches!(check, Check::Interrupted(_)),
-        says: "touch /srv/restarted",
+        says: &["web1 (web) at `make_a_promise` (", "the spec `the_promise_is_kept` does not hold:", "/srv/never"],
     },
 ];
 
-/// Two migrations, their roles, and what they wait for: each for a host to be past the other.
-const DEADLOCK: [(&str, &str, &str); 2] =
-    [("drain", "again", "all(\"liar\").reached(\"fill\")"), ("fill", "liar", "all(\"again\").reached(\"drain\")")];
+/// Those that are seen once all hosts have gone all the way. The newest ones are killed, and the last one rolls.
+static AFTER_THE_WALK: [Fault; 3] = [
+    Fault {
+        link: "as_of_june",
+        source: include_str!("../../fleet/planted/as_of_june.rs"),
+        fails: |check| *check == Check::Baseline,
+        says: &["web1 (web) at `as_of_june` (", "- /srv/footer: file 0644 0:0"],
+    },
+    Fault {
+        link: "lose_a_restart",
+        source: include_str!("../../fleet/planted/lose_a_restart.rs"),
+        fails: |check| matches!(check, Check::Interrupted(_)),
+        says: &["web1 (web) at `lose_a_restart` (", "and the run after that never came to:", "touch /srv/restarted"],
+    },
+    Fault {
+        link: "break_the_second",
+        source: include_str!("../../fleet/planted/break_the_second.rs"),
+        fails: |check| matches!(check, Check::Roll(_)),
+        says: &["at `break_the_second` (", "web2: `break_the_second` (", "there is no way on from web2"],
+    },
+];
 
-fn herd(planted: bool) -> String {
-    let host = |fault: &Fault| {
-        let role = fault.role;
-        format!("[hosts.{role}1]\nroles = [\"{role}\"]\nsettings = {{ planted = {planted} }}\n\n")
-    };
-    FAULTS.iter().map(host).collect()
-}
+/// What differs between old hosts and new ones, and may.
+const ALLOWED: &str = "/srv/sketch  # nobody reads it any more\n";
 
-fn fleet(shell: &Shell) -> Fleet {
-    let dir = scratch_dir("test-planted");
-    files::remove_tree(&dir).unwrap();
-    let scaffold = Scaffold {
-        herd: herd(true),
-        roles: include_str!("../../fleet/planted/roles.rs").to_owned(),
-        links: FAULTS.iter().map(|fault| link(fault.link, fault.source)).collect(),
-        ..Scaffold::new(&dir, Dependencies::Paths)
-    };
-    scaffold.create(shell).unwrap()
-}
-
-fn tested(fleet: &Fleet, shell: &Shell) -> Outcome {
-    let options = Options {
-        roles: BTreeSet::new(),
-        migrations: BTreeSet::new(),
-        jobs: 2,
-        from_scratch: false,
-        keep: false,
-        interrupt: 1,
-        every_point: false,
-        no_roll: true,
-        image: Distribution::Debian12,
-        init: Init::Sysv,
-        junit: None,
-        json: None,
-        key: None,
-        push: false,
-    };
-    test::run(fleet, &options, shell).unwrap()
-}
+/// A migration that waits for what is behind all hosts.
+const MEET: &str = include_str!("../../fleet/planted/meet.rs");
 
 #[test]
 fn each_fault_fails_in_its_own_check() {
     alone_with_quick_builds("planted::each_fault_fails_in_its_own_check", || {
         let shell = Shell::standard();
-        let fleet = fleet(&shell);
-        let outcome = tested(&fleet, &shell);
-        FAULTS.iter().for_each(|fault| is_found(fault, &outcome));
-        let failing: BTreeSet<&str> = outcome.failures().map(|tested| tested.host.as_str()).collect();
-        assert_eq!(failing.len(), FAULTS.len(), "{failing:?}");
-
-        files::write(fleet.herd_path(), herd(false), 0o644).unwrap();
-        let outcome = tested(&fleet, &shell);
-        let page = page::page(&outcome, &Canvas::default());
-        let killed = outcome.tested.iter().filter(|tested| matches!(tested.check, Check::Interrupted(_))).count();
-        assert!(outcome.tally().failed == 0 && outcome.tally().passed > 15 && killed > 0, "{page}");
-
-        let outcome = tested(&fleet, &shell);
-        let page = page::page(&outcome, &Canvas::default());
-        let links = outcome.tested.iter().filter(|tested| tested.link.is_some());
-        assert!(outcome.tally().failed == 0 && links.clone().count() > 15, "{page}");
-        assert!(links.clone().all(|tested| tested.from_layer), "the second time nothing is run:\n{page}");
-
-        DEADLOCK.iter().for_each(|(name, role, wait)| land(&fleet, name, role, wait));
-        let outcome = tested(&fleet, &shell);
-        let page = page::page(&outcome, &Canvas::default());
-        assert_eq!((outcome.tally().failed, outcome.tested.len()), (1, 1), "{page}");
-        let says = ["test chain ... FAILED", "waits for ever", "`drain`", "again1", "liar1"];
-        assert!(says.iter().all(|words| page.contains(words)), "{page}");
+        let fleet = begin(&shell);
+        a_wait_for_ever_is_found(&fleet);
+        for fault in IN_THE_WALK.iter().chain(&AFTER_THE_WALK[1..]) {
+            add_link(&fleet, &link(fault.link, fault.source)).unwrap();
+        }
+        a_host_that_fails_can_be_looked_at(&fleet, &shell);
+        for fault in &IN_THE_WALK[1..] {
+            let found = planted(&fleet, &[fault], &walk(), &shell);
+            assert_eq!(found.tally().failed, 1, "{}", shown(&found));
+        }
+        planted(&fleet, &AFTER_THE_WALK.each_ref(), &whole(), &shell);
+        mended(&fleet, &shell);
+        files::remove_tree(scratch_dir("test-planted")).unwrap();
     });
 }
 
-/// Of a fault's host that check fails, and no other, and what is said of it names host, migration and difference.
-fn is_found(fault: &Fault, outcome: &Outcome) {
-    let host = format!("{}1", fault.role);
-    let of_host = Outcome {
-        tested: outcome.tested.iter().filter(|tested| tested.host == host).cloned().collect(),
-        ..Outcome::default()
+/// A fleet with a page, and a baseline that stands for it.
+fn begin(shell: &Shell) -> Fleet {
+    let dir = scratch_dir("test-planted");
+    files::remove_tree(&dir).unwrap();
+    let allowed = SourceFile { path: "baselines/as_of_june.allow".into(), content: ALLOWED.into() };
+    let scaffold = Scaffold {
+        herd: herd(&[]),
+        roles: include_str!("../../fleet/planted/roles.rs").to_owned(),
+        tests: String::new(),
+        files: vec![allowed],
+        links: vec![link("write_page", include_str!("../../fleet/planted/write_page.rs"))],
+        ..Scaffold::new(&dir, Dependencies::Paths)
     };
-    let page = page::page(&of_host, &Canvas::default());
-    let failing: Vec<&Check> = of_host.failures().map(|tested| &tested.check).collect();
-    assert!(!failing.is_empty() && failing.iter().all(|check| (fault.fails)(check)), "{host}: {failing:?}\n{page}");
-    let heading = format!("{host} ({}) at `{}` (", fault.role, fault.link);
-    assert!(page.contains(&heading) && page.contains(fault.says), "{host}\n{page}");
+    let fleet = scaffold.create(shell).unwrap();
+    let page = resolve(&fleet.crate_dir).unwrap().links[0].sha1.short();
+    let baseline = AFTER_THE_WALK[0].source.replace("FROM..TO", &format!("{page}..{page}"));
+    add_link(&fleet, &link("as_of_june", &baseline)).unwrap();
+    fleet
 }
 
-/// Adds a migration that waits amid its code, whatever the chain comes to with it.
-fn land(fleet: &Fleet, name: &str, role: &str, wait: &str) {
-    let (source, chain) = (fleet.crate_dir.join("src/chain"), fleet.crate_dir.join("src/chain.rs"));
-    let text = format!(
-        "use wb_stdlib::prelude::*;\n\n/// Waits.\n#[migration(role = \"{role}\", rolling = false)]\n\
-         fn {name}(host: &Host) -> Result<()> {{\n    \
-         host.wait_until({wait}.within(Duration::from_mins(5)))?;\n    Ok(())\n}}\n"
-    );
-    files::write(source.join(format!("{name}.rs")), text, 0o644).unwrap();
-    let mods = files::read_text(&chain).unwrap();
-    let mods = mods.replace("\nwb_stdlib::chain!", &format!("mod {name};\n\nwb_stdlib::chain!"));
-    files::write(&chain, mods, 0o644).unwrap();
-    fleet.work_tree().unwrap().commit_all(name).unwrap();
+/// Two web servers with these faults.
+fn herd(faults: &[&Fault]) -> String {
+    let faults: Vec<&str> = faults.iter().map(|fault| fault.link).collect();
+    let host = |name: &str| format!("[hosts.{name}]\nroles = [\"web\"]\nsettings = {{ planted = {faults:?} }}\n\n");
+    ["web1", "web2"].map(host).concat()
+}
+
+/// A draft waits until the others have it behind them, as they do. It lands when it waits for what they have.
+fn a_wait_for_ever_is_found(fleet: &Fleet) {
+    let for_ever = MEET.replace("reached(\"as_of_june\")", "reached(\"meet\")");
+    let draft = chain_file::add(&fleet.crate_dir, "meet", None, &for_ever).unwrap();
+    let said = operate(fleet, &["test"]);
+    let page = said.text();
+    assert_eq!((said.code, page.lines().last()), (1, Some("0 passed, 1 failed")), "{page}{}", said.error_text());
+    let waits = |one: &str, other: &str| {
+        format!("`meet` (draft) on {one} waits for {other} to have `meet` (draft) itself behind it")
+    };
+    let says = format!("a new herd waits for ever: {}, and {}", waits("web1", "web2"), waits("web2", "web1"));
+    assert!(page.contains("test chain ... FAILED") && page.contains(&says), "{page}");
+    files::write(draft, MEET, 0o644).unwrap();
+    fleet.work_tree().unwrap().commit_all("Add the migration meet").unwrap();
+}
+
+/// Who asks for it finds the host as it was when it failed. Its log, and what build servers read, lie there as ever.
+fn a_host_that_fails_can_be_looked_at(fleet: &Fleet, shell: &Shell) {
+    let found = planted(fleet, &[&IN_THE_WALK[0]], &Options { keep: true, ..walk() }, shell);
+    assert_eq!(found.kept, ["cargo xtask sandbox enter test/web1"]);
+    let entered = operate(fleet, &["sandbox", "enter", "test/web1", "--", "cat", "/srv/visits"]);
+    assert_eq!((entered.code, entered.text().as_str()), (0, "visit\nvisit"), "{}", entered.error_text());
+    assert!(Herd::stop(&scratch_dir("test")).unwrap());
+    let log = &found.logs["web1"].path;
+    assert!(files::read_text(log).unwrap().contains("$ wildebeest drill run count_visits\n"));
+    let junit = files::read_text(log.parent().unwrap().with_file_name("junit.xml")).unwrap();
+    let case = "<testcase classname=\"web1\" name=\"count_visits::rerun\" time=";
+    let failure = "<failure message=\"it was run once more, and changed something:\">";
+    assert!(junit.contains(case) && junit.contains(failure), "{junit}");
+}
+
+/// Plants these faults in all hosts, and nothing else is found.
+fn planted(fleet: &Fleet, faults: &[&Fault], options: &Options, shell: &Shell) -> Outcome {
+    let found = tested(fleet, faults, options, shell);
+    faults.iter().for_each(|fault| is_found(fault, &found));
+    let link = |failed: &Tested| failed.link.as_ref().map(|link| link.name.clone()).unwrap_or_default();
+    let failing: BTreeSet<String> = found.failures().map(link).collect();
+    let expect: BTreeSet<String> = faults.iter().map(|fault| fault.link.to_owned()).collect();
+    assert_eq!(failing, expect, "{}", shown(&found));
+    found
+}
+
+/// Of the fault's migration that check fails, and no other.
+fn is_found(fault: &Fault, outcome: &Outcome) {
+    let is_of_it = |failed: &&Tested| failed.link.as_ref().is_some_and(|link| link.name == fault.link);
+    let failed = outcome.failures().filter(is_of_it).cloned().collect();
+    let failed = Outcome { tested: failed, ..Outcome::default() };
+    let page = shown(&failed);
+    let are_its_own = failed.tested.iter().all(|failed| (fault.fails)(&failed.check));
+    assert!(!failed.tested.is_empty() && are_its_own, "{}:\n{page}", fault.link);
+    fault.says.iter().for_each(|words| assert!(page.contains(words), "no {words} of {}:\n{page}", fault.link));
+}
+
+/// The same fleet without any fault passes, and is not run a second time.
+fn mended(fleet: &Fleet, shell: &Shell) {
+    let outcome = tested(fleet, &[], &whole(), shell);
+    let page = shown(&outcome);
+    let has = |is_it: fn(&Check) -> bool| outcome.tested.iter().any(|tested| is_it(&tested.check));
+    assert!(outcome.came_through() && outcome.tally().passed > 30, "{page}");
+    assert!(has(|check| matches!(check, Check::Interrupted(_))) && has(|check| *check == Check::Baseline), "{page}");
+    assert!(page.contains("\ntest web1::meet::rerun ... ignored, it does nothing\n"), "{page}");
+
+    let said = operate(fleet, &["test", "--interrupt", "0", "--no-roll"]);
+    let page = said.text();
+    let well = page.lines().last().is_some_and(|line| line.ends_with(" passed, 0 failed"));
+    assert!(said.code == 0 && well, "{page}{}", said.error_text());
+    let of_links = page.lines().filter(|line| line.starts_with("test web1::") && !line.contains("::baseline "));
+    let is_old = |line: &str| line.ends_with("ok (layer)") || line.contains(" ... ignored, ");
+    assert!(of_links.clone().count() > 20 && of_links.clone().all(is_old), "the second time nothing is run:\n{page}");
+}
+
+/// One of the operator's commands.
+fn operate(fleet: &Fleet, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wb-operator")).args(args).dir(&fleet.crate_dir).run().unwrap()
+}
+
+fn tested(fleet: &Fleet, faults: &[&Fault], options: &Options, shell: &Shell) -> Outcome {
+    files::write(fleet.herd_path(), herd(faults), 0o644).unwrap();
+    fleet.work_tree().unwrap().commit_all("Other faults").unwrap();
+    test::run(fleet, options, shell).unwrap()
+}
+
+/// Without kills and roll.
+fn walk() -> Options {
+    Options { interrupt: 0, no_roll: true, ..whole() }
+}
+
+/// All of it; the two newest migrations are killed.
+fn whole() -> Options {
+    Options { jobs: 2, interrupt: 2, ..Options::default() }
+}
+
+fn shown(outcome: &Outcome) -> String {
+    page::page(outcome, &Canvas::default())
 }
