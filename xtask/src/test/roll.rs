@@ -14,6 +14,7 @@ use wb_core::chain::{Chain, Link, Sha1};
 use wb_core::change::{Manifest, Member};
 use wb_core::plan::{Course, Past};
 use wb_core::pool::Pool;
+use wb_core::runner::with_causes;
 use wb_core::system::clock::Stopwatch;
 use wb_core::system::files;
 
@@ -29,7 +30,7 @@ use crate::deploy::aim::Aim;
 use crate::deploy::{DeployError, Origin, Request};
 use crate::fleet::Fleet;
 use crate::git::{WorkTree, git};
-use crate::operator::{self, SIGNERS_FILE};
+use crate::operator::{self, Operator, OperatorError, SIGNERS_FILE};
 use crate::shell::Shell;
 use crate::stage::{Keys, Machines, Setting, Stage, StageError, herd_toml};
 use crate::status::HerdStatus;
@@ -94,7 +95,7 @@ impl Roll<'_> {
     /// When the herd can't be had, or told something.
     pub fn hold(&self) -> Result<(), TestError> {
         let (chain, shell) = (&self.rehearsal.says.chain, Shell::captured().0);
-        let (keys, target) = (self.keys(), target(chain, told(self.fleet)));
+        let (keys, target) = (self.keys(), target(chain, self.told_last()));
         let base = target.filter(|_| !self.from_scratch).and_then(|target| self.base(&keys, target));
         let legs = legs(chain.links().len(), target, base.as_ref().map(|base| base.at));
         self.note_what_is_not_shown();
@@ -110,6 +111,17 @@ impl Roll<'_> {
             }
             (rolled, _) => rolled.and(written),
         }
+    }
+
+    /// What the fleet's own herd was told last. Where this machine knows nothing of it, as in CI, the remote is asked.
+    fn told_last(&self) -> Option<Sha1> {
+        told(self.fleet).or_else(|| {
+            match ask(self.fleet) {
+                Ok(()) | Err(OperatorError::NoRemote) => {}
+                Err(error) => self.note(&format!("nobody says what the herd was told last: {}", with_causes(&error))),
+            }
+            told(self.fleet)
+        })
     }
 
     /// The newest herd that was kept, and is not beyond this place.
@@ -315,6 +327,15 @@ fn told(fleet: &Fleet) -> Option<Sha1> {
     Manifest::decode(&manifest).ok()?.target
 }
 
+/// Asks the remote what the herd was told. What root writes into somebody's repository is theirs.
+fn ask(fleet: &Fleet) -> Result<(), OperatorError> {
+    let asked = Operator::of(fleet)?.fetch();
+    let tree = fleet.work_tree()?;
+    let place = operator::place(&tree)?;
+    tree.give_back(place.parent().unwrap_or(&place))?;
+    asked
+}
+
 /// The place from where the herd is to roll: of what was told, or, where that is not known or is all, of the link before the
 /// newest.
 fn target(chain: &Chain, told: Option<Sha1>) -> Option<usize> {
@@ -405,6 +426,30 @@ mod tests {
         check(&["web"; 3], Some(1), Some(0));
         check(&["web"; 3], Some(3), Some(1));
         check(&["web"; 3], Some(9), Some(1));
+    }
+
+    #[test]
+    fn the_remote_knows_what_was_told_where_nobody_here_does() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (package, binary) = ("migrations".to_owned(), "wildebeest".to_owned());
+        let fleet = Fleet { crate_dir: here.path().to_owned(), package, binary };
+        WorkTree::create(here.path()).unwrap();
+        files::write(fleet.herd_path(), "", 0o644).unwrap();
+        assert!(matches!(ask(&fleet), Err(OperatorError::NoRemote)));
+
+        let (chain, remote) = (chain(&["web", "web"]), there.path().join("herd.git"));
+        let target = chain.links()[0].sha1;
+        let manifest = Manifest { target: Some(target), chain, ..Manifest::default() };
+        files::write(there.path().join("manifest.json"), manifest.encode(), 0o644).unwrap();
+        WorkTree::create(there.path()).unwrap().commit_all("Told").unwrap();
+        let in_git = |words: &[&str], last: &str| git(there.path()).args(words).arg(&remote).arg(last).read().unwrap();
+        in_git(&["init", "--quiet", "--bare"], "--initial-branch=main");
+        in_git(&["push", "--quiet"], "HEAD:refs/wildebeest/changes");
+        let herd = format!("[herd]\nremote = \"{}\"\n", remote.display());
+        files::write(fleet.herd_path(), herd, 0o644).unwrap();
+        assert_eq!(told(&fleet), None);
+        ask(&fleet).unwrap();
+        assert_eq!(told(&fleet), Some(target));
     }
 
     #[test]
