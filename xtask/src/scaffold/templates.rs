@@ -162,7 +162,7 @@ mod tests {
             words.filter_map(|line| Some(line[line.find("cargo ")?..].to_owned())).collect::<Vec<_>>()
         };
         let github = commands(".github/workflows/ci.yml");
-        for command in ["cargo xtask check", "cargo xtask test --junit target/junit.xml"] {
+        for command in ["cargo xtask check", "cargo xtask test --junit target/junit.xml $ATTEST"] {
             assert!(github.contains(&command.to_owned()), "{github:?}");
         }
         assert_eq!(commands(".gitlab-ci.yml"), github);
