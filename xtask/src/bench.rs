@@ -23,6 +23,7 @@ use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::files::{self, FileError};
 use wb_core::system::{CommandError, environment};
 
+use crate::attempt::TryError;
 use crate::build::BuildError;
 use crate::sandbox::{NotReady, SandboxError, SubnetError};
 use crate::scaffold::ScaffoldError;
@@ -36,7 +37,7 @@ pub use stdlib::{
     Applied, Bound, Compared, Cost, FILES_TARGET, FIRST_TARGET, Goal, LEAST_ROUNDS, MIXED_TARGET, PEAK_TARGET, Raced,
     StdlibOptions, measure as stdlib, profile as stdlib_profile,
 };
-pub use test::{Rehearsed, TEST_TARGET, TestOptions, measure as test};
+pub use test::{Rehearsed, TEST_TARGET, TRY_TARGET, TestOptions, measure as test};
 pub use walk::Walked;
 
 /// The walk after one more link may take as long as `git log`.
@@ -143,8 +144,11 @@ pub enum BenchError {
     /// A test of a fleet did not come to its end.
     #[error(transparent)]
     Test(#[from] TestError),
-    /// A test of a fleet failed.
-    #[error("the test that is measured fails:\n{said}")]
+    /// A try did not come to its end.
+    #[error(transparent)]
+    Try(#[from] TryError),
+    /// A test of a fleet, or a try, failed.
+    #[error("what is measured fails:\n{said}")]
     Failed {
         /// What it said at its end.
         said: String,

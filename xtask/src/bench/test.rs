@@ -1,8 +1,8 @@
-//! What a test of one migration more costs, beside a test of all of them from nothing.
+//! What a test of one migration more costs, beside a test of all of them from nothing; and what a try of a draft costs.
 //!
 //! A fleet has migrations like those of real servers. All of them are tested on empty hosts, then one is added and all is
-//! tested once more: whole commands, as somebody runs them, with the roll and the kills of the newest migrations. What cargo
-//! needs to compile once is there already, as is the root file system of the hosts.
+//! tested once more: whole commands, as somebody runs them, with the roll and the kills of the newest migrations. Then a draft
+//! is saved, and tried. What cargo needs to compile once is there already, as is the root file system of the hosts.
 
 mod fleet;
 
@@ -13,16 +13,21 @@ use serde::Serialize;
 use wb_core::system::clock::Stopwatch;
 
 use super::BenchError;
+use crate::attempt;
 use crate::build;
+use crate::chain_file;
 use crate::fleet::Fleet;
 use crate::sandbox::{self, Distribution, Image, Init, cache_dir, scratch_dir};
-use crate::scaffold::add_link;
+use crate::scaffold::{ScaffoldError, add_link};
 use crate::shell::{Canvas, Shell};
 use crate::test::outcome::{Check, Outcome};
 use crate::test::{self, page};
 
 /// What a test of one migration more may take beside that migration's own time, by the time of a test from nothing.
 pub const TEST_TARGET: f64 = 0.1;
+
+/// How many seconds a try may take beside what the migration takes by itself.
+pub const TRY_TARGET: f64 = 5.0;
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,16 +55,18 @@ pub struct Rehearsed {
     pub link_seconds: f64,
     /// The time for it beside its own, by that of the test from nothing.
     pub ratio: f64,
+    /// A try of a draft that takes next to nothing by itself.
+    pub try_seconds: f64,
     /// How many migrations there were before.
     pub links: usize,
     /// How many of the newest were killed.
     pub interrupt: usize,
 }
 
-/// Measures both tests.
+/// Measures both tests, and a try.
 ///
 /// # Errors
-/// When there can be no sandboxes, or a test fails.
+/// When there can be no sandboxes, or a test or the try fails.
 pub fn measure(options: TestOptions, shell: &Shell) -> Result<Rehearsed, BenchError> {
     let place = scratch_dir("bench-test");
     sandbox::ready(&place, shell)?;
@@ -77,8 +84,12 @@ pub fn measure(options: TestOptions, shell: &Shell) -> Result<Rehearsed, BenchEr
     };
     let link_seconds = own_seconds(&outcome, &added.name);
     let ratio = (incremental_seconds - link_seconds) / scratch_seconds;
+    let try_seconds = {
+        let _progress = shell.begin("trying a draft");
+        tried(&fleet)?
+    };
     let TestOptions { links, interrupt } = options;
-    Ok(Rehearsed { scratch_seconds, incremental_seconds, link_seconds, ratio, links, interrupt })
+    Ok(Rehearsed { scratch_seconds, incremental_seconds, link_seconds, ratio, try_seconds, links, interrupt })
 }
 
 /// What is compiled and built once, whatever is tested.
@@ -114,6 +125,16 @@ fn tested(fleet: &Fleet, options: TestOptions, from_scratch: bool) -> Result<(f6
         0 => Ok((seconds, outcome)),
         _ => Err(BenchError::Failed { said: page::closing(&outcome, &Canvas::default()) }),
     }
+}
+
+/// How long it takes from a draft that is saved to what its specs say. The runner's twin is built for it.
+fn tried(fleet: &Fleet) -> Result<f64, BenchError> {
+    let draft = fleet::draft();
+    chain_file::add(&fleet.crate_dir, &draft.name, None, &draft.source).map_err(ScaffoldError::from)?;
+    let (watch, (quiet, captured)) = (Stopwatch::start(), Shell::captured());
+    let is_well = attempt::attempt(fleet, &attempt::Options::default(), &quiet)?;
+    let seconds = watch.elapsed().as_secs_f64();
+    if is_well { Ok(seconds) } else { Err(BenchError::Failed { said: captured.text() }) }
 }
 
 /// What a migration took by itself.

@@ -12,10 +12,13 @@ use crate::shell::Shell;
 /// The first of them, without which there are no packages.
 const FIRST: (&str, &str) = ("small_repository", include_str!("../../../templates/bench/links/repository.rs"));
 
+/// One that takes next to no time.
+const CONFIGURATION: &str = include_str!("../../../templates/bench/links/files.rs");
+
 /// The others, in turns.
 const KINDS: [(&str, &str); 5] = [
     ("small_package", include_str!("../../../templates/bench/links/package.rs")),
-    ("configuration", include_str!("../../../templates/bench/links/files.rs")),
+    ("configuration", CONFIGURATION),
     ("owner", include_str!("../../../templates/bench/links/user.rs")),
     ("daemon", include_str!("../../../templates/bench/links/service.rs")),
     ("configured_daemon", include_str!("../../../templates/bench/links/restart.rs")),
@@ -59,6 +62,12 @@ pub(super) fn link(number: usize, links: usize) -> LinkSource {
     LinkSource { name, source: source.replace("NUMBER", &number.to_string()), files: Vec::new() }
 }
 
+/// A migration that is being written.
+pub(super) fn draft() -> LinkSource {
+    let source = CONFIGURATION.replace("NAME", "draft").replace("NUMBER", "draft");
+    LinkSource { name: "draft".to_owned(), source, files: Vec::new() }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -72,7 +81,7 @@ mod tests {
         assert_eq!(names.len(), 51);
         let count = |kind: &str| names.iter().filter(|name| name.starts_with(kind)).count();
         assert_eq!(KINDS.map(|(kind, _)| count(kind)), [10; 5]);
-        for LinkSource { name, source, .. } in &links {
+        for LinkSource { name, source, .. } in links.iter().chain([&draft()]) {
             assert!(source.contains(&format!("fn {name}(host: &Host)")), "{source}");
             assert!(!["NAME", "NUMBER", "OTHER"].iter().any(|word| source.contains(word)), "{source}");
         }
