@@ -6,9 +6,6 @@
 
 mod fleet;
 
-use std::collections::BTreeSet;
-use std::thread;
-
 use serde::Serialize;
 use wb_core::system::clock::Stopwatch;
 
@@ -17,7 +14,7 @@ use crate::attempt;
 use crate::build;
 use crate::chain_file;
 use crate::fleet::Fleet;
-use crate::sandbox::{self, Distribution, Image, Init, cache_dir, scratch_dir};
+use crate::sandbox::{self, Image, cache_dir, scratch_dir};
 use crate::scaffold::{ScaffoldError, add_link};
 use crate::shell::{Canvas, Shell};
 use crate::test::outcome::{Check, Outcome};
@@ -102,22 +99,7 @@ fn warm_up(fleet: &Fleet, shell: &Shell) -> Result<(), BenchError> {
 
 /// A test as a whole, and how long it took.
 fn tested(fleet: &Fleet, options: TestOptions, from_scratch: bool) -> Result<(f64, Outcome), BenchError> {
-    let options = test::Options {
-        roles: BTreeSet::new(),
-        migrations: BTreeSet::new(),
-        jobs: thread::available_parallelism().map_or(1, usize::from),
-        from_scratch,
-        keep: false,
-        interrupt: options.interrupt,
-        every_point: false,
-        no_roll: false,
-        image: Distribution::Debian12,
-        init: Init::Sysv,
-        junit: None,
-        json: None,
-        key: None,
-        push: false,
-    };
+    let options = test::Options { from_scratch, interrupt: options.interrupt, ..test::Options::default() };
     let (watch, (quiet, _)) = (Stopwatch::start(), Shell::captured());
     let outcome = test::run(fleet, &options, &quiet)?;
     let seconds = watch.elapsed().as_secs_f64();
