@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use wb_core::system::clock::Stopwatch;
-use wb_core::system::files;
+use wb_core::system::clock::{self, Stopwatch};
+use wb_core::system::{Command, files};
 use wb_tests::alone::alone_with_quick_builds;
 use wb_tests::stage::link;
 use wb_xtask::attempt::{Options, attempt};
@@ -71,14 +71,34 @@ fn a_draft_is_tried() {
         assert!(said.contains("\nrun:\n  + file /srv/pages/index present\n"), "{said}");
         assert!(said.contains("\nspecs:\n  `it_says_hello`: holds\n"), "{said}");
 
-        // It is compiled, and what comes before it is kept.
+        // Who watches sees what comes of a file that is saved: it is compiled, and what comes before it is kept.
+        let log = scratch_dir("test-a-try").join("watched.log");
+        let program = Command::new(env!("CARGO_BIN_EXE_wb-operator")).args(["try", "--watch"]).dir(&fleet.crate_dir);
+        let (watching, _input) = program.start_held(&log).unwrap();
+        assert_eq!(specs(&after(&log, 1)), "  `it_says_hello`: holds\n");
         files::write(draft, DRAFT.replace("content(\"hello", "content(\"hullo"), 0o644).unwrap();
         let watch = Stopwatch::start();
-        let (is_well, said) = tried(&fleet);
+        let said = after(&log, 2);
         assert!(watch.elapsed() < BOUND, "{:?}: {said}", watch.elapsed());
-        assert!(!is_well && said.contains("`it_says_hello`: "), "{said}");
+        assert!(specs(&said).starts_with("  `it_says_hello`: expected "), "{said}");
+        watching.kill();
         files::remove_tree(source).unwrap();
     });
+}
+
+/// All that is written down by the end of so many tries.
+fn after(log: &Path, tries: usize) -> String {
+    let is_end = |line: &&str| line.starts_with("in ") && line.ends_with(" s");
+    let said = || files::read_text(log).unwrap_or_default();
+    let enough = || Some(said()).filter(|said| said.lines().filter(is_end).count() >= tries);
+    let found = clock::wait_until(&clock::Real, Duration::from_mins(3), Duration::from_millis(50), enough);
+    found.unwrap_or_else(|| panic!("no try {tries}: {}", said()))
+}
+
+/// What the specs of the last try say.
+fn specs(said: &str) -> String {
+    let last = said.rsplit("specs:\n").next().unwrap_or_default();
+    last.split_inclusive('\n').take_while(|line| line.starts_with("  ")).collect()
 }
 
 fn tried(fleet: &Fleet) -> (bool, String) {
