@@ -93,6 +93,21 @@ fn a_host_installs_packages_survives_power_cuts_and_reboots() {
     assert_eq!(sh(&host, "cat /srv/new/file; getent hosts web1"), "content127.0.1.1       web1");
 }
 
+/// Nodes of devices can be made where root runs the sandbox, and are those of the machine.
+#[test]
+fn a_host_opens_no_device_but_its_own() {
+    let Some(herd) = herd("test-devices") else { return };
+    let host = herd.boot("a", address(11)).unwrap();
+    let opened = "for dir in /root /run /tmp /dev /dev/shm; do
+            rm -f $dir/node; mknod $dir/node c 1 5 2>/dev/null || continue
+            ! head -c 1 $dir/node >/dev/null 2>&1 || echo $dir
+        done";
+    assert_eq!(sh(&host, opened), "");
+    assert_eq!(sh(&host, "head -c 3 /dev/zero | wc -c; echo lost >/dev/null; head -c 1 /dev/urandom | wc -c"), "3\n1");
+    let writable = host.run(Command::shell("test -w /proc/sys/kernel/panic")).unwrap();
+    assert_ne!(writable.code, 0, "what is the machine's can only be read");
+}
+
 /// What one host removed, another one that boots on its disk does not have either. What that one does, the disk does not
 /// see.
 #[test]

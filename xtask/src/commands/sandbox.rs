@@ -27,7 +27,8 @@ enum SandboxCommand {
 /// Open a shell in a host of a sandbox, or run a command there
 ///
 /// As root of that host, with its processes, files and network. The host is of a demo or a test that is under way, or
-/// that was left running with `--keep`. Nothing that is done there is done to this machine.
+/// that was left running with `--keep`. What migrations and people do there stays in the host; a host is no prison for
+/// a program that wants out.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

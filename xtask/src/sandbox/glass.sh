@@ -12,7 +12,7 @@ names() {
 mkdir -p "$glass/upper" "$glass/work" "$glass/root"
 points=$(cut -d ' ' -f 2 /proc/self/mounts)
 # A file is copied as a whole or not at all: half a copy looks like another file.
-mount -t overlay overlay -o "lowerdir=/,upperdir=$glass/upper,workdir=$glass/work,metacopy=off$options" "$glass/root"
+mount -t overlay overlay -o "nodev,lowerdir=/,upperdir=$glass/upper,workdir=$glass/work,metacopy=off$options" "$glass/root"
 taken=
 for point in $points; do
     point=$(printf %b "$point")

@@ -359,7 +359,7 @@ pub(super) fn init_below(outer: Process) -> Option<Process> {
 
 /// The command line that gives a person a shell in a host, of another user namespace or of this one.
 pub(super) fn shell_line(init: Process, elsewhere: bool) -> String {
-    entrance(init, elsewhere).args(["bash", "-l"]).line()
+    entrance(init, elsewhere).args(["setpriv", CAPABILITIES, "bash", "-l"]).line()
 }
 
 /// A command in a host, for a person at a terminal.
@@ -375,7 +375,8 @@ fn entrance(init: Process, elsewhere: bool) -> Command {
 
 const NAMESPACES: [&str; 8] = ["--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup", "--root", "--wd"];
 
-/// What a host must not do to the machine.
+/// What a host must not do to the machine: to its clock, its kernel's modules, its ports and memory. Making nodes of
+/// devices is not among it: scripts of packages do that, and no file system of a host lets one be opened.
 const CAPABILITIES: &str = "--bounding-set=-sys_time,-sys_module,-sys_rawio";
 
 fn with_defaults(command: Command) -> Command {
@@ -397,6 +398,22 @@ mod tests {
     fn a_host_name_is_one() {
         assert!(["web1", "a", "DB-2"].iter().all(|name| is_host_name(name)));
         assert!(!["", "-a", "a-", "a b", "a/b", "ä", &"x".repeat(64)].iter().any(|name| is_host_name(name)));
+    }
+
+    #[test]
+    fn whoever_enters_may_do_no_more_than_the_init() {
+        assert!(INIT.contains(CAPABILITIES));
+        let init = Process { pid: 7, started: 1 };
+        for line in [shell_line(init, false), by_hand(init, true, Command::new("id")).line()] {
+            assert!(line.contains(&format!("setpriv {CAPABILITIES} ")), "{line}");
+        }
+    }
+
+    #[test]
+    fn no_file_system_of_a_host_has_devices() {
+        let is_own = |line: &&str| line.starts_with("mount -t overlay") || line.starts_with("mount -t tmpfs");
+        let without: Vec<&str> = INIT.lines().filter(is_own).filter(|line| !line.contains("nodev")).collect();
+        assert_eq!(without, [""; 0]);
     }
 
     #[test]

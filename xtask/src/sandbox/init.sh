@@ -6,20 +6,22 @@ case " $foreign " in
 esac
 [ $$ = 1 ] || { echo "refused: an init needs a process namespace of its own"; exit 70; }
 
-mount -t overlay overlay -o "lowerdir=$lower,upperdir=$disk/upper,workdir=$disk/work$options" "$disk/root"
+# Of all devices only those that are bound below can be opened. A node that a host makes itself is there, as scripts of
+# packages want it, and is no way to a disk of the machine.
+mount -t overlay overlay -o "nodev,lowerdir=$lower,upperdir=$disk/upper,workdir=$disk/work$options" "$disk/root"
 cd "$disk/root"
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys || :
-mount -t tmpfs -o mode=755 tmpfs run
-mount -t tmpfs -o mode=1777 tmpfs tmp
-mount -t tmpfs -o mode=755 tmpfs dev
+mount -t tmpfs -o mode=755,nodev tmpfs run
+mount -t tmpfs -o mode=1777,nodev tmpfs tmp
+mount -t tmpfs -o mode=755,nodev tmpfs dev
 mkdir -m 1777 run/lock dev/shm
 mkdir dev/pts
 for node in null zero full random urandom tty; do
     touch "dev/$node"
     mount --bind "/dev/$node" "dev/$node"
 done
-mount -t tmpfs -o mode=1777 tmpfs dev/shm
+mount -t tmpfs -o mode=1777,nodev tmpfs dev/shm
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
