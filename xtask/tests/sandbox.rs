@@ -211,8 +211,12 @@ fn what_a_command_does_behind_glass_is_seen_and_gone() {
     let Some(herd) = herd("test-glass") else { return };
     let host = herd.boot("a", address(11)).unwrap();
     sh(&host, "cd /srv; mkdir dir mounted; touch dir/in; mount -t tmpfs tmpfs mounted; touch mounted/x");
-    // A daemon that writes all the time is not the command's doing.
-    sh(&host, "setsid sh -c 'while :; do echo >>/srv/count; sleep 0.01; done' </dev/null >/dev/null 2>&1 &");
+    // A place that another mount hides is in nobody's way.
+    sh(&host, "cd /mnt; mkdir -p a/b; mount -t tmpfs tmpfs a/b; mount -t tmpfs tmpfs a; touch a/c");
+    sh(&host, "for file in /run/state /tmp/state /tmp/gone; do echo old >$file; done");
+    // What a daemon writes all the time is not the command's doing.
+    let daemon = "while :; do now=$(date +%N); touch /srv/at$now /run/at$now /tmp/at$now; sleep 0.01; done";
+    sh(&host, &format!("setsid sh -c '{daemon}' </dev/null >/dev/null 2>&1 &"));
     let behind = |line: &str| match host.behind_glass(Command::shell(line).env("A", "1").stdin("in")) {
         Err(SandboxError::NoGlass { why, .. }) if !is_ci() => {
             eprintln!("skipped: no glass on this machine: {why}");
@@ -220,12 +224,13 @@ fn what_a_command_does_behind_glass_is_seen_and_gone() {
         }
         seen => Some(seen.unwrap()),
     };
-    let look = "cat; cat /srv/dir/in; ls /srv/mounted; sleep 0.1; exit 3";
+    let look = "cat; cat /srv/dir/in; ls /srv/mounted /mnt/a; sleep 0.1; exit 3";
     let Some((output, touched)) = timed("a look", || behind(look)) else { return };
-    assert_eq!((output.code, output.text(), touched), (3, "inx".to_owned(), Vec::new()));
+    assert_eq!((output.code, output.text(), touched), (3, "in/mnt/a:\nc\n\n/srv/mounted:\nx".to_owned(), Vec::new()));
 
     let line = "set -e; cd /srv; echo $A >new; rm -r dir; rm /etc/motd; mkdir /etc/cron.d/d; chmod 600 /etc/passwd
-        touch -c /etc/group; touch /run/made; echo >>/etc/hosts
+        touch -c /etc/group; touch /run/made; echo >>/etc/hosts; mkdir /tmp/dir; rm /tmp/gone
+        echo new >/run/state; echo new >>/tmp/state
         apt-get --simulate upgrade >/dev/null; service ssh status";
     let (output, touched) = behind(line).unwrap();
     assert_eq!((output.code, output.text().as_str()), (0, "sshd is running."), "{output:?}");
@@ -237,11 +242,38 @@ fn what_a_command_does_behind_glass_is_seen_and_gone() {
         "Removed /etc/motd",
         "Changed /etc/passwd",
         "Made /run/made",
+        "Changed /run/state",
         "Removed /srv/dir",
         "Made /srv/new",
+        "Made /tmp/dir",
+        "Removed /tmp/gone",
+        "Changed /tmp/state",
     ];
     assert_eq!(touched, expect);
+    assert_eq!(sh(&host, "cat /run/state /tmp/state /tmp/gone; ls -d /run/made /tmp/dir || :"), "old\nold\nold");
     assert_eq!(sh(&host, "ls /srv/dir; stat -c %a /etc/passwd; ls -d /etc/cron.d/d /run/wildebeest* || :"), "in\n644");
+}
+
+/// Who asks a daemon for something is answered behind glass, too, and what the daemon then does is done.
+#[test]
+fn daemons_answer_behind_glass() {
+    let Some(herd) = herd("test-glass-daemons") else { return };
+    let host = herd.boot("a", address(11)).unwrap();
+    let socket = "use IO::Socket::UNIX; my $all = IO::Socket::UNIX->new(Local => \"/run/answers\", Listen => 5);
+        while (my $one = $all->accept) { print $one \"hello\"; close $one }";
+    sh(&host, &format!("setsid perl -e '{socket}' </dev/null >/dev/null 2>&1 &"));
+    sh(&host, "mkfifo /tmp/orders; setsid sh -c 'cat /tmp/orders >/srv/heard' </dev/null >/dev/null 2>&1 &");
+    sh(&host, "for _ in $(seq 100); do [ ! -S /run/answers ] || break; sleep 0.05; done; test -S /run/answers");
+    let ask = r#"perl -MIO::Socket::UNIX -e 'print IO::Socket::UNIX->new(Peer => "/run/answers")->getline'
+        echo order >/tmp/orders"#;
+    match host.behind_glass(Command::shell(ask).timeout(Duration::from_secs(20))) {
+        Err(SandboxError::NoGlass { why, .. }) if !is_ci() => eprintln!("skipped: no glass on this machine: {why}"),
+        seen => {
+            let (output, touched) = seen.unwrap();
+            assert_eq!((output.text().as_str(), touched), ("hello", Vec::new()), "{output:?}");
+            sh(&host, "for _ in $(seq 100); do grep -q order /srv/heard && exit 0; sleep 0.05; done; exit 1");
+        }
+    }
 }
 
 /// What a line that fails in the end prints.

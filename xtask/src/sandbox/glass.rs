@@ -1,12 +1,10 @@
 //! A host behind glass: a command sees all of it, and what it writes is seen and gone afterwards.
 //!
-//! The command has an overlay over the host's root in a mount namespace of its own. What it touched is exactly what
-//! lies in that overlay, whatever daemons do beside it. What is mounted elsewhere is the host's own; of `/run` and `/tmp`
-//! it is told what came and went.
+//! The command has overlays over the host's disk, `/run` and `/tmp` in a mount namespace of its own. What it touched there
+//! is exactly what lies in them, whatever daemons do beside it. What daemons listen on is theirs, and answers. Not behind
+//! glass is what is mounted elsewhere, and what others do because the command asks them: a service that it restarts,
+//! restarts.
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -40,6 +38,21 @@ pub enum Touch {
 
 const GLASS: &str = include_str!("glass.sh");
 
+/// Makes the place for the layers, which others see, too, and goes on where nobody else does. Arguments: the place,
+/// options of the overlays, what goes on, the command.
+const BEGIN: &str = r#"PATH=/usr/sbin:/usr/bin:/sbin:/bin
+place=$1 options=$2 glass=$3
+shift 3
+mkdir -m 700 "$place"
+mount -t tmpfs -o mode=700,nodev tmpfs "$place"
+exec unshare --mount /bin/sh -ec "$glass" glass "$place" "$options" "$@""#;
+
+/// Removes the place.
+const END: &str = r#"umount "$1" && rmdir "$1""#;
+
+/// What has a layer of its own: its name, and the directory below the root that it lies over.
+const LAYERS: [(&str, &str); 3] = [("disk", ""), ("run", "run"), ("tmp", "tmp")];
+
 impl Host {
     /// Runs a command as [`Host::run`] does, behind glass, and says what it touched: of a file that it wrote anew and left
     /// as it was, nothing. What changes by itself is passed over.
@@ -47,39 +60,45 @@ impl Host {
     /// # Errors
     /// As [`Host::run`]; [`SandboxError::NoGlass`] where the kernel can't do it, and the command did not run.
     pub fn behind_glass(&self, command: Command) -> Result<(Output, Vec<Touched>), SandboxError> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let place = format!("/run/wildebeest-glass-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let place = new_place();
         let options = if elevation::in_user_namespace() { ",userxattr" } else { "" };
-        let starter = ["unshare", "--mount", "/bin/sh", "-ec", GLASS, "glass", &place, options];
+        let starter = ["/bin/sh", "-ec", BEGIN, "begin", &place, options, GLASS];
         let output = self.enter_through(command, &starter)?.run();
         let output = output.map_err(while_doing(format!("run a command behind glass in host {}", self.name())));
         let seen = output.and_then(|output| self.seen_through(&place, output));
         // What is left there is in the host's memory, and in nobody's way.
-        drop(self.read(Command::new("rm").args(["-rf", &place])));
+        drop(self.run(Command::new("/bin/sh").args(["-c", END, "end", &place])));
         seen
     }
 
     fn seen_through(&self, place: &str, output: Output) -> Result<(Output, Vec<Touched>), SandboxError> {
         let root = self.root()?;
         let glass = root.join(place.trim_start_matches('/'));
-        let names = |list: &str| files::read_optional(glass.join(list));
-        let (Some(before), Some(after)) = (names("before")?, names("after")?) else {
+        if files::stat(glass.join("there"))?.is_none() {
             return Err(SandboxError::NoGlass { name: self.name().to_owned(), why: output.error_text() });
-        };
-        let mut touched = written(&glass.join("upper"), &root)?;
-        touched.extend(came_and_went(&before, &after));
+        }
+        let mut touched = Vec::new();
+        for (name, dir) in LAYERS {
+            touched.extend(written(&glass.join(name).join("upper"), &root, Path::new(dir))?);
+        }
         touched.retain(|touched| !is_restless(&touched.path));
         touched.sort();
         Ok((output, touched))
     }
 }
 
-/// What the layer says of the root below it.
-fn written(upper: &Path, lower: &Path) -> Result<Vec<Touched>, FileError> {
-    let mut touched = Vec::new();
+/// A path that no other plan has, of this process or of one that was killed in the middle of it.
+fn new_place() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("/run/wildebeest-glass-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What the layer over a directory of the root says of that.
+fn written(upper: &Path, root: &Path, dir: &Path) -> Result<Vec<Touched>, FileError> {
+    let (mut touched, lower) = (Vec::new(), root.join(dir));
     for path in below(upper)? {
-        if let Some(how) = touch(upper, lower, &path)? {
-            touched.push(Touched { path: Path::new("/").join(path), how });
+        if let Some(how) = touch(upper, &lower, &path)? {
+            touched.push(Touched { path: Path::new("/").join(dir).join(path), how });
         }
     }
     Ok(touched)
@@ -112,18 +131,6 @@ fn is_opaque(path: &Path) -> Result<bool, FileError> {
     Ok(value.is_some_and(|value| value == b"y"))
 }
 
-fn came_and_went(before: &[u8], after: &[u8]) -> Vec<Touched> {
-    let (before, after) = (paths(before), paths(after));
-    let all = |paths: BTreeSet<PathBuf>, how| paths.into_iter().map(move |path| Touched { path, how });
-    let (made, removed) = (&after - &before, &before - &after);
-    all(made, Touch::Made).chain(all(removed, Touch::Removed)).collect()
-}
-
-fn paths(list: &[u8]) -> BTreeSet<PathBuf> {
-    let names = list.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-    names.map(|name| PathBuf::from(OsStr::from_bytes(name))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +152,7 @@ mod tests {
         for mark in ["etc/gone", "etc/never"] {
             Command::new("mkfifo").args(["--mode", "0"]).arg(upper.join(mark)).read().unwrap();
         }
-        let mut touched = written(&upper, &lower).unwrap();
+        let mut touched = written(&upper, &lower, Path::new("")).unwrap();
         touched.sort();
         let expect = [
             ("/etc/changed", Touch::Changed),
@@ -157,10 +164,18 @@ mod tests {
     }
 
     #[test]
-    fn names_that_came_and_went_are_told() {
-        let expect = [("/run/new", Touch::Made), ("/run/old", Touch::Removed)];
-        let expect = expect.map(|(path, how)| Touched { path: path.into(), how });
-        assert_eq!(came_and_went(b"/run\0/run/old\0", b"/run\0/run/new\0"), expect);
-        assert!(came_and_went(b"", b"").is_empty());
+    fn what_is_below_a_layer_of_its_own_has_its_whole_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let [upper, root] = ["upper", "root"].map(|name| dir.path().join(name));
+        files::create_dir(root.join("run/sshd")).unwrap();
+        files::create_dir(upper.join("sshd")).unwrap();
+        files::write(upper.join("sshd/pid"), "7", 0o644).unwrap();
+        let touched = written(&upper, &root, Path::new("run")).unwrap();
+        assert_eq!(touched, [Touched { path: "/run/sshd/pid".into(), how: Touch::Made }]);
+    }
+
+    #[test]
+    fn each_plan_has_a_place_of_its_own() {
+        assert_ne!(new_place(), new_place());
     }
 }

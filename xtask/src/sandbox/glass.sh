@@ -1,32 +1,56 @@
-# Runs a command behind glass: it sees the host's whole root, and what it writes there lands in a layer of its own. What is
-# mounted elsewhere is the host's: sockets lie in /run. Arguments: a place for the layer, options of the overlay, the
-# command. What there was in /run and /tmp is listed before and after it.
+# Runs a command behind glass: it sees all of the host, and what it writes on the host's disk, in /run and in /tmp lands
+# in layers of its own. What is mounted elsewhere is the host's. Arguments: a place for the layers, options of the
+# overlays, the command.
 glass=$1 options=$2
 shift 2
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
-names() {
-    # What goes away meanwhile is no error.
-    find /run /tmp -xdev -path "$glass" -prune -o -printf '%p\0' >"$1" 2>/dev/null || :
+root=$glass/root
+set -f
+
+# Puts a layer over a directory, which looks as it did. Arguments: its name, the directory.
+cover() {
+    mkdir -p "$glass/$1/upper" "$glass/$1/work"
+    chmod --reference="$2" "$glass/$1/upper"
+    chown --reference="$2" "$glass/$1/upper"
+    # A file is copied as a whole or not at all: half a copy looks like another file.
+    layers="lowerdir=$2,upperdir=$glass/$1/upper,workdir=$glass/$1/work,metacopy=off$options"
+    mount -t overlay overlay -o "nodev,$layers" "$root$2"
 }
 
-mkdir -p "$glass/upper" "$glass/work" "$glass/root"
 points=$(cut -d ' ' -f 2 /proc/self/mounts)
-# A file is copied as a whole or not at all: half a copy looks like another file.
-mount -t overlay overlay -o "nodev,lowerdir=/,upperdir=$glass/upper,workdir=$glass/work,metacopy=off$options" "$glass/root"
+mkdir "$root"
+cover disk /
+cover run /run
+cover tmp /tmp
+
+# What daemons listen on is theirs: through a layer nobody would answer.
 taken=
+if [ -d /run/systemd ]; then
+    mount --rbind /run/systemd "$root/run/systemd"
+    taken=/run/systemd
+fi
+find /run /tmp -xdev -path /run/systemd -prune -o \( -type s -o -type p \) \
+    -exec mount --bind {} "$root{}" \; 2>/dev/null || :
+
 for point in $points; do
-    point=$(printf %b "$point")
-    [ "$point" != / ] || continue
+    case $point in / | /run | /tmp | "$glass") continue ;; esac
     for above in $taken; do
         # It comes along.
         case $point in "$above" | "$above"/*) continue 2 ;; esac
     done
-    mount --rbind "$point" "$glass/root$point"
-    taken="$taken $point"
+    path=$(printf %b "$point")
+    if mount --rbind "$path" "$root$path" 2>/dev/null; then
+        taken="$taken $point"
+        continue
+    fi
+    # What is hidden by another mount, or is another user's alone, the host's root does not see either.
+    case $point in
+    /proc | /sys | /dev)
+        echo "$point can't be mounted twice" >&2
+        exit 1
+        ;;
+    esac
 done
 
-names "$glass/before"
-code=0
-setpriv --pdeathsig KILL chroot "$glass/root" "$@" || code=$?
-names "$glass/after"
-exit "$code"
+: >"$glass/there"
+exec chroot "$root" "$@"
