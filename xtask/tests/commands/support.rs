@@ -114,7 +114,7 @@ fn masked(word: &str) -> String {
 }
 
 /// Where the program under test was built: what it shares with a fleet is compiled already.
-fn target_dir() -> PathBuf {
+pub(crate) fn target_dir() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_xtask"));
     program.parent().and_then(Path::parent).unwrap_or(program).to_owned()
 }
