@@ -15,6 +15,8 @@
 //! # }
 //! ```
 //!
+//! Who may make no namespaces, and may use podman or docker, has the whole command run in a container: see [`within`].
+//!
 //! Nothing of a herd has a name on the machine: one *keeper* process holds a process, a mount and a network namespace,
 //! and everything else lives inside them. When the keeper ends, all of it is gone; the keeper ends when the process
 //! that started the herd does, however that ends. Only the hosts' disks are left, in the scratch directory, and the
@@ -22,10 +24,12 @@
 
 mod census;
 mod clean;
+mod container;
 mod control_groups;
 mod disk;
 mod distribution;
 mod elevation;
+mod engine;
 mod entry;
 mod git_server;
 mod glass;
@@ -56,6 +60,7 @@ pub use census::{NoHost, Seen, SeenHost, census, named};
 pub use clean::{Cleaned, Cleaning, clean};
 pub use distribution::Distribution;
 pub use elevation::{Elevation, elevate, elevation};
+pub use engine::{Engine, EngineError, within, within_running};
 pub use entry::{Entry, Kind};
 pub use git_server::GitServer;
 pub use glass::{Touch, Touched};

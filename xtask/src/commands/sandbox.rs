@@ -6,7 +6,7 @@ use wb_core::system::clock::{Clock as _, Real};
 
 use crate::calendar::ago;
 use crate::failure::{Ended, Failure, NO};
-use crate::sandbox::{self, Cleaned, Cleaning, Elevation, Kept, Layers, NoHost, Seen};
+use crate::sandbox::{self, Cleaned, Cleaning, Elevation, Engine, Kept, Layers, NoHost, Seen};
 use crate::shell::Shell;
 use crate::table::Table;
 
@@ -42,6 +42,9 @@ struct Enter {
     /// What to run there [default: a shell]
     #[arg(value_name = "COMMAND", last = true)]
     command: Vec<String>,
+    /// What sandboxes are made with
+    #[arg(long, value_name = "ENGINE", value_enum, default_value_t = Engine::Namespaces)]
+    engine: Engine,
 }
 
 /// List all hosts of sandboxes on this machine
@@ -56,6 +59,9 @@ struct List {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// What sandboxes are made with
+    #[arg(long, value_name = "ENGINE", value_enum, default_value_t = Engine::Namespaces)]
+    engine: Engine,
 }
 
 /// End herds of sandboxes that were left running, and remove their disks
@@ -77,6 +83,9 @@ struct Clean {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// What sandboxes are made with
+    #[arg(long, value_name = "ENGINE", value_enum, default_value_t = Engine::Namespaces)]
+    engine: Engine,
 }
 
 impl Sandbox {
@@ -91,8 +100,7 @@ impl Sandbox {
 
 impl Enter {
     fn run(self) -> Ended {
-        become_who_sees()?;
-        let census = sandbox::census();
+        let census = census(self.engine)?;
         let off = || NoHost::Off { name: self.host.clone() };
         let found = sandbox::named(&census, &self.host);
         let entered = found.and_then(|host| host.enter(&self.command).ok_or_else(off)).map_err(not_entered)?;
@@ -113,23 +121,23 @@ fn not_entered(error: NoHost) -> Failure {
 
 impl List {
     fn run(self, shell: &Shell) -> Ended {
-        become_who_sees()?;
         if self.layers {
+            within(self.engine, shell)?;
+            become_who_sees()?;
             self.print_layers(shell)?;
         } else {
-            self.print_hosts(shell);
+            self.print_hosts(&census(self.engine)?, shell);
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn print_hosts(&self, shell: &Shell) {
-        let census = sandbox::census();
+    fn print_hosts(&self, census: &[Seen], shell: &Shell) {
         if self.json {
             shell.print_json(&census);
         } else if census.is_empty() {
             shell.print("There is no sandbox on this machine.");
         } else {
-            shell.print_text(hosts(&census));
+            shell.print_text(hosts(census));
         }
     }
 
@@ -181,12 +189,8 @@ fn layers(kept: &[Kept], now: u64) -> Table {
 
 impl Clean {
     fn run(self, shell: &Shell) -> Ended {
-        if let Elevation::Impossible(line) = sandbox::elevate()? {
-            return Err(Failure::environment(line));
-        }
-        let Self { images, layers, all, json } = self;
-        let cleaned = sandbox::clean(Cleaning { images: images || all, layers: layers || all, packages: all })?;
-        if json {
+        let cleaned = self.clean(shell)?;
+        if self.json {
             shell.print_json(&cleaned);
             return Ok(if cleaned.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(NO) });
         }
@@ -200,6 +204,35 @@ impl Clean {
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    fn clean(&self, shell: &Shell) -> Result<Cleaned, Failure> {
+        let Self { images, layers, all, engine, .. } = *self;
+        let wished = Cleaning { images: images || all, layers: layers || all, packages: all };
+        // What hosts leave in a container goes with it; what they share does not.
+        if wished != Cleaning::default() {
+            within(engine, shell)?;
+        } else if !sandbox::within_running(engine)? {
+            return Ok(Cleaned::default());
+        }
+        match sandbox::elevate()? {
+            Elevation::Impossible(line) => Err(Failure::environment(line)),
+            _ => Ok(sandbox::clean(wished)?),
+        }
+    }
+}
+
+/// Goes on where the sandboxes are made.
+fn within(engine: Engine, shell: &Shell) -> Result<(), Failure> {
+    Ok(sandbox::within(engine, &|line| shell.done("engine", line))?)
+}
+
+/// All herds that this engine has.
+fn census(engine: Engine) -> Result<Vec<Seen>, Failure> {
+    if !sandbox::within_running(engine)? {
+        return Ok(Vec::new());
+    }
+    become_who_sees()?;
+    Ok(sandbox::census())
 }
 
 /// A line for each thing that was to go.

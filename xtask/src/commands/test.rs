@@ -6,7 +6,7 @@ use clap::Args;
 use super::judge;
 use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
-use crate::sandbox::{Distribution, Init, Missing, NotReady, SandboxError};
+use crate::sandbox::{self, Distribution, Engine, Init, Missing, NotReady, SandboxError};
 use crate::shell::Shell;
 use crate::stage::StageError;
 use crate::test::{self, Options, TestError, page};
@@ -19,7 +19,8 @@ use crate::test::{self, Options, TestError, page};
 /// again, and must come to the same end. Then a herd with at least three hosts of each kind, and two more than may be out of
 /// load at once, follows signed changes from what was told last to the newest migration, and takes turns. What hosts come to is
 /// kept, so that the next test goes on from there. The runner is the one that a deploy ships; once all was tested that
-/// there is, and passed, a deploy finds it attested. Needs root, or a machine where users may make namespaces.
+/// there is, and passed, a deploy finds it attested. Needs root, or a machine where users may make namespaces, or have
+/// containers.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Test {
@@ -65,6 +66,9 @@ pub(super) struct Test {
     /// Push what is attested once all passed, with the runner, for `cargo xtask deploy --from-ci`; it has to be signed
     #[arg(long, requires = "key", conflicts_with_all = PARTS)]
     push: bool,
+    /// What sandboxes are made with
+    #[arg(long, value_name = "ENGINE", value_enum, default_value_t = Engine::Namespaces)]
+    engine: Engine,
 }
 
 /// Options that leave out what an attestation says.
@@ -84,6 +88,7 @@ impl Test {
         if self.interrupt == 0 && (self.push || self.key.is_some()) {
             return Err(Failure::usage("`--interrupt 0` leaves out what is to be attested: how migrations bear a kill"));
         }
+        sandbox::within(self.engine, &|line| shell.done("engine", line))?;
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let outcome = test::run(&fleet, &self.options(), shell).map_err(judged)?;
         shell.print_page(&page::closing(&outcome, &shell.canvas()));

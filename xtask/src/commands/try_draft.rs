@@ -6,6 +6,7 @@ use super::{judge, test};
 use crate::attempt::{self, Options, TryError};
 use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
+use crate::sandbox::{self, Engine};
 use crate::shell::Shell;
 
 /// Try a migration, while it is being written, on hosts of its own
@@ -13,7 +14,7 @@ use crate::shell::Shell;
 /// Shows what it would do, with diffs, then what it does, then whether its specs hold, on a real host for each set of
 /// roles that runs it. The hosts are where it will find them: they boot on what `cargo xtask test` kept of those that ran
 /// all that comes before it; what was not kept is made first. What runs is not the runner that ships, but its twin, which
-/// is compiled in a moment. Needs root, or a machine where users may make namespaces.
+/// is compiled in a moment. Needs root, or a machine where users may make namespaces, or have containers.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,12 +38,16 @@ pub(super) struct Try {
     /// Try it again whenever a file of the crate is saved, until it is interrupted
     #[arg(long)]
     watch: bool,
+    /// What sandboxes are made with
+    #[arg(long, value_name = "ENGINE", value_enum, default_value_t = Engine::Namespaces)]
+    engine: Engine,
 }
 
 impl Try {
     pub(super) fn run(self, shell: &Shell) -> Ended {
+        let Self { name, roles, host, keep, watch, engine } = self;
+        sandbox::within(engine, &|line| shell.done("engine", line))?;
         let fleet = Fleet::current().map_err(judge::fleet)?;
-        let Self { name, roles, host, keep, watch } = self;
         let options = Options { name, roles: roles.into_iter().collect(), host, keep, watch };
         let is_well = attempt::attempt(&fleet, &options, shell).map_err(judged)?;
         Ok(ExitCode::from(if is_well { 0 } else { NO }))

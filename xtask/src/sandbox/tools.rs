@@ -103,6 +103,11 @@ fn missing_of(tools: &[Tool]) -> Vec<Tool> {
     tools.iter().filter(|tool| !installed(tool.program)).copied().collect()
 }
 
+/// The packages of all that a machine with sandboxes may need.
+pub(super) fn all_packages() -> Vec<&'static str> {
+    packages(&[TOOLS.as_slice(), &MUSL, &SSHD].concat())
+}
+
 /// The command that installs a list of packages.
 pub(super) fn remedy(packages: &[&str]) -> String {
     format!("apt-get install --no-install-recommends {}", packages.join(" "))

@@ -7,6 +7,7 @@ mod baseline;
 mod book;
 mod ci_files;
 mod deploy;
+mod engine;
 mod failure;
 mod fleet;
 mod herd;
