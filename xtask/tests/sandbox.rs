@@ -94,6 +94,45 @@ fn a_host_installs_packages_survives_power_cuts_and_reboots() {
     assert_eq!(sh(&host, "cat /srv/new/file; getent hosts web1"), "content127.0.1.1       web1");
 }
 
+/// What of the machine's network a herd could change: its cards, its routes, and whether it passes on what it gets.
+fn network_of_this_machine() -> [String; 3] {
+    let cards = Command::new("ls").arg("/sys/class/net").read().unwrap();
+    let [routes, passes_on] = ["/proc/net/route", "/proc/sys/net/ipv4/ip_forward"].map(files::read_text);
+    [cards, routes.unwrap(), passes_on.unwrap()]
+}
+
+/// The machine, the router, each host: all have networks of their own, and what goes between hosts goes by the router.
+#[test]
+fn a_herd_has_a_network_of_its_own() {
+    let before = network_of_this_machine();
+    let Some(herd) = herd("test-network") else { return };
+    let [a, b] = [("a", 11), ("b", 12)].map(|(name, last)| herd.boot(name, address(last)).unwrap());
+    assert_eq!(network_of_this_machine(), before);
+    let ends = ["/proc/self/ns/net".into(), herd.network().namespace()].map(|file| files::read_link(file).unwrap());
+    let of_hosts = [&a, &b].map(|host| PathBuf::from(sh(host, "readlink /proc/1/ns/net")));
+    assert_eq!(ends.into_iter().chain(of_hosts).collect::<BTreeSet<_>>().len(), 4);
+
+    let own = "ip -4 -o address show eth0 | grep -o ' 10[0-9./]* '; ip route | grep -o 'default via [0-9.]*'";
+    assert_eq!(sh(&a, own), " 10.77.0.11/24 \ndefault via 10.77.0.1");
+    for elsewhere in [Ipv4Addr::new(10, 78, 0, 11), address(1), address(255)] {
+        assert!(matches!(herd.boot("c", elsewhere), Err(SandboxError::Address { .. })), "{elsewhere}");
+    }
+    assert!(matches!(herd.boot("no name", address(13)), Err(SandboxError::Name(_))));
+
+    herd.name_all(&[&a, &b]).unwrap();
+    let key = |host: &Host| sh(host, "cat /etc/ssh/ssh_host_ed25519_key.pub");
+    b.put("/root/.ssh/authorized_keys", key(&a), 0o600).unwrap();
+    a.put("/root/.ssh/known_hosts", format!("b {}", key(&b)), 0o600).unwrap();
+    let ssh = "ssh -i /etc/ssh/ssh_host_ed25519_key -o BatchMode=yes -o ConnectTimeout=2 b hostname";
+    assert_eq!(sh(&a, ssh), "b");
+    b.partition(true).unwrap();
+    assert_ne!(a.run(Command::shell(ssh)).unwrap().code, 0);
+    b.partition(false).unwrap();
+    assert_eq!(sh(&a, ssh), "b");
+    drop(herd);
+    assert_eq!(network_of_this_machine(), before);
+}
+
 /// Nodes of devices can be made where root runs the sandbox, and are those of the machine.
 #[test]
 fn a_host_opens_no_device_but_its_own() {
@@ -399,17 +438,64 @@ fn a_herd_that_is_dropped_leaves_nothing_and_one_that_is_kept_can_be_stopped() {
     assert_eq!(census().iter().find(|seen| seen.herd == "test-end"), None);
 }
 
+/// The example of this package, which holds a herd until its input ends. `cargo test --test sandbox` alone builds no
+/// examples; with all packages it has the features that tests have, so that where these are compiled, it is.
+fn holder() -> PathBuf {
+    cargo().args(["build", "--quiet", "--workspace", "--example", "herd"]).read().unwrap();
+    environment::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("herd")
+}
+
+/// Runs a command in a user namespace, in which users have the numbers that they have outside. Arguments: a directory
+/// for its own use, the command.
+const AS_A_USER: &str = r#"
+    go=$1/go; shift; mkfifo "$go"; exec 3<&0
+    unshare --user sh -c 'go=$1; shift; read -r _ <"$go"; exec "$@"' begin "$go" "$@" <&3 & child=$!
+    for map in uid_map gid_map; do
+        tried=0
+        until echo "0 0 65536" >"/proc/$child/$map"; do
+            tried=$((tried + 1)); [ "$tried" -lt 100 ] || exit 1; sleep 0.05
+        done 2>/dev/null
+    done
+    echo >"$go"; wait "$child""#;
+
+/// Who is root in a user namespace only has the same hosts. To the kernel that is nobody of note; since all belongs to the
+/// same numbers there, no image is made once more.
+#[test]
+fn hosts_are_had_in_a_user_namespace() {
+    if herd("test-user").is_none() {
+        return;
+    }
+    let (program, dir) = (holder(), tempfile::tempdir().unwrap());
+    let log = dir.path().join("log");
+    let command = Command::new("sh").args(["-c", AS_A_USER, "user"]).arg(dir.path()).arg(program);
+    let command = command.args(["--scratch", "test-user", "a"]).env("XDG_CACHE_HOME", "/var/cache");
+    let (child, input) = command.start_held(&log).unwrap();
+    let said = || files::read_text(&log).unwrap();
+    let came = || Some(said()).filter(|said| said.contains("a is up at ") || child.ended());
+    let came = clock::wait_until(&clock::Real, Duration::from_secs(120), Duration::from_millis(50), came).unwrap();
+    assert!(!came.contains("Error: "), "{came}");
+    if !came.contains("a is up at ") {
+        eprintln!("skipped: nobody but root can have sandboxes here: {came}");
+        return;
+    }
+    let census = census();
+    let seen = census.iter().find(|seen| seen.herd == "test-user").unwrap();
+    let look = "hostname; id -u; cat /proc/self/uid_map | xargs; rm -r /etc/cron.d; [ -e /etc/cron.d ] || echo gone
+        mknod /root/node c 1 3 2>/dev/null || echo no node; service ssh status";
+    let entered = seen.hosts[0].enter(&["sh".into(), "-c".into(), look.into()]).unwrap();
+    assert_eq!(entered.read().unwrap(), "a\n0\n0 0 65536\ngone\nno node\nsshd is running.");
+    drop(input);
+    let ended = || child.ended().then_some(());
+    clock::wait_until(&clock::Real, Duration::from_secs(60), Duration::from_millis(50), ended).unwrap();
+}
+
 #[test]
 fn a_herd_dies_with_the_process_that_started_it() {
     if herd("test-lost").is_none() {
         return;
     }
-    // The example of this package holds a herd until its input ends. `cargo test --test sandbox` alone builds no examples; with
-    // all packages it has the features that tests have, so that where these are compiled, it is.
-    cargo().args(["build", "--quiet", "--workspace", "--example", "herd"]).read().unwrap();
-    let program = environment::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("herd");
     let log = scratch_dir("test-lost").join("holder.log");
-    let (holder, _input) = Command::new(program).args(["--scratch", "test-lost", "a"]).start_held(&log).unwrap();
+    let (holder, _input) = Command::new(holder()).args(["--scratch", "test-lost", "a"]).start_held(&log).unwrap();
     let wait = |what: &str, ready: &dyn Fn() -> bool| {
         let bound = Duration::from_secs(60);
         clock::wait_until(&clock::Real, bound, Duration::from_millis(20), || ready().then_some(())).expect(what);

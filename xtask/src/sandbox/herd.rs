@@ -318,6 +318,18 @@ fn has_default_route(routes: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// Where it would not be refused, it would find no program for anything else.
+    #[test]
+    fn no_router_is_made_in_the_network_of_the_machine() {
+        let programs = tempfile::tempdir().unwrap();
+        let readlink = Command::shell("command -v readlink").read().unwrap();
+        files::link(readlink, programs.path().join("readlink")).unwrap();
+        let own = files::read_link("/proc/self/ns/net").unwrap().display().to_string();
+        let keeper = Command::new("/bin/sh").args(["-ec", KEEPER, "keeper", "10.77.0.1/24", &own, ""]);
+        let output = keeper.env("PATH", programs.path()).run().unwrap();
+        assert_eq!((output.code, output.text().as_str()), (70, "refused: this is the machine's own network"));
+    }
+
     #[test]
     fn the_way_out_is_a_default_route() {
         let header = "Iface\tDestination\tGateway\n";

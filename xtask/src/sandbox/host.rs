@@ -409,6 +409,23 @@ mod tests {
         }
     }
 
+    /// Where it would not be refused, it would find no program for anything else.
+    #[test]
+    fn an_init_is_refused_where_others_have_their_network_or_processes() {
+        let programs = tempfile::tempdir().unwrap();
+        let readlink = Command::shell("command -v readlink").read().unwrap();
+        files::link(readlink, programs.path().join("readlink")).unwrap();
+        let check = |foreign: &str, expect: &str| {
+            let init = Command::new("/bin/sh").args(["-ec", INIT, "init", "/none", "/none", "", foreign]);
+            let output = init.env("PATH", programs.path()).run().unwrap();
+            assert_eq!((output.code, output.text().as_str()), (70, expect), "{output:?}");
+        };
+        let own = files::read_link("/proc/self/ns/net").unwrap().display().to_string();
+        check(&own, "refused: an init needs a network namespace of its own");
+        check(&format!("net:[1] {own}"), "refused: an init needs a network namespace of its own");
+        check("net:[1] net:[2]", "refused: an init needs a process namespace of its own");
+    }
+
     #[test]
     fn no_file_system_of_a_host_has_devices() {
         let is_own = |line: &&str| line.starts_with("mount -t overlay") || line.starts_with("mount -t tmpfs");
