@@ -10,7 +10,8 @@
 //!
 //! Which packages are held is read from files, and written there, but for apt: `versionlock.list` of dnf's plugin or
 //! `versionlock.toml` of dnf 5, `IgnorePkg` in `/etc/pacman.conf`, `name=version` in `/etc/apk/world`,
-//! `/etc/zypp/locks`.
+//! `/etc/zypp/locks`. A package that is held, and is to have a version that somebody said, is free while it gets that; which
+//! these are is written down before, so that a run that is killed in between leaves none of them free for good.
 
 mod apk;
 mod apt;
@@ -23,6 +24,7 @@ mod holds;
 mod manager;
 mod offer;
 mod pacman;
+mod pins;
 mod rpm;
 pub(crate) mod tool;
 mod unneeded;
@@ -45,6 +47,7 @@ pub use error::PackageError;
 pub use facts::PackageState;
 use facts::{Facts, Found};
 pub use manager::Manager;
+use pins::Pins;
 pub use unneeded::UnneededPackages;
 use wanted::{Change, Wanted, Wish, unknown_yet};
 
@@ -292,8 +295,9 @@ impl<'a> Packages<'a> {
     fn ensure(self, wanted: Wanted) -> Result<Outcome, PackageError> {
         let backend = self.backend()?;
         let what = self.what(&self.names, &wanted.to_string());
+        let pins = Pins::of(self.host.system(), backend.manager());
         let found = match self.or_unknown(backend.as_ref(), backend.facts(&self.names))? {
-            Ok(found) => found,
+            Ok(found) => pins.marked(found)?,
             Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
         };
         if let Some(why) = self.changed_before(wanted) {
@@ -304,7 +308,10 @@ impl<'a> Packages<'a> {
         if matches!((&difference, wanted), (Difference::Some(_), Wanted::Absent | Wanted::Purged)) {
             foresight::packages(self.host.context(), &differing, false);
         }
-        ensure(self.host, &what, difference, || achieve(backend.as_ref(), &differing, wanted))
+        ensure(self.host, &what, difference, || {
+            achieve(backend.as_ref(), &differing, wanted)?;
+            pins.strike(&differing)
+        })
     }
 
     fn difference(
@@ -386,8 +393,9 @@ impl<'a> Packages<'a> {
         let wishes = self.wishes()?;
         let named: Vec<String> = wishes.iter().map(Wish::to_string).collect();
         let what = self.what(&named, word);
+        let pins = Pins::of(self.host.system(), backend.manager());
         let found = match self.or_unknown(backend.as_ref(), backend.facts(&self.names))? {
-            Ok(found) => found,
+            Ok(found) => pins.marked(found)?,
             Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
         };
         let lacking = match self.lacking(&wishes, &found, latest) {
@@ -402,29 +410,48 @@ impl<'a> Packages<'a> {
         if let Some(why) = self.held_back(&change, &targets)? {
             return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
         }
-        let difference = match (targets.is_empty(), backend.has_leftover()?) {
-            (false, _) => match self.or_unknown(backend.as_ref(), backend.displaced(&targets, &found))? {
-                Ok(displaced) => {
-                    let displaced = displaced.into_iter().map(|name| format!("- {name}"));
-                    Difference::of_lines([change.lines(&targets)].into_iter().chain(displaced))
-                }
-                Err(why) => Difference::Unknown(why),
-            },
-            (true, true) => Difference::Some(Some("services of packages are started again".into())),
-            (true, false) => Difference::None,
-        };
+        let difference = self.installation(backend.as_ref(), &pins, &change, &targets)?;
         if matches!(difference, Difference::Some(_)) {
             let new = targets.iter().filter(|target| target.from(&found).is_none());
             foresight::packages(self.host.context(), new.map(|target| &target.name), true);
         }
-        ensure(self.host, &what, difference, || install(backend.as_ref(), &targets, &found, latest))
+        ensure(self.host, &what, difference, || {
+            install(backend.as_ref(), &pins, &targets, &found)?;
+            check_installed(backend.as_ref(), &targets, latest)
+        })
     }
 
-    /// A package that is held gets no version that nobody said: apt says so itself. In a plan, why that can't be known.
+    /// What would change by installing these, and by what a run left undone that was cut short.
+    fn installation(
+        &self,
+        backend: &dyn Backend,
+        pins: &Pins<'_>,
+        change: &Change<'_>,
+        targets: &[Target],
+    ) -> Result<Difference, PackageError> {
+        let owed = pins.owed(backend)?.into_iter().map(|name| format!("hold {name}"));
+        let left = backend.leftover()?.into_iter().chain(owed);
+        if targets.is_empty() {
+            return Ok(Difference::of_lines(left));
+        }
+        Ok(match self.or_unknown(backend, backend.displaced(targets, change.found))? {
+            Ok(displaced) => {
+                let displaced = displaced.into_iter().map(|name| format!("- {name}"));
+                Difference::of_lines([change.lines(targets)].into_iter().chain(displaced).chain(left))
+            }
+            Err(why) => Difference::Unknown(why),
+        })
+    }
+
+    /// A package that is held gets no version that nobody said: apt says so itself, of what it holds. In a plan, why that
+    /// can't be known.
     fn held_back(&self, change: &Change<'_>, targets: &[Target]) -> Result<Option<String>, PackageError> {
-        let mut held = targets.iter().filter(|target| target.version.is_none() && target.is_held(change.found));
-        let held = held.find_map(|target| Some((target, target.from(change.found)?)));
-        match held.filter(|_| change.manager != Manager::Apt) {
+        let is_kept = |target: &&Target| match change.manager {
+            Manager::Apt => target.is_to_stay(change.found) && !target.is_held(change.found),
+            _ => target.is_to_stay(change.found),
+        };
+        let mut kept = targets.iter().filter(|target| target.version.is_none()).filter(is_kept);
+        match kept.find_map(|target| Some((target, target.from(change.found)?))) {
             None => Ok(None),
             Some(_) if self.host.plans() && self.host.would_change("package") => Ok(Some(changed_before())),
             Some((target, from)) => {
@@ -536,15 +563,23 @@ fn offered(
     }
 }
 
-fn install(backend: &dyn Backend, targets: &[Target], found: &Found, latest: bool) -> Result<(), PackageError> {
+/// Installs what there is to be installed, and does what a run left undone that was cut short. What is held stays so, however
+/// that ends.
+fn install(backend: &dyn Backend, pins: &Pins<'_>, targets: &[Target], found: &Found) -> Result<(), PackageError> {
     if targets.is_empty() {
-        return backend.tidy();
+        backend.tidy()?;
+        return pins.hold_again(backend);
     }
-    backend.install(targets, found)?;
-    check_installed(backend, targets, latest)
+    pins.let_go(Target::pinned(targets, found))?;
+    let installed = backend.install(targets, found);
+    let held = pins.hold_again(backend);
+    installed.and(held)
 }
 
 fn check_installed(backend: &dyn Backend, targets: &[Target], latest: bool) -> Result<(), PackageError> {
+    if targets.is_empty() {
+        return Ok(());
+    }
     let found = backend.facts(&Target::names(targets))?;
     let is_so = |target: &&Target| match target.from(&found) {
         Some(version) => version == target.to || (target.version.is_none() && !latest),

@@ -171,10 +171,7 @@ impl Backend for Apt<'_> {
 
     fn install(&self, targets: &[Target], found: &Found) -> Result<(), PackageError> {
         let install = self.installation(apt_get("install"), targets, found);
-        self.install_now(install, &Target::names(targets))?;
-        let held: Vec<String> =
-            targets.iter().filter(|target| target.is_pinned(found)).map(|target| target.name.clone()).collect();
-        if held.is_empty() { Ok(()) } else { self.hold(&held, true) }
+        self.install_now(install, &Target::names(targets))
     }
 
     fn displaced(&self, targets: &[Target], found: &Found) -> Result<Vec<String>, PackageError> {
@@ -210,10 +207,12 @@ impl Backend for Apt<'_> {
         self.act(&apt_get("autoremove").args(options), "remove", names)
     }
 
-    fn has_leftover(&self) -> Result<bool, PackageError> {
-        let is_of_interest = !self.options.starts;
-        let found = is_of_interest.then(|| Starts::new(self.system).is_forbidden()).transpose();
-        found.map(|found| found.unwrap_or(false)).map_err(|source| PackageError::Starts { source })
+    fn leftover(&self) -> Result<Option<String>, PackageError> {
+        if self.options.starts {
+            return Ok(None);
+        }
+        let is_forbidden = Starts::new(self.system).is_forbidden().map_err(|source| PackageError::Starts { source })?;
+        Ok(is_forbidden.then(|| "services of packages are started again".to_owned()))
     }
 
     fn tidy(&self) -> Result<(), PackageError> {

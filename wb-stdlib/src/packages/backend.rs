@@ -68,9 +68,19 @@ impl Target {
         found.get(&self.name).is_some_and(|facts| facts.held)
     }
 
+    /// Whether it is held, or was until a run was cut short.
+    pub(super) fn is_to_stay(&self, found: &Found) -> bool {
+        found.get(&self.name).is_some_and(|facts| facts.held || facts.loose)
+    }
+
     /// Whether it is held, and is to have a version that somebody said.
     pub(super) fn is_pinned(&self, found: &Found) -> bool {
         self.version.is_some() && self.is_held(found)
+    }
+
+    /// The names of those that are pinned.
+    pub(super) fn pinned(targets: &[Self], found: &Found) -> Vec<String> {
+        targets.iter().filter(|target| target.is_pinned(found)).map(|target| target.name.clone()).collect()
     }
 
     /// Whether the version that it has is newer.
@@ -118,7 +128,8 @@ pub(crate) trait Backend {
     /// Brings the lists of all repositories up to date; it succeeds when all of them could be read.
     fn update(&self) -> Result<(), PackageError>;
 
-    /// Installs packages, of which these facts were found.
+    /// Installs packages, of which these facts were found. Those of them that are held, and have a version that somebody
+    /// said, may be free afterwards: who calls this holds them again.
     fn install(&self, targets: &[Target], found: &Found) -> Result<(), PackageError>;
 
     /// What would go if these packages were installed, where that is allowed. It is an error where the manager does not
@@ -150,34 +161,21 @@ pub(crate) trait Backend {
         Err(PackageError::NotSupported { manager: self.manager(), what: "remove packages that nobody needs" })
     }
 
-    /// Whether something is there that a run left which was cut short.
-    fn has_leftover(&self) -> Result<bool, PackageError> {
-        Ok(false)
+    /// What is to be done about what a run left that was cut short, in a line.
+    fn leftover(&self) -> Result<Option<String>, PackageError> {
+        Ok(None)
     }
 
-    /// Removes what a run left that was cut short.
+    /// Does it.
     fn tidy(&self) -> Result<(), PackageError> {
         Ok(())
     }
 }
 
-/// Installs, for a manager that changes nothing that is held: the targets that are, and have a version that somebody
-/// said, are not held meanwhile. Afterwards they are again, in the version that they have then.
-pub(super) fn while_free(
-    backend: &dyn Backend,
-    targets: &[Target],
-    found: &Found,
-    install: impl FnOnce() -> Result<(), PackageError>,
-) -> Result<(), PackageError> {
-    let pinned = targets.iter().filter(|target| target.is_pinned(found)).map(|target| target.name.clone());
-    let pinned: Vec<String> = pinned.collect();
-    if pinned.is_empty() {
-        return install();
-    }
-    backend.hold(&pinned, false)?;
-    let installed = install();
-    let held = backend.hold(&pinned, true);
-    installed.and(held)
+/// Lets the targets go that are pinned, for a manager that changes nothing that is held.
+pub(super) fn let_go(backend: &dyn Backend, targets: &[Target], found: &Found) -> Result<(), PackageError> {
+    let pinned = Target::pinned(targets, found);
+    if pinned.is_empty() { Ok(()) } else { backend.hold(&pinned, false) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod versionlock;
 
 use wb_core::system::{Command, CommandError, Output, System, files};
 
-use super::backend::{Backend, Lists, Options, Target, while_free};
+use super::backend::{Backend, Lists, Options, Target, let_go};
 use super::facts::Found;
 use super::offer::{Offers, offers};
 use super::tool::{Tool, Trouble, quiet, said, says};
@@ -132,7 +132,8 @@ impl Backend for Dnf<'_> {
     }
 
     fn install(&self, targets: &[Target], found: &Found) -> Result<(), PackageError> {
-        while_free(self, targets, found, || self.install_all(targets, found))
+        let_go(self, targets, found)?;
+        self.install_all(targets, found)
     }
 
     fn remove(&self, names: &[String], _: bool) -> Result<(), PackageError> {

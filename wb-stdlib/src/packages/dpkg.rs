@@ -166,7 +166,7 @@ impl Status {
             Stage::Unfinished => PackageState::Unfinished,
             Stage::Installed => PackageState::Installed { version: entry.version(&self.text).to_owned() },
         };
-        Facts { state, held: entry.held, left: entry.stage == Stage::Left }
+        Facts { state, held: entry.held, left: entry.stage == Stage::Left, ..Facts::default() }
     }
 }
 

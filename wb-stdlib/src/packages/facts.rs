@@ -34,6 +34,8 @@ pub(super) struct Facts {
     pub(super) state: PackageState,
     /// Whether it is to stay as it is.
     pub(super) held: bool,
+    /// Whether a run was cut short that had let it go, and would have held it again.
+    pub(super) loose: bool,
     /// Whether files of `/etc` are left of it.
     pub(super) left: bool,
 }

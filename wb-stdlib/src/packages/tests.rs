@@ -190,10 +190,63 @@ fn a_held_package_gets_the_version_that_is_said_and_stays_held() {
     let acts = acts(&machine);
     assert!(acts[0].ends_with(" --allow-change-held-packages -- nginx=1.22.1-9"), "{acts:?}");
     assert_eq!(acts[1..], ["apt-mark hold -- nginx"]);
+    assert_eq!(machine.read(LET_GO_BY_APT), None);
     let latest = debian(&[("nginx", "1.20.1-1", "hold ok installed")]).answer("apt-cache policy nginx", 0, TABLE);
     let latest = latest.answer("apt-get", 100, "E: Held packages were changed and -y was used without");
     let error = latest.apply(|host| Ok(host.packages(["nginx"]).latest()?)).unwrap_err().to_string();
     assert!(error.contains("would have to change a package that is held"), "nobody said a version: {error}");
+}
+
+const LET_GO_BY_APT: &str = "/etc/apt/let-go.kept-by-wildebeest";
+
+/// A host whose apt had given a held nginx the version that was said when the run was killed.
+fn killed_after_apt() -> Machine {
+    let machine = debian(&[("nginx", "1.22.1-9", INSTALLED)]).file(LET_GO_BY_APT, "nginx\n");
+    machine.answer("apt-cache policy nginx", 0, TABLE).does("apt-mark", |root, command| {
+        let word = if command.line() == "apt-mark hold -- nginx" { "hold ok installed" } else { INSTALLED };
+        files::write(root.join("var/lib/dpkg/status"), status(&[("nginx", "1.22.1-9", word)]), 0o644).unwrap();
+    })
+}
+
+#[test]
+fn what_a_killed_run_let_go_is_held_by_the_next() {
+    let pin = |host: &Host| Ok(host.packages(["nginx"]).version("1.22.*").installed()?);
+    let machine = killed_after_apt();
+    assert_eq!(machine.plan(pin).unwrap(), changed("hold nginx"));
+    assert_eq!(acts(&machine), [""; 0]);
+    assert_eq!(machine.apply(pin).unwrap(), changed("hold nginx"));
+    assert_eq!((acts(&machine), machine.read(LET_GO_BY_APT)), (vec!["apt-mark hold -- nginx".to_owned()], None));
+    assert_eq!(machine.apply(pin).unwrap(), Outcome::Unchanged);
+    machine.view(|host| host.package("nginx").is_held()).unwrap();
+}
+
+#[test]
+fn what_a_killed_run_let_go_is_held_by_whatever_is_installed_next() {
+    let machine = killed_after_apt();
+    assert_eq!(machine.apply(|host| Ok(host.packages(["dpkg"]).installed()?)).unwrap(), changed("hold nginx"));
+    machine.view(|host| host.package("nginx").is_held()).unwrap();
+    // What has gone meanwhile is not held.
+    let gone = debian(&[]).file(LET_GO_BY_APT, "nginx\n");
+    assert_eq!(gone.apply(|host| Ok(host.packages(["dpkg"]).installed()?)).unwrap(), Outcome::Unchanged);
+}
+
+#[test]
+fn what_a_killed_run_let_go_is_held_or_free_as_somebody_says() {
+    let held = killed_after_apt();
+    assert_eq!(held.apply(hold).unwrap(), changed("hold nginx"));
+    assert_eq!((held.apply(hold).unwrap(), held.read(LET_GO_BY_APT)), (Outcome::Unchanged, None));
+    let free = killed_after_apt();
+    assert_eq!(free.apply(release).unwrap(), changed("release nginx"));
+    assert_eq!((free.apply(release).unwrap(), free.read(LET_GO_BY_APT)), (Outcome::Unchanged, None));
+}
+
+#[test]
+fn what_a_killed_run_let_go_gets_no_version_that_nobody_said() {
+    let table = TABLE.replace("1.22.1-9", "1.23.0-1");
+    let machine = killed_after_apt().answer("apt-cache policy nginx", 0, &table);
+    let error = machine.apply(|host| Ok(host.packages(["nginx"]).latest()?)).unwrap_err().to_string();
+    let expect = "the package `nginx` is held in 1.22.1-9, and would come to 1.23.0-1\nhint: ";
+    assert!(error.starts_with(expect), "{error}");
 }
 
 #[test]
@@ -564,14 +617,54 @@ fn dnf_is_told_of_a_new_version_while_nothing_is_held() {
             if command.line().contains(" upgrade ") {
                 let locks = files::read(root.join("etc/dnf/plugins/versionlock.list")).unwrap();
                 files::write(root.join("seen"), locks, 0o644).unwrap();
+                let let_go = files::read(root.join("etc/dnf/let-go.kept-by-wildebeest")).unwrap();
+                files::write(root.join("let-go"), let_go, 0o644).unwrap();
             }
         })
         .answer("dnf -y -q --setopt=exit_on_lock=True repoquery", 0, "nginx|1|1.20-1\nnginx|1|1.22-1\n");
     let pin = |host: &Host| Ok(host.packages(["nginx"]).version("1.22-*").installed()?);
     assert_eq!(machine.apply(pin).unwrap(), changed("nginx 1:1.20-1 -> 1:1.22-1"));
     assert_eq!(machine.read("/seen").as_deref(), Some(""));
+    assert_eq!(machine.read("/let-go").as_deref(), Some("nginx\n"), "it is written down before");
+    assert_eq!(machine.read(LET_GO_BY_DNF), None);
     assert_eq!(machine.read(LOCKS).as_deref(), Some("nginx-1:1.22-1.*\n"));
     assert_eq!(machine.apply(pin).unwrap(), Outcome::Unchanged);
+}
+
+const LET_GO_BY_DNF: &str = "/etc/dnf/let-go.kept-by-wildebeest";
+
+#[test]
+fn dnf_and_zypper_hold_again_what_a_killed_run_let_go() {
+    let check = |machine: Machine, note: &str, locks: &str, expect: &str| {
+        let machine = machine.file(note, "nginx\n");
+        let pin = |host: &Host| Ok(host.packages(["nginx"]).version("1.20*").installed()?);
+        assert_eq!(machine.plan(pin).unwrap(), changed("hold nginx"), "{note}");
+        assert_eq!(machine.read(locks), None);
+        assert_eq!(machine.apply(pin).unwrap(), changed("hold nginx"), "{note}");
+        assert_eq!((machine.read(locks).as_deref(), machine.read(note)), (Some(expect), None));
+        assert_eq!(machine.apply(pin).unwrap(), Outcome::Unchanged, "{note}");
+        assert!(machine.calls().iter().all(|line| line.starts_with("rpm -q")), "{:?}", machine.calls());
+    };
+    check(with_versionlock(fedora()), LET_GO_BY_DNF, LOCKS, "nginx-1:1.20-1.*\n");
+    let suse = of("ID=sles\n").answer("rpm -q", 0, "nginx|1|1.20-1\n");
+    let stanza = "\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: nginx\n\n";
+    check(suse, "/etc/zypp/let-go.kept-by-wildebeest", "/etc/zypp/locks", stanza);
+}
+
+#[test]
+fn what_dnf_could_not_install_is_held_again() {
+    let machine = with_versionlock(fedora()).file(LOCKS, "nginx-1:1.20-1.*\n");
+    let machine = machine.answer("dnf -y -q --setopt=exit_on_lock=True upgrade", 1, "Error: no space");
+    machine.apply(|host| Ok(host.packages(["nginx"]).version("1.22-*").installed()?)).unwrap_err();
+    assert_eq!((machine.read(LOCKS).as_deref(), machine.read(LET_GO_BY_DNF)), (Some("nginx-1:1.20-1.*\n"), None));
+}
+
+#[test]
+fn what_a_pattern_holds_can_not_be_let_go_and_leaves_no_note() {
+    let machine = with_versionlock(fedora()).file(LOCKS, "nginx-1:1.20-1.*\nngin*-0:1.20-1.*\n");
+    let error = machine.apply(|host| Ok(host.packages(["nginx"]).version("1.22-*").installed()?)).unwrap_err();
+    assert!(error.to_string().starts_with("the package `nginx` is held by a pattern"), "{error:#}");
+    assert_eq!(machine.read(LET_GO_BY_DNF), None);
 }
 
 #[test]

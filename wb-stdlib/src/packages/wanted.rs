@@ -34,8 +34,8 @@ impl Wanted {
         match self {
             Self::Absent => facts.state == PackageState::Absent,
             Self::Purged => facts.state == PackageState::Absent && !facts.left,
-            Self::Held => facts.held,
-            Self::Unheld => !facts.held,
+            Self::Held => facts.held && !facts.loose,
+            Self::Unheld => !facts.held && !facts.loose,
         }
     }
 
@@ -236,5 +236,13 @@ mod tests {
         assert!(Wanted::Absent.is_so(&left) && !Wanted::Purged.is_so(&left));
         assert!(Wanted::Purged.is_so(&Facts::default()));
         assert!(!Wanted::Absent.is_so(&Facts { state: PackageState::Unfinished, ..Facts::default() }));
+    }
+
+    #[test]
+    fn what_was_let_go_is_neither_held_nor_free() {
+        for held in [true, false] {
+            let loose = Facts { held, loose: true, ..Facts::installed("1") };
+            assert!(!Wanted::Held.is_so(&loose) && !Wanted::Unheld.is_so(&loose), "{held}");
+        }
     }
 }

@@ -4,7 +4,7 @@ mod locks;
 
 use wb_core::system::{Command, CommandError, Output, System};
 
-use super::backend::{Backend, Lists, Options, Target, while_free};
+use super::backend::{Backend, Lists, Options, Target, let_go};
 use super::facts::Found;
 use super::offer::{Offers, offers};
 use super::tool::{Tool, Trouble, quiet, said, says};
@@ -102,7 +102,8 @@ impl Backend for Zypper<'_> {
     }
 
     fn install(&self, targets: &[Target], found: &Found) -> Result<(), PackageError> {
-        while_free(self, targets, found, || self.install_all(targets))
+        let_go(self, targets, found)?;
+        self.install_all(targets)
     }
 
     fn removed(&self, names: &[String], _: bool) -> Result<Vec<String>, PackageError> {
