@@ -626,14 +626,14 @@ impl File<Host<'_>> {
         settled: &Settled,
     ) -> Result<(), FileError> {
         let trial = Trial::new(self.system(), &self.path);
-        let put = || self.put(found, other, resolved, settled);
+        let put = |other| self.put(found, other, resolved, settled);
         if !self.is_to_be_tried(found)? {
-            put()?;
+            put(other)?;
             // Who said nothing of a trial has no use for what one left.
             return Ok(trial.end()?);
         }
         trial.begin()?;
-        let tried = put().and_then(|()| self.try_in_place());
+        let tried = put(other.filter(|other| other.kind != Kind::Directory)).and_then(|()| self.try_in_place());
         let ended = if tried.is_ok() { trial.end() } else { trial.undo() };
         ended?;
         tried
@@ -667,11 +667,15 @@ impl File<Host<'_>> {
         }
         let content = self.content.as_deref().unwrap_or_default();
         self.validate(content)?;
-        if let Some(directory) = other.filter(|other| other.kind == Kind::Directory) {
+        let xattrs = settled.over(system, path, found)?;
+        let directory = other.filter(|other| other.kind == Kind::Directory);
+        if let Some(directory) = directory {
             clear(system, path, directory)?;
         }
-        let xattrs = settled.over(system, path, found)?;
         let written = system.write_file_with(path, content, resolved.over(found, NEW_MODE), &xattrs);
+        if let (Err(_), Some(directory)) = (&written, directory) {
+            drop(place::make_again(system, path, directory));
+        }
         written.map_err(|error| match xattrs.first() {
             Some(xattr) => extended::unsupported(error, xattr.name),
             None => error.into(),

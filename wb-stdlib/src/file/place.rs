@@ -63,6 +63,14 @@ pub(crate) fn clear(system: &System, path: &Path, found: Stat) -> Result<(), Fil
     }
 }
 
+/// Makes the directory again that has made room.
+pub(super) fn make_again(system: &System, path: &Path, found: Stat) -> Result<(), files::FileError> {
+    let at = system.path(path);
+    files::create_dir(&at)?;
+    files::set_owner(&at, Some(found.uid), Some(found.gid))?;
+    files::set_mode(&at, found.mode)
+}
+
 /// What is at `path`, where it is not to be, when it may be replaced: a line that says so.
 pub(crate) fn replaced(
     context: &Context<'_>,

@@ -163,6 +163,24 @@ fn what_is_refused_in_its_place_is_what_it_was() {
 }
 
 #[test]
+fn what_is_refused_in_the_place_of_an_empty_directory_gives_that_back() {
+    let tried = |host: &crate::Host| {
+        let file = host.file(PART).content("new\n").replacing().validated_in_place_by(["nginx", "-t"]);
+        Ok(file.present()?)
+    };
+    let machine = judging(Machine::new().dir(PART), 1);
+    files::set_mode(machine.path(PART), 0o700).unwrap();
+    assert!(machine.plan(tried).unwrap().changed());
+    machine.apply(tried).unwrap_err();
+    assert_eq!(machine.read("/seen").as_deref(), Some("new\n"));
+    let found = machine.stat(PART).unwrap();
+    assert_eq!((found.kind, found.mode, is_alone(&machine)), (Kind::Directory, 0o700, true));
+    let machine = judging(Machine::new().dir(PART), 0);
+    machine.apply(tried).unwrap();
+    assert_eq!((machine.read(PART).as_deref(), is_alone(&machine)), (Some("new\n"), true));
+}
+
+#[test]
 fn what_is_accepted_in_its_place_is_asked_for_once() {
     let machine = judging(Machine::new().dir("/etc/nginx/conf.d"), 0);
     let planned = machine.plan(tried_in_place("new\n")).unwrap();
@@ -402,6 +420,17 @@ fn a_directory_is_replaced_only_when_nothing_is_in_it() {
     let error = replace("/srv/full").unwrap_err().to_string();
     assert!(error.starts_with("/srv/full is to be a file, and is a directory with something in it\nhint: "), "{error}");
     assert!(machine.read("/srv/full/kept").is_some());
+}
+
+#[test]
+fn an_empty_directory_is_there_again_where_nothing_could_take_its_place() {
+    // No name is left for the file beside it that would take its place.
+    let path = format!("/srv/{}", "a".repeat(250));
+    let machine = Machine::new().dir(&path);
+    files::set_mode(machine.path(&path), 0o2750).unwrap();
+    machine.apply(|host| Ok(host.file(&path).content("x").replacing().present()?)).unwrap_err();
+    let found = machine.stat(&path).unwrap();
+    assert_eq!((found.kind, found.mode), (Kind::Directory, 0o2750));
 }
 
 #[test]

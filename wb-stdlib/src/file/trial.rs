@@ -14,9 +14,12 @@ pub(super) const LEFT: &str = "not checked yet: a run was killed before that";
 /// The trial of the file at a path.
 pub(super) struct Trial {
     path: PathBuf,
-    /// What was there. A directory says that there was no file.
+    /// What was there. A directory says that there was no file: none at all, or the directory that is in it.
     before: PathBuf,
 }
+
+/// The name that an empty directory has meanwhile, in the one that says that there was no file.
+const DIRECTORY: &str = "directory";
 
 impl Trial {
     pub(super) fn new(system: &System, path: &Path) -> Self {
@@ -30,14 +33,16 @@ impl Trial {
         Ok(kind(&self.before)?.is_some())
     }
 
-    /// Keeps what is there, unless a run before did: what that one put in its place is not to come back.
+    /// Keeps what is there, unless a run before did: what that one put in its place is not to come back. An empty directory has
+    /// made room then.
     pub(super) fn begin(&self) -> Result<(), FileError> {
-        if self.is_on()? {
-            return Ok(());
-        }
-        match kind(&self.path)? {
-            None | Some(Kind::Directory) => files::create_dir(&self.before),
-            Some(_) => files::hard_link(&self.path, &self.before),
+        match (kind(&self.before)?, kind(&self.path)?) {
+            (None, Some(Kind::Directory)) => files::create_dir(&self.before).and_then(|()| self.move_away()),
+            (None, None) => files::create_dir(&self.before),
+            (None, Some(_)) => files::hard_link(&self.path, &self.before),
+            // The run before was killed before that, or somebody has made it since.
+            (Some(Kind::Directory), Some(Kind::Directory)) => self.move_away(),
+            (Some(_), _) => Ok(()),
         }
     }
 
@@ -45,7 +50,12 @@ impl Trial {
     pub(super) fn end(&self) -> Result<(), FileError> {
         match kind(&self.before)? {
             None => Ok(()),
-            Some(Kind::Directory) => files::remove_empty_dir(&self.before),
+            Some(Kind::Directory) => {
+                if kind(&self.directory())?.is_some() {
+                    files::remove_empty_dir(self.directory())?;
+                }
+                files::remove_empty_dir(&self.before)
+            }
             Some(_) => files::remove(&self.before).map(drop),
         }
     }
@@ -54,11 +64,23 @@ impl Trial {
     pub(super) fn undo(&self) -> Result<(), FileError> {
         match kind(&self.before)? {
             None => return Ok(()),
-            Some(Kind::Directory) => self.remove()?,
+            Some(Kind::Directory) => self.remove().and_then(|()| self.move_back())?,
             Some(_) => files::rename(&self.before, &self.path)?,
         }
         // A name of the same file is left where it is by a renaming.
         self.end()
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.before.join(DIRECTORY)
+    }
+
+    fn move_away(&self) -> Result<(), FileError> {
+        files::rename(&self.path, self.directory())
+    }
+
+    fn move_back(&self) -> Result<(), FileError> {
+        if kind(&self.directory())?.is_some() { files::rename(self.directory(), &self.path) } else { Ok(()) }
     }
 
     fn remove(&self) -> Result<(), FileError> {
@@ -114,6 +136,57 @@ mod tests {
             place.write("new");
             place.trial().undo().unwrap();
             assert_eq!(place.content().as_deref(), before);
+        }
+    }
+
+    /// A place with an empty directory of this mode.
+    fn with_directory(mode: u32) -> Place {
+        let place = Place::with(None);
+        files::create_dir(place.0.path().join("a")).unwrap();
+        files::set_mode(place.0.path().join("a"), mode).unwrap();
+        place
+    }
+
+    /// The mode of the directory that is there at last, where nothing else may be.
+    fn mode_of_directory(place: &Place) -> u32 {
+        assert_eq!(files::list(place.0.path()).unwrap(), [place.0.path().join("a")]);
+        let stat = files::stat(place.0.path().join("a")).unwrap().unwrap();
+        assert_eq!(stat.kind, Kind::Directory);
+        stat.mode
+    }
+
+    #[test]
+    fn an_empty_directory_makes_room_and_comes_back_as_it_was() {
+        let place = with_directory(0o2750);
+        place.trial().begin().unwrap();
+        place.write("new");
+        place.trial().undo().unwrap();
+        assert_eq!(mode_of_directory(&place), 0o2750);
+        place.trial().begin().unwrap();
+        place.trial().undo().unwrap();
+        assert_eq!(mode_of_directory(&place), 0o2750, "before anything was written");
+        place.trial().begin().unwrap();
+        place.write("new");
+        place.trial().end().unwrap();
+        assert_eq!(place.content().as_deref(), Some("new"));
+    }
+
+    #[test]
+    fn an_empty_directory_comes_back_wherever_a_run_was_killed() {
+        let before = |place: &Place| place.0.path().join(".a.before-check");
+        let beginning = with_directory(0o750);
+        files::create_dir(before(&beginning)).unwrap();
+        let written = with_directory(0o750);
+        written.trial().begin().unwrap();
+        written.write("bad");
+        let undoing = with_directory(0o750);
+        undoing.trial().begin().unwrap();
+        undoing.trial().move_back().unwrap();
+        for place in [beginning, written, undoing] {
+            place.trial().begin().unwrap();
+            place.write("worse");
+            place.trial().undo().unwrap();
+            assert_eq!(mode_of_directory(&place), 0o750);
         }
     }
 
