@@ -31,7 +31,7 @@ pub use error::KindWord;
 pub(crate) use extended::{Extended, Settled, take_over};
 pub(crate) use place::{check_path, clear, missing_parent, mounted_below, refuse_mounts, replaced};
 pub(crate) use search::search;
-use trial::Trial;
+pub(crate) use trial::{Trial, difference_of_nothing};
 
 /// The mode of a file that nobody said a mode for.
 const NEW_MODE: u32 = 0o644;
@@ -496,7 +496,7 @@ impl File<Host<'_>> {
     pub fn absent(self) -> Result<Outcome, FileError> {
         check_path(&self.path)?;
         let difference = match foresight::stat(self.context(), &self.path)?.map(|stat| stat.kind) {
-            None => Difference::none_unless(foresight::unknown_at(self.context(), &self.path)),
+            None => difference_of_nothing(self.context(), &self.path)?,
             Some(Kind::Directory) => return Err(self.in_the_way(Kind::Directory)),
             Some(_) => Difference::Some(None),
         };
@@ -507,6 +507,8 @@ impl File<Host<'_>> {
         let what = format!("file {} absent", self.path.display());
         ensure(self.access, &what, difference, || {
             files::remove(self.system().path(&self.path))?;
+            // A run that was killed left it, or none did.
+            drop(files::remove(self.system().path(self.candidate())));
             Ok(Trial::new(self.system(), &self.path).end()?)
         })
     }
@@ -684,13 +686,18 @@ impl File<Host<'_>> {
 
     fn validate(&self, content: &[u8]) -> Result<(), FileError> {
         let Some([program, args @ ..]) = self.validation.as_deref() else { return Ok(()) };
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let candidate = self.path.with_file_name(format!(".{name}.candidate"));
+        let candidate = self.candidate();
         self.system().write_file(&candidate, content, Attributes::mode(0o600))?;
         let validation = Command::new(program).args(args).arg(&candidate).timeout(VALIDATION_BOUND);
         let said = self.system().read_command(&validation);
         files::remove(self.system().path(&candidate))?;
         said.map(drop).map_err(|source| FileError::Refused { path: self.path.clone(), source })
+    }
+
+    /// Where new content lies that a command looks at.
+    fn candidate(&self) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.path.with_file_name(format!(".{name}.candidate"))
     }
 
     fn try_in_place(&self) -> Result<(), FileError> {

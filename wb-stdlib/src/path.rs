@@ -7,7 +7,7 @@ use wb_core::system::files::{self, Kind};
 
 use crate::Host;
 use crate::ensure::{Difference, ensure};
-use crate::file::{FileError, KindWord, check_path, refuse_mounts};
+use crate::file::{FileError, KindWord, Trial, check_path, difference_of_nothing, refuse_mounts};
 use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::owed::Owes;
@@ -65,7 +65,7 @@ impl<'a> Place<'a> {
             refuse_mounts(context, &self.path)?;
         }
         let difference = match found {
-            None => Difference::none_unless(foresight::unknown_at(context, &self.path)),
+            None => difference_of_nothing(context, &self.path)?,
             Some(kind) => Difference::Some(Some(format!("it is {}", KindWord(kind)))),
         };
         if matches!(difference, Difference::Some(_)) {
@@ -76,9 +76,12 @@ impl<'a> Place<'a> {
             foresight::put(context, &self.path, Thing::Nothing);
         }
         let (what, path) = (format!("path {} absent", self.path.display()), system.path(&self.path));
-        ensure(self.host, &what, difference, || match found {
-            Some(Kind::Directory) => Ok(files::remove_tree(path).map(drop)?),
-            _ => Ok(files::remove(path).map(drop)?),
+        ensure(self.host, &what, difference, || {
+            match found {
+                Some(Kind::Directory) => files::remove_tree(path)?,
+                _ => files::remove(path)?,
+            };
+            Ok(Trial::new(system, &self.path).end()?)
         })
     }
 }
@@ -103,6 +106,20 @@ mod tests {
         check(&machine, "/srv/link", "it is a symbolic link");
         check(&machine, "/srv/dir", "it is a directory");
         check(&machine, "/srv/file", "it is a file");
+    }
+
+    #[test]
+    fn what_a_killed_run_kept_beside_it_goes_too() {
+        let kept = "what was there before a run that was killed is still kept beside it";
+        let of = |machine: &Machine| {
+            check(machine, "/etc/a.conf", kept);
+            assert!(machine.snapshot().is_empty());
+        };
+        of(&Machine::new().file("/etc/.a.conf.before-check", "old"));
+        of(&Machine::new().dir("/etc/.a.conf.before-check/directory"));
+        let there = Machine::new().file("/etc/a.conf", "new").file("/etc/.a.conf.before-check", "old");
+        check(&there, "/etc/a.conf", "it is a file");
+        assert!(there.snapshot().is_empty());
     }
 
     #[test]

@@ -269,6 +269,30 @@ fn a_file_can_be_absent() {
 }
 
 #[test]
+fn what_a_killed_run_left_beside_a_file_goes_with_it() {
+    let absent = |host: &crate::Host| Ok(host.file("/etc/motd").absent()?);
+    let kept = changed("what was there before a run that was killed is still kept beside it");
+    for machine in [
+        Machine::new().file("/etc/.motd.before-check", "old"),
+        Machine::new().dir("/etc/.motd.before-check"),
+        Machine::new().file("/etc/.motd.before-check", "old").file("/etc/.motd.candidate", "new"),
+    ] {
+        assert_eq!(machine.plan(absent).unwrap(), kept);
+        assert_eq!(machine.apply(absent).unwrap(), kept);
+        assert_eq!(machine.apply(absent).unwrap(), Outcome::Unchanged);
+        assert!(files::list(machine.path("/etc")).unwrap().is_empty());
+    }
+    let machine = Machine::new().file("/etc/motd", "new").file("/etc/.motd.before-check", "old");
+    let twice = |host: &crate::Host| {
+        absent(host)?;
+        absent(host)
+    };
+    assert_eq!(machine.plan(twice).unwrap(), Outcome::Unchanged);
+    assert_eq!(machine.apply(twice).unwrap(), Outcome::Unchanged);
+    assert!(files::list(machine.path("/etc")).unwrap().is_empty());
+}
+
+#[test]
 fn specs_say_what_they_found() {
     let machine = Machine::new().file("/etc/motd", "one\ntwo\n");
     machine.view(|host| host.file("/etc/motd").exists()).unwrap();

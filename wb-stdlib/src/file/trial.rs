@@ -3,16 +3,34 @@
 //! What was there has another name meanwhile, beside it, and comes back with all that it had. As long as that name is there,
 //! nobody has judged the file: a run that is killed in between leaves it to the next one.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use wb_core::context::Context;
 use wb_core::system::System;
 use wb_core::system::files::{self, FileError, Kind};
+
+use crate::ensure::Difference;
+use crate::foresight;
 
 /// What a plan says of a file that a run left on trial which was killed.
 pub(super) const LEFT: &str = "not checked yet: a run was killed before that";
 
+/// What a plan says where nothing is at a path, and nothing is to be.
+const KEPT: &str = "what was there before a run that was killed is still kept beside it";
+
+/// How a path at which nothing is differs from what is wanted, where nothing is to be.
+pub(crate) fn difference_of_nothing(context: &Context<'_>, path: &Path) -> Result<Difference, FileError> {
+    if let Some(why) = foresight::unknown_at(context, path) {
+        return Ok(Difference::Unknown(why));
+    }
+    // An operation before it that removes what is there ends its trial, too.
+    let is_kept = foresight::is_as_found(context, path) && Trial::new(context.system(), path).is_on()?;
+    Ok(Difference::of_lines(is_kept.then(|| KEPT.to_owned())))
+}
+
 /// The trial of the file at a path.
-pub(super) struct Trial {
+pub(crate) struct Trial {
     path: PathBuf,
     /// What was there. A directory says that there was no file: none at all, or the directory that is in it.
     before: PathBuf,
@@ -22,7 +40,7 @@ pub(super) struct Trial {
 const DIRECTORY: &str = "directory";
 
 impl Trial {
-    pub(super) fn new(system: &System, path: &Path) -> Self {
+    pub(crate) fn new(system: &System, path: &Path) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let before = path.with_file_name(format!(".{name}.before-check"));
         Self { path: system.path(path), before: system.path(before) }
@@ -47,7 +65,7 @@ impl Trial {
     }
 
     /// What is there stays.
-    pub(super) fn end(&self) -> Result<(), FileError> {
+    pub(crate) fn end(&self) -> Result<(), FileError> {
         match kind(&self.before)? {
             None => Ok(()),
             Some(Kind::Directory) => {
@@ -92,7 +110,11 @@ impl Trial {
 }
 
 fn kind(path: &Path) -> Result<Option<Kind>, FileError> {
-    Ok(files::stat(path)?.map(|stat| stat.kind))
+    match files::stat(path) {
+        // Nothing has a name that is too long for one.
+        Err(error) if error.source.kind() == ErrorKind::InvalidFilename => Ok(None),
+        found => Ok(found?.map(|stat| stat.kind)),
+    }
 }
 
 #[cfg(test)]
@@ -188,6 +210,16 @@ mod tests {
             place.trial().undo().unwrap();
             assert_eq!(mode_of_directory(&place), 0o750);
         }
+    }
+
+    #[test]
+    fn nothing_is_kept_under_a_name_that_is_too_long() {
+        let place = Place::with(None);
+        let path = Path::new("/").join("a".repeat(250));
+        let trial = Trial::new(&System::fake(place.0.path(), Script::new()), &path);
+        assert!(!trial.is_on().unwrap());
+        trial.end().unwrap();
+        trial.begin().unwrap_err();
     }
 
     #[test]
