@@ -18,8 +18,9 @@ pub(crate) fn has_section(text: &str, name: &str) -> bool {
 }
 
 /// The text in which the section of this name has these options, and no others, and stands before another one where that
-/// is said. Comments in it stay.
+/// is said. Comments in it stay; of several sections of this name, which pacman refuses, the first does.
 pub(crate) fn with_section(text: &str, name: &str, options: &[(&str, String)], before: Option<&str>) -> String {
+    let text = once(text, name);
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let Some(found) = section(&lines, name) else {
         return inserted(&lines, &block(name, &[], options), before);
@@ -29,7 +30,7 @@ pub(crate) fn with_section(text: &str, name: &str, options: &[(&str, String)], b
     let comments: Vec<&str> = lines[found.clone()].iter().copied().filter(|line| is_comment(line)).collect();
     let block = block(name, &comments, options);
     match (has_options, is_placed) {
-        (true, true) => text.to_owned(),
+        (true, true) => lines.concat(),
         (false, true) => [lines[..found.start].concat(), block, lines[found.end..].concat()].concat(),
         (_, false) => inserted(&without(&lines, &found), &block, before),
     }
@@ -37,8 +38,18 @@ pub(crate) fn with_section(text: &str, name: &str, options: &[(&str, String)], b
 
 /// The text that has no section of this name.
 pub(crate) fn without_section(text: &str, name: &str) -> String {
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    while let Some(found) = section(&lines, name) {
+        lines = without(&lines, &found);
+    }
+    lines.concat()
+}
+
+/// The text in which only the first section of this name is left.
+fn once(text: &str, name: &str) -> String {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    section(&lines, name).map_or_else(|| text.to_owned(), |found| without(&lines, &found).concat())
+    let end = section(&lines, name).map_or(lines.len(), |found| found.end);
+    lines[..end].concat() + &without_section(&lines[end..].concat(), name)
 }
 
 /// The lines of a section, from its header to its last option. What comes behind that belongs to the next one.
@@ -154,5 +165,17 @@ mod tests {
         check(&format!("[core]\nServer = x\n\n{SHOP}\n# next\n[extra]\n"), "[core]\nServer = x\n\n# next\n[extra]\n");
         check(&format!("# all\n{SHOP}"), "# all\n");
         check("[shop]", "");
+        check(&format!("{SHOP}\n[core]\nServer = x\n\n{SHOP}\n[shop]\n"), "[core]\nServer = x\n\n");
+    }
+
+    #[test]
+    fn of_several_of_one_name_the_first_stays() {
+        let rest = "\n[core]\nServer = x\n\n";
+        check(&format!("{SHOP}{rest}{SHOP}\n[shop]\nServer = y\n"), None, &format!("{SHOP}{rest}"));
+        let old = "[shop]\n# ours\nServer = y\n";
+        let expect = "[shop]\n# ours\nSigLevel = Never\nServer = file:///srv/shop\n";
+        check(&format!("{old}{rest}{SHOP}"), None, &format!("{expect}{rest}"));
+        let behind = format!("[core]\nServer = x\n\n{SHOP}\n{SHOP}");
+        check(&behind, Some("core"), &format!("{SHOP}\n[core]\nServer = x\n\n"));
     }
 }
