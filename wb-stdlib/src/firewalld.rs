@@ -5,20 +5,24 @@
 //! firewall first, and then written for good: as long as the file does not have it, both are done again. What the running
 //! firewall has beside its file is not seen.
 //!
-//! What lets somebody in over ssh does not go, where it is the last that does in its zone.
+//! What lets somebody in over ssh does not go, where it is the last that does in its zone, and nothing comes that shuts
+//! everybody out. Services, ports, sources and rich rules count; what a plan would have changed by then does, too.
 
+mod rule;
 mod zone;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use wb_core::context::Outcome;
-use wb_core::system::files::FileError;
+use wb_core::context::{Mode, Outcome};
+use wb_core::system::files::{self, FileError};
 use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
 use crate::{Host, Look, sshd};
+use rule::Rule;
 use zone::Facts;
 
 /// Where the zones of a host are, and those that come with firewalld.
@@ -59,12 +63,12 @@ pub enum FirewalldError {
     },
     /// Nobody could come in over ssh any more.
     #[error(
-        "nobody could come in over ssh any more: nothing else in the zone `{zone}` of firewalld lets port {port} in\nhint: \
-         `.port(\"{port}/tcp\").present()?` of that zone first, or `.even_without_ssh()` for a host that is reached in \
-         another way, or that a rich rule or another service lets in"
+        "nobody could come in over ssh any more: nothing would be left in the zone `{zone}` of firewalld that lets port {port} \
+         in\nhint: `.port(\"{port}/tcp\").present()?` of that zone first, or `.even_without_ssh()` for a host that is reached \
+         in another way, or that another service lets in"
     )]
     LocksOut {
-        /// What it goes from.
+        /// Through which nobody would come in.
         zone: String,
         /// Where sshd listens.
         port: u16,
@@ -209,6 +213,34 @@ impl<A: Look> Zone<A> {
         Err(FirewalldError::NoSuchZone { zone: self.name.clone() })
     }
 
+    /// What it has, or would have by now in a plan.
+    fn facts_by_now(&self) -> Result<Facts, FirewalldError> {
+        let mut facts = self.facts()?;
+        for (kind, value, is_there) in self.foreseen() {
+            kind.put(&mut facts, &value, is_there);
+        }
+        Ok(facts)
+    }
+
+    /// What operations before would have given it in a plan, or taken from it.
+    fn foreseen(&self) -> Vec<(Kind, String, bool)> {
+        let context = self.access.context();
+        if context.mode() == Mode::Apply {
+            return Vec::new();
+        }
+        let operations = context.operations();
+        let changed = operations.iter().filter(|operation| operation.outcome.changed());
+        changed.filter_map(|operation| called(&operation.what, &self.name)).collect()
+    }
+
+    /// All zones but this one.
+    fn others(&self) -> Vec<Self> {
+        let paths = ZONES.iter().flat_map(|directory| files::list(self.system().path(directory)).unwrap_or_default());
+        let zones = paths.filter(|path| path.extension().is_some_and(|extension| extension == "xml"));
+        let names: BTreeSet<String> = zones.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+        names.into_iter().filter(|name| *name != self.name).map(|name| Self { name, ..self.clone() }).collect()
+    }
+
     fn is_default(&self) -> Result<bool, FileError> {
         Ok(default_zone(self.system())? == self.name)
     }
@@ -234,6 +266,15 @@ fn firewall(program: &str) -> Command {
     Command::new(program).env("LC_ALL", "C.UTF-8").timeout(BOUND)
 }
 
+/// What an operation is about, as it is called: `firewalld port 22/tcp in the zone public present`.
+fn called(what: &str, zone: &str) -> Option<(Kind, String, bool)> {
+    let (element, end) = what.strip_prefix("firewalld ")?.rsplit_once(' ')?;
+    let element = element.strip_suffix(zone)?.strip_suffix(" in the zone ")?;
+    let (word, value) = element.split_once(' ').unwrap_or((element, ""));
+    let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
+    Some((kind, value.to_owned(), end == "present"))
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Service,
@@ -245,6 +286,33 @@ enum Kind {
 }
 
 impl Kind {
+    const ALL: [Self; 6] =
+        [Self::Service, Self::Port, Self::Source, Self::ForwardPort, Self::Masquerade, Self::RichRule];
+
+    /// Gives it to what a zone has, or takes it away.
+    fn put(self, facts: &mut Facts, value: &str, is_there: bool) {
+        let set = match self {
+            Self::Service => &mut facts.services,
+            Self::Port => &mut facts.ports,
+            Self::Source => &mut facts.sources,
+            Self::ForwardPort => &mut facts.forwards,
+            Self::Masquerade => {
+                facts.masquerades = is_there;
+                return;
+            }
+            Self::RichRule => {
+                let rule = Rule::parse(value);
+                facts.rules.retain(|found| *found != rule);
+                facts.rules.extend(is_there.then_some(rule));
+                return;
+            }
+        };
+        match is_there {
+            true => set.insert(value.to_owned()),
+            false => set.remove(value),
+        };
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Service => "service",
@@ -324,16 +392,23 @@ impl<A: Look> Element<A> {
     }
 
     fn is_there(&self) -> Result<bool, FirewalldError> {
-        let facts = self.zone.facts()?;
+        let facts = self.zone.facts_by_now()?;
         match self.kind {
             Kind::Service => Ok(facts.services.contains(&self.value)),
             Kind::Port => Ok(facts.ports.contains(&self.value)),
             Kind::Source => Ok(facts.sources.contains(&self.value)),
             Kind::ForwardPort => Ok(facts.forwards.contains(&self.value)),
             Kind::Masquerade => Ok(facts.masquerades),
-            // Of those that there are none of, nobody needs to be asked.
-            Kind::RichRule => Ok(facts.has_rules && self.is_rule()?),
+            Kind::RichRule => match self.zone.foreseen().iter().rfind(|(kind, value, _)| self.is(*kind, value)) {
+                Some((.., is_there)) => Ok(*is_there),
+                // Of those that there are none of, nobody needs to be asked.
+                None => Ok(!facts.rules.is_empty() && self.is_rule()?),
+            },
         }
+    }
+
+    fn is(&self, kind: Kind, value: &str) -> bool {
+        self.kind == kind && self.value == value
     }
 
     fn is_rule(&self) -> Result<bool, FirewalldError> {
@@ -366,7 +441,9 @@ impl Element<Host<'_>> {
     /// The zone has it, now and after each start.
     ///
     /// # Errors
-    /// When firewalld is not installed, has no such zone or service, or refuses.
+    /// When firewalld is not installed, has no such zone or service, or refuses; and when nobody could come in over ssh any more
+    /// (a rule that shuts sshd's port to everybody, everybody as the source of a zone that does not let them in), without
+    /// [`Firewalld::even_without_ssh`].
     pub fn present(self) -> Result<Outcome, FirewalldError> {
         self.ensure(true)
     }
@@ -374,8 +451,8 @@ impl Element<Host<'_>> {
     /// The zone does not have it, now and after each start.
     ///
     /// # Errors
-    /// As [`Element::present`]; and when it goes from the default zone, or one that has interfaces of its own, and nothing
-    /// else there lets sshd's port in, without [`Firewalld::even_without_ssh`].
+    /// As [`Element::present`]; and when it goes from the default zone, or one that has interfaces or sources of its own, and
+    /// nothing else lets sshd's port in, there or for the sources of another zone, without [`Firewalld::even_without_ssh`].
     pub fn absent(self) -> Result<Outcome, FirewalldError> {
         self.ensure(false)
     }
@@ -393,8 +470,8 @@ impl Element<Host<'_>> {
                 false => Difference::Some(None),
             },
         };
-        if !wanted && matches!(difference, Difference::Some(_)) {
-            self.expect_another_way_in()?;
+        if matches!(difference, Difference::Some(_)) {
+            self.expect_a_way_in(wanted)?;
         }
         ensure(host, &what, difference, || {
             self.act(if wanted { "add" } else { "remove" }).map_err(|source| match source {
@@ -405,32 +482,38 @@ impl Element<Host<'_>> {
         })
     }
 
-    /// What goes is not the last that lets somebody in over ssh, where there is an sshd.
-    fn expect_another_way_in(&self) -> Result<(), FirewalldError> {
-        let (zone, before) = (&self.zone, self.zone.facts()?);
-        if zone.even_without_ssh || !(before.has_interfaces || zone.is_default()?) {
+    /// What goes is not the last that lets somebody in over ssh, where there is an sshd, and what comes shuts nobody out.
+    fn expect_a_way_in(&self, wanted: bool) -> Result<(), FirewalldError> {
+        let zone = &self.zone;
+        if zone.even_without_ssh {
             return Ok(());
         }
-        let goes = |kind: Kind, value: &str| self.kind == kind && self.value == value;
+        let (before, is_default) = (zone.facts_by_now()?, zone.is_default()?);
         let mut after = before.clone();
-        after.services.retain(|service| !goes(Kind::Service, service));
-        after.ports.retain(|port| !goes(Kind::Port, port));
-        let is_shut = |port: &u16| before.opens(*port) && !after.opens(*port) && !self.will_open(*port);
-        match sshd::ports(zone.system())?.into_iter().find(is_shut) {
-            Some(port) => Err(FirewalldError::LocksOut { zone: zone.name.clone(), port }),
-            None => Ok(()),
+        self.kind.put(&mut after, &self.value, wanted);
+        let lets_in = |facts: &Facts, port| facts.is_used(is_default) && facts.opens(port);
+        // Then it is for all who came through the others.
+        let is_for_all = wanted && self.kind == Kind::Source && rule::is_everybody(&self.value);
+        let is_shut = |port: &u16| (is_for_all || lets_in(&before, *port)) && !lets_in(&after, *port);
+        let Some(port) = sshd::ports(zone.system())?.into_iter().find(is_shut) else { return Ok(()) };
+        let is_of_sources = !is_default && !before.has_interfaces;
+        match !is_for_all && self.is_another_way_in(port, is_of_sources)? {
+            true => Ok(()),
+            false => Err(FirewalldError::LocksOut { zone: zone.name.clone(), port }),
         }
     }
 
-    /// Whether an operation before this one, in a plan, lets the port in otherwise.
-    fn will_open(&self, port: u16) -> bool {
-        let other = match self.kind {
-            Kind::Service => format!("port {port}/tcp"),
-            Kind::Port if port == zone::SSH => "service ssh".to_owned(),
-            _ => return false,
-        };
-        let host = self.zone.access;
-        host.plans() && host.comes(&format!("firewalld {other} in the zone {} present", self.zone.name))
+    /// Whether another zone lets somebody in who is meant to come: one that has sources and names sshd's port. Whom a zone
+    /// of sources no longer has comes through the default one.
+    fn is_another_way_in(&self, port: u16, is_of_sources: bool) -> Result<bool, FirewalldError> {
+        for other in self.zone.others() {
+            let facts = other.facts_by_now()?;
+            let is_open_default = is_of_sources && other.is_default()? && facts.opens(port);
+            if is_open_default || (!facts.sources.is_empty() && facts.names(port)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The running firewall first. What it has or has not already, it says, and ends well.

@@ -94,8 +94,8 @@ fn the_last_way_in_over_ssh_goes_only_where_that_is_said() {
         machine.apply(|host| without_ssh(host, "public")).unwrap_err(),
         machine.plan(|host| without_ssh(host, "home")).unwrap_err(),
     ] {
-        let error = error.to_string();
-        assert!(error.starts_with("nobody could come in over ssh any more: nothing else in the zone `"), "{error}");
+        let expect = "nobody could come in over ssh any more: nothing would be left in the zone `";
+        assert!(error.to_string().starts_with(expect), "{error}");
     }
     let goes = |act: fn(&Host) -> Result<Outcome>| assert!(machine.plan(act).unwrap().changed());
     goes(|host| without_ssh(host, "dmz"));
@@ -105,6 +105,112 @@ fn the_last_way_in_over_ssh_goes_only_where_that_is_said() {
         host.firewalld().zone("public").port("22/tcp").present()?;
         without_ssh(host, "public")
     });
+    assert_eq!(machine.calls(), [""; 0]);
+}
+
+/// A host with an sshd, whose default zone is `public`, and other zones.
+fn with_zones(public: &str, others: &[(&str, &str)]) -> Machine {
+    let machine = machine(public).file("/etc/ssh/sshd_config", "");
+    others.iter().fold(machine, |machine, (name, zone)| {
+        machine.file(&format!("/etc/firewalld/zones/{name}.xml"), &format!("<zone>{zone}</zone>"))
+    })
+}
+
+fn locks_out(machine: &Machine, act: fn(&Host) -> Result<Outcome>) {
+    for result in [machine.plan(act), machine.apply(act)] {
+        let error = result.unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(FirewalldError::LocksOut { .. })), "{error:#}");
+    }
+}
+
+fn would_change(machine: &Machine, act: fn(&Host) -> Result<Outcome>) {
+    assert!(machine.plan(act).unwrap().changed(), "{}", machine.said());
+}
+
+const SHUT: &str = "<zone></zone>\n";
+const ADMINS: &str = "<source address=\"192.0.2.0/24\"/><service name=\"ssh\"/>";
+const ADMINS_RULE: &str = "rule family=\"ipv4\" source address=\"192.0.2.0/24\" service name=\"ssh\" accept";
+const ADMINS_RULE_IN_XML: &str =
+    "<rule family=\"ipv4\"><source address=\"192.0.2.0/24\"/><service name=\"ssh\"/><accept/></rule>";
+
+#[test]
+fn whom_a_zone_is_for_come_in_over_ssh_as_long_as_it_says_so() {
+    let no_source = |host: &Host| Ok(host.firewalld().zone("admins").source("192.0.2.0/24").absent()?);
+    let only = with_zones(SHUT, &[("admins", ADMINS)]);
+    locks_out(&only, no_source);
+    locks_out(&only, |host| without_ssh(host, "admins"));
+    let both = with_zones(PUBLIC, &[("admins", ADMINS)]);
+    would_change(&both, no_source);
+    would_change(&both, |host| without_ssh(host, "admins"));
+    would_change(&both, |host| without_ssh(host, "public"));
+    let more = with_zones(SHUT, &[("admins", &format!("{ADMINS}<source address=\"198.51.100.7\"/>"))]);
+    would_change(&more, no_source);
+}
+
+#[test]
+fn who_may_all_is_not_taken_for_who_comes_in_over_ssh() {
+    let containers = "<source address=\"10.42.0.0/16\"/><rule><accept/></rule>";
+    locks_out(&with_zones(PUBLIC, &[("containers", containers)]), |host| without_ssh(host, "public"));
+    let trusted = with_zones(PUBLIC, &[]).file(
+        "/etc/firewalld/zones/trusted.xml",
+        "<zone target=\"ACCEPT\"><source address=\"10.42.0.0/16\"/></zone>",
+    );
+    locks_out(&trusted, |host| without_ssh(host, "public"));
+}
+
+#[test]
+fn a_rich_rule_is_a_way_in_over_ssh() {
+    let no_rule = |host: &Host| Ok(host.firewalld().zone("public").rich_rule(ADMINS_RULE).absent()?);
+    let only = with_zones(&format!("<zone>{ADMINS_RULE_IN_XML}</zone>"), &[]);
+    locks_out(&only.answer("firewall-cmd", 0, "running"), no_rule);
+    let both = with_zones(&format!("<zone><service name=\"ssh\"/>{ADMINS_RULE_IN_XML}</zone>"), &[]);
+    let both = both.answer("firewall-cmd", 0, "running");
+    would_change(&both, no_rule);
+    would_change(&both, |host| without_ssh(host, "public"));
+}
+
+const NOBODY: &str = "rule service name=\"ssh\" drop";
+
+#[test]
+fn what_shuts_everybody_out_is_refused() {
+    let machine = with_zones(PUBLIC, &[("drop", "")]);
+    locks_out(&machine, |host| Ok(host.firewalld().zone("public").rich_rule(NOBODY).present()?));
+    locks_out(&machine, |host| Ok(host.firewalld().zone("drop").source("0.0.0.0/0").present()?));
+    would_change(&machine, |host| Ok(host.firewalld().zone("drop").source("203.0.113.0/24").present()?));
+    would_change(&machine, |host| {
+        let rule = "rule family=\"ipv4\" source address=\"203.0.113.0/24\" service name=\"ssh\" drop";
+        Ok(host.firewalld().zone("public").rich_rule(rule).present()?)
+    });
+    let knowingly = |host: &Host| {
+        let public = host.firewalld().even_without_ssh().zone("public");
+        Ok(public.rich_rule(NOBODY).present()?)
+    };
+    would_change(&machine, knowingly);
+    assert_eq!(machine.calls(), [""; 0]);
+}
+
+#[test]
+fn a_plan_knows_what_would_be_there_by_then() {
+    let machine = with_zones(PUBLIC, &[("admins", "<service name=\"ssh\"/>")]);
+    would_change(&machine, |host| {
+        host.firewalld().zone("public").rich_rule(ADMINS_RULE).present()?;
+        without_ssh(host, "public")
+    });
+    would_change(&machine, |host| {
+        host.firewalld().zone("admins").source("192.0.2.0/24").present()?;
+        without_ssh(host, "public")
+    });
+    let twice = machine.plan(|host| {
+        let public = host.firewalld().zone("public");
+        public.rich_rule(ADMINS_RULE).present()?;
+        public.service("http").present()?;
+        public.masquerade().present()?;
+        assert!(!public.rich_rule(ADMINS_RULE).present()?.changed());
+        assert!(!public.masquerade().present()?.changed());
+        assert!(!public.service("http").present()?.changed());
+        Ok(public.service("http").absent()?)
+    });
+    assert!(twice.unwrap().changed());
     assert_eq!(machine.calls(), [""; 0]);
 }
 

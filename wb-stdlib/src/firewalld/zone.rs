@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::rule::Rule;
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Facts {
     pub(super) services: BTreeSet<String>,
@@ -11,8 +13,8 @@ pub(super) struct Facts {
     /// As in `port=80:proto=tcp:toport=8080:toaddr=192.0.2.7`.
     pub(super) forwards: BTreeSet<String>,
     pub(super) masquerades: bool,
-    /// Whether it has rich rules.
-    pub(super) has_rules: bool,
+    /// Its rich rules, as far as they are known here.
+    pub(super) rules: Vec<Rule>,
     /// Whether interfaces are its own.
     pub(super) has_interfaces: bool,
     /// Whether it lets in what nothing else is said of.
@@ -30,9 +32,16 @@ impl Facts {
         for tag in tags(text) {
             let name = tag.split([' ', '\t', '\n', '\r', '/']).next().unwrap_or_default();
             match name {
-                "rule" => (is_rule, facts.has_rules) = (!tag.ends_with('/'), true),
+                "rule" => {
+                    facts.rules.push(Rule::default());
+                    is_rule = !tag.ends_with('/');
+                }
                 _ if tag == "/rule" => is_rule = false,
-                _ if is_rule => {}
+                _ if is_rule => {
+                    if let Some(rule) = facts.rules.last_mut() {
+                        rule.add(name, &|key| attribute(tag, key));
+                    }
+                }
                 "zone" => facts.accepts_all = attribute(tag, "target").is_some_and(|target| target == "ACCEPT"),
                 "interface" => facts.has_interfaces = true,
                 "masquerade" => facts.masquerades = true,
@@ -51,14 +60,33 @@ impl Facts {
 
     /// Whether it lets a TCP port in, as far as that is known: of services, only `ssh` is.
     pub(super) fn opens(&self, port: u16) -> bool {
-        let has = |range: &String| {
-            let Some(range) = range.strip_suffix("/tcp") else { return false };
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            let ends = first.parse::<u16>().ok().zip(last.parse::<u16>().ok());
-            ends.is_some_and(|(first, last)| (first..=last).contains(&port))
-        };
-        self.accepts_all || (port == SSH && self.services.contains("ssh")) || self.ports.iter().any(has)
+        (self.accepts_all || self.says(port)) && !self.rules.iter().any(|rule| rule.shuts(port))
     }
+
+    /// Whether it names a TCP port that it lets in.
+    pub(super) fn names(&self, port: u16) -> bool {
+        self.says(port) && self.opens(port)
+    }
+
+    /// Whether somebody comes through it: it is the default zone, or has interfaces or sources.
+    pub(super) fn is_used(&self, is_default: bool) -> bool {
+        is_default || self.has_interfaces || !self.sources.is_empty()
+    }
+
+    fn says(&self, port: u16) -> bool {
+        let is_service = port == SSH && self.services.contains("ssh");
+        is_service
+            || self.ports.iter().any(|ports| has_port(ports, port))
+            || self.rules.iter().any(|rule| rule.accepts(port))
+    }
+}
+
+/// Whether `22/tcp` or `20-30/tcp` has this port.
+pub(super) fn has_port(ports: &str, port: u16) -> bool {
+    let Some(range) = ports.strip_suffix("/tcp") else { return false };
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let ends = first.parse::<u16>().ok().zip(last.parse::<u16>().ok());
+    ends.is_some_and(|(first, last)| (first..=last).contains(&port))
 }
 
 /// Where a port is forwarded to: `port=80:proto=tcp`, then `:toport=8080` and `:toaddr=192.0.2.7`, or one of them.
@@ -126,7 +154,9 @@ mod tests {
             sources: set(&["192.0.2.0/24"]),
             forwards: set(&["port=80:proto=tcp:toport=8080:toaddr=192.0.2.7", "port=81:proto=tcp:toport=8081"]),
             masquerades: true,
-            has_rules: true,
+            rules: vec![Rule::parse(
+                "rule family=\"ipv4\" source address=\"198.51.100.0/24\" service name=\"http\" accept",
+            )],
             has_interfaces: true,
             accepts_all: false,
         };
@@ -143,6 +173,21 @@ mod tests {
         check("<zone><port port=\"20-30\" protocol=\"tcp\"/></zone>", 22, true);
         check("<zone target=\"ACCEPT\"></zone>", 2222, true);
         check("<zone target=\"DROP\"></zone>", 22, false);
+        check("<zone><rule><service name=\"ssh\"/><accept/></rule></zone>", 22, true);
+        check("<zone><rule><accept/></rule></zone>", 22, false);
+        check("<zone target=\"ACCEPT\"><rule><port port=\"22\" protocol=\"tcp\"/><drop/></rule></zone>", 22, false);
+        let others = "<rule><source address=\"192.0.2.0/24\" invert=\"True\"/><drop/></rule>";
+        check(&format!("<zone><service name=\"ssh\"/>{others}</zone>"), 22, true);
+    }
+
+    #[test]
+    fn who_comes_through_a_zone_is_said() {
+        let check = |text: &str, expect| assert_eq!(Facts::parse(text).is_used(false), expect, "{text}");
+        check("<zone><service name=\"ssh\"/></zone>", false);
+        check("<zone><interface name=\"eth0\"/></zone>", true);
+        check("<zone><source address=\"192.0.2.0/24\"/></zone>", true);
+        check("<zone><rule><source address=\"192.0.2.0/24\"/><accept/></rule></zone>", false);
+        assert!(Facts::default().is_used(true));
     }
 
     #[test]
