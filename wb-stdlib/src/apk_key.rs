@@ -1,11 +1,15 @@
 //! Keys that apk trusts: files of `/etc/apk/keys`, by the names that signatures give them.
 
+use std::path::Path;
+
 use anyhow::Result;
-use wb_core::context::Outcome;
+use wb_core::context::{Context, Outcome};
 use wb_core::system::System;
 use wb_core::system::files::{self, FileError};
 
 use crate::ensure::{Difference, ensure};
+use crate::foresight::{self, Thing};
+use crate::look::Access as _;
 use crate::pem;
 use crate::text_file::{TextFile, TextFileError, end_line};
 use crate::{Host, Look};
@@ -101,8 +105,10 @@ impl ApkKey<Host<'_>> {
     /// When its name or the key is none, or its file can't be written.
     pub fn present(self) -> Result<Outcome, ApkKeyError> {
         let key = self.key.as_deref().ok_or_else(|| ApkKeyError::NoKey { name: self.name.clone() })?;
-        let wanted = Wanted::read(self.system(), &self.name, key)?;
+        let context = self.access.context();
+        let wanted = Wanted::read(context, &self.name, key)?;
         let what = format!("apk key {} present", self.name);
+        wanted.foresee(context)?;
         ensure(self.access, &what, Difference::of_lines(wanted.difference()), || wanted.write())
     }
 
@@ -112,7 +118,10 @@ impl ApkKey<Host<'_>> {
     /// When its name is none, or its file can't be removed.
     pub fn absent(self) -> Result<Outcome, ApkKeyError> {
         let path = path(&self.name)?;
-        let line = self.system().stat(&path)?.map(|_| format!("- {path}"));
+        let line = foresight::stat(self.access.context(), Path::new(&path))?.map(|_| format!("- {path}"));
+        if line.is_some() {
+            foresight::put(self.access.context(), Path::new(&path), Thing::Nothing);
+        }
         ensure(self.access, &format!("apk key {} absent", self.name), Difference::of_lines(line), || {
             Ok(files::remove(self.system().path(&path)).map(drop)?)
         })
@@ -128,7 +137,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     /// Checks a key, and reads what there is of its file.
-    pub(crate) fn read(system: &System, name: &str, key: &[u8]) -> Result<Self, ApkKeyError> {
+    pub(crate) fn read(context: &Context<'_>, name: &str, key: &[u8]) -> Result<Self, ApkKeyError> {
         let path = path(name)?;
         let blocks = pem::blocks(key);
         if !matches!(blocks.as_slice(), [block] if block.label == "PUBLIC KEY" && block.bytes().is_some()) {
@@ -136,7 +145,7 @@ impl Wanted {
         }
         let mut text = String::from_utf8_lossy(key).into_owned();
         end_line(&mut text);
-        let found = TextFile::read(system, &path)?;
+        let found = TextFile::by_now(context, &path)?;
         Ok(Self { path, found, text })
     }
 
@@ -147,6 +156,11 @@ impl Wanted {
             (true, false) => Some(format!("{}: another key", self.path)),
             (false, false) => Some(format!("+ {}", self.path)),
         }
+    }
+
+    /// Lets operations that come later in a plan see it.
+    pub(crate) fn foresee(&self, context: &Context<'_>) -> Result<(), ApkKeyError> {
+        Ok(self.found.foresee(context, &self.text)?)
     }
 
     pub(crate) fn write(&self) -> Result<(), ApkKeyError> {

@@ -7,6 +7,7 @@ use wb_core::system::files::FileError;
 
 use crate::apk_key::{self, ApkKeyError};
 use crate::ensure::{Difference, ensure};
+use crate::look::Access as _;
 use crate::text_file::{TextFile, TextFileError, end_line};
 use crate::{Host, Look};
 
@@ -126,11 +127,15 @@ impl ApkRepository<Host<'_>> {
     /// When what is said is no address, tag or key, or its files can't be written.
     pub fn present(self) -> Result<Outcome, ApkRepositoryError> {
         let line = self.line()?;
-        let key = self.key.as_ref().map(|(name, pem)| apk_key::Wanted::read(self.system(), name, pem)).transpose()?;
-        let file = TextFile::read(self.system(), PATH)?;
+        let context = self.access.context();
+        let key = self.key.as_ref().map(|(name, pem)| apk_key::Wanted::read(context, name, pem)).transpose()?;
+        let file = TextFile::by_now(context, PATH)?;
         let text = with_line(file.text(), &self.uri, &line);
         let lines = key.iter().filter_map(apk_key::Wanted::difference).chain(file.diff(&text));
-        ensure(self.access, &format!("apk repository {line} present"), Difference::of_lines(lines), || {
+        let difference = file.known(Difference::of_lines(lines));
+        key.iter().try_for_each(|key| key.foresee(context))?;
+        file.foresee(context, &text)?;
+        ensure(self.access, &format!("apk repository {line} present"), difference, || {
             key.iter().try_for_each(apk_key::Wanted::write)?;
             Ok(file.write(&text)?)
         })
@@ -142,8 +147,9 @@ impl ApkRepository<Host<'_>> {
     /// When it is no address, or the file can't be written.
     pub fn absent(self) -> Result<Outcome, ApkRepositoryError> {
         self.line()?;
-        let file = TextFile::read(self.system(), PATH)?;
+        let file = TextFile::by_now(self.access.context(), PATH)?;
         let text = without(file.text(), &self.uri);
+        file.foresee(self.access.context(), &text)?;
         let what = format!("apk repository {} absent", self.uri);
         ensure(self.access, &what, file.difference(&text), || Ok(file.write(&text)?))
     }

@@ -5,7 +5,7 @@ mod error;
 mod schedule;
 mod spool;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use wb_core::context::Outcome;
@@ -108,7 +108,8 @@ impl<A: Look> CronEntry<A> {
     }
 
     fn crontab(&self) -> Result<String, CronError> {
-        Ok(Spooled::of(self.system(), &self.user)?.map(|spooled| spooled.text().to_owned()).unwrap_or_default())
+        let spooled = Spooled::of(self.system(), &self.user)?;
+        Ok(spooled.map(|spooled| spooled.text().to_owned()).unwrap_or_default())
     }
 
     fn file(&self) -> Result<TextFile, CronError> {
@@ -240,14 +241,15 @@ impl CronEntry<Host<'_>> {
     }
 
     fn file_is(&self, wanted: Option<&str>) -> Result<Outcome, CronError> {
-        let (system, what) = (self.access.system(), self.what(wanted));
-        let file = self.file()?;
+        let (context, system, what) = (self.access.context(), self.access.system(), self.what(wanted));
+        let file = TextFile::by_now(context, self.path())?;
         let Some(wanted) = wanted else {
             let difference = if file.is_there() { Difference::Some(None) } else { Difference::None };
+            file.foresee_gone(context);
             let path = system.path(self.path());
-            return ensure(self.access, &what, difference, || Ok(files::remove(path).map(drop)?));
+            return ensure(self.access, &what, file.known(difference), || Ok(files::remove(path).map(drop)?));
         };
-        if !file.is_there() && system.stat(CRON_D)?.is_none() {
+        if !file.is_there() && foresight::stat(context, Path::new(CRON_D))?.is_none() {
             return missing(self.access, &what, CRON_D);
         }
         let difference = match file.difference(wanted) {
@@ -255,6 +257,9 @@ impl CronEntry<Host<'_>> {
             // cron says nothing to anybody about a user whom it does not know, and passes over the file.
             different => missing_user(self.access, &self.user)?.map_or(different, Difference::Unknown),
         };
+        if matches!(difference, Difference::Some(_)) {
+            file.foresee(context, wanted)?;
+        }
         ensure(self.access, &what, difference, || {
             // cron passes over files that others than root may write.
             Ok(system.write_file(self.path(), wanted, Attributes::mode(0o644))?)
@@ -356,8 +361,7 @@ fn edit(
     adds: bool,
     change: impl FnOnce(&str) -> String,
 ) -> Result<Outcome, CronError> {
-    let system = host.system();
-    let Some(spooled) = Spooled::of(system, user)? else {
+    let Some(spooled) = Spooled::by_now(host.context(), user)? else {
         return if adds {
             missing(host, what, "/var/spool/cron")
         } else {
@@ -375,7 +379,8 @@ fn edit(
         return ensure(host, what, Difference::Unknown(why), || Ok(()));
     }
     let diff = changed_lines(spooled.text(), &new);
-    ensure(host, what, Difference::Some(Some(diff)), || spooled.install(system, &new))
+    spooled.foresee(host.context(), &new)?;
+    ensure(host, what, Difference::Some(Some(diff)), || spooled.install(host.system(), &new))
 }
 
 /// That a user is not there: an error, and in a plan the reason why it can't tell.

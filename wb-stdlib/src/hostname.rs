@@ -10,6 +10,7 @@ use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
 use crate::hosts;
+use crate::look::Access as _;
 use crate::text_file::{TextFile, TextFileError};
 use crate::{Host, Look};
 
@@ -116,23 +117,26 @@ impl Hostname<Host<'_>> {
     /// When no machine can be called so, a file can't be edited, or the machine does not take the name.
     pub fn set(self) -> Result<Outcome, HostnameError> {
         check_name(&self.name)?;
-        let system = self.system();
-        let (file, live) = (TextFile::read(system, PATH)?, live(system)?);
-        let hosts = if self.in_hosts { Some(TextFile::read(system, hosts::PATH)?) } else { None };
+        let context = self.access.context();
+        let (file, live) = (TextFile::by_now(context, PATH)?, live(self.system())?);
+        let hosts = if self.in_hosts { Some(TextFile::by_now(context, hosts::PATH)?) } else { None };
         let wanted = hosts.as_ref().map(|hosts| hosts::with_address(hosts.text(), OWN_ADDRESS, &self.names()));
         let text = format!("{}\n", self.name);
-        let in_hosts = hosts.as_ref().zip(wanted.as_deref());
+        let (in_hosts, is_said) = (hosts.as_ref().zip(wanted.as_deref()), said(file.text()) == Some(&self.name));
         let lines = [
             in_hosts.and_then(|(hosts, wanted)| hosts.diff(wanted)),
-            if said(file.text()) == Some(&self.name) { None } else { file.diff(&text) },
+            if is_said { None } else { file.diff(&text) },
             (live != self.name).then(|| format!("now: {live} -> {}", self.name)),
         ];
         let difference = Difference::of_lines(lines.into_iter().flatten());
+        let difference = hosts.iter().chain([&file]).fold(difference, |difference, file| file.known(difference));
+        let mut texts = in_hosts.into_iter().chain((!is_said).then_some((&file, text.as_str())));
+        texts.try_for_each(|(file, text)| file.foresee(context, text))?;
         ensure(self.access, &format!("hostname {} set", self.name), difference, || {
             if let Some((hosts, wanted)) = in_hosts {
                 hosts.write(wanted)?;
             }
-            if said(file.text()) != Some(&self.name) {
+            if !is_said {
                 file.write(&text)?;
             }
             if live == self.name { Ok(()) } else { self.tell() }

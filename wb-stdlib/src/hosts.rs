@@ -11,6 +11,7 @@ use wb_core::system::files::FileError;
 
 use crate::ensure::ensure;
 use crate::herd::HerdError;
+use crate::look::Access as _;
 use crate::text_file::{TextFile, TextFileError};
 use crate::{Host, Look};
 pub(crate) use text::with_address;
@@ -213,8 +214,9 @@ impl Wanted {
 }
 
 fn edit(host: Host<'_>, what: &str, change: impl FnOnce(&str) -> String) -> Result<Outcome, HostsError> {
-    let file = TextFile::read(host.system(), PATH)?;
+    let file = TextFile::by_now(host.context(), PATH)?;
     let new = change(file.text());
+    file.foresee(host.context(), &new)?;
     ensure(host, what, file.difference(&new), || Ok(file.write(&new)?))
 }
 

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use wb_core::context::Outcome;
+use wb_core::context::{Context, Outcome};
 use wb_core::system::files::{self, FileError};
 use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
+use crate::look::Access as _;
 use crate::text_file::{TextFile, TextFileError};
 use crate::{Host, Look};
 
@@ -189,9 +190,18 @@ struct FileWanted {
 }
 
 impl FileWanted {
-    fn of(system: &System, path: PathBuf, text: Option<String>) -> Result<Self, TextFileError> {
-        let found = TextFile::read(system, &path)?;
+    fn of(context: &Context<'_>, path: PathBuf, text: Option<String>) -> Result<Self, TextFileError> {
+        let found = TextFile::by_now(context, &path)?;
         Ok(Self { path, found, text })
+    }
+
+    /// Lets operations that come later in a plan see it.
+    fn foresee(&self, context: &Context<'_>) -> Result<(), FileError> {
+        match &self.text {
+            Some(text) => self.found.foresee(context, text)?,
+            None => self.found.foresee_gone(context),
+        }
+        Ok(())
     }
 
     fn diff(&self) -> Option<String> {
@@ -272,16 +282,16 @@ impl KernelModule<Host<'_>> {
 
     fn files(&self, at_boot: bool, never: bool) -> Result<Files, ModuleError> {
         self.check_name()?;
-        let name = &self.name;
+        let (name, context) = (&self.name, self.access.context());
         let file = |directory: &str, text: Option<String>| {
             let path = PathBuf::from(format!("{directory}/wildebeest-{name}.conf"));
-            FileWanted::of(self.system(), path, text)
+            FileWanted::of(context, path, text)
         };
         let blacklist = format!("blacklist {name}\ninstall {name} /bin/false\n");
         Ok(Files {
             options: file("/etc/modprobe.d", self.options_line()?)?,
             blacklist: FileWanted::of(
-                self.system(),
+                context,
                 PathBuf::from(format!("/etc/modprobe.d/wildebeest-blacklist-{name}.conf")),
                 never.then_some(blacklist),
             )?,
@@ -308,6 +318,7 @@ impl KernelModule<Host<'_>> {
         let acts = act.map(|act| format!("{act} it"));
         let diffs = [options, blacklist, boot].into_iter().filter_map(FileWanted::diff);
         let difference = Difference::of_lines(acts.into_iter().chain(diffs));
+        [options, blacklist, boot].into_iter().try_for_each(|file| file.foresee(self.access.context()))?;
         ensure(self.access, &format!("kernel module {} {state}", self.name), difference, || {
             let system = self.system();
             options.write(system)?;

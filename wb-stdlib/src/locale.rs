@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::Result;
-use wb_core::context::Outcome;
+use wb_core::context::{Context, Outcome};
 use wb_core::system::files::{self, FileError};
 use wb_core::system::{Command, CommandError, System};
 
@@ -123,7 +123,7 @@ impl<A: Look> Locale<A> {
     /// When it is not.
     pub fn is_default(&self) -> Result<()> {
         self.check_name()?;
-        let file = default_file(self.system())?;
+        let file = default_file(self.access.context())?;
         let found = default_of(file.text()).unwrap_or("none");
         anyhow::ensure!(found == self.name, "expected the locale `{}` as the default, found {found}", self.name);
         Ok(())
@@ -162,7 +162,7 @@ impl Locale<Host<'_>> {
     /// When there is no such locale, or this host generates none.
     pub fn generated(self) -> Result<Outcome, LocaleError> {
         let (what, is_there) = (self.what("generated"), self.is_there()?);
-        let file = TextFile::read(self.system(), GENERATED)?;
+        let file = TextFile::by_now(self.access.context(), GENERATED)?;
         if !file.is_there() {
             return self.without_generator(&what, is_there);
         }
@@ -174,7 +174,9 @@ impl Locale<Host<'_>> {
             };
         };
         let generate = (!is_there).then(|| "generate it".to_owned());
-        ensure(self.access, &what, Difference::of_lines(file.diff(&text).into_iter().chain(generate)), || {
+        let difference = file.known(Difference::of_lines(file.diff(&text).into_iter().chain(generate)));
+        file.foresee(self.access.context(), &text)?;
+        ensure(self.access, &what, difference, || {
             file.write(&text)?;
             if is_there { Ok(()) } else { self.generate() }
         })
@@ -185,7 +187,8 @@ impl Locale<Host<'_>> {
     /// # Errors
     /// When it is not [generated](Locale::generated), or the file can't be edited.
     pub fn set_as_default(self) -> Result<Outcome, LocaleError> {
-        let (what, file) = (self.what("set as default"), default_file(self.system())?);
+        let context = self.access.context();
+        let (what, file) = (self.what("set as default"), default_file(context)?);
         if !self.is_there()? && !self.is_planned() {
             let why = format!("there is no locale `{}` yet", self.name);
             return match self.access.plans() {
@@ -197,6 +200,7 @@ impl Locale<Host<'_>> {
             return ensure(self.access, &what, Difference::None, || Ok(()));
         }
         let text = with_default(file.text(), &self.name);
+        file.foresee(context, &text)?;
         ensure(self.access, &what, file.difference(&text), || Ok(file.write(&text)?))
     }
 
@@ -244,11 +248,11 @@ impl Locale<Host<'_>> {
     }
 }
 
-fn default_file(system: &System) -> Result<TextFile, LocaleError> {
+fn default_file(context: &Context<'_>) -> Result<TextFile, LocaleError> {
     let [debian, others] = DEFAULTS;
-    let file = TextFile::read(system, debian)?;
-    let is_debian = file.is_there() || system.stat("/etc/debian_version")?.is_some();
-    if is_debian { Ok(file) } else { Ok(TextFile::read(system, others)?) }
+    let file = TextFile::by_now(context, debian)?;
+    let is_debian = file.is_there() || context.system().stat("/etc/debian_version")?.is_some();
+    if is_debian { Ok(file) } else { Ok(TextFile::by_now(context, others)?) }
 }
 
 /// The name as the C library has it: `de_DE.UTF-8` is `de_DE.utf8`.

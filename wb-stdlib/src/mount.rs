@@ -13,6 +13,7 @@ use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
 use crate::file::KindWord;
+use crate::look::Access as _;
 use crate::service::{ServiceError, systemd};
 use crate::text_file::{TextFile, TextFileError};
 use crate::{Host, Look};
@@ -282,7 +283,7 @@ impl Mount<Host<'_>> {
     /// # Errors
     /// When it can't be mounted, what is there is in use, or fstab can't be edited.
     pub fn present(self) -> Result<Outcome, MountError> {
-        let (wanted, fstab, mounted) = (self.wanted()?, TextFile::read(self.system(), FSTAB)?, self.mounted()?);
+        let (wanted, fstab, mounted) = (self.wanted()?, self.fstab()?, self.mounted()?);
         let what = self.what("present");
         let before = self.entry(&fstab)?;
         let act = diff(mounted.as_ref(), before.as_ref(), &wanted, self.is_source(mounted.as_ref(), &wanted)?);
@@ -293,6 +294,7 @@ impl Mount<Host<'_>> {
         }
         let text = fstab::with_entry(fstab.text(), &wanted, self.is_ours());
         let difference = difference(act, mounted.as_ref(), &wanted, &fstab, &text);
+        fstab.foresee(self.access.context(), &text)?;
         ensure(self.access, &what, difference, || {
             act.map_or(Ok(()), |act| self.act(act, &wanted, mounted.as_ref()))?;
             self.write(&fstab, &text)
@@ -304,9 +306,10 @@ impl Mount<Host<'_>> {
     /// # Errors
     /// When fstab can't be edited.
     pub fn in_fstab(self) -> Result<Outcome, MountError> {
-        let (wanted, fstab) = (self.wanted()?, TextFile::read(self.system(), FSTAB)?);
+        let (wanted, fstab) = (self.wanted()?, self.fstab()?);
         self.entry(&fstab)?;
         let text = fstab::with_entry(fstab.text(), &wanted, self.is_ours());
+        fstab.foresee(self.access.context(), &text)?;
         ensure(self.access, &self.what("in fstab"), difference(None, None, &wanted, &fstab, &text), || {
             self.write(&fstab, &text)
         })
@@ -329,10 +332,11 @@ impl Mount<Host<'_>> {
     /// # Errors
     /// When it is in use, or fstab can't be edited.
     pub fn absent(self) -> Result<Outcome, MountError> {
-        let (fstab, mounted) = (TextFile::read(self.system(), FSTAB)?, self.mounted()?);
+        let (fstab, mounted) = (self.fstab()?, self.mounted()?);
         let text = fstab::without(fstab.text(), self.is_ours());
+        fstab.foresee(self.access.context(), &text)?;
         let lines = mounted.as_ref().map(unmount_line).into_iter().chain(fstab.diff(&text));
-        ensure(self.access, &self.what("absent"), Difference::of_lines(lines), || {
+        ensure(self.access, &self.what("absent"), fstab.known(Difference::of_lines(lines)), || {
             mounted.as_ref().map_or(Ok(()), |_| self.unmount())?;
             self.write(&fstab, &text)
         })
@@ -340,6 +344,11 @@ impl Mount<Host<'_>> {
 
     fn what(&self, state: &str) -> String {
         format!("mount {} {state}", self.path.display())
+    }
+
+    /// What fstab says, or would by now in a plan.
+    fn fstab(&self) -> Result<TextFile, MountError> {
+        Ok(TextFile::by_now(self.access.context(), FSTAB)?)
     }
 
     fn wanted(&self) -> Result<Entry, MountError> {
@@ -494,7 +503,7 @@ fn difference(act: Option<Act>, mounted: Option<&Mounted>, wanted: &Entry, fstab
         Some(Act::Mount) => vec![mount],
         Some(Act::Replace | Act::Unmount) => mounted.map(unmount_line).into_iter().chain([mount]).collect(),
     };
-    Difference::of_lines(acts.into_iter().chain(fstab.diff(text)))
+    fstab.known(Difference::of_lines(acts.into_iter().chain(fstab.diff(text))))
 }
 
 fn unmount_line(mounted: &Mounted) -> String {

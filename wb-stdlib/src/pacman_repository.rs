@@ -7,6 +7,7 @@ use wb_core::system::System;
 use wb_core::system::files::FileError;
 
 use crate::ensure::{Difference, ensure};
+use crate::look::Access as _;
 use crate::openpgp::{self, PublicKey};
 use crate::pacman_conf::{self, PATH};
 use crate::pacman_key::{self, PacmanKeyError};
@@ -187,7 +188,7 @@ impl PacmanRepository<Host<'_>> {
     pub fn present(self) -> Result<Outcome, PacmanRepositoryError> {
         let (keys, options) = (self.checked_keys()?, self.options()?);
         let what = format!("pacman repository {} present", self.name);
-        let file = TextFile::read(self.system(), PATH)?;
+        let file = TextFile::by_now(self.access.context(), PATH)?;
         if let Some(other) = self.before.as_deref().filter(|other| !pacman_conf::has_section(file.text(), other)) {
             return self.without_other(&what, other);
         }
@@ -203,7 +204,8 @@ impl PacmanRepository<Host<'_>> {
         }
         let text = pacman_conf::with_section(file.text(), &self.name, &options, self.before.as_deref());
         let lines = untrusted.iter().map(|key| format!("+ {key}")).chain(file.diff(&text));
-        ensure(self.access, &what, Difference::of_lines(lines), || {
+        file.foresee(self.access.context(), &text)?;
+        ensure(self.access, &what, file.known(Difference::of_lines(lines)), || {
             self.trust(&untrusted)?;
             Ok(file.write(&text)?)
         })
@@ -216,8 +218,9 @@ impl PacmanRepository<Host<'_>> {
     /// When its name is none, or the file can't be edited.
     pub fn absent(self) -> Result<Outcome, PacmanRepositoryError> {
         self.check_name()?;
-        let file = TextFile::read(self.system(), PATH)?;
+        let file = TextFile::by_now(self.access.context(), PATH)?;
         let text = pacman_conf::without_section(file.text(), &self.name);
+        file.foresee(self.access.context(), &text)?;
         let what = format!("pacman repository {} absent", self.name);
         ensure(self.access, &what, file.difference(&text), || Ok(file.write(&text)?))
     }

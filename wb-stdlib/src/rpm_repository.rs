@@ -15,6 +15,8 @@ use wb_core::system::System;
 use wb_core::system::files;
 
 use crate::ensure::{Difference, ensure};
+use crate::foresight::{self, Thing};
+use crate::look::Access as _;
 use crate::openpgp::PublicKey;
 use crate::packages::Manager;
 use crate::rpm_key;
@@ -217,7 +219,10 @@ impl RpmRepository<Host<'_>> {
         let (key, section) = (self.wanted_key()?, self.wanted_section(reader)?);
         let imports = missing.iter().map(|key| format!("+ {key}"));
         let lines = key.iter().filter_map(Wanted::difference_of_key).chain(imports);
-        let difference = Difference::of_lines(lines.chain(section.found.diff(&section.text)));
+        let difference = section.found.known(Difference::of_lines(lines.chain(section.found.diff(&section.text))));
+        for wanted in key.iter().chain([&section]) {
+            wanted.found.foresee(self.access.context(), &wanted.text)?;
+        }
         ensure(self.access, &what, difference, || self.write(reader, key.as_ref(), &missing, &section))
     }
 
@@ -230,9 +235,12 @@ impl RpmRepository<Host<'_>> {
         let paths = [self.path(self.reader()?), key::path(&self.name)];
         let mut there = Vec::new();
         for path in paths {
-            there.extend(self.system().stat(&path)?.map(|_| path));
+            there.extend(foresight::stat(self.access.context(), Path::new(&path))?.map(|_| path));
         }
         let difference = Difference::of_lines(there.iter().map(|path| format!("- {path}")));
+        for path in &there {
+            foresight::put(self.access.context(), Path::new(path), Thing::Nothing);
+        }
         ensure(self.access, &format!("rpm repository {} absent", self.name), difference, || {
             there.iter().try_for_each(|path| Ok(files::remove(self.system().path(path)).map(drop)?))
         })
@@ -248,7 +256,7 @@ impl RpmRepository<Host<'_>> {
     }
 
     fn wanted(&self, path: String, text: String) -> Result<Wanted, RpmRepositoryError> {
-        let found = TextFile::read(self.system(), &path)?;
+        let found = TextFile::by_now(self.access.context(), &path)?;
         Ok(Wanted { path, found, text })
     }
 

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use wb_core::context::Outcome;
+use wb_core::context::{Context, Outcome};
 use wb_core::system::System;
-use wb_core::system::files::{self, Attributes, Kind};
+use wb_core::system::files::{self, Attributes, Kind, Stat};
 
 use crate::Host;
 use crate::ensure::{Difference, ensure};
 use crate::file::{FileError, KindWord, check_path, missing_parent};
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 
 const MODE: u32 = 0o644;
@@ -30,8 +31,11 @@ pub(crate) struct Signal<'a> {
 /// Lets the file say so, and comes back when others had the time to see it. A run that was cut short while it waited
 /// waits for what is left of that time.
 pub(crate) fn say(host: Host<'_>, what: &str, signal: Signal<'_>) -> Result<Outcome, FileError> {
-    let system = host.system();
-    let found = found(system, signal.path)?;
+    let (context, system) = (host.context(), host.system());
+    let found = by_now(context, signal.path)?;
+    if let Some(why) = unknown(context, signal) {
+        return ensure(host, what, Difference::Unknown(why), || Ok(()));
+    }
     let is_so = found.as_deref() == signal.content;
     if !is_so
         && found.is_none()
@@ -40,6 +44,9 @@ pub(crate) fn say(host: Host<'_>, what: &str, signal: Signal<'_>) -> Result<Outc
         return ensure(host, what, Difference::Unknown(why), || Ok(()));
     }
     let difference = if is_so { Difference::None } else { Difference::Some(Some(was(found.as_deref()))) };
+    if !is_so {
+        foresight::put(context, signal.path, signal.thing());
+    }
     let outcome = ensure(host, what, difference, || put(system, signal))?;
     if !host.plans() {
         host.context().pause(left(system, signal, outcome.changed())?);
@@ -47,16 +54,47 @@ pub(crate) fn say(host: Host<'_>, what: &str, signal: Signal<'_>) -> Result<Outc
     Ok(outcome)
 }
 
+impl Signal<'_> {
+    /// What there is when the file says so.
+    fn thing(&self) -> Thing {
+        let stat = foresight::new_stat(Kind::File, MODE);
+        let file = |content: &[u8]| Thing::File(Stat { size: content.len() as u64, ..stat }, content.to_vec());
+        self.content.map_or(Thing::Nothing, file)
+    }
+}
+
 /// What the file says; nothing where it is not there.
 pub(crate) fn found(system: &System, path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     check_path(path)?;
-    match system.stat(path)? {
+    said(path, system.stat(path)?, || system.read_file(path))
+}
+
+/// [`found`], with what operations before would have done in a plan.
+fn by_now(context: &Context<'_>, path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    check_path(path)?;
+    said(path, foresight::stat(context, path)?, || foresight::read(context, path))
+}
+
+fn said(
+    path: &Path,
+    found: Option<Stat>,
+    read: impl FnOnce() -> Result<Option<Vec<u8>>, files::FileError>,
+) -> Result<Option<Vec<u8>>, FileError> {
+    match found {
         None => Ok(None),
         Some(stat) if stat.kind != Kind::File => {
             Err(FileError::InTheWay { path: path.to_owned(), wanted: "a file", found: KindWord(stat.kind) })
         }
         Some(stat) if stat.size > LONGEST => Ok(Some(format!("{} bytes", stat.size).into_bytes())),
-        Some(_) => Ok(system.read_file(path)?),
+        Some(_) => Ok(read()?),
+    }
+}
+
+/// Why nobody knows yet whether the file says so.
+fn unknown(context: &Context<'_>, signal: Signal<'_>) -> Option<String> {
+    match signal.content {
+        Some(_) => foresight::unknown_in(context, signal.path),
+        None => foresight::unknown_at(context, signal.path),
     }
 }
 

@@ -12,6 +12,7 @@ use wb_core::system::files::{self, FileError, Kind, Stat};
 use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
+use crate::look::Access as _;
 use crate::mount::fstab::{self, Entry};
 use crate::mount::{FSTAB, write_fstab};
 use crate::service::ServiceError;
@@ -206,10 +207,11 @@ impl Swap<Host<'_>> {
         }
         let make = self.make(&facts)?;
         let starts = self.starts(&facts, make);
-        let fstab = TextFile::read(self.system(), FSTAB)?;
+        let fstab = TextFile::by_now(self.access.context(), FSTAB)?;
         let text = fstab::with_entry(fstab.text(), &self.entry(), self.is_ours());
         let lines = self.lines(&facts, make, starts, &fstab, &text);
-        ensure(self.access, &what, Difference::of_lines(lines), || {
+        fstab.foresee(self.access.context(), &text)?;
+        ensure(self.access, &what, fstab.known(Difference::of_lines(lines)), || {
             if let Some(Make::File(size)) = make {
                 self.make_file(size)?;
             }
@@ -235,12 +237,13 @@ impl Swap<Host<'_>> {
         if is_file && facts.content != Some(Content::Swap) {
             return Err(self.occupied());
         }
-        let fstab = TextFile::read(self.system(), FSTAB)?;
+        let fstab = TextFile::by_now(self.access.context(), FSTAB)?;
         let text = fstab::without(fstab.text(), self.is_ours());
         let off = facts.on.map(|_| "turn it off".to_owned());
         let removed = is_file.then(|| format!("remove {}", self.path.display()));
         let lines = off.into_iter().chain(fstab.diff(&text)).chain(removed);
-        ensure(self.access, &self.what("absent"), Difference::of_lines(lines), || {
+        fstab.foresee(self.access.context(), &text)?;
+        ensure(self.access, &self.what("absent"), fstab.known(Difference::of_lines(lines)), || {
             if facts.on.is_some() {
                 self.turn_off()?;
             }

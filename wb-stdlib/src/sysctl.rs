@@ -12,6 +12,7 @@ use wb_core::system::System;
 use wb_core::system::files::{self, FileError};
 
 use crate::ensure::{Difference, ensure};
+use crate::look::Access as _;
 use crate::text_file::{TextFile, TextFileError};
 use crate::{Host, Look};
 use key::{Key, normal};
@@ -229,7 +230,7 @@ impl Sysctl<Host<'_>> {
     /// # Errors
     /// When a key is none, or the kernel refuses a value or does not let it be changed here.
     pub fn set(self) -> Result<Outcome, SysctlError> {
-        let (file, settings) = (TextFile::read(self.system(), self.path()?)?, self.settings()?);
+        let (file, settings) = (self.by_now()?, self.settings()?);
         let what = self.what("set");
         if let Some(Setting { name, .. }) = settings.iter().find(|setting| self.is_missing(setting)) {
             let why = format!("this kernel has no setting `{name}` yet");
@@ -240,7 +241,8 @@ impl Sysctl<Host<'_>> {
         }
         let text = settings.iter().fold(file.text().to_owned(), |text, setting| with_setting(&text, setting));
         let lines = settings.iter().filter_map(Setting::diff).chain(file.diff(&text));
-        ensure(self.access, &what, Difference::of_lines(lines), || {
+        file.foresee(self.access.context(), &text)?;
+        ensure(self.access, &what, file.known(Difference::of_lines(lines)), || {
             self.tell(&settings)?;
             Ok(file.write(&text)?)
         })
@@ -251,9 +253,10 @@ impl Sysctl<Host<'_>> {
     /// # Errors
     /// When a key is none, or the file can't be written.
     pub fn absent(self) -> Result<Outcome, SysctlError> {
-        let (file, keys) = (TextFile::read(self.system(), self.path()?)?, self.keys()?);
+        let (file, keys) = (self.by_now()?, self.keys()?);
         let without = |text: String, (name, key): &(&str, Key)| file::with_value(&text, name, key, None);
         let text = keys.iter().fold(file.text().to_owned(), without);
+        file.foresee(self.access.context(), &text)?;
         ensure(self.access, &self.what("absent"), file.difference(&text), || Ok(file.write(&text)?))
     }
 
@@ -261,6 +264,11 @@ impl Sysctl<Host<'_>> {
         let names: Vec<&str> = self.settings.iter().map(|(name, _)| name.as_str()).collect();
         let several = if names.len() == 1 { "" } else { "s" };
         format!("sysctl{several} {} {state}", names.join(", "))
+    }
+
+    /// The file as it is, or would be by now in a plan.
+    fn by_now(&self) -> Result<TextFile, SysctlError> {
+        Ok(TextFile::by_now(self.access.context(), self.path()?)?)
     }
 
     fn is_missing(&self, setting: &Setting) -> bool {

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use similar::{ChangeTag, TextDiff};
+use wb_core::context::{Context, Mode};
 use wb_core::system::System;
 use wb_core::system::files::{self, Attributes, FileError, Kind, Stat};
 
 use crate::ensure::Difference;
 use crate::file::KindWord;
+use crate::foresight::{self, Thing};
 
 /// The largest file that is edited, in bytes. Lists of blocked hosts, in `/etc/hosts`, have some MiB.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -51,7 +53,7 @@ pub enum TextFileError {
     System(#[from] FileError),
 }
 
-/// A text file as it was found. One that is not there has no text.
+/// A text file as it was found, or would be by now in a plan. One that is not there has no text.
 #[derive(Debug, Clone)]
 pub(crate) struct TextFile {
     path: PathBuf,
@@ -59,6 +61,8 @@ pub(crate) struct TextFile {
     real: PathBuf,
     found: Option<Stat>,
     text: Option<Arc<Utf8>>,
+    /// Why nobody knows yet what is in it.
+    unknown: Option<String>,
 }
 
 /// A text, or where it is none.
@@ -86,9 +90,31 @@ impl TextFile {
         };
         check(&path, found)?;
         let text = system.parsed(&path, Utf8::of)?;
-        match text.as_deref() {
-            Some(Utf8(Err(at))) => Err(TextFileError::NotText { path, at: *at }),
-            _ => Ok(Self { path, real, found, text }),
+        Self { path, real, found, text, unknown: None }.checked()
+    }
+
+    /// [`TextFile::read`], with what operations before would have done to it in a plan.
+    pub(crate) fn by_now(context: &Context<'_>, path: impl AsRef<Path>) -> Result<Self, TextFileError> {
+        let (system, path) = (context.system(), path.as_ref());
+        if context.mode() == Mode::Apply {
+            return Self::read(system, path);
+        }
+        let at = end(context, path);
+        if foresight::is_as_found(context, &at) {
+            let file = Self::read(system, &at)?;
+            return Ok(Self { path: path.to_owned(), ..file });
+        }
+        let found = foresight::stat(context, &at)?;
+        check(path, found)?;
+        let text = foresight::read(context, &at)?.map(|bytes| Arc::new(Utf8::of(&bytes)));
+        let unknown = foresight::unknown_in(context, &at);
+        Self { path: path.to_owned(), real: system.path(&at), found, text, unknown }.checked()
+    }
+
+    fn checked(self) -> Result<Self, TextFileError> {
+        match self.text.as_deref() {
+            Some(Utf8(Err(at))) => Err(TextFileError::NotText { path: self.path.clone(), at: *at }),
+            _ => Ok(self),
         }
     }
 
@@ -114,7 +140,29 @@ impl TextFile {
 
     /// [`TextFile::diff`], where that is all that can differ.
     pub(crate) fn difference(&self, wanted: &str) -> Difference {
-        self.diff(wanted).map_or(Difference::None, |diff| Difference::Some(Some(diff)))
+        self.known(self.diff(wanted).map_or(Difference::None, |diff| Difference::Some(Some(diff))))
+    }
+
+    /// What differs by what it says, unless nobody knows that yet.
+    pub(crate) fn known(&self, difference: Difference) -> Difference {
+        self.unknown.clone().map_or(difference, Difference::Unknown)
+    }
+
+    /// Lets operations that come later in a plan see it with this text.
+    pub(crate) fn foresee(&self, context: &Context<'_>, text: &str) -> Result<(), FileError> {
+        if context.mode() == Mode::Apply || self.unknown.is_some() || self.text() == text {
+            return Ok(());
+        }
+        let found = self.found.unwrap_or_else(|| foresight::new_stat(Kind::File, NEW_MODE));
+        let stat = Stat { size: text.len() as u64, ..found };
+        foresight::make_directory(context, &end(context, &self.path), Thing::File(stat, text.into()))
+    }
+
+    /// Lets operations that come later in a plan see that it is gone.
+    pub(crate) fn foresee_gone(&self, context: &Context<'_>) {
+        if self.is_there() {
+            foresight::put(context, &self.path, Thing::Nothing);
+        }
     }
 
     /// Replaces the text, and keeps owner and mode. The directory is made where there is none.
@@ -126,6 +174,17 @@ impl TextFile {
             files::create_dir(parent)?;
         }
         files::write_with(&self.real, text, attributes(self.found))
+    }
+}
+
+/// Where a path leads by links that there would be by now in a plan.
+fn end(context: &Context<'_>, path: &Path) -> PathBuf {
+    let (system, at) = (context.system(), foresight::end(context, path).unwrap_or_else(|| path.to_owned()));
+    match system.stat(&at) {
+        Ok(Some(Stat { kind: Kind::Link, .. })) if foresight::is_as_found(context, &at) => {
+            system.real_path(&at).unwrap_or(at)
+        }
+        _ => at,
     }
 }
 
@@ -180,6 +239,7 @@ pub(crate) fn end_line(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Look as _;
     use crate::look::Access as _;
     use crate::machine::Machine;
 
@@ -234,6 +294,48 @@ mod tests {
         check("/a/large", "/a/large has 17825792 bytes, too many for a file of its kind");
         files::link("loop", machine.path("/a/loop")).unwrap();
         check("/a/loop", "could not resolve ");
+    }
+
+    fn edit(host: &crate::Host) -> anyhow::Result<()> {
+        Ok(TextFile::by_now(host.context(), "/etc/default/locale")?.foresee(host.context(), "new\n")?)
+    }
+
+    fn make(host: &crate::Host) -> anyhow::Result<()> {
+        Ok(TextFile::by_now(host.context(), "/etc/sysctl.d/a.conf")?.foresee(host.context(), "a\n")?)
+    }
+
+    fn remove(host: &crate::Host) -> anyhow::Result<()> {
+        host.file("/etc/locale.conf").absent()?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_plan_sees_what_operations_before_would_have_written() {
+        let machine = Machine::new().file("/etc/locale.conf", "old\n").dir("/etc/default");
+        files::link("../locale.conf", machine.path("/etc/default/locale")).unwrap();
+        let check = |before: fn(&crate::Host) -> anyhow::Result<()>, path: &str, text: &str, expect: Option<&str>| {
+            let seen = machine.plan(|host| {
+                before(host)?;
+                let file = TextFile::by_now(host.context(), path)?;
+                Ok((file.text().to_owned(), file.diff("new\n")))
+            });
+            assert_eq!(seen.unwrap(), (text.to_owned(), expect.map(str::to_owned)), "{path}");
+        };
+        check(edit, "/etc/default/locale", "new\n", None);
+        check(edit, "/etc/locale.conf", "new\n", None);
+        check(make, "/etc/sysctl.d/a.conf", "a\n", Some("/etc/sysctl.d/a.conf\n- a\n+ new"));
+        check(remove, "/etc/locale.conf", "", Some("/etc/locale.conf\n+ new"));
+        assert_eq!((machine.read("/etc/locale.conf").as_deref(), machine.stat("/etc/sysctl.d")), (Some("old\n"), None));
+    }
+
+    #[test]
+    fn a_plan_can_not_know_what_only_comes_then() {
+        let made = Machine::new().dir("/etc").plan(|host| {
+            host.command("make it").creates("/etc/made").run()?;
+            Ok(TextFile::by_now(host.context(), "/etc/made")?.difference("new\n"))
+        });
+        let why = "what is in /etc/made is known only when it is there";
+        assert_eq!(made.unwrap(), Difference::Unknown(why.into()));
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use wb_core::context::{DebtAction, DebtError, Outcome};
+use wb_core::context::{Context, DebtAction, DebtError, Outcome};
 use wb_core::system::System;
-use wb_core::system::files::{self, FileError, Kind};
+use wb_core::system::files::{self, FileError, Kind, Stat};
 
 use crate::ensure::{Difference, ensure};
 use crate::file::KindWord;
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::owed::Owes;
 use crate::service::Service;
@@ -132,7 +133,7 @@ impl Timezone<Host<'_>> {
     /// # Errors
     /// When this host knows no such zone, or a file can't be written.
     pub fn set(self) -> Result<Outcome, TimezoneError> {
-        let (system, what) = (self.system(), format!("timezone {} set", self.name));
+        let (context, what) = (self.access.context(), format!("timezone {} set", self.name));
         if let Err(error) = self.check() {
             return match error {
                 TimezoneError::NoSuchZone { path, .. } if self.access.plans() => {
@@ -142,7 +143,7 @@ impl Timezone<Host<'_>> {
                 error => Err(error),
             };
         }
-        let (found, file) = (found(system)?, TextFile::read(system, NAME_FILE)?);
+        let (found, file) = (found_by_now(context)?, TextFile::by_now(context, NAME_FILE)?);
         let link = (found != Found::Link(self.name.clone())).then(|| format!("{} -> {}", described(&found), self.name));
         let text = format!("{}\n", self.name);
         let named = (file.is_there() && file.text().trim() != self.name).then(|| file.diff(&text)).flatten();
@@ -150,8 +151,9 @@ impl Timezone<Host<'_>> {
         if lines.is_empty() {
             return ensure(self.access, &what, Difference::None, || Ok(()));
         }
-        self.owes.write_down(self.access.context())?;
-        ensure(self.access, &what, Difference::Some(Some(lines.join("\n"))), || {
+        self.owes.write_down(context)?;
+        self.foresee(&file, named.as_ref().map(|_| text.as_str()))?;
+        ensure(self.access, &what, file.known(Difference::Some(Some(lines.join("\n")))), || {
             if named.is_some() {
                 file.write(&text)?;
             }
@@ -175,6 +177,14 @@ impl Timezone<Host<'_>> {
         if zone.starts_with(MAGIC) { Ok(()) } else { Err(missing()) }
     }
 
+    /// Lets operations that come later in a plan see it, with this text in the file of its name.
+    fn foresee(&self, file: &TextFile, text: Option<&str>) -> Result<(), FileError> {
+        let context = self.access.context();
+        let link = Thing::Link(foresight::new_stat(Kind::Link, 0o777), Path::new(ZONES).join(&self.name));
+        foresight::put(context, Path::new(LOCALTIME), link);
+        text.map_or(Ok(()), |text| file.foresee(context, text))
+    }
+
     /// The new link takes the place of the old one, or of a copy, at once.
     fn link(&self) -> Result<(), TimezoneError> {
         let path = self.system().path(LOCALTIME);
@@ -186,10 +196,20 @@ impl Timezone<Host<'_>> {
 }
 
 fn found(system: &System) -> Result<Found, TimezoneError> {
-    match system.stat(LOCALTIME)?.map(|stat| stat.kind) {
+    of(system.stat(LOCALTIME)?, || files::read_link(system.path(LOCALTIME)))
+}
+
+/// What there is, or would be by now in a plan.
+fn found_by_now(context: &Context<'_>) -> Result<Found, TimezoneError> {
+    let path = Path::new(LOCALTIME);
+    of(foresight::stat(context, path)?, || foresight::target(context, path))
+}
+
+fn of(stat: Option<Stat>, target: impl FnOnce() -> Result<PathBuf, FileError>) -> Result<Found, TimezoneError> {
+    match stat.map(|stat| stat.kind) {
         None => Ok(Found::Nothing),
         Some(Kind::File) => Ok(Found::Copy),
-        Some(Kind::Link) => Ok(Found::Link(zone_of(&files::read_link(system.path(LOCALTIME))?))),
+        Some(Kind::Link) => Ok(Found::Link(zone_of(&target()?))),
         Some(kind) => Err(TimezoneError::InTheWay { found: KindWord(kind) }),
     }
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use wb_core::calendar;
 use wb_core::context::{DebtAction, Outcome};
 use wb_core::system::CommandError;
-use wb_core::system::files::Kind;
+use wb_core::system::files::{Kind, Stat};
 
 use super::x509::X509;
 use super::{CertificateError, DAY, first, openssl, private_key};
 use crate::Host;
 use crate::ensure::{Difference, ensure};
 use crate::file::{FileError, Resolved, Wanted, missing_parent};
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::owed::Owes;
 use crate::service::Service;
@@ -126,6 +127,7 @@ impl<'a> SelfSigned<'a> {
             let owe = |source| FileError::Owe { path: self.path.clone(), source };
             self.owes.write_down(self.host.context()).map_err(owe)?;
         }
+        self.foresee(&found)?;
         ensure(self.host, &what, difference, || self.make(&found))
     }
 
@@ -158,11 +160,33 @@ impl<'a> SelfSigned<'a> {
         Ok((with(key_mode), with(MODE)))
     }
 
+    /// Lets operations that come later in a plan see both files. What will be in them, nobody knows before.
+    fn foresee(&self, found: &Found) -> Result<(), CertificateError> {
+        if !self.host.plans() {
+            return Ok(());
+        }
+        let (context, (key, certificate)) = (self.host.context(), self.resolved()?);
+        let files = [
+            (&self.key_path, key, !found.has_key, !found.of_key.is_empty()),
+            (&self.path, certificate, found.reason.is_some(), !found.of_certificate.is_empty()),
+        ];
+        for (path, wanted, is_new, differs) in files {
+            let there = file(foresight::stat(context, path)?);
+            let stat = wanted.stat(Kind::File, there, MODE_OF_KEY);
+            match (is_new, differs) {
+                (true, _) => foresight::put(context, path, Thing::Later(stat)),
+                (false, true) => foresight::dress(context, path, stat),
+                (false, false) => {}
+            }
+        }
+        Ok(())
+    }
+
     fn found(&self) -> Result<Found, CertificateError> {
-        let system = self.host.system();
-        let key = system.read_file(&self.key_path)?;
+        let context = self.host.context();
+        let key = foresight::read(context, &self.key_path)?;
         let of_file = |wanted: Resolved, path: &Path, name: &str| -> Result<Vec<String>, CertificateError> {
-            let lines = wanted.diff(system.stat(path)?.filter(|stat| stat.kind == Kind::File));
+            let lines = wanted.diff(file(foresight::stat(context, path)?));
             Ok(lines.into_iter().map(|line| format!("{name}: {line}")).collect())
         };
         let (of_key, of_certificate) = self.resolved()?;
@@ -176,16 +200,16 @@ impl<'a> SelfSigned<'a> {
 
     /// Why it is to be made.
     fn reason(&self, key: Option<&[u8]>) -> Result<Option<String>, CertificateError> {
-        let system = self.host.system();
         let Some(key) = key else { return Ok(Some("new key and certificate".into())) };
         let der = private_key(key).ok_or_else(|| CertificateError::UnusableKey { path: self.key_path.clone() })?;
-        let found = system.read_file(&self.path)?.and_then(|content| first(&content));
+        let found = foresight::read(self.host.context(), &self.path)?.and_then(|content| first(&content));
         let is_its_key = match &found {
             Some(found) => found.is_in(&der) || self.is_public_half(&found.public_key, key)?,
             None => false,
         };
         let names: BTreeSet<String> = self.names.iter().cloned().collect();
-        Ok(reason(found.as_ref(), is_its_key, &names, system.clock().now().as_secs(), self.before))
+        let now = self.host.system().clock().now().as_secs();
+        Ok(reason(found.as_ref(), is_its_key, &names, now, self.before))
     }
 
     /// Asks openssl: some keys, such as those of Ed25519, do not say their public half. A plan takes them for what they should
@@ -204,8 +228,10 @@ impl<'a> SelfSigned<'a> {
             if let Some(why) = missing_parent(self.host, path)? {
                 return Ok(Some(why));
             }
-            let found = if self.host.plans() { self.host.system().stat(path)? } else { continue };
-            if let Some(why) = self.wanted.missing_owner(self.host.context(), found)? {
+            let context = self.host.context();
+            let found = if self.host.plans() { foresight::stat(context, path)? } else { continue };
+            let unknown = foresight::unknown_in(context, path);
+            if let Some(why) = self.wanted.missing_owner(context, found)?.or(unknown) {
                 return Ok(Some(why));
             }
         }
@@ -224,6 +250,10 @@ impl<'a> SelfSigned<'a> {
             None => Ok(()),
         }
     }
+}
+
+fn file(found: Option<Stat>) -> Option<Stat> {
+    found.filter(|stat| stat.kind == Kind::File)
 }
 
 /// What there is, as far as it differs.

@@ -1,13 +1,15 @@
 //! Where the crontabs of users are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wb_core::system::files::Kind;
+use wb_core::context::Context;
+use wb_core::system::files::{FileError, Kind, Stat};
 use wb_core::system::{Command, CommandError, System};
 
 use super::{CronError, crontab};
-use crate::text_file::TextFile;
+use crate::foresight;
+use crate::text_file::{TextFile, TextFileError};
 
 /// On Debian, Alpine, SUSE and Red Hat. The first that is there is the one: those of Debian and SUSE lie in that of Red Hat.
 const PLACES: [&str; 4] = ["/var/spool/cron/crontabs", "/etc/crontabs", "/var/spool/cron/tabs", "/var/spool/cron"];
@@ -24,13 +26,36 @@ pub(super) struct Spooled {
 impl Spooled {
     /// The crontab of `user`, or nothing where there is no cron.
     pub(super) fn of(system: &System, user: &str) -> Result<Option<Self>, CronError> {
-        for place in PLACES {
-            let file = TextFile::read(system, PathBuf::from(place).join(user))?;
-            if file.is_there() || is_directory(system, place)? {
+        Self::found(user, |path| TextFile::read(system, path), |place| system.stat(place))
+    }
+
+    /// [`Spooled::of`], with what operations before would have done to it in a plan.
+    pub(super) fn by_now(context: &Context<'_>, user: &str) -> Result<Option<Self>, CronError> {
+        Self::found(user, |path| TextFile::by_now(context, path), |place| foresight::stat(context, place))
+    }
+
+    fn found(
+        user: &str,
+        read: impl Fn(PathBuf) -> Result<TextFile, TextFileError>,
+        look: impl Fn(&Path) -> Result<Option<Stat>, FileError>,
+    ) -> Result<Option<Self>, CronError> {
+        for place in PLACES.map(Path::new) {
+            let file = read(place.join(user))?;
+            let is_directory = |stat: Stat| matches!(stat.kind, Kind::Directory | Kind::Link);
+            if file.is_there() || look(place)?.is_some_and(is_directory) {
                 return Ok(Some(Self { user: user.to_owned(), file }));
             }
         }
         Ok(None)
+    }
+
+    /// Lets operations that come later in a plan see it with this text. Of an empty one nothing is left.
+    pub(super) fn foresee(&self, context: &Context<'_>, text: &str) -> Result<(), FileError> {
+        match text.trim().is_empty() {
+            true => self.file.foresee_gone(context),
+            false => self.file.foresee(context, text)?,
+        }
+        Ok(())
     }
 
     pub(super) fn is_there(&self) -> bool {
@@ -65,9 +90,4 @@ impl Spooled {
     fn crontab(&self) -> Command {
         Command::new("crontab").args(["-u", &self.user]).env("LC_ALL", "C.UTF-8").timeout(BOUND)
     }
-}
-
-fn is_directory(system: &System, place: &str) -> Result<bool, CronError> {
-    let found = system.stat(place)?;
-    Ok(found.is_some_and(|stat| matches!(stat.kind, Kind::Directory | Kind::Link)))
 }

@@ -223,6 +223,86 @@ fn what_only_comes_then() {
 }
 
 #[test]
+fn files_of_the_system_as_they_would_be() {
+    let machine = with_users().file("/etc/hosts", "127.0.0.1 localhost\n").file("/etc/fstab", "").dir("/etc/cron.d");
+    let machine = machine.file("/etc/pacman.conf", "[options]\n").file("/etc/locale.conf", "LANG=C\n");
+    let machine = machine.file("/usr/share/zoneinfo/UTC", "TZif2").file("/etc/timezone", "Europe/Berlin\n");
+    foresees(&machine, |host| {
+        for _ in 0..2 {
+            host.hosts_entry("mail").address("192.0.2.25").present()?;
+            host.mount("/srv/data").source("/dev/vdb1").filesystem("ext4").in_fstab()?;
+            host.pacman_repository("shop").uri("file:///srv/shop").trusted().present()?;
+            host.apk_repository("https://apk.example.org/v3").present()?;
+            host.cron("tidy").in_cron_d().schedule("@daily").command("true").present()?;
+            host.sysctl("vm.swappiness").value("10").only_at_boot().set()?;
+            host.kernel_module("loop").at_boot()?;
+            host.locale("POSIX").set_as_default()?;
+            host.timezone("UTC").set()?;
+        }
+        host.hosts_entry("mail").absent()?;
+        host.pacman_repository("shop").absent()?;
+        host.apk_repository("https://apk.example.org/v3").absent()?;
+        host.cron("tidy").in_cron_d().absent()?;
+        host.cron("tidy").in_cron_d().absent()?;
+        host.sysctl("vm.swappiness").absent()?;
+        host.kernel_module("loop").absent()?;
+        host.kernel_module("loop").absent()?;
+        Ok(())
+    });
+    foresees(&Machine::new().dir("/etc"), |host| {
+        host.file("/etc/hosts").content("127.0.0.1 localhost\n").present()?;
+        host.hosts_entry("mail").address("192.0.2.25").present()?;
+        host.file("/etc/hosts").content("own\n").present()?;
+        Ok(())
+    });
+}
+
+#[test]
+fn what_a_host_says_to_its_balancers() {
+    foresees(&Machine::new(), |host| {
+        host.directory("/var/www").present()?;
+        host.directory("/etc/keepalived").present()?;
+        let (health, track) = (host.health_file("/var/www/health"), host.track_file("/etc/keepalived/out"));
+        for _ in 0..2 {
+            health.up()?;
+            track.up()?;
+        }
+        for _ in 0..2 {
+            health.down()?;
+            track.down()?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_certificate_that_would_be_made() {
+    let act = |host: &Host| {
+        host.directory("/etc/ssl/private").present()?;
+        for _ in 0..2 {
+            let own = host.certificate("/etc/ssl/a.pem");
+            own.self_signed("/etc/ssl/private/a.key", ["a.example.org"]).present()?;
+        }
+        host.file("/etc/ssl/private/a.key").mode(0o640).present()?;
+        host.directory("/etc/ssl").absent()?;
+        host.certificate("/etc/ssl/a.pem").self_signed("/etc/ssl/private/a.key", ["a.example.org"]).present()?;
+        Ok(())
+    };
+    let unknown = |why: &str| format!("? certificate /etc/ssl/a.pem self-signed (cannot know: {why})");
+    let later = unknown("what is in /etc/ssl/a.pem is known only when it is there");
+    let nowhere = unknown("there is no directory /etc/ssl yet");
+    let expect = [
+        "+ directory /etc/ssl/private present",
+        "+ certificate /etc/ssl/a.pem self-signed",
+        later.as_str(),
+        "+ file /etc/ssl/private/a.key present",
+        "+ directory /etc/ssl absent",
+        nowhere.as_str(),
+    ];
+    says(&Machine::new(), act, &expect);
+}
+
+#[test]
 fn what_a_command_makes_and_removes() {
     let act = |host: &Host| {
         host.command("make x").creates("/srv/x").run()?;
