@@ -59,6 +59,8 @@ struct Foreseen {
     keyless: BTreeSet<String>,
     /// By name, and whether they would be there.
     packages: BTreeMap<String, bool>,
+    /// By name, and whether they would stay in their versions.
+    holds: BTreeMap<String, bool>,
     stand_ins: u32,
 }
 
@@ -453,6 +455,19 @@ pub(crate) fn packages<'n>(context: &Context<'_>, names: impl IntoIterator<Item 
 /// Whether a package would be there by now, where an operation before installs or removes it.
 pub(crate) fn has_package(context: &Context<'_>, name: &str) -> Option<bool> {
     foreseen(context)?.borrow().packages.get(name).copied()
+}
+
+/// An operation would hold these packages, or release them.
+pub(crate) fn holds<'n>(context: &Context<'_>, names: impl IntoIterator<Item = &'n String>, are_held: bool) {
+    if let Some(foreseen) = foreseen(context) {
+        let mut foreseen = foreseen.borrow_mut();
+        foreseen.holds.extend(names.into_iter().map(|name| (name.clone(), are_held)));
+    }
+}
+
+/// Whether a package would be held by now, where an operation before holds or releases it.
+pub(crate) fn is_held(context: &Context<'_>, name: &str) -> Option<bool> {
+    foreseen(context)?.borrow().holds.get(name).copied()
 }
 
 #[cfg(test)]

@@ -297,7 +297,7 @@ impl<'a> Packages<'a> {
         let what = self.what(&self.names, &wanted.to_string());
         let pins = Pins::of(self.host.system(), backend.manager());
         let found = match self.or_unknown(backend.as_ref(), backend.facts(&self.names))? {
-            Ok(found) => pins.marked(found)?,
+            Ok(found) => self.by_now(pins.marked(found)?),
             Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
         };
         if let Some(why) = self.changed_before(wanted) {
@@ -305,8 +305,13 @@ impl<'a> Packages<'a> {
         }
         let differing = wanted.differing(&found);
         let difference = self.difference(backend.as_ref(), &found, &differing, wanted)?;
-        if matches!((&difference, wanted), (Difference::Some(_), Wanted::Absent | Wanted::Purged)) {
-            foresight::packages(self.host.context(), &differing, false);
+        if matches!(difference, Difference::Some(_)) {
+            match wanted {
+                Wanted::Absent | Wanted::Purged => foresight::packages(self.host.context(), &differing, false),
+                Wanted::Held | Wanted::Unheld => {
+                    foresight::holds(self.host.context(), &differing, wanted == Wanted::Held);
+                }
+            }
         }
         ensure(self.host, &what, difference, || {
             achieve(backend.as_ref(), &differing, wanted)?;
@@ -342,6 +347,16 @@ impl<'a> Packages<'a> {
             Wanted::Unheld => prefixed("release ", differing),
         };
         Ok(Difference::Some(Some(lines)))
+    }
+
+    /// What was found, with what operations before would have held or released in a plan.
+    fn by_now(&self, mut found: Found) -> Found {
+        for (name, facts) in &mut found {
+            if let Some(held) = foresight::is_held(self.host.context(), name) {
+                (facts.held, facts.loose) = (held, false);
+            }
+        }
+        found
     }
 
     /// Whether an operation before installs a package that is not there.
@@ -395,7 +410,7 @@ impl<'a> Packages<'a> {
         let what = self.what(&named, word);
         let pins = Pins::of(self.host.system(), backend.manager());
         let found = match self.or_unknown(backend.as_ref(), backend.facts(&self.names))? {
-            Ok(found) => pins.marked(found)?,
+            Ok(found) => self.by_now(pins.marked(found)?),
             Err(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
         };
         let lacking = match self.lacking(&wishes, &found, latest) {
@@ -429,18 +444,21 @@ impl<'a> Packages<'a> {
         change: &Change<'_>,
         targets: &[Target],
     ) -> Result<Difference, PackageError> {
-        let owed = pins.owed(backend)?.into_iter().map(|name| format!("hold {name}"));
-        let left = backend.leftover()?.into_iter().chain(owed);
-        if targets.is_empty() {
-            return Ok(Difference::of_lines(left));
-        }
-        Ok(match self.or_unknown(backend, backend.displaced(targets, change.found))? {
-            Ok(displaced) => {
-                let displaced = displaced.into_iter().map(|name| format!("- {name}"));
-                Difference::of_lines([change.lines(targets)].into_iter().chain(displaced).chain(left))
-            }
-            Err(why) => Difference::Unknown(why),
-        })
+        let context = self.host.context();
+        let displaced = match targets.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.or_unknown(backend, backend.displaced(targets, change.found))?,
+        };
+        let displaced = match displaced {
+            Ok(displaced) => displaced.into_iter().map(|name| format!("- {name}")),
+            Err(why) => return Ok(Difference::Unknown(why)),
+        };
+        let owed = pins.owed(backend)?.into_iter().filter(|name| foresight::is_held(context, name).is_none());
+        let owed: Vec<String> = owed.collect();
+        foresight::holds(context, &owed, true);
+        let installed = (!targets.is_empty()).then(|| change.lines(targets)).into_iter();
+        let left = backend.leftover()?.into_iter().chain(owed.iter().map(|name| format!("hold {name}")));
+        Ok(Difference::of_lines(installed.chain(displaced).chain(left)))
     }
 
     /// A package that is held gets no version that nobody said: apt says so itself, of what it holds. In a plan, why that

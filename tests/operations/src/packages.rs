@@ -173,17 +173,20 @@ pub(crate) static CASES: &[Case] = &[
     Case {
         name: "held",
         prepare: with_debs!(
-            "R=/srv/wb-held; for p in wbe-hold wbe-free wbe-pin; do deb $R $p 1.0; done; deb $R wbe-pin 1.1; index $R; follow $R
-             install wbe-hold wbe-free wbe-pin=1.0; apt-mark hold wbe-free wbe-pin"
+            "R=/srv/wb-held; for p in wbe-hold wbe-free wbe-pin wbe-cut; do deb $R $p 1.0; done; deb $R wbe-pin 1.1; index $R; follow $R
+             install wbe-hold wbe-free wbe-pin=1.0 wbe-cut; apt-mark hold wbe-free wbe-pin; apt-mark unhold wbe-cut
+             echo wbe-cut >/etc/apt/let-go.kept-by-wildebeest"
         ),
         run: |host| {
             host.packages(["wbe-hold"]).held()?;
             host.packages(["wbe-free"]).unheld()?;
             host.packages(["wbe-pin"]).version("1.1").installed()?;
             host.packages(["wbe-pin"]).held()?;
+            host.packages(["wbe-cut"]).version("1.0").installed()?;
             Ok(())
         },
-        check: "[ \"$(apt-mark showhold wbe-hold wbe-free wbe-pin | tr '\\n' ' ')\" = 'wbe-hold wbe-pin ' ]
+        check: "[ \"$(apt-mark showhold wbe-hold wbe-free wbe-pin wbe-cut | tr '\\n' ' ')\" = 'wbe-cut wbe-hold wbe-pin ' ]
+            [ ! -e /etc/apt/let-go.kept-by-wildebeest ]
             [ \"$(dpkg-query -W -f '${Version}' wbe-pin)\" = 1.1 ]",
         ..Case::DEFAULT
     },

@@ -605,7 +605,39 @@ fn what_is_held_gets_only_a_version_that_is_said() {
         release(host)?;
         Ok(host.packages(["nginx"]).latest()?)
     });
-    assert_eq!(outcome.unwrap(), Outcome::Unknown { why: "packages change before it".into() });
+    assert_eq!(outcome.unwrap(), changed("nginx 1:1.20-1 -> 1:1.22-1"));
+}
+
+#[test]
+fn a_plan_knows_what_it_would_hold() {
+    let machine = debian(&[("nginx", "1.22.1-9", INSTALLED)]);
+    let twice = |host: &Host| {
+        hold(host)?;
+        hold(host)?;
+        release(host)?;
+        release(host)
+    };
+    machine.plan(twice).unwrap();
+    let (held, free) = ("package nginx held", "package nginx unheld");
+    let said = format!("+ {held}\n    hold nginx\n= {held}\n+ {free}\n    release nginx\n= {free}");
+    assert_eq!(machine.said(), said);
+    assert_eq!(machine.calls(), [""; 0]);
+}
+
+#[test]
+fn a_plan_holds_once_what_a_killed_run_let_go() {
+    let machine = killed_after_apt();
+    let pin = |host: &Host| {
+        host.packages(["dpkg"]).installed()?;
+        host.packages(["nginx"]).version("1.22.*").installed()?;
+        hold(host)
+    };
+    machine.plan(pin).unwrap();
+    let planned = machine.said();
+    machine.apply(pin).unwrap();
+    assert_eq!(machine.said(), planned);
+    let held = "+ package dpkg installed\n    hold nginx\n= package nginx 1.22.* installed\n= package nginx held";
+    assert_eq!(planned, held);
 }
 
 #[test]
