@@ -198,8 +198,7 @@ impl Backend for Apt<'_> {
     }
 
     fn unneeded(&self) -> Result<Vec<String>, PackageError> {
-        let said = self.system.read_command(&apt_get("autoremove").arg("-s"));
-        said.map(|text| parse_removals(&text)).map_err(|source| PackageError::Look { names: Vec::new(), source })
+        self.simulated(&apt_get("autoremove").arg("-s"), "remove", &[])
     }
 
     fn remove_unneeded(&self, names: &[String], purge: bool) -> Result<(), PackageError> {

@@ -255,5 +255,8 @@ pub enum PackageError {
 }
 
 fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        return "that nobody needs".to_owned();
+    }
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

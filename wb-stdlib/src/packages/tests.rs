@@ -494,6 +494,22 @@ fn what_nobody_needs_goes_when_asked() {
 }
 
 #[test]
+fn what_nobody_needs_is_asked_for_through_the_hardened_way() {
+    let interrupted = "E: dpkg was interrupted, you must manually run 'dpkg --configure -a'";
+    let absent = |host: &Host| Ok(host.unneeded_packages().absent()?);
+    let machine = debian(&[]).answers("apt-get", &[(100, interrupted), (0, "")]).answer("dpkg --force", 0, "");
+    assert_eq!(machine.apply(absent).unwrap(), Outcome::Unchanged);
+    assert_eq!(acts(&machine), ["dpkg --force-confdef --force-confold --configure -a"]);
+    let planned = debian(&[]).answer("apt-get", 100, interrupted);
+    let why = format!("apt can't say what would go: {interrupted}");
+    assert_eq!(planned.plan(absent).unwrap(), Outcome::Unknown { why });
+    assert_eq!(planned.calls().len(), 1, "a plan mends nothing");
+    let failing = debian(&[]).answer("apt-get", 100, "E: something else");
+    let error = failing.apply(absent).unwrap_err().to_string();
+    assert_eq!(error, "could not remove the packages that nobody needs");
+}
+
+#[test]
 fn what_would_mean_something_else_is_refused() {
     let check = |act: fn(&Host) -> Result<Outcome>, expect: &str| {
         let error = debian(&[]).apply(act).unwrap_err().to_string();

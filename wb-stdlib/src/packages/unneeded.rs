@@ -3,6 +3,7 @@
 use wb_core::context::Outcome;
 
 use super::backend::Options;
+use super::wanted::unknown_yet;
 use super::{Manager, PackageError, not_so, prefixed};
 use crate::Host;
 use crate::ensure::{Difference, ensure};
@@ -71,13 +72,19 @@ impl UnneededPackages<'_> {
     fn ensure(self, word: &str, purge: bool) -> Result<Outcome, PackageError> {
         let system = self.host.system();
         let manager = self.manager.unwrap_or_else(|| Manager::of(system));
-        let backend = manager.backend(system, Options::default());
+        let backend = manager.backend(system, Options { only_looks: self.host.plans(), ..Options::default() });
         let what = format!("unneeded packages {word}");
         if self.host.plans() && self.host.would_change("package") {
             let why = "packages change before it".to_owned();
             return ensure(self.host, &what, Difference::Unknown(why), || Ok(()));
         }
-        let unneeded = backend.unneeded()?;
+        let unneeded = match backend.unneeded() {
+            Err(error) => match unknown_yet(manager, &error).filter(|_| self.host.plans()) {
+                Some(why) => return ensure(self.host, &what, Difference::Unknown(why), || Ok(())),
+                None => return Err(error),
+            },
+            Ok(unneeded) => unneeded,
+        };
         let difference = match unneeded.is_empty() {
             true => Difference::None,
             false => Difference::Some(Some(prefixed("- ", &unneeded))),
