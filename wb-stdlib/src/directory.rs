@@ -12,7 +12,8 @@ use wb_core::system::files::{self, Kind, Stat};
 
 use crate::ensure::{Difference, ensure};
 use crate::file::{
-    End, Extended, FileError, KindWord, Resolved, Settled, Wanted, check_path, clear, end_of, refuse_mounts, replaced,
+    End, Extended, FileError, KindWord, Resolved, Settled, Wanted, check_path, clear, end_of, refuse_mounts,
+    refuse_through, replaced,
 };
 use crate::foresight::{self, Thing};
 use crate::{Assets, Host, Look, owner};
@@ -227,6 +228,9 @@ impl<'a> Directory<Host<'a>> {
         if let Some(why) = self.unknown(found)? {
             return ensure(self.access, &what, Difference::Unknown(why), || Ok(()));
         }
+        if found.or(other).is_none() {
+            refuse_through(self.context(), &self.path)?;
+        }
         let replaced = |stat| replaced(self.context(), &self.path, stat, "a directory", self.replacing);
         let replaced = other.map(replaced).transpose()?;
         let mut resolved = self.wanted.resolve(self.context())?;
@@ -359,6 +363,23 @@ mod tests {
         let outcome = machine.apply(|host| Ok(host.directory("/srv").mode(0o711).present()?)).unwrap();
         assert_eq!(outcome, changed("mode 0700 -> 0711"));
         assert_eq!(machine.read("/srv/a").as_deref(), Some("kept"));
+    }
+
+    #[test]
+    fn one_below_a_file_names_that_file_in_a_plan_too() {
+        let machine = Machine::new().file("/srv/plain", "old");
+        for path in ["/srv/plain/a", "/srv/plain/a/b"] {
+            let present = |host: &Host| Ok(host.directory(path).present()?);
+            let expect = format!("{path} can't be there: /srv/plain is no directory\nhint: ");
+            for error in [machine.plan(present).unwrap_err(), machine.apply(present).unwrap_err()] {
+                assert!(error.to_string().starts_with(&expect), "{error}");
+            }
+        }
+        let made_room = machine.plan(|host| {
+            host.file("/srv/plain").absent()?;
+            Ok(host.directory("/srv/plain/a").present()?)
+        });
+        assert_eq!(made_room.unwrap(), changed("new"));
     }
 
     #[test]

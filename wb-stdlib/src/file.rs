@@ -29,7 +29,7 @@ pub(crate) use end::{End, end_of};
 pub use error::FileError;
 pub use error::KindWord;
 pub(crate) use extended::{Extended, Settled, take_over};
-pub(crate) use place::{check_path, clear, missing_parent, mounted_below, refuse_mounts, replaced};
+pub(crate) use place::{check_path, clear, missing_parent, mounted_below, refuse_mounts, refuse_through, replaced};
 pub(crate) use search::search;
 pub(crate) use trial::{Trial, difference_of_nothing};
 

@@ -32,6 +32,11 @@ pub(crate) fn missing_parent(host: Host<'_>, path: &Path) -> Result<Option<Strin
     Ok(Some(format!("there is no directory {} yet", parent.display())))
 }
 
+/// Refuses a path at which no directory can be made: it leads through something else.
+pub(crate) fn refuse_through(context: &Context<'_>, path: &Path) -> Result<(), FileError> {
+    path.parent().map_or(Ok(()), |parent| is_directory(context, path, parent).map(drop))
+}
+
 /// Whether `directory` is there. A path that can lead nowhere is an error: something else is where it needs a directory.
 fn is_directory(context: &Context<'_>, path: &Path, directory: &Path) -> Result<bool, FileError> {
     let through = |file: &Path| FileError::Through { path: path.to_owned(), file: file.to_owned() };
