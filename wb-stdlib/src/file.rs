@@ -35,6 +35,8 @@ pub(crate) use trial::{Trial, difference_of_nothing};
 
 /// The mode of a file that nobody said a mode for.
 const NEW_MODE: u32 = 0o644;
+/// The largest file that is read at once, in bytes.
+const LARGEST: u64 = 256 << 20;
 /// How long a command may take to look at new content.
 const VALIDATION_BOUND: Duration = Duration::from_secs(300);
 
@@ -92,7 +94,7 @@ impl<A: Look> File<A> {
         }
     }
 
-    /// Its content, or nothing where there is no file.
+    /// Its content, or nothing where there is no file. One of more than 256 MiB is an error: all of it would be in memory.
     ///
     /// ```
     /// use wb_stdlib::prelude::*;
@@ -105,10 +107,15 @@ impl<A: Look> File<A> {
     /// ```
     ///
     /// # Errors
-    /// When it is there and can't be read.
+    /// When it is there and can't be read, or is too large.
     pub fn read(&self) -> Result<Option<Vec<u8>>, FileError> {
         check_path(&self.path)?;
-        Ok(self.system().read_file(&self.path)?)
+        match self.system().stat_of_end(&self.path)? {
+            Some(Stat { size, kind: Kind::File, .. }) if size > LARGEST => {
+                Err(FileError::TooLarge { path: self.path.clone(), size })
+            }
+            _ => Ok(self.system().read_file(&self.path)?),
+        }
     }
 
     /// Checks that it is there: a file, or what a link leads to.

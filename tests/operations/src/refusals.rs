@@ -52,6 +52,7 @@ pub(crate) static CASES: &[Case] = &[
         run: |host| {
             if begun(host)? {
                 refuses(host.edit("/srv/huge").line("new").present(), "/srv/huge has 2147483648 bytes")?;
+                refuses(host.file("/srv/huge").read(), "/srv/huge has 2147483648 bytes")?;
                 refuses(host.edit("/srv/latin.toml").toml("b", 1).present(), "it is not UTF-8")?;
                 refuses(host.edit("/srv/broken.yaml").yaml("b", 1).present(), "it is no YAML")?;
                 refuses(host.edit("/srv/none").line("new").present(), "there is no file /srv/none")?;

@@ -143,6 +143,17 @@ pub enum FileError {
         /// The system's error.
         source: files::FileError,
     },
+    /// Nobody has so much memory for a file.
+    #[error(
+        "{} has {size} bytes, too many to be read at once\nhint: `.contains(…)` reads a file of any size, and a command tells \
+         the part that is needed", .path.display()
+    )]
+    TooLarge {
+        /// The path.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+    },
     /// What is said of rights is none.
     #[error("`{entry}` is no entry of an access control list, for {}\nhint: {why}", .path.display())]
     BadAcl {

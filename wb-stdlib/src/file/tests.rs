@@ -352,6 +352,15 @@ fn large_files_are_compared_by_their_lengths_first() {
 }
 
 #[test]
+fn a_file_that_no_memory_holds_is_not_read() {
+    let machine = Machine::new().dir("/srv");
+    wb_core::system::Command::new("truncate").args(["-s", "2G"]).arg(machine.path("/srv/huge")).read().unwrap();
+    let error = machine.view(|host| Ok(host.file("/srv/huge").read()?)).unwrap_err().to_string();
+    assert!(error.starts_with("/srv/huge has 2147483648 bytes, too many to be read at once\nhint: "), "{error}");
+    assert_eq!(machine.view(|host| Ok(host.file("/srv/none").read()?)).unwrap(), None);
+}
+
+#[test]
 fn a_path_through_a_file_names_that_file() {
     let machine = Machine::new().file("/etc/motd", "x");
     let check = |path: &str| {
