@@ -5,6 +5,7 @@
 //! same program on both, and all is run once more. Whatever differs then is wrong, or is on purpose and has its row in
 //! the book.
 
+mod edits;
 mod playbook;
 mod verdict;
 
@@ -47,8 +48,10 @@ pub fn hold() {
     done("two equal hosts, with Ansible");
     prepare(&sites);
     done("what the inputs begin with");
-    let wrong: Vec<String> = each(MODULES, |module| compare(module, &sites)).concat();
+    let mut wrong: Vec<String> = each(MODULES, |module| compare(module, &sites)).concat();
     done("all inputs, twice");
+    wrong.extend(edits::complaints(&sites));
+    done("all edits");
     assert!(wrong.is_empty(), "{} inputs differ otherwise than is documented:\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
@@ -131,19 +134,27 @@ impl Site {
     }
 
     fn tell<T: DeserializeOwned>(&self, act: &str, module: &Module) -> T {
-        let said = self.host.read(Command::new(PROGRAM).args(["differential", act, module.name]).timeout(BOUND));
+        self.ask(act, module.name)
+    }
+
+    fn ask<T: DeserializeOwned>(&self, act: &str, of: &str) -> T {
+        let said = self.host.read(Command::new(PROGRAM).args(["differential", act, of]).timeout(BOUND));
         serde_json::from_str(&said.expect("what the program says")).expect("JSON of the program")
     }
 
     fn play(&self, module: &Module) -> BTreeMap<String, Said> {
         let path = format!("{}.yml", module.directory());
         self.host.put(&path, playbook::playbook(module), 0o644).expect("a playbook");
-        let play = Command::new("ansible-playbook").args(["-i", "localhost,", &path]).timeout(BOUND);
-        let play = play.env("ANSIBLE_PIPELINING", "1").env("ANSIBLE_NOCOLOR", "1");
-        self.host.read(play).expect("a playbook that runs to its end");
+        let play = Command::new("ansible-playbook").args(["-i", "localhost,", &path]);
+        self.host.read(quiet(play)).expect("a playbook that runs to its end");
         let said = self.host.read(Command::new("cat").arg(playbook::written_to(module)));
         serde_json::from_str(&said.expect("what came of the tasks")).expect("JSON of Ansible")
     }
+}
+
+/// A playbook, within a time limit.
+fn quiet(play: Command) -> Command {
+    play.timeout(BOUND).env("ANSIBLE_PIPELINING", "1").env("ANSIBLE_NOCOLOR", "1")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod apt_repository;
 mod cron;
+pub mod edits;
 mod file;
 mod found;
 mod user;
@@ -93,7 +94,7 @@ pub struct Said {
     pub msg: String,
 }
 
-/// All modules that have inputs here. Those of edits are in `tests/tests/edits.rs`.
+/// All modules that have inputs here. Those of edits are in a table of their own, [`edits`].
 pub static MODULES: &[Module] = &[
     Module { name: "file", prepare: "", each: "", inputs: file::INPUTS, found: file::found },
     Module { name: "user", prepare: user::PREPARE, each: "", inputs: user::INPUTS, found: user::found },

@@ -11,6 +11,7 @@ use wb_core::change::Member;
 use wb_core::context::{Attempt, Context, HerdView, Journal, Mode, Operation, Run as _};
 use wb_core::system::fault::{Fault, Injected, Plan, When, arm};
 use wb_core::system::{System, environment};
+use wb_operations::differential::edits;
 use wb_operations::journal::FileJournal;
 use wb_operations::{Case, beside, differential, find, snapshot};
 use wb_stdlib::__private::OfHost;
@@ -18,7 +19,7 @@ use wb_stdlib::__private::OfHost;
 const JOURNAL: &str = "/var/lib/wb-operations/journal.json";
 
 const USAGE: &str = "wb-operations plan CASE | apply CASE [kill N | trace FILE] | snapshot CASE | \
-                     differential run MODULE | differential look MODULE | \
+                     differential run MODULE | differential look MODULE | differential prepare edits | \
                      beside NAME apt | beside NAME mirror DIRECTORY";
 
 fn main() -> ExitCode {
@@ -80,10 +81,23 @@ fn operations(case: &Case, mode: Mode) -> Result<String> {
 
 /// What came of the inputs of one of Ansible's modules, or what there is of them, in JSON.
 fn beside_ansible(act: &str, module: &str) -> Result<String> {
+    if module == "edits" {
+        return edits_beside_ansible(act);
+    }
     let module = differential::find(module).with_context(|| format!("there are no inputs of `{module}`"))?;
     match act {
         "run" => Ok(serde_json::to_string(&module.run())?),
         "look" => Ok(serde_json::to_string(&module.look()?)?),
+        _ => bail!(USAGE),
+    }
+}
+
+/// The same, for the table of edits.
+fn edits_beside_ansible(act: &str) -> Result<String> {
+    match act {
+        "prepare" => edits::prepare().map(|()| "null".to_owned()),
+        "run" => Ok(serde_json::to_string(&edits::run()?)?),
+        "look" => Ok(serde_json::to_string(&edits::look()?)?),
         _ => bail!(USAGE),
     }
 }

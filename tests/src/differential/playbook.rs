@@ -2,6 +2,10 @@
 
 use wb_operations::differential::{Input, Module};
 
+/// How each playbook begins: a host plays it for itself.
+pub(super) const HEAD: &str = "- hosts: localhost\n  connection: local\n  gather_facts: false\n  vars:\n    \
+                               ansible_python_interpreter: /usr/bin/python3\n  tasks:\n";
+
 /// Lines of shell that prepare a host for the inputs of a module.
 pub(super) fn preparation(module: &Module) -> String {
     let directory = module.directory();
@@ -19,10 +23,7 @@ fn preparation_of(module: &Module, input: &Input) -> String {
 pub(super) fn playbook(module: &Module) -> String {
     let tasks: String = module.inputs.iter().map(|input| task(module, input)).collect();
     let last = writes_down(module);
-    format!(
-        "- hosts: localhost\n  connection: local\n  gather_facts: false\n  vars:\n    \
-         ansible_python_interpreter: /usr/bin/python3\n  tasks:\n{tasks}{last}"
-    )
+    format!("{HEAD}{tasks}{last}")
 }
 
 fn task(module: &Module, input: &Input) -> String {
