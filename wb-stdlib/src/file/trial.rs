@@ -55,7 +55,10 @@ impl Trial {
     /// made room then.
     pub(super) fn begin(&self) -> Result<(), FileError> {
         match (kind(&self.before)?, kind(&self.path)?) {
-            (None, Some(Kind::Directory)) => files::create_dir(&self.before).and_then(|()| self.move_away()),
+            (None, Some(Kind::Directory)) => {
+                files::create_dir(&self.before)?;
+                self.move_away().inspect_err(|_| drop(files::remove_empty_dir(&self.before)))
+            }
             (None, None) => files::create_dir(&self.before),
             (None, Some(_)) => files::hard_link(&self.path, &self.before),
             // The run before was killed before that, or somebody has made it since.
