@@ -155,6 +155,8 @@ pub(crate) static FIREWALLD: &[Case] = &[Case {
         public.service("https").present()?;
         public.port("8080/tcp").absent()?;
         anyhow::ensure!(public.service("ssh").absent().is_err(), "it shut the port of ssh");
+        let shuts = public.rich_rule("rule service name=\"ssh\" drop").present();
+        anyhow::ensure!(shuts.is_err(), "it shut the port of ssh by a rich rule");
         public.masquerade().present()?;
         public.forward_port("port=80:proto=tcp:toport=8080").present()?;
         public.rich_rule("rule family=\"ipv4\" source address=\"192.0.2.0/24\" accept").present()?;
@@ -166,6 +168,7 @@ pub(crate) static FIREWALLD: &[Case] = &[Case {
         for q in service=ssh masquerade forward-port=port=80:proto=tcp:toport=8080; do
             firewall-offline-cmd --zone=public --query-$q
         done
+        ! firewall-offline-cmd --zone=public --list-rich-rules | grep -q ssh || exit 1
         firewall-offline-cmd --zone=public --list-rich-rules | grep -q 192.0.2.0/24
         firewall-offline-cmd --zone=trusted --query-source=198.51.100.0/24",
     ..Case::DEFAULT
