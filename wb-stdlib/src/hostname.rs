@@ -1,14 +1,16 @@
 //! The name of the machine: now, at each boot, and in `/etc/hosts`.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use wb_core::context::Outcome;
-use wb_core::system::files::FileError;
+use wb_core::context::{Context, Outcome};
+use wb_core::system::files::{FileError, Kind};
 use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
+use crate::foresight::{self, Thing};
 use crate::hosts;
 use crate::look::Access as _;
 use crate::text_file::{TextFile, TextFileError};
@@ -118,7 +120,7 @@ impl Hostname<Host<'_>> {
     pub fn set(self) -> Result<Outcome, HostnameError> {
         check_name(&self.name)?;
         let context = self.access.context();
-        let (file, live) = (TextFile::by_now(context, PATH)?, live(self.system())?);
+        let (file, live) = (TextFile::by_now(context, PATH)?, live_by_now(context)?);
         let hosts = if self.in_hosts { Some(TextFile::by_now(context, hosts::PATH)?) } else { None };
         let wanted = hosts.as_ref().map(|hosts| hosts::with_address(hosts.text(), OWN_ADDRESS, &self.names()));
         let text = format!("{}\n", self.name);
@@ -132,6 +134,8 @@ impl Hostname<Host<'_>> {
         let difference = hosts.iter().chain([&file]).fold(difference, |difference, file| file.known(difference));
         let mut texts = in_hosts.into_iter().chain((!is_said).then_some((&file, text.as_str())));
         texts.try_for_each(|(file, text)| file.foresee(context, text))?;
+        let named = Thing::File(foresight::new_stat(Kind::File, 0o644), self.name.clone().into());
+        foresight::put(context, Path::new(LIVE), named);
         ensure(self.access, &format!("hostname {} set", self.name), difference, || {
             if let Some((hosts, wanted)) = in_hosts {
                 hosts.write(wanted)?;
@@ -169,7 +173,16 @@ impl Hostname<Host<'_>> {
 }
 
 fn live(system: &System) -> Result<String, HostnameError> {
-    let found = system.read_file(LIVE).map_err(HostnameError::Look)?.unwrap_or_default();
+    trimmed(system.read_file(LIVE))
+}
+
+/// How the machine would be called by now in a plan.
+fn live_by_now(context: &Context<'_>) -> Result<String, HostnameError> {
+    trimmed(foresight::read(context, Path::new(LIVE)))
+}
+
+fn trimmed(found: Result<Option<Vec<u8>>, FileError>) -> Result<String, HostnameError> {
+    let found = found.map_err(HostnameError::Look)?.unwrap_or_default();
     Ok(String::from_utf8_lossy(&found).trim().to_owned())
 }
 

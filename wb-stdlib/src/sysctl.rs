@@ -7,11 +7,12 @@ use std::io;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use wb_core::context::Outcome;
+use wb_core::context::{Context, Outcome};
 use wb_core::system::System;
-use wb_core::system::files::{self, FileError};
+use wb_core::system::files::{self, FileError, Kind};
 
 use crate::ensure::{Difference, ensure};
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::text_file::{TextFile, TextFileError};
 use crate::{Host, Look};
@@ -230,7 +231,9 @@ impl Sysctl<Host<'_>> {
     /// # Errors
     /// When a key is none, or the kernel refuses a value or does not let it be changed here.
     pub fn set(self) -> Result<Outcome, SysctlError> {
-        let (file, settings) = (self.by_now()?, self.settings()?);
+        let (context, file) = (self.access.context(), self.by_now()?);
+        let settings = self.settings()?.into_iter().map(|setting| setting.by_now(context));
+        let settings = settings.collect::<Result<Vec<Setting>, SysctlError>>()?;
         let what = self.what("set");
         if let Some(Setting { name, .. }) = settings.iter().find(|setting| self.is_missing(setting)) {
             let why = format!("this kernel has no setting `{name}` yet");
@@ -241,7 +244,8 @@ impl Sysctl<Host<'_>> {
         }
         let text = settings.iter().fold(file.text().to_owned(), |text, setting| with_setting(&text, setting));
         let lines = settings.iter().filter_map(Setting::diff).chain(file.diff(&text));
-        file.foresee(self.access.context(), &text)?;
+        file.foresee(context, &text)?;
+        settings.iter().for_each(|setting| setting.foresee(context));
         ensure(self.access, &what, file.known(Difference::of_lines(lines)), || {
             self.tell(&settings)?;
             Ok(file.write(&text)?)
@@ -290,6 +294,25 @@ impl Sysctl<Host<'_>> {
 }
 
 impl Setting {
+    /// It, with the value that the kernel would have by now in a plan.
+    fn by_now(self, context: &Context<'_>) -> Result<Self, SysctlError> {
+        let path = self.key.path();
+        if self.live.is_none() || foresight::is_as_found(context, &path) {
+            return Ok(self);
+        }
+        let found = foresight::read(context, &path);
+        let found = found.map_err(|source| SysctlError::Look { key: self.name.clone(), source })?;
+        Ok(Self { live: found.map(|bytes| normal(&String::from_utf8_lossy(&bytes))), ..self })
+    }
+
+    /// Lets operations that come later in a plan see its value.
+    fn foresee(&self, context: &Context<'_>) {
+        if self.differs() {
+            let stat = foresight::new_stat(Kind::File, 0o644);
+            foresight::put(context, &self.key.path(), Thing::File(stat, self.wanted.clone().into()));
+        }
+    }
+
     fn differs(&self) -> bool {
         self.live.as_ref().is_some_and(|live| *live != self.wanted)
     }

@@ -258,6 +258,25 @@ fn files_of_the_system_as_they_would_be() {
 }
 
 #[test]
+fn what_the_kernel_would_have_by_then() {
+    let machine = Machine::new().file("/proc/sys/kernel/hostname", "old\n").file("/etc/hostname", "old\n");
+    let machine = machine.file("/etc/hosts", "127.0.0.1 localhost\n").file("/proc/sys/vm/swappiness", "60\n");
+    let machine = machine.does("hostname ", |root, command| {
+        let name = command.line().split(' ').next_back().unwrap_or_default().to_owned();
+        wb_core::system::files::write(root.join("proc/sys/kernel/hostname"), name + "\n", 0o644).unwrap();
+    });
+    foresees(&machine, |host| {
+        for value in ["10", "10", "20"] {
+            host.sysctl("vm.swappiness").value(value).set()?;
+        }
+        for name in ["web1", "web1", "web2"] {
+            host.hostname(name).in_hosts().set()?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn what_a_host_says_to_its_balancers() {
     foresees(&Machine::new(), |host| {
         host.directory("/var/www").present()?;
