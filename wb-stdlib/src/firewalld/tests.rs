@@ -151,10 +151,8 @@ fn whom_a_zone_is_for_come_in_over_ssh_as_long_as_it_says_so() {
 fn who_may_all_is_not_taken_for_who_comes_in_over_ssh() {
     let containers = "<source address=\"10.42.0.0/16\"/><rule><accept/></rule>";
     locks_out(&with_zones(PUBLIC, &[("containers", containers)]), |host| without_ssh(host, "public"));
-    let trusted = with_zones(PUBLIC, &[]).file(
-        "/etc/firewalld/zones/trusted.xml",
-        "<zone target=\"ACCEPT\"><source address=\"10.42.0.0/16\"/></zone>",
-    );
+    let trusted = with_zones(PUBLIC, &[])
+        .file("/etc/firewalld/zones/trusted.xml", "<zone target=\"ACCEPT\"><source address=\"10.42.0.0/16\"/></zone>");
     locks_out(&trusted, |host| without_ssh(host, "public"));
 }
 

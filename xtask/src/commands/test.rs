@@ -86,7 +86,9 @@ Logs of the hosts, JUnit's XML and JSON lie in wildebeest/test of cargo's target
 impl Test {
     pub(super) fn run(self, shell: &Shell) -> Ended {
         if self.interrupt == 0 && (self.push || self.key.is_some()) {
-            return Err(Failure::usage("`--interrupt 0` leaves out what is to be attested: how migrations bear a kill"));
+            return Err(Failure::usage(
+                "`--interrupt 0` leaves out what is to be attested: how migrations bear a kill",
+            ));
         }
         sandbox::within(self.engine, &|line| shell.done("engine", line))?;
         let fleet = Fleet::current().map_err(judge::fleet)?;

@@ -36,10 +36,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let settings = json!({ "network": { "hostname": "web1" }, "pace": 2, "calm": true, "all": ["a", "b"] });
-        let players = [
-            player(settings),
-            Player { name: "db1".into(), settings: Map::new(), ..player(Value::Null) },
-        ];
+        let players = [player(settings), Player { name: "db1".into(), settings: Map::new(), ..player(Value::Null) }];
         let herd = Herd::parse(&herd_toml("ssh://git@10.77.0.2/srv/git/herd.git", &players).unwrap()).unwrap();
         assert_eq!(herd.herd.remote.as_deref(), Some("ssh://git@10.77.0.2/srv/git/herd.git"));
         assert_eq!(herd.with_role("web").collect::<Vec<_>>(), ["db1", "web1"]);

@@ -59,8 +59,8 @@ impl Results {
             files::write(path, &xml, 0o644)?;
         }
         for path in self.places(JSON, options.json.as_deref()) {
-            let json =
-                serde_json::to_vec_pretty(outcome).map_err(|source| TestError::Result { path: path.clone(), source })?;
+            let json = serde_json::to_vec_pretty(outcome)
+                .map_err(|source| TestError::Result { path: path.clone(), source })?;
             files::write(path, json, 0o644)?;
         }
         Ok(())

@@ -113,12 +113,8 @@ fn who_was_killed_is_to_come_to_the_same_end() {
         assert_eq!(verdict.map_or_else(|difference| difference.lines[0].clone(), |()| "ok".to_owned()), expect);
     };
     let well = leg(&[]);
-    let answer = |error: Option<&str>| Answer {
-        link: None,
-        role: None,
-        spec: "runs".into(),
-        error: error.map(str::to_owned),
-    };
+    let answer =
+        |error: Option<&str>| Answer { link: None, role: None, spec: "runs".into(), error: error.map(str::to_owned) };
     let broken = Heard { answers: vec![answer(None), answer(Some("no"))], ..leg(&[]) };
     check(&["a"], &ended(&["b"], package), &well, "ok");
     let lost = "it was killed at \"x\", and the run after that never came to:";
