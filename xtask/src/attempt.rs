@@ -153,15 +153,15 @@ impl Attempt<'_> {
             told: &told,
         };
         let scene = self.come_there(&walk, &events)?;
-        let mut is_well = self.show(&scene, &subject, &clock)?;
-        while self.options.watch {
-            watch.wait();
-            match self.again(&walk, &scene, &rehearsal, &mut subject)? {
-                Some(well) => is_well = well,
-                None => return Ok(is_well),
-            }
+        let is_well = self.show(&scene, &subject, &clock)?;
+        if !self.options.watch {
+            self.close(scene, &company)?;
+            return Ok(is_well);
         }
-        self.close(scene, &company)?;
+        watch.wait();
+        while self.again(&walk, &scene, &rehearsal, &mut subject)?.is_some() {
+            watch.wait();
+        }
         Ok(is_well)
     }
 

@@ -167,7 +167,7 @@ pub enum TestError {
     },
     /// A herd could not be set up.
     #[error(transparent)]
-    Stage(#[from] StageError),
+    Stage(#[from] Box<StageError>),
     /// A role or a link is unknown.
     #[error(transparent)]
     Unknown(#[from] Unknown),
@@ -191,7 +191,7 @@ pub enum TestError {
     Key(#[from] KeyError),
     /// It can't be attested.
     #[error(transparent)]
-    Attestation(#[from] AttestationError),
+    Attestation(#[from] Box<AttestationError>),
     /// A host refuses to be driven.
     #[error("{host} refused `drill {asked}`: {said}")]
     Drill {
@@ -222,6 +222,18 @@ pub enum TestError {
         /// The encoder's error.
         source: serde_json::Error,
     },
+}
+
+impl From<StageError> for TestError {
+    fn from(error: StageError) -> Self {
+        Self::Stage(Box::new(error))
+    }
+}
+
+impl From<AttestationError> for TestError {
+    fn from(error: AttestationError) -> Self {
+        Self::Attestation(Box::new(error))
+    }
 }
 
 /// What is heard of a test while it goes on.

@@ -85,7 +85,7 @@ Logs of the hosts, JUnit's XML and JSON lie in wildebeest/test of cargo's target
 
 impl Test {
     pub(super) fn run(self, shell: &Shell) -> Ended {
-        if self.interrupt == 0 && (self.push || self.key.is_some()) {
+        if self.interrupt == 0 && self.key.is_some() {
             return Err(Failure::usage(
                 "`--interrupt 0` leaves out what is to be attested: how migrations bear a kill",
             ));
@@ -118,21 +118,28 @@ impl Test {
     }
 }
 
+fn is_busy(error: &TestError) -> bool {
+    match error {
+        TestError::Sandbox(SandboxError::Busy { .. }) => true,
+        TestError::Stage(error) => matches!(**error, StageError::Sandbox(SandboxError::Busy { .. })),
+        _ => false,
+    }
+}
+
 pub(super) fn judged(error: TestError) -> Failure {
     match error {
         TestError::NotReady(NotReady::Missing { missing }) => {
             let problem = |missing: &Missing| Failure::environment(format_args!("{}: {}", missing.what, missing.why));
             Failure::all(missing.iter().map(|missing| problem(missing).hint(&missing.remedy)))
         }
-        TestError::Stage(StageError::Sandbox(SandboxError::Busy { .. }))
-        | TestError::Sandbox(SandboxError::Busy { .. }) => {
+        error if is_busy(&error) => {
             let until = "a process holds it: another test or try is under way, and this one can begin after it";
             Failure::environment(format_args!("{error}; {until}")).hint("cargo xtask sandbox list")
         }
         TestError::Soundness(error) => judge::soundness(error),
         TestError::Fleet(error) => judge::fleet(error),
         TestError::Key(error) => judge::key(error),
-        TestError::Attestation(error) => judge::attestation(error),
+        TestError::Attestation(error) => judge::attestation(*error),
         TestError::Uncommitted { .. } => Failure::refused(error).hint("git status"),
         TestError::Unknown(unknown) => Failure::usage(unknown).hint("cargo xtask chain"),
         TestError::Nobody { .. } => Failure::usage(error).hint("cargo xtask chain"),
@@ -168,7 +175,7 @@ mod tests {
             let failure = line.test.run(&Shell::captured().0).unwrap_err();
             assert_eq!(format!("{:?}", failure.exit_code()), format!("{:?}", ExitCode::from(2)), "{words:?}");
         };
-        check(&["--push"]);
+        check(&["--key", "ci_key", "--push"]);
         check(&["--key", "ci_key"]);
     }
 }

@@ -27,7 +27,7 @@ mod tests {
 
     use super::*;
 
-    fn player(settings: Value) -> Player {
+    fn player(settings: &Value) -> Player {
         let settings = settings.as_object().cloned().unwrap_or_default();
         let roles = ["server", "web"].map(str::to_owned).into();
         Player { name: "web1".into(), roles, address: Ipv4Addr::new(10, 77, 0, 11), settings }
@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let settings = json!({ "network": { "hostname": "web1" }, "pace": 2, "calm": true, "all": ["a", "b"] });
-        let players = [player(settings), Player { name: "db1".into(), settings: Map::new(), ..player(Value::Null) }];
+        let players = [player(&settings), Player { name: "db1".into(), settings: Map::new(), ..player(&Value::Null) }];
         let herd = Herd::parse(&herd_toml("ssh://git@10.77.0.2/srv/git/herd.git", &players).unwrap()).unwrap();
         assert_eq!(herd.herd.remote.as_deref(), Some("ssh://git@10.77.0.2/srv/git/herd.git"));
         assert_eq!(herd.with_role("web").collect::<Vec<_>>(), ["db1", "web1"]);
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn what_toml_has_no_word_for_is_refused() {
-        let error = herd_toml("r", &[player(json!({ "nothing": null }))]).unwrap_err();
+        let error = herd_toml("r", &[player(&json!({ "nothing": null }))]).unwrap_err();
         assert!(matches!(error, StageError::Herd { .. }), "{error}");
     }
 }

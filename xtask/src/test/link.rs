@@ -236,9 +236,12 @@ mod tests {
         check(&[leg(&[], reboot()), leg(&[], reboot())], Some(asked));
         check(&[leg(&[], None)], Some("it failed:\n  it was cut short, with exit code 0: "));
         let owed = vec![Debt { action: DebtAction::Restart, service: "nginx".into() }];
-        let owes = Some(Ended { owed, ..Ended::default() });
-        check(&[leg(&[], owes.clone())], Some("it failed:\n  it came to its end and still owes a restart of nginx"));
-        let waiting = Some(Ended { reboot: true, ..owes.unwrap_or_default() });
+        let owes = Ended { owed, ..Ended::default() };
+        check(
+            &[leg(&[], Some(owes.clone()))],
+            Some("it failed:\n  it came to its end and still owes a restart of nginx"),
+        );
+        let waiting = Some(Ended { reboot: true, ..owes });
         check(&[leg(&[], waiting), leg(&[], ended())], None);
     }
 

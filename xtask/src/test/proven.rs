@@ -83,7 +83,7 @@ mod tests {
         let not_run = tested(Verdict::NotRun { why });
         let failed = tested(Verdict::Failed { what: String::new(), hint: None });
         check(&[], false);
-        check(&[passed.clone()], true);
+        check(std::slice::from_ref(&passed), true);
         check(&[ignored], true);
         check(&[passed.clone(), not_run], false);
         check(&[failed, passed], false);

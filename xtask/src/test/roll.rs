@@ -323,7 +323,7 @@ fn coming_to(link: &Link) -> Tested {
 /// What the fleet's own herd was told last, as far as this machine knows. Nobody is asked, and nothing is written.
 fn told(fleet: &Fleet) -> Option<Sha1> {
     let here = operator::place(&fleet.work_tree().ok()?).ok()?;
-    let manifest = git(&here).args(["cat-file", "blob", "refs/wildebeest/changes:manifest.json"]).read().ok()?;
+    let manifest = git(&here).args(["cat-file", "blob", "refs/seen/changes:manifest.json"]).read().ok()?;
     Manifest::decode(&manifest).ok()?.target
 }
 
