@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use wb_core::chain::Link;
 use wb_core::change::RolePolicy;
 use wb_core::context::MaxOut;
@@ -29,10 +30,37 @@ pub fn crowd(herd: &Herd, links: &[Link], policies: &BTreeMap<String, RolePolicy
         let names = (2..).map(|number| format!("{}-{number}", player.name));
         let free = names.filter(|name| !herd.hosts.contains_key(name));
         let missing = strength.saturating_sub(alike.len());
-        alike.extend(free.take(missing).map(|name| Player { name, ..player.clone() }));
+        alike.extend(free.take(missing).map(|name| stand_in(&player, name)));
         crowd.extend(alike);
     }
     housed(crowd)
+}
+
+/// A host like another one. What names that one in its settings, as a hostname does, names this one.
+fn stand_in(model: &Player, name: String) -> Player {
+    let settings = model.settings.iter().map(|(key, value)| (key.clone(), renamed(value, &model.name, &name)));
+    Player { settings: settings.collect(), name, ..model.clone() }
+}
+
+fn renamed(value: &Value, from: &str, to: &str) -> Value {
+    match value {
+        Value::String(text) => Value::String(renamed_in(text, from, to)),
+        Value::Array(all) => all.iter().map(|one| renamed(one, from, to)).collect(),
+        Value::Object(all) => all.iter().map(|(key, one)| (key.clone(), renamed(one, from, to))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Where the name is a part of a longer one, it is another one's.
+fn renamed_in(text: &str, from: &str, to: &str) -> String {
+    let in_name = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let (mut said, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once(from) {
+        let is_whole = !before.ends_with(in_name) && !after.starts_with(in_name);
+        said.extend([before, if is_whole { to } else { from }]);
+        rest = after;
+    }
+    said + rest
 }
 
 /// The roles of which more hosts may be out of load at once than a roll can show.
@@ -115,6 +143,19 @@ mod tests {
         assert_eq!(crowd[1].settings, crowd[0].settings);
         let addresses: BTreeSet<_> = crowd.iter().map(|player| player.address).collect();
         assert_eq!((addresses.len(), crowd[9].address.to_string().as_str()), (10, "10.76.0.20"));
+    }
+
+    #[test]
+    fn who_stands_in_for_a_host_goes_by_its_own_name() {
+        let check = |text: &str, expect: &str| assert_eq!(renamed_in(text, "db1", "db1-2"), expect);
+        check("db1", "db1-2");
+        check("db1.shop.example, and db1", "db1-2.shop.example, and db1-2");
+        check("postgres://db1:5432", "postgres://db1-2:5432");
+        check("db10 old-db1 db1-3 db1_x", "db10 old-db1 db1-3 db1_x");
+        let herd =
+            Herd::parse("[hosts.db1]\nroles = ['database']\n[hosts.db1.settings.network]\nnames = ['db1.example']");
+        let crowd = crowd(&herd.unwrap(), &[], &BTreeMap::new());
+        assert_eq!(crowd[2].settings["network"], serde_json::json!({ "names": ["db1-3.example"] }));
     }
 
     #[test]
