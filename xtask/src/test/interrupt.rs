@@ -327,7 +327,7 @@ fn resumed(driver: Driver<'_>, link: &Link, whole: &Whole, cut: &Cut, killed: &[
         return Ok(difference.under(format!("it was killed {}, and then:", cut.place)).into());
     }
     let specs = driver.specs(Some(&link.name))?;
-    Ok(judged(whole, &cut.place, killed, &end, &specs).into())
+    Ok(judged(whole, cut, killed, &end, &specs).into())
 }
 
 /// The host of a player as it was before the link. That a herd's disk is new is the first thing that is done.
@@ -369,8 +369,10 @@ fn end(driver: Driver<'_>, legs: Vec<Heard>) -> Result<End, TestError> {
 }
 
 /// Who was killed and run again has done the same as who was not.
-fn judged(whole: &Whole, place: &str, killed: &[Heard], end: &End, specs: &Heard) -> Result<(), Difference> {
-    let runs: Vec<&[Operation]> = killed.iter().chain(&end.legs).map(|leg| leg.operations.as_slice()).collect();
+fn judged(whole: &Whole, cut: &Cut, killed: &[Heard], end: &End, specs: &Heard) -> Result<(), Difference> {
+    let told = killed.iter().chain(&end.legs).map(|leg| leg.operations.as_slice());
+    let runs: Vec<&[Operation]> = told.chain([cut.paid.as_slice()]).collect();
+    let place = &cut.place;
     judge::lost(&whole.operations, &runs, place)?;
     all_hold(specs).map_err(|broken| broken.under(format!("it was killed {place}, run again, and does not hold:")))?;
     let heading = || format!("it was killed {place}, run again, and has (+) what it has not else (-):");

@@ -18,6 +18,8 @@ pub(super) struct Cut {
     pub(super) nth: u64,
     /// How many operations of that boot are over by then.
     pub(super) over: usize,
+    /// The operation that pays what was owed, and is over by then, though nobody was told of it: no run does it once more.
+    pub(super) paid: Vec<Operation>,
     /// Where that is, in words.
     pub(super) place: String,
 }
@@ -49,8 +51,10 @@ fn of_leg(trace: &str, number: usize, leg: &Heard, every_point: bool) -> Vec<Cut
         let over = leg.passed.iter().take_while(|passed| **passed <= hit).count();
         if is_of_link(point) && (seen.insert((over, point)) || every_point) {
             let at = if every_point { format!(" ({hit})") } else { String::new() };
-            let place = place(point, leg.operations.get(over), number) + &at;
-            cuts.push(Cut { leg: number, point, nth, over, place });
+            let operation = leg.operations.get(over);
+            let paid = operation.filter(|_| is_paid(point)).cloned().into_iter().collect();
+            let place = place(point, operation, number) + &at;
+            cuts.push(Cut { leg: number, point, nth, over, paid, place });
         }
     }
     cuts
@@ -61,6 +65,10 @@ fn is_of_link(point: usize) -> bool {
     let subject = POINTS.get(point).map(|point| point.subject);
     let of_link = [Subject::Any, Subject::Migration, Subject::Owed, Subject::Paid, Subject::StepDone];
     subject.is_some_and(|subject| of_link.contains(&subject))
+}
+
+fn is_paid(point: usize) -> bool {
+    POINTS.get(point).is_some_and(|point| point.subject == Subject::Paid)
 }
 
 /// `at "migration: rename" of file /a present after reboot 1`: the operation that was under way, in which boot.
@@ -97,6 +105,15 @@ mod tests {
             passed: operations.iter().map(|(_, passed)| *passed).collect(),
             ..Heard::default()
         }
+    }
+
+    #[test]
+    fn what_was_paid_is_over_though_nobody_was_told() {
+        let passed = ["record, owed: write", "record, paid: write"];
+        let cuts = cuts(&[trace(&passed)], &[leg(&[("a", 1), ("b", 2)])], false);
+        let paid: Vec<Vec<&str>> =
+            cuts.iter().map(|cut| cut.paid.iter().map(|operation| operation.what.as_str()).collect()).collect();
+        assert_eq!(paid, [vec![], vec!["b"]]);
     }
 
     #[test]
@@ -155,7 +172,7 @@ mod tests {
 
     #[test]
     fn one_boot_is_killed_and_no_other() {
-        let cut = Cut { leg: 1, point: 7, nth: 3, over: 0, place: String::new() };
+        let cut = Cut { leg: 1, point: 7, nth: 3, over: 0, paid: Vec::new(), place: String::new() };
         assert_eq!([cut.faults(0), cut.faults(2)], [None, None]);
         let kill = Injected { fault: Fault::Kill, at: When::Point { point: 7, nth: 3 } };
         assert_eq!(cut.faults(1).unwrap().faults, [kill]);

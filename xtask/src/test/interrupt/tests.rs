@@ -17,7 +17,7 @@ fn cut_short(operations: &[&str], code: i32) -> Heard {
 }
 
 fn cut_at(leg: usize, over: usize) -> Cut {
-    Cut { leg, point: 0, nth: 0, over, place: "at \"x\"".into() }
+    Cut { leg, point: 0, nth: 0, over, paid: Vec::new(), place: "at \"x\"".into() }
 }
 
 fn ended(operations: &[&str], packages: &str) -> End {
@@ -109,7 +109,7 @@ fn who_was_killed_is_to_come_to_the_same_end() {
     let package = "Package: a\nVersion: 1\n";
     let check = |killed: &[&str], resumed: &End, specs: &Heard, expect: &str| {
         let killed = [cut_short(killed, KILLED)];
-        let verdict = judged(&whole(&["a", "b"], package), "at \"x\"", &killed, resumed, specs);
+        let verdict = judged(&whole(&["a", "b"], package), &cut_at(0, 0), &killed, resumed, specs);
         assert_eq!(verdict.map_or_else(|difference| difference.lines[0].clone(), |()| "ok".to_owned()), expect);
     };
     let well = leg(&[]);
@@ -124,4 +124,8 @@ fn who_was_killed_is_to_come_to_the_same_end() {
     check(&["a"], &ended(&["b"], package), &cut_short(&[], 101), unheld);
     let other = "it was killed at \"x\", run again, and has (+) what it has not else (-):";
     check(&["a"], &ended(&["b"], ""), &well, other);
+
+    let paid = Cut { paid: ended(&["b"], "").legs[0].operations.clone(), ..cut_at(0, 0) };
+    let again = ended(&["a"], package);
+    judged(&whole(&["a", "b"], package), &paid, &[cut_short(&["a"], KILLED)], &again, &well).unwrap();
 }
