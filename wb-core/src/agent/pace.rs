@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_self_check_tries_for_a_quarter_of_its_minute() {
+    fn a_self_check_tries_for_a_small_part_of_its_time() {
         let pauses: Vec<u64> = (1..).map_while(|dropped| Some(rehearsal(dropped, 0)?.as_secs())).collect();
         assert_eq!(pauses, [1, 2, 4, 8]);
         assert_eq!(rehearsal(1, 400), Some(Duration::from_millis(600)));

@@ -13,8 +13,9 @@ use crate::registry::{RefName, RegistryError};
 use crate::runner::with_causes;
 use crate::system::Command;
 
-/// How long it may take, the network included.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take, the network included. The old runner is in place meanwhile: who has much else to do had better be slow
+/// than be taken for one that can't start, which is tried again after ten minutes only.
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What an operator does about a runner that is not taken over.
 pub(super) const HINT: &str = "hint: see this host's log, mend the cause, then `cargo xtask deploy`";
