@@ -252,7 +252,7 @@ fn how_far_and_who_goes_first_is_told_as_it_was_said() {
     let workshop = Workshop::new();
     workshop.goes_on("second_page");
     let told = |args: &[&str]| {
-        let deployed = workshop.deploy(args, "");
+        let deployed = workshop.deploy(&[args, &["--untested"]].concat(), "");
         assert_eq!(deployed.code, 0, "{}", deployed.error_text());
         workshop.office.newest()
     };
