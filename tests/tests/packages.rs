@@ -61,14 +61,15 @@ fn package(place: &Path) -> PathBuf {
     place.join("package")
 }
 
-/// Unpacks the archives, beside them.
+/// Unpacks the archives, beside them. Files are as new as they are here: archives have all of the same day, by which cargo
+/// takes what changed for what it compiled before.
 fn unpack(packages: &Path) -> PathBuf {
     let sources = packages.join("sources");
     files::remove_tree(&sources).unwrap();
     files::create_dir(&sources).unwrap();
     for name in CRATES {
         let archive = packages.join(format!("{}.crate", versioned(name)));
-        Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&sources).read().unwrap();
+        Command::new("tar").arg("-xzmf").arg(archive).arg("-C").arg(&sources).read().unwrap();
     }
     sources
 }

@@ -126,7 +126,7 @@ mod tests {
         let keeper = keep(cache);
         check(all, true, false);
         drop(keeper);
-        let building = files::try_lock(cache.join("lock")).unwrap();
+        let building = crate::sandbox::lock_soon(&cache.join("lock")).unwrap().unwrap();
         check(all, true, false);
         drop(building);
         check(all, false, true);
