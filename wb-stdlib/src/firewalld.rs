@@ -392,19 +392,24 @@ impl<A: Look> Element<A> {
     }
 
     fn is_there(&self) -> Result<bool, FirewalldError> {
-        let facts = self.zone.facts_by_now()?;
+        let facts = self.zone.facts()?;
         match self.kind {
             Kind::Service => Ok(facts.services.contains(&self.value)),
             Kind::Port => Ok(facts.ports.contains(&self.value)),
             Kind::Source => Ok(facts.sources.contains(&self.value)),
             Kind::ForwardPort => Ok(facts.forwards.contains(&self.value)),
             Kind::Masquerade => Ok(facts.masquerades),
-            Kind::RichRule => match self.zone.foreseen().iter().rfind(|(kind, value, _)| self.is(*kind, value)) {
-                Some((.., is_there)) => Ok(*is_there),
-                // Of those that there are none of, nobody needs to be asked.
-                None => Ok(!facts.rules.is_empty() && self.is_rule()?),
-            },
+            // Of those that there are none of, nobody needs to be asked.
+            Kind::RichRule => Ok(!facts.rules.is_empty() && self.is_rule()?),
         }
+    }
+
+    /// Whether it is there, or would be by now in a plan.
+    fn is_there_by_now(&self) -> Result<bool, FirewalldError> {
+        let is_there = self.is_there()?;
+        let foreseen = self.zone.foreseen();
+        let last = foreseen.iter().rfind(|(kind, value, _)| self.is(*kind, value));
+        Ok(last.map_or(is_there, |(.., is_there)| *is_there))
     }
 
     fn is(&self, kind: Kind, value: &str) -> bool {
@@ -461,7 +466,7 @@ impl Element<Host<'_>> {
         self.check()?;
         let host = self.zone.access;
         let what = format!("firewalld {self} {}", if wanted { "present" } else { "absent" });
-        let difference = match self.is_there() {
+        let difference = match self.is_there_by_now() {
             Err(error @ (FirewalldError::NotInstalled | FirewalldError::NoSuchZone { .. })) if host.plans() => {
                 Difference::Unknown(error.to_string().lines().next().unwrap_or_default().to_owned())
             }
