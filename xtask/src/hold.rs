@@ -180,11 +180,9 @@ fn line(what: &str, hosts: &[&String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use wb_core::chain::Chain;
-    use wb_core::plan::{Lag, Wait};
 
     use super::*;
-    use crate::known::tests::known;
+    use crate::known::tests::{known, lets_code_wait};
 
     fn whom(words: &[&str]) -> BTreeSet<Whom> {
         let one = |word: &&str| match word.split_once(':') {
@@ -277,12 +275,8 @@ mod tests {
     #[test]
     fn who_waits_in_its_code_is_amid_something() {
         let mut known = known("db1@schema web1@tuning");
-        let mut links = known.manifest.chain.links().to_vec();
-        links[3].inside = links[3].wait.take().into_iter().collect();
-        links[3].in_load = true;
-        let (link, lagging) = (links[3].clone(), vec![Lag { host: "db1".into(), at: None }]);
-        known.manifest.chain = Chain::new(links).unwrap();
-        known.reports.get_mut("web1").unwrap().doing = Doing::from(&Wait::Others { link, lagging });
+        let wait = lets_code_wait(&mut known);
+        known.reports.get_mut("web1").unwrap().doing = Doing::from(&wait);
         let after = holding(&known, &whom(&["web1"]), "a look").unwrap();
         let amid = "`web1` is amid something (waits: `theme` (0404040) waits for db1 at the start): it ends that link, \
                     rejoins, and begins no other";

@@ -94,10 +94,21 @@ pub(crate) mod tests {
     use uuid::Uuid;
     use wb_core::chain::{Chain, Digest, Link, Sha1, Wait};
     use wb_core::change::{HostManifest, Identity};
+    use wb_core::plan;
     use wb_core::report::Doing;
 
     use super::*;
     use crate::retry::tests::report;
+
+    /// Lets the code of `theme` wait for the databases instead of the link itself; gives that wait for db1.
+    pub(crate) fn lets_code_wait(known: &mut Known) -> plan::Wait {
+        let mut links = known.manifest.chain.links().to_vec();
+        links[3].inside = links[3].wait.take().into_iter().collect();
+        links[3].in_load = true;
+        let (link, lagging) = (links[3].clone(), vec![plan::Lag { host: "db1".into(), at: None }]);
+        known.manifest.chain = Chain::new(links).unwrap();
+        plan::Wait::Others { link, lagging }
+    }
 
     /// The links `schema` and `tuning` of the role database and `page` and `theme` of the role web, in turn; `theme`
     /// waits for the databases. Hosts are `web1@page`, each admitted and in service; `?` has no report.

@@ -74,12 +74,10 @@ fn planned(known: &Known, name: &str, host: &HostManifest) -> Option<Plan> {
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
-    use wb_core::chain::Chain;
-    use wb_core::plan::Lag;
     use wb_core::pool::{Claim, Pool};
 
     use super::*;
-    use crate::known::tests::known;
+    use crate::known::tests::{known, lets_code_wait};
     use crate::members::retiring;
 
     fn names(names: &[&str]) -> BTreeSet<String> {
@@ -110,13 +108,9 @@ mod tests {
     #[test]
     fn who_waits_in_code_is_named_too() {
         let mut known = known("db1@schema web1@tuning");
-        let mut links = known.manifest.chain.links().to_vec();
-        links[3].inside = links[3].wait.take().into_iter().collect();
-        links[3].in_load = true;
-        let (link, lagging) = (links[3].clone(), vec![Lag { host: "db1".into(), at: None }]);
-        known.manifest.chain = Chain::new(links).unwrap();
+        let wait = lets_code_wait(&mut known);
         assert!(waiting_for(&known, &names(&["db1"])).is_empty(), "it has not begun it");
-        known.reports.get_mut("web1").unwrap().doing = Doing::from(&Wait::Others { link, lagging });
+        known.reports.get_mut("web1").unwrap().doing = Doing::from(&wait);
         let waits = "`web1` waits: `theme` (0404040) waits for db1 at `schema` (0101010)";
         assert_eq!(waiting_for(&known, &names(&["db1"])), [waits]);
         let after = retiring(&known.manifest, &names(&["db1"]));

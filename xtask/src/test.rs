@@ -527,22 +527,8 @@ mod tests {
     use super::*;
 
     pub(super) fn options(migrations: &[&str]) -> Options {
-        Options {
-            roles: BTreeSet::new(),
-            migrations: migrations.iter().map(|name| (*name).to_owned()).collect(),
-            jobs: 2,
-            from_scratch: false,
-            keep: false,
-            interrupt: 2,
-            every_point: false,
-            no_roll: false,
-            image: Distribution::Debian12,
-            init: Init::Sysv,
-            junit: None,
-            json: None,
-            key: None,
-            push: false,
-        }
+        let migrations = migrations.iter().map(|name| (*name).to_owned()).collect();
+        Options { migrations, jobs: 2, interrupt: 2, ..Options::default() }
     }
 
     fn links(names: &[&str]) -> Vec<Link> {
