@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wb_core::Uuid;
 use wb_core::agent::phase::{Leg, Phase};
-use wb_core::agent::{Agent, AgentError, How, Next};
+use wb_core::agent::{Agent, AgentError, How, Next, verify};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::{ChangeKind, Runner};
 use wb_core::context::{MaxOut, Migration, Role, Spec, StaticWait};
@@ -47,6 +47,11 @@ static MENDED: Migration = Migration {
 static PANICS: Migration =
     migration("panics", "web", 3, "6666666666666666666666666666666666666666", |_| panic!("out of luck"));
 
+static FOURTH: Migration =
+    migration("fourth", "web", 4, "7777777777777777777777777777777777777777", |context| write(context, "fourth"));
+static LAME: Migration =
+    migration("fourth", "web", 4, "7777777777777777777777777777777777777777", |context| write(context, "lame"));
+
 static WEB: Role = Role {
     name: "web",
     max_out: MaxOut::Hosts(1),
@@ -61,6 +66,15 @@ static FAILING_SPEC: Spec = Spec::new("fleet::chain::third", "answers", |_| anyh
 /// What hosts of the role `web` are to be like from `first` on: without a file `unfit`.
 static FIT: Spec = Spec::new("fleet::chain::first", "is_fit", |context| {
     anyhow::ensure!(context.system().read_file("/unfit")?.is_none(), "expected an answer, found none");
+    Ok(())
+})
+.of_role("web");
+
+/// What stands in no migration's file, and what `fourth` alone brings about.
+static READY: Spec = Spec::new("fleet::roles", "is_ready", |context| {
+    let written = context.system().read_file("/written")?.unwrap_or_default();
+    let is_there = String::from_utf8_lossy(&written).contains("fourth");
+    anyhow::ensure!(is_there, "expected what `fourth` brings, found none");
     Ok(())
 })
 .of_role("web");
@@ -244,6 +258,72 @@ fn who_is_new_enters_service_as_what_its_role_promises() {
     unfit(&herd, &["web1"], false);
     herd.settle(&["db1", "web1"], &next, 20);
     assert_eq!((herd.written("web1"), herd.record("web1").in_service), ("first second rejoin".into(), true));
+}
+
+/// Up to `last`, of whom the role `web` promises in no migration's file what `fourth` alone brings about.
+fn ready_by(last: &'static Migration) -> Catalog {
+    let links = [&DATABASE, &FIRST, &SECOND, &THIRD, last];
+    Catalog::new(links, [&WEB, &DATABASE_ROLE], [&READY]).unwrap()
+}
+
+/// Deploys all of a catalog, and lets the herd go no further than to this link.
+fn deploy_until(herd: &TestHerd, catalog: &Catalog, link: &Migration) {
+    herd.change(ChangeKind::Deploy, |manifest| {
+        manifest.chain = catalog.chain().clone();
+        manifest.target = Some(link.sha1.parse().unwrap());
+        manifest.roles = catalog.policies().clone();
+    });
+}
+
+/// What is not asked yet of a host, as it says of itself.
+fn not_yet(herd: &TestHerd, host: &str, catalog: &Catalog) -> Vec<String> {
+    let later = herd.with_agent(host, catalog, |agent| {
+        agent.tick().unwrap();
+        verify::later(agent, catalog)
+    });
+    later.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn who_is_to_stop_before_what_its_role_promises_comes_back_into_load_all_the_same() {
+    let (herd, next) = (herd(), ready_by(&FOURTH));
+    deploy_until(&herd, &next, &THIRD);
+    herd.settle(&ALL, &next, 20);
+    for host in WEBS {
+        assert_eq!(herd.written(host), "first second rejoin leave third rejoin", "{host}");
+    }
+    assert_eq!((herd.out("web"), herd.said(&["web1"])), (vec![], vec!["web1 up to date".to_owned()]));
+    let expect = "not yet role web  is_ready: it is asked from `fourth` (7777777) on";
+    assert_eq!(not_yet(&herd, "web1", &next), [expect]);
+    herd.deploy(&next);
+    herd.settle(&ALL, &next, 20);
+    for host in WEBS {
+        assert_eq!(herd.written(host), "first second rejoin leave third rejoin leave fourth rejoin", "{host}");
+    }
+    assert_eq!(not_yet(&herd, "web1", &next), [""; 0]);
+}
+
+#[test]
+fn who_is_new_and_is_to_stop_before_what_its_role_promises_enters_service_all_the_same() {
+    let (herd, next) = (TestHerd::new(), ready_by(&FOURTH));
+    herd.add(&[("db1", &["database"]), ("web1", &["web"])]);
+    deploy_until(&herd, &next, &THIRD);
+    herd.settle(&["db1", "web1"], &next, 20);
+    assert_eq!((herd.written("web1"), herd.record("web1").in_service), ("first second third rejoin".into(), true));
+    assert_eq!(herd.said(&["web1"]), ["web1 up to date"]);
+}
+
+#[test]
+fn who_is_at_the_end_of_the_chain_and_is_not_what_its_role_promises_stays_out_of_load() {
+    let (herd, next) = (herd(), ready_by(&LAME));
+    deploy_until(&herd, &next, &THIRD);
+    herd.settle(&ALL, &next, 20);
+    herd.deploy(&next);
+    herd.settle(&ALL, &next, 9);
+    assert_eq!(herd.written("web1"), "first second rejoin leave third rejoin leave lame");
+    assert_eq!(herd.out("web"), ["web1"]);
+    let expect = "web1 can't rejoin: spec `is_ready` of role web: expected what `fourth` brings, found none";
+    assert_eq!(herd.said(&["web1"]), [expect]);
 }
 
 #[test]

@@ -66,8 +66,9 @@ pub use wb_macros::baseline;
 /// and in production, and it can look, not act.
 ///
 /// With `role = "web"` it is of that role instead: it is to hold on all hosts that have the role, from the migration on
-/// in whose file it stands, and always where it stands elsewhere, as in `src/roles.rs`. It is asked before a host
-/// rejoins as that role, which it does not while the spec does not hold.
+/// in whose file it stands, and at the end of the chain where it stands elsewhere, as in `src/roles.rs`: that one is
+/// asked of hosts that have run all that their runner has for them. It is asked before a host rejoins as that role, which
+/// it does not while the spec does not hold.
 ///
 /// ```
 /// use wb_stdlib::prelude::*;

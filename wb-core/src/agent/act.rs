@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::lookout::Sentry;
 use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
-use super::verify::promises_of_roles;
+use super::verify::{promises_of_roles, roles};
 use super::{Agent, AgentError, Races, Ran, pace};
 use crate::chain::{Chain, Link, Sha1};
 use crate::change::{Canary, HostManifest, Manifest};
@@ -356,11 +356,13 @@ impl Agent<'_> {
         }
     }
 
-    /// Nobody bears load as a role again whose specs do not hold. These have as much time as gates do.
-    fn is_fit_as(&self, roles: &BTreeSet<String>) -> Result<(), String> {
+    /// Nobody bears load as a role again whose specs do not hold. These have as much time as gates do. Which of them are
+    /// asked yet depends on all roles that the host has; of one that left the herd, on those that it comes back as.
+    fn is_fit_as(&self, comes_back: &BTreeSet<String>) -> Result<(), String> {
         let (herd, system) = (self.view(), self.system.within(Some(PATIENCE)));
-        let promises = promises_of_roles(self.catalog, &self.store.record(), roles);
-        promises.iter().try_for_each(|promise| match promise.ask_within(&system, &herd) {
+        let promises = promises_of_roles(self.catalog, &self.store.record(), &(&roles(&herd) | comes_back));
+        let mut asked = promises.iter().filter(|promise| promise.is_of_one_of(comes_back));
+        asked.try_for_each(|promise| match promise.ask_within(&system, &herd) {
             Some(error) => Err(format!("spec {}: {error}", promise.named())),
             None => Ok(()),
         })

@@ -4,8 +4,10 @@
 //! link's role and the runner has its code: as they stand in this runner, since the record does not keep older ones. No
 //! later link takes them back: a link that makes an older spec untrue comes with an amendment of the older link.
 //!
-//! The specs of a role hold on each host that has it: from the link on in whose file they stand, whoever ran that, and
-//! else always.
+//! The specs of a role hold on each host that has it: from the link on in whose file they stand, whoever ran that. What
+//! stands in no link's file is a promise of the end of this runner's chain: it may ask for what the last link of that
+//! brings about. So it is asked of hosts that have no link of the chain left to run, and of no others, however far the
+//! herd was told to go: they would wait out of load for what is not to come yet.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,9 +17,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::run::guarded;
-use super::{Agent, How, Record};
+use super::{Agent, How, LinkRecord, Record};
 use crate::chain::{Link, Sha1};
 use crate::context::{Context, HerdView, MemoryJournal, Mode, Spec};
+use crate::plan::Course;
 use crate::report::named;
 use crate::runner::Catalog;
 use crate::system::System;
@@ -41,12 +44,34 @@ pub struct Verdict {
     pub error: Option<String>,
 }
 
+/// A spec of a role of this host that is not asked of it yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Later {
+    /// The role.
+    pub role: Option<&'static str>,
+    /// The spec's name.
+    pub spec: &'static str,
+    /// The name of the link from which on it is asked.
+    pub link: String,
+    /// That link.
+    pub sha1: Sha1,
+}
+
 /// A spec that is to hold on this host.
 #[derive(Debug, Clone)]
 pub(crate) struct Promise {
     /// The link in whose file it stands.
     link: Option<(String, Sha1)>,
     pub(super) spec: &'static Spec,
+}
+
+/// A spec of a role of a host.
+struct OfRole<'c> {
+    spec: &'static Spec,
+    /// The link in whose file it stands.
+    link: Option<&'c Link>,
+    /// The link from which on it is asked, where the host has not that behind it.
+    awaits: Option<&'c Link>,
 }
 
 /// How long the commands of one spec may take as a whole. The agent hears of nothing meanwhile.
@@ -60,13 +85,32 @@ pub fn all(agent: &Agent<'_>, catalog: &Catalog, system: &System) -> Vec<Verdict
     promises.iter().map(|promise| promise.verdict(system, &herd)).collect()
 }
 
+/// The specs of the roles of this host that are not asked of it yet.
+#[must_use]
+pub fn later(agent: &Agent<'_>, catalog: &Catalog) -> Vec<Later> {
+    later_of_roles(catalog, &agent.record(), &roles(&agent.view()))
+}
+
+fn later_of_roles(catalog: &Catalog, record: &Record, roles: &BTreeSet<String>) -> Vec<Later> {
+    let specs = of_roles(catalog, record, roles).into_iter();
+    let later = specs.filter_map(|OfRole { spec, awaits, .. }| {
+        let Link { name, sha1, .. } = awaits?;
+        Some(Later { role: spec.role, spec: spec.name, link: name.clone(), sha1: *sha1 })
+    });
+    later.collect()
+}
+
 /// The specs that are to hold on a host with this record and these roles: those of links, then those of roles.
 pub(crate) fn promises(catalog: &Catalog, record: &Record, roles: &BTreeSet<String>) -> Vec<Promise> {
-    let completed = record.links.iter().chain(&record.ahead).filter(|link| link.how != How::PassedOver);
-    let links = completed.filter_map(|done| catalog.chain().get(done.sha1));
+    let links = completed(record).filter_map(|done| catalog.chain().get(done.sha1));
     let mine = links.filter(|link| roles.contains(&link.role) && !link.gone);
     let of_links = mine.flat_map(|link| catalog.specs_of(&link.name).map(move |spec| Promise::of(Some(link), spec)));
     of_links.chain(promises_of_roles(catalog, record, roles)).collect()
+}
+
+/// The links that a host completed, by running them or by hand.
+fn completed(record: &Record) -> impl Iterator<Item = &LinkRecord> {
+    record.links.iter().chain(&record.ahead).filter(|link| link.how != How::PassedOver)
 }
 
 /// The specs in the file of a link that are to hold on a host of these roles that has it behind it.
@@ -77,12 +121,29 @@ pub(crate) fn promises_since(catalog: &Catalog, link: &Link, roles: &BTreeSet<St
     of_link.chain(begins.map(|(spec, _)| spec)).map(|spec| Promise::of(Some(link), spec)).collect()
 }
 
-/// The specs of these roles that are to hold on a host with this record.
+/// The specs of roles that are to hold on a host with this record, which has these roles and no others.
 pub(super) fn promises_of_roles(catalog: &Catalog, record: &Record, roles: &BTreeSet<String>) -> Vec<Promise> {
+    let due = of_roles(catalog, record, roles).into_iter().filter(|spec| spec.awaits.is_none());
+    due.map(|OfRole { spec, link, .. }| Promise::of(link, spec)).collect()
+}
+
+fn of_roles<'c>(catalog: &'c Catalog, record: &Record, roles: &'c BTreeSet<String>) -> Vec<OfRole<'c>> {
     let is_behind = |link: &Link| record.links.iter().chain(&record.ahead).any(|behind| behind.sha1 == link.sha1);
+    let last = last_to_run(catalog, record, roles);
     let mine = catalog.specs_of_roles().filter(|(spec, _)| spec.role.is_some_and(|role| roles.contains(role)));
-    let due = mine.filter(|(_, link)| link.is_none_or(is_behind));
-    due.map(|(spec, link)| Promise::of(link, spec)).collect()
+    let with_place = mine.map(|(spec, link)| match link {
+        Some(begins) => OfRole { spec, link, awaits: (!is_behind(begins)).then_some(begins) },
+        None => OfRole { spec, link, awaits: last },
+    });
+    with_place.collect()
+}
+
+/// The last link of this runner's chain that a host of these roles has still to run, however far the herd was told to go.
+fn last_to_run<'c>(catalog: &'c Catalog, record: &Record, roles: &'c BTreeSet<String>) -> Option<&'c Link> {
+    let chain = catalog.chain();
+    let course = Course::along(chain, chain.tip().map(|tip| tip.sha1), roles, &record.past());
+    let is_done = |link: &Link| completed(record).any(|done| done.sha1 == link.sha1);
+    course.run_from(record.state()).filter(|link| !is_done(link)).last()
 }
 
 /// The roles of the host that sees the herd so.
@@ -100,9 +161,9 @@ impl Promise {
         self.link.as_ref().map_or("", |(name, _)| name)
     }
 
-    /// Whether it holds whatever ran: a role's, which stands in no link's file.
-    pub(crate) fn is_of_no_link(&self) -> bool {
-        self.link.is_none()
+    /// Whether it is one of these roles'.
+    pub(super) fn is_of_one_of(&self, roles: &BTreeSet<String>) -> bool {
+        self.spec.role.is_some_and(|role| roles.contains(role))
     }
 
     /// Which spec it is, in words.
@@ -149,9 +210,16 @@ impl fmt::Display for Verdict {
     }
 }
 
+impl fmt::Display for Later {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { role, spec, link, sha1 } = self;
+        let role = role.unwrap_or_default();
+        write!(f, "not yet role {role}  {spec}: it is asked from `{link}` ({}) on", sha1.short())
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::LinkRecord;
     use super::*;
     use crate::context::{Code, Migration, Terms};
 
@@ -213,19 +281,68 @@ mod tests {
         check(&NGINX, "", &["web"], &[]);
     }
 
+    /// Which specs of roles are asked of a host with this record, and which from which link on.
+    fn asked(catalog: &Catalog, record: &Record, roles: &[&str]) -> String {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let promises = promises_of_roles(catalog, record, &roles);
+        let now = promises.iter().map(|promise| promise.spec.name.to_owned());
+        let later = later_of_roles(catalog, record, &roles);
+        let later = later.iter().map(|later| format!("{} from {}", later.spec, later.link));
+        now.chain(later).collect::<Vec<_>>().join(", ")
+    }
+
     #[test]
-    fn what_a_role_promises_is_to_hold_on_all_that_have_it_from_a_link_on() {
+    fn what_a_role_promises_is_to_hold_on_all_that_have_it_from_a_link_on_and_else_at_the_end_of_the_chain() {
         let catalog = with_specs_of_roles();
-        let check = |hows, roles: &[&str], expect: &[&str]| {
-            let roles = roles.iter().map(|role| (*role).to_owned()).collect();
-            let of_roles = promises_of_roles(&catalog, &record(&catalog, hows), &roles);
-            assert_eq!(of_roles.iter().map(|promise| promise.spec.name).collect::<Vec<_>>(), expect, "{hows}");
+        let check = |hows, roles: &[&str], expect: &str| {
+            assert_eq!(asked(&catalog, &record(&catalog, hows), roles), expect, "{hows} {roles:?}");
         };
-        check("", &["web"], &["has_room"]);
-        check("d", &["web"], &["has_room"]);
-        check("dp", &["web"], &["answers", "has_room"]);
-        check("dd", &["database", "web"], &["answers", "has_room"]);
-        check("dd", &["database"], &[]);
+        check("", &["web"], "answers from schema, has_room from page");
+        check("d", &["web"], "answers from schema, has_room from page");
+        check("dp", &["web"], "answers, has_room from page");
+        check("dpd", &["web"], "answers, has_room");
+        check("dpa", &["web"], "answers, has_room");
+        check("dd", &["database", "web"], "answers, has_room from page");
+        check("dd", &["database"], "");
+    }
+
+    #[test]
+    fn links_of_other_roles_keep_nobody_from_the_end_of_the_chain_and_those_of_a_gained_one_do() {
+        static CACHE: Migration = migration("cache", 3, "4444444444444444444444444444444444444444", "cache");
+        let catalog = Catalog::new([&NGINX, &SCHEMA, &PAGE, &CACHE], [], [&ROOM]).unwrap();
+        let check = |hows, roles: &[&str], expect: &str| {
+            assert_eq!(asked(&catalog, &record(&catalog, hows), roles), expect, "{hows} {roles:?}");
+        };
+        check("dpd", &["web"], "has_room");
+        check("dpdp", &["web"], "has_room");
+        check("dpd", &["cache", "web"], "has_room from cache");
+        check("dpdp", &["cache", "web"], "has_room from cache");
+        check("dpdp", &["database", "web"], "has_room from schema");
+        check("dddp", &["database", "web"], "has_room");
+    }
+
+    #[test]
+    fn a_baseline_at_the_end_of_the_chain_brings_nothing_to_who_ran_what_it_stands_for() {
+        static JUNE: Migration = Migration {
+            replaces: Some((NGINX.sha1, PAGE.sha1)),
+            ..migration("june", 3, "5555555555555555555555555555555555555555", "web")
+        };
+        let catalog = Catalog::new([&NGINX, &SCHEMA, &PAGE, &JUNE], [], [&ROOM]).unwrap();
+        let check = |hows, expect: &str| {
+            assert_eq!(asked(&catalog, &record(&catalog, hows), &["web"]), expect, "{hows}");
+        };
+        check("", "has_room from june");
+        check("ppp", "has_room from june");
+        check("pppd", "has_room");
+        check("d", "has_room from page");
+        check("dpd", "has_room");
+        check("dpdp", "has_room");
+    }
+
+    #[test]
+    fn who_is_beyond_the_chain_of_its_runner_is_asked_all_that_this_promises() {
+        let (older, newer) = (Catalog::new([&NGINX, &SCHEMA], [], [&ROOM]).unwrap(), with_specs_of_roles());
+        assert_eq!(asked(&older, &record(&newer, "dpd"), &["web"]), "has_room");
     }
 
     #[test]
@@ -248,7 +365,7 @@ mod tests {
         let catalog = with_specs_of_roles();
         let Record { mut links, .. } = record(&catalog, "dp");
         let record = Record { ahead: links.split_off(1), links, ..Record::default() };
-        assert_eq!(promises_of_roles(&catalog, &record, &["web".to_owned()].into()).len(), 2);
+        assert_eq!(asked(&catalog, &record, &["web"]), "answers, has_room from page");
     }
 
     #[test]
@@ -281,5 +398,19 @@ mod tests {
         ok      role web  answers
         failed  role web  has_room: no room
         ");
+    }
+
+    #[test]
+    fn what_is_not_asked_yet_is_a_line_that_says_from_where_on_it_is() {
+        let catalog = with_specs_of_roles();
+        let later = later_of_roles(&catalog, &record(&catalog, "d"), &["web".to_owned()].into());
+        let lines: Vec<String> = later.iter().map(ToString::to_string).collect();
+        let expect = [
+            "not yet role web  answers: it is asked from `schema` (2222222) on",
+            "not yet role web  has_room: it is asked from `page` (3333333) on",
+        ];
+        assert_eq!(lines, expect);
+        let json = serde_json::json!({"role": "web", "spec": "has_room", "link": "page", "sha1": "3".repeat(40)});
+        assert_eq!(serde_json::to_value(&later[1]).unwrap(), json);
     }
 }

@@ -82,18 +82,19 @@ impl Watch {
         !self.drift.is_empty() && pace::is_due(self.asked, AGAIN.min(self.every), now)
     }
 
-    /// Begins a round with all of these, or with those of them that did not hold.
-    fn begin(&mut self, whole: bool, promises: Vec<Promise>) {
+    /// Begins a round with all of these, or with those of them that did not hold. What did not hold and is none of them is
+    /// not asked any more: that is news, and does not say that it holds.
+    fn begin(&mut self, whole: bool, promises: Vec<Promise>) -> Vec<String> {
+        let is_asked = |drift: &Drift| promises.iter().any(|promise| is_of(drift, promise));
+        let (drift, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut self.drift).into_iter().partition(is_asked);
+        self.drift = drift;
         let left = promises.into_iter().filter(|promise| whole || self.known(promise).is_some()).collect();
         self.round = Some(Round { whole, left, found: Vec::new() });
+        dropped.iter().map(|drift| format!("not asked any more: spec {}", drift.named())).collect()
     }
 
     fn known(&self, promise: &Promise) -> Option<&Drift> {
-        let is_it = |drift: &&Drift| {
-            let of = (drift.link.as_str(), drift.role.as_deref(), drift.spec.as_str());
-            of == (promise.link(), promise.spec.role, promise.spec.name)
-        };
-        self.drift.iter().find(is_it)
+        self.drift.iter().find(|drift| is_of(drift, promise))
     }
 
     fn next(&mut self) -> Option<Promise> {
@@ -121,6 +122,12 @@ impl Watch {
     }
 }
 
+/// Whether it is this promise that does not hold.
+fn is_of(drift: &Drift, promise: &Promise) -> bool {
+    let of = (drift.link.as_str(), drift.role.as_deref(), drift.spec.as_str());
+    of == (promise.link(), promise.spec.role, promise.spec.name)
+}
+
 fn news(before: &[Drift], after: &[Drift]) -> Vec<String> {
     let is_in = |drift: &Drift, others: &[Drift]| others.iter().any(|other| other.is_of_same_spec(drift));
     let lost = after.iter().filter(|drift| !is_in(drift, before));
@@ -144,7 +151,8 @@ impl Agent<'_> {
         let (herd, begun) = (self.view(), self.system.clock().passed());
         if self.watch.round.is_none() {
             let whole = self.watch.is_whole_due(worked, now);
-            self.watch.begin(whole, promises(self.catalog, &self.store.record(), &roles(&herd)));
+            let promises = promises(self.catalog, &self.store.record(), &roles(&herd));
+            self.watch.begin(whole, promises).iter().for_each(|line| self.journal.say(line));
         }
         while let Some(promise) = self.watch.next() {
             ending().boundary();
@@ -233,6 +241,28 @@ mod tests {
         assert_eq!(round(Some("no")), ["drifted: spec `valid` of role web: no"]);
         assert_eq!(round(Some("still no")), [""; 0]);
         assert_eq!(round(None), ["holds again: spec `valid` of role web"]);
+    }
+
+    #[test]
+    fn what_drifted_and_is_not_asked_yet_by_a_newer_runner_does_not_hold_again() {
+        let of_role = || vec![Promise::of(None, &FIT)];
+        let check = |whole: bool, later: Vec<Promise>, expect: [&str; 1]| {
+            let mut watch = watch(3600);
+            watch.begin(true, of_role());
+            let promise = watch.next().unwrap();
+            watch.heard(&promise, Some("no".to_owned()), 5);
+            watch.end(5);
+            let dropped = watch.begin(whole, later);
+            while let Some(promise) = watch.next() {
+                watch.heard(&promise, None, 65);
+            }
+            let ended = watch.end(65);
+            assert_eq!([dropped, ended].concat(), expect);
+            assert!(watch.drift().is_empty());
+        };
+        check(false, promises(), ["not asked any more: spec `valid` of role web"]);
+        check(true, promises(), ["not asked any more: spec `valid` of role web"]);
+        check(false, of_role(), ["holds again: spec `valid` of role web"]);
     }
 
     #[test]

@@ -149,7 +149,7 @@ impl Catalog {
         self.specs.iter().copied().filter(move |spec| spec.role.is_none() && spec.link() == link)
     }
 
-    /// The specs of roles, each with the link from which on it is to hold; nothing: always.
+    /// The specs of roles, each with the link from which on it is to hold; nothing: at the end of the chain.
     pub fn specs_of_roles(&self) -> impl Iterator<Item = (&'static Spec, Option<&Link>)> {
         let of_roles = self.specs.iter().copied().filter(|spec| spec.role.is_some());
         of_roles.map(move |spec| (spec, spec.since().and_then(|name| self.named(name))))

@@ -101,7 +101,8 @@ enum Command {
     Status(Format),
     /// Ask the specs of all that this host completed whether that still holds, and change nothing.
     ///
-    /// These are the specs of the links of its roles that it ran or that were done by hand here, as this runner has them.
+    /// These are the specs of the links of its roles that it ran or that were done by hand here, as this runner has them,
+    /// and those of its roles. What is asked of it only from a later link on is named, and does not count.
     /// An agent that is up to date does the same every hour, or as `verify` in host.toml says.
     #[command(after_help = VERIFY_CODES)]
     Verify(Format),

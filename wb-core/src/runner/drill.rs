@@ -326,15 +326,11 @@ impl<'p> Ground<'p> {
         Ok(Ended { error, ..Ended::default() })
     }
 
-    /// What is to hold on a machine with this record. What a role promises whatever ran, it promises of hosts in load:
-    /// that is asked where no link is left to be run.
+    /// What is to hold on a machine with this record, which is of this chain.
     fn promises_of(&self, record: &Record) -> Result<Vec<Promise>, DrillError> {
-        let chain = self.program.catalog.chain();
-        let course = Course::along(chain, self.goal, &self.roles, &record.past());
-        let is_at_tip = !chain.after(record.state())?.iter().any(|link| course.runs(link));
-        let mut promises = promises(&self.program.catalog, record, &self.roles);
-        promises.retain(|promise| is_at_tip || !promise.is_of_no_link());
-        Ok(promises)
+        let catalog = &self.program.catalog;
+        catalog.chain().after(record.state())?;
+        Ok(promises(catalog, record, &self.roles))
     }
 
     /// The link is behind this machine; also where that was said before. Not as long as something is owed: the end of
@@ -710,7 +706,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_role_promises_whatever_ran_is_asked_behind_the_last_link_of_the_host() {
+    fn what_a_role_promises_in_no_link_s_file_is_asked_behind_the_last_link_of_the_host() {
         let place = Place::that_asks(&[&BASE, &NGINX_NEXT, &SCHEMA_LAST], &[&SERVED, &ROOM]);
         place.check("specs", &[WELL]);
         for words in ["run base", "done base", "run nginx"] {

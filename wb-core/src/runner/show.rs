@@ -142,23 +142,32 @@ fn word(record: &Record, doing: &Doing, drift: &[Drift]) -> &'static str {
     }
 }
 
-/// What the specs of all that this host completed say, and whether all of them hold.
+/// What the specs of all that this host completed say, and whether all of them hold. Those of its roles that are not asked
+/// yet are named, too.
 pub(super) fn verify(home: Home, program: &Program, as_json: bool) -> Result<(String, bool), Failure> {
     let quiet = |_: &str| {};
     let agent = serve::look(home, program, &quiet)?;
     let verdicts = asked::all(&agent, &program.catalog, &program.system);
+    let later = asked::later(&agent, &program.catalog);
     let broken = verdicts.iter().filter(|verdict| verdict.error.is_some()).count();
     if as_json {
-        let value = json!({ "name": agent.config().name, "holds": broken == 0, "specs": verdicts });
+        let name = &agent.config().name;
+        let value = json!({ "name": name, "holds": broken == 0, "specs": verdicts, "not_yet": later });
         return Ok((value.to_string(), broken == 0));
     }
-    let last = match (verdicts.len(), broken) {
+    let last = summary(verdicts.len(), broken, later.len());
+    let lines = verdicts.iter().map(ToString::to_string).chain(later.iter().map(ToString::to_string));
+    Ok((lines.chain([last]).collect::<Vec<_>>().join("\n"), broken == 0))
+}
+
+/// What came of so many specs.
+fn summary(all: usize, broken: usize, later: usize) -> String {
+    match (all, broken) {
+        (0, _) if later > 0 => "No spec is to hold here yet.".to_owned(),
         (0, _) => "No spec is to hold here: nothing that this host completed has one, nor have its roles.".to_owned(),
         (all, 0) => format!("{all} of {all} specs hold."),
         (all, broken) => format!("{} of {all} specs hold. Next: mend it here, or by a migration.", all - broken),
-    };
-    let lines = verdicts.iter().map(ToString::to_string).chain([last]);
-    Ok((lines.collect::<Vec<_>>().join("\n"), broken == 0))
+    }
 }
 
 /// What the next links would change here.
@@ -220,5 +229,14 @@ mod tests {
         assert_eq!(says["specs"], specs);
         let rest = [&says["chain"][0]["name"], &says["done"], &says["failed"]];
         assert_eq!(rest, [&json!("page"), &json!([]), &json!(null)]);
+    }
+
+    #[test]
+    fn the_end_says_how_many_specs_hold_and_whether_more_are_to_come() {
+        let check = |(all, broken, later), expect: &str| assert_eq!(summary(all, broken, later), expect);
+        check((0, 0, 0), "No spec is to hold here: nothing that this host completed has one, nor have its roles.");
+        check((0, 0, 1), "No spec is to hold here yet.");
+        check((2, 0, 1), "2 of 2 specs hold.");
+        check((3, 1, 0), "2 of 3 specs hold. Next: mend it here, or by a migration.");
     }
 }

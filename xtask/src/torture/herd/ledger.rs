@@ -50,6 +50,8 @@ pub enum Effect<'a> {
     Rejoins {
         /// The place of the role.
         role: usize,
+        /// The place of the last link that its runner has.
+        last: usize,
     },
     /// The code of a link begins.
     Begins {
@@ -340,7 +342,7 @@ impl Ledger {
                 here.fit &= !(1 << role);
                 here.fit |= u32::from(*holds) << role;
             }
-            Effect::Rejoins { role } => return self.rejoins(machine, *role),
+            Effect::Rejoins { role, last } => return self.rejoins(machine, *role, *last),
             Effect::Begins { link, digest, disk } => {
                 self.may_run_links(machine, disk)?;
                 return self.begins(machine, *link, *digest, disk);
@@ -478,10 +480,11 @@ impl Ledger {
     }
 
     /// Who failed does not rejoin. A link that failed in load takes nobody out of it: who gains a role before that is
-    /// tried again leaves for the links of that role, and comes back. Nor does anybody as a role whose spec does not
-    /// hold, or was not asked since it rejoined as that last.
-    fn rejoins(&mut self, machine: usize, role: usize) -> Judged {
+    /// tried again leaves for the links of that role, and comes back. Nor does anybody who has all behind it that its runner
+    /// has for it as a role whose spec does not hold, or was not asked since it rejoined as that last.
+    fn rejoins(&mut self, machine: usize, role: usize, last: usize) -> Judged {
         self.runs_code_of_a_change(machine)?;
+        let is_to_be_fit = self.is_through(machine, last);
         let here = &mut self.machines[machine];
         here.out &= !(1 << role);
         here.left_behind &= !(1 << role);
@@ -498,11 +501,16 @@ impl Ledger {
             Some(link) => {
                 Err(broken(Rule::Invariant(6), format!("it rejoins after {}, which did not end", self.name(link))))
             }
-            None if !is_fit => {
+            None if !is_fit && is_to_be_fit => {
                 Err(broken(Rule::Invariant(6), format!("it rejoins as {}, whose spec has not held", ROLES[role])))
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether no link up to that place is left for it to run, as a host of the herd.
+    fn is_through(&self, machine: usize, last: usize) -> bool {
+        self.host(machine).is_some_and(|host| self.next_link(machine, &host.roles, last).is_none())
     }
 
     fn begins(&mut self, machine: usize, link: usize, digest: Digest, disk: &Record) -> Judged {

@@ -572,7 +572,8 @@ impl Seat {
         if !fails {
             with(|world| {
                 world.say(self.0, || format!("rejoins as {}", ROLES[role]));
-                world.witness(self.0, &Effect::Rejoins { role });
+                let links = world.machines[self.0].running.map_or(0, |build| build.catalog().chain().links().len());
+                world.witness(self.0, &Effect::Rejoins { role, last: links.saturating_sub(1) });
             });
         }
         self.pass(Spot::Rejoin);
