@@ -5,6 +5,7 @@ use wb_stdlib::packages::{Manager, PackageError};
 use wb_stdlib::prelude::*;
 
 use crate::Case;
+use crate::case::refuses;
 
 /// A script that can make packages (`deb REPOSITORY NAME VERSION FIELDS`, with a file in `/etc`, and scripts of `$D` if
 /// that is set; `starting REPOSITORY NAME` one that starts a service), the index of a repository (`index REPOSITORY`),
@@ -16,7 +17,7 @@ macro_rules! with_debs {
         concat!(
             r#"set -e
             export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
-            rm -f /etc/apt/sources.list /etc/apt/sources.list.d/0000*
+            rm -f /etc/apt/sources.list /etc/apt/sources.list.d/0000* /etc/apt/apt.conf.d/wb*
             deb() {
                 d=$(mktemp -d); mkdir -p $d/DEBIAN $d/etc $1
                 [ -z "$D" ] || cp -a $D/. $d
@@ -141,6 +142,30 @@ pub(crate) static CASES: &[Case] = &[
         },
         check: "[ \"$(dpkg-query -W -f '${Status}' wbq-new)\" = 'install ok installed' ]
             ! dpkg-query -W -f '${db:Status-Abbrev}' wbq-old 2>/dev/null | grep -q ^.i || exit 1",
+        ..Case::DEFAULT
+    },
+    // Its lists are its own: whether a package exists is known only when all that there are were read.
+    Case {
+        name: "missing",
+        prepare: with_debs!(
+            r#"R=/srv/wb-missing; dpkg --purge wbw-there || true; deb $R wbw-there 1.0; index $R; rm -f /srv/wbw-acts
+             mkdir -p /srv/wb-missing.d; echo "deb [trusted=yes] file:$R ./" >/srv/wb-missing.d/wb-missing.list
+             printf 'Dir::Etc::SourceParts "/srv/wb-missing.d";\nAPT::Get::List-Cleanup "0";\n' >/etc/apt/apt.conf.d/wbw
+             apt-get -q update; touch /var/lib/apt/lists"#
+        ),
+        run: |host| {
+            host.file("/srv/wbw-acts").content("").present()?;
+            if host.file("/srv/wbw-acts").read()?.is_some() {
+                let none = host.packages(["wbw-there", "wbw-none"]).installed();
+                let is_typed = matches!(&none, Err(PackageError::NoSuchPackage { name, .. }) if name == "wbw-none");
+                ensure!(is_typed, "it is not said by its type which package there is not: {none:?}");
+                refuses(none, "there is no package `wbw-none` in the repositories of this host")?;
+                let other = host.packages(["wbw-there"]).version("2.*").installed();
+                refuses(other, "has a version 2.* of the package `wbw-there`\nhint: there is 1.0")?;
+            }
+            Ok(())
+        },
+        check: "! dpkg-query -W wbw-there || exit 1; ! dpkg-query -W wbw-none || exit 1; rm /etc/apt/apt.conf.d/wbw",
         ..Case::DEFAULT
     },
     Case {
@@ -634,29 +659,65 @@ pub(crate) static CASES: &[Case] = &[
 ];
 
 /// dnf's plugins and zypper can't be on one host.
-pub(crate) static ZYPPER: &[Case] = &[Case {
-    name: "extras",
-    packages: &["zypper", "rpm", "createrepo-c"],
-    prepare: concat!(
-        with_rpms!(),
-        r"R=/srv/wb-zypper
-        if [ ! -e $R/repodata/repomd.xml ]; then
-            for p in wbz-hold wbz-free; do rpmpkg $p 1.0; done; createrepo_c -q $R
-        fi
-        rpm -U --force-debian --force --nosignature $R/noarch/*.rpm
-        mkdir -p /etc/zypp/repos.d; rm -f /etc/zypp/repos.d/wb-zypper.repo
-        printf '\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: wbz-free\n\n' >/etc/zypp/locks"
-    ),
-    run: |host| {
-        let zypper = Manager::Zypper;
-        host.rpm_repository("wb-zypper").by(zypper).uri("file:///srv/wb-zypper").trusted().present()?;
-        host.packages(["wbz-hold"]).by(zypper).held()?;
-        host.packages(["wbz-free"]).by(zypper).unheld()?;
-        Ok(())
+pub(crate) static ZYPPER: &[Case] = &[
+    Case {
+        name: "extras",
+        packages: &["zypper", "rpm", "createrepo-c"],
+        prepare: concat!(
+            with_rpms!(),
+            r"R=/srv/wb-zypper
+            if [ ! -e $R/repodata/repomd.xml ]; then
+                for p in wbz-hold wbz-free; do rpmpkg $p 1.0; done; createrepo_c -q $R
+            fi
+            rpm -U --force-debian --force --nosignature $R/noarch/*.rpm
+            mkdir -p /etc/zypp/repos.d; rm -f /etc/zypp/repos.d/wb-zypper.repo
+            printf '\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: wbz-free\n\n' >/etc/zypp/locks"
+        ),
+        run: |host| {
+            let zypper = Manager::Zypper;
+            host.rpm_repository("wb-zypper").by(zypper).uri("file:///srv/wb-zypper").trusted().present()?;
+            host.packages(["wbz-hold"]).by(zypper).held()?;
+            host.packages(["wbz-free"]).by(zypper).unheld()?;
+            Ok(())
+        },
+        check: "zypper --non-interactive lr --uri | grep -E 'wb-zypper .*file:/+srv/wb-zypper'
+            zypper --non-interactive locks | grep wbz-hold
+            ! zypper --non-interactive locks | grep wbz-free || exit 1",
+        restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
+        ..Case::DEFAULT
     },
-    check: "zypper --non-interactive lr --uri | grep -E 'wb-zypper .*file:/+srv/wb-zypper'
-        zypper --non-interactive locks | grep wbz-hold
-        ! zypper --non-interactive locks | grep wbz-free || exit 1",
-    restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
-    ..Case::DEFAULT
-}];
+    // zypper goes by the database of SUSE where that is there, and rpm on Debian by one in a home, if nothing is said.
+    Case {
+        name: "installed",
+        packages: &["zypper", "rpm", "createrepo-c", "libsolv-tools"],
+        prepare: concat!(
+            with_rpms!(),
+            r"R=/srv/wb-suse
+            if [ ! -e $R/repodata/repomd.xml ]; then
+                for v in 1.0 1.1 1.10; do for p in wbx-new wbx-up wbx-down wbx-latest; do rpmpkg $p $v; done; done
+                rpmpkg wbx-gone 1.0; rpmpkg wbx-user 1.0 Requires:wbx-gone\n; createrepo_c -q $R
+            fi
+            mkdir -p /etc/rpm /etc/zypp/repos.d; echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros.wb
+            rm -rf /var/lib/rpm /var/cache/zypp/solv/@System; mkdir -p /var/lib/rpm
+            N=$R/noarch; rpm -U --force-debian --nosignature $N/wbx-up-1.0-1.noarch.rpm $N/wbx-down-1.10-1.noarch.rpm \
+                $N/wbx-latest-1.0-1.noarch.rpm $N/wbx-gone-1.0-1.noarch.rpm $N/wbx-user-1.0-1.noarch.rpm
+            printf '[wb-suse]\nname=wb-suse\nbaseurl=file:///srv/wb-suse\ngpgcheck=0\nenabled=1\n' >/etc/zypp/repos.d/wb-suse.repo
+            : >/etc/zypp/locks; rm -f /etc/zypp/repos.d/wb-zypper.repo; zypper --non-interactive refresh"
+        ),
+        run: |host| {
+            let zypper = Manager::Zypper;
+            host.packages(["wbx-new", "wbx-up"]).by(zypper).version_of("wbx-up", "1.1-*").installed()?;
+            host.packages(["wbx-down"]).by(zypper).version("1.0-1").may_downgrade().installed()?;
+            host.packages(["wbx-latest"]).by(zypper).latest()?;
+            let needs_it = host.package("wbx-user").by(zypper).is_installed().is_ok();
+            let gone = host.packages(["wbx-gone"]).by(zypper).absent()?;
+            ensure!(!needs_it || format!("{gone:?}").contains("- wbx-user"), "what else goes is not said: {gone:?}");
+            Ok(())
+        },
+        check: "[ \"$(rpm -q wbx-new wbx-up wbx-down wbx-latest)\" = \"$(printf 'wbx-new-1.10-1.noarch\\nwbx-up-1.1-1.noarch\\nwbx-down-1.0-1.noarch\\nwbx-latest-1.10-1.noarch')\" ]
+            ! rpm -q wbx-gone || exit 1; ! rpm -q wbx-user || exit 1
+            rm /etc/rpm/macros.wb /etc/zypp/repos.d/wb-suse.repo",
+        restless: &["/var/lib/rpm", "/var/lib/zypp", "/var/cache/zypp", "/run/zypp.pid", "/run/zypp-rpm.pid", "/tmp"],
+        ..Case::DEFAULT
+    },
+];

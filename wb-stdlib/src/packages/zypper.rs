@@ -1,4 +1,4 @@
-//! zypper. It renews its lists by itself. What it says is known from captured outputs only: it could not be run.
+//! zypper. It renews its lists by itself. What it says was captured on SUSE; on Debian, its own zypper is run in tests.
 
 mod locks;
 
