@@ -1,8 +1,9 @@
 //! What a plan would have made of its host by now.
 //!
 //! A plan looks at a host to which nothing is done, so what one operation would do, those after it can't see there. Each says
-//! here what it would put at a path or take away, and which users, groups and packages it would bring, and the others ask here
-//! first. What is not known here is as the host has it; where operations act, nothing is known here.
+//! here what it would put at a path or take away, which users, groups and packages it would bring, and what it would make of
+//! services, and the others ask here first. What lives in the kernel is known by the path at which that shows it: what is mounted
+//! or swapped to, its modules and its settings. What is not known here is as the host has it; where operations act, nothing is known here.
 //!
 //! What only looks ([`File::read`](crate::file::File::read), say) sees the host as it is.
 
@@ -19,6 +20,7 @@ use wb_core::system::environment;
 use wb_core::system::files::{self, FileError, Kind, Stat};
 
 use crate::owner::{self, OwnerError};
+use crate::service::{Found, Question};
 
 /// What would be at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +63,8 @@ struct Foreseen {
     packages: BTreeMap<String, bool>,
     /// By name, and whether they would stay in their versions.
     holds: BTreeMap<String, bool>,
+    /// What services would be found to be, by name and what is asked.
+    services: BTreeMap<(String, Question), Found>,
     stand_ins: u32,
 }
 
@@ -468,6 +472,18 @@ pub(crate) fn holds<'n>(context: &Context<'_>, names: impl IntoIterator<Item = &
 /// Whether a package would be held by now, where an operation before holds or releases it.
 pub(crate) fn is_held(context: &Context<'_>, name: &str) -> Option<bool> {
     foreseen(context)?.borrow().holds.get(name).copied()
+}
+
+/// An operation would leave a service so.
+pub(crate) fn service(context: &Context<'_>, name: &str, found: Found) {
+    if let Some(foreseen) = foreseen(context) {
+        foreseen.borrow_mut().services.insert((name.to_owned(), found.question()), found);
+    }
+}
+
+/// What a service would be by now, where an operation before acts on that.
+pub(crate) fn found_of_service(context: &Context<'_>, name: &str, question: Question) -> Option<Found> {
+    foreseen(context)?.borrow().services.get(&(name.to_owned(), question)).copied()
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use wb_core::context::{Context, Outcome};
-use wb_core::system::files::{self, FileError};
+use wb_core::system::files::{self, FileError, Kind};
 use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::text_file::{TextFile, TextFileError};
 use crate::{Host, Look};
@@ -134,6 +135,23 @@ impl<A: Look> KernelModule<A> {
         self.found().map_err(|source| ModuleError::Look { name: self.name.clone(), source })
     }
 
+    /// [`KernelModule::state`], or what it would be by now in a plan.
+    fn by_now(&self) -> Result<State, ModuleError> {
+        self.check_name()?;
+        let (context, sign) = (self.access.context(), self.sign());
+        if foresight::is_as_found(context, &sign) {
+            return self.state();
+        }
+        let sign = foresight::stat(context, &sign);
+        let sign = sign.map_err(|source| ModuleError::Look { name: self.name.clone(), source })?;
+        Ok(if sign.is_some() { State::Loaded } else { State::Absent })
+    }
+
+    /// What the kernel shows of a module only while it is loaded.
+    fn sign(&self) -> PathBuf {
+        PathBuf::from("/sys/module").join(self.name.replace('-', "_")).join("initstate")
+    }
+
     fn check_name(&self) -> Result<(), ModuleError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if self.name.is_empty() || self.name.starts_with('-') || !self.name.chars().all(plain) {
@@ -145,11 +163,10 @@ impl<A: Look> KernelModule<A> {
     /// The kernel shows a module that is loaded, and one that is built in if it has parameters.
     fn found(&self) -> Result<State, FileError> {
         let (system, name) = (self.system(), self.name.replace('-', "_"));
-        let shown = PathBuf::from("/sys/module").join(&name);
-        if system.stat(shown.join("initstate"))?.is_some() {
+        if system.stat(self.sign())?.is_some() {
             return Ok(State::Loaded);
         }
-        if system.stat(&shown)?.is_some() || is_built_in(&self.text(&self.built_in_list()?)?, &name) {
+        if system.stat(PathBuf::from("/sys/module").join(&name))?.is_some() || is_built_in(&self.text(&self.built_in_list()?)?, &name) {
             return Ok(State::BuiltIn);
         }
         let loaded = is_loaded(&self.text("/proc/modules")?, &name);
@@ -239,7 +256,7 @@ impl KernelModule<Host<'_>> {
     /// # Errors
     /// When the kernel has no such module, or it can't be loaded. It is then not loaded at a boot either.
     pub fn loaded(self) -> Result<Outcome, ModuleError> {
-        let (state, files) = (self.state()?, self.files(true, false)?);
+        let (state, files) = (self.by_now()?, self.files(true, false)?);
         let load = (state == State::Absent).then_some("load");
         self.ensure("loaded", load, &files)
     }
@@ -273,7 +290,7 @@ impl KernelModule<Host<'_>> {
     }
 
     fn gone(&self, state: &str, files: &Files) -> Result<Outcome, ModuleError> {
-        match self.state()? {
+        match self.by_now()? {
             State::Loaded => self.ensure(state, Some("unload"), files),
             State::Absent => self.ensure(state, None, files),
             State::BuiltIn => Err(ModuleError::BuiltIn { name: self.name.clone() }),
@@ -319,6 +336,11 @@ impl KernelModule<Host<'_>> {
         let diffs = [options, blacklist, boot].into_iter().filter_map(FileWanted::diff);
         let difference = Difference::of_lines(acts.into_iter().chain(diffs));
         [options, blacklist, boot].into_iter().try_for_each(|file| file.foresee(self.access.context()))?;
+        if let Some(act) = act {
+            let live = Thing::File(foresight::new_stat(Kind::File, 0o444), "live\n".into());
+            let by_then = if act == "unload" { Thing::Nothing } else { live };
+            foresight::put(self.access.context(), &self.sign(), by_then);
+        }
         ensure(self.access, &format!("kernel module {} {state}", self.name), difference, || {
             let system = self.system();
             options.write(system)?;
@@ -394,6 +416,30 @@ mod tests {
         let before = machine.snapshot();
         assert!(machine.plan(loaded).unwrap().changed());
         assert_eq!((machine.snapshot(), machine.calls()), (before, vec![]));
+    }
+
+    #[test]
+    fn a_plan_knows_what_it_would_load() {
+        let act = |host: &Host| {
+            for _ in 0..2 {
+                loaded(host)?;
+            }
+            for _ in 0..2 {
+                host.kernel_module("br-netfilter").absent()?;
+            }
+            for _ in 0..2 {
+                host.kernel_module("br_netfilter").blacklisted()?;
+            }
+            loaded(host).map(drop)
+        };
+        let machine = machine();
+        machine.plan(act).unwrap();
+        let planned = machine.said();
+        assert_eq!(machine.calls(), [""; 0]);
+        machine.apply(act).unwrap();
+        assert_eq!(machine.said(), planned);
+        let signs: Vec<&str> = planned.lines().filter(|line| !line.starts_with(' ')).map(|line| &line[..1]).collect();
+        assert_eq!(signs, ["+", "=", "+", "=", "+", "=", "+"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
 use crate::file::KindWord;
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::service::{ServiceError, systemd};
 use crate::text_file::{TextFile, TextFileError};
@@ -283,10 +284,11 @@ impl Mount<Host<'_>> {
     /// # Errors
     /// When it can't be mounted, what is there is in use, or fstab can't be edited.
     pub fn present(self) -> Result<Outcome, MountError> {
-        let (wanted, fstab, mounted) = (self.wanted()?, self.fstab()?, self.mounted()?);
+        let (wanted, fstab, mountinfo) = (self.wanted()?, self.fstab()?, self.mountinfo_by_now()?);
         let what = self.what("present");
-        let before = self.entry(&fstab)?;
-        let act = diff(mounted.as_ref(), before.as_ref(), &wanted, self.is_source(mounted.as_ref(), &wanted)?);
+        let (before, mounted) = (self.entry(&fstab)?, mounted::at(&mountinfo, &self.real_path()?));
+        let same_source = self.is_source(&mountinfo, mounted.as_ref(), &wanted);
+        let act = diff(mounted.as_ref(), before.as_ref(), &wanted, same_source);
         if act.is_some()
             && let Some(why) = self.unknown(&wanted)?
         {
@@ -295,6 +297,7 @@ impl Mount<Host<'_>> {
         let text = fstab::with_entry(fstab.text(), &wanted, self.is_ours());
         let difference = difference(act, mounted.as_ref(), &wanted, &fstab, &text);
         fstab.foresee(self.access.context(), &text)?;
+        self.foresee(act, &mountinfo, mounted.as_ref(), Some(&wanted))?;
         ensure(self.access, &what, difference, || {
             act.map_or(Ok(()), |act| self.act(act, &wanted, mounted.as_ref()))?;
             self.write(&fstab, &text)
@@ -320,10 +323,13 @@ impl Mount<Host<'_>> {
     /// # Errors
     /// When it is in use.
     pub fn unmounted(self) -> Result<Outcome, MountError> {
-        let difference = match self.mounted()? {
+        let (mountinfo, target) = (self.mountinfo_by_now()?, self.real_path()?);
+        let mounted = mounted::at(&mountinfo, &target);
+        let difference = match &mounted {
             None => Difference::None,
-            Some(mounted) => Difference::Some(Some(unmount_line(&mounted))),
+            Some(mounted) => Difference::Some(Some(unmount_line(mounted))),
         };
+        self.foresee(mounted.as_ref().map(|_| Act::Unmount), &mountinfo, mounted.as_ref(), None)?;
         ensure(self.access, &self.what("unmounted"), difference, || self.unmount())
     }
 
@@ -332,9 +338,11 @@ impl Mount<Host<'_>> {
     /// # Errors
     /// When it is in use, or fstab can't be edited.
     pub fn absent(self) -> Result<Outcome, MountError> {
-        let (fstab, mounted) = (self.fstab()?, self.mounted()?);
+        let (fstab, mountinfo) = (self.fstab()?, self.mountinfo_by_now()?);
+        let mounted = mounted::at(&mountinfo, &self.real_path()?);
         let text = fstab::without(fstab.text(), self.is_ours());
         fstab.foresee(self.access.context(), &text)?;
+        self.foresee(mounted.as_ref().map(|_| Act::Unmount), &mountinfo, mounted.as_ref(), None)?;
         let lines = mounted.as_ref().map(unmount_line).into_iter().chain(fstab.diff(&text));
         ensure(self.access, &self.what("absent"), fstab.known(Difference::of_lines(lines)), || {
             mounted.as_ref().map_or(Ok(()), |_| self.unmount())?;
@@ -388,21 +396,64 @@ impl Mount<Host<'_>> {
         }
     }
 
+    /// What the kernel shows, or would by now in a plan.
+    fn mountinfo_by_now(&self) -> Result<String, MountError> {
+        let text = foresight::read(self.access.context(), Path::new(MOUNTINFO))?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Lets operations that come later in a plan see what would be mounted by then.
+    fn foresee(
+        &self,
+        act: Option<Act>,
+        mountinfo: &str,
+        mounted: Option<&Mounted>,
+        wanted: Option<&Entry>,
+    ) -> Result<(), MountError> {
+        let Some(act) = act.filter(|_| self.access.plans()) else { return Ok(()) };
+        let target = self.real_path()?;
+        let mut text = if act == Act::Mount { mountinfo.to_owned() } else { mounted::without(mountinfo, &target) };
+        if let Some(wanted) = wanted {
+            let remounted = mounted.filter(|_| act == Act::Remount).cloned();
+            let by_then = match remounted {
+                Some(mounted) => mounted.with_options(&wanted.options),
+                None => self.as_mounted(&text, wanted, &target),
+            };
+            text = mounted::with(&text, &by_then);
+        }
+        let shown = Thing::File(foresight::new_stat(Kind::File, 0o444), text.into_bytes());
+        foresight::put(self.access.context(), Path::new(MOUNTINFO), shown);
+        Ok(())
+    }
+
+    /// What the kernel would show of this once it is mounted.
+    fn as_mounted(&self, mountinfo: &str, wanted: &Entry, target: &str) -> Mounted {
+        let real = |path: &Path| self.system().real_path(path).unwrap_or_else(|_| path.to_owned());
+        if is_bind(wanted)
+            && let Some(bound) = Mounted::bound(mountinfo, &real(Path::new(&wanted.source)), target, &wanted.options)
+        {
+            return bound;
+        }
+        let device = device(&wanted.source).map(|device| real(&device).to_string_lossy().into_owned());
+        let source = device.as_deref().unwrap_or(&wanted.source);
+        Mounted::new(target, &wanted.filesystem, source, &wanted.options)
+    }
+
     /// Whether what is mounted comes from the wanted source, as far as that can be told.
-    fn is_source(&self, mounted: Option<&Mounted>, wanted: &Entry) -> Result<bool, MountError> {
-        let Some(mounted) = mounted else { return Ok(true) };
+    fn is_source(&self, mountinfo: &str, mounted: Option<&Mounted>, wanted: &Entry) -> bool {
+        let Some(mounted) = mounted else { return true };
         if is_bind(wanted) {
-            let Ok(source) = self.system().real_path(&wanted.source) else { return Ok(true) };
-            return Ok(mounted.shows(&self.mountinfo()?, &source));
+            let Ok(source) = self.system().real_path(&wanted.source) else { return true };
+            return mounted.shows(mountinfo, &source);
         }
         let real = |path: &Path| files::canonical(self.system().path(path)).ok();
-        Ok(match device(&wanted.source) {
+        match device(&wanted.source) {
             Some(device) => {
                 let both = real(&device).zip(real(Path::new(&mounted.source)));
                 both.is_none_or(|(wanted, found)| wanted == found)
             }
             None => !wanted.source.contains(':') || wanted.source == mounted.source,
-        })
+        }
     }
 
     /// What a plan can't know: a device may come yet.

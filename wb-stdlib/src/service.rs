@@ -19,11 +19,12 @@ use wb_core::system::init::{self, Init};
 use wb_core::system::{Command, System, clock};
 
 use crate::ensure::{Difference, ensure};
-use crate::{Host, Look, owed};
+use crate::{Host, Look, foresight, owed};
 pub use error::ServiceError;
 use probe::Probe;
 pub use state::{Action, Status};
-use state::{Found, Question, Wanted, achieved, diff};
+pub(crate) use state::{Found, Question};
+use state::{Wanted, achieved, after, diff};
 
 /// How long an action of a service may take.
 const ACTION_BOUND: Duration = Duration::from_secs(600);
@@ -392,9 +393,20 @@ impl Service<Host<'_>> {
         let act = || acts.iter().try_for_each(|(action, _)| self.act(*action));
         let outcome = ensure(self.access, &what, difference(&acts), act)?;
         if self.access.plans() {
+            acts.iter().for_each(|(action, found)| self.foresee(after(*found, *action)));
             acts.iter().try_for_each(|(action, _)| self.strike(*action))?;
         }
         Ok(outcome)
+    }
+
+    /// Lets operations that come later in a plan find it so.
+    fn foresee(&self, found: Found) {
+        foresight::service(self.access.context(), &self.asked_as(found.question()), found);
+    }
+
+    /// Whom a question is about. Whether it runs depends on how that is told.
+    fn asked_as(&self, question: Question) -> String {
+        if question == Question::Status { self.probe.write(&self.name) } else { self.name.clone() }
     }
 
     /// A unit that was written a moment ago is read before systemd is asked for it.
@@ -405,9 +417,15 @@ impl Service<Host<'_>> {
         }
     }
 
-    /// What there is of it; nothing only in a plan, where a package may bring it.
+    /// What there is of it, or would be by now in a plan; nothing only there, where a package may bring it.
     fn found_or_plan(&self, question: Question) -> Result<Option<Found>, ServiceError> {
-        if self.access.plans() { self.look(question) } else { self.known(question).map(Some) }
+        if !self.access.plans() {
+            return self.known(question).map(Some);
+        }
+        match foresight::found_of_service(self.access.context(), &self.asked_as(question), question) {
+            Some(found) => Ok(Some(found)),
+            None => self.look(question),
+        }
     }
 
     fn act(&self, action: Action) -> Result<(), ServiceError> {

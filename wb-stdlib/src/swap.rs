@@ -12,6 +12,7 @@ use wb_core::system::files::{self, FileError, Kind, Stat};
 use wb_core::system::{Command, CommandError, System};
 
 use crate::ensure::{Difference, ensure};
+use crate::foresight::{self, Thing};
 use crate::look::Access as _;
 use crate::mount::fstab::{self, Entry};
 use crate::mount::{FSTAB, write_fstab};
@@ -21,6 +22,8 @@ use crate::{Host, Look};
 use content::{Content, content};
 
 const SWAPS: &str = "/proc/swaps";
+/// What stands for the priority that the kernel gives by itself. Each has another one, and all are below 0.
+const UNSAID: i32 = -2;
 /// Nobody but root may read what was in memory.
 const MODE: u32 = 0o600;
 const MIB: u64 = 1024 * 1024;
@@ -197,7 +200,11 @@ impl Swap<Host<'_>> {
     /// it must not be copied on write.
     pub fn present(self) -> Result<Outcome, SwapError> {
         self.check_path()?;
-        let (what, facts) = (self.what("present"), self.facts()?);
+        let what = self.what("present");
+        let facts = match self.by_now()? {
+            Ok(facts) => facts,
+            Err(why) => return ensure(self.access, &what, Difference::Unknown(why), || Ok(())),
+        };
         if facts.found.is_none() && self.path.starts_with("/dev") {
             let why = format!("there is no {} yet", self.path.display());
             return match self.access.plans() {
@@ -211,6 +218,7 @@ impl Swap<Host<'_>> {
         let text = fstab::with_entry(fstab.text(), &self.entry(), self.is_ours());
         let lines = self.lines(&facts, make, starts, &fstab, &text);
         fstab.foresee(self.access.context(), &text)?;
+        self.foresee(&facts, make, starts)?;
         ensure(self.access, &what, fstab.known(Difference::of_lines(lines)), || {
             if let Some(Make::File(size)) = make {
                 self.make_file(size)?;
@@ -232,7 +240,11 @@ impl Swap<Host<'_>> {
     /// When memory has no room for what is swapped out, or there is a file of something else.
     pub fn absent(self) -> Result<Outcome, SwapError> {
         self.check_path()?;
-        let facts = self.facts()?;
+        let what = self.what("absent");
+        let facts = match self.by_now()? {
+            Ok(facts) => facts,
+            Err(why) => return ensure(self.access, &what, Difference::Unknown(why), || Ok(())),
+        };
         let is_file = facts.found.is_some_and(|stat| stat.kind == Kind::File);
         if is_file && facts.content != Some(Content::Swap) {
             return Err(self.occupied());
@@ -243,7 +255,8 @@ impl Swap<Host<'_>> {
         let removed = is_file.then(|| format!("remove {}", self.path.display()));
         let lines = off.into_iter().chain(fstab.diff(&text)).chain(removed);
         fstab.foresee(self.access.context(), &text)?;
-        ensure(self.access, &self.what("absent"), fstab.known(Difference::of_lines(lines)), || {
+        self.foresee_gone(&facts, is_file)?;
+        ensure(self.access, &what, fstab.known(Difference::of_lines(lines)), || {
             if facts.on.is_some() {
                 self.turn_off()?;
             }
@@ -256,13 +269,73 @@ impl Swap<Host<'_>> {
         format!("swap {} {state}", self.path.display())
     }
 
-    fn facts(&self) -> Result<Facts, SwapError> {
+    /// What there is, or would be by now in a plan. Gives why, where nobody knows that.
+    fn by_now(&self) -> Result<Result<Facts, String>, SwapError> {
+        let context = self.access.context();
+        let on = active::priority(&self.swaps_by_now()?, &self.real_path());
+        if foresight::is_as_found(context, &self.path) {
+            return Ok(Ok(self.facts(on)?));
+        }
+        if on.is_none()
+            && let Some(why) = foresight::replaced(context, &self.path)
+        {
+            return Ok(Err(why));
+        }
+        let found = foresight::stat(context, &self.path)?;
+        Ok(Ok(Facts { found, content: found.map(|_| Content::Swap), on }))
+    }
+
+    fn swaps_by_now(&self) -> Result<String, SwapError> {
+        let swaps = foresight::read(self.access.context(), Path::new(SWAPS))?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&swaps).into_owned())
+    }
+
+    /// Lets operations that come later in a plan see it in use.
+    fn foresee(&self, facts: &Facts, make: Option<Make>, starts: bool) -> Result<(), SwapError> {
+        if !self.access.plans() {
+            return Ok(());
+        }
+        let found = facts.found.unwrap_or_else(|| foresight::new_stat(Kind::File, MODE));
+        let made = match make {
+            Some(Make::File(size)) => Some(Stat { kind: Kind::File, mode: MODE, size, ..found }),
+            Some(Make::Private) => Some(Stat { mode: MODE, ..found }),
+            Some(Make::Space) | None => None,
+        };
+        if let Some(stat) = made {
+            foresight::put(self.access.context(), &self.path, Thing::Later(stat));
+        }
+        if starts {
+            let priority = self.priority.map_or(UNSAID, i32::from);
+            self.show(active::with(&self.swaps_by_now()?, &self.real_path(), priority));
+        }
+        Ok(())
+    }
+
+    /// Lets them see that it is gone.
+    fn foresee_gone(&self, facts: &Facts, is_file: bool) -> Result<(), SwapError> {
+        if !self.access.plans() {
+            return Ok(());
+        }
+        if facts.on.is_some() {
+            self.show(active::without(&self.swaps_by_now()?, &self.real_path()));
+        }
+        if is_file {
+            foresight::put(self.access.context(), &self.path, Thing::Nothing);
+        }
+        Ok(())
+    }
+
+    fn show(&self, swaps: String) {
+        let shown = Thing::File(foresight::new_stat(Kind::File, 0o444), swaps.into_bytes());
+        foresight::put(self.access.context(), Path::new(SWAPS), shown);
+    }
+
+    fn facts(&self, on: Option<i32>) -> Result<Facts, SwapError> {
         let real = self.system().path(&self.path);
         let found = match files::stat(&real)? {
             Some(Stat { kind: Kind::Link, .. }) => files::stat(files::canonical(&real)?)?,
             found => found,
         };
-        let on = self.on()?;
         // What is in use is a swap space, and its file may be large: nobody needs to look into it.
         let content = match found {
             Some(_) if on.is_some() => Some(Content::Swap),

@@ -92,7 +92,7 @@ fn octal(digits: &[u8]) -> Option<u8> {
     if digits.starts_with('+') { None } else { u8::from_str_radix(digits, 8).ok() }
 }
 
-fn escaped(word: &str) -> Cow<'_, str> {
+pub(crate) fn escaped(word: &str) -> Cow<'_, str> {
     if !word.contains([' ', '\t', '\n', '\\', '#']) {
         return word.into();
     }

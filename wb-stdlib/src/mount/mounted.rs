@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::fstab::unescaped;
+use super::fstab::{escaped, unescaped};
+use crate::text_file::end_line;
 
 /// A file system at its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,37 @@ impl Mounted {
             root: unescaped(own.get(3)?).into(),
             options: options.iter().flat_map(|options| options.split(',')).map(unescaped).collect(),
         })
+    }
+
+    /// A file system of its own. Which number it would have nobody knows before: its place stands for that.
+    pub(super) fn new(target: &str, filesystem: &str, source: &str, options: &str) -> Self {
+        Self {
+            target: target.to_owned(),
+            filesystem: filesystem.to_owned(),
+            source: source.to_owned(),
+            device: escaped(target).into_owned(),
+            root: "/".into(),
+            options: words(options),
+        }
+    }
+
+    /// The directory at `path`, which has no links on the way, bound to `target`.
+    pub(super) fn bound(mountinfo: &str, path: &Path, target: &str, options: &str) -> Option<Self> {
+        let around = around(mountinfo, path)?;
+        let root = around.root.join(path.strip_prefix(&around.target).unwrap_or(path));
+        Some(Self { target: target.to_owned(), root, options: words(options), ..around })
+    }
+
+    /// It, once it is remounted.
+    pub(super) fn with_options(self, options: &str) -> Self {
+        Self { options: words(options), ..self }
+    }
+
+    /// The line that would show it.
+    fn line(&self) -> String {
+        let (root, options) = (self.root.to_string_lossy(), self.options.join(","));
+        let words = [&*root, self.target.as_str(), options.as_str()].map(|word| escaped(word).into_owned()).join(" ");
+        format!("0 0 {} {words} - {} {} rw\n", self.device, self.filesystem, escaped(&self.source))
     }
 
     /// Whether it shows the directory at `path`, which has no links on the way: as that is seen now.
@@ -77,6 +109,26 @@ pub(crate) fn at(mountinfo: &str, target: &str) -> Option<Mounted> {
     mountinfo.lines().filter_map(Mounted::parse).rfind(|mounted| mounted.target == target)
 }
 
+/// What the kernel would show with `mounted` above all else.
+pub(super) fn with(mountinfo: &str, mounted: &Mounted) -> String {
+    let mut text = mountinfo.to_owned();
+    end_line(&mut text);
+    text + &mounted.line()
+}
+
+/// What the kernel would show without the topmost of what is at `target`.
+pub(super) fn without(mountinfo: &str, target: &str) -> String {
+    let lines: Vec<&str> = mountinfo.lines().collect();
+    let is_there = |line: &&str| Mounted::parse(line).is_some_and(|mounted| mounted.target == target);
+    let gone = lines.iter().rposition(is_there);
+    let left = lines.iter().enumerate().filter(|(at, _)| Some(*at) != gone);
+    left.map(|(_, line)| format!("{line}\n")).collect()
+}
+
+fn words(options: &str) -> Vec<String> {
+    options.split(',').map(str::to_owned).collect()
+}
+
 /// The file system that a path lies in: of those at one place, the topmost.
 fn around(mountinfo: &str, path: &Path) -> Option<Mounted> {
     let around = mountinfo.lines().filter_map(Mounted::parse).filter(|mounted| path.starts_with(&mounted.target));
@@ -102,6 +154,21 @@ mod tests {
         assert_eq!(at(DEBIAN, "/").unwrap().filesystem, "ext4");
         assert_eq!(at(DEBIAN, "/srv"), None);
         assert_eq!(at("nonsense\n - \n", "/"), None);
+    }
+
+    #[test]
+    fn what_would_be_mounted_is_shown_as_the_kernel_does() {
+        let usb = Mounted::new("/mnt/my usb", "vfat", "/dev/sda1", "ro,noexec");
+        let text = with(DEBIAN, &usb);
+        assert_eq!(at(&text, "/mnt/my usb").map(|shown| shown.has("ro")), Some(Some(true)));
+        assert_eq!(at(&text, "/mnt/my usb").map(|shown| shown.source), Some("/dev/sda1".into()));
+        let bound = Mounted::bound(&text, Path::new("/mnt/my usb/a"), "/srv/a", "bind").unwrap();
+        let text = with(&text, &bound);
+        let shown = at(&text, "/srv/a").unwrap();
+        assert_eq!((shown.filesystem.as_str(), shown.shows(&text, Path::new("/mnt/my usb/a"))), ("vfat", true));
+        assert!(!shown.shows(&text, Path::new("/mnt/my usb/b")));
+        assert_eq!(at(&without(DEBIAN, "/mnt"), "/mnt").unwrap().filesystem, "nfs4", "the topmost goes");
+        assert_eq!(without(DEBIAN, "/none"), DEBIAN);
     }
 
     #[test]

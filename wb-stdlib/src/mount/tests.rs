@@ -50,6 +50,69 @@ fn a_plan_mounts_nothing() {
     assert_eq!((machine.snapshot(), machine.calls()), (before, vec![]));
 }
 
+/// What is done is what the plan said, which did nothing.
+fn foresees(machine: &Machine, act: impl Fn(&Host) -> Result<()>) {
+    machine.plan(&act).unwrap();
+    let planned = machine.said();
+    assert_eq!(machine.calls(), [""; 0]);
+    machine.apply(&act).unwrap();
+    assert_eq!(machine.said(), planned);
+}
+
+#[test]
+fn a_plan_knows_what_it_would_mount() {
+    let machine = mounting("rw,noatime");
+    foresees(&machine, |host| {
+        for _ in 0..2 {
+            data(host).present()?;
+        }
+        for _ in 0..2 {
+            host.mount("/srv/data").unmounted()?;
+        }
+        data(host).present()?;
+        for _ in 0..2 {
+            host.mount("/srv/data").absent()?;
+        }
+        Ok(())
+    });
+    let signs: Vec<&str> = machine.said().lines().filter(|line| !line.starts_with(' ')).map(|line| &line[..1]).collect();
+    assert_eq!(signs, ["+", "=", "+", "=", "+", "+", "="]);
+}
+
+#[test]
+fn a_plan_knows_what_it_would_mount_in_place_of_something_else() {
+    let machine = machine().does("umount ", |root, _| shows_nothing(root)).does("mount ", |root, command| {
+        let line = command.line();
+        let options = if line.contains("nodev") { "rw,nodev" } else { "rw,noatime" };
+        shows(root, if line.contains("/dev/vdc1") { "/dev/vdc1" } else { "/dev/vdb1" }, options);
+    });
+    foresees(&machine, |host| {
+        data(host).present()?;
+        for _ in 0..2 {
+            data(host).options("nodev").present()?;
+        }
+        for _ in 0..2 {
+            data(host).source("/dev/vdc1").options("nodev").present()?;
+        }
+        Ok(())
+    });
+    let bound_twice = Machine::new().file(FSTAB, LINES).file(MOUNTINFO, ROOT).dir("/srv/new").dir("/srv/bound");
+    foresees(&bound_twice.does("mount ", |root, _| binds(root, "/srv/new")), |host| {
+        bound(host)?;
+        bound(host)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn what_looks_sees_what_is_mounted_also_in_a_plan() {
+    let looked = mounting("rw,noatime").plan(|host| {
+        data(host).present()?;
+        Ok(host.mount("/srv/data").is_mounted().is_ok())
+    });
+    assert!(!looked.unwrap());
+}
+
 #[test]
 fn other_options_are_a_remount() {
     let machine = mounting("rw,noatime");

@@ -81,8 +81,8 @@ impl fmt::Display for Action {
 }
 
 /// A side of a service. Each is asked for by itself: files tell of some, and only a program of others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Question {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Question {
     Status,
     Enabled,
     Masked,
@@ -90,7 +90,7 @@ pub(super) enum Question {
 
 /// The answer to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     Status(Status),
     Enabled(bool),
     Masked(bool),
@@ -98,7 +98,7 @@ pub(super) enum Found {
 
 impl Found {
     /// What it answers.
-    pub(super) fn question(self) -> Question {
+    pub(crate) fn question(self) -> Question {
         match self {
             Self::Status(_) => Question::Status,
             Self::Enabled(_) => Question::Enabled,
@@ -183,6 +183,18 @@ pub(super) fn achieved(found: Found, action: Action) -> bool {
     }
 }
 
+/// What a service would be found to be after an action. One that does not say whether it runs does not say so then either.
+pub(super) fn after(found: Found, action: Action) -> Found {
+    match (action, found) {
+        (_, Found::Status(Status::Unknown)) => found,
+        (Action::Start | Action::Restart, Found::Status(_)) => Found::Status(Status::Running),
+        (Action::Stop, Found::Status(_)) => Found::Status(Status::Stopped),
+        (Action::Enable | Action::Disable, Found::Enabled(_)) => Found::Enabled(action == Action::Enable),
+        (Action::Mask | Action::Unmask, Found::Masked(_)) => Found::Masked(action == Action::Mask),
+        _ => found,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +212,17 @@ mod tests {
         check(Found::Enabled(true), Wanted::Disabled, Some(Action::Disable));
         check(Found::Masked(false), Wanted::Masked, Some(Action::Mask));
         check(Found::Masked(false), Wanted::Unmasked, None);
+    }
+
+    #[test]
+    fn what_an_action_would_make_of_a_service_is_known_before() {
+        let check = |found, action: Action, expect| assert_eq!(after(found, action), expect, "{found:?} {action}");
+        check(Found::Status(Status::Stopped), Action::Start, Found::Status(Status::Running));
+        check(Found::Status(Status::Running), Action::Stop, Found::Status(Status::Stopped));
+        check(Found::Status(Status::Running), Action::Reload, Found::Status(Status::Running));
+        check(Found::Status(Status::Unknown), Action::Start, Found::Status(Status::Unknown));
+        check(Found::Enabled(true), Action::Disable, Found::Enabled(false));
+        check(Found::Masked(false), Action::Mask, Found::Masked(true));
     }
 
     #[test]

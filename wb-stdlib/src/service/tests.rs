@@ -142,6 +142,82 @@ fn enabled_and_running_is_one_operation() {
     assert_eq!(planned, changed("enable (it was disabled)\nstart (it was stopped)"));
 }
 
+/// What the operations of the last run or plan would change.
+fn signs(machine: &Machine) -> String {
+    let lines = machine.said();
+    lines.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.chars().next()).collect()
+}
+
+#[test]
+fn a_plan_knows_what_it_would_make_of_a_service() {
+    let start = |root: &Path, _: &Command| {
+        wb_core::system::files::write(root.join("proc/41/stat"), "41 (nginx) S 1 41", 0o644).unwrap();
+    };
+    let machine = sysv(&[(0, "")]).file("/run/nginx.pid", "41\n").dir("/proc/41");
+    let machine = machine.does("/etc/init.d/nginx start", start).does("/etc/init.d/nginx restart", start);
+    let machine = machine.does("/etc/init.d/nginx stop", |root, _| {
+        wb_core::system::files::remove(root.join("proc/41/stat")).unwrap();
+    });
+    let act = |host: &Host| {
+        let nginx = host.service("nginx").pidfile("/run/nginx.pid");
+        for _ in 0..2 {
+            nginx.running()?;
+        }
+        nginx.reloaded()?;
+        for _ in 0..2 {
+            nginx.stopped()?;
+        }
+        nginx.reloaded()?;
+        nginx.restarted()?;
+        nginx.running()?;
+        Ok(())
+    };
+    machine.plan(act).unwrap();
+    let planned = machine.said();
+    assert_eq!((signs(&machine).as_str(), machine.calls()), ("+=++==+=", vec![]));
+    machine.apply(act).unwrap();
+    assert_eq!(machine.said(), planned);
+}
+
+#[test]
+fn a_plan_knows_what_would_start_with_the_host() {
+    let machine = systemd("");
+    let act = |host: &Host| {
+        for _ in 0..2 {
+            host.service("nginx").enabled()?;
+        }
+        for _ in 0..2 {
+            host.service("nginx").disabled()?;
+        }
+        for _ in 0..2 {
+            host.service("nginx").masked()?;
+        }
+        host.service("nginx").unmasked()?;
+        Ok(())
+    };
+    machine.plan(act).unwrap();
+    assert_eq!(signs(&machine), "+=+=+=+");
+    let of_its_file = machine.plan(|host| {
+        host.service("nginx").stopped()?;
+        Ok(host.service("nginx").pidfile("/run/nginx.pid").status()?)
+    });
+    assert_eq!(of_its_file.unwrap(), Status::Running, "what looks sees the host as it is");
+}
+
+#[test]
+fn a_plan_starts_again_what_does_not_say_whether_it_runs() {
+    let machine = sysv(&[(4, "")]);
+    let act = |host: &Host| {
+        host.service("nginx").running()?;
+        host.service("nginx").running()?;
+        Ok(())
+    };
+    machine.plan(act).unwrap();
+    let planned = machine.said();
+    machine.apply(act).unwrap();
+    assert_eq!((signs(&machine).as_str(), machine.said()), ("++", planned));
+}
+
 #[test]
 fn a_process_tells_of_a_service_whose_script_lies() {
     let machine = sysv(&[(0, "")]).file("/run/nginx.pid", "41\n");

@@ -64,6 +64,39 @@ fn a_plan_makes_nothing() {
 }
 
 #[test]
+fn a_plan_knows_what_it_would_swap_to() {
+    let act = |host: &Host| {
+        for _ in 0..2 {
+            present(host)?;
+        }
+        for _ in 0..2 {
+            host.swap("/swapfile").absent()?;
+        }
+        present(host).map(drop)
+    };
+    let machine = machine();
+    machine.plan(act).unwrap();
+    let planned = machine.said();
+    assert_eq!((machine.calls(), machine.stat("/swapfile")), (vec![], None));
+    machine.apply(act).unwrap();
+    assert_eq!(machine.said(), planned);
+    let signs: Vec<&str> = planned.lines().filter(|line| !line.starts_with(' ')).map(|line| &line[..1]).collect();
+    assert_eq!(signs, ["+", "=", "+", "=", "+"]);
+}
+
+#[test]
+fn a_plan_cannot_know_what_a_file_has_that_would_be_written() {
+    let machine = machine().file("/swapfile", "a diary");
+    let act = |host: &Host| {
+        host.file("/swapfile").content("nothing").present()?;
+        present(host).map(drop)
+    };
+    machine.plan(act).unwrap();
+    let last = "? swap /swapfile present (cannot know: /swapfile changes before it)";
+    assert_eq!(machine.said().lines().next_back(), Some(last));
+}
+
+#[test]
 fn who_was_killed_goes_on_where_it_was() {
     let machine = with_space(machine(), 2);
     machine.apply(present).unwrap();
