@@ -40,12 +40,15 @@ pub enum ApkKeyError {
         /// The name.
         name: String,
     },
-    /// Its file can't be written.
+    /// A file can't be read or written.
     #[error(transparent)]
     Text(#[from] TextFileError),
-    /// The file system failed.
-    #[error(transparent)]
-    File(#[from] FileError),
+}
+
+impl From<FileError> for ApkKeyError {
+    fn from(error: FileError) -> Self {
+        Self::Text(error.into())
+    }
 }
 
 /// A key for apk. [`Look::apk_key`] makes it.

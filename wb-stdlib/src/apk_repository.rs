@@ -34,12 +34,15 @@ pub enum ApkRepositoryError {
     /// The key is none, or can't be written.
     #[error(transparent)]
     Key(#[from] ApkKeyError),
-    /// The file can't be edited.
+    /// A file can't be read or written.
     #[error(transparent)]
     Text(#[from] TextFileError),
-    /// The file can't be written.
-    #[error(transparent)]
-    File(#[from] FileError),
+}
+
+impl From<FileError> for ApkRepositoryError {
+    fn from(error: FileError) -> Self {
+        Self::Text(error.into())
+    }
 }
 
 /// A repository of packages for apk, by its address. [`Look::apk_repository`] makes it.

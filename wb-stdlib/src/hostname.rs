@@ -36,12 +36,9 @@ pub enum HostnameError {
     /// It can't be seen.
     #[error("could not look at the name of this machine")]
     Look(#[source] FileError),
-    /// A file can't be edited.
+    /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] TextFileError),
-    /// A file can't be written.
-    #[error(transparent)]
-    Write(#[from] FileError),
     /// The machine does not take the name now.
     #[error("could not give this machine the name `{name}`, which it has from the next boot on")]
     Act {
@@ -58,6 +55,12 @@ pub enum HostnameError {
         /// What it is called.
         found: String,
     },
+}
+
+impl From<FileError> for HostnameError {
+    fn from(error: FileError) -> Self {
+        Self::File(error.into())
+    }
 }
 
 /// The name of the machine. [`Look::hostname`] makes it.

@@ -46,12 +46,15 @@ pub enum HostsError {
     /// A host of the herd has no address.
     #[error(transparent)]
     Herd(#[from] HerdError),
-    /// The file can't be edited.
+    /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] TextFileError),
-    /// The file can't be written.
-    #[error(transparent)]
-    Write(#[from] FileError),
+}
+
+impl From<FileError> for HostsError {
+    fn from(error: FileError) -> Self {
+        Self::File(error.into())
+    }
 }
 
 /// A name in `/etc/hosts`. [`Look::hosts_entry`] makes it; [`Host::hosts_of`] makes those of a role.

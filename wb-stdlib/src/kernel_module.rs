@@ -73,12 +73,15 @@ pub enum ModuleError {
         /// The module.
         name: String,
     },
-    /// A file can't be edited.
+    /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] TextFileError),
-    /// A file can't be written.
-    #[error(transparent)]
-    Write(#[from] FileError),
+}
+
+impl From<FileError> for ModuleError {
+    fn from(error: FileError) -> Self {
+        Self::File(error.into())
+    }
 }
 
 /// A module of the kernel. [`Look::kernel_module`] makes it.

@@ -71,12 +71,15 @@ pub enum LocaleError {
         /// The locale.
         name: String,
     },
-    /// A file can't be edited.
+    /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] TextFileError),
-    /// The file system failed.
-    #[error(transparent)]
-    System(#[from] FileError),
+}
+
+impl From<FileError> for LocaleError {
+    fn from(error: FileError) -> Self {
+        Self::File(error.into())
+    }
 }
 
 /// A locale. [`Look::locale`] makes it.

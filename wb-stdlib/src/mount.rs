@@ -115,12 +115,15 @@ pub enum MountError {
     /// systemd did not read the file again.
     #[error("{FSTAB} is written, and systemd did not read it")]
     Reload(#[source] ServiceError),
-    /// The file can't be edited.
+    /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] TextFileError),
-    /// The file system failed.
-    #[error(transparent)]
-    System(#[from] FileError),
+}
+
+impl From<FileError> for MountError {
+    fn from(error: FileError) -> Self {
+        Self::File(error.into())
+    }
 }
 
 /// What is mounted at a path. [`Look::mount`] makes it.

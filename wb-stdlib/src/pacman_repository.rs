@@ -39,12 +39,15 @@ pub enum PacmanRepositoryError {
     /// pacman does not take the key.
     #[error(transparent)]
     Key(#[from] PacmanKeyError),
-    /// The file can't be edited.
+    /// A file can't be read or written.
     #[error(transparent)]
     Text(#[from] TextFileError),
-    /// The file can't be written.
-    #[error(transparent)]
-    File(#[from] FileError),
+}
+
+impl From<FileError> for PacmanRepositoryError {
+    fn from(error: FileError) -> Self {
+        Self::Text(error.into())
+    }
 }
 
 /// What the packages of a repository are signed with.

@@ -86,12 +86,15 @@ pub enum SwapError {
     /// systemd did not read fstab again.
     #[error("{FSTAB} is written, and systemd did not read it")]
     Reload(#[source] ServiceError),
-    /// fstab can't be edited.
+    /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] TextFileError),
-    /// The file system failed.
-    #[error(transparent)]
-    System(#[from] FileError),
+}
+
+impl From<FileError> for SwapError {
+    fn from(error: FileError) -> Self {
+        Self::File(error.into())
+    }
 }
 
 /// Swap space. [`Look::swap`] makes it.

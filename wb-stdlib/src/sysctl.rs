@@ -105,12 +105,15 @@ pub enum SysctlError {
         /// Why.
         source: FileError,
     },
-    /// The file can't be edited.
+    /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] TextFileError),
-    /// The file can't be written.
-    #[error(transparent)]
-    Write(#[from] FileError),
+}
+
+impl From<FileError> for SysctlError {
+    fn from(error: FileError) -> Self {
+        Self::File(error.into())
+    }
 }
 
 /// Settings of the kernel. [`Look::sysctl`] and [`Look::sysctls`] make it.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use similar::{ChangeTag, TextDiff};
 use wb_core::context::{Context, Mode};
 use wb_core::system::System;
-use wb_core::system::files::{self, Attributes, FileError, Kind, Stat};
+use wb_core::system::files::{self, Attributes, Cause, FileError, Kind, Stat};
 
 use crate::ensure::Difference;
 use crate::file::KindWord;
@@ -48,9 +48,43 @@ pub enum TextFileError {
         /// Where, in bytes from its start.
         at: usize,
     },
-    /// The file system failed.
+    /// The disk is full.
+    #[error(
+        "could not {} {}: its disk is full, and what is there was left as it was\nhint: see `df -h {}` and `df -i {}`",
+        .0.action, .0.path.display(), place(.0).display(), place(.0).display()
+    )]
+    Full(#[source] FileError),
+    /// The file system is mounted read-only.
+    #[error(
+        "could not {} {}: its file system is mounted read-only\nhint: see `findmnt -T {}` and `dmesg`",
+        .0.action, .0.path.display(), place(.0).display()
+    )]
+    ReadOnly(#[source] FileError),
+    /// Symbolic links lead to each other.
+    #[error(
+        "{} leads through symbolic links that lead to each other\nhint: `namei -l {}` shows them",
+        .0.path.display(), .0.path.display()
+    )]
+    LinkLoop(#[source] FileError),
+    /// The file system failed otherwise.
     #[error(transparent)]
-    System(#[from] FileError),
+    System(FileError),
+}
+
+impl From<FileError> for TextFileError {
+    fn from(source: FileError) -> Self {
+        match source.cause() {
+            Cause::LinkLoop => Self::LinkLoop(source),
+            Cause::Full => Self::Full(source),
+            Cause::ReadOnly => Self::ReadOnly(source),
+            Cause::ThroughFile | Cause::Other => Self::System(source),
+        }
+    }
+}
+
+/// Where a path lies: what is not there yet has no file system that anybody could ask for.
+fn place(error: &FileError) -> &Path {
+    error.path.parent().unwrap_or(&error.path)
 }
 
 /// A text file as it was found, or would be by now in a plan. One that is not there has no text.
@@ -293,7 +327,58 @@ mod tests {
         files::write(machine.path("/a/large"), vec![b'x'; 17 << 20], 0o644).unwrap();
         check("/a/large", "/a/large has 17825792 bytes, too many for a file of its kind");
         files::link("loop", machine.path("/a/loop")).unwrap();
-        check("/a/loop", "could not resolve ");
+        let looped = read(&machine, "/a/loop").unwrap_err();
+        assert!(matches!(looped, TextFileError::LinkLoop(_)), "{looped:?}");
+        assert!(looped.to_string().contains("/a/loop leads through symbolic links that lead to each other"), "{looped}");
+    }
+
+    /// What a room says of a file that the system refuses to write.
+    fn refused<E: From<FileError> + std::fmt::Display>(kind: ErrorKind) -> E {
+        FileError { action: "write", path: "/etc/hosts".into(), source: kind.into() }.into()
+    }
+
+    #[test]
+    fn a_full_disk_and_a_read_only_one_are_told_by_each_room() {
+        let check = |full: String, read_only: String| {
+            let expect = "could not write /etc/hosts: its disk is full, and what is there was left as it was\nhint: see \
+                          `df -h /etc` and `df -i /etc`";
+            assert_eq!(full, expect);
+            let expect = "could not write /etc/hosts: its file system is mounted read-only\nhint: see `findmnt -T /etc` and \
+                          `dmesg`";
+            assert_eq!(read_only, expect);
+        };
+        fn both<E: From<FileError> + std::fmt::Display>() -> (String, String) {
+            let said = |kind| refused::<E>(kind).to_string();
+            (said(ErrorKind::StorageFull), said(ErrorKind::ReadOnlyFilesystem))
+        }
+        let rooms = [
+            both::<TextFileError>(),
+            both::<crate::hosts::HostsError>(),
+            both::<crate::mount::MountError>(),
+            both::<crate::swap::SwapError>(),
+            both::<crate::cron::CronError>(),
+            both::<crate::sysctl::SysctlError>(),
+            both::<crate::kernel_module::ModuleError>(),
+            both::<crate::locale::LocaleError>(),
+            both::<crate::timezone::TimezoneError>(),
+            both::<crate::hostname::HostnameError>(),
+        ];
+        rooms.into_iter().for_each(|(full, read_only)| check(full, read_only));
+        let typed: crate::hosts::HostsError = refused(ErrorKind::QuotaExceeded);
+        assert!(matches!(typed, crate::hosts::HostsError::File(TextFileError::Full(_))), "{typed:?}");
+        assert_eq!(refused::<TextFileError>(ErrorKind::PermissionDenied).to_string(), "could not write /etc/hosts");
+    }
+
+    #[test]
+    fn units_certificates_and_checkouts_tell_it_as_files_do() {
+        use crate::file::FileError as Typed;
+        let unit: crate::unit::UnitError = refused(ErrorKind::StorageFull);
+        assert!(matches!(unit, crate::unit::UnitError::File(Typed::Full { .. })), "{unit:?}");
+        let certificate: crate::certificate::CertificateError = refused(ErrorKind::ReadOnlyFilesystem);
+        let is_typed = matches!(certificate, crate::certificate::CertificateError::File(Typed::ReadOnly { .. }));
+        assert!(is_typed, "{certificate:?}");
+        let checkout: crate::git::GitError = refused(ErrorKind::StorageFull);
+        assert!(matches!(checkout, crate::git::GitError::File(Typed::Full { .. })), "{checkout:?}");
     }
 
     fn edit(host: &crate::Host) -> anyhow::Result<()> {

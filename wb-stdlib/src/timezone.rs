@@ -53,12 +53,15 @@ pub enum TimezoneError {
     /// What the change makes necessary can't be written down, so it was not made.
     #[error("could not write down what another time zone makes necessary, so it was not set")]
     Owe(#[from] DebtError),
-    /// The file with its name can't be edited.
+    /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] TextFileError),
-    /// The file system failed.
-    #[error(transparent)]
-    System(#[from] FileError),
+}
+
+impl From<FileError> for TimezoneError {
+    fn from(error: FileError) -> Self {
+        Self::File(error.into())
+    }
 }
 
 /// The time zone of the machine. [`Look::timezone`] makes it.

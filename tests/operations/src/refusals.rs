@@ -45,6 +45,35 @@ pub(crate) static CASES: &[Case] = &[
             umount /srv/small /srv/fixed",
         ..Case::DEFAULT
     },
+    // What the system keeps at paths of its own.
+    Case {
+        name: "settings",
+        prepare: "rm -f /srv/begun; fixed='/etc/sysctl.d /etc/modules-load.d /etc/systemd/system'
+            mkdir -p /etc/cron.d $fixed; umount /etc/cron.d $fixed 2>/dev/null || true
+            for d in $fixed; do mount -t tmpfs none $d; echo old >$d/kept; mount -o remount,ro $d; done
+            mount -t tmpfs -o size=64k none /etc/cron.d
+            echo old >/etc/cron.d/kept; head -c 100000 /dev/zero >/etc/cron.d/filler || true",
+        run: |host| {
+            if begun(host)? {
+                let cron = host.cron("wb-refused").in_cron_d().schedule("@daily").command("true");
+                refuses(cron.present(), "could not write /etc/cron.d/wb-refused: its disk is full")?;
+                let sysctl = host.sysctl("vm.swappiness").value("10").only_at_boot().file("wb-refused");
+                let read_only = "could not write /etc/sysctl.d/wb-refused.conf: its file system is mounted read-only";
+                refuses(sysctl.set(), read_only)?;
+                let read_only =
+                    "could not write /etc/modules-load.d/wildebeest-loop.conf: its file system is mounted read-only";
+                refuses(host.kernel_module("loop").at_boot(), read_only)?;
+                let unit = host.unit("wb-refused.service").content("[Service]\nExecStart=/bin/true\n").unverified();
+                refuses(unit.present(), "the file system of /etc/systemd/system is mounted read-only")?;
+            }
+            Ok(())
+        },
+        check: "fixed='/etc/sysctl.d /etc/modules-load.d /etc/systemd/system'
+            for d in /etc/cron.d $fixed; do [ \"$(cat $d/kept)\" = old ]; done
+            [ \"$(ls -A /etc/cron.d $fixed | grep -v : | sort -u | xargs)\" = 'filler kept' ]
+            umount /etc/cron.d $fixed",
+        ..Case::DEFAULT
+    },
     Case {
         name: "edits",
         prepare: "rm -f /srv/begun; printf 'a = \"caf\\351\"\\n' >/srv/latin.toml; printf 'a: [\\n' >/srv/broken.yaml; echo old >/srv/text

@@ -74,10 +74,13 @@ pub enum CertificateError {
         /// What differs.
         left: String,
     },
-    /// A file can't be written.
+    /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A file can't be read.
-    #[error(transparent)]
-    System(#[from] files::FileError),
+}
+
+impl From<files::FileError> for CertificateError {
+    fn from(error: files::FileError) -> Self {
+        Self::File(error.into())
+    }
 }

@@ -79,12 +79,9 @@ pub enum CronError {
     /// The user is not there.
     #[error(transparent)]
     Owner(#[from] OwnerError),
-    /// The file can't be edited.
+    /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] TextFileError),
-    /// The file system failed.
-    #[error(transparent)]
-    System(#[from] FileError),
     /// `crontab` did not take it.
     #[error("could not install the crontab of {user}")]
     Install {
@@ -108,4 +105,10 @@ pub enum CronError {
         /// Whose crontab.
         user: String,
     },
+}
+
+impl From<FileError> for CronError {
+    fn from(error: FileError) -> Self {
+        Self::File(error.into())
+    }
 }

@@ -47,10 +47,13 @@ pub enum RpmRepositoryError {
     /// rpm does not take the key.
     #[error(transparent)]
     Key(#[from] RpmKeyError),
-    /// One of its files can't be written.
+    /// A file can't be read or written.
     #[error(transparent)]
     Text(#[from] TextFileError),
-    /// The file system failed.
-    #[error(transparent)]
-    File(#[from] FileError),
+}
+
+impl From<FileError> for RpmRepositoryError {
+    fn from(error: FileError) -> Self {
+        Self::Text(error.into())
+    }
 }

@@ -94,10 +94,13 @@ pub enum UnitError {
     /// Its file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file system failed.
-    #[error(transparent)]
-    System(#[from] files::FileError),
     /// systemd refused what it was told.
     #[error(transparent)]
     Service(#[from] ServiceError),
+}
+
+impl From<files::FileError> for UnitError {
+    fn from(error: files::FileError) -> Self {
+        Self::File(error.into())
+    }
 }
