@@ -23,6 +23,8 @@ pub use self_signed::SelfSigned;
 use x509::X509;
 
 const DAY: u64 = 24 * 3600;
+/// The largest file that is looked at, in bytes. Bundles of all authorities have less than a MiB.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// A certificate, in PEM. [`Look::certificate`] makes it.
 ///
@@ -114,6 +116,9 @@ impl<A: Look> Certificate<A> {
     fn parsed(&self) -> Result<X509, CertificateError> {
         crate::file::check_path(&self.path)?;
         let none = || CertificateError::NoCertificate { path: self.path.clone() };
+        if self.system().stat_of_end(&self.path)?.is_none_or(|stat| stat.size > LARGEST) {
+            return Err(none());
+        }
         let content = self.system().read_file(&self.path)?.ok_or_else(none)?;
         first(&content).ok_or_else(none)
     }

@@ -41,6 +41,16 @@ pub enum NftablesError {
     /// Nothing was said.
     #[error("nothing says which rules nftables is to have\nhint: `.ruleset(…)` before `.loaded()?`")]
     NoRuleset,
+    /// What was said has no rules, nor does it take any away.
+    #[error(
+        "the ruleset for {} says nothing\nhint: where no rules are wanted, `flush ruleset` says so, and see what its template \
+         renders to",
+        .path.display()
+    )]
+    Blank {
+        /// Its file.
+        path: PathBuf,
+    },
     /// Loaded twice, it would have its rules twice.
     #[error(
         "the ruleset takes away nothing of what was loaded before, so that loading it again would double its rules\nhint: \
@@ -246,6 +256,9 @@ impl Nftables<Host<'_>> {
     pub fn loaded(self) -> Result<Outcome, NftablesError> {
         crate::file::check_path(&self.path)?;
         let wanted = self.ruleset.as_deref().ok_or(NftablesError::NoRuleset)?;
+        if wanted.trim().is_empty() {
+            return Err(NftablesError::Blank { path: self.path });
+        }
         if !ruleset::starts_anew(wanted) {
             return Err(NftablesError::Adds);
         }

@@ -131,10 +131,13 @@ backend web
     server web2 127.0.0.1:8002
 END
         mkdir -p /run/haproxy; service haproxy restart
+        rm -f /srv/between
         echo 'set server web/web2 state drain' | socat - /run/haproxy/admin.sock
         echo 'show stat' | socat - /run/haproxy/admin.sock | grep '^web,web2,.*,DRAIN'",
     run: |host| {
         host.haproxy("/run/haproxy/admin.sock").drain("web", "web1")?;
+        // What is said to a socket alone has no middle.
+        host.file("/srv/between").content("it is killed here\n").present()?;
         host.haproxy("/run/haproxy/admin.sock").ready("web", "web2")?;
         Ok(())
     },

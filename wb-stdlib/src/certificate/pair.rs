@@ -123,8 +123,15 @@ impl<'a> Pair<'a> {
 
     /// Whether both are there already: then they were looked at before.
     fn is_there(&self, system: &System) -> Result<bool, CertificateError> {
-        let certificate = system.read_file(&self.path)?.as_ref() == Some(&self.certificate);
-        Ok(certificate && system.read_file(&self.key_path)?.as_ref() == Some(&self.key))
+        Ok(has(system, &self.path, &self.certificate)? && has(system, &self.key_path, &self.key)?)
+    }
+}
+
+/// Whether this stands in a file. One of another size, which may be any, is not read.
+fn has(system: &System, path: &Path, content: &[u8]) -> Result<bool, CertificateError> {
+    match system.stat_of_end(path)? {
+        Some(stat) if stat.size == content.len() as u64 => Ok(system.read_file(path)?.as_deref() == Some(content)),
+        _ => Ok(false),
     }
 }
 

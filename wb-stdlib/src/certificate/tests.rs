@@ -168,6 +168,14 @@ fn a_plan_cannot_know_a_directory_that_is_not_there() {
 }
 
 #[test]
+fn what_is_too_large_for_a_certificate_is_none_and_is_not_read() {
+    let machine = Machine::new().dir("/etc/ssl");
+    wb_core::system::files::write(machine.path("/etc/ssl/huge.pem"), vec![b'x'; 17 << 20], 0o644).unwrap();
+    let error = machine.view(|host| host.certificate("/etc/ssl/huge.pem").is_valid_for(Duration::from_secs(1)));
+    assert_eq!(error.unwrap_err().to_string(), "there is no certificate in /etc/ssl/huge.pem");
+}
+
+#[test]
 fn specs_say_what_they_found() {
     let machine = Machine::new().file(PATH, CERTIFICATE);
     machine.view(|host| host.certificate(PATH).is_for("Shop.example.org")).unwrap();

@@ -157,6 +157,17 @@ fn a_server_that_is_still_reached_lets_the_rules_stand() {
 }
 
 #[test]
+fn a_template_that_renders_to_nothing_is_no_ruleset() {
+    let blank = |host: &Host| {
+        Ok(host.nftables().path("/etc/nftables.conf").template(crate::Template::new("rules.nft", "\n".into())).loaded()?)
+    };
+    let machine = Machine::new();
+    let error = machine.apply(blank).unwrap_err().to_string();
+    assert!(error.starts_with("the ruleset for /etc/nftables.conf says nothing\nhint: "), "{error}");
+    assert_eq!(machine.calls(), [""; 0]);
+}
+
+#[test]
 fn rules_that_only_add_are_refused() {
     let add = |host: &Host| Ok(host.nftables().ruleset("table inet filter { }").loaded()?);
     let error = Machine::new().apply(add).unwrap_err().to_string();
