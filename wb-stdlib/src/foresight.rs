@@ -3,7 +3,8 @@
 //! A plan looks at a host to which nothing is done, so what one operation would do, those after it can't see there. Each says
 //! here what it would put at a path or take away, which users, groups and packages it would bring, and what it would make of
 //! services, and the others ask here first. What lives in the kernel is known by the path at which that shows it: what is mounted
-//! or swapped to, its modules and its settings. What is not known here is as the host has it; where operations act, nothing is known here.
+//! or swapped to, its modules and its settings. What is not known here is as the host has it; where operations act, nothing is
+//! known here.
 //!
 //! What only looks ([`File::read`](crate::file::File::read), say) sees the host as it is.
 

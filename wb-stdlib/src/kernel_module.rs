@@ -169,7 +169,8 @@ impl<A: Look> KernelModule<A> {
         if system.stat(self.sign())?.is_some() {
             return Ok(State::Loaded);
         }
-        if system.stat(PathBuf::from("/sys/module").join(&name))?.is_some() || is_built_in(&self.text(&self.built_in_list()?)?, &name) {
+        let has_parameters = system.stat(PathBuf::from("/sys/module").join(&name))?.is_some();
+        if has_parameters || is_built_in(&self.text(&self.built_in_list()?)?, &name) {
             return Ok(State::BuiltIn);
         }
         let loaded = is_loaded(&self.text("/proc/modules")?, &name);

@@ -75,7 +75,8 @@ fn a_plan_knows_what_it_would_mount() {
         }
         Ok(())
     });
-    let signs: Vec<&str> = machine.said().lines().filter(|line| !line.starts_with(' ')).map(|line| &line[..1]).collect();
+    let said = machine.said();
+    let signs: Vec<&str> = said.lines().filter(|line| !line.starts_with(' ')).map(|line| &line[..1]).collect();
     assert_eq!(signs, ["+", "=", "+", "=", "+", "+", "="]);
 }
 

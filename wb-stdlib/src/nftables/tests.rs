@@ -159,7 +159,8 @@ fn a_server_that_is_still_reached_lets_the_rules_stand() {
 #[test]
 fn a_template_that_renders_to_nothing_is_no_ruleset() {
     let blank = |host: &Host| {
-        Ok(host.nftables().path("/etc/nftables.conf").template(crate::Template::new("rules.nft", "\n".into())).loaded()?)
+        let rules = crate::Template::new("rules.nft", "\n".into());
+        Ok(host.nftables().path("/etc/nftables.conf").template(rules).loaded()?)
     };
     let machine = Machine::new();
     let error = machine.apply(blank).unwrap_err().to_string();
