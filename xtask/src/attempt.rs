@@ -3,7 +3,7 @@
 //!
 //! Hosts boot on the layers that tests keep, and what runs on them is the runner's twin: the same sources, compiled in a
 //! moment. So it takes seconds from a saved file to what it does. What is missing before it, a silent test makes first,
-//! and keeps.
+//! and keeps; for that, what nobody used for long makes room.
 
 mod page;
 mod watch;
@@ -32,7 +32,7 @@ use crate::test::link::{failure, joined, judged};
 use crate::test::outcome::{Tested, Verdict};
 use crate::test::rehearsal::{Rehearsal, Says};
 use crate::test::scene::{Props, Scene, script};
-use crate::test::walk::{Actor, Part, Walk};
+use crate::test::walk::{Actor, Part, Step, Walk};
 use crate::test::{Event, TestError};
 use watch::Watch;
 
@@ -152,8 +152,11 @@ impl Attempt<'_> {
             diary: &self.diary()?,
             told: &told,
         };
-        let scene = self.come_there(&walk, &events)?;
+        let (scene, made) = self.come_there(&walk, &events)?;
         let is_well = self.show(&scene, &subject, &clock)?;
+        if !made.is_empty() {
+            rehearsal.prune(&parts)?;
+        }
         if !self.options.watch {
             self.close(scene, &company)?;
             return Ok(is_well);
@@ -238,8 +241,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Boots all players where they are before it.
-    fn come_there<'w>(&self, walk: &Walk<'w>, events: &Receiver<Event>) -> Result<Scene<'w>, TryError> {
+    /// Boots all players where they are before it; says, too, which links they had to run for that.
+    fn come_there<'w>(&self, walk: &Walk<'w>, events: &Receiver<Event>) -> Result<(Scene<'w>, Vec<Step>), TryError> {
         let progress = self.shell.begin("hosts that are where it finds them");
         let mut failed = None;
         let mut hear = |event: Event| match event {
@@ -257,8 +260,8 @@ impl Attempt<'_> {
             walking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
         events.try_iter().for_each(&mut hear);
-        let (scene, _) = walked?;
-        failed.map_or(Ok(scene), |tested| Err(TryError::before(&tested)))
+        let there = walked?;
+        failed.map_or(Ok(there), |tested| Err(TryError::before(&tested)))
     }
 
     fn show(&self, scene: &Scene<'_>, subject: &Subject<'_>, clock: &Stopwatch) -> Result<bool, TestError> {

@@ -34,7 +34,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::Duration;
 
 use wb_core::chain::{Link, nearest, some_of};
 use wb_core::registry::{Resolved, resolve_strictly};
@@ -247,12 +246,6 @@ pub enum Event {
     Kept(String),
 }
 
-/// Layers that nobody used for so long go.
-const OLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// All layers take at most so many bytes.
-const MOST: u64 = 20 << 30;
-
 /// Tests a fleet. Each check is printed as it is made; what came of all of them lies in `wildebeest/test` of cargo's target
 /// directory, too, with the logs of the hosts, also where something else failed amid it: then it says so. Where all was tested
 /// that there is, and passed, it is attested that this very runner was.
@@ -382,9 +375,7 @@ impl Play {
             };
             self.play(&walk, options)
         })?;
-        let used = parts.into_iter().flat_map(|part| part.keys).collect();
-        layers.prune(OLD, MOST, &used)?;
-        Ok(())
+        self.rehearsal.prune(&parts)
     }
 
     fn play(&self, walk: &Walk<'_>, options: &Options) -> Result<(), TestError> {

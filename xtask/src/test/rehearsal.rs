@@ -36,6 +36,12 @@ pub struct Rehearsal {
     wildebeest: String,
 }
 
+/// Layers that nobody used for so long go.
+const OLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// All layers take at most so many bytes.
+const MOST: u64 = 20 << 30;
+
 /// What `wildebeest chain --json` says.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Says {
@@ -77,6 +83,16 @@ impl Rehearsal {
             Part::of(player, &self.says.chain, goal, &self.ground(&script), &helpers)
         };
         company.iter().copied().map(part).collect()
+    }
+
+    /// Removes layers that nobody used for long, and those beyond what all may take, but for those of these parts.
+    ///
+    /// # Errors
+    /// When something can't be removed.
+    pub fn prune(&self, parts: &[Part<'_>]) -> Result<(), TestError> {
+        let used = parts.iter().flat_map(|part| part.keys.iter().cloned()).collect();
+        self.layers.prune(OLD, MOST, &used)?;
+        Ok(())
     }
 
     /// What the disks of a whole herd are kept under after each link, where `script` says which herd that is.
