@@ -36,6 +36,15 @@ pub fn at_most<T: Send, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Does two things at once, the second of them on this thread. Where the first panics, so does this.
+pub fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        (one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), other)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
@@ -53,6 +62,16 @@ mod tests {
         check(0, 3);
         check(2, 7);
         check(9, 3);
+    }
+
+    #[test]
+    fn two_things_are_done_at_once() {
+        let met = Barrier::new(2);
+        let meet = |number: u32| {
+            met.wait();
+            number
+        };
+        assert_eq!(both(|| meet(1), || meet(2)), (1, 2));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use cargo_metadata::Message;
 use wb_core::system::{Command, CommandError, environment};
 
+use crate::at_once;
 use crate::fleet::{self, Fleet, FleetError};
 use crate::shell::Shell;
 use sameness::{Sameness, cflags_of};
@@ -104,9 +105,25 @@ pub fn probe(fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
     build(What::Probe, fleet, shell)
 }
 
-fn build(what: What, fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
+/// Builds the runner and its twin at the same time: cargo has the two profiles in two directories, and each build has
+/// long parts that keep one processor busy.
+///
+/// # Errors
+/// When one of them does not compile.
+pub fn runner_and_probe(fleet: &Fleet, shell: &Shell) -> Result<(Built, Built), BuildError> {
     let machine = Machine::look(shell)?;
-    let target = target::choose(&machine);
+    // What there is to say of the machine, one of them says.
+    let probe = || build_on(&machine, What::Probe, fleet, &Shell::captured().0);
+    let (probe, runner) = at_once::both(probe, || build_on(&machine, What::Runner, fleet, shell));
+    Ok((runner?, probe?))
+}
+
+fn build(what: What, fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
+    build_on(&Machine::look(shell)?, what, fleet, shell)
+}
+
+fn build_on(machine: &Machine, what: What, fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
+    let target = target::choose(machine);
     if let Some(why) = target.why() {
         shell.note(format_args!("building for {}, linked statically, because {why}", target.triple()));
     }
@@ -114,7 +131,7 @@ fn build(what: What, fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> 
     let progress = shell.begin(begun.clone());
     let (mut found, mut compiled) = (None, 0);
     let command = match what {
-        What::Runner => same(fleet, &target, &Sameness::look(fleet, &machine)?),
+        What::Runner => same(fleet, &target, &Sameness::look(fleet, machine)?),
         What::Probe => told(command(what, fleet, &target), &target, &target.rustflags()),
     };
     let output = command.run_lines(|line| {

@@ -33,7 +33,7 @@ mod witness;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 use wb_core::chain::{Link, nearest, some_of};
 use wb_core::registry::{Resolved, resolve_strictly};
@@ -323,16 +323,16 @@ struct Play {
 
 impl Play {
     fn prepare(fleet: &Fleet, options: &Options, results: &Results, shell: &Shell) -> Result<Self, TestError> {
-        let built = build::runner(fleet, shell)?;
+        let (built, twin) = match options.interrupt {
+            0 => (build::runner(fleet, shell)?, None),
+            _ => build::runner_and_probe(fleet, shell).map(|(runner, twin)| (runner, Some(twin)))?,
+        };
+        let twin = twin.map(|twin| files::read(twin.path)).transpose()?;
         let runner = files::read(&built.path)?;
         // Cargo may put another one into its place meanwhile.
         let built = Built { path: results.keep_runner(&runner)?, ..built };
         let (says, herd) = (Says::of(&built.path)?, fleet.herd()?);
         are_known(options, says.chain.links(), &cast::cast(&herd, says.chain.links()))?;
-        let twin = match options.interrupt {
-            0 => None,
-            _ => Some(files::read(build::probe(fleet, shell)?.path)?),
-        };
         let image = {
             let _progress = shell.begin("preparing the hosts' root file system");
             Image::of(options.image, options.init, &cache_dir(), &|line| shell.done("sandbox", line))?
@@ -378,69 +378,121 @@ impl Play {
         self.rehearsal.prune(&parts)
     }
 
+    /// Walks, and then does what needs hosts of its own. Those that roll boot while the last link is tested.
     fn play(&self, walk: &Walk<'_>, options: &Options) -> Result<(), TestError> {
-        let (scene, passed) = walk.walk()?;
-        proven::forget(walk, &passed);
-        let steps = newest(walk, &passed, options);
-        // Hosts that nobody needs any more make room for others.
-        let kept = if options.keep { Some(scene) } else { scene.close(false).map(|()| None)? };
-        let others = self.others(walk, &steps, options);
+        let place = scratch_dir("test-roll");
+        let wanted = if options.is_whole() { Some(self.roll(walk, &place, options)?) } else { None };
+        let able = wanted.as_ref().and_then(|wanted| wanted.as_ref().ok()).copied();
+        let (kept, others) = thread::scope(|scope| -> Result<_, TestError> {
+            let mut rolling = None;
+            let (scene, passed) = walk.walk_calling(&mut || rolling = able.map(|roll| Rolling::begin(scope, roll)))?;
+            proven::forget(walk, &passed);
+            let (steps, all_passed) = (newest(walk, &passed, options), walk.all_came_through());
+            let rolled = match wanted {
+                Some(Ok(roll)) if all_passed => Some(rolling.unwrap_or_else(|| Rolling::begin(scope, roll)).go()),
+                Some(other) => {
+                    // Without a word its hosts go.
+                    drop(rolling);
+                    tell_of_no_roll(walk, other.err().filter(|_| all_passed));
+                    None
+                }
+                None => None,
+            };
+            // Hosts that nobody needs any more make room for others, and nobody waits for that.
+            let (kept, closing) = match options.keep {
+                true => (Some(scene), None),
+                false => (None, Some(scope.spawn(move || scene.close(false)))),
+            };
+            let interrupted = self.interrupt(walk, &steps, options);
+            Ok((kept, [rolled, closing].into_iter().flatten().map(join).fold(interrupted, Result::and)))
+        })?;
+        let others = others.and_then(|()| self.prove(walk, options));
         // Whatever became of the others, somebody wants to look at these.
         let left = kept.map_or(Ok(()), |scene| leave(scene, walk));
         others.and(left)
     }
 
-    /// What needs hosts of its own: kills, the roll, and then the baselines.
-    fn others(&self, walk: &Walk<'_>, steps: &[Step], options: &Options) -> Result<(), TestError> {
-        let place = scratch_dir("test-roll");
-        let roll = self.roll(walk, &place, options)?;
-        // Who rolls mostly waits.
-        thread::scope(|scope| {
-            let rolling = roll.map(|roll| scope.spawn(move || roll.hold()));
-            let (every_point, keep) = (options.every_point, options.keep);
-            let interrupted = match &self.twin {
-                Some(twin) => Interruptions { walk, twin, every_point, keep }.hold(steps),
-                None => Ok(()),
-            };
-            let join = |rolling: thread::ScopedJoinHandle<'_, Result<(), TestError>>| {
-                rolling.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            interrupted.and(rolling.map_or(Ok(()), join))
-        })?;
-        if walk.all_came_through() {
-            let (rehearsal, crate_dir) = (&self.rehearsal, self.fleet.crate_dir.as_path());
-            Proofs { walk, rehearsal, crate_dir, from_scratch: options.from_scratch }.hold()?;
+    fn interrupt(&self, walk: &Walk<'_>, steps: &[Step], options: &Options) -> Result<(), TestError> {
+        let (every_point, keep) = (options.every_point, options.keep);
+        match &self.twin {
+            Some(twin) => Interruptions { walk, twin, every_point, keep }.hold(steps),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    /// The roll at the end of a test of the whole fleet. Where there can be none, that is told.
-    fn roll<'a>(&'a self, walk: &Walk<'a>, place: &'a Path, options: &Options) -> Result<Option<Roll<'a>>, TestError> {
-        if !options.is_whole() {
-            return Ok(None);
+    /// Holds baselines against what they stand for.
+    fn prove(&self, walk: &Walk<'_>, options: &Options) -> Result<(), TestError> {
+        if !walk.all_came_through() {
+            return Ok(());
         }
-        if let Some(why) = self.why_nobody_rolls(walk)? {
-            let verdict = Verdict::NotRun { why };
-            let tested = Tested { verdict, ..Tested::new(Check::Roll("all come there".to_owned())) };
-            drop(walk.told.send(Event::Tested(Box::new(tested))));
-            return Ok(None);
+        let (rehearsal, crate_dir) = (&self.rehearsal, self.fleet.crate_dir.as_path());
+        Proofs { walk, rehearsal, crate_dir, from_scratch: options.from_scratch }.hold()
+    }
+
+    /// The roll at the end of a test of the whole fleet; or what is to be said where there can be none, whatever comes of
+    /// the walk.
+    fn roll<'a>(
+        &'a self,
+        walk: &Walk<'a>,
+        place: &'a Path,
+        options: &Options,
+    ) -> Result<Result<Roll<'a>, Verdict>, TestError> {
+        if let Some(verdict) = self.why_nobody_rolls()? {
+            return Ok(Err(verdict));
         }
         let Self { fleet, built: Built { path: runner, .. }, rehearsal, crowd: players, .. } = self;
         let (from_scratch, keep, Walk { diary, told, .. }) = (options.from_scratch, options.keep, *walk);
-        Ok(Some(Roll { fleet, runner, rehearsal, players, from_scratch, keep, place, diary, told }))
+        Ok(Ok(Roll { fleet, runner, rehearsal, players, from_scratch, keep, place, diary, told }))
     }
 
-    fn why_nobody_rolls(&self, walk: &Walk<'_>) -> Result<Option<String>, TestError> {
-        if !walk.all_came_through() {
-            return Ok(Some("not all migrations passed".to_owned()));
-        }
+    fn why_nobody_rolls(&self) -> Result<Option<Verdict>, TestError> {
         if let Some(draft) = self.rehearsal.says.chain.tip().filter(|tip| tip.is_draft()) {
-            return Ok(Some(format!("`{}` is not committed yet", draft.name)));
+            return Ok(Some(Verdict::NotRun { why: format!("`{}` is not committed yet", draft.name) }));
         }
         let tree = self.fleet.work_tree().map_err(StageError::from)?;
         let dirty = tree.dirty().map_err(StageError::from)?;
-        Ok((!dirty.is_empty()).then(|| format!("files are not committed yet: {}", some_of(&dirty))))
+        let why = || format!("files are not committed yet: {}", some_of(&dirty));
+        Ok((!dirty.is_empty()).then(|| Verdict::NotRun { why: why() }))
     }
+}
+
+/// A roll whose hosts boot, and then stand by until somebody says that it may begin.
+struct Rolling<'scope> {
+    word: Sender<()>,
+    thread: ScopedJoinHandle<'scope, Result<(), TestError>>,
+}
+
+impl<'scope> Rolling<'scope> {
+    fn begin(scope: &'scope Scope<'scope, '_>, roll: Roll<'scope>) -> Self {
+        let (word, heard) = channel::<()>();
+        let thread = scope.spawn(move || {
+            let opened = roll.open()?;
+            match heard.recv() {
+                Ok(()) => roll.hold(opened),
+                // Nobody wants it any more.
+                Err(_) => Ok(()),
+            }
+        });
+        Self { word, thread }
+    }
+
+    fn go(self) -> ScopedJoinHandle<'scope, Result<(), TestError>> {
+        // Who does not listen any more says why at its end.
+        drop(self.word.send(()));
+        self.thread
+    }
+}
+
+fn join(thread: ScopedJoinHandle<'_, Result<(), TestError>>) -> Result<(), TestError> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Says why there is no roll.
+fn tell_of_no_roll(walk: &Walk<'_>, why: Option<Verdict>) {
+    let verdict = why.unwrap_or_else(|| Verdict::NotRun { why: "not all migrations passed".to_owned() });
+    let tested = Tested { verdict, ..Tested::new(Check::Roll("all come there".to_owned())) };
+    // Who does not listen any more has an error of its own.
+    drop(walk.told.send(Event::Tested(Box::new(tested))));
 }
 
 /// Leaves the hosts of a walk running, and says how to look at them.

@@ -156,7 +156,15 @@ impl Herd {
     /// # Errors
     /// When one of them is down, or the file can't be written.
     pub fn name_all(&self, hosts: &[&Host]) -> Result<(), SandboxError> {
-        names::tell(hosts)
+        hosts.iter().try_for_each(|host| names::tell(host, hosts))
+    }
+
+    /// As [`Herd::name_all`], for one of these hosts, which is a new one.
+    ///
+    /// # Errors
+    /// As [`Herd::name_all`].
+    pub fn name_to(&self, host: &Host, hosts: &[&Host]) -> Result<(), SandboxError> {
+        names::tell(host, hosts)
     }
 
     /// The network that the hosts are in.

@@ -21,6 +21,7 @@ use wb_core::system::{Command, CommandError, files};
 use super::process::Process;
 use super::record::boot;
 use super::{Host, STEP, SandboxError, lock_soon, places, usage, while_doing};
+use crate::at_once;
 use name::{HERD, Name};
 use order::{Limits, Removed};
 
@@ -83,6 +84,9 @@ const VERSION: u32 = 1;
 
 /// After so many seconds nobody is at what is not whole.
 const ABANDONED: u64 = 24 * 60 * 60;
+
+/// So many disks are copied at once.
+const COPIES: usize = 4;
 
 /// How long copying a disk may take.
 const COPY: Duration = Duration::from_secs(10 * 60);
@@ -440,14 +444,15 @@ fn all_frozen(hosts: &[&Host], act: &mut dyn FnMut() -> Result<(), SandboxError>
     }
 }
 
+/// The first disk is copied by itself: the others share files with it.
 fn copy_all(hosts: &[&Host], new: &Path) -> Result<(), SandboxError> {
-    let mut first: Option<PathBuf> = None;
-    for host in hosts {
-        let root = new.join(host.name()).join(UPPER);
-        copy(host, &root, first.as_deref().map(|root| Shared { root, what: is_of_packages }))?;
-        first.get_or_insert(root);
-    }
-    Ok(())
+    let Some((first, rest)) = hosts.split_first() else { return Ok(()) };
+    let root = |host: &Host| new.join(host.name()).join(UPPER);
+    let root_of_first = root(first);
+    copy(first, &root_of_first, None)?;
+    let shared = Shared { root: &root_of_first, what: is_of_packages };
+    let copied = at_once::at_most(COPIES, rest, |host| copy(host, &root(host), Some(shared)));
+    copied.into_iter().collect()
 }
 
 /// Makes a directory of all that a host has over its image, as overlayfs wants it.

@@ -10,16 +10,14 @@ const FILE: &str = "/etc/hosts";
 const BEGIN: &str = "# The other hosts of the sandbox:";
 const END: &str = "# End of the other hosts.";
 
-/// Lets each host know all others by name. A file that says so already is not written.
-pub(super) fn tell(hosts: &[&Host]) -> Result<(), SandboxError> {
-    for host in hosts {
-        let others = hosts.iter().filter(|other| other.name() != host.name());
-        let others: Vec<(&str, Ipv4Addr)> = others.map(|other| (other.name(), other.address())).collect();
-        let before = host.read(Command::new("cat").arg(FILE))? + "\n";
-        let after = with_names(&before, &others);
-        if after != before {
-            host.put(FILE, after, 0o644)?;
-        }
+/// Lets a host know all others of these by name. A file that says so already is not written.
+pub(super) fn tell(host: &Host, hosts: &[&Host]) -> Result<(), SandboxError> {
+    let others = hosts.iter().filter(|other| other.name() != host.name());
+    let others: Vec<(&str, Ipv4Addr)> = others.map(|other| (other.name(), other.address())).collect();
+    let before = host.read(Command::new("cat").arg(FILE))? + "\n";
+    let after = with_names(&before, &others);
+    if after != before {
+        host.put(FILE, after, 0o644)?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::status::{self, HerdStatus, HostStatus, Phase};
 use crate::test::drive::RUNNER;
 
 /// How long it is waited before the herd is asked again.
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_millis(250);
 
 /// Where agents write what they do, but where a journal has it.
 const LOG: &str = "var/log/wildebeest.log";

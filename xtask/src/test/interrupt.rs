@@ -1,8 +1,8 @@
 //! Interruptions: a link is killed at each point of its way, run again, and has come to the same end.
 //!
 //! Kills need crash points, which no runner that ships has. So the runner's twin is killed: the same sources in another
-//! profile. It is run twice as a whole first. By the one run it is known which points there are, and by both what never
-//! comes out the same.
+//! profile. It is run twice as a whole first, in two herds at once where there may be two. By the one run it is known
+//! which points there are, and by both what never comes out the same.
 
 mod crew;
 mod cut;
@@ -76,8 +76,8 @@ struct Whole {
     allowed: Allowed,
 }
 
-/// What a link comes to, and where it is to be killed; or why nobody knows.
-type Found = Result<(Whole, Vec<Cut>), Difference>;
+/// What a link comes to, and where it is to be killed; or why nobody knows, and in which herd that was seen.
+type Found = Result<(Whole, Vec<Cut>), (Difference, usize)>;
 
 /// How a run ended that was to be killed.
 #[derive(Debug, PartialEq)]
@@ -169,13 +169,13 @@ impl Interruptions<'_> {
 
     fn one(&self, crew: &mut Crew<'_>, company: &Company<'_>, victim: Victim<'_>) -> Result<Killed, TestError> {
         let (watch, bases) = (Stopwatch::start(), &company.bases);
-        let [first, ..] = crew.scenes(1)? else { return Ok(Killed::default()) };
-        let (whole, cuts) = match self.whole(first, bases, victim)? {
+        let [first, others @ ..] = crew.scenes(2)? else { return Ok(Killed::default()) };
+        let (whole, cuts) = match self.whole(first, others.first(), bases, victim)? {
             Ok(found) => found,
-            Err(difference) => {
-                let log = Some(crew::log(victim.link, 0, victim.player));
+            Err((difference, number)) => {
+                let log = Some(crew::log(victim.link, number, victim.player));
                 let tested = Tested { log, ..tested(NOWHERE, company.excuse(difference), &watch) };
-                let kept = if self.is_kept(&tested) { vec![0] } else { Vec::new() };
+                let kept = if self.is_kept(&tested) { vec![number] } else { Vec::new() };
                 return Ok(Killed { results: vec![self.tell(victim, tested)], kept, left: 0 });
             }
         };
@@ -218,18 +218,32 @@ impl Interruptions<'_> {
         self.keep && matches!(tested.verdict, Verdict::Failed { .. })
     }
 
-    /// Two runs in which nothing comes between.
-    fn whole(&self, scene: &Scene<'_>, bases: &Bases, victim: Victim<'_>) -> Result<Found, TestError> {
-        let link = victim.link;
-        let (first, traces) = traced(fresh(scene, bases, victim)?, link)?;
-        let driver = fresh(scene, bases, victim)?;
-        let second = end(driver, driver.run(&link.name)?)?;
-        if let Some(difference) = failure(&first.legs).or_else(|| failure(&second.legs)) {
-            return Ok(Err(difference.under("the twin of the runner, which is to be killed, does not run it:")));
+    /// Two runs in which nothing comes between, the second in another herd where there is one.
+    fn whole(
+        &self,
+        one: &Scene<'_>,
+        other: Option<&Scene<'_>>,
+        bases: &Bases,
+        victim: Victim<'_>,
+    ) -> Result<Found, TestError> {
+        let run = |scene: &Scene<'_>| -> Result<(End, Vec<Output>), TestError> {
+            traced(fresh(scene, bases, victim)?, victim.link)
+        };
+        let (first, second) = match other {
+            Some(other) => at_once::both(|| run(one), || run(other)),
+            None => (run(one), run(one)),
+        };
+        let ((first, traces), (second, _)) = (first?, second?);
+        let where_second = usize::from(other.is_some());
+        let failed = failure(&first.legs).map(|difference| (difference, 0));
+        let failed = failed.or_else(|| Some((failure(&second.legs)?, where_second)));
+        if let Some((difference, number)) = failed {
+            let difference = difference.under("the twin of the runner, which is to be killed, does not run it:");
+            return Ok(Err((difference, number)));
         }
         let traces = match passed(&traces) {
             Ok(traces) => traces,
-            Err(difference) => return Ok(Err(difference)),
+            Err(difference) => return Ok(Err((difference, 0))),
         };
         let cuts = cuts(&traces, &first.legs, self.every_point);
         let operations = judge::always(&joined(&first.legs), &joined(&second.legs));
@@ -330,11 +344,10 @@ fn resumed(driver: Driver<'_>, link: &Link, whole: &Whole, cut: &Cut, killed: &[
     Ok(judged(whole, cut, killed, &end, &specs).into())
 }
 
-/// The host of a player as it was before the link. That a herd's disk is new is the first thing that is done.
+/// The host of a player as it was before the link.
 fn fresh<'s>(scene: &'s Scene<'_>, bases: &Bases, victim: Victim<'s>) -> Result<Driver<'s>, TestError> {
     let player = victim.player;
-    scene.reset(player, bases.get(&player.name).map(PathBuf::as_path))?;
-    scene.driver(player)
+    scene.renewed(player, bases.get(&player.name).map(PathBuf::as_path))
 }
 
 /// A run in which nothing comes between, and what was written down of the points that each of its boots passed.

@@ -58,6 +58,15 @@ pub struct Roll<'a> {
     pub told: &'a Sender<Event>,
 }
 
+/// A herd that is on, and has been told nothing yet.
+#[derive(Debug)]
+pub struct Opened {
+    stage: Stage,
+    legs: Vec<Leg>,
+    /// What it is kept under once it came through.
+    key: Option<String>,
+}
+
 /// A herd that was kept.
 struct Base {
     /// The place of the link that it is at.
@@ -82,28 +91,39 @@ struct About<'a> {
     hosts: Vec<&'a str>,
 }
 
-/// How often hosts look at the remote.
-const POLL: &str = "1s";
+/// How often hosts look at the remote at most, and at least, in milliseconds.
+const POLLS: (usize, usize) = (300, 1000);
+
+/// So many hosts at most look at the remote in a second, as long as each may look seldom enough.
+const LOOKS: usize = 10;
 
 /// However often somebody comes further, a roll ends then.
 const LONGEST: Duration = Duration::from_secs(4 * 60 * 60);
 
 impl Roll<'_> {
-    /// Rolls, and tells what came of it.
+    /// Boots the herd that is to roll. Until that is known to be of use, it costs little.
     ///
     /// # Errors
-    /// When the herd can't be had, or told something.
-    pub fn hold(&self) -> Result<(), TestError> {
-        let (chain, shell) = (&self.rehearsal.says.chain, Shell::captured().0);
-        let (keys, target) = (self.keys(), target(chain, self.told_last()));
+    /// When it can't be had.
+    pub fn open(&self) -> Result<Opened, TestError> {
+        let chain = &self.rehearsal.says.chain;
+        let (mut keys, target) = (self.keys(), target(chain, self.told_last()));
         let base = target.filter(|_| !self.from_scratch).and_then(|target| self.base(&keys, target));
         let legs = legs(chain.links().len(), target, base.as_ref().map(|base| base.at));
         self.note_what_is_not_shown();
-        let stage = self.open(base, &shell)?;
-        let rolled = self.roll(&stage, &legs, &shell);
+        Ok(Opened { stage: self.stage(base)?, legs, key: keys.pop() })
+    }
+
+    /// Rolls, and tells what came of it.
+    ///
+    /// # Errors
+    /// When the herd can't be asked, or told something.
+    pub fn hold(&self, opened: Opened) -> Result<(), TestError> {
+        let Opened { stage, legs, key } = opened;
+        let rolled = self.roll(&stage, &legs, &Shell::captured().0);
         let written = self.write_down(&stage);
-        match (rolled, keys.last()) {
-            (Ok(true), Some(key)) => written.and_then(|()| self.preserve(&stage, key)),
+        match (rolled, key) {
+            (Ok(true), Some(key)) => written.and_then(|()| self.preserve(&stage, &key)),
             (Ok(true), None) => written,
             (rolled, _) if self.keep => {
                 let left = self.leave(stage);
@@ -133,11 +153,11 @@ impl Roll<'_> {
     /// What such a herd is kept under after each link.
     fn keys(&self) -> Vec<String> {
         let members: Vec<Member> = self.players.iter().map(Player::member).collect();
-        self.rehearsal.keys_of_herd(&drive::json(&("herd", members, POLL, machine())))
+        self.rehearsal.keys_of_herd(&drive::json(&("herd", members, poll(self.players.len()), machine())))
     }
 
     /// Boots it; a new one joins first.
-    fn open(&self, base: Option<Base>, shell: &Shell) -> Result<Stage, TestError> {
+    fn stage(&self, base: Option<Base>) -> Result<Stage, TestError> {
         let (stock, bases) = (self.rehearsal.stock(), base.map(|base| base.disks).unwrap_or_default());
         let setting = Setting {
             place: self.place,
@@ -145,7 +165,7 @@ impl Roll<'_> {
             image: &self.rehearsal.image,
             stock: &stock,
             players: self.players,
-            poll: POLL,
+            poll: &poll(self.players.len()),
             bases,
         };
         let (machines, place) = (Machines::boot(&setting, &|line| self.note(line))?, self.place.join("keys"));
@@ -156,7 +176,7 @@ impl Roll<'_> {
         if is_new {
             stage.server().git(["config", "core.logAllRefUpdates", "always"])?;
             let names: Vec<&str> = self.players.iter().map(|player| player.name.as_str()).collect();
-            stage.join(&names, shell)?;
+            stage.join(&names, &Shell::captured().0)?;
         }
         Ok(stage)
     }
@@ -316,6 +336,12 @@ impl Roll<'_> {
     }
 }
 
+/// How often so many hosts look at the remote: a few may do that often, and many would keep this machine from all else.
+fn poll(hosts: usize) -> String {
+    let (shortest, longest) = POLLS;
+    format!("{}ms", (hosts * 1000 / LOOKS).clamp(shortest, longest))
+}
+
 fn coming_to(link: &Link) -> Tested {
     Tested { link: Some(link.clone()), ..Tested::new(Check::Roll("all come there".to_owned())) }
 }
@@ -450,6 +476,16 @@ mod tests {
         assert_eq!(told(&fleet), None);
         ask(&fleet).unwrap();
         assert_eq!(told(&fleet), Some(target));
+    }
+
+    #[test]
+    fn the_more_hosts_there_are_the_less_often_each_looks() {
+        let check = |hosts, expect: &str| assert_eq!(poll(hosts), expect, "{hosts}");
+        check(0, "300ms");
+        check(3, "300ms");
+        check(6, "600ms");
+        check(10, "1000ms");
+        check(40, "1000ms");
     }
 
     #[test]

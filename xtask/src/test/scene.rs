@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use wb_core::change::Member;
 use wb_core::drill::Script;
@@ -38,6 +39,8 @@ pub struct Scene<'a> {
     runner: &'a [u8],
     diary: Diary,
     hosts: BTreeMap<String, Host>,
+    /// Whether all hosts are as they were booted.
+    is_new: AtomicBool,
     herd: Herd,
 }
 
@@ -63,7 +66,7 @@ impl<'a> Scene<'a> {
         let herd = Herd::start_stocked(props.image, place, SUBNET.parse()?, props.stock, say)?;
         let booted = at_once::each(props.company, |player| boot(&herd, player, bases));
         let hosts = booted.into_iter().collect::<Result<BTreeMap<_, _>, TestError>>()?;
-        let scene = Self { props, runner, diary, hosts, herd };
+        let scene = Self { props, runner, diary, hosts, is_new: AtomicBool::new(true), herd };
         scene.introduce()?;
         let equipped = at_once::each(props.company, |player| scene.equip(player));
         equipped.into_iter().collect::<Result<(), TestError>>()?;
@@ -75,12 +78,23 @@ impl<'a> Scene<'a> {
     /// # Errors
     /// When it does not boot.
     pub fn reset(&self, player: &Player, base: Option<&Path>) -> Result<(), TestError> {
-        self.host(player)?.reset(base)?;
-        // A disk that was kept has the names.
-        if base.is_none() {
-            self.introduce()?;
-        }
+        let host = self.host(player)?;
+        host.reset(base)?;
+        // A disk that was kept has names, perhaps of another company: whoever boots here knows the same.
+        self.herd.name_to(host, &self.hosts.values().collect::<Vec<_>>())?;
         self.equip(player)
+    }
+
+    /// The host of a player as all hosts were when this scene was opened, on the disk that it had then. Who comes first
+    /// finds it so; for all others it is made a new one.
+    ///
+    /// # Errors
+    /// As [`Scene::reset`].
+    pub fn renewed<'d>(&'d self, player: &'d Player, base: Option<&Path>) -> Result<Driver<'d>, TestError> {
+        if !self.is_new.swap(false, Ordering::Relaxed) {
+            self.reset(player, base)?;
+        }
+        self.driver(player)
     }
 
     /// The host of a player, to be driven.

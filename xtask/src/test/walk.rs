@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wb_core::chain::{Chain, Digest, Link};
 use wb_core::plan::{Course, Past};
-use wb_core::system::clock::{Clock as _, Real};
+use wb_core::system::clock::{Clock as _, Real, Stopwatch};
 
 use super::cast::Player;
 use super::diary::Diary;
@@ -179,15 +179,16 @@ fn start(parts: &[Part<'_>], links: &[Link], most: usize, is_there: impl Fn(&str
 
 /// What all specs say on a host that has just booted: a server may be there before it answers.
 fn settled(driver: Driver<'_>) -> Result<Heard, TestError> {
-    const PATIENCE: u32 = 15;
-    for _ in 0..PATIENCE {
+    const PATIENCE: Duration = Duration::from_secs(15);
+    const PAUSE: Duration = Duration::from_millis(200);
+    let watch = Stopwatch::start();
+    loop {
         let heard = driver.specs(None)?;
-        if heard.error().is_none() {
+        if heard.error().is_none() || watch.elapsed() > PATIENCE {
             return Ok(heard);
         }
-        Real.sleep(Duration::from_secs(1));
+        Real.sleep(PAUSE);
     }
-    driver.specs(None)
 }
 
 impl<'a> Walk<'a> {
@@ -196,18 +197,30 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// When hosts can't be had or driven.
     pub fn walk(&self) -> Result<(Scene<'a>, Vec<Step>), TestError> {
+        self.walk_calling(&mut || {})
+    }
+
+    /// As [`Walk::walk`]; before the last link is tested, if all went well until then, `last` is called, for whoever
+    /// has something to prepare meanwhile.
+    ///
+    /// # Errors
+    /// As [`Walk::walk`].
+    pub fn walk_calling(&self, last: &mut dyn FnMut()) -> Result<(Scene<'a>, Vec<Step>), TestError> {
         let (scene, start) = self.begin()?;
         self.tell_of_layers(start);
         let (mut passed, mut failed) = (Vec::new(), BTreeSet::<usize>::new());
-        let mut last: Vec<Option<Layer>> = self.parts.iter().map(|part| self.layer(part.before(start))).collect();
+        let mut newest: Vec<Option<Layer>> = self.parts.iter().map(|part| self.layer(part.before(start))).collect();
         for place in start..self.links.len() {
+            if place + 1 == self.links.len() && failed.is_empty() {
+                last();
+            }
             let acting = (0..self.parts.len()).filter(|part| self.parts[*part].has(place) && !failed.contains(part));
             let acting: Vec<usize> = acting.collect();
-            let act = |part: usize| self.one(&scene, &self.parts[part], place, last[part].as_ref());
+            let act = |part: usize| self.one(&scene, &self.parts[part], place, newest[part].as_ref());
             let ended = at_once::at_most(self.jobs, acting.iter().copied(), act);
             for (part, layer) in acting.into_iter().zip(ended) {
                 if let Some(layer) = layer? {
-                    last[part] = Some(layer);
+                    newest[part] = Some(layer);
                     passed.push(Step { part, place });
                 } else {
                     failed.insert(part);
