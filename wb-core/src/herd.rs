@@ -26,6 +26,9 @@ pub struct Herd {
     /// What holds for the whole herd.
     #[serde(default)]
     pub herd: HerdSettings,
+    /// How it is tested.
+    #[serde(default, skip_serializing_if = "TestSettings::is_empty")]
+    pub test: TestSettings,
     /// The hosts by name.
     #[serde(default)]
     pub hosts: BTreeMap<String, HostEntry>,
@@ -38,6 +41,15 @@ pub struct HerdSettings {
     /// The git repository that holds the herd's refs; without it, the remote `origin` of the source repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<String>,
+}
+
+/// The table `[test]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestSettings {
+    /// Why no herd rolls in a test, where that can't be: roles get out of load and back by what no sandbox has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_roll: Option<String>,
 }
 
 /// A table `[hosts.NAME]`.
@@ -66,9 +78,13 @@ impl Herd {
     /// ```
     ///
     /// # Errors
-    /// With line and column: a misspelt key, a value of another type, a name that no host can have.
+    /// With line and column: a misspelt key, a value of another type, a name that no host can have, no reason where there
+    /// is to be one.
     pub fn parse(text: &str) -> Result<Self, HerdError> {
         let herd: Self = toml::from_str(text).map_err(|error| HerdError::new(text, &error))?;
+        if herd.test.no_roll.as_ref().is_some_and(|why| why.trim().is_empty()) {
+            return Err(HerdError::no_reason(text));
+        }
         match herd.hosts.keys().find(|name| !is_name(name)) {
             Some(name) => Err(HerdError::name(text, name)),
             None => Ok(herd),
@@ -78,6 +94,13 @@ impl Herd {
     /// The names of the hosts that have `role`.
     pub fn with_role<'a>(&'a self, role: &'a str) -> impl Iterator<Item = &'a str> {
         self.hosts.iter().filter(move |(_, host)| host.roles.contains(role)).map(|(name, _)| name.as_str())
+    }
+}
+
+impl TestSettings {
+    /// Whether it says nothing.
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -130,6 +153,11 @@ impl HerdError {
         Self::at(text, text.find(name).unwrap_or(0), what)
     }
 
+    fn no_reason(text: &str) -> Self {
+        let what = "`no_roll` is the reason why no herd rolls in a test, and there is none".to_owned();
+        Self::at(text, text.find("no_roll").unwrap_or(0), what)
+    }
+
     fn at(text: &str, offset: usize, what: String) -> Self {
         let (line, column) = place(text, offset);
         Self { line, column, what }
@@ -160,6 +188,17 @@ mod tests {
         check("[hosts.web1]", "line 1, column 1: missing field `roles`");
         check("[hosts.web1\n", "line 1, column 12: unclosed table");
         check("[hosts.'no name']\nroles = []", "line 1, column 9: `no name` is no host name");
+        check("[test]\nno_roll = ' '", "line 2, column 1: `no_roll` is the reason");
+        check("[test]\nno_roll = true", "line 2, column 11: invalid type: boolean `true`");
+    }
+
+    #[test]
+    fn a_herd_may_say_why_it_does_not_roll_in_tests() {
+        let herd = Herd::parse("[test]\nno_roll = 'the balancer is hardware'").unwrap();
+        assert_eq!(herd.test.no_roll.as_deref(), Some("the balancer is hardware"));
+        assert_eq!(Herd::parse("").unwrap().test, TestSettings::default());
+        let written = toml::to_string(&Herd::default()).unwrap();
+        assert!(!written.contains("test"), "{written}");
     }
 
     #[test]

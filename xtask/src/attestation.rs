@@ -57,6 +57,9 @@ pub struct Attestation {
     pub wildebeest: String,
     /// When, in seconds since 1970, UTC.
     pub time: u64,
+    /// Why no herd rolled, where the fleet's `herd.toml` says that none can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_roll: Option<String>,
     /// Each check, and what came of it.
     pub results: Vec<Told>,
 }
@@ -188,9 +191,9 @@ impl Found {
 
 impl fmt::Display for Found {
     /// `the runner 3f1c9a2 was tested at 2026-11-28T14:02:13Z, 42 checks, attested by ci@example.org`: what was left out
-    /// is no check.
+    /// is no check. Where no herd rolled, that stands at the end, with the reason.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Attestation { sha256, time, results, .. } = &self.attestation;
+        let Attestation { sha256, time, results, no_roll, .. } = &self.attestation;
         let passed = results.iter().filter(|told| told.ok).count();
         let checks = if passed == 1 { "1 check".to_owned() } else { format!("{passed} checks") };
         let who = match (&self.signer, self.is_own) {
@@ -198,7 +201,8 @@ impl fmt::Display for Found {
             (None, true) => "this machine",
             (None, false) => "nobody who counts",
         };
-        write!(f, "the runner {} was tested at {}, {checks}, attested by {who}", sha256.short(), moment(*time))
+        write!(f, "the runner {} was tested at {}, {checks}, attested by {who}", sha256.short(), moment(*time))?;
+        no_roll.as_ref().map_or(Ok(()), |why| write!(f, "; no herd rolled: {why}"))
     }
 }
 
@@ -400,6 +404,7 @@ mod tests {
             image: "debian12".into(),
             wildebeest: "0.1.0".into(),
             time: 1_000_000_000,
+            no_roll: None,
             results: vec![
                 told("run", Some("page"), true),
                 told("rerun", Some("page"), false),
@@ -443,5 +448,13 @@ mod tests {
         check(Some("ana@example.org"), true, "ana@example.org", true);
         check(None, true, "this machine", true);
         check(None, false, "nobody who counts", false);
+    }
+
+    #[test]
+    fn that_no_herd_rolled_is_said() {
+        let attestation = Attestation { no_roll: Some("the balancer is hardware".into()), ..attestation() };
+        assert_eq!(serde_json::from_str::<Attestation>(&attestation.encode()).unwrap(), attestation);
+        let found = Found { commit: Sha1::ZERO, attestation, signer: None, is_own: true }.to_string();
+        assert!(found.ends_with("attested by this machine; no herd rolled: the balancer is hardware"), "{found}");
     }
 }

@@ -319,6 +319,8 @@ struct Play {
     rehearsal: Rehearsal,
     /// Who rolls.
     crowd: Vec<Player>,
+    /// Why nobody does, where herd.toml says so.
+    no_roll: Option<String>,
 }
 
 impl Play {
@@ -339,12 +341,14 @@ impl Play {
         };
         let crowd = crowd::crowd(&herd, says.chain.links(), &says.roles);
         let rehearsal = Rehearsal::of(&fleet.crate_dir, &herd, says, image)?;
-        Ok(Self { fleet: fleet.clone(), built, runner, twin, rehearsal, crowd })
+        let no_roll = herd.test.no_roll;
+        Ok(Self { fleet: fleet.clone(), built, runner, twin, rehearsal, crowd, no_roll })
     }
 
     fn subject(&self) -> Subject<'_> {
-        let Rehearsal { says, image, .. } = &self.rehearsal;
-        Subject { runner: &self.runner, triple: &self.built.triple, chain: &says.chain, image: image.version() }
+        let (Rehearsal { says, image, .. }, no_roll) = (&self.rehearsal, self.no_roll.as_deref());
+        let Self { runner, built: Built { triple, .. }, .. } = self;
+        Subject { runner, triple, chain: &says.chain, image: image.version(), no_roll }
     }
 
     fn act(&self, options: &Options, diary: &Diary, outcome: &mut Outcome, shell: &Shell) -> Result<(), TestError> {
@@ -446,6 +450,9 @@ impl Play {
     }
 
     fn why_nobody_rolls(&self) -> Result<Option<Verdict>, TestError> {
+        if let Some(why) = self.no_roll.clone() {
+            return Ok(Some(Verdict::Ignored { why }));
+        }
         if let Some(draft) = self.rehearsal.says.chain.tip().filter(|tip| tip.is_draft()) {
             return Ok(Some(Verdict::NotRun { why: format!("`{}` is not committed yet", draft.name) }));
         }

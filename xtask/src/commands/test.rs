@@ -86,9 +86,8 @@ Logs of the hosts, JUnit's XML and JSON lie in wildebeest/test of cargo's target
 impl Test {
     pub(super) fn run(self, shell: &Shell) -> Ended {
         if self.interrupt == 0 && self.key.is_some() {
-            return Err(Failure::usage(
-                "`--interrupt 0` leaves out what is to be attested: how migrations bear a kill",
-            ));
+            let what = "`--interrupt 0` leaves out what is to be attested: how migrations bear a kill";
+            return Err(Failure::usage(what).hint("leave out `--interrupt 0`, or `--key` with `--push`"));
         }
         sandbox::within(self.engine, &|line| shell.done("engine", line))?;
         let fleet = Fleet::current().map_err(judge::fleet)?;
@@ -174,6 +173,7 @@ mod tests {
             let line = Line::parse_from(["test", "--interrupt", "0"].iter().chain(words).copied());
             let failure = line.test.run(&Shell::captured().0).unwrap_err();
             assert_eq!(format!("{:?}", failure.exit_code()), format!("{:?}", ExitCode::from(2)), "{words:?}");
+            assert_eq!(failure.problems[0].hints, ["leave out `--interrupt 0`, or `--key` with `--push`"]);
         };
         check(&["--key", "ci_key", "--push"]);
         check(&["--key", "ci_key"]);

@@ -15,7 +15,7 @@ pub fn herd_toml(remote: &str, players: &[Player]) -> Result<String, StageError>
         (name, HostEntry { roles, address: Some(address.to_string()), settings })
     };
     let herd = HerdSettings { remote: Some(remote.to_owned()) };
-    let herd = Herd { herd, hosts: players.iter().map(entry).collect() };
+    let herd = Herd { herd, hosts: players.iter().map(entry).collect(), ..Herd::default() };
     toml::to_string(&herd).map_err(|source| StageError::Herd { source })
 }
 

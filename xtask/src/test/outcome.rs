@@ -118,11 +118,12 @@ impl Outcome {
         count(&self.tested)
     }
 
-    /// Whether nothing failed, and a herd rolled at the end.
+    /// Whether nothing failed, and a herd rolled at the end, or it is said of it why none can.
     #[must_use]
     pub fn came_through(&self) -> bool {
         let mut rolls = self.tested.iter().filter(|tested| matches!(tested.check, Check::Roll(_))).peekable();
-        let has_rolled = rolls.peek().is_some() && rolls.all(|roll| roll.verdict == Verdict::Passed);
+        let is_well = |roll: &Tested| matches!(roll.verdict, Verdict::Passed | Verdict::Ignored { .. });
+        let has_rolled = rolls.peek().is_some() && rolls.all(is_well);
         has_rolled && self.tally().failed == 0
     }
 
@@ -341,6 +342,9 @@ pub(super) mod tests {
         check(&[(chain.clone(), failed()), (roll(), Verdict::Passed)], false);
         check(&[(roll(), Verdict::Passed), (roll(), failed())], false);
         check(&[(roll(), Verdict::Passed), (roll(), not_run())], false);
+        let ignored = || Verdict::Ignored { why: "the balancer is hardware".into() };
+        check(&[(chain.clone(), Verdict::Passed), (roll(), ignored())], true);
+        check(&[(chain.clone(), failed()), (roll(), ignored())], false);
         check(&[(roll(), Verdict::Passed), (chain, Verdict::Ignored { why: String::new() })], true);
     }
 

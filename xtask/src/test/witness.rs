@@ -39,6 +39,8 @@ pub(super) struct Subject<'a> {
     pub(super) chain: &'a Chain,
     /// What hosts were made of.
     pub(super) image: &'a str,
+    /// Why no herd rolled, where none can.
+    pub(super) no_roll: Option<&'a str>,
 }
 
 impl<'a> Witness<'a> {
@@ -121,7 +123,7 @@ impl<'a> Witness<'a> {
 }
 
 fn made(source: Sha1, subject: Subject<'_>, outcome: &Outcome) -> Attestation {
-    let Subject { runner, triple, chain, image } = subject;
+    let Subject { runner, triple, chain, image, no_roll } = subject;
     Attestation {
         sha256: Digest::of(runner),
         platform: platform(),
@@ -133,6 +135,7 @@ fn made(source: Sha1, subject: Subject<'_>, outcome: &Outcome) -> Attestation {
         image: image.to_owned(),
         wildebeest: env!("CARGO_PKG_VERSION").to_owned(),
         time: Real.now().as_secs(),
+        no_roll: no_roll.map(str::to_owned),
         results: outcome.told(),
     }
 }
@@ -197,7 +200,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let fleet = fleet(dir.path());
         let (chain, (shell, captured)) = (Chain::new(Vec::new()).unwrap(), Shell::captured());
-        let subject = Subject { runner: b"runner", triple: "t", chain: &chain, image: "debian12" };
+        let subject = Subject { runner: b"runner", triple: "t", chain: &chain, image: "debian12", no_roll: None };
         let attest = || {
             let mut witness = Witness::of(&fleet, &options(&[])).unwrap();
             witness.look_again().unwrap();

@@ -130,6 +130,7 @@ impl Workshop {
             image: "debian12".into(),
             wildebeest: "0.1.0".into(),
             time,
+            no_roll: None,
             results: Vec::new(),
         };
         attestation::record(Some(&operator), &fleet, &made, runner, key, push).unwrap()

@@ -32,6 +32,7 @@ fn made(n: u8, time: u64) -> Attestation {
         image: "debian12".into(),
         wildebeest: "0.1.0".into(),
         time,
+        no_roll: None,
         results: Vec::new(),
     }
 }
