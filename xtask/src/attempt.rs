@@ -19,6 +19,7 @@ use wb_core::herd::Herd;
 use wb_core::system::clock::Stopwatch;
 use wb_core::system::files;
 
+use crate::at_once;
 use crate::build;
 use crate::failure::Failure;
 use crate::fleet::{self, Fleet};
@@ -126,7 +127,7 @@ impl Attempt<'_> {
     /// Tries it; where it is watched, again and again on the same hosts, until these would be others.
     fn stay(&self, watch: &mut Watch) -> Result<bool, TryError> {
         let clock = Stopwatch::start();
-        let (twin, image) = self.build()?;
+        let (twin, image, diary) = self.build()?;
         let rehearsal = self.rehearsal(&twin, image)?;
         let links = rehearsal.says.chain.links();
         let place = chosen(links, self.options.name.as_deref())?;
@@ -149,7 +150,7 @@ impl Attempt<'_> {
             layers: &rehearsal.layers,
             jobs: thread::available_parallelism().map_or(1, usize::from),
             place: &scratch_dir("try"),
-            diary: &self.diary()?,
+            diary: &diary,
             told: &told,
         };
         let (scene, made) = self.come_there(&walk, &events)?;
@@ -197,16 +198,21 @@ impl Attempt<'_> {
         Ok(Some(self.show(scene, subject, &clock)?))
     }
 
-    /// The twin, and, meanwhile, what hosts are made of.
-    fn build(&self) -> Result<(PathBuf, Image), TestError> {
-        let (say, said) = channel::<String>();
-        thread::scope(|scope| {
-            let image = scope.spawn(move || Image::debian12(&cache_dir(), &|line| drop(say.send(line.to_owned()))));
+    /// The twin, and, meanwhile, what hosts are made of, and where it is written down what they do.
+    fn build(&self) -> Result<(PathBuf, Image, Diary), TestError> {
+        let ((say, said), crate_dir) = (channel::<String>(), self.fleet.crate_dir.as_path());
+        let prepare = move || {
+            let image = Image::debian12(&cache_dir(), &|line| drop(say.send(line.to_owned())))?;
+            Ok::<_, TestError>((image, diary(crate_dir)?))
+        };
+        let compile = || {
             let twin = build::probe(self.fleet, self.shell);
             said.into_iter().for_each(|line| self.shell.done("sandbox", line));
-            let image = image.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            Ok((twin?.path, image))
-        })
+            twin
+        };
+        let (prepared, twin) = at_once::both(prepare, compile);
+        let (image, diary) = prepared?;
+        Ok((twin?.path, image, diary))
     }
 
     fn rehearsal(&self, twin: &Path, image: Image) -> Result<Rehearsal, TryError> {
@@ -298,11 +304,11 @@ impl Attempt<'_> {
         }
         scene.close(self.options.keep)
     }
+}
 
-    fn diary(&self) -> Result<Diary, TestError> {
-        let target = fleet::metadata(&self.fleet.crate_dir)?.target_directory.into_std_path_buf();
-        Ok(Diary::begin(&target.join("wildebeest/try/logs"))?)
-    }
+fn diary(crate_dir: &Path) -> Result<Diary, TestError> {
+    let target = fleet::metadata(crate_dir)?.target_directory.into_std_path_buf();
+    Ok(Diary::begin(&target.join("wildebeest/try/logs"))?)
 }
 
 impl TryError {

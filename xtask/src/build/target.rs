@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use wb_core::system::{Command, environment, files};
 
 use super::BuildError;
+use crate::at_once;
 use crate::shell::Shell;
 
 /// What is known of the machine that builds.
@@ -82,8 +83,9 @@ impl Machine {
     /// Looks at this machine, and has rustup install the libraries for musl where they are missing.
     pub(super) fn look(shell: &Shell) -> Result<Self, BuildError> {
         let rustc = |args: &[&str]| Command::new(rustc()).args(args).read();
-        let about = rustc(&["--version", "--verbose"]).map_err(|source| BuildError::Rustc { source })?;
-        let sysroot = rustc(&["--print", "sysroot"]).map_err(|source| BuildError::Rustc { source })?;
+        let (about, sysroot) = at_once::both(|| rustc(&["--version", "--verbose"]), || rustc(&["--print", "sysroot"]));
+        let about = about.map_err(|source| BuildError::Rustc { source })?;
+        let sysroot = sysroot.map_err(|source| BuildError::Rustc { source })?;
         let said = |key: &str| about.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
         let (host, commit, sysroot) = (said("host: "), said("commit-hash: "), PathBuf::from(sysroot));
         let triple = musl(&host);

@@ -46,14 +46,8 @@ impl fmt::Display for Missing {
 /// namespaces that end at once, and changes nothing but the scratch directory, which it makes.
 #[must_use]
 pub fn probe(scratch: &Path) -> Probe {
-    let tools = tools::missing().into_iter().map(|tool| Missing {
-        what: tool.program,
-        why: "the program is not installed".into(),
-        remedy: format!("run: {}", tools::remedy(&[tool.package])),
-        essential: true,
-    });
-    let trials = TRIALS.iter().skip(BARE).filter_map(Trial::run);
-    Probe { missing: tools.chain(probe_bare(scratch).missing).chain(trials).collect() }
+    let (bare, beyond) = (probe_bare(scratch), probe_beyond());
+    Probe { missing: bare.missing.into_iter().chain(beyond.missing).collect() }
 }
 
 /// As [`probe`], but only for what no program that can be installed mends: namespaces, mounts, overlays.
@@ -67,6 +61,18 @@ pub fn probe_bare(scratch: &Path) -> Probe {
         essential: true,
     });
     Probe { missing: trials.chain(disk).collect() }
+}
+
+/// As [`probe`], but only for what [`probe_bare`] does not look for: programs, and what they are to do.
+pub(super) fn probe_beyond() -> Probe {
+    let tools = tools::missing().into_iter().map(|tool| Missing {
+        what: tool.program,
+        why: "the program is not installed".into(),
+        remedy: format!("run: {}", tools::remedy(&[tool.package])),
+        essential: true,
+    });
+    let trials = TRIALS.iter().skip(BARE).filter_map(Trial::run);
+    Probe { missing: tools.chain(trials).collect() }
 }
 
 /// Whether hosts can have their disks in `scratch` itself.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Elevation, Missing, SandboxError, elevate, ensure_musl_compiler, ensure_tools, probe, probe_bare};
+use super::probe::probe_beyond;
+use super::{Elevation, Missing, SandboxError, elevate, ensure_musl_compiler, ensure_tools, probe_bare};
 use crate::shell::Shell;
 
 /// Why a command can't have sandboxes.
@@ -44,10 +45,10 @@ pub fn ready(scratch: &Path, shell: &Shell) -> Result<(), NotReady> {
     if let Err(error) = ensure_musl_compiler(&say) {
         shell.note(format_args!("the runner is built for glibc: {error}"));
     }
-    let probe = probe(scratch);
-    if !probe.possible() {
-        return Err(NotReady::Missing { missing: probe.missing });
+    let beyond = probe_beyond();
+    if !beyond.possible() {
+        return Err(NotReady::Missing { missing: beyond.missing });
     }
-    probe.missing.iter().for_each(|missing| shell.warn(missing));
+    beyond.missing.iter().for_each(|missing| shell.warn(missing));
     Ok(())
 }
