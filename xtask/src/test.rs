@@ -289,6 +289,7 @@ fn tested(
     let play = holds.then(|| Play::prepare(fleet, options, results, shell)).transpose()?;
     witness.look_again()?;
     if let Some(play) = &play {
+        outcome.build_seconds = play.build_seconds;
         let acted = play.act(options, &diary, outcome, shell);
         let hosts = play.rehearsal.players.iter().chain(&play.crowd).map(|player| player.name.as_str());
         outcome.logs = diary.logs(hosts.chain(outcome.tested.iter().filter_map(|tested| tested.log.as_deref())));
@@ -321,14 +322,18 @@ struct Play {
     crowd: Vec<Player>,
     /// Why nobody does, where herd.toml says so.
     no_roll: Option<String>,
+    /// How long cargo took.
+    build_seconds: f64,
 }
 
 impl Play {
     fn prepare(fleet: &Fleet, options: &Options, results: &Results, shell: &Shell) -> Result<Self, TestError> {
+        let watch = Stopwatch::start();
         let (built, twin) = match options.interrupt {
             0 => (build::runner(fleet, shell)?, None),
             _ => build::runner_and_probe(fleet, shell).map(|(runner, twin)| (runner, Some(twin)))?,
         };
+        let build_seconds = watch.elapsed().as_secs_f64();
         let twin = twin.map(|twin| files::read(twin.path)).transpose()?;
         let runner = files::read(&built.path)?;
         // Cargo may put another one into its place meanwhile.
@@ -342,7 +347,7 @@ impl Play {
         let crowd = crowd::crowd(&herd, says.chain.links(), &says.roles);
         let rehearsal = Rehearsal::of(&fleet.crate_dir, &herd, says, image)?;
         let no_roll = herd.test.no_roll;
-        Ok(Self { fleet: fleet.clone(), built, runner, twin, rehearsal, crowd, no_roll })
+        Ok(Self { fleet: fleet.clone(), built, runner, twin, rehearsal, crowd, no_roll, build_seconds })
     }
 
     fn subject(&self) -> Subject<'_> {

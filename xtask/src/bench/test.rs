@@ -48,6 +48,8 @@ pub struct Rehearsed {
     pub scratch_seconds: f64,
     /// A test after one more was added.
     pub incremental_seconds: f64,
+    /// What cargo took of that, for the runner and its twin.
+    pub build_seconds: f64,
     /// What that one took by itself: its run and its specs.
     pub link_seconds: f64,
     /// The time for it beside its own, by that of the test from nothing.
@@ -86,7 +88,17 @@ pub fn measure(options: TestOptions, shell: &Shell) -> Result<Rehearsed, BenchEr
         tried(&fleet)?
     };
     let TestOptions { links, interrupt } = options;
-    Ok(Rehearsed { scratch_seconds, incremental_seconds, link_seconds, ratio, try_seconds, links, interrupt })
+    let build_seconds = outcome.build_seconds;
+    Ok(Rehearsed {
+        scratch_seconds,
+        incremental_seconds,
+        build_seconds,
+        link_seconds,
+        ratio,
+        try_seconds,
+        links,
+        interrupt,
+    })
 }
 
 /// What is compiled and built once, whatever is tested.

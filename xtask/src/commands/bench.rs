@@ -301,11 +301,13 @@ fn polls(polled: &Polled) -> String {
 }
 
 fn rehearsal(rehearsed: &Rehearsed) -> String {
-    let Rehearsed { scratch_seconds, incremental_seconds, link_seconds, try_seconds, links, .. } = *rehearsed;
+    let Rehearsed { scratch_seconds, incremental_seconds, build_seconds, link_seconds, try_seconds, links, .. } =
+        *rehearsed;
     let mut times = Table::new(&["test", "seconds"]);
     for (what, seconds) in [
         (format!("{links} migrations from nothing"), scratch_seconds),
         ("one more".to_owned(), incremental_seconds),
+        ("the builds for it".to_owned(), build_seconds),
         ("that one by itself".to_owned(), link_seconds),
         ("a try of a draft".to_owned(), try_seconds),
     ] {
@@ -555,6 +557,7 @@ mod tests {
         let rehearsed = Rehearsed {
             scratch_seconds: 160.0,
             incremental_seconds: 17.5,
+            build_seconds: 6.0,
             link_seconds: 1.5,
             ratio: 0.1,
             try_seconds: 5.2,
@@ -566,6 +569,7 @@ mod tests {
             "test                        seconds\n\
              50 migrations from nothing  160.0\n\
              one more                    17.5\n\
+             the builds for it           6.0\n\
              that one by itself          1.5\n\
              a try of a draft            5.2\n\
              \n\

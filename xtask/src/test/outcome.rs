@@ -22,6 +22,8 @@ pub struct Outcome {
     pub kept: Vec<String>,
     /// How long all of it took.
     pub seconds: f64,
+    /// How long cargo took of that, for the runner and its twin.
+    pub build_seconds: f64,
     /// Why it did not come to its end, and not all is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_short: Option<String>,
