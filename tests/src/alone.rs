@@ -1,12 +1,14 @@
-//! Tests in a process of their own: with a home, a git configuration and a build directory that nothing else uses, and
-//! with the right to make sandboxes.
+//! Tests in a process of their own: with a home and a git configuration that nothing else uses, and with the right to make
+//! sandboxes.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use wb_core::system::clock::Stopwatch;
 use wb_core::system::{Command, Output, environment};
+use wb_xtask::build::quick;
 use wb_xtask::sandbox::{Elevation, elevate, ensure_tools, probe, scratch_dir};
 
 /// Set in the process that does what a test says.
@@ -21,28 +23,19 @@ const BOUND: Duration = Duration::from_secs(900);
 /// Herds on one machine take turns: they would only slow each other down. Small ones that mostly wait for programs share one.
 static TURN: RwLock<()> = RwLock::new(());
 
-/// Runs `body`, which is all of the test `name`, in a process of its own, which has `variables` in its environment. On
-/// a machine that can't have sandboxes it is not run, and a line on standard error says why; where `CI` is `true`, that
-/// is a failure.
-///
-/// # Panics
-/// When the test fails.
-pub fn alone(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
-    if is_alone() {
-        return as_far_as_possible(name, body);
-    }
-    let _turn = TURN.write().unwrap_or_else(PoisonError::into_inner);
-    in_a_process(name, variables);
-}
-
-/// As [`alone`], for a test whose runner is built as often as it is told something new. Such runners have the same parts,
-/// which are compiled once for all of these tests, and as quickly as can be: for production it takes ten times as long.
+/// Runs `body`, which is all of the test `name`, in a process of its own. On a machine that can't have sandboxes it is not
+/// run, and a line on standard error says why; where `CI` is `true`, that is a failure. Runners are built for it as for all
+/// tests: as quickly as can be, of parts that are compiled once for all of them.
 ///
 /// # Panics
 /// When the test fails.
 pub fn alone_with_quick_builds(name: &str, body: impl FnOnce()) {
-    let target = quick_target_dir();
-    alone(name, &[&QUICK_BUILDS[..], &[("CARGO_TARGET_DIR", target.as_str())]].concat(), body);
+    if is_alone() {
+        return as_far_as_possible(name, body);
+    }
+    let watch = Stopwatch::start();
+    let _turn = TURN.write().unwrap_or_else(PoisonError::into_inner);
+    in_a_process(name, watch.elapsed());
 }
 
 /// As [`alone_with_quick_builds`], beside others of this kind: for few hosts that measure nothing and mostly wait for the
@@ -54,13 +47,9 @@ pub fn beside_others(name: &str, body: impl FnOnce()) {
     if is_alone() {
         return as_far_as_possible(name, body);
     }
+    let watch = Stopwatch::start();
     let _turn = TURN.read().unwrap_or_else(PoisonError::into_inner);
-    let target = quick_target_dir();
-    in_a_process(name, &[&QUICK_BUILDS[..], &[("CARGO_TARGET_DIR", target.as_str())]].concat());
-}
-
-fn quick_target_dir() -> String {
-    target_dir(&environment::current_exe().expect("this program"), "quick").display().to_string()
+    in_a_process(name, watch.elapsed());
 }
 
 fn is_alone() -> bool {
@@ -74,20 +63,16 @@ fn as_far_as_possible(name: &str, body: impl FnOnce()) {
     }
 }
 
-fn in_a_process(name: &str, variables: &[(&str, &str)]) {
+/// The harness does not say how long a test takes; and of the time that it knows, much is spent on waiting for the others.
+fn in_a_process(name: &str, waited: Duration) {
     let home = tempfile::tempdir().expect("a directory");
-    let again = variables.iter().fold(again(name, home.path()), |again, (name, value)| again.env(name, value));
-    let output = again.run().expect("a process for the test");
-    judge(&output);
+    let watch = Stopwatch::start();
+    let output = again(name, home.path()).run();
+    let (took, waited) = (watch.elapsed().as_secs_f64(), waited.as_secs_f64());
+    // Past the harness, which keeps to itself what a test prints that passes.
+    drop(writeln!(std::io::stdout(), "{name}: {took:.0} s, after {waited:.0} s in which it was not its turn"));
+    judge(&output.expect("a process for the test"));
 }
-
-/// What a runner spends its time with is compiled with care all the same, by the profile of each fleet.
-const QUICK_BUILDS: [(&str, &str); 4] = [
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
-    ("CARGO_PROFILE_RELEASE_LTO", "off"),
-    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-    ("CARGO_PROFILE_RELEASE_INCREMENTAL", "true"),
-];
 
 fn judge(output: &Output) {
     let said = format!("{}\n{}", output.error_text(), output.text());
@@ -126,14 +111,14 @@ fn again(name: &str, home: &Path) -> Command {
     let command = ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "SSH_AUTH_SOCK"]
         .iter()
         .fold(command, |command, variable| command.env_remove(variable));
-    kept()
+    let command = kept()
         .into_iter()
         .fold(command, |command, (variable, path)| command.env(variable, path))
         .env(ALONE, name)
         .env("HOME", home)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("CARGO_TARGET_DIR", target_dir(&this, name))
+        .env("GIT_CONFIG_NOSYSTEM", "1");
+    quick::builds(command, &target(&this))
 }
 
 /// What programs find by `HOME` and must find again: toolchains, and what is dear to make.
@@ -146,9 +131,7 @@ fn kept() -> Vec<(&'static str, PathBuf)> {
         .collect()
 }
 
-/// Where the runners of fleets are built: near the `deps` that this program lies in, so that it stays warm, and apart from
-/// what is built otherwise.
-fn target_dir(this: &Path, name: &str) -> PathBuf {
-    let profile = this.ancestors().nth(2).map_or_else(environment::temp_dir, Path::to_owned);
-    profile.join("fleets").join(name.replace("::", "-"))
+/// The directory that cargo builds in: this program lies in `<target>/debug/deps`.
+fn target(this: &Path) -> PathBuf {
+    this.ancestors().nth(3).map_or_else(environment::temp_dir, Path::to_owned)
 }

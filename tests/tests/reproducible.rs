@@ -1,18 +1,23 @@
 //! Two clones of a fleet, at two places, make the same runner: what was tested of one is known of the other.
 //!
-//! Each is built out of nothing, all crates of others and their C included, with a target directory of its own. What can
-//! differ from place to place is where sources lie, where build scripts write, how crates and their symbols are named, and
-//! in which order all is linked: it does so at any level of optimisation. So both are built as for a deploy, by the same
-//! command, with the same flags, for the same target, but without what makes the compiler take its time. That an optimiser
-//! makes the same of the same is rustc's own promise, which is looked at only where somebody says
-//! `WB_REPRODUCIBLE=production`, and has ten minutes. What another compiler, or another machine, makes is looked at nowhere.
+//! One is built where the runners of all tests are, with what these have compiled of the crates of others already; the other
+//! out of nothing, all crates of others and their C included, with a target directory of its own, at the end of a longer path,
+//! and with cargo's home under another name. The crates of Wildebeest and of the fleet are compiled for both. So what is
+//! compared is a whole runner of each, and every part of it was compiled at two places. What can differ from place to place is
+//! where sources lie, where build scripts write, how crates and their symbols are named, and in which order all is linked: it
+//! does so at any level of optimisation. So both are built as for a deploy, by the same command, with the same flags, for the
+//! same target, but without what makes the compiler take its time. That an optimiser makes the same of the same is rustc's own
+//! promise, which is looked at only where somebody says `WB_REPRODUCIBLE=production`, and has ten minutes. What another
+//! compiler, or another machine, makes is looked at nowhere.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wb_core::system::{Command, environment, files};
+use wb_xtask::build::quick;
+use wb_xtask::sandbox::{Elevation, elevation};
 use wb_xtask::scaffold::{Dependencies, Scaffold};
 use wb_xtask::shell::Shell;
 
@@ -20,40 +25,62 @@ use wb_xtask::shell::Shell;
 fn two_clones_at_two_places_build_the_same_bytes() {
     let scratch = tempfile::tempdir().unwrap();
     let (fleet, clone) = (scratch.path().join("fleet"), scratch.path().join("a/longer/way/to/the/clone"));
-    let (shell, said) = Shell::captured();
-    let made = Scaffold::new(&fleet, Dependencies::Vendored).create(&shell);
-    assert!(made.is_ok(), "{made:?}\n{}", said.text());
+    make(&fleet);
     Command::new("git").args(["clone", "--quiet"]).args([&fleet, &clone]).read().unwrap();
-    let (one, other) = (built(&fleet), built(&clone));
+    let renamed = scratch.path().join("of-cargo");
+    files::link(cargo_home(), &renamed).unwrap();
+    let one = built(&fleet, &shared(&fleet), &cargo_home());
+    let other = built(&clone, &clone.join("target"), &renamed);
     let place = scratch.path().as_os_str().as_bytes();
-    let named = one.windows(place.len()).position(|words| words == place);
-    assert!(named.is_none(), "the runner names the place where it was built: {}", around(&one, named.unwrap_or(0)));
+    let named = other.windows(place.len()).position(|words| words == place);
+    assert!(named.is_none(), "the runner names the place where it was built: {}", around(&other, named.unwrap_or(0)));
     assert!(one == other, "{}", difference(&one, &other));
 }
 
-/// What is optimised for hosts, and costs nine tenths of the time.
-const QUICK: [(&str, &str); 3] = [
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
-    ("CARGO_PROFILE_RELEASE_LTO", "off"),
-    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-];
+/// A fleet that has all of Wildebeest in it. Its runner has a name of its own: where it is built, others come and go that are
+/// called as that of every fleet is.
+fn make(dir: &Path) {
+    let (shell, said) = Shell::captured();
+    let made = Scaffold::new(dir, Dependencies::Vendored).create(&shell);
+    let fleet = made.unwrap_or_else(|error| panic!("{error}: {}", said.text()));
+    let manifest = fleet.crate_dir.join("Cargo.toml");
+    let text = files::read_text(&manifest).unwrap();
+    files::write(&manifest, text.replace("\"wildebeest\"", "\"reproduced\""), 0o644).unwrap();
+    fleet.work_tree().unwrap().commit_all("Give the runner a name of its own").unwrap();
+}
 
-fn profile() -> &'static [(&'static str, &'static str)] {
-    match environment::var("WB_REPRODUCIBLE").as_deref() {
-        Some("production") => &[],
-        _ => &QUICK,
+/// Where the crates of others are compiled already. Where it is by sudo that hosts are made, that belongs to root.
+fn shared(fleet: &Path) -> PathBuf {
+    // This program lies in `<target>/debug/deps`.
+    let exe = environment::current_exe().unwrap();
+    match elevation() {
+        Elevation::Sudo => fleet.join("target"),
+        _ => quick::target_dir(exe.ancestors().nth(3).unwrap()),
     }
 }
 
-/// The runner of the fleet in `dir`, with nothing left of the build.
-fn built(dir: &Path) -> Vec<u8> {
-    let (target, runner) = (dir.join("target"), dir.with_extension("runner"));
+/// Where cargo keeps what it has fetched.
+fn cargo_home() -> PathBuf {
+    let home = || PathBuf::from(environment::var("HOME").unwrap()).join(".cargo");
+    environment::var("CARGO_HOME").map_or_else(home, PathBuf::from)
+}
+
+/// What is optimised for hosts costs nine tenths of the time. What this test runs in may have that left out for all builds.
+fn in_the_profile(build: Command) -> Command {
+    match environment::var("WB_REPRODUCIBLE").as_deref() {
+        Some("production") => quick::PROFILE.iter().fold(build, |build, (name, _)| build.env_remove(name)),
+        _ => quick::PROFILE.iter().fold(build, |build, (name, value)| build.env(name, value)),
+    }
+}
+
+/// The runner of the fleet in `dir`.
+fn built(dir: &Path, target: &Path, cargo_home: &Path) -> Vec<u8> {
+    let runner = dir.with_extension("runner");
     let build = Command::new(env!("CARGO_BIN_EXE_wb-operator")).arg("build").arg("--out").arg(&runner).dir(dir);
-    let build = build.env("CARGO_TARGET_DIR", &target).env("CARGO_NET_OFFLINE", "true");
-    let build = profile().iter().fold(build, |build, (name, value)| build.env(name, value));
-    let output = build.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").run().unwrap();
+    let build = build.env("CARGO_TARGET_DIR", target).env("CARGO_HOME", cargo_home).env("CARGO_NET_OFFLINE", "true");
+    let build = in_the_profile(build).env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    let output = build.run().unwrap();
     assert_eq!(output.code, 0, "{}", output.error_text());
-    files::remove_tree(&target).unwrap();
     files::read(runner).unwrap()
 }
 

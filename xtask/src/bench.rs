@@ -7,7 +7,7 @@
 
 mod agent;
 mod herd;
-mod processor;
+pub(crate) mod processor;
 mod rebuild;
 mod stdlib;
 mod test;

@@ -1,13 +1,14 @@
 //! Building the runner: one binary that needs nothing of the host that it runs on, the same wherever it is built.
 
 mod flags;
+pub mod quick;
 mod sameness;
 mod target;
 
 use std::path::PathBuf;
 
 use cargo_metadata::Message;
-use wb_core::system::{Command, CommandError, environment};
+use wb_core::system::{Command, CommandError, FileError, environment, files};
 
 use crate::at_once;
 use crate::fleet::{self, Fleet, FleetError};
@@ -44,6 +45,9 @@ pub enum BuildError {
         /// What cargo said.
         said: String,
     },
+    /// It can't be put where nobody overwrites it.
+    #[error(transparent)]
+    Aside(#[from] FileError),
     /// Cargo built something, but not the runner.
     #[error("cargo built no binary `{binary}` of the package `{package}`")]
     NoBinary {
@@ -70,13 +74,15 @@ enum What {
     Runner,
     /// The same sources, compiled quickly, and with crash points.
     Probe,
+    /// The same, where the runner itself is compiled quickly.
+    QuickProbe,
 }
 
 impl What {
     fn called(self) -> &'static str {
         match self {
             Self::Runner => "the runner",
-            Self::Probe => "the runner's twin with crash points",
+            Self::Probe | Self::QuickProbe => "the runner's twin with crash points",
         }
     }
 
@@ -84,6 +90,7 @@ impl What {
         match self {
             Self::Runner => &["--release"],
             Self::Probe => &["--features", "wb-stdlib/faults"],
+            Self::QuickProbe => &["--release", "--features", "wb-stdlib/faults"],
         }
     }
 }
@@ -97,25 +104,37 @@ pub fn runner(fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
 }
 
 /// Builds the twin of the runner: the same sources for the same target, with crash points, so that it can be killed at each
-/// of them; and in the profile for everyday builds, which is quick. No host runs it.
+/// of them; and in the profile for everyday builds, which is quick, unless that of the runner is told to be ([`quick`]). No host
+/// runs it.
 ///
 /// # Errors
 /// When it does not compile.
 pub fn probe(fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
-    build(What::Probe, fleet, shell)
+    build(if quick::is_told() { What::QuickProbe } else { What::Probe }, fleet, shell)
 }
 
 /// Builds the runner and its twin at the same time: cargo has the two profiles in two directories, and each build has
-/// long parts that keep one processor busy.
+/// long parts that keep one processor busy. Where they share all but a few parts ([`quick`]), one comes after the other.
 ///
 /// # Errors
 /// When one of them does not compile.
 pub fn runner_and_probe(fleet: &Fleet, shell: &Shell) -> Result<(Built, Built), BuildError> {
     let machine = Machine::look(shell)?;
+    if quick::is_told() {
+        let probe = build_on(&machine, What::QuickProbe, fleet, shell).and_then(set_aside)?;
+        return Ok((build_on(&machine, What::Runner, fleet, shell)?, probe));
+    }
     // What there is to say of the machine, one of them says.
     let probe = || build_on(&machine, What::Probe, fleet, &Shell::captured().0);
     let (probe, runner) = at_once::both(probe, || build_on(&machine, What::Runner, fleet, shell));
     Ok((runner?, probe?))
+}
+
+/// Where the runner and its twin lie in one directory, they have one name there.
+fn set_aside(probe: Built) -> Result<Built, BuildError> {
+    let path = probe.path.with_extension("twin");
+    files::copy(&probe.path, &path)?;
+    Ok(Built { path, ..probe })
 }
 
 fn build(what: What, fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
@@ -131,7 +150,7 @@ fn build_on(machine: &Machine, what: What, fleet: &Fleet, shell: &Shell) -> Resu
     let progress = shell.begin(begun.clone());
     let (mut found, mut compiled) = (None, 0);
     let command = match what {
-        What::Runner => same(fleet, &target, &Sameness::look(fleet, machine)?),
+        What::Runner | What::QuickProbe => same(what, fleet, &target, &Sameness::look(fleet, machine)?),
         What::Probe => told(command(what, fleet, &target), &target, &target.rustflags()),
     };
     let output = command.run_lines(|line| {
@@ -147,10 +166,10 @@ fn build_on(machine: &Machine, what: What, fleet: &Fleet, shell: &Shell) -> Resu
     Ok(Built { triple, path: found.ok_or_else(no_binary)? })
 }
 
-/// The command that builds the runner, with all that makes it the same everywhere.
-fn same(fleet: &Fleet, target: &Target, sameness: &Sameness) -> Command {
+/// The command that builds the runner, or what shares its parts, with all that makes it the same everywhere.
+fn same(what: What, fleet: &Fleet, target: &Target, sameness: &Sameness) -> Command {
     let flags = [target.rustflags(), sameness.rustflags()].concat();
-    let (cargo, cflags) = (command(What::Runner, fleet, target), environment::var(&cflags_of(target.triple())));
+    let (cargo, cflags) = (command(what, fleet, target), environment::var(&cflags_of(target.triple())));
     sameness.apply(told(cargo, target, &flags), target.triple(), cflags.as_deref())
 }
 
@@ -194,6 +213,7 @@ mod tests {
         let json = "--message-format json-render-diagnostics";
         check(What::Runner, &musl, &[], &format!("--release {common}-musl {json}"));
         check(What::Probe, &musl, &[], &format!("--features wb-stdlib/faults {common}-musl {json}"));
+        check(What::QuickProbe, &musl, &[], &format!("--release --features wb-stdlib/faults {common}-musl {json}"));
         let gnu = Target::Static { triple: "x86_64-unknown-linux-gnu".into(), why: String::new() };
         let config = r#"--config 'target.x86_64-unknown-linux-gnu.rustflags=["-Ctarget-feature=+crt-static"]'"#;
         let flags = gnu.rustflags();
@@ -211,7 +231,8 @@ mod tests {
             commit: "abc".into(),
         };
         let sameness = Sameness::of(Some("/c".into()), "/t".into(), &machine);
-        let command = same(&fleet(), &Target::Musl { triple: "x86_64-unknown-linux-musl".into() }, &sameness);
+        let musl = Target::Musl { triple: "x86_64-unknown-linux-musl".into() };
+        let command = same(What::Runner, &fleet(), &musl, &sameness);
         let told = format!("{}{:?}", command.line(), command.variable("CARGO_ENCODED_RUSTFLAGS"));
         assert!(told.contains("--remap-path-prefix=/c=/cargo"), "{told}");
         assert_eq!(command.variable("CARGO_INCREMENTAL").and_then(|value| value.to_str()), Some("0"));

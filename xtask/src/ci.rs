@@ -1,19 +1,28 @@
-//! All checks of a repository, and how many passed. What is cheap comes first. What reads the sources and runs nothing
-//! of them compiles much, and mostly on one processor: its place is beside hosts on sandboxes, which wait a lot.
+//! All checks of a repository, and how many passed. What is cheap comes first. Hosts on sandboxes wait a lot, so that beside
+//! them is the place of what computes: beside the fleet's own migrations all that compiles, and reads the sources without
+//! running any of them; beside the tests on sandboxes all other tests. Only what measures has the machine for itself.
+//!
+//! Each part says how long it took.
 
 mod suite;
 mod tally;
 
+use std::path::Path;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
 use wb_core::registry::resolve;
 use wb_core::runner::with_causes;
-use wb_core::system::{Command, CommandError, environment, files};
+use wb_core::system::clock::Stopwatch;
+use wb_core::system::{Command, CommandError, Output, environment, files};
 
+use crate::bench::processor;
 use crate::book::Book;
-use crate::failure::Failure;
+use crate::build::quick;
 use crate::fleet::{self, Fleet, FleetError};
-use crate::sandbox::{self, Elevation};
+use crate::sandbox;
 use crate::shell::Shell;
-use crate::test::{self, page};
 use suite::Suite;
 
 pub use tally::Tally;
@@ -43,21 +52,26 @@ pub enum CiError {
 /// When something that is needed to check at all is missing. A check that fails is counted, and is no error.
 pub fn run(shell: &Shell) -> Result<Tally, CiError> {
     NEEDED.iter().try_for_each(Needed::look)?;
+    let (tally, took) = timed(|| checked(shell));
+    let processors = processor::used_ms(std::process::id(), false) / 1000.0;
+    shell.print(format_args!("all of it: {}, and at least {processors:.0} s of processors", seconds(took)));
+    tally
+}
+
+fn checked(shell: &Shell) -> Result<Tally, CiError> {
     let (fleet, readings) = (Fleet::current()?, readings());
+    let metadata = fleet::metadata(&fleet.crate_dir)?;
+    let migrations = migrations(&fleet, metadata.target_directory.as_std_path());
     let mut tally = all(&formatting(&fleet), shell)?;
     tally.add(&chain(&fleet, shell));
     let possible = sandboxes(shell);
     tally.add(&possible);
-    if possible.passed > 0 {
-        tally.add(&migrations(&fleet, shell)?);
+    let migrations = migrations.filter(|_| possible.passed > 0);
+    let (prepared, compiles) = prepare(&readings, migrations, shell)?;
+    tally.add(&prepared);
+    if compiles {
+        tally.add(&tests(Suite::of(&metadata), shell)?);
     }
-    let suite = Suite::of(&fleet::metadata(&fleet.crate_dir)?);
-    let compiled = Step { name: "tests compile", command: fleet::cargo().args(suite::compile()) }.run(shell)?;
-    tally.add(&compiled);
-    tally.add(&match compiled.failed {
-        0 => tests(suite, &readings, shell)?,
-        _ => all(&readings, shell)?,
-    });
     Ok(tally)
 }
 
@@ -125,15 +139,16 @@ fn all(steps: &[Step], shell: &Shell) -> Result<Tally, CiError> {
 
 impl Step {
     fn run(&self, shell: &Shell) -> Result<Tally, CiError> {
-        let output = {
+        let (output, took) = {
             let _progress = shell.begin(self.name);
-            self.command.run()?
+            timed(|| self.command.run())
         };
+        let output = output?;
         if output.code != 0 {
             shell.print(output.text());
             shell.print(output.error_text());
         }
-        Ok(counted(self.name, output.code == 0, shell))
+        Ok(counted(self.name, output.code == 0, Some(took), shell))
     }
 }
 
@@ -143,7 +158,7 @@ fn chain(fleet: &Fleet, shell: &Shell) -> Tally {
         Err(error) => vec![with_causes(&error)],
     };
     mistakes.iter().for_each(|mistake| shell.warn(mistake));
-    counted("chain", mistakes.is_empty(), shell)
+    counted("chain", mistakes.is_empty(), None, shell)
 }
 
 /// Tests that need sandboxes skip themselves where there are none; here it is said why, and on CI it is a failure.
@@ -158,10 +173,10 @@ fn sandboxes(shell: &Shell) -> Tally {
     let missing: Vec<String> = failed.into_iter().chain(probe.missing.iter().map(ToString::to_string)).collect();
     missing.iter().for_each(|missing| shell.warn(missing));
     if probe.possible() {
-        return counted("sandboxes can start", true, shell);
+        return counted("sandboxes can start", true, None, shell);
     }
     match environment::var("CI").as_deref() {
-        Some("true") => counted("sandboxes can start", false, shell),
+        Some("true") => counted("sandboxes can start", false, None, shell),
         _ => {
             shell.print(format_args!("skipped: the tests on sandboxes, because {}", missing.join("; ")));
             Tally { skipped: 1, ..Tally::default() }
@@ -174,41 +189,57 @@ const MIGRATIONS: &str = "migrations on hosts of their own";
 /// How many of the newest migrations are killed here: each takes as long as many other checks.
 const KILLED: usize = 1;
 
-/// All migrations on hosts of their own, where there are any. Who may not make hosts starts a command that gets the right to.
-fn migrations(fleet: &Fleet, shell: &Shell) -> Result<Tally, CiError> {
+/// The command that runs all migrations on hosts of their own, where there are any. It gets by itself the right to make hosts.
+/// Wildebeest's own example ships nowhere: its runner is built as those of the tests are, and shares with them what is compiled.
+fn migrations(fleet: &Fleet, target: &Path) -> Option<Command> {
     if resolve(&fleet.crate_dir).is_ok_and(|resolved| resolved.links.is_empty()) {
-        return Ok(Tally::default());
+        return None;
     }
-    match (sandbox::elevation(), environment::current_exe()) {
-        (Elevation::Root, _) | (_, Err(_)) => Ok(tested(fleet, shell)),
-        (_, Ok(this)) => {
-            let command = fleet::without_package(Command::new(this));
-            let command = command.args(["test", "--interrupt", &KILLED.to_string()]);
-            Step { name: MIGRATIONS, command }.run(shell)
-        }
-    }
+    let this = environment::current_exe().ok()?;
+    let command = fleet::without_package(Command::new(this)).args(["test", "--interrupt", &KILLED.to_string()]);
+    Some(if Book::current().is_ok() { quick::builds(command, target) } else { command })
 }
 
-/// The same, with each check counted.
-fn tested(fleet: &Fleet, shell: &Shell) -> Tally {
-    let options = test::Options { interrupt: KILLED, ..test::Options::default() };
-    match test::run(fleet, &options, shell) {
-        Ok(outcome) => {
-            let tally = outcome.tally();
-            if tally.failed > 0 {
-                shell.print_page(&page::closing(&outcome, &shell.canvas()));
-            }
+/// Compiles the tests and reads the sources, while the migrations run on their hosts; says, too, whether the tests compile.
+/// What the migrations say comes when all of it is over, so that no line stands amid another part.
+fn prepare(readings: &[Step], migrations: Option<Command>, shell: &Shell) -> Result<(Tally, bool), CiError> {
+    thread::scope(|scope| {
+        let migrating = migrations.map(|command| scope.spawn(move || timed(|| command.run())));
+        let compile = Step { name: "tests compile", command: fleet::cargo().args(suite::compile()) };
+        let mut tally = compile.run(shell)?;
+        let compiles = tally.failed == 0;
+        tally.add(&all(readings, shell)?);
+        if let Some(migrating) = migrating {
+            let (output, took) = {
+                let _progress = shell.begin(MIGRATIONS);
+                migrating.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            tally.add(&migrated(&output?, took, shell));
+        }
+        Ok::<_, CiError>((tally, compiles))
+    })
+}
+
+/// All that the test of the migrations said, and its own count, each of its checks being one here. Where it did not come to
+/// its end, that is the one check that failed.
+fn migrated(output: &Output, took: Duration, shell: &Shell) -> Tally {
+    let said = output.text();
+    match Tally::parted(&said).filter(|(_, tally)| (output.code == 0) == (tally.failed == 0)) {
+        Some((rest, tally)) => {
+            shell.print(rest);
+            shell.print(format_args!("{MIGRATIONS}: {}", seconds(took)));
             tally
         }
-        Err(error) => {
-            shell.fail(&Failure::from(error));
-            counted(MIGRATIONS, false, shell)
+        None => {
+            shell.print(&said);
+            shell.print(output.error_text());
+            counted(MIGRATIONS, false, Some(took), shell)
         }
     }
 }
 
 /// What the sandboxes say comes when all of it is over, so that no line stands amid another part.
-fn tests(suite: Suite, readings: &[Step], shell: &Shell) -> Result<Tally, CiError> {
+fn tests(suite: Suite, shell: &Shell) -> Result<Tally, CiError> {
     let Suite { alone, computes, sandboxes } = suite;
     let mut tally = Tally::default();
     let mut hear = |line: &str| {
@@ -216,24 +247,29 @@ fn tests(suite: Suite, readings: &[Step], shell: &Shell) -> Result<Tally, CiErro
         shell.print(line);
     };
     let progress = shell.begin("tests");
-    let mut errors = play(&alone, fleet::cargo, &mut hear)?;
+    let (measured, of_measures) = timed(|| play(&alone, fleet::cargo, &mut hear));
     drop(progress);
-    let read = std::thread::scope(|scope| {
-        let (say, said) = std::sync::mpsc::channel();
-        let sandboxes = scope.spawn(move || play(&sandboxes, fleet::cargo, |line| drop(say.send(line.to_owned()))));
-        // While one cargo compiles, others wait: that of the hosts, which has nothing to compile, comes before all.
+    let mut errors = measured?;
+    let (of_others, of_sandboxes) = thread::scope(|scope| {
+        let (say, said) = channel();
+        let hosts = move || timed(|| play(&sandboxes, fleet::cargo, |line| drop(say.send(line.to_owned()))));
+        let hosts = scope.spawn(hosts);
+        // While one cargo looks what there is to compile, others wait: that of the hosts comes before all.
         let first = said.recv();
-        let read = all(readings, shell)?;
         let _progress = shell.begin("more tests");
-        errors.extend(play(&computes, in_a_crowd, &mut hear)?);
-        errors.extend(sandboxes.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        let (computed, of_others) = timed(|| play(&computes, in_a_crowd, &mut hear));
+        errors.extend(computed?);
+        let (tried, of_sandboxes) = hosts.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        errors.extend(tried?);
         first.into_iter().chain(said).for_each(|line| hear(&line));
-        Ok::<_, CiError>(read)
+        Ok::<_, CiError>((of_others, of_sandboxes))
     })?;
     errors.iter().for_each(|error| shell.print(error));
+    let parts = [("tests that measure", of_measures), ("tests on sandboxes", of_sandboxes), ("all others", of_others)];
+    parts.iter().for_each(|(part, took)| shell.print(format_args!("{part}: {}", seconds(*took))));
     // A program that was killed says nothing of its tests.
-    let end = counted("tests come to their end", errors.is_empty() || tally.failed > 0, shell);
-    [end, read].iter().for_each(|part| tally.add(part));
+    let end = counted("tests come to their end", errors.is_empty() || tally.failed > 0, None, shell);
+    tally.add(&end);
     Ok(tally)
 }
 
@@ -267,10 +303,21 @@ fn nice() -> Command {
     fleet::without_package(Command::new("nice"))
 }
 
-fn counted(name: &str, passed: bool, shell: &Shell) -> Tally {
-    shell.print(format_args!("check {name} ... {}", if passed { "ok" } else { "FAILED" }));
+fn counted(name: &str, passed: bool, took: Option<Duration>, shell: &Shell) -> Tally {
+    let took = took.map(|took| format!(" ({})", seconds(took))).unwrap_or_default();
+    shell.print(format_args!("check {name} ... {}{took}", if passed { "ok" } else { "FAILED" }));
     match passed {
         true => Tally { passed: 1, ..Tally::default() },
         false => Tally { failed: 1, ..Tally::default() },
     }
+}
+
+/// What comes of something, and how long it takes.
+fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let watch = Stopwatch::start();
+    (act(), watch.elapsed())
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.0} s", took.as_secs_f64())
 }

@@ -1,8 +1,9 @@
 //! A fleet with a fault for each check of `cargo xtask test`: exactly that check fails, and says by which migration, on
 //! which host, and how. Mended, the same fleet passes.
 //!
-//! All of it is compiled once: the settings of the hosts say which fault there is. Only what waits for ever is seen
-//! without a host, and before anything is compiled.
+//! The settings of each host say which faults it has. What keeps a host from going on is planted in one host each, all in the
+//! same walk; what is seen behind the walk, in all hosts of the next one. Only what waits for ever is seen without a host, and
+//! before anything is compiled.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +27,7 @@ struct Fault {
     says: &'static [&'static str],
 }
 
-/// Those that keep their host from going on. Each is looked for by itself.
+/// Those that keep their host from going on. Each has a host of its own.
 static IN_THE_WALK: [Fault; 4] = [
     Fault {
         link: "count_visits",
@@ -38,19 +39,23 @@ static IN_THE_WALK: [Fault; 4] = [
         link: "tell_a_lie",
         source: include_str!("../../fleet/planted/tell_a_lie.rs"),
         fails: |check| *check == Check::Plan,
-        says: &["web1 (web) at `tell_a_lie` (", "the plan said:", "nothing more", "+ file /srv/two present"],
+        says: &["web2 (second, web) at `tell_a_lie` (", "the plan said:", "nothing more", "+ file /srv/two present"],
     },
     Fault {
         link: "write_a_note",
         source: include_str!("../../fleet/planted/write_a_note.rs"),
         fails: |check| *check == Check::Plan,
-        says: &["web1 (web) at `write_a_note` (", "the plan touched:", "+ /srv/note"],
+        says: &["web3 (third, web) at `write_a_note` (", "the plan touched:", "+ /srv/note"],
     },
     Fault {
         link: "make_a_promise",
         source: include_str!("../../fleet/planted/make_a_promise.rs"),
         fails: |check| *check == Check::Spec("the_promise_is_kept".into()),
-        says: &["web1 (web) at `make_a_promise` (", "the spec `the_promise_is_kept` does not hold:", "/srv/never"],
+        says: &[
+            "web4 (fourth, web) at `make_a_promise` (",
+            "the spec `the_promise_is_kept` does not hold:",
+            "/srv/never",
+        ],
     },
 ];
 
@@ -91,12 +96,9 @@ fn each_fault_fails_in_its_own_check() {
         for fault in IN_THE_WALK.iter().chain(&AFTER_THE_WALK[1..]) {
             add_link(&fleet, &link(fault.link, fault.source)).unwrap();
         }
-        a_host_that_fails_can_be_looked_at(&fleet, &shell);
-        for fault in &IN_THE_WALK[1..] {
-            let found = planted(&fleet, &[fault], &walk(), &shell);
-            assert_eq!(found.tally().failed, 1, "{}", shown(&found));
-        }
-        planted(&fleet, &AFTER_THE_WALK.each_ref(), &whole(), &shell);
+        hosts_that_fail_can_be_looked_at(&fleet, &shell);
+        let after = AFTER_THE_WALK.each_ref();
+        planted(&fleet, herd(&after), &after, &whole(), &shell);
         mended(&fleet, &shell);
         files::remove_tree(scratch_dir("test-planted")).unwrap();
     });
@@ -125,8 +127,18 @@ fn begin(shell: &Shell) -> Fleet {
 /// Two web servers with these faults.
 fn herd(faults: &[&Fault]) -> String {
     let faults: Vec<&str> = faults.iter().map(|fault| fault.link).collect();
-    let host = |name: &str| format!("[hosts.{name}]\nroles = [\"web\"]\nsettings = {{ planted = {faults:?} }}\n\n");
-    ["web1", "web2"].map(host).concat()
+    ["web1", "web2"].map(|name| host(name, &["web"], &faults)).concat()
+}
+
+/// A web server for each fault that keeps its host from going on, and no two of a kind: of these one would stand for both.
+fn herd_of_each() -> String {
+    let hosts: [(&str, &[&str]); 4] =
+        [("web1", &["web"]), ("web2", &["web", "second"]), ("web3", &["web", "third"]), ("web4", &["web", "fourth"])];
+    hosts.iter().zip(&IN_THE_WALK).map(|((name, roles), fault)| host(name, roles, &[fault.link])).collect()
+}
+
+fn host(name: &str, roles: &[&str], faults: &[&str]) -> String {
+    format!("[hosts.{name}]\nroles = {roles:?}\nsettings = {{ planted = {faults:?} }}\n\n")
 }
 
 /// A draft waits until the others have it behind them, as they do. It lands when it waits for what they have.
@@ -145,10 +157,14 @@ fn a_wait_for_ever_is_found(fleet: &Fleet) {
     fleet.work_tree().unwrap().commit_all("Add the migration meet").unwrap();
 }
 
-/// Who asks for it finds the host as it was when it failed. Its log, and what build servers read, lie there as ever.
-fn a_host_that_fails_can_be_looked_at(fleet: &Fleet, shell: &Shell) {
-    let found = planted(fleet, &[&IN_THE_WALK[0]], &Options { keep: true, ..walk() }, shell);
-    assert_eq!(found.kept, ["cargo xtask sandbox enter test/web1"]);
+/// Each host fails by its own fault alone. Who asks for it finds them as they were then; their logs, and what build servers
+/// read, lie there as ever.
+fn hosts_that_fail_can_be_looked_at(fleet: &Fleet, shell: &Shell) {
+    let options = Options { keep: true, ..walk() };
+    let found = planted(fleet, herd_of_each(), &IN_THE_WALK.each_ref(), &options, shell);
+    assert_eq!(found.tally().failed, 4, "{}", shown(&found));
+    let names = ["web1", "web2", "web3", "web4"];
+    assert_eq!(found.kept, names.map(|name| format!("cargo xtask sandbox enter test/{name}")));
     let entered = operate(fleet, &["sandbox", "enter", "test/web1", "--", "cat", "/srv/visits"]);
     assert_eq!((entered.code, entered.text().as_str()), (0, "visit\nvisit"), "{}", entered.error_text());
     assert!(Herd::stop(&scratch_dir("test")).unwrap());
@@ -160,9 +176,9 @@ fn a_host_that_fails_can_be_looked_at(fleet: &Fleet, shell: &Shell) {
     assert!(junit.contains(case) && junit.contains(failure), "{junit}");
 }
 
-/// Plants these faults in all hosts, and nothing else is found.
-fn planted(fleet: &Fleet, faults: &[&Fault], options: &Options, shell: &Shell) -> Outcome {
-    let found = tested(fleet, faults, options, shell);
+/// These faults are found in the hosts that have them, and nothing else is.
+fn planted(fleet: &Fleet, herd: String, faults: &[&Fault], options: &Options, shell: &Shell) -> Outcome {
+    let found = tested(fleet, herd, options, shell);
     faults.iter().for_each(|fault| is_found(fault, &found));
     let link = |failed: &Tested| failed.link.as_ref().map(|link| link.name.clone()).unwrap_or_default();
     let failing: BTreeSet<String> = found.failures().map(link).collect();
@@ -184,7 +200,7 @@ fn is_found(fault: &Fault, outcome: &Outcome) {
 
 /// The same fleet without any fault passes, and is not run a second time.
 fn mended(fleet: &Fleet, shell: &Shell) {
-    let outcome = tested(fleet, &[], &whole(), shell);
+    let outcome = tested(fleet, herd(&[]), &whole(), shell);
     let page = shown(&outcome);
     let has = |is_it: fn(&Check) -> bool| outcome.tested.iter().any(|tested| is_it(&tested.check));
     assert!(outcome.came_through() && outcome.tally().passed > 30, "{page}");
@@ -205,8 +221,8 @@ fn operate(fleet: &Fleet, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_wb-operator")).args(args).dir(&fleet.crate_dir).run().unwrap()
 }
 
-fn tested(fleet: &Fleet, faults: &[&Fault], options: &Options, shell: &Shell) -> Outcome {
-    files::write(fleet.herd_path(), herd(faults), 0o644).unwrap();
+fn tested(fleet: &Fleet, herd: String, options: &Options, shell: &Shell) -> Outcome {
+    files::write(fleet.herd_path(), herd, 0o644).unwrap();
     fleet.work_tree().unwrap().commit_all("Other faults").unwrap();
     test::run(fleet, options, shell).unwrap()
 }

@@ -6,7 +6,7 @@ use wb_core::system::files;
 
 /// The processor's time that a process has used, in milliseconds: of its children that have ended, and, where `itself`
 /// says so, its own. A process that is gone has used none.
-pub(super) fn used_ms(pid: u32, itself: bool) -> f64 {
+pub(crate) fn used_ms(pid: u32, itself: bool) -> f64 {
     files::read_text(proc(pid, "stat")).map_or(0.0, |stat| cpu_ms(&stat, itself))
 }
 

@@ -31,6 +31,25 @@ impl Tally {
         };
         self.add(&Self { passed: count("passed"), failed: count("failed"), skipped: count("ignored") });
     }
+
+    /// Parts what a command said from the count that it closes with, which is written as here; nothing where it closes with none.
+    #[must_use]
+    pub fn parted(said: &str) -> Option<(&str, Self)> {
+        let (rest, last) = last_line(said.trim_end());
+        let (passed, failed) = last.strip_suffix(" failed")?.split_once(" passed, ")?;
+        let (passed, failed) = (passed.parse().ok()?, failed.parse().ok()?);
+        let (before, above) = last_line(rest);
+        let (rest, skipped) = match above.strip_suffix(" skipped").and_then(|count| count.parse().ok()) {
+            Some(skipped) => (before, skipped),
+            None => (rest, 0),
+        };
+        Some((rest.trim_end(), Self { passed, failed, skipped }))
+    }
+}
+
+/// What comes before the last line, and that line.
+fn last_line(text: &str) -> (&str, &str) {
+    text.rsplit_once('\n').unwrap_or(("", text))
 }
 
 impl fmt::Display for Tally {
@@ -46,6 +65,20 @@ impl fmt::Display for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_count_at_the_end_is_read() {
+        let check = |said: &str, expect: Option<(&str, &str)>| {
+            let parted = Tally::parted(said).map(|(rest, tally)| (rest, tally.to_string()));
+            assert_eq!(parted.as_ref().map(|(rest, tally)| (*rest, tally.as_str())), expect, "{said}");
+        };
+        check("test chain ... ok\n\n1 passed, 0 failed\n", Some(("test chain ... ok", "1 passed, 0 failed")));
+        check("a\nb\n2 skipped\n4 passed, 1 failed", Some(("a\nb", "2 skipped\n4 passed, 1 failed")));
+        check("1 passed, 2 failed", Some(("", "1 passed, 2 failed")));
+        check("1 passed, 2 failed\nand more", None);
+        check("some passed, 2 failed", None);
+        check("", None);
+    }
 
     #[test]
     fn closing_lines_are_counted() {

@@ -147,6 +147,21 @@ mod tests {
         );
     }
 
+    /// What runners share in tests is compiled once, too.
+    #[test]
+    fn runners_are_compiled_as_those_of_this_workspace_are() {
+        let release = |text: &str| {
+            let document: DocumentMut = text.parse().unwrap();
+            let profile = &document["profile"]["release"];
+            let package = |name: &str| profile["package"][name]["opt-level"].as_integer();
+            let packages = ["curve25519-dalek", "sha2"].map(package);
+            let count = profile["package"].as_table().map(|all| all.len());
+            let words = ["lto", "codegen-units", "strip"].map(|word| profile[word].to_string().trim().to_owned());
+            (packages, count, profile.as_table().map(|all| all.len()), words)
+        };
+        assert_eq!(release(include_str!("../../../Cargo.toml")), release(WORKSPACE));
+    }
+
     #[test]
     fn a_vendored_copy_is_named_relative_to_the_fleet() {
         assert_eq!(relative(Path::new("/fleet/vendor/wildebeest"), Path::new("/fleet")), "vendor/wildebeest");

@@ -84,7 +84,7 @@ impl Scratch {
             .env("GIT_CONFIG_SYSTEM", "/dev/null")
             .env("GIT_AUTHOR_DATE", "2001-09-09T02:00:00Z");
         // Which toolchain it is, and what all tests compile with: they share what is compiled.
-        let kept = ["RUSTUP_TOOLCHAIN", "CARGO_INCREMENTAL"].into_iter();
+        let kept = ["RUSTUP_TOOLCHAIN", "CARGO_INCREMENTAL", "CARGO_PROFILE_DEV_DEBUG"].into_iter();
         let kept = kept.filter_map(|name| Some((name, environment::var(name)?)));
         kept.fold(command, |command, (name, value)| command.env(name, value))
     }
