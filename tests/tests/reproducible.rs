@@ -1,14 +1,15 @@
 //! Two clones of a fleet, at two places, make the same runner: what was tested of one is known of the other.
 //!
-//! One is built where the runners of all tests are, with what these have compiled of the crates of others already; the other
-//! out of nothing, all crates of others and their C included, with a target directory of its own, at the end of a longer path,
-//! and with cargo's home under another name. The crates of Wildebeest and of the fleet are compiled for both. So what is
-//! compared is a whole runner of each, and every part of it was compiled at two places. What can differ from place to place is
-//! where sources lie, where build scripts write, how crates and their symbols are named, and in which order all is linked: it
-//! does so at any level of optimisation. So both are built as for a deploy, by the same command, with the same flags, for the
-//! same target, but without what makes the compiler take its time. That an optimiser makes the same of the same is rustc's own
-//! promise, which is looked at only where somebody says `WB_REPRODUCIBLE=production`, and has ten minutes. What another
-//! compiler, or another machine, makes is looked at nowhere.
+//! The fleet is the example of this repository. One runner is built where the repository lies, into the directory of the
+//! runners of all tests: what others have compiled there already, of the same sources with the same flags, is taken. The other
+//! is built of a clone with the same files, out of nothing, all crates of others and their C included, with a target directory
+//! of its own, at the end of a longer path, and with cargo's home under another name. So what is compared is a whole runner of
+//! each, and every part of both was compiled at its own place. What can differ from place to place is where sources lie, where
+//! build scripts write, how crates and their symbols are named, and in which order all is linked: it does so at any level of
+//! optimisation. So both are built as for a deploy, by the same command, with the same flags, for the same target, but without
+//! what makes the compiler take its time. That an optimiser makes the same of the same is rustc's own promise, which is looked
+//! at only where somebody says `WB_REPRODUCIBLE=production`, and has ten minutes. What another compiler, or another machine,
+//! makes is looked at nowhere.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,43 +19,43 @@ use std::path::{Path, PathBuf};
 use wb_core::system::{Command, environment, files};
 use wb_xtask::build::quick;
 use wb_xtask::sandbox::{Elevation, elevation};
-use wb_xtask::scaffold::{Dependencies, Scaffold};
-use wb_xtask::shell::Shell;
 
 #[test]
 fn two_clones_at_two_places_build_the_same_bytes() {
     let scratch = tempfile::tempdir().unwrap();
-    let (fleet, clone) = (scratch.path().join("fleet"), scratch.path().join("a/longer/way/to/the/clone"));
-    make(&fleet);
-    Command::new("git").args(["clone", "--quiet"]).args([&fleet, &clone]).read().unwrap();
-    let renamed = scratch.path().join("of-cargo");
+    let repository = files::canonical(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).unwrap();
+    let (clone, renamed) = (scratch.path().join("a/longer/way/to/the/clone"), scratch.path().join("of-cargo"));
+    copy(&repository, &clone);
     files::link(cargo_home(), &renamed).unwrap();
-    let one = built(&fleet, &shared(&fleet), &cargo_home());
-    let other = built(&clone, &clone.join("target"), &renamed);
+    let build = |dir: &Path, target: &Path, cargo_home: &Path| built(dir, target, cargo_home, scratch.path());
+    let one = build(&repository, &shared(scratch.path()), &cargo_home());
+    let other = build(&clone, &clone.join("target"), &renamed);
     let place = scratch.path().as_os_str().as_bytes();
     let named = other.windows(place.len()).position(|words| words == place);
     assert!(named.is_none(), "the runner names the place where it was built: {}", around(&other, named.unwrap_or(0)));
     assert!(one == other, "{}", difference(&one, &other));
 }
 
-/// A fleet that has all of Wildebeest in it. Its runner has a name of its own: where it is built, others come and go that are
-/// called as that of every fleet is.
-fn make(dir: &Path) {
-    let (shell, said) = Shell::captured();
-    let made = Scaffold::new(dir, Dependencies::Vendored).create(&shell);
-    let fleet = made.unwrap_or_else(|error| panic!("{error}: {}", said.text()));
-    let manifest = fleet.crate_dir.join("Cargo.toml");
-    let text = files::read_text(&manifest).unwrap();
-    files::write(&manifest, text.replace("\"wildebeest\"", "\"reproduced\""), 0o644).unwrap();
-    fleet.work_tree().unwrap().commit_all("Give the runner a name of its own").unwrap();
+/// A clone, with the files as they are by now: what is not committed yet is compiled, too.
+fn copy(repository: &Path, clone: &Path) {
+    let git = |args: &[&str]| Command::new("git").args(args);
+    git(&["clone", "--quiet", "--no-checkout"]).args([repository, clone]).read().unwrap();
+    git(&["reset", "--quiet"]).dir(clone).read().unwrap();
+    let list = git(&["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).dir(repository).read().unwrap();
+    let there = |path: &&str| !path.is_empty() && files::exists(repository.join(path));
+    for path in list.split('\0').filter(there) {
+        let to = clone.join(path);
+        files::create_dir(to.parent().unwrap()).unwrap();
+        files::copy(repository.join(path), to).unwrap();
+    }
 }
 
-/// Where the crates of others are compiled already. Where it is by sudo that hosts are made, that belongs to root.
-fn shared(fleet: &Path) -> PathBuf {
+/// Where all runners of tests are built. Where it is by sudo that hosts are made, what was built for them belongs to root.
+fn shared(scratch: &Path) -> PathBuf {
     // This program lies in `<target>/debug/deps`.
     let exe = environment::current_exe().unwrap();
     match elevation() {
-        Elevation::Sudo => fleet.join("target"),
+        Elevation::Sudo => scratch.join("target"),
         _ => quick::target_dir(exe.ancestors().nth(3).unwrap()),
     }
 }
@@ -73,10 +74,10 @@ fn in_the_profile(build: Command) -> Command {
     }
 }
 
-/// The runner of the fleet in `dir`.
-fn built(dir: &Path, target: &Path, cargo_home: &Path) -> Vec<u8> {
-    let runner = dir.with_extension("runner");
-    let build = Command::new(env!("CARGO_BIN_EXE_wb-operator")).arg("build").arg("--out").arg(&runner).dir(dir);
+/// The runner of the example in this repository.
+fn built(repository: &Path, target: &Path, cargo_home: &Path, scratch: &Path) -> Vec<u8> {
+    let (fleet, runner) = (repository.join("migrations-crate"), scratch.join("runner"));
+    let build = Command::new(env!("CARGO_BIN_EXE_wb-operator")).arg("build").arg("--out").arg(&runner).dir(fleet);
     let build = build.env("CARGO_TARGET_DIR", target).env("CARGO_HOME", cargo_home).env("CARGO_NET_OFFLINE", "true");
     let build = in_the_profile(build).env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     let output = build.run().unwrap();

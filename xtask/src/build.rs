@@ -104,8 +104,8 @@ pub fn runner(fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
 }
 
 /// Builds the twin of the runner: the same sources for the same target, with crash points, so that it can be killed at each
-/// of them; and in the profile for everyday builds, which is quick, unless that of the runner is told to be ([`quick`]). No host
-/// runs it.
+/// of them; and in the profile for everyday builds, which is quick, unless that of the runner is told to be ([`quick`]).
+/// No host runs it.
 ///
 /// # Errors
 /// When it does not compile.

@@ -189,8 +189,9 @@ const MIGRATIONS: &str = "migrations on hosts of their own";
 /// How many of the newest migrations are killed here: each takes as long as many other checks.
 const KILLED: usize = 1;
 
-/// The command that runs all migrations on hosts of their own, where there are any. It gets by itself the right to make hosts.
-/// Wildebeest's own example ships nowhere: its runner is built as those of the tests are, and shares with them what is compiled.
+/// The command that runs all migrations on hosts of their own, where there are any. It gets by itself the right to make
+/// hosts. Wildebeest's own example ships nowhere: its runner is built as those of the tests are, and shares with them what
+/// is compiled.
 fn migrations(fleet: &Fleet, target: &Path) -> Option<Command> {
     if resolve(&fleet.crate_dir).is_ok_and(|resolved| resolved.links.is_empty()) {
         return None;
@@ -205,7 +206,7 @@ fn migrations(fleet: &Fleet, target: &Path) -> Option<Command> {
 fn prepare(readings: &[Step], migrations: Option<Command>, shell: &Shell) -> Result<(Tally, bool), CiError> {
     thread::scope(|scope| {
         let migrating = migrations.map(|command| scope.spawn(move || timed(|| command.run())));
-        let compile = Step { name: "tests compile", command: fleet::cargo().args(suite::compile()) };
+        let compile = Step { name: "tests compile", command: in_the_background().args(suite::compile()) };
         let mut tally = compile.run(shell)?;
         let compiles = tally.failed == 0;
         tally.add(&all(readings, shell)?);
@@ -320,4 +321,27 @@ fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
 
 fn seconds(took: Duration) -> String {
     format!("{:.0} s", took.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_check_of_the_migrations_counts_where_they_come_to_their_end() {
+        let check = |code: i32, said: &str, count: &str, expect: &str| {
+            let (shell, captured) = Shell::captured();
+            let output = Output { code, stdout: said.into(), stderr: b"error: no\n".to_vec() };
+            let tally = migrated(&output, Duration::from_secs(7), &shell);
+            assert_eq!((tally.to_string().as_str(), captured.text().as_str()), (count, expect), "{said}");
+        };
+        let well = "test chain ... ok\nmigrations on hosts of their own: 7 s\n";
+        check(0, "test chain ... ok\n\n1 passed, 0 failed\n", "1 passed, 0 failed", well);
+        let ill = "test chain ... FAILED\nmigrations on hosts of their own: 7 s\n";
+        check(1, "test chain ... FAILED\n\n2 passed, 1 failed\n", "2 passed, 1 failed", ill);
+        let failed = "error: no\ncheck migrations on hosts of their own ... FAILED (7 s)\n";
+        let cut_short = |said: &str| format!("{said}\n{failed}");
+        check(3, "test chain ... ok\n", "0 passed, 1 failed", &cut_short("test chain ... ok"));
+        check(137, "1 passed, 0 failed\n", "0 passed, 1 failed", &cut_short("1 passed, 0 failed"));
+    }
 }

@@ -32,7 +32,8 @@ impl Tally {
         self.add(&Self { passed: count("passed"), failed: count("failed"), skipped: count("ignored") });
     }
 
-    /// Parts what a command said from the count that it closes with, which is written as here; nothing where it closes with none.
+    /// Parts what a command said from the count that it closes with, which is written as here; nothing where it closes with
+    /// none.
     #[must_use]
     pub fn parted(said: &str) -> Option<(&str, Self)> {
         let (rest, last) = last_line(said.trim_end());
