@@ -6,6 +6,7 @@
 
 mod suite;
 mod tally;
+mod times;
 
 use std::path::Path;
 use std::sync::mpsc::channel;
@@ -24,6 +25,7 @@ use crate::fleet::{self, Fleet, FleetError};
 use crate::sandbox;
 use crate::shell::Shell;
 use suite::Suite;
+use times::Times;
 
 pub use tally::Tally;
 
@@ -250,22 +252,24 @@ fn tests(suite: Suite, shell: &Shell) -> Result<Tally, CiError> {
     let progress = shell.begin("tests");
     let (measured, of_measures) = timed(|| play(&alone, fleet::cargo, &mut hear));
     drop(progress);
-    let mut errors = measured?;
+    let mut played = measured?;
     let (of_others, of_sandboxes) = thread::scope(|scope| {
         let (say, said) = channel();
-        let hosts = move || timed(|| play(&sandboxes, fleet::cargo, |line| drop(say.send(line.to_owned()))));
+        let hosts = move || timed(|| play(&sandboxes, beside_waits, |line| drop(say.send(line.to_owned()))));
         let hosts = scope.spawn(hosts);
         // While one cargo looks what there is to compile, others wait: that of the hosts comes before all.
         let first = said.recv();
         let _progress = shell.begin("more tests");
         let (computed, of_others) = timed(|| play(&computes, in_a_crowd, &mut hear));
-        errors.extend(computed?);
+        played.add(computed?);
         let (tried, of_sandboxes) = hosts.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        errors.extend(tried?);
+        played.add(tried?);
         first.into_iter().chain(said).for_each(|line| hear(&line));
         Ok::<_, CiError>((of_others, of_sandboxes))
     })?;
+    let Played { errors, times } = played;
     errors.iter().for_each(|error| shell.print(error));
+    times.lines().iter().for_each(|line| shell.print(line));
     let parts = [("tests that measure", of_measures), ("tests on sandboxes", of_sandboxes), ("all others", of_others)];
     parts.iter().for_each(|(part, took)| shell.print(format_args!("{part}: {}", seconds(*took))));
     // A program that was killed says nothing of its tests.
@@ -274,16 +278,44 @@ fn tests(suite: Suite, shell: &Shell) -> Result<Tally, CiError> {
     Ok(tally)
 }
 
-/// Runs commands of cargo one after the other, whatever comes of them; gives what those said on standard error that failed.
-fn play(part: &suite::Part, cargo: fn() -> Command, mut hear: impl FnMut(&str)) -> Result<Vec<String>, CommandError> {
-    let mut errors = Vec::new();
+/// What came of commands of cargo.
+#[derive(Default)]
+struct Played {
+    /// What those said on standard error that failed.
+    errors: Vec<String>,
+    times: Times,
+}
+
+impl Played {
+    fn add(&mut self, other: Self) {
+        self.errors.extend(other.errors);
+        self.times.add(other.times);
+    }
+}
+
+/// Runs commands of cargo one after the other, whatever comes of them.
+fn play(part: &suite::Part, cargo: fn() -> Command, mut hear: impl FnMut(&str)) -> Result<Played, CommandError> {
+    let mut played = Played::default();
     for args in part {
-        let output = cargo().args(args).run_lines(&mut hear)?;
+        let mut closing = Vec::new();
+        let output = cargo().args(args).run_lines(|line| {
+            if line.starts_with("test result: ") {
+                closing.push(line.to_owned());
+            }
+            hear(line);
+        })?;
+        let said = output.error_text();
+        played.times.add(Times::of(&said, closing.iter().map(String::as_str)));
         if output.code != 0 {
-            errors.push(output.error_text());
+            played.errors.push(said);
         }
     }
-    Ok(errors)
+    Ok(played)
+}
+
+/// Cargo for tests that take turns, and mostly wait: there is always one more than there are processors.
+fn beside_waits() -> Command {
+    with_threads(fleet::cargo(), processors() + 1)
 }
 
 /// Cargo for what nobody waits for: hosts on sandboxes have clients that do not wait.
@@ -293,11 +325,19 @@ fn in_the_background() -> Command {
 
 /// The same for tests, of which more run at once than there are processors: they wait, too, for git, for cargo, for each other.
 fn in_a_crowd() -> Command {
-    let threads = 2 * std::thread::available_parallelism().map_or(1, usize::from);
+    with_threads(in_the_background(), 2 * processors())
+}
+
+/// Has programs of tests run so many at once, unless somebody said how many.
+fn with_threads(command: Command, threads: usize) -> Command {
     match environment::var("RUST_TEST_THREADS") {
-        Some(_) => in_the_background(),
-        None => in_the_background().env("RUST_TEST_THREADS", threads.to_string()),
+        Some(_) => command,
+        None => command.env("RUST_TEST_THREADS", threads.to_string()),
     }
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn nice() -> Command {
