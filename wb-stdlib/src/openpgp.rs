@@ -172,11 +172,8 @@ fn printable(text: &[u8]) -> String {
 /// Keys for the tests of the rooms.
 #[cfg(test)]
 pub(crate) mod fixtures {
-    /// The sample key of RFC 9580, with a user and a checksum.
-    pub(crate) const KEY: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----\nComment: of a test\n\n\
-                                  xjMEU/NfCxYJKwYBBAHaRw8BAQdAPwmJlL3ZFu1AUxl5NOSofIBzOhKA1i+AEJku\n\
-                                  Q+47JAbNF1Nob3AgPHNob3BAZXhhbXBsZS5vcmc+\n=9FtA\n\
-                                  -----END PGP PUBLIC KEY BLOCK-----\n";
+    pub(crate) use crate::testing::samples::OPENPGP_KEY as KEY;
+
     pub(crate) const FINGERPRINT: &str = "C959BDBAFA32A2F89A153B678CFDE12197965A9A";
     /// Another, in the older form of packets, without a user and without a checksum.
     pub(crate) const OTHER_KEY: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n\

@@ -32,6 +32,9 @@
 mod commands;
 mod debian;
 mod others;
+mod rehearsal;
+#[doc(hidden)]
+pub mod samples;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +58,8 @@ use wb_core::system::{OutOfTime, System, files};
 use crate::{Host, owed};
 use commands::Commands;
 use others::Others;
+#[doc(hidden)]
+pub use rehearsal::{fedora, web1};
 
 /// How often a migration may reboot its host in one run of a test.
 const REBOOTS: u32 = 10;
@@ -396,13 +401,7 @@ impl FakeHost {
     pub fn with<T>(&self, act: impl FnOnce(&Host) -> Result<T>) -> Result<T> {
         let catalog = Catalog::compiled()?;
         let link = Link::new("a test", Sha1::from_bytes([1; 20]), "", Digest::of(b""));
-        let ran = self.attempt(Mode::Apply, &catalog, &link, |context| {
-            let (host, earlier) = (Host::new(context), context.debts().owed());
-            let value = act(&host)?;
-            owed::pay(host, &earlier)?;
-            Ok(value)
-        });
-        ran.result
+        self.attempt(Mode::Apply, &catalog, &link, |context| paying(context, act)).result
     }
 
     /// The text of a file, if there is one.
@@ -495,6 +494,14 @@ fn found<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Link> {
 
 fn member(name: &str, roles: &[&str]) -> Member {
     Member { name: name.to_owned(), roles: roles.iter().map(|role| (*role).to_owned()).collect(), ..Member::default() }
+}
+
+/// Does something as a migration does, and pays what it owes by then.
+fn paying<T>(context: &Context<'_>, act: impl FnOnce(&Host) -> Result<T>) -> Result<T> {
+    let (host, earlier) = (Host::new(context), context.debts().owed());
+    let value = act(&host)?;
+    owed::pay(host, &earlier)?;
+    Ok(value)
 }
 
 /// Its own panics reach the test; the end of its time is an error, as on hosts.

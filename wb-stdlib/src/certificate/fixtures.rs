@@ -1,28 +1,6 @@
 //! Certificates and keys of nobody, made by OpenSSL 3.0 for these tests.
 
-/// For `shop.example.org` and 192.0.2.7, until 2027-11-29.
-pub(crate) const CERTIFICATE: &str = "\
------BEGIN CERTIFICATE-----
-MIIBiTCCATCgAwIBAgIUAQucuEkAYFBgdldtNkXLihI3l9UwCgYIKoZIzj0EAwIw
-GzEZMBcGA1UEAwwQc2hvcC5leGFtcGxlLm9yZzAeFw0yNjExMjkwODAzMjNaFw0y
-NzExMjkwODAzMjNaMBsxGTAXBgNVBAMMEHNob3AuZXhhbXBsZS5vcmcwWTATBgcq
-hkjOPQIBBggqhkjOPQMBBwNCAASRPyC4/6nUUNaS0HQ6dOWOX4iBZwcuvUlcbjIX
-JKSw1qdTLkbIbTiU+LX0Un5n52Kna0SuhzFoWouSgR/UP5sho1IwUDAhBgNVHREE
-GjAYghBzaG9wLmV4YW1wbGUub3JnhwTAAAIHMAwGA1UdEwEB/wQCMAAwHQYDVR0O
-BBYEFMfXqrIhTSPa90Jvh6hUJppNKxwdMAoGCCqGSM49BAMCA0cAMEQCIFCEMR6J
-QL+QR53FrSD0jzbjFttImLsxIUdzsAiCG9U2AiBJRnDA3/eBZBEpz+VdSrp8Y8V6
-QebElQYXXKGpcQOONQ==
------END CERTIFICATE-----
-";
-
-/// Its key, of the curve P-256.
-pub(crate) const KEY: &str = "\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQguwwb5vfFb+pGoR1e
-zvr1duGWyqPoqZJ7wo6Spd2nk5ahRANCAASRPyC4/6nUUNaS0HQ6dOWOX4iBZwcu
-vUlcbjIXJKSw1qdTLkbIbTiU+LX0Un5n52Kna0SuhzFoWouSgR/UP5sh
------END PRIVATE KEY-----
-";
+pub(crate) use crate::testing::samples::{CERTIFICATE, KEY};
 
 /// Until 2126-11-05.
 pub(crate) const RSA_CERTIFICATE: &str = "\

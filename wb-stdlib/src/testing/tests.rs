@@ -245,3 +245,62 @@ fn effects_get_the_directory_of_the_files() {
     host.with(|host| Ok(host.command("make all").creates("/srv/made").run()?)).unwrap();
     assert_eq!(host.read("/srv/made").as_deref(), Some("made\n"));
 }
+
+fn configure(host: &Host) -> Result<()> {
+    host.file("/etc/shop.conf").content("port = 80\n").present()?;
+    Ok(())
+}
+
+#[test]
+fn an_example_is_planned_and_its_spec_is_asked() {
+    let host = web1();
+    let planned = host.planned(configure);
+    assert_eq!(changed(&planned), ["file /etc/shop.conf present"]);
+    host.rehearse(configure).asks(|host| host.file("/etc/shop.conf").contains("port"));
+    assert_eq!(host.read("/etc/shop.conf"), None);
+    assert_eq!(host.finds(|host| Ok(host.name().to_owned())), "web1");
+    host.sees(|host| host.service("nginx").is_running());
+}
+
+#[test]
+fn the_hosts_of_examples_have_what_those_take_for_granted() {
+    let operations = web1().planned(|host| {
+        host.file("/srv/shop/a").content("a").owner("shop").group("ssl-cert").present()?;
+        host.packages(["nginx"]).installed()?;
+        host.mysql().database("shop").present()?;
+        host.postgres().database("shop").present()?;
+        Ok(())
+    });
+    assert_eq!(changed(&operations).len(), 4, "{operations:?}");
+    fedora().rehearse(|host| Ok(host.selinux().boolean("httpd_can_network_connect").on()?));
+}
+
+#[test]
+#[should_panic(expected = "the example would change nothing:\n= file /etc/shop.conf present")]
+fn an_example_that_changes_nothing_shows_nothing() {
+    web1().file("/etc/shop.conf", "port = 80\n").rehearse(configure);
+}
+
+#[test]
+#[should_panic(expected = "the example fails: `not absolute`")]
+fn an_example_that_fails_is_told_of_with_the_cause() {
+    web1().rehearse(|_| -> Result<()> { bail!("`not absolute`") });
+}
+
+#[test]
+#[should_panic(expected = "the example is to look, and would do this:\n+ file /etc/shop.conf present")]
+fn who_looks_does_nothing() {
+    web1().finds(configure);
+}
+
+#[test]
+#[should_panic(expected = "the spec does not come to a verdict: the program `redis-cli` is not installed")]
+fn a_spec_that_could_not_look_has_no_verdict() {
+    web1().asks(|host| host.command("redis-cli ping").succeeds());
+}
+
+#[test]
+#[should_panic(expected = "the spec does not hold: expected `redis-cli ping` to print \"PONG\", found nothing")]
+fn a_spec_that_does_not_hold_is_not_seen() {
+    web1().answer("redis-cli", 0, "").sees(|host| host.command("redis-cli ping").prints("PONG"));
+}
