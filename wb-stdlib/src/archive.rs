@@ -73,7 +73,7 @@ impl<'a> Host<'a> {
     ///     host.archive("/opt/shop-1.2.tar.gz").strip_components(1).to("/srv/shop").owner("shop").restarts(&shop).present()?;
     ///     Ok(())
     /// }
-    /// # let _ = install_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(install_the_shop);
     /// ```
     ///
     /// An asset comes with the runner: `host.archive(asset!("site.tar.xz")).to("/var/www/site").present()?`.
@@ -101,7 +101,7 @@ impl<'a> Archive<'a> {
     ///     host.archive("/opt/old-site.zip").to("/var/www/old-site").absent()?;
     ///     Ok(())
     /// }
-    /// # let _ = unpack_the_site as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(unpack_the_site);
     /// ```
     pub fn sha256(mut self, digits: &str) -> Self {
         self.sha256 = Some(digits.to_owned());

@@ -33,7 +33,7 @@ const NEW_MODE: u32 = 0o755;
 ///     host.directory("/var/www/shop").owner("www-data").group("www-data").mode(0o750).present()?;
 ///     Ok(())
 /// }
-/// # let _ = make_room as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(make_room);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Directory<A> {
@@ -61,7 +61,7 @@ impl<A: Look> Directory<A> {
     ///     host.directory("/var/www/shop").has_mode(0o750)?;
     ///     host.directory("/var/www/shop").has_owner("www-data")
     /// }
-    /// # let _ = there_is_room as fn(&View) -> Result<()>;
+    /// # wb_stdlib::testing::web1().asks(there_is_room);
     /// ```
     ///
     /// # Errors
@@ -143,7 +143,7 @@ impl<'a> Directory<Host<'a>> {
     ///     host.directory("/srv/ours").exact_acl().present()?; // has no entries by name any more
     ///     Ok(())
     /// }
-    /// # let _ = share_it as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(share_it);
     /// ```
     pub fn acl(mut self, entry: impl Into<String>) -> Self {
         self.extended.acl.push(entry.into());
@@ -176,7 +176,7 @@ impl<'a> Directory<Host<'a>> {
     ///     host.directory("/srv/old-shop").absent()?;
     ///     Ok(())
     /// }
-    /// # let _ = links_in_the_way as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(links_in_the_way);
     /// ```
     pub fn through_links(mut self) -> Self {
         self.through_links = true;

@@ -77,7 +77,7 @@ impl<'a> Host<'a> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = install_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(install_the_shop);
     /// ```
     ///
     /// ```compile_fail
@@ -160,7 +160,7 @@ impl Download<'_> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = fetch_a_plugin as fn(&Host, &str) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(|host| fetch_a_plugin(host, "a token"));
     /// ```
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));

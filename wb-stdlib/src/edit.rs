@@ -79,7 +79,7 @@ pub const LARGEST: u64 = 16 * 1024 * 1024;
 ///     host.edit("/etc/hosts").line("192.0.2.7 db").matching(r"\sdb$").present()?;
 ///     Ok(())
 /// }
-/// # let _ = harden_ssh as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(harden_ssh);
 /// ```
 #[must_use = "say that it is to be so: `.present()?`, or in a spec `.is_present()?`"]
 pub struct Edit<A, L = Settled> {
@@ -112,7 +112,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = name_the_database as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(name_the_database);
     /// ```
     pub fn line(self, text: impl Into<String>) -> Edit<A, Line> {
         self.then(Line::new(text.into()))
@@ -127,7 +127,8 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///     host.edit("/etc/hosts").without_line("192.0.2.9 old-db").without_lines(r"\sold-(web|cache)$").present()?;
     ///     Ok(())
     /// }
-    /// # let _ = forget_the_old_database as fn(&Host) -> Result<()>;
+    /// # let host = wb_stdlib::testing::web1().file("/etc/hosts", "192.0.2.9 old-db\n192.0.2.8 old-web\n");
+    /// # host.rehearse(forget_the_old_database);
     /// ```
     pub fn without_line(self, text: impl Into<String>) -> Edit<A> {
         self.settled(line::Gone::Exact(text.into()))
@@ -150,7 +151,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///     host.edit("/etc/hosts").block("databases", format!("{lines} db\n")).without_block("caches").present()?;
     ///     Ok(())
     /// }
-    /// # let _ = name_all_databases as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(name_all_databases);
     /// ```
     pub fn block(self, name: impl Into<String>, text: impl Into<String>) -> Edit<A, Block> {
         self.then(Block::new(name.into(), Some(text.into())))
@@ -174,7 +175,8 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///     host.edit("/etc/apt/sources.list").replace(old, new).present()?;
     ///     Ok(())
     /// }
-    /// # let _ = move_the_mirror as fn(&Host) -> Result<()>;
+    /// # let list = "deb http://deb.example.org/debian bookworm main\n";
+    /// # wb_stdlib::testing::web1().file("/etc/apt/sources.list", list).rehearse(move_the_mirror);
     /// ```
     pub fn replace(self, pattern: impl Into<String>, with: impl Into<String>) -> Edit<A> {
         self.settled(replacement::Replacement::new(pattern.into(), with.into()))
@@ -195,7 +197,8 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = tune_mariadb as fn(&Host) -> Result<()>;
+    /// # let (path, text) = ("/etc/mysql/mariadb.conf.d/50-server.cnf", "[mysqld]\nquery_cache_size = 16M\n");
+    /// # wb_stdlib::testing::web1().file(path, text).rehearse(tune_mariadb);
     /// ```
     pub fn section(self, name: impl Into<String>) -> Edit<A, Section> {
         self.then(Section::new(Some(name.into())))
@@ -211,7 +214,8 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///     rsync.before_sections().option("timeout", "600").without_section("old-shop").present()?;
     ///     Ok(())
     /// }
-    /// # let _ = tune_rsync as fn(&Host) -> Result<()>;
+    /// # let host = wb_stdlib::testing::web1().file("/etc/rsyncd.conf", "[old-shop]\npath = /srv/old-shop\n");
+    /// # host.rehearse(tune_rsync);
     /// ```
     pub fn before_sections(self) -> Edit<A, Section> {
         self.then(Section::new(None))
@@ -240,7 +244,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///     host.command("update-grub").run()?;
     ///     Ok(())
     /// }
-    /// # let _ = boot_at_once as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().file("/etc/default/grub", "GRUB_TIMEOUT=5\n").rehearse(boot_at_once);
     /// ```
     pub fn variable(self, name: impl Into<String>, value: impl Into<String>) -> Edit<A> {
         self.settled(variable::Variable::new(name.into(), Some(value.into())))
@@ -270,7 +274,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = let_backups_in as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(let_backups_in);
     /// ```
     pub fn directive(self, key: impl Into<String>, value: impl Into<String>) -> Edit<A, Directive> {
         self.directives(key, [value])
@@ -286,7 +290,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///     sshd.directives("Port", ["22", "2222"]).without_directive("ListenAddress").present()?;
     ///     Ok(())
     /// }
-    /// # let _ = listen_on_two_ports as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(listen_on_two_ports);
     /// ```
     pub fn directives<V: Into<String>>(
         self,
@@ -315,7 +319,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = use_systemd_cgroups as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().file("/etc/containerd/config.toml", "version = 2\n").rehearse(use_systemd_cgroups);
     /// ```
     pub fn toml(self, path: impl Into<String>, value: impl Serialize) -> Edit<A> {
         self.settled(Tree::new(toml::FORMAT, path.into(), value))
@@ -341,7 +345,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = rotate_logs_of_containers as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(rotate_logs_of_containers);
     /// ```
     pub fn json(self, path: impl Into<String>, value: impl Serialize) -> Edit<A> {
         self.settled(Tree::new(json::FORMAT, path.into(), value))
@@ -366,7 +370,8 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = name_the_cluster as fn(&Host) -> Result<()>;
+    /// # let (path, text) = ("/etc/elasticsearch/elasticsearch.yml", "path:\n  data: /srv/elasticsearch\n");
+    /// # wb_stdlib::testing::web1().file(path, text).rehearse(name_the_cluster);
     /// ```
     pub fn yaml(self, path: impl Into<String>, value: impl Serialize) -> Edit<A> {
         self.settled(Tree::new(yaml::FORMAT, path.into(), value))
@@ -392,7 +397,7 @@ impl<A: Look, L: Change + 'static> Edit<A, L> {
     /// fn root_stays_out(host: &View) -> Result<()> {
     ///     host.edit("/etc/ssh/sshd_config").directive("PermitRootLogin", "no").is_present()
     /// }
-    /// # let _ = root_stays_out as fn(&View) -> Result<()>;
+    /// # wb_stdlib::testing::web1().asks(root_stays_out);
     /// ```
     ///
     /// # Errors
@@ -480,7 +485,8 @@ impl<L: Change + 'static> Edit<Host<'_>, L> {
     ///     host.edit("/etc/shop/limits").variable("SESSIONS", "40").shown().present()?;
     ///     Ok(())
     /// }
-    /// # let _ = set_the_password as fn(&Host, &str) -> Result<()>;
+    /// # let host = wb_stdlib::testing::web1().file("/etc/default/shop", "PASSWORD=old\n");
+    /// # host.file("/etc/shop/limits", "SESSIONS=20\n").rehearse(|host| set_the_password(host, "new"));
     /// ```
     pub fn private(mut self) -> Self {
         self.file = self.file.private();
@@ -510,7 +516,8 @@ impl<L: Change + 'static> Edit<Host<'_>, L> {
     ///     edit.validated_in_place_by(["nginx", "-t"]).reloads(&nginx).present()?;
     ///     Ok(())
     /// }
-    /// # let _ = listen_elsewhere as fn(&Host) -> Result<()>;
+    /// # let host = wb_stdlib::testing::web1().file("/etc/nginx/conf.d/shop.conf", "server { listen 80; }\n");
+    /// # host.rehearse(listen_elsewhere);
     /// ```
     pub fn validated_in_place_by<W: Into<String>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
         self.file = self.file.validated_in_place_by(command);

@@ -55,7 +55,7 @@ const VALIDATION_BOUND: Duration = Duration::from_secs(300);
 ///         .present()?;
 ///     Ok(())
 /// }
-/// # let _ = tune as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(tune);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct File<A> {
@@ -103,7 +103,7 @@ impl<A: Look> File<A> {
     ///     let version = host.file("/srv/shop/VERSION").read()?.context("the shop is not installed")?;
     ///     Ok(String::from_utf8(version)?)
     /// }
-    /// # let _ = version_of_the_shop as fn(&Host) -> Result<String>;
+    /// # assert_eq!(wb_stdlib::testing::web1().file("/srv/shop/VERSION", "1.2").finds(version_of_the_shop), "1.2");
     /// ```
     ///
     /// # Errors
@@ -134,7 +134,7 @@ impl<A: Look> File<A> {
     ///     conf.has_acl("user:anna:r--")?;
     ///     host.file("/usr/local/bin/shop").has_capabilities("cap_net_bind_service=ep")
     /// }
-    /// # let _ = the_shop_is_configured as fn(&View) -> Result<()>;
+    /// # wb_stdlib::testing::web1().asks(the_shop_is_configured);
     /// ```
     ///
     /// # Errors
@@ -269,7 +269,7 @@ impl File<Host<'_>> {
     ///     host.file("/etc/postgresql/15/main/conf.d/tuning.conf").template(tuning).group("postgres").present()?;
     ///     Ok(())
     /// }
-    /// # let _ = tune as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(tune);
     /// ```
     pub fn template(mut self, template: Template) -> Self {
         self.blank = template.text().trim().is_empty().then(|| template.name());
@@ -307,7 +307,7 @@ impl File<Host<'_>> {
     ///     host.file("/var/log/old.log").exact_acl().present()?; // has no entries by name any more
     ///     Ok(())
     /// }
-    /// # let _ = let_anna_read_the_log as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().user("anna").rehearse(let_anna_read_the_log);
     /// ```
     pub fn acl(mut self, entry: impl Into<String>) -> Self {
         self.extended.acl.push(entry.into());
@@ -325,7 +325,7 @@ impl File<Host<'_>> {
     ///     host.file("/var/log/shop.log").without_acl("user:anna").present()?;
     ///     Ok(())
     /// }
-    /// # let _ = keep_anna_out_of_the_log as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().user("anna").rehearse(keep_anna_out_of_the_log);
     /// ```
     pub fn without_acl(mut self, whose: impl Into<String>) -> Self {
         self.extended.without_acl.push(whose.into());
@@ -348,7 +348,7 @@ impl File<Host<'_>> {
     ///     host.file("/usr/local/bin/shop").mode(0o755).capabilities("cap_net_bind_service=ep").present()?;
     ///     Ok(())
     /// }
-    /// # let _ = let_it_listen_on_port_80 as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(let_it_listen_on_port_80);
     /// ```
     pub fn capabilities(mut self, capabilities: impl Into<String>) -> Self {
         self.extended.capabilities = Some(capabilities.into());
@@ -366,7 +366,7 @@ impl File<Host<'_>> {
     ///     host.file("/etc/shop/limits").content("sessions = 40\n").mode(0o640).shown().present()?;
     ///     Ok(())
     /// }
-    /// # let _ = say_what_is_shown as fn(&Host, &str) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(|host| say_what_is_shown(host, "Anna\n"));
     /// ```
     pub fn private(mut self) -> Self {
         self.private = Some(true);
@@ -390,7 +390,7 @@ impl File<Host<'_>> {
     ///     host.file("/etc/resolv.conf").replacing().content("nameserver 192.0.2.53\n").present()?; // the link goes
     ///     Ok(())
     /// }
-    /// # let _ = links_in_the_way as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(links_in_the_way);
     /// ```
     pub fn through_links(mut self) -> Self {
         self.through_links = true;
@@ -432,7 +432,7 @@ impl File<Host<'_>> {
     ///     host.file("/etc/haproxy/haproxy.cfg.old").absent()?;
     ///     Ok(())
     /// }
-    /// # let _ = balance as fn(&Host, &str) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(|host| balance(host, "global\n"));
     /// ```
     pub fn validated_by<W: Into<String>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
         self.validation = Some(command.into_iter().map(Into::into).collect());
@@ -457,7 +457,7 @@ impl File<Host<'_>> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = serve_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(serve_the_shop);
     /// ```
     pub fn validated_in_place_by<W: Into<String>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
         self.in_place = command.into_iter().map(Into::into).collect();

@@ -79,7 +79,7 @@ impl<'a> Host<'a> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = check_the_shop_out as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(check_the_shop_out);
     /// ```
     pub fn git(&self, url: &str) -> Repository<'a> {
         Repository { host: *self, url: url.to_owned() }
@@ -128,7 +128,8 @@ impl Checkout<'_> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = follow_the_branch as fn(&Host) -> Result<()>;
+    /// # let said = "da39a3ee5e6b4b0d3255bfef95601890afd80709\trefs/heads/main\n";
+    /// # wb_stdlib::testing::web1().answer("git", 0, said).rehearse(follow_the_branch);
     /// ```
     pub fn ssh_key(mut self, path: impl AsRef<Path>) -> Self {
         self.ssh_key = Some(path.as_ref().to_owned());

@@ -29,7 +29,7 @@ use crate::{Host, Look};
 /// fn the_site_is_enabled(host: &View) -> Result<()> {
 ///     host.link("/etc/nginx/sites-enabled/shop").leads_to("/etc/nginx/sites-available/shop")
 /// }
-/// # let _ = (enable_the_site as fn(&Host) -> Result<()>, the_site_is_enabled as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(enable_the_site).asks(the_site_is_enabled);
 /// ```
 #[must_use = "say what is to be so: `.to(target)?` or `.absent()?`"]
 pub struct Link<A> {
@@ -65,7 +65,7 @@ impl<A: Look> Link<A> {
     ///     host.link("/srv/shop/current").restarts(&shop).replacing().to(release)?;
     ///     Ok(())
     /// }
-    /// # let _ = serve_the_release as fn(&Host, &str) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(|host| serve_the_release(host, "/srv/shop/1.2"));
     /// ```
     ///
     /// # Errors
@@ -169,7 +169,7 @@ impl Link<Host<'_>> {
     ///     host.link("/usr/local/bin/shopctl").hard_to("/usr/local/bin/shop")?;
     ///     Ok(())
     /// }
-    /// # let _ = keep_the_old_name as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().file("/usr/local/bin/shop", "#!/bin/sh\n").rehearse(keep_the_old_name);
     /// ```
     ///
     /// # Errors

@@ -24,7 +24,7 @@ use crate::service::Service;
 ///     host.path("/srv/old-shop").restarts(&host.service("shop")).absent()?;
 ///     Ok(())
 /// }
-/// # let _ = clean_up as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().file("/etc/nginx/sites-enabled/default", "").rehearse(clean_up);
 /// ```
 #[must_use = "say what is to be so: `.absent()?`"]
 pub struct Place<'a> {

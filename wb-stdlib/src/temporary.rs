@@ -74,7 +74,7 @@ impl Host<'_> {
     ///     host.command("shop-import").arg(table.display().to_string()).run()?;
     ///     Ok(())
     /// }
-    /// # let _ = load_the_countries as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(load_the_countries);
     /// ```
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl Host<'_> {
     ///     host.command("make -C /srv/shop").arg(format!("OUT={}", dir.path().display())).user("shop").run()?;
     ///     Ok(())
     /// }
-    /// # let _ = build_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(build_the_shop);
     /// ```
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl Host<'_> {
     ///     host.command("shop-import").arg(table.path().display().to_string()).run()?;
     ///     Ok(())
     /// }
-    /// # let _ = load_the_countries as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(load_the_countries);
     /// ```
     ///
     /// # Errors

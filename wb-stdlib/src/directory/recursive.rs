@@ -22,7 +22,7 @@ use crate::{Host, foresight};
 ///     host.directory("/srv/shop").recursively().owner("shop").group("shop").file_mode(0o640).dir_mode(0o750).set()?;
 ///     Ok(())
 /// }
-/// # let _ = give_it_to_the_shop as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(give_it_to_the_shop);
 /// ```
 #[must_use = "say what is to be so: `.set()?`"]
 pub struct Recursive<'a> {

@@ -39,7 +39,7 @@ const NEW_DIR_MODE: u32 = 0o755;
 ///     host.directory("/srv/api").synced(assets!("site")).restarts(&host.service("api")).present()?;
 ///     Ok(())
 /// }
-/// # let _ = serve_the_site as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(serve_the_site);
 /// ```
 #[must_use = "say what is to be so: `.present()?`"]
 pub struct Synced<'a> {
@@ -123,7 +123,7 @@ impl<'a> Synced<'a> {
     ///     host.directory("/opt/tools").synced(TOOLS).mode_of("bin", 0o755).present()?;
     ///     Ok(())
     /// }
-    /// # let _ = install_the_tools as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(install_the_tools);
     /// ```
     pub fn mode_of(mut self, path: impl AsRef<Path>, mode: u32) -> Self {
         self.modes.insert(path.as_ref().to_owned(), mode);

@@ -119,7 +119,8 @@ impl<A> Edit<A, Block> {
     ///     host.edit("/etc/motd").block("notice", "This host belongs to the shop.\n").at_start().present()?;
     ///     Ok(())
     /// }
-    /// # let _ = put_ours_where_it_belongs as fn(&Host) -> Result<()>;
+    /// # let host = wb_stdlib::testing::web1().file("/etc/php.ini", "[PHP]\n").file("/etc/motd", "Welcome.\n");
+    /// # host.file("/srv/shop/web.xml", "<web-app>\n</web-app>\n").rehearse(put_ours_where_it_belongs);
     /// ```
     pub fn commented(mut self, start: impl Into<String>) -> Self {
         self.last.comment = start.into();

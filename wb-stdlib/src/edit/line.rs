@@ -83,7 +83,8 @@ impl<A> Edit<A, Line> {
     ///     host.edit("/etc/pam.d/shop").line("#%PAM-1.0").at_start().present()?;
     ///     Ok(())
     /// }
-    /// # let _ = resolve_here_first as fn(&Host) -> Result<()>;
+    /// # let host = wb_stdlib::testing::web1().file("/etc/nsswitch.conf", "hosts: dns\n").file("/etc/pam.d/shop", "");
+    /// # host.file("/etc/resolv.conf", "nameserver 192.0.2.53\n").rehearse(resolve_here_first);
     /// ```
     pub fn first(mut self) -> Self {
         self.last.which = Which::First;

@@ -323,7 +323,8 @@ impl<A> Edit<A, Section> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = set_environment as fn(&Host) -> Result<()>;
+    /// # let (path, text) = ("/etc/systemd/system/shop.service", "[Service]\nExecStart=/usr/local/bin/shop\n");
+    /// # wb_stdlib::testing::web1().file(path, text).rehearse(set_environment);
     /// ```
     pub fn options<V: Into<String>>(self, key: impl Into<String>, values: impl IntoIterator<Item = V>) -> Self {
         self.want(key, Values::Exactly(values.into_iter().map(Into::into).collect()))
@@ -339,7 +340,8 @@ impl<A> Edit<A, Section> {
     ///     unit.section("Service").repeated_option("Environment", "PORT=8080").present()?;
     ///     Ok(())
     /// }
-    /// # let _ = add_a_variable as fn(&Host) -> Result<()>;
+    /// # let (path, text) = ("/etc/systemd/system/shop.service", "[Service]\nExecStart=/usr/local/bin/shop\n");
+    /// # wb_stdlib::testing::web1().file(path, text).rehearse(add_a_variable);
     /// ```
     pub fn repeated_option(self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.want(key, Values::Among(value.into()))
