@@ -90,7 +90,9 @@ pub enum AlternativeError {
 ///     ensure!(host.alternative("pager").value()?.is_some(), "there is no pager");
 ///     host.alternative("editor").is("/usr/bin/vim.basic")
 /// }
-/// # let (_, _) = (edit_with_vim as fn(&Host) -> Result<()>, vim_edits as fn(&View) -> Result<()>);
+/// # let editor = "auto\n/usr/bin/editor\n\n/bin/nano\n40\n/usr/bin/vim.basic\n30\n\n";
+/// # let host = wb_stdlib::testing::web1().file("/var/lib/dpkg/alternatives/editor", editor);
+/// # host.rehearse(edit_with_vim).asks(vim_edits);
 /// ```
 #[must_use = "say what is to be so: `.set(path)?` or `.auto()?`"]
 pub struct Alternative<A> {

@@ -65,7 +65,8 @@ impl From<FileError> for ApkKeyError {
 /// fn we_are_trusted(host: &View) -> Result<()> {
 ///     host.apk_key("shop@example.org-5f3a1b2c.rsa.pub").exists()
 /// }
-/// # let (_, _) = (trust_ourselves as fn(&Host, &[u8]) -> Result<()>, we_are_trusted as fn(&View) -> Result<()>);
+/// # let key = wb_stdlib::testing::samples::APK_KEY.as_bytes();
+/// # wb_stdlib::testing::web1().rehearse(|host| trust_ourselves(host, key)).asks(we_are_trusted);
 /// ```
 #[must_use = "say what is to be so: `.key(…).present()?` or `.absent()?`"]
 pub struct ApkKey<A> {
@@ -183,8 +184,9 @@ fn path(name: &str) -> Result<String, ApkKeyError> {
 /// A key for the tests of the rooms.
 #[cfg(test)]
 pub(crate) mod fixtures {
+    pub(crate) use crate::testing::samples::APK_KEY as PEM;
+
     pub(crate) const NAME: &str = "shop@example.org-5f3a1b2c.rsa.pub";
-    pub(crate) const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n";
 }
 
 #[cfg(test)]

@@ -63,7 +63,8 @@ impl From<FileError> for ApkRepositoryError {
 /// fn we_are_followed(host: &View) -> Result<()> {
 ///     host.apk_repository("https://packages.example.org/alpine/v3.20").exists()
 /// }
-/// # let (_, _) = (follow_ourselves as fn(&Host, &[u8]) -> Result<()>, we_are_followed as fn(&View) -> Result<()>);
+/// # let key = wb_stdlib::testing::samples::APK_KEY.as_bytes();
+/// # wb_stdlib::testing::web1().rehearse(|host| follow_ourselves(host, key)).asks(we_are_followed);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct ApkRepository<A> {

@@ -42,7 +42,7 @@ const LARGEST: u64 = 256 * 1024;
 ///     host.packages(["docker-ce"]).installed()?;
 ///     Ok(())
 /// }
-/// # let _ = follow_docker as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(follow_docker);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct AptRepository<A> {
@@ -65,7 +65,7 @@ impl<A: Look> AptRepository<A> {
     /// fn docker_is_followed(host: &View) -> Result<()> {
     ///     host.apt_repository("docker").exists()
     /// }
-    /// # let _ = docker_is_followed as fn(&View) -> Result<()>;
+    /// # wb_stdlib::testing::web1().asks(docker_is_followed);
     /// ```
     ///
     /// # Errors
@@ -125,7 +125,7 @@ impl AptRepository<Host<'_>> {
     ///         .present()?;
     ///     Ok(())
     /// }
-    /// # let _ = follow_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(follow_the_shop);
     /// ```
     pub fn suites<N: Into<String>>(mut self, suites: impl IntoIterator<Item = N>) -> Self {
         self.source.suites.extend(suites.into_iter().map(Into::into));
@@ -175,7 +175,7 @@ impl AptRepository<Host<'_>> {
     ///     host.apt_repository("old-shop").absent()?;
     ///     Ok(())
     /// }
-    /// # let _ = follow_others as fn(&Host, &str) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(|host| follow_others(host, wb_stdlib::testing::samples::OPENPGP_KEY));
     /// ```
     pub fn embedded_key(mut self, key: impl Into<Vec<u8>>) -> Self {
         self.key = Key::Embedded(key.into());

@@ -94,7 +94,7 @@ pub enum DebconfError {
 /// fn the_mail_name(host: &View) -> Result<String> {
 ///     host.debconf("postfix").value("postfix/mailname")?.context("nobody gave postfix a name")
 /// }
-/// # let (_, _) = (install_postfix as fn(&Host) -> Result<()>, the_mail_name as fn(&View) -> Result<String>);
+/// # wb_stdlib::testing::web1().rehearse(install_postfix).asks(the_mail_name);
 /// ```
 #[must_use = "answers are said by `.set()?`"]
 pub struct Debconf<A> {

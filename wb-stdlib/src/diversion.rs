@@ -100,7 +100,7 @@ pub enum DiversionError {
 /// fn psql_is_wrapped(host: &View) -> Result<()> {
 ///     host.diversion("/usr/bin/psql").to("/usr/bin/psql.real").exists()
 /// }
-/// # let (_, _) = (wrap_psql as fn(&Host) -> Result<()>, psql_is_wrapped as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(wrap_psql).asks(psql_is_wrapped);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Diversion<A> {

@@ -84,7 +84,7 @@ impl<'a> Packages<'a> {
     ///     both.without_recommended().version_of("pgbouncer", "1.24.*").installed()?;
     ///     Ok(())
     /// }
-    /// # let _ = install_little as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(install_little);
     /// ```
     pub fn without_recommended(mut self) -> Self {
         self.options.recommended = false;
@@ -105,7 +105,7 @@ impl<'a> Packages<'a> {
     ///     host.packages(["postgresql-15"]).held()?;
     ///     Ok(())
     /// }
-    /// # let _ = pin_postgres as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(pin_postgres);
     /// ```
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
@@ -129,7 +129,7 @@ impl<'a> Packages<'a> {
     ///     host.packages(["git"]).from_release("bookworm-backports").installed()?;
     ///     Ok(())
     /// }
-    /// # let _ = go_back as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(go_back);
     /// ```
     pub fn may_downgrade(mut self) -> Self {
         self.options.may_downgrade = true;
@@ -158,7 +158,7 @@ impl<'a> Packages<'a> {
     ///     host.service("nginx").running()?;
     ///     Ok(())
     /// }
-    /// # let _ = install_nginx as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(install_nginx);
     /// ```
     pub fn without_starting(mut self) -> Self {
         self.options.starts = false;
@@ -181,7 +181,7 @@ impl<'a> Packages<'a> {
     ///     host.packages(["curl"]).by(Manager::Apt).installed()?; // on a distribution that nobody here knows
     ///     Ok(())
     /// }
-    /// # let _ = go_by_apt as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(go_by_apt);
     /// ```
     pub fn by(mut self, manager: Manager) -> Self {
         self.manager = Some(manager);
@@ -201,7 +201,7 @@ impl<'a> Packages<'a> {
     ///     host.file("/etc/nginx/sites-enabled/default").absent()?;
     ///     Ok(())
     /// }
-    /// # let _ = install_nginx as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(install_nginx);
     /// ```
     ///
     /// # Errors
@@ -224,7 +224,7 @@ impl<'a> Packages<'a> {
     ///     host.packages(["openssl", "libssl3"]).latest()?;
     ///     Ok(())
     /// }
-    /// # let _ = renew_openssl as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(renew_openssl);
     /// ```
     ///
     /// # Errors
@@ -245,7 +245,7 @@ impl<'a> Packages<'a> {
     ///     host.packages(["apache2-doc"]).purged()?;
     ///     Ok(())
     /// }
-    /// # let _ = drop_apache as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().package("apache2", "2.4.62-1").rehearse(drop_apache);
     /// ```
     ///
     /// # Errors
@@ -275,7 +275,8 @@ impl<'a> Packages<'a> {
     ///     host.packages(["kernel-core"]).held()?;
     ///     Ok(())
     /// }
-    /// # let _ = keep_the_kernel as fn(&Host) -> Result<()>;
+    /// # let said = "package python3-dnf-plugin-versionlock is not installed\nkernel-core|0|6.8.5-301.fc40\n";
+    /// # wb_stdlib::testing::fedora().answer("rpm", 0, said).rehearse(keep_the_kernel);
     /// ```
     ///
     /// # Errors
@@ -673,7 +674,7 @@ impl<A: Look> Package<A> {
     ///         state => bail!("expected nginx to be installed, found it {state}"),
     ///     }
     /// }
-    /// # let _ = version_of_nginx as fn(&View) -> Result<String>;
+    /// # assert_eq!(wb_stdlib::testing::web1().package("nginx", "1.22.1-9").sees(version_of_nginx), "1.22.1-9");
     /// ```
     ///
     /// # Errors
@@ -713,7 +714,7 @@ impl<A: Look> Package<A> {
     ///     host.package("postgresql-15").has_version("15.8-*")?;
     ///     host.package("postgresql-15").is_held()
     /// }
-    /// # let _ = postgres_is_pinned as fn(&View) -> Result<()>;
+    /// # wb_stdlib::testing::web1().asks(postgres_is_pinned);
     /// ```
     ///
     /// # Errors

@@ -102,7 +102,8 @@ enum State {
 /// fn we_are_trusted(host: &View) -> Result<()> {
 ///     host.pacman_key("1F3C 6B0D 52E4 7A98 0C1D  9E27 44B5 D8A6 F013 7C2E").is_trusted()
 /// }
-/// # let (_, _) = (trust_ourselves as fn(&Host, &[u8]) -> Result<()>, we_are_trusted as fn(&View) -> Result<()>);
+/// # let key = wb_stdlib::testing::samples::OPENPGP_KEY.as_bytes();
+/// # wb_stdlib::testing::web1().rehearse(|host| trust_ourselves(host, key)).asks(we_are_trusted);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct PacmanKey<A> {

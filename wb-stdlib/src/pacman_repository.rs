@@ -79,7 +79,9 @@ enum Key {
 /// fn we_are_followed(host: &View) -> Result<()> {
 ///     host.pacman_repository("shop").exists()
 /// }
-/// # let (_, _) = (follow_ourselves as fn(&Host, &[u8]) -> Result<()>, we_are_followed as fn(&View) -> Result<()>);
+/// # let key = wb_stdlib::testing::samples::OPENPGP_KEY.as_bytes();
+/// # let host = wb_stdlib::testing::web1().file("/etc/pacman.conf", "[core]\nInclude = /etc/pacman.d/mirrorlist\n");
+/// # host.rehearse(|host| follow_ourselves(host, key)).asks(we_are_followed);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct PacmanRepository<A> {
@@ -145,7 +147,7 @@ impl PacmanRepository<Host<'_>> {
     ///     host.pacman_repository("here").uri("file:///srv/repository").trusted().present()?;
     ///     Ok(())
     /// }
-    /// # let _ = follow_others as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(follow_others);
     /// ```
     #[doc(alias = "Include")]
     pub fn mirror_list(mut self, path: impl Into<String>) -> Self {

@@ -31,11 +31,11 @@ use section::{Reader, Section, has_section};
 /// ```
 /// use wb_stdlib::prelude::*;
 ///
-/// fn follow_docker(host: &Host) -> Result<()> {
+/// fn follow_docker(host: &Host, key: &[u8]) -> Result<()> {
 ///     host.rpm_repository("docker-ce")
 ///         .title("Docker CE")
 ///         .uri("https://download.docker.com/linux/fedora/$releasever/$basearch/stable")
-///         .key("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQINBFit…\n-----END PGP PUBLIC KEY BLOCK-----\n")
+///         .key(key) // such as `asset!("docker.asc")`
 ///         .present()?;
 ///     host.packages(["docker-ce"]).installed()?;
 ///     host.rpm_repository("docker-ce-test").absent()?;
@@ -45,7 +45,8 @@ use section::{Reader, Section, has_section};
 /// fn docker_is_followed(host: &View) -> Result<()> {
 ///     host.rpm_repository("docker-ce").exists()
 /// }
-/// # let (_, _) = (follow_docker as fn(&Host) -> Result<()>, docker_is_followed as fn(&View) -> Result<()>);
+/// # let key = wb_stdlib::testing::samples::OPENPGP_KEY.as_bytes();
+/// # wb_stdlib::testing::fedora().rehearse(|host| follow_docker(host, key)).asks(docker_is_followed);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct RpmRepository<A> {
@@ -142,7 +143,7 @@ impl RpmRepository<Host<'_>> {
     ///     host.rpm_repository("here").by(Manager::Dnf).uri("file:///srv/repository").trusted().present()?;
     ///     Ok(())
     /// }
-    /// # let _ = follow_others as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::fedora().rehearse(follow_others);
     /// ```
     #[doc(alias = "mirrorlist")]
     pub fn mirror_list(mut self, uri: impl Into<String>) -> Self {

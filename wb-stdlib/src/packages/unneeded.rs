@@ -27,7 +27,7 @@ impl<'a> Host<'a> {
     ///     host.unneeded_packages().purged()?; // or `.absent()`, which keeps what they wrote to `/etc`
     ///     Ok(())
     /// }
-    /// # let _ = drop_php as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().package("php-fpm", "2:8.2+93").rehearse(drop_php);
     /// ```
     #[doc(alias = "autoremove")]
     pub fn unneeded_packages(&self) -> UnneededPackages<'a> {
@@ -46,7 +46,7 @@ impl UnneededPackages<'_> {
     ///     host.unneeded_packages().by(Manager::Dnf).absent()?;
     ///     Ok(())
     /// }
-    /// # let _ = drop_what_nobody_needs as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::fedora().rehearse(drop_what_nobody_needs);
     /// ```
     pub fn by(mut self, manager: Manager) -> Self {
         self.manager = Some(manager);
