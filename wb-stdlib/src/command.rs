@@ -93,7 +93,7 @@ impl CommandError {
 /// fn the_database_is_there(host: &View) -> Result<()> {
 ///     host.command("psql -c").arg("select 1").arg("shop").user("postgres").succeeds()
 /// }
-/// # let (_, _) = (make_a_database as fn(&Host) -> Result<()>, the_database_is_there as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().answer("setpriv", 1, "").rehearse(make_a_database).asks(the_database_is_there);
 /// ```
 #[must_use = "a command does nothing before `.run()?`, `.succeeds()` or `.output()?`"]
 pub struct Command<A> {
@@ -182,7 +182,7 @@ impl<A: Look> Command<A> {
     ///         .run()?;
     ///     Ok(())
     /// }
-    /// # let _ = load_the_dump as fn(&Host, &[u8]) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(|host| load_the_dump(host, b"SELECT 1"));
     /// ```
     pub fn args<W: Into<String>>(mut self, args: impl IntoIterator<Item = W>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
@@ -244,7 +244,8 @@ impl<A: Look> Command<A> {
     ///     ensure!(said.code == 0 && said.text().contains("online"), "no cluster is online: {}", said.error_text());
     ///     host.command("grep -q maintenance /etc/shop.conf").expects([1]).succeeds() // 1: there is no such line
     /// }
-    /// # let _ = a_cluster_is_online as fn(&View) -> Result<()>;
+    /// # let host = wb_stdlib::testing::web1().answer("pg_lsclusters", 0, "15 main 5432 online").answer("grep", 1, "");
+    /// # host.sees(a_cluster_is_online);
     /// ```
     ///
     /// # Errors
@@ -283,7 +284,7 @@ impl<A: Look> Command<A> {
     /// fn redis_answers(host: &View) -> Result<()> {
     ///     host.command("redis-cli ping").prints("PONG")
     /// }
-    /// # let _ = redis_answers as fn(&View) -> Result<()>;
+    /// # wb_stdlib::testing::web1().answer("redis-cli ping", 0, "PONG\n").sees(redis_answers);
     /// ```
     ///
     /// # Errors
@@ -421,7 +422,7 @@ impl<'a> Command<Host<'a>> {
     ///     host.command("shop import --delete /srv/import.csv").removes("/srv/import.csv").run()?;
     ///     Ok(())
     /// }
-    /// # let _ = prepare_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().answer("shop index-is-stale", 0, "").rehearse(prepare_the_shop);
     /// ```
     pub fn only_if(mut self, looks: Command<Host<'a>>) -> Self {
         self.guards.push(Guard::OnlyIf(Box::new(looks)));
@@ -454,7 +455,7 @@ impl<'a> Command<Host<'a>> {
     ///     host.service("shop").restarted()?;
     ///     Ok(())
     /// }
-    /// # let _ = upgrade_the_schema as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(upgrade_the_schema);
     /// ```
     pub fn changed_when(mut self, judge: impl Fn(&Output) -> bool + 'static) -> Self {
         self.judge = Some(Box::new(judge));

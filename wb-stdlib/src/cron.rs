@@ -52,7 +52,7 @@ const CRON_D: &str = "/etc/cron.d";
 /// fn the_backup_is_planned(host: &View) -> Result<()> {
 ///     host.cron("backup of the shop").user("postgres").is_present()
 /// }
-/// # let (_, _) = (back_up_each_night as fn(&Host) -> Result<()>, the_backup_is_planned as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(back_up_each_night).asks(the_backup_is_planned);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct CronEntry<A> {
@@ -169,7 +169,7 @@ impl CronEntry<Host<'_>> {
     ///     host.cron("cleanup").schedule("@daily").command("/usr/local/bin/cleanup").disabled().present()?;
     ///     Ok(())
     /// }
-    /// # let _ = pause_the_cleanup as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(pause_the_cleanup);
     /// ```
     pub fn disabled(mut self) -> Self {
         self.disabled = true;
@@ -284,7 +284,7 @@ impl CronEntry<Host<'_>> {
 ///     ensure!(host.crontab("shop").read()?.is_none(), "the shop has a crontab");
 ///     host.crontab("postgres").contains("MAILTO=ops@example.org")
 /// }
-/// # let (_, _) = (send_mail_to_us as fn(&Host) -> Result<()>, we_get_mail as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(send_mail_to_us).asks(we_get_mail);
 /// ```
 #[must_use = "say what is to be so: `.variable(name, value)?`"]
 pub struct Crontab<A> {

@@ -70,7 +70,7 @@ impl<'a> Host<'a> {
     ///     shop.enabled_and_running()?;
     ///     Ok(())
     /// }
-    /// # let _ = run_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(run_the_shop);
     /// ```
     pub fn init_script(&self, name: &str) -> Script<'a> {
         Script::new(*self, name, Kind::Init)
@@ -87,7 +87,7 @@ impl<'a> Host<'a> {
     ///     shop.enabled_and_running()?;
     ///     Ok(())
     /// }
-    /// # let _ = run_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(run_the_shop);
     /// ```
     pub fn run_script(&self, name: &str) -> Script<'a> {
         Script::new(*self, name, Kind::Run)
@@ -115,7 +115,7 @@ impl<'a> Script<'a> {
     ///     host.init_script("old-shop").absent()?;
     ///     Ok(())
     /// }
-    /// # let _ = run_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(run_the_shop);
     /// ```
     pub fn template(self, template: Template) -> Self {
         self.content(template)

@@ -68,7 +68,7 @@ impl<'a> Host<'a> {
     ///     log.says("ready to serve", Duration::from_mins(1))?;
     ///     Ok(())
     /// }
-    /// # let _ = restart_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(restart_the_shop);
     /// ```
     ///
     /// What is only done when it is needed says nothing when it is not: wait for a port or an answer there, as

@@ -22,7 +22,7 @@ const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 ///     host.port(8080).is_listening()?;
 ///     host.port(8081).is_free()
 /// }
-/// # let _ = the_shop_listens as fn(&View) -> Result<()>;
+/// # wb_stdlib::testing::web1().asks(the_shop_listens);
 /// ```
 #[must_use]
 pub struct Port<A> {

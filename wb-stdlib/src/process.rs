@@ -20,7 +20,7 @@ use crate::processes::{self, NAME};
 ///     host.process("shop-migrate").is_absent()?;
 ///     host.pidfile("/run/nginx.pid").is_running()
 /// }
-/// # let _ = the_shop_runs as fn(&View) -> Result<()>;
+/// # wb_stdlib::testing::web1().asks(the_shop_runs);
 /// ```
 #[must_use = "say what is expected: `.is_running()?`"]
 pub struct Process<A> {

@@ -38,7 +38,7 @@ impl Unmet {
 ///     require!(memory >= 2048, "2048 MiB of memory; {} has {memory}", host.name());
 ///     Ok(())
 /// }
-/// # let _ = install_postgres as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().finds(install_postgres);
 /// ```
 #[macro_export]
 macro_rules! require {

@@ -87,7 +87,7 @@ impl fmt::Display for Manager {
 ///     host.service("apache2").disabled()?;
 ///     Ok(())
 /// }
-/// # let _ = run_nginx as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().service("apache2").rehearse(run_nginx);
 /// ```
 ///
 /// Its manager is the init system that runs: a unit of systemd, a script of OpenRC, a directory of runit, an init
@@ -122,7 +122,7 @@ impl<A: Look> Service<A> {
     ///     host.service("shop").pidfile("/run/shop.pid").process("shopd").running()?;
     ///     Ok(())
     /// }
-    /// # let _ = run_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(run_the_shop);
     /// ```
     pub fn pidfile(mut self, path: impl AsRef<Path>) -> Self {
         self.probe.pidfile = Some(path.as_ref().to_owned());
@@ -151,7 +151,7 @@ impl<A: Look> Service<A> {
     ///     host.service("apache2").is_disabled()?;
     ///     host.service("rpcbind").is_masked()
     /// }
-    /// # let _ = nginx_serves as fn(&View) -> Result<()>;
+    /// # wb_stdlib::testing::web1().asks(nginx_serves);
     /// ```
     ///
     /// # Errors
@@ -305,7 +305,7 @@ impl Service<Host<'_>> {
     ///     host.service("nginx").reloaded()?;
     ///     Ok(())
     /// }
-    /// # let _ = take_the_new_schema as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(take_the_new_schema);
     /// ```
     ///
     /// # Errors
@@ -333,7 +333,9 @@ impl Service<Host<'_>> {
     ///     host.service("nfs-server").unmasked()?;
     ///     Ok(())
     /// }
-    /// # let _ = start_with_the_host as fn(&Host) -> Result<()>;
+    /// # let said = "LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n";
+    /// # let host = wb_stdlib::testing::web1().directory("/run/systemd/system").answer("systemctl", 0, said);
+    /// # host.rehearse(start_with_the_host);
     /// ```
     ///
     /// # Errors

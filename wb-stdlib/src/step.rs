@@ -32,7 +32,7 @@ impl Host<'_> {
     ///     host.file("/etc/shop.conf").content(format!("password = {password}\n")).mode(0o600).present()?;
     ///     Ok(())
     /// }
-    /// # let _ = install_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(install_the_shop);
     /// ```
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl Host<'_> {
     ///     host.service("postgresql").running()?;
     ///     Ok(())
     /// }
-    /// # let _ = boot_with_huge_pages as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(boot_with_huge_pages);
     /// ```
     ///
     /// # Errors

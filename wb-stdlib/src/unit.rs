@@ -41,7 +41,7 @@ const MODE: u32 = 0o644;
 ///     host.unit("nginx.service").dropin("limits").content(limits).restarts(&nginx).present()?;
 ///     Ok(())
 /// }
-/// # let _ = run_the_shop as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(run_the_shop);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Unit<A> {
@@ -84,7 +84,7 @@ impl<A: Look> Unit<A> {
     ///     ensure!(host.unit("nginx.service").dropin("limits").read()?.is_some(), "nginx has no limits");
     ///     host.unit("shop.service").contains("User=shop")
     /// }
-    /// # let _ = the_shop_has_its_unit as fn(&View) -> Result<()>;
+    /// # wb_stdlib::testing::web1().asks(the_shop_has_its_unit);
     /// ```
     ///
     /// # Errors
@@ -149,7 +149,7 @@ impl<'a> Unit<Host<'a>> {
     ///     host.unit("old-shop.service").absent()?;
     ///     Ok(())
     /// }
-    /// # let _ = run_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(run_the_shop);
     /// ```
     pub fn template(self, template: Template) -> Self {
         self.content(template)

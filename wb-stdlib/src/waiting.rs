@@ -71,7 +71,7 @@ impl<'a> Host<'a> {
     ///     host.wait_up_to(minute).for_no_process(&host.process("shop-migrate"))?;
     ///     Ok(())
     /// }
-    /// # let _ = start_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(start_the_shop);
     /// ```
     pub fn wait_up_to(&self, bound: Duration) -> Waiting<'a> {
         Waiting { host: *self, bound }
@@ -103,7 +103,7 @@ impl<'a> Waiting<'a> {
     ///     host.wait_up_to(minute).for_process(&host.process("shop-worker"))?;
     ///     Ok(())
     /// }
-    /// # let _ = let_the_old_one_end as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(let_the_old_one_end);
     /// ```
     ///
     /// # Errors

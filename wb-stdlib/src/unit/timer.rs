@@ -16,7 +16,7 @@ use crate::{Host, Look as _};
 ///     host.timer("backup").on_calendar("*-*-* 03:00").runs("/usr/local/bin/backup --all").user("backup").present()?;
 ///     Ok(())
 /// }
-/// # let _ = back_up_at_night as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(back_up_at_night);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Timer<'a> {
@@ -92,7 +92,7 @@ impl Timer<'_> {
     ///     host.timer("old-cleanup").absent()?;
     ///     Ok(())
     /// }
-    /// # let _ = clean_up as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(clean_up);
     /// ```
     pub fn within(mut self, delay: Duration) -> Self {
         self.delay = delay;
