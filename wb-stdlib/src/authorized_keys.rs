@@ -118,7 +118,8 @@ pub enum KeysError {
 /// fn anna_can_come_in(host: &View) -> Result<()> {
 ///     host.authorized_keys("anna").has(ANNA)
 /// }
-/// # let (_, _) = (let_anna_in as fn(&Host) -> Result<()>, anna_can_come_in as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(let_anna_in);
+/// # wb_stdlib::testing::web1().user("anna").asks(anna_can_come_in);
 /// ```
 #[must_use = "say what is to be so: `.present()?`, `.exactly()?` or `.absent()?`"]
 pub struct AuthorizedKeys<A> {
@@ -187,7 +188,7 @@ impl<A: Look> AuthorizedKeys<A> {
     /// fn carl_is_out(host: &View, carl: &str) -> Result<()> {
     ///     host.authorized_keys("deploy").lacks(carl)
     /// }
-    /// # let _ = carl_is_out as fn(&View, &str) -> Result<()>;
+    /// # wb_stdlib::testing::web1().sees(|host| carl_is_out(host, wb_stdlib::testing::samples::SSH_KEY));
     /// ```
     ///
     /// # Errors
@@ -281,7 +282,8 @@ impl AuthorizedKeys<Host<'_>> {
     ///     host.authorized_keys("deploy").key(carl).absent()?;
     ///     Ok(())
     /// }
-    /// # let _ = let_the_team_deploy as fn(&Host, &str, &str, &str) -> Result<()>;
+    /// # let key = wb_stdlib::testing::samples::SSH_KEY;
+    /// # wb_stdlib::testing::web1().rehearse(|host| let_the_team_deploy(host, key, key, key));
     /// ```
     pub fn keys<K: Into<Key>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.keys.extend(keys.into_iter().map(Into::into));
@@ -297,7 +299,7 @@ impl AuthorizedKeys<Host<'_>> {
     ///     host.authorized_keys("root").even_none().exactly()?;
     ///     Ok(())
     /// }
-    /// # let _ = let_nobody_in_as_root as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(let_nobody_in_as_root);
     /// ```
     pub fn even_none(mut self) -> Self {
         self.even_none = true;

@@ -103,7 +103,7 @@ fn lines(changes: &[Change], wanted: &Wanted) -> Vec<String> {
 ///     shop.has_member("anna")?;
 ///     host.group("games").is_absent()
 /// }
-/// # let (_, _) = (make_groups as fn(&Host) -> Result<()>, anna_works_for_the_shop as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().user("anna").user("carl").rehearse(make_groups).asks(anna_works_for_the_shop);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Group<A> {

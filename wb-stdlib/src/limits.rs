@@ -213,7 +213,7 @@ impl Entry {
 ///     host.limits("shop").exists()?;
 ///     host.limits("shop").contains("shop - nofile 65536")
 /// }
-/// # let (_, _) = (let_the_shop_open_files as fn(&Host) -> Result<()>, it_may_open_files as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(let_the_shop_open_files).asks(it_may_open_files);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Limits<A> {

@@ -80,7 +80,7 @@ pub enum SudoersError {
 ///     host.sudoers("deploy").exists()?;
 ///     host.sudoers("deploy").contains("NOPASSWD")
 /// }
-/// # let (_, _) = (let_the_shop_be_deployed as fn(&Host) -> Result<()>, it_can_be as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(let_the_shop_be_deployed).asks(it_can_be);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Sudoers<A> {

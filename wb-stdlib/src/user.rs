@@ -50,7 +50,7 @@ use wanted::{Expiry, Wanted};
 /// fn anna_may_do_all(host: &View) -> Result<()> {
 ///     host.user("anna").is_in("sudo")
 /// }
-/// # let (_, _) = (let_anna_in as fn(&Host) -> Result<()>, anna_may_do_all as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(let_anna_in).asks(anna_may_do_all);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct User<A> {
@@ -78,7 +78,7 @@ impl<A: Look> User<A> {
     ///     host.user("shop").is_locked()?;
     ///     host.user("carl").is_absent()
     /// }
-    /// # let _ = everybody_is_as_said as fn(&View) -> Result<()>;
+    /// # wb_stdlib::testing::web1().asks(everybody_is_as_said);
     /// ```
     ///
     /// # Errors
@@ -212,7 +212,7 @@ impl User<Host<'_>> {
     ///     host.user("metrics").system().without_home().present()?;
     ///     Ok(())
     /// }
-    /// # let _ = people_and_programs as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(people_and_programs);
     /// ```
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.wanted.group = Some(group.into());
@@ -285,7 +285,8 @@ impl User<Host<'_>> {
     ///     host.user("carl").absent_with_home()?;
     ///     Ok(())
     /// }
-    /// # let _ = who_gets_in as fn(&Host, &str) -> Result<()>;
+    /// # let hash = format!("$6$salt${}", "x".repeat(86));
+    /// # wb_stdlib::testing::web1().rehearse(|host| who_gets_in(host, &hash));
     /// ```
     pub fn password_hash(mut self, hash: impl Into<String>) -> Self {
         self.wanted.password = Some(Wanted::hash(hash.into()));

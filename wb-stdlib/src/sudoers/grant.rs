@@ -14,7 +14,7 @@ use crate::account::is_name;
 ///     host.sudoers("dba").grant(psql).grant(dump).present()?; // %dba ALL=(postgres) NOPASSWD: /usr/bin/psql …
 ///     Ok(())
 /// }
-/// # let _ = let_the_admins_of_databases_in as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(let_the_admins_of_databases_in);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
