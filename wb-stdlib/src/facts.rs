@@ -46,7 +46,9 @@ pub use processor::Processors;
 ///     require!(!facts.virtualization().is_container(), "a kernel of its own");
 ///     Ok(())
 /// }
-/// # let _ = check as fn(&Host) -> Result<()>;
+/// # // How much room there is at /srv, the machine says that runs this.
+/// # let checked = wb_stdlib::testing::web1().with(check);
+/// # assert!(checked.is_ok() || checked.unwrap_err().to_string() == "required: 10 GiB at /srv");
 /// ```
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
@@ -85,7 +87,7 @@ impl<'a> Facts<'a> {
     ///     host.file("/etc/shop.conf").content(format!("cache = {cache}M\nworkers = {workers}\n")).present()?;
     ///     Ok(())
     /// }
-    /// # let _ = size_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().file("/proc/cpuinfo", "flags\t\t: fpu avx2\n").rehearse(size_the_shop);
     /// ```
     #[must_use]
     pub fn memory(&self) -> &Memory {
@@ -110,7 +112,8 @@ impl<'a> Facts<'a> {
     ///     let disk = facts.disks().iter().find(|disk| is_large(disk.size) && !disk.is_removable);
     ///     Ok(format!("/dev/{}", disk.context("no disk of 500 GB")?.name))
     /// }
-    /// # let _ = disk_for_data as fn(&Host) -> Result<String>;
+    /// # let host = wb_stdlib::testing::web1().file("/sys/block/sdb/size", "1000215216\n");
+    /// # assert_eq!(host.finds(disk_for_data), "/dev/sdb");
     /// ```
     #[must_use]
     pub fn disks(&self) -> &[Disk] {
@@ -127,7 +130,7 @@ impl<'a> Facts<'a> {
     ///     require!(!in_memory, "a /srv that is still there after a reboot");
     ///     Ok(())
     /// }
-    /// # let _ = refuse_memory as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().finds(refuse_memory);
     /// ```
     #[must_use]
     pub fn mounts(&self) -> &[Mount] {
@@ -146,7 +149,8 @@ impl<'a> Facts<'a> {
     ///     ensure!(!mount.has("noexec"), "no program of {} can be run: {:?}", mount.source, mount.options);
     ///     Ok(())
     /// }
-    /// # let _ = programs_can_be_put_there as fn(&View) -> Result<()>;
+    /// # let mounts = "36 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n";
+    /// # wb_stdlib::testing::web1().file("/proc/self/mountinfo", mounts).sees(programs_can_be_put_there);
     /// ```
     #[must_use]
     pub fn mount_of(&self, path: impl AsRef<Path>) -> Option<&Mount> {
@@ -171,7 +175,7 @@ impl<'a> Facts<'a> {
     ///     let first = inside.addresses.first().context("eth1 has no address")?;
     ///     Ok(format!("{}/{}", first.ip, first.prefix)) // 192.0.2.7/24
     /// }
-    /// # let _ = network_inside as fn(&Host) -> Result<String>;
+    /// # assert_eq!(wb_stdlib::testing::web1().with(network_inside).unwrap_err().to_string(), "no eth1");
     /// ```
     #[must_use]
     pub fn interfaces(&self) -> &[Interface] {
@@ -190,7 +194,8 @@ impl<'a> Facts<'a> {
     ///     let gateway = facts.gateway().context("no way out")?;
     ///     Ok(format!("{primary} of {:?}, out through {}", facts.addresses(), gateway.address))
     /// }
-    /// # let _ = where_it_is_reached as fn(&Host) -> Result<String>;
+    /// # let error = wb_stdlib::testing::web1().with(where_it_is_reached).unwrap_err();
+    /// # assert_eq!(error.to_string(), "no address of IPv4");
     /// ```
     #[must_use]
     pub fn addresses(&self) -> Vec<IpAddr> {
@@ -229,7 +234,7 @@ impl<'a> Facts<'a> {
     ///     require!(facts.services != Manager::Runit, "anything but runit");
     ///     Ok(())
     /// }
-    /// # let _ = what_it_is as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().directory("/run/systemd/system").finds(what_it_is);
     /// ```
     #[must_use]
     pub fn init(&self) -> &Init {
@@ -247,7 +252,9 @@ impl<'a> Facts<'a> {
     ///     let (hours, since) = (facts.uptime().as_secs() / 3600, facts.booted_at().as_secs());
     ///     Ok(format!("{} is up for {hours} hours, since {since}", facts.machine_id()))
     /// }
-    /// # let _ = which_boot_of_which_machine as fn(&View) -> Result<String>;
+    /// # let host = wb_stdlib::testing::web1().file("/proc/self/status", "Uid:\t0\t0\t0\t0\n");
+    /// # let host = host.file("/etc/machine-id", "b08dfa6083e7\n");
+    /// # assert_eq!(host.sees(which_boot_of_which_machine), "b08dfa6083e7 is up for 0 hours, since 0");
     /// ```
     #[must_use]
     pub fn uptime(&self) -> Duration {

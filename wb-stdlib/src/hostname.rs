@@ -77,7 +77,7 @@ impl From<FileError> for HostnameError {
 /// fn it_has_its_name(host: &View) -> Result<()> {
 ///     host.hostname(&host.settings_value::<String>("network.hostname")?).is_set()
 /// }
-/// # let (_, _) = (name_it as fn(&Host) -> Result<()>, it_has_its_name as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(name_it).asks(it_has_its_name);
 /// ```
 #[must_use = "say what is to be so: `.set()?`"]
 pub struct Hostname<A> {

@@ -73,7 +73,7 @@ impl From<FileError> for HostsError {
 ///     ensure!(host.hosts_entry("mail").addresses()?.len() == 1, "`mail` leads to several addresses");
 ///     host.hosts_entry("mail").leads_to("192.0.2.25")
 /// }
-/// # let (_, _) = (know_the_others as fn(&Host) -> Result<()>, the_mail_server_is_known as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(know_the_others).asks(the_mail_server_is_known);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct HostsEntry<A> {

@@ -101,7 +101,7 @@ impl From<FileError> for ModuleError {
 /// fn bridges_are_filtered(host: &View) -> Result<()> {
 ///     host.kernel_module("br_netfilter").is_loaded()
 /// }
-/// # let (_, _) = (filter_on_bridges as fn(&Host) -> Result<()>, bridges_are_filtered as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(filter_on_bridges).asks(bridges_are_filtered);
 /// ```
 #[must_use = "say what is to be so: `.loaded()?`, `.at_boot()?`, `.blacklisted()?` or `.absent()?`"]
 pub struct KernelModule<A> {

@@ -98,7 +98,8 @@ impl From<FileError> for LocaleError {
 ///     host.locale("de_DE.UTF-8").is_generated()?;
 ///     host.locale("de_DE.UTF-8").is_default()
 /// }
-/// # let (_, _) = (speak_german as fn(&Host) -> Result<()>, it_speaks_german as fn(&View) -> Result<()>);
+/// # let host = wb_stdlib::testing::web1().file("/etc/locale.gen", "# de_DE.UTF-8 UTF-8\n");
+/// # host.rehearse(speak_german).asks(it_speaks_german);
 /// ```
 #[must_use = "say what is to be so: `.generated()?` or `.set_as_default()?`"]
 pub struct Locale<A> {

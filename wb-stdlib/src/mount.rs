@@ -143,7 +143,7 @@ impl From<FileError> for MountError {
 /// fn the_data_is_there(host: &View) -> Result<()> {
 ///     host.mount("/srv/data").is_mounted()
 /// }
-/// # let (_, _) = (mount_the_data as fn(&Host) -> Result<()>, the_data_is_there as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(mount_the_data).asks(the_data_is_there);
 /// ```
 #[must_use = "say what is to be so: `.present()?`, `.in_fstab()?`, `.unmounted()?` or `.absent()?`"]
 pub struct Mount<A> {

@@ -112,7 +112,7 @@ impl From<FileError> for SwapError {
 /// fn it_swaps(host: &View) -> Result<()> {
 ///     host.swap("/swapfile").is_on()
 /// }
-/// # let (_, _) = (swap_as_much_as_there_is_memory as fn(&Host) -> Result<()>, it_swaps as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(swap_as_much_as_there_is_memory).asks(it_swaps);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Swap<A> {

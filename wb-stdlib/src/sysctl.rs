@@ -134,7 +134,8 @@ impl From<FileError> for SysctlError {
 /// fn packets_are_forwarded(host: &View) -> Result<()> {
 ///     host.sysctl("net.ipv4.ip_forward").value("1").is_set()
 /// }
-/// # let (_, _) = (forward_packets as fn(&Host) -> Result<()>, packets_are_forwarded as fn(&View) -> Result<()>);
+/// # let host = wb_stdlib::testing::web1().file("/proc/sys/net/ipv4/ip_forward", "0\n");
+/// # host.rehearse(forward_packets).asks(packets_are_forwarded);
 /// ```
 #[must_use = "say what is to be so: `.set()?` or `.absent()?`"]
 pub struct Sysctl<A> {

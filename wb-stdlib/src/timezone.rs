@@ -78,7 +78,7 @@ impl From<FileError> for TimezoneError {
 /// fn it_is_utc(host: &View) -> Result<()> {
 ///     host.timezone("UTC").is_set()
 /// }
-/// # let (_, _) = (live_in_utc as fn(&Host) -> Result<()>, it_is_utc as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().file("/usr/share/zoneinfo/UTC", "TZif2").rehearse(live_in_utc).asks(it_is_utc);
 /// ```
 #[must_use = "say what is to be so: `.set()?`"]
 pub struct Timezone<A> {
