@@ -49,7 +49,9 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 /// fn it_lasts(host: &View) -> Result<()> {
 ///     host.certificate("/etc/ssl/shop.pem").is_valid_for(Duration::from_secs(14 * 24 * 3600))
 /// }
-/// # let (_, _) = (serve_as_the_shop as fn(&Host, &str, &str) -> Result<()>, it_lasts as fn(&View) -> Result<()>);
+/// # use wb_stdlib::testing::{samples::{CERTIFICATE, KEY}, web1};
+/// # let host = web1().file("/etc/ssl/shop.pem", CERTIFICATE);
+/// # host.rehearse(|host| serve_as_the_shop(host, CERTIFICATE, KEY)).sees(it_lasts);
 /// ```
 #[must_use]
 pub struct Certificate<A> {
@@ -72,7 +74,8 @@ impl<A: Look> Certificate<A> {
     ///     shop.is_for("shop.example.org")?;
     ///     Ok(shop.expires()?)
     /// }
-    /// # let _ = it_is_the_shops as fn(&View) -> Result<u64>;
+    /// # let host = wb_stdlib::testing::web1().file("/etc/ssl/shop.pem", wb_stdlib::testing::samples::CERTIFICATE);
+    /// # assert!(host.sees(it_is_the_shops) > 0);
     /// ```
     ///
     /// # Errors

@@ -116,7 +116,10 @@ pub enum FirewalldError {
 /// fn it_lets_in(host: &View) -> Result<()> {
 ///     host.firewalld().default_zone()?.service("https").exists()
 /// }
-/// # let (_, _) = (let_in_what_is_served as fn(&Host) -> Result<()>, it_lets_in as fn(&View) -> Result<()>);
+/// # let host = wb_stdlib::testing::web1().file("/etc/firewalld/firewalld.conf", "DefaultZone=public\n");
+/// # let zones = ["public", "external", "trusted"].map(|zone| format!("/usr/lib/firewalld/zones/{zone}.xml"));
+/// # let host = zones.iter().fold(host, |host, zone| host.file(zone, "<zone><service name=\"ssh\"/></zone>"));
+/// # host.rehearse(let_in_what_is_served).asks(it_lets_in);
 /// ```
 #[must_use]
 #[derive(Clone, Copy)]

@@ -168,7 +168,8 @@ pub enum NftablesError {
 /// fn there_is_a_filter(host: &View) -> Result<()> {
 ///     host.nftables().has_table("inet filter")
 /// }
-/// # let (_, _) = (let_in_what_is_served as fn(&Host) -> Result<()>, there_is_a_filter as fn(&View) -> Result<()>);
+/// # let host = wb_stdlib::testing::web1().answer("nft list tables", 0, "");
+/// # host.rehearse(let_in_what_is_served).asks(there_is_a_filter);
 /// ```
 #[must_use = "say what is to be so: `.ruleset(…).loaded()?`"]
 pub struct Nftables<A> {
@@ -222,7 +223,7 @@ impl Nftables<Host<'_>> {
     ///     host.nftables().template(rules).path("/etc/nftables/main.nft").even_without_ssh().loaded()?;
     ///     Ok(())
     /// }
-    /// # let _ = let_in_one_port as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().answer("nft list tables", 0, "").rehearse(let_in_one_port);
     /// ```
     pub fn template(self, template: Template) -> Self {
         self.ruleset(String::from(template))

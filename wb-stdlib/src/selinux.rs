@@ -147,8 +147,8 @@ pub enum SelinuxError {
 ///     host.selinux().label("/srv/shop/index.html").is("httpd_sys_content_t")?;
 ///     host.selinux().boolean("httpd_can_network_connect").is_on()
 /// }
-/// # let _ = [let_nginx_connect as fn(&Host) -> Result<()>, let_nginx_read_the_shop];
-/// # let _ = it_enforces as fn(&View) -> Result<()>;
+/// # let host = wb_stdlib::testing::fedora();
+/// # host.rehearse(let_nginx_connect).rehearse(let_nginx_read_the_shop).asks(it_enforces);
 /// ```
 #[must_use]
 #[derive(Clone, Copy)]
@@ -178,7 +178,7 @@ impl<A: Look> Selinux<A> {
     ///     host.selinux().file_context("/srv/old-shop(/.*)?").absent()?;
     ///     Ok(())
     /// }
-    /// # let _ = say_how_the_shop_is_labelled as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::fedora().rehearse(say_how_the_shop_is_labelled);
     /// ```
     pub fn file_context(&self, pattern: impl Into<String>) -> FileContext<A> {
         FileContext::new(self.access, pattern.into())
@@ -194,7 +194,7 @@ impl<A: Look> Selinux<A> {
     ///     host.selinux().label("/srv/shop/uploads").set("httpd_sys_rw_content_t")?;
     ///     Ok(())
     /// }
-    /// # let _ = label_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::fedora().rehearse(label_the_shop);
     /// ```
     pub fn label(&self, path: impl AsRef<Path>) -> Label<A> {
         Label::new(self.access, path.as_ref())

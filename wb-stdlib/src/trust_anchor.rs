@@ -166,7 +166,9 @@ impl Store {
 /// fn we_are_believed(host: &View, root: &[u8]) -> Result<()> {
 ///     host.trust_anchor("example-root").certificate(root).is_trusted()
 /// }
-/// # let _ = (believe_ourselves as fn(&Host, &[u8]) -> Result<()>, we_are_believed as fn(&View, &[u8]) -> Result<()>);
+/// # let root = wb_stdlib::testing::samples::CERTIFICATE.as_bytes();
+/// # let host = wb_stdlib::testing::web1();
+/// # host.rehearse(|host| believe_ourselves(host, root)).asks(|host| we_are_believed(host, root));
 /// ```
 #[must_use = "say what is to be so: `.certificate(…).present()?` or `.absent()?`"]
 pub struct TrustAnchor<A> {

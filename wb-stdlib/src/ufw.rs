@@ -143,7 +143,8 @@ impl std::fmt::Display for Policy {
 ///     host.ufw().is_enabled()?;
 ///     host.ufw().allow(80).over("tcp").exists()
 /// }
-/// # let (_, _) = (let_in_what_is_served as fn(&Host) -> Result<()>, it_is_on as fn(&View) -> Result<()>);
+/// # let host = wb_stdlib::testing::web1().file("/etc/ufw/ufw.conf", "ENABLED=no\n");
+/// # host.rehearse(let_in_what_is_served).asks(it_is_on);
 /// ```
 #[must_use]
 #[derive(Clone)]
@@ -178,7 +179,7 @@ impl<A: Look> Ufw<A> {
     ///     ufw.outgoing(Policy::Allow)?;
     ///     Ok(())
     /// }
-    /// # let _ = what_must_not_pass as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().file("/etc/ufw/ufw.conf", "ENABLED=no\n").rehearse(what_must_not_pass);
     /// ```
     pub fn deny(&self, ports: impl ToString) -> Rule<A> {
         Rule::new(self.clone(), Action::Deny, &ports)
@@ -230,7 +231,8 @@ impl Ufw<Host<'_>> {
     ///     host.ufw().disabled()?;
     ///     Ok(())
     /// }
-    /// # let _ = [close_all as fn(&Host) -> Result<()>, open_all];
+    /// # wb_stdlib::testing::web1().file("/etc/ufw/ufw.conf", "ENABLED=no\n").rehearse(close_all);
+    /// # wb_stdlib::testing::web1().file("/etc/ufw/ufw.conf", "ENABLED=yes\n").rehearse(open_all);
     /// ```
     pub fn even_without_ssh(mut self) -> Self {
         self.even_without_ssh = true;

@@ -28,7 +28,8 @@ const PRIVATE: u32 = 0o600;
 ///         .present()?;
 ///     Ok(())
 /// }
-/// # let _ = let_postgres_speak_tls as fn(&Host, &str, &str) -> Result<()>;
+/// # use wb_stdlib::testing::{samples::{CERTIFICATE, KEY}, web1};
+/// # web1().rehearse(|host| let_postgres_speak_tls(host, CERTIFICATE, KEY));
 /// ```
 #[must_use = "say what is to be so: `.present()?`"]
 pub struct Pair<'a> {

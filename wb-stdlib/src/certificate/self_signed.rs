@@ -48,7 +48,7 @@ const MODE_FOR_GROUP: u32 = 0o640;
 ///         .present()?;
 ///     Ok(())
 /// }
-/// # let _ = speak_tls_inside as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(speak_tls_inside);
 /// ```
 #[must_use = "say what is to be so: `.present()?`"]
 pub struct SelfSigned<'a> {
