@@ -59,7 +59,7 @@ pub use user::User;
 ///     host.mysql().database("shop").exists()?;
 ///     host.mysql().query("SELECT 1 + 1").gives("2")
 /// }
-/// # let (_, _) = (make_the_shop as fn(&Host) -> Result<()>, the_shop_has_its_database as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(make_the_shop).asks(the_shop_has_its_database);
 /// ```
 #[must_use]
 #[derive(Clone)]
@@ -82,7 +82,7 @@ impl<A: Look> Mysql<A> {
     /// fn the_second_server_answers(host: &View) -> Result<()> {
     ///     host.mysql().socket("/run/mysqld/second.sock").defaults_file("/root/second.cnf").answers()
     /// }
-    /// # let _ = the_second_server_answers as fn(&View) -> Result<()>;
+    /// # wb_stdlib::testing::web1().answer("mysql ", 0, "1\n").sees(the_second_server_answers);
     /// ```
     pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.server.socket = Some(path.into());

@@ -65,7 +65,7 @@ pub use setting::Setting;
 ///     host.postgres().database("shop").exists()?;
 ///     host.postgres().database("shop").query("SELECT count(*) > 0 FROM pg_tables").gives("t")
 /// }
-/// # let (_, _) = (make_the_shop as fn(&Host) -> Result<()>, the_shop_has_its_database as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(make_the_shop).asks(the_shop_has_its_database);
 /// ```
 #[must_use]
 #[derive(Clone)]
@@ -88,7 +88,7 @@ impl<A: Look> Postgres<A> {
     /// fn the_second_server_answers(host: &View) -> Result<()> {
     ///     host.postgres().port(5433).socket("/run/second").user("second").answers()
     /// }
-    /// # let _ = the_second_server_answers as fn(&View) -> Result<()>;
+    /// # wb_stdlib::testing::web1().user("second").answer("setpriv", 0, "1").sees(the_second_server_answers);
     /// ```
     pub fn port(mut self, port: u16) -> Self {
         self.server.port = Some(port);

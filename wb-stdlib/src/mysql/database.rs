@@ -25,7 +25,7 @@ struct Wanted {
 ///     host.mysql().database("old_shop").absent()?;
 ///     Ok(())
 /// }
-/// # let _ = databases as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(databases);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Database<A> {

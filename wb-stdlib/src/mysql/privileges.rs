@@ -75,7 +75,8 @@ enum Target {
 ///     mysql.privileges(["DROP"]).on_database("shop").revoked_from("shop", "10.%")?;
 ///     Ok(())
 /// }
-/// # let _ = let_reports_read as fn(&Host) -> Result<()>;
+/// # use wb_stdlib::testing::{samples::MYSQL_WITH_REPORTS, web1};
+/// # web1().answer("mysql ", 0, MYSQL_WITH_REPORTS).rehearse(let_reports_read);
 /// ```
 #[must_use = "say what is to be so: `.granted_to(user, host)?` or `.revoked_from(user, host)?`"]
 pub struct Privileges<A> {

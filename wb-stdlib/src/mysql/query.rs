@@ -15,7 +15,7 @@ use crate::Look;
 /// fn there_are_orders(host: &View) -> Result<()> {
 ///     host.mysql().database("shop").query("SELECT count(*) > 0 FROM orders").gives("1")
 /// }
-/// # let _ = there_are_orders as fn(&View) -> Result<()>;
+/// # wb_stdlib::testing::web1().answer("mysql ", 0, "1\n").sees(there_are_orders);
 /// ```
 #[must_use = "a query is asked by `.rows()?`, `.value()?` or `.gives(…)?`"]
 pub struct Query<A> {
@@ -40,7 +40,8 @@ impl<A: Look> Query<A> {
     ///     let rows = mysql.query("SELECT user, host FROM information_schema.processlist").rows()?;
     ///     Ok(rows.iter().map(|row| row.join(" from ")).collect())
     /// }
-    /// # let _ = who_is_connected as fn(&View) -> Result<Vec<String>>;
+    /// # let host = wb_stdlib::testing::web1().answers("mysql ", &[(0, "0\n"), (0, "shop\t192.0.2.11\n")]);
+    /// # assert_eq!(host.sees(who_is_connected), ["shop from 192.0.2.11"]);
     /// ```
     ///
     /// # Errors

@@ -38,7 +38,7 @@ const DIRECTORIES: [&str; 4] =
 /// fn it_is_tuned(host: &View) -> Result<()> {
 ///     host.mysql().setting("max_allowed_packet").is("64M")
 /// }
-/// # let (_, _) = (tune as fn(&Host) -> Result<()>, it_is_tuned as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(tune).asks(it_is_tuned);
 /// ```
 #[must_use = "say what is to be so: `.to(value).set()?` or `.unset()?`"]
 pub struct Setting<A> {

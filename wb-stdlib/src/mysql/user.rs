@@ -38,7 +38,8 @@ enum Authentication {
 /// fn the_shop_is_known(host: &View) -> Result<()> {
 ///     host.mysql().user("shop", "10.%").exists()
 /// }
-/// # let (_, _) = (users as fn(&Host, &str) -> Result<()>, the_shop_is_known as fn(&View) -> Result<()>);
+/// # let hash = "ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY";
+/// # wb_stdlib::testing::web1().rehearse(|host| users(host, hash)).asks(the_shop_is_known);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct User<A> {

@@ -33,7 +33,7 @@ struct Wanted {
 ///     postgres.database("old_shop").disconnecting().absent()?;
 ///     Ok(())
 /// }
-/// # let _ = databases as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(databases);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 #[derive(Clone)]

@@ -32,7 +32,8 @@ struct Wanted {
 /// fn it_can(host: &View) -> Result<()> {
 ///     host.postgres().database("shop").extension("pg_trgm").is_installed()
 /// }
-/// # let (_, _) = (search_by_similarity as fn(&Host) -> Result<()>, it_can as fn(&View) -> Result<()>);
+/// # use wb_stdlib::testing::{samples::POSTGRES_WITH_SHOP, web1};
+/// # web1().answer("setpriv", 0, POSTGRES_WITH_SHOP).rehearse(search_by_similarity).asks(it_can);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Extension<A> {

@@ -38,7 +38,8 @@ enum Target {
 ///     shop.privileges(["CREATE"]).on_schema("public").revoked_from("public")?; // from everybody
 ///     Ok(())
 /// }
-/// # let _ = let_reports_read as fn(&Host) -> Result<()>;
+/// # use wb_stdlib::testing::{samples::POSTGRES_WITH_SHOP, web1};
+/// # web1().answer("setpriv", 0, POSTGRES_WITH_SHOP).rehearse(let_reports_read);
 /// ```
 #[must_use = "say what is to be so: `.granted_to(role)?` or `.revoked_from(role)?`"]
 pub struct Privileges<A> {

@@ -16,7 +16,7 @@ use crate::Look;
 ///     let lag = host.postgres().query("SELECT coalesce(max(replay_lag), '0') < interval '10 s' FROM pg_stat_replication");
 ///     lag.gives("t")
 /// }
-/// # let _ = all_is_replicated as fn(&View) -> Result<()>;
+/// # wb_stdlib::testing::web1().answer("setpriv", 0, "t").sees(all_is_replicated);
 /// ```
 #[must_use = "a query is asked by `.rows()?`, `.value()?` or `.gives(…)?`"]
 pub struct Query<A> {
@@ -41,7 +41,8 @@ impl<A: Look> Query<A> {
     ///     let rows = postgres.query("SELECT usename, client_addr FROM pg_stat_activity").rows()?;
     ///     Ok(rows.iter().map(|row| row.join(" from ")).collect())
     /// }
-    /// # let _ = who_is_connected as fn(&View) -> Result<Vec<String>>;
+    /// # let host = wb_stdlib::testing::web1().answers("setpriv", &[(0, "f"), (0, "shop\u{1f}192.0.2.11\0")]);
+    /// # assert_eq!(host.sees(who_is_connected), ["shop from 192.0.2.11"]);
     /// ```
     ///
     /// # Errors

@@ -114,7 +114,7 @@ impl Password {
 ///     host.postgres().role("readers").exists()?;
 ///     host.postgres().role("anna").has(Attribute::CreateDatabase)
 /// }
-/// # let (_, _) = (people_and_programs as fn(&Host) -> Result<()>, anna_makes_databases as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(people_and_programs).asks(anna_makes_databases);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Role<A> {
@@ -183,7 +183,7 @@ impl Role<Host<'_>> {
     ///     host.postgres().role("shop").login().verifier(verifier).connection_limit(40).present()?;
     ///     Ok(())
     /// }
-    /// # let _ = move_the_shop_here as fn(&Host, &str) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(|host| move_the_shop_here(host, "md55f4dcc3b5aa765d61d8327deb882cf99"));
     /// ```
     pub fn verifier(mut self, verifier: impl Into<String>) -> Self {
         self.wanted.password = Some(Password::Verifier(verifier.into()));

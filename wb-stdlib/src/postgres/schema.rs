@@ -24,7 +24,8 @@ use crate::{Host, Look};
 /// fn there_is_an_audit(host: &View) -> Result<()> {
 ///     host.postgres().database("shop").schema("audit").exists()
 /// }
-/// # let (_, _) = (keep_an_audit as fn(&Host) -> Result<()>, there_is_an_audit as fn(&View) -> Result<()>);
+/// # use wb_stdlib::testing::{samples::POSTGRES_WITH_SHOP, web1};
+/// # web1().answer("setpriv", 0, POSTGRES_WITH_SHOP).rehearse(keep_an_audit).asks(there_is_an_audit);
 /// ```
 #[must_use = "say what is to be so: `.present()?` or `.absent()?`"]
 pub struct Schema<A> {

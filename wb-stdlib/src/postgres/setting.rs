@@ -60,7 +60,7 @@ enum Value {
 /// fn it_is_tuned(host: &View) -> Result<()> {
 ///     host.postgres().setting("work_mem").is("16MB")
 /// }
-/// # let (_, _) = (tune as fn(&Host) -> Result<()>, it_is_tuned as fn(&View) -> Result<()>);
+/// # wb_stdlib::testing::web1().rehearse(tune).asks(it_is_tuned);
 /// ```
 #[must_use = "say what is to be so: `.to(value).set()?` or `.unset()?`"]
 pub struct Setting<A> {
