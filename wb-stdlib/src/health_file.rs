@@ -37,8 +37,8 @@ const CONTENT: &[u8] = b"up\n";
 ///     host.health_file("/var/www/health").is_up()?;
 ///     host.health_file("/var/www/health-of-old").is_down()
 /// }
-/// # let (_, _) = (leave as fn(&Host) -> Result<()>, rejoin as fn(&Host) -> Result<()>);
-/// # let _ = it_wants_load as fn(&View) -> Result<()>;
+/// # wb_stdlib::testing::web1().file("/var/www/health", "up\n").rehearse(leave);
+/// # wb_stdlib::testing::web1().rehearse(rejoin).asks(it_wants_load);
 /// ```
 #[must_use = "say what is to be so: `.up()?` or `.down()?`"]
 pub struct HealthFile<A> {

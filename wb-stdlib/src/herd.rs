@@ -104,7 +104,7 @@ impl<'a> Herd<'a> {
     /// fn everybody(host: &Host) -> String {
     ///     host.herd().hosts().map(|peer| peer.name()).collect::<Vec<_>>().join(" ")
     /// }
-    /// # let _ = everybody as fn(&Host) -> String;
+    /// # assert_eq!(wb_stdlib::testing::web1().finds(|host| Ok(everybody(host))), "db1 web1 web2");
     /// ```
     pub fn hosts(&self) -> impl Iterator<Item = Peer<'a>> + use<'a> {
         self.view.members.iter().map(|member| Peer { member })
@@ -121,7 +121,7 @@ impl<'a> Herd<'a> {
     ///     let port: u16 = db1.settings_value("postgres.port")?;
     ///     Ok(format!("{}:{port}", db1.address()?))
     /// }
-    /// # let _ = primary as fn(&Host) -> Result<String>;
+    /// # assert_eq!(wb_stdlib::testing::web1().finds(primary), "192.0.2.21:5432");
     /// ```
     #[must_use]
     pub fn host(&self, name: &str) -> Option<Peer<'a>> {
@@ -141,7 +141,8 @@ impl<'a> Herd<'a> {
 ///     }
 ///     Ok(lines)
 /// }
-/// # let _ = backends as fn(&Host) -> Result<String>;
+/// # let expect = "server web1 192.0.2.11:80 check\nserver web2 192.0.2.12:80 check\n";
+/// # assert_eq!(wb_stdlib::testing::web1().finds(backends), expect);
 /// ```
 ///
 /// With settings that have a type, what they publish is there as well:
@@ -166,7 +167,8 @@ impl<'a> Herd<'a> {
 ///     }
 ///     Ok(lines)
 /// }
-/// # let _ = backends as fn(&Host) -> Result<String>;
+/// # let expect = "server web1 192.0.2.11:8080 weight 1 check\nserver web2 192.0.2.12:8080 weight 1 check\n";
+/// # assert_eq!(wb_stdlib::testing::web1().finds(backends), expect);
 /// ```
 #[derive(Clone, Copy)]
 pub struct HostsOf<'a, 'r> {
@@ -189,7 +191,7 @@ impl<'a, 'r> HostsOf<'a, 'r> {
     /// fn all_databases(host: &Host) -> Result<String> {
     ///     Ok(host.herd().role("database").addresses()?.join(","))
     /// }
-    /// # let _ = all_databases as fn(&Host) -> Result<String>;
+    /// # assert_eq!(wb_stdlib::testing::web1().finds(all_databases), "192.0.2.21");
     /// ```
     ///
     /// # Errors

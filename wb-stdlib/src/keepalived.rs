@@ -38,8 +38,7 @@ const ANNOUNCEMENTS: u32 = 4;
 /// fn it_is_kept_from_nothing(host: &View) -> Result<()> {
 ///     host.track_file("/etc/keepalived/out").is_up()
 /// }
-/// # let (_, _) = (leave as fn(&Host) -> Result<()>, rejoin as fn(&Host) -> Result<()>);
-/// # let _ = it_is_kept_from_nothing as fn(&View) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(leave).rehearse(rejoin).sees(it_is_kept_from_nothing);
 /// ```
 #[must_use = "say what is to be so: `.up()?` or `.down()?`"]
 pub struct TrackFile<A> {

@@ -35,7 +35,8 @@
 //! fn the_page_is_served(host: &View) -> Result<()> {
 //!     host.http("http://127.0.0.1/").with_body("<h1>Shop</h1>").answers(200)
 //! }
-//! # let (_, _) = (serve_a_page as fn(&Host) -> Result<()>, the_page_is_served as fn(&View) -> Result<()>);
+//! # wb_stdlib::testing::web1().rehearse(serve_a_page);
+//! # let _ = the_page_is_served as fn(&View) -> Result<()>;
 //! ```
 
 // The macros write `::wb_stdlib::…`; this lets them be used in this crate, too.

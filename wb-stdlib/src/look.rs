@@ -66,7 +66,7 @@ use crate::user::User;
 ///     host.port(5432).is_listening()?;
 ///     host.command("pg_isready").arg(format!("--host={}", host.address()?)).succeeds()
 /// }
-/// # let _ = accepts_connections as fn(&View) -> Result<()>;
+/// # wb_stdlib::testing::web1().asks(accepts_connections);
 /// ```
 pub trait Look: Access + Copy {
     /// The host's name in `herd.toml`.
@@ -95,7 +95,7 @@ pub trait Look: Access + Copy {
     /// fn hostname(host: &Host) -> Result<String> {
     ///     Ok(host.settings_value("network.hostname")?)
     /// }
-    /// # let _ = hostname as fn(&Host) -> Result<String>;
+    /// # assert_eq!(wb_stdlib::testing::web1().finds(hostname), "web1.example.org");
     /// ```
     ///
     /// # Errors
@@ -121,7 +121,7 @@ pub trait Look: Access + Copy {
     ///     host.file("/etc/hostname").content(network.hostname + "\n").present()?;
     ///     Ok(())
     /// }
-    /// # let _ = call_it_so as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(call_it_so);
     /// ```
     ///
     /// # Errors
@@ -158,7 +158,7 @@ pub trait Look: Access + Copy {
     ///     host.script("fill", fill).arg("/srv/shop/state").user("shop").creates("/srv/shop/state").run()?;
     ///     Ok(())
     /// }
-    /// # let _ = fill_the_shop as fn(&Host) -> Result<()>;
+    /// # wb_stdlib::testing::web1().rehearse(fill_the_shop);
     /// ```
     fn script(&self, name: &str, text: impl Into<Vec<u8>>) -> Command<Self> {
         Command::scripted(*self, name, text.into())

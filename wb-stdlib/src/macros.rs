@@ -189,7 +189,7 @@ pub use wb_macros::role;
 ///     host.file("/etc/postgresql/15/main/conf.d/tuning.conf").template(tuning).present()?;
 ///     Ok(())
 /// }
-/// # let _ = tune as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(tune);
 /// ```
 pub use wb_macros::template;
 
@@ -202,7 +202,7 @@ pub use wb_macros::template;
 ///     host.file("/var/www/index.html").content(asset!("index.html")).present()?;
 ///     Ok(())
 /// }
-/// # let _ = serve_the_page as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(serve_the_page);
 /// ```
 pub use wb_macros::asset;
 
@@ -217,7 +217,7 @@ pub use wb_macros::asset;
 ///     host.directory("/srv/site").owner("www-data").synced(assets!("site")).exactly().present()?;
 ///     Ok(())
 /// }
-/// # let _ = serve_the_site as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(serve_the_site);
 /// assert_eq!(assets!("site").get("css/shop.css"), Some(&b"body { margin: 0 }\n"[..]));
 /// ```
 pub use wb_macros::assets;
@@ -258,7 +258,7 @@ pub use wb_macros::assets;
 ///     host.file("/etc/shop.conf").content(format!("host = {}\nworkers = {workers}\n", site.hostname)).present()?;
 ///     Ok(())
 /// }
-/// # let _ = configure as fn(&Host) -> Result<()>;
+/// # wb_stdlib::testing::web1().rehearse(configure);
 /// ```
 pub use wb_macros::settings;
 

@@ -101,7 +101,9 @@ pub enum UpstreamError {
 /// fn the_blue_one_is_in(host: &View) -> Result<()> {
 ///     host.nginx_upstream("/etc/nginx/conf.d/shop.conf").is_up("127.0.0.1:8001")
 /// }
-/// # let _ = (take_the_blue_one_out as fn(&Host) -> Result<()>, the_blue_one_is_in as fn(&View) -> Result<()>);
+/// # let shop = "upstream shop {\n    server 127.0.0.1:8001;\n}\n";
+/// # let host = wb_stdlib::testing::web1().file("/etc/nginx/conf.d/shop.conf", shop);
+/// # host.rehearse(take_the_blue_one_out).sees(the_blue_one_is_in);
 /// ```
 #[must_use = "say what is to be so: `.up(server)?` or `.down(server)?`"]
 pub struct Upstream<A> {
