@@ -1,10 +1,13 @@
 //! The documentation of the standard library shows all that it has: each public function of a room is called in an
 //! example of that room that is compiled. It is read as text, so a name counts for all functions of a room that have
 //! it.
+//!
+//! What an example writes down is run, too, in lines that readers do not see: a migration is planned on a fake host,
+//! and a spec is asked of one (`wb_stdlib::testing::web1`).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use wb_core::system::files;
@@ -18,12 +21,34 @@ const COMPILED: [&str; 2] = ["", "standalone_crate"];
 const DOORS: [&str; 2] = ["host", "look"];
 
 /// What no example calls, by its room, with the reason.
-const EXCEPTIONS: [(&str, &str, &str); 5] = [
+const EXCEPTIONS: [(&str, &str, &str); 12] = [
     ("__private", "spec", "what `#[spec]` writes calls it"),
     ("__private", "gate", "what `#[role]` writes calls it"),
     ("__private", "leave", "what `#[role]` writes calls it"),
     ("__private", "rejoin", "what `#[role]` writes calls it"),
     ("requirement", "new", "what `require!` writes calls it"),
+    ("testing", "web1", "examples are run by it"),
+    ("testing", "fedora", "examples are run by it"),
+    ("testing", "planned", "examples are run by it"),
+    ("testing", "rehearse", "examples are run by it"),
+    ("testing", "finds", "examples are run by it"),
+    ("testing", "asks", "examples are run by it"),
+    ("testing", "sees", "examples are run by it"),
+];
+
+const ASKS_THE_NETWORK: &str = "it asks a server whose address stands in it";
+
+/// What examples write down and nothing runs, by its room, with the reason.
+const UNRUN: [(&str, &str, &str); 9] = [
+    ("alerts", "what_fires", ASKS_THE_NETWORK),
+    ("haproxy", "leave", ASKS_THE_NETWORK),
+    ("haproxy", "rejoin", ASKS_THE_NETWORK),
+    ("http", "kind_of_the_answer", ASKS_THE_NETWORK),
+    ("http", "newest_version", ASKS_THE_NETWORK),
+    ("http", "the_page_is_served", ASKS_THE_NETWORK),
+    ("http", "the_shop_answers", ASKS_THE_NETWORK),
+    ("lib", "the_page_is_served", ASKS_THE_NETWORK),
+    ("testing", "nginx_is_installed_once", "it is a test of a chain, and there is none here"),
 ];
 
 /// What a room has, and what it shows of that.
@@ -31,6 +56,7 @@ const EXCEPTIONS: [(&str, &str, &str); 5] = [
 struct Room {
     functions: Vec<String>,
     examples: String,
+    unrun: BTreeSet<String>,
 }
 
 /// A room is a file, and the folder of its name.
@@ -45,6 +71,7 @@ fn rooms() -> BTreeMap<String, Room> {
         let room = rooms.entry(name.to_owned()).or_default();
         room.functions.extend(functions(&text, name == "look").map(str::to_owned));
         room.examples += &examples(&text);
+        room.unrun.extend(blocks(&text).iter().flat_map(|block| unrun(block)).map(str::to_owned));
     }
     rooms
 }
@@ -60,21 +87,66 @@ fn functions(text: &str, is_trait: bool) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What readers see of the examples that are compiled: no line that begins with `#` and a blank.
-fn examples(text: &str) -> String {
-    let (mut shown, mut fence) = (String::new(), None);
+/// The lines of each example that is compiled, those that readers do not see among them.
+fn blocks(text: &str) -> Vec<Vec<&str>> {
+    let (mut blocks, mut fence) = (Vec::<Vec<&str>>::new(), None);
     for line in text.lines() {
         let line = line.trim_start();
         let Some(line) = line.strip_prefix("///").or(line.strip_prefix("//!")) else { continue };
-        let line = line.trim_start();
-        match (line.strip_prefix("```"), fence) {
-            (Some(kind), None) => fence = Some(COMPILED.contains(&kind)),
+        let line = line.strip_prefix(' ').unwrap_or(line);
+        match (line.trim_start().strip_prefix("```"), fence) {
+            (Some(kind), None) => {
+                fence = Some(COMPILED.contains(&kind));
+                blocks.push(Vec::new());
+            }
             (Some(_), Some(_)) => fence = None,
-            (None, Some(true)) if !line.starts_with("# ") => shown = shown + line + "\n",
+            (None, Some(true)) => blocks.last_mut().unwrap().push(line),
             _ => {}
         }
     }
-    shown
+    blocks
+}
+
+/// What readers see of the examples that are compiled: no line that begins with `#` and a blank.
+fn examples(text: &str) -> String {
+    let lines = blocks(text).concat();
+    let shown = lines.iter().map(|line| line.trim_start()).filter(|line| !line.starts_with("# "));
+    shown.map(|line| format!("{line}\n")).collect()
+}
+
+/// The functions of an example that get a host or a view of one, and that no line runs which readers do not see; and
+/// those that such a line only takes for functions.
+fn unrun<'t>(block: &[&'t str]) -> Vec<&'t str> {
+    let hidden: Vec<&str> = block.iter().copied().filter_map(|line| line.strip_prefix("# ")).collect();
+    let runs = |line: &str, name: &str| !line.contains(COERCED) && words(line).any(|word| word == name);
+    let is_run = |name: &str| hidden.iter().any(|line| runs(line, name));
+    let mut unrun: Vec<&str> = declared(block).into_iter().filter(|name| !is_run(name)).collect();
+    for line in hidden.iter().copied() {
+        let mut taken: Vec<&str> = line.split(COERCED).collect();
+        taken.pop();
+        unrun.extend(taken.into_iter().filter_map(|before| words(before).last()));
+    }
+    unrun
+}
+
+/// What a function is followed by that is only taken for one.
+const COERCED: &str = " as fn(";
+
+/// The functions that get a host or a view of one, but for those with a macro before them, which gives them to others.
+fn declared<'t>(block: &[&'t str]) -> Vec<&'t str> {
+    let is_plain = |at: usize| at == 0 || !block[at - 1].starts_with("#[");
+    let plain = block.iter().copied().enumerate().filter(|(at, _)| is_plain(*at));
+    plain.filter_map(|(_, line)| of_host(line)).collect()
+}
+
+/// The name of a function that gets a host or a view of one, from the line that begins it.
+fn of_host(line: &str) -> Option<&str> {
+    let (name, parameters) = line.strip_prefix("fn ")?.split_once('(')?;
+    parameters.starts_with("host: &").then_some(name)
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
 /// Whether a function of this name is called there, and not only declared.
@@ -98,6 +170,22 @@ fn each_public_function_is_called_in_an_example_of_its_room() {
         missing.extend(room.functions.iter().filter(is_missing).map(|function| format!("{name}: {function}")));
     }
     assert!(missing.is_empty(), "no example calls {missing:#?}");
+}
+
+#[test]
+fn what_an_example_writes_down_is_run() {
+    for (name, room) in rooms() {
+        let known = UNRUN.iter().filter(|(of, ..)| *of == name).map(|(_, function, _)| (*function).to_owned());
+        assert_eq!(room.unrun, known.collect(), "what is not run of {name}, and what is known not to be");
+    }
+}
+
+#[test]
+fn what_is_known_not_to_be_run_is_there() {
+    let rooms = rooms();
+    for (name, function, why) in UNRUN {
+        assert!(rooms[name].unrun.contains(function), "{function} of {name} is run, or is not there: {why}");
+    }
 }
 
 #[test]
@@ -126,6 +214,17 @@ fn an_example_is_what_is_compiled_and_seen() {
     check("/// ```\n/// # hidden();\n/// #[spec]\n/// ```", "#[spec]\n");
     check("/// ```text\n/// one();\n/// ```\n/// ```standalone_crate\n/// two();\n/// ```", "two();\n");
     check("/// ```compile_fail\n/// one();\n/// ```\nfn code() {}", "");
+}
+
+#[test]
+fn what_is_run_is_named_in_a_line_that_nobody_sees() {
+    let check = |block: &[&str], expect: &[&str]| assert_eq!(unrun(block), expect, "{block:?}");
+    check(&["fn one(host: &Host) -> Result<()> {", "}", "# web1().rehearse(one);"], &[]);
+    check(&["fn one(host: &View) -> Result<()> {", "}", "# web1().asks(another_one);"], &["one"]);
+    check(&["fn one(host: &Host) {}", "fn two(host: &Host) {", "    one(host);", "# web1().rehearse(two);"], &["one"]);
+    check(&["fn one() {", "}", "#[spec]", "fn two(host: &View) {", "    fn three(host: &View) {}"], &[]);
+    check(&["# let (_, _) = (one as fn(&Host), two as fn(&View));"], &["one", "two"]);
+    check(&["fn one(host: &Host) {", "}", "# let _ = one as fn(&Host);"], &["one", "one"]);
 }
 
 #[test]
