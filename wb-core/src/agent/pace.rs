@@ -37,6 +37,15 @@ pub struct Polls {
     pub every: Duration,
 }
 
+/// A turn that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// When it ended.
+    pub ended: Duration,
+    /// How long it took.
+    pub took: Duration,
+}
+
 /// How what failed is tried again: the pause doubles from `first` to `longest`, and stays there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
@@ -55,25 +64,27 @@ pub struct Budget {
     pub pause: Duration,
 }
 
-/// How long to wait after a turn that ended in `phase` at `now`; `failures` in a row, this one included. `chance` is any
-/// number: it spreads hosts that failed, or lost a race, at the same moment.
+/// How long to wait after a `turn` that ended in `phase`; `failures` in a row, this one included. `chance` is any number: it
+/// spreads hosts that failed, or lost a race, at the same moment. Who lost a race waits for about as long as it took to lose
+/// it, or longer: where all is slow since too many are at it, all of them would lose for ever, and make each other slow.
 ///
 /// ```
 /// use std::time::Duration;
 /// use uuid::Uuid;
-/// use wb_core::agent::pace::{Outcome, Polls, after};
+/// use wb_core::agent::pace::{Outcome, Polls, Turn, after};
 /// use wb_core::agent::phase::Phase;
 /// let polls = Polls { host: Uuid::from_u128(7), every: Duration::from_secs(30) };
-/// let wait = |phase| after(&phase, Outcome::Failed, 1, polls, Duration::ZERO, 0);
+/// let turn = Turn { ended: Duration::ZERO, took: Duration::from_millis(200) };
+/// let wait = |phase| after(&phase, Outcome::Failed, 1, polls, turn, 0);
 /// assert_eq!(wait(Phase::InLoad), Duration::from_secs(30));
 /// assert_eq!(wait(Phase::Rejoining { held: None }), Duration::from_secs(1));
 /// ```
 #[must_use]
-pub fn after(phase: &Phase, outcome: Outcome, failures: u32, polls: Polls, now: Duration, chance: u64) -> Duration {
+pub fn after(phase: &Phase, outcome: Outcome, failures: u32, polls: Polls, turn: Turn, chance: u64) -> Duration {
     match outcome {
         Outcome::More => Duration::ZERO,
-        Outcome::Rest => until_poll(polls, now),
-        Outcome::Overtaken => less(doubled(SHORTEST, failures).min(polls.every), chance, 1),
+        Outcome::Rest => until_poll(polls, turn.ended),
+        Outcome::Overtaken => less(doubled(turn.took.max(SHORTEST), failures).min(polls.every), chance, 1),
         Outcome::Kept => in_a_hurry(polls.every).pause(failures, chance),
         Outcome::Failed => retry(phase, polls.every).pause(failures, chance),
         Outcome::Stuck => retry(&Phase::InLoad, polls.every).pause(failures, chance),
@@ -246,6 +257,11 @@ mod tests {
         Polls { host: Uuid::from_u128(host), every }
     }
 
+    /// A turn that took no time.
+    fn ended(seconds: u64) -> Turn {
+        Turn { ended: Duration::from_secs(seconds), took: Duration::ZERO }
+    }
+
     fn phase(name: &str) -> Phase {
         phases().into_iter().find(|phase| phase.name() == name).unwrap()
     }
@@ -287,7 +303,7 @@ mod tests {
     fn what_came_of_a_turn_says_when_the_next_one_is() {
         let check = |outcome, chance, expect| {
             let polls = polls(7_000, Duration::from_secs(30));
-            let wait = after(&Phase::InLoad, outcome, 1, polls, Duration::from_secs(60), chance);
+            let wait = after(&Phase::InLoad, outcome, 1, polls, ended(60), chance);
             assert_eq!(wait, Duration::from_millis(expect), "{outcome:?}");
         };
         check(Outcome::More, 5, 0);
@@ -297,11 +313,26 @@ mod tests {
     }
 
     #[test]
+    fn who_loses_slowly_waits_for_long() {
+        let check = |took, lost, expect| {
+            let turn = Turn { ended: Duration::ZERO, took: Duration::from_secs(took) };
+            let polls = polls(7_000, Duration::from_secs(400));
+            let wait = after(&Phase::InLoad, Outcome::Overtaken, lost, polls, turn, 0);
+            assert_eq!(wait, Duration::from_secs(expect), "{took}, {lost}");
+        };
+        check(0, 3, 4);
+        check(1, 3, 4);
+        check(90, 1, 90);
+        check(90, 2, 180);
+        check(90, 4, 400);
+    }
+
+    #[test]
     fn what_is_in_a_hurry_and_what_only_people_can_end_is_so_in_any_phase() {
         let check = |outcome, failures, expect| {
             for phase in phases() {
                 let polls = polls(7_000, Duration::from_secs(30));
-                let wait = after(&phase, outcome, failures, polls, Duration::ZERO, 0);
+                let wait = after(&phase, outcome, failures, polls, ended(0), 0);
                 assert_eq!(wait, Duration::from_secs(expect), "{outcome:?} {}", phase.name());
             }
         };
@@ -405,7 +436,7 @@ mod tests {
         #[test]
         fn who_lost_a_race_comes_back_soon(every in 1u64..600, lost in 0u32..40, chance: u64) {
             let polls = polls(0, Duration::from_secs(every));
-            let wait = after(&Phase::InLoad, Outcome::Overtaken, lost, polls, Duration::ZERO, chance);
+            let wait = after(&Phase::InLoad, Outcome::Overtaken, lost, polls, ended(0), chance);
             prop_assert!(wait <= polls.every && wait <= Duration::from_secs(1 << lost.saturating_sub(1).min(30)));
         }
     }

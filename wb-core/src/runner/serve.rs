@@ -13,7 +13,7 @@ use super::log::Log;
 use super::program::Program;
 use super::ready::Ready;
 use super::signals::{self, Wake};
-use crate::agent::pace::{Outcome, Streak};
+use crate::agent::pace::{Outcome, Streak, Turn};
 use crate::agent::{Agent, AgentError, Next, pace, uncount};
 use crate::system::ending::ending;
 use crate::system::fault::{self, Subject};
@@ -31,6 +31,7 @@ pub(super) fn forever(home: &Home, program: &Program, log: &Arc<Log>, ready: Rea
     let mut voice = Voice::default();
     let mut streak = Streak::default();
     while !ending().is_asked() {
+        let begun = program.system.clock().passed();
         let turn = agent.tick();
         log.call(&agent.config().name);
         if matches!(turn, Ok(Next::Exec)) && !ending().is_asked() {
@@ -39,13 +40,19 @@ pub(super) fn forever(home: &Home, program: &Program, log: &Arc<Log>, ready: Rea
         let (record, outcome) = (agent.record(), Outcome::from(&turn));
         let phase = &record.phase;
         streak = streak.and(phase, outcome);
-        let pause = pace::after(phase, outcome, streak.failures, agent.polls(), program.system.clock().now(), chance());
+        let pause = pace::after(phase, outcome, streak.failures, agent.polls(), over(program, begun), chance());
         voice.judge(turn.err(), home, pause, &say);
         wait(&woken, pause, &say);
     }
     uncount(home, program.sha256()?, &say);
     say("ended");
     Ok(ExitCode::SUCCESS)
+}
+
+/// A turn that is over now, and began when so much had passed.
+fn over(program: &Program, begun: Duration) -> Turn {
+    let clock = program.system.clock();
+    Turn { ended: clock.now(), took: clock.passed().saturating_sub(begun) }
 }
 
 /// Hears signals. A runner on trial that rests because it was told to end has not had its start.
@@ -99,11 +106,12 @@ pub(super) fn once(home: &Home, program: &Program, log: &Arc<Log>) -> Result<Exi
     let lock = lock_of_host(home)?;
     let mut agent = start(home.clone(), program, &lock, &say)?;
     while !ending().is_asked() {
+        let begun = program.system.clock().passed();
         match agent.tick()? {
             Next::Again => {}
             Next::Overtaken => {
-                let (record, now) = (agent.record(), program.system.clock().now());
-                wait(&woken, pace::after(&record.phase, Outcome::Overtaken, 0, agent.polls(), now, chance()), &say);
+                let (record, turn) = (agent.record(), over(program, begun));
+                wait(&woken, pace::after(&record.phase, Outcome::Overtaken, 0, agent.polls(), turn, chance()), &say);
             }
             Next::Exec if ending().is_asked() => {}
             Next::Exec => return Err(take_over(program, &agent, &lock)),

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use wb_core::agent::pace::{self, Outcome, Polls};
+use wb_core::agent::pace::{self, Outcome, Polls, Turn};
 use wb_core::agent::{Agent, AgentError, Next};
 use wb_core::chain::Digest;
 use wb_core::runner::with_causes;
@@ -196,14 +196,15 @@ impl World {
             self.say(me, || format!("says: {}", with_causes(error)));
         }
         let outcome = Outcome::from(turn);
-        let now = std::time::Duration::from_millis(self.now);
+        // How long a turn takes is a matter of messages, which have their own delays.
+        let over = Turn { ended: std::time::Duration::from_millis(self.now), took: std::time::Duration::ZERO };
         let machine = &mut self.machines[me];
         machine.busy = false;
         machine.is_stuck = matches!(turn, Err(AgentError::TakenOver { .. }));
         let phase = &machine.disk.record.phase;
         machine.streak = machine.streak.and(phase, outcome);
         let polls = Polls { host: machine.disk.config.uuid, every: POLL };
-        let wait = pace::after(phase, outcome, machine.streak.failures, polls, now, machine.chance.next());
+        let wait = pace::after(phase, outcome, machine.streak.failures, polls, over, machine.chance.next());
         machine.agent = (!matches!(turn, Ok(Next::Exec))).then_some(agent);
         self.turn(me, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wb_core::Uuid;
 use wb_core::agent::identity::{Foreign, Grace, Moment, TakingOver, Verdict, branch, has, judge, next};
-use wb_core::agent::pace::{Outcome, Polls, after};
+use wb_core::agent::pace::{Outcome, Polls, Turn, after};
 use wb_core::agent::{Notices, Record};
 use wb_core::chain::{Chain, Lock, Sha1};
 use wb_core::change::{HostManifest, Identity, Manifest};
@@ -413,8 +413,9 @@ fn host(config: &HostConfig, draw: &mut Draw) -> Result<(), Untrue> {
     let polls = Polls { host: config.uuid, every: config.poll };
     let phase = draw.record().phase;
     for outcome in [Outcome::More, Outcome::Rest, Outcome::Overtaken, Outcome::Kept, Outcome::Failed, Outcome::Stuck] {
-        let (now, failures) = (Duration::from_secs(draw.number()), draw.0.below(100) as u32);
-        let pause = after(&phase, outcome, failures, polls, now, draw.number());
+        let (ended, took) = (Duration::from_secs(draw.number()), Duration::from_secs(draw.number()));
+        let failures = draw.0.below(100) as u32;
+        let pause = after(&phase, outcome, failures, polls, Turn { ended, took }, draw.number());
         held(pause <= config.poll.max(Duration::from_secs(600)), "it does not look again")?;
     }
     Ok(())
