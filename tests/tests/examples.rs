@@ -121,7 +121,7 @@ fn unrun<'t>(block: &[&'t str]) -> Vec<&'t str> {
     let runs = |line: &str, name: &str| !line.contains(COERCED) && words(line).any(|word| word == name);
     let is_run = |name: &str| hidden.iter().any(|line| runs(line, name));
     let mut unrun: Vec<&str> = declared(block).into_iter().filter(|name| !is_run(name)).collect();
-    for line in hidden.iter().copied() {
+    for line in &hidden {
         let mut taken: Vec<&str> = line.split(COERCED).collect();
         taken.pop();
         unrun.extend(taken.into_iter().filter_map(|before| words(before).last()));

@@ -19,6 +19,7 @@ use wb_core::system::init::{self, Init};
 use wb_core::system::{Command, System, clock};
 
 use crate::ensure::{Difference, ensure};
+use crate::look::Access as _;
 use crate::{Host, Look, foresight, owed};
 pub use error::ServiceError;
 use probe::Probe;

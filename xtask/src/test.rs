@@ -490,7 +490,7 @@ impl<'scope> Rolling<'scope> {
 
     fn go(self) -> ScopedJoinHandle<'scope, Result<(), TestError>> {
         // Who does not listen any more says why at its end.
-        drop(self.word.send(()));
+        self.word.send(()).unwrap_or_default();
         self.thread
     }
 }

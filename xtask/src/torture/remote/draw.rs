@@ -14,7 +14,7 @@ use wb_core::change::{
     Runner, Waiver, Whom,
 };
 use wb_core::context::{Debt, DebtAction, MaxOut, Step};
-use wb_core::herd::{Herd, HerdSettings, HostEntry};
+use wb_core::herd::{Herd, HerdSettings, HostEntry, TestSettings};
 use wb_core::pool::{Claim, Pool};
 use wb_core::registry::RefName;
 use wb_core::report::{Baked, Doing, Drift, Failure, Incarnation, Line, Report};
@@ -429,6 +429,7 @@ impl Draw {
         };
         Herd {
             herd: HerdSettings { remote: self.maybe(Self::text) },
+            test: TestSettings { no_roll: self.maybe(|draw| format!("because {}", draw.text())) },
             hosts: self.some(3, |draw| (draw.host_name(), entry(draw))).into_iter().collect(),
         }
     }
