@@ -264,7 +264,7 @@ fn an_example_is_planned_and_its_spec_is_asked() {
 
 #[test]
 fn the_hosts_of_examples_have_what_those_take_for_granted() {
-    let operations = web1().planned(|host| {
+    let operations = rehearsal::web1().planned(|host| {
         host.file("/srv/shop/a").content("a").owner("shop").group("ssl-cert").present()?;
         host.packages(["nginx"]).installed()?;
         host.mysql().database("shop").present()?;
