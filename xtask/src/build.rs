@@ -8,7 +8,7 @@ mod target;
 use std::path::PathBuf;
 
 use cargo_metadata::Message;
-use wb_core::system::{Command, CommandError, FileError, environment, files};
+use wb_core::system::{Command, CommandError, FileError, environment};
 
 use crate::at_once;
 use crate::fleet::{self, Fleet, FleetError};
@@ -93,6 +93,14 @@ impl What {
             Self::QuickProbe => &["--release", "--features", "wb-stdlib/faults"],
         }
     }
+
+    /// What its name ends with, where the runner and its twin lie in one directory.
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Runner => "runner",
+            Self::Probe | Self::QuickProbe => "twin",
+        }
+    }
 }
 
 /// Builds the runner of `fleet` for servers of this machine's kind: the same bytes wherever that is done.
@@ -121,20 +129,13 @@ pub fn probe(fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
 pub fn runner_and_probe(fleet: &Fleet, shell: &Shell) -> Result<(Built, Built), BuildError> {
     let machine = Machine::look(shell)?;
     if quick::is_told() {
-        let probe = build_on(&machine, What::QuickProbe, fleet, shell).and_then(set_aside)?;
+        let probe = build_on(&machine, What::QuickProbe, fleet, shell)?;
         return Ok((build_on(&machine, What::Runner, fleet, shell)?, probe));
     }
     // What there is to say of the machine, one of them says.
     let probe = || build_on(&machine, What::Probe, fleet, &Shell::captured().0);
     let (probe, runner) = at_once::both(probe, || build_on(&machine, What::Runner, fleet, shell));
     Ok((runner?, probe?))
-}
-
-/// Where the runner and its twin lie in one directory, they have one name there.
-fn set_aside(probe: Built) -> Result<Built, BuildError> {
-    let path = probe.path.with_extension("twin");
-    files::copy(&probe.path, &path)?;
-    Ok(Built { path, ..probe })
 }
 
 fn build(what: What, fleet: &Fleet, shell: &Shell) -> Result<Built, BuildError> {
@@ -153,6 +154,7 @@ fn build_on(machine: &Machine, what: What, fleet: &Fleet, shell: &Shell) -> Resu
         What::Runner | What::QuickProbe => same(what, fleet, &target, &Sameness::look(fleet, machine)?),
         What::Probe => told(command(what, fleet, &target), &target, &target.rustflags()),
     };
+    let _turn = quick::turn()?;
     let output = command.run_lines(|line| {
         found = executable(line, &fleet.binary).or(found.take());
         compiled += 1;
@@ -163,7 +165,9 @@ fn build_on(machine: &Machine, what: What, fleet: &Fleet, shell: &Shell) -> Resu
         return Err(BuildError::Compile { what: what.called(), triple, said: output.error_text() });
     }
     let no_binary = || BuildError::NoBinary { binary: fleet.binary.clone(), package: fleet.package.clone() };
-    Ok(Built { triple, path: found.ok_or_else(no_binary)? })
+    let path = found.ok_or_else(no_binary)?;
+    let path = if quick::is_told() { quick::keep(&path, fleet, what.ending())? } else { path };
+    Ok(Built { triple, path })
 }
 
 /// The command that builds the runner, or what shares its parts, with all that makes it the same everywhere.
