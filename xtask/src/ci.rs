@@ -224,12 +224,15 @@ fn prepare(readings: &[Step], migrations: Option<Command>, shell: &Shell) -> Res
 }
 
 /// All that the test of the migrations said, and its own count, each of its checks being one here. Where it did not come to
-/// its end, that is the one check that failed.
+/// its end, that is the one check that failed. Notes of one that passed are for who waits for it.
 fn migrated(output: &Output, took: Duration, shell: &Shell) -> Tally {
     let said = output.text();
     match Tally::parted(&said).filter(|(_, tally)| (output.code == 0) == (tally.failed == 0)) {
         Some((rest, tally)) => {
             shell.print(rest);
+            if tally.failed > 0 {
+                shell.print(output.error_text());
+            }
             shell.print(format_args!("{MIGRATIONS}: {}", seconds(took)));
             tally
         }
@@ -377,7 +380,7 @@ mod tests {
         };
         let well = "test chain ... ok\nmigrations on hosts of their own: 7 s\n";
         check(0, "test chain ... ok\n\n1 passed, 0 failed\n", "1 passed, 0 failed", well);
-        let ill = "test chain ... FAILED\nmigrations on hosts of their own: 7 s\n";
+        let ill = "test chain ... FAILED\nerror: no\nmigrations on hosts of their own: 7 s\n";
         check(1, "test chain ... FAILED\n\n2 passed, 1 failed\n", "2 passed, 1 failed", ill);
         let failed = "error: no\ncheck migrations on hosts of their own ... FAILED (7 s)\n";
         let cut_short = |said: &str| format!("{said}\n{failed}");

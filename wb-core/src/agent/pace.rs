@@ -65,8 +65,9 @@ pub struct Budget {
 }
 
 /// How long to wait after a `turn` that ended in `phase`; `failures` in a row, this one included. `chance` is any number: it
-/// spreads hosts that failed, or lost a race, at the same moment. Who lost a race waits for about as long as it took to lose
-/// it, or longer: where all is slow since too many are at it, all of them would lose for ever, and make each other slow.
+/// spreads hosts that failed, or lost a race, at the same moment. Who lost a race waits for up to as long as it took to lose
+/// it, and for twice that each time, but never beyond a poll: where all is slow since too many are at it, all of them would
+/// lose for ever, and make each other slow.
 ///
 /// ```
 /// use std::time::Duration;

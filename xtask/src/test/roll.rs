@@ -110,7 +110,6 @@ impl Roll<'_> {
         let (mut keys, target) = (self.keys(), target(chain, self.told_last()));
         let base = target.filter(|_| !self.from_scratch).and_then(|target| self.base(&keys, target));
         let legs = legs(chain.links().len(), target, base.as_ref().map(|base| base.at));
-        self.note_what_is_not_shown();
         Ok(Opened { stage: self.stage(base)?, legs, key: keys.pop() })
     }
 
@@ -120,6 +119,7 @@ impl Roll<'_> {
     /// When the herd can't be asked, or told something.
     pub fn hold(&self, opened: Opened) -> Result<(), TestError> {
         let Opened { stage, legs, key } = opened;
+        self.note_what_is_not_shown();
         let rolled = self.roll(&stage, &legs, &Shell::captured().0);
         let written = self.write_down(&stage);
         match (rolled, key) {
