@@ -285,7 +285,12 @@ impl Swap<Host<'_>> {
             return Ok(Err(why));
         }
         let found = foresight::stat(context, &self.path)?;
-        Ok(Ok(Facts { found, content: found.map(|_| Content::Swap), on }))
+        // What is there by then and not in use has only got another owner or mode.
+        let content = match found {
+            Some(_) if on.is_none() => Some(content(&self.system().path(&self.path))?),
+            found => found.map(|_| Content::Swap),
+        };
+        Ok(Ok(Facts { found, content, on }))
     }
 
     fn swaps_by_now(&self) -> Result<String, SwapError> {

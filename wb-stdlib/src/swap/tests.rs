@@ -97,6 +97,17 @@ fn a_plan_cannot_know_what_a_file_has_that_would_be_written() {
 }
 
 #[test]
+fn a_plan_looks_into_a_file_that_only_gets_another_mode_before() {
+    let machine = machine().file("/swapfile", "a diary");
+    let act = |host: &Host| {
+        host.file("/swapfile").mode(0o600).present()?;
+        present(host).map(drop)
+    };
+    let planned = machine.plan(act).unwrap_err().to_string();
+    assert_eq!(planned, machine.apply(act).unwrap_err().to_string());
+}
+
+#[test]
 fn who_was_killed_goes_on_where_it_was() {
     let machine = with_space(machine(), 2);
     machine.apply(present).unwrap();
