@@ -224,7 +224,7 @@ fn prepare(readings: &[Step], migrations: Option<Command>, shell: &Shell) -> Res
 }
 
 /// All that the test of the migrations said, and its own count, each of its checks being one here. Where it did not come to
-/// its end, that is the one check that failed. Notes of one that passed are for who waits for it.
+/// its end, that is the one check that failed. What one that passed noted besides is not shown.
 fn migrated(output: &Output, took: Duration, shell: &Shell) -> Tally {
     let said = output.text();
     match Tally::parted(&said).filter(|(_, tally)| (output.code == 0) == (tally.failed == 0)) {
