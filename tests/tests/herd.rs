@@ -326,6 +326,44 @@ fn who_is_at_the_end_of_the_chain_and_is_not_what_its_role_promises_stays_out_of
     assert_eq!(herd.said(&["web1"]), [expect]);
 }
 
+/// Ends before `fourth`, without which no host is what its role promises.
+fn never_ready() -> Catalog {
+    Catalog::new([&DATABASE, &FIRST, &SECOND, &THIRD], [&WEB, &DATABASE_ROLE], [&READY]).unwrap()
+}
+
+#[test]
+fn who_was_kept_out_at_the_end_of_a_chain_does_not_bear_load_because_a_link_came_but_runs_it_first() {
+    let (herd, before, next) = (herd(), never_ready(), ready_by(&FOURTH));
+    herd.deploy(&before);
+    herd.settle(&ALL, &before, 9);
+    assert_eq!(herd.written("web1"), "first second rejoin leave third");
+    assert_eq!(herd.record("web1").kept_out_by.into_iter().collect::<Vec<_>>(), ["`is_ready` of role web"]);
+    deploy_until(&herd, &next, &THIRD);
+    herd.settle(&ALL, &next, 9);
+    assert_eq!(herd.written("web1"), "first second rejoin leave third");
+    assert_eq!(herd.out("web"), ["web1"]);
+    let expect = "web1 can't rejoin: spec `is_ready` of role web: expected what `fourth` brings, found none";
+    assert_eq!(herd.said(&["web1"]), [expect]);
+    herd.deploy(&next);
+    herd.settle(&ALL, &next, 20);
+    assert_eq!(herd.written("web1"), "first second rejoin leave third leave fourth rejoin");
+    assert_eq!(herd.written("web2"), "first second rejoin leave third fourth rejoin");
+    assert!(herd.record("web1").kept_out_by.is_empty() && herd.out("web").is_empty());
+}
+
+#[test]
+fn who_is_new_and_was_kept_out_of_service_runs_a_link_that_came_before_it_enters() {
+    let (herd, before, next) = (TestHerd::new(), never_ready(), ready_by(&FOURTH));
+    herd.add(&[("db1", &["database"]), ("web1", &["web"])]);
+    herd.deploy(&before);
+    herd.settle(&["db1", "web1"], &before, 20);
+    assert_eq!((herd.written("web1"), herd.record("web1").in_service), ("first second third".into(), false));
+    herd.deploy(&next);
+    herd.settle(&["db1", "web1"], &next, 20);
+    assert_eq!(herd.written("web1"), "first second third fourth rejoin");
+    assert!(herd.record("web1").in_service);
+}
+
 #[test]
 fn after_a_boot_who_was_out_leaves_again_first() {
     let herd = herd();

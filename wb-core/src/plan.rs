@@ -87,6 +87,28 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     legs(situation).unwrap_or_else(|not_now| *not_now)
 }
 
+/// The last link of the leg that a host may begin which could not come back from the one before, and has the place of that
+/// still, or needs none. What has to be run in load, it can't begin out of it.
+#[must_use]
+pub fn goes_on(situation: &Situation<'_>) -> Option<Link> {
+    let manifest = situation.manifest?;
+    let (name, host) = manifest.host_of(situation.uuid)?;
+    let goal = goal(manifest, name, situation.reports, situation.now);
+    let todo = todo(manifest, goal, situation.state).ok()?;
+    let course = Course::new(manifest, goal, host, situation.past);
+    let first = todo.iter().position(|link| course.runs(link))?;
+    let me = Me { situation, manifest, name, host, course };
+    let in_load = !me.leaves_for(&todo[first]);
+    let is_held = manifest.hold_of(name).is_some();
+    if is_held || me.course.regained().is_some() || (in_load && situation.in_service) {
+        return None;
+    }
+    if !in_load {
+        me.in_windows().ok()?;
+    }
+    me.last_of_leg(&todo[first..], in_load).ok().cloned()
+}
+
 /// The digest under which a failure is remembered, beside the link's own: what the host's settings say, and which
 /// change last asked it to try again.
 #[must_use]

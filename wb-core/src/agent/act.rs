@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::lookout::Sentry;
 use super::phase::{Event, Held, Leg, Phase};
 use super::run::{enter, run_link};
-use super::verify::{promises_of_roles, roles};
+use super::verify::{Promise, promises_of_roles, promises_that_kept_out, roles};
 use super::{Agent, AgentError, Races, Ran, pace};
 use crate::chain::{Chain, Link, Sha1};
 use crate::change::{Canary, HostManifest, Manifest};
 use crate::context::{Context, HerdView, Role};
 use crate::plan::{
-    Course, Onward, Plan, Situation, Wait, awaits_amid, bake_ends, failed_elsewhere, goal, informants, leaves_for,
-    peers, plan, still_failed,
+    Course, Onward, Plan, Situation, Wait, awaits_amid, bake_ends, failed_elsewhere, goal, goes_on, informants,
+    leaves_for, peers, plan, still_failed,
 };
 use crate::pool::Pool;
 use crate::registry::ReportCache;
@@ -48,6 +48,15 @@ impl Step {
     pub(super) fn until(doing: Doing) -> Result<Self, AgentError> {
         Ok(Self::Rest(Rest::Until(doing)))
     }
+}
+
+/// Why a host is not to bear load as a role.
+struct KeptOut {
+    /// The spec that does not hold, in words.
+    spec: String,
+    error: String,
+    /// Whether a link came since it kept the host out, from which on alone it would be asked.
+    awaits: bool,
 }
 
 /// The pools by role, and why those of other roles can't be read.
@@ -171,10 +180,19 @@ impl Agent<'_> {
     }
 
     fn plan_by(&self, reports: &BTreeMap<String, Report>) -> Result<Plan, AgentError> {
+        self.situated(reports, plan)
+    }
+
+    /// What a planner says of all that this host knows.
+    fn situated<T>(
+        &self,
+        reports: &BTreeMap<String, Report>,
+        ask: impl FnOnce(&Situation<'_>) -> T,
+    ) -> Result<T, AgentError> {
         let (pools, damaged) = if fault::planted(Bug::StaleLimit) { Default::default() } else { self.pools()? };
         let (record, told) = (self.store.record(), self.change.as_ref().map(|change| &change.manifest));
         let unaware = told.filter(|_| fault::planted(Bug::WaitsOutOfLoad)).map(unaware);
-        Ok(plan(&Situation {
+        Ok(ask(&Situation {
             manifest: unaware.as_ref().or(told),
             uuid: self.config.uuid,
             state: record.state(),
@@ -343,28 +361,66 @@ impl Agent<'_> {
         };
         let under_way = self.roles_under_way();
         let comes_back: BTreeSet<String> = under_way.iter().filter(|role| !stays(role.as_str())).cloned().collect();
-        match self.is_fit_as(&comes_back).and_then(|()| self.each_role("rejoin", &under_way, rejoin)) {
+        if let Some(kept_out) = self.unfit_as(&comes_back) {
+            return self.is_kept_out(kept_out);
+        }
+        match self.each_role("rejoin", &under_way, rejoin) {
             Ok(()) => {
                 self.store.rejoined(&roles, &lost)?;
                 self.journal.say("in load");
                 Ok(Step::Moved)
             }
-            Err(trouble) => {
-                self.journal.say_once(&format!("can't rejoin: {trouble}"));
-                Step::until(Doing::Rejoining { trouble: Some(trouble) })
-            }
+            Err(trouble) => self.stays_out(trouble),
         }
+    }
+
+    fn stays_out(&self, trouble: String) -> Result<Step, AgentError> {
+        self.journal.say_once(&format!("can't rejoin: {trouble}"));
+        Step::until(Doing::Rejoining { trouble: Some(trouble) })
+    }
+
+    /// Whom a spec keeps out that would be asked from a later link on only, since that came meanwhile, runs what there is to
+    /// run before it comes back. The spec is remembered, so that no such link lets the host back as it is.
+    fn is_kept_out(&self, kept_out: KeptOut) -> Result<Step, AgentError> {
+        let KeptOut { spec, error, awaits } = kept_out;
+        let leg = if awaits { self.leg_instead_of_load()? } else { None };
+        if let Some((leg, until)) = leg {
+            self.journal.say(&format!("stays out of load, to run up to {until}: spec {spec}: {error}"));
+            self.store.happened(Event::LegPlanned(leg))?;
+            return Ok(Step::Moved);
+        }
+        let trouble = format!("spec {spec}: {error}");
+        self.store.kept_out_by(spec)?;
+        self.stays_out(trouble)
+    }
+
+    /// What a host that can't rejoin may run before it does, under the claim that it has: none, where it was never in service.
+    fn leg_instead_of_load(&self) -> Result<Option<(Leg, Link)>, AgentError> {
+        let record = self.store.record();
+        let held = record.phase.held().cloned();
+        let needs_claim = held.is_none() && record.in_service;
+        if self.distrust.is_some() || needs_claim {
+            return Ok(None);
+        }
+        let until = self.situated(&self.reports(&self.cache)?, goes_on)?;
+        let leg = until.map(|until| (Leg { until: until.sha1, held }, until));
+        Ok(leg.filter(|(leg, _)| self.ends_here(leg).is_none()))
     }
 
     /// Nobody bears load as a role again whose specs do not hold. These have as much time as gates do. Which of them are
     /// asked yet depends on all roles that the host has; of one that left the herd, on those that it comes back as.
-    fn is_fit_as(&self, comes_back: &BTreeSet<String>) -> Result<(), String> {
+    fn unfit_as(&self, comes_back: &BTreeSet<String>) -> Option<KeptOut> {
         let (herd, system) = (self.view(), self.system.within(Some(PATIENCE)));
-        let promises = promises_of_roles(self.catalog, &self.store.record(), &(&roles(&herd) | comes_back));
-        let mut asked = promises.iter().filter(|promise| promise.is_of_one_of(comes_back));
-        asked.try_for_each(|promise| match promise.ask_within(&system, &herd) {
-            Some(error) => Err(format!("spec {}: {error}", promise.named())),
-            None => Ok(()),
+        let (record, roles) = (self.store.record(), &roles(&herd) | comes_back);
+        let mine = |promise: &&Promise| promise.is_of_one_of(comes_back);
+        let unfit = |promise: &Promise, awaits| {
+            promise.ask_within(&system, &herd).map(|error| KeptOut { spec: promise.named(), error, awaits })
+        };
+        let due = promises_of_roles(self.catalog, &record, &roles);
+        let first = due.iter().filter(mine).find_map(|promise| unfit(promise, false));
+        first.or_else(|| {
+            let again = promises_that_kept_out(self.catalog, &record, &roles);
+            again.iter().filter(mine).find_map(|promise| unfit(promise, true))
         })
     }
 

@@ -188,6 +188,11 @@ impl Phase {
             (InLoad, Event::LegPlanned(leg)) => Ok(Out { leg }),
             (InLoad, Event::AtTarget) => Ok(Rejoining { held: None }),
             (InLoad, Event::ClaimFound(held)) => Ok(Rejoining { held: Some(held) }),
+            // A role may have rejoined before another one could not: who goes on leaves again, under the claim that it has.
+            (Rejoining { held: Some(held) }, Event::LegPlanned(leg)) if leg.held.as_ref() == Some(&held) => {
+                Ok(Leaving { leg })
+            }
+            (Rejoining { held: None }, Event::LegPlanned(leg)) if leg.held.is_none() => Ok(Out { leg }),
             (Claiming { leg }, Event::ClaimWon) => Ok(Leaving { leg }),
             (Claiming { .. }, Event::ClaimLost) => Ok(InLoad),
             (Leaving { leg }, Event::Left) => Ok(Out { leg }),
@@ -327,6 +332,19 @@ mod tests {
         let events = vec![LegPlanned(leg(true)), ClaimWon, TurnedBack, Rejoined, Returned];
         assert_eq!(walk(events), "claiming leaving rejoining returning in_load");
         assert!(Phase::Leaving { leg: leg(true) }.next(Left).unwrap().next(TurnedBack).is_err());
+    }
+
+    #[test]
+    fn who_is_kept_out_goes_on_under_the_claim_that_it_has_and_no_other() {
+        use Event::{AtTarget, ClaimWon, Left, LegDone, LegPlanned};
+        let events = vec![LegPlanned(leg(true)), ClaimWon, Left, LegDone, LegPlanned(leg(true)), Left];
+        assert_eq!(walk(events), "claiming leaving out rejoining leaving out");
+        assert_eq!(walk(vec![AtTarget, LegPlanned(leg(false)), LegDone]), "rejoining out in_load");
+        let other = Leg { held: leg(true).held.map(|held| Held { nonce: Uuid::from_u128(2), ..held }), ..leg(true) };
+        let kept_out = Phase::Rejoining { held: leg(true).held };
+        assert!(kept_out.next(LegPlanned(other)).is_err());
+        assert!(kept_out.next(LegPlanned(leg(false))).is_err());
+        assert!(Phase::Rejoining { held: None }.next(LegPlanned(leg(true))).is_err());
     }
 
     #[test]

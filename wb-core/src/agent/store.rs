@@ -60,6 +60,10 @@ pub struct Record {
     /// The roles that it left load with and lost before it came back: once it has one of them again, it comes back as that.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub left_behind: BTreeSet<String>,
+    /// The specs of roles that kept it out of load since it ran a link last, in words: they are asked until it is back, also
+    /// where they would be asked from a later link on only, which came meanwhile.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kept_out_by: BTreeSet<String>,
     /// Where it is in a leg.
     #[serde(default)]
     pub phase: Phase,
@@ -323,6 +327,7 @@ impl Record {
     pub(crate) fn add(&mut self, link: &Link, how: How, time: u64) {
         if how != How::PassedOver {
             self.steps.retain(|step| step.link != link.sha1);
+            self.kept_out_by.clear();
         }
         self.push(LinkRecord { sha1: link.sha1, name: link.name.clone(), how, time });
     }
@@ -544,9 +549,20 @@ impl Store {
         self.try_update(|record| {
             record.phase = record.phase.next(Event::Rejoined)?;
             record.in_service = true;
+            record.kept_out_by.clear();
             record.left_behind.retain(|role| !roles.contains(role));
             record.left_behind.extend(lost.iter().cloned());
             Ok(())
+        })
+    }
+
+    /// A spec, in words, keeps the host out of load.
+    ///
+    /// # Errors
+    /// When it can't be written; then nothing has changed.
+    pub fn kept_out_by(&self, spec: String) -> Result<(), StoreError> {
+        self.update(|record| {
+            record.kept_out_by.insert(spec);
         })
     }
 

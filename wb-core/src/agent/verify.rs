@@ -7,7 +7,8 @@
 //! The specs of a role hold on each host that has it: from the link on in whose file they stand, whoever ran that. What
 //! stands in no link's file is a promise of the end of this runner's chain: it may ask for what the last link of that
 //! brings about. So it is asked of hosts that have no link of the chain left to run, and of no others, however far the
-//! herd was told to go: they would wait out of load for what is not to come yet.
+//! herd was told to go: they would wait out of load for what is not to come yet. Only whom it kept out of load already is
+//! still asked when more links come: it runs these, and bears no load unfit before.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -125,6 +126,13 @@ pub(crate) fn promises_since(catalog: &Catalog, link: &Link, roles: &BTreeSet<St
 pub(super) fn promises_of_roles(catalog: &Catalog, record: &Record, roles: &BTreeSet<String>) -> Vec<Promise> {
     let due = of_roles(catalog, record, roles).into_iter().filter(|spec| spec.awaits.is_none());
     due.map(|OfRole { spec, link, .. }| Promise::of(link, spec)).collect()
+}
+
+/// The specs of roles that kept a host with this record out of load, and that await a link now which came since.
+pub(super) fn promises_that_kept_out(catalog: &Catalog, record: &Record, roles: &BTreeSet<String>) -> Vec<Promise> {
+    let awaiting = of_roles(catalog, record, roles).into_iter().filter(|spec| spec.awaits.is_some());
+    let promises = awaiting.map(|OfRole { spec, link, .. }| Promise::of(link, spec));
+    promises.filter(|promise| record.kept_out_by.contains(&promise.named())).collect()
 }
 
 fn of_roles<'c>(catalog: &'c Catalog, record: &Record, roles: &'c BTreeSet<String>) -> Vec<OfRole<'c>> {
@@ -337,6 +345,21 @@ mod tests {
         check("d", "has_room from page");
         check("dpd", "has_room");
         check("dpdp", "has_room");
+    }
+
+    #[test]
+    fn who_was_kept_out_by_a_spec_is_asked_that_one_though_a_link_came_since() {
+        let catalog = with_specs_of_roles();
+        let check = |hows, kept_out_by: &[&str], expect: &[&str]| {
+            let kept_out_by = kept_out_by.iter().map(|spec| (*spec).to_owned()).collect();
+            let record = Record { kept_out_by, ..record(&catalog, hows) };
+            let promises = promises_that_kept_out(&catalog, &record, &["web".to_owned()].into());
+            assert_eq!(promises.iter().map(|promise| promise.spec.name).collect::<Vec<_>>(), expect, "{hows}");
+        };
+        check("dp", &[], &[]);
+        check("dp", &["`has_room` of role web"], &["has_room"]);
+        check("dp", &["`has_room` of role database"], &[]);
+        check("dpd", &["`has_room` of role web"], &[]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn subject(old: &Record, new: &Record) -> Subject {
 fn of_phases(old: &Phase, new: &Phase) -> Subject {
     use Phase::{Claiming, Failed, InLoad, Leaving, Out, Rejoining, Returning, Running};
     match (old, new) {
-        (InLoad, Claiming { .. } | Out { .. }) => Subject::LegPlanned,
+        (InLoad, Claiming { .. } | Out { .. }) | (Rejoining { .. }, Leaving { .. } | Out { .. }) => Subject::LegPlanned,
         (InLoad, Rejoining { held: Some(_) }) => Subject::ClaimFound,
         (InLoad, Rejoining { held: None }) => Subject::AtTarget,
         (Claiming { .. }, Leaving { .. }) => Subject::ClaimWon,

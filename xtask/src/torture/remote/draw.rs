@@ -517,6 +517,7 @@ impl Draw {
             baked: self.seldom().then(|| Baked { change: self.number(), at: self.number() }),
             in_service: self.often(),
             left_behind: if self.seldom() { self.roles() } else { BTreeSet::new() },
+            kept_out_by: if self.seldom() { self.roles() } else { BTreeSet::new() },
             phase: self.phase(),
             accepted: self.maybe(Self::sha1),
             acceptances: self.some(2, Self::acceptance),
