@@ -8,6 +8,7 @@ mod suite;
 mod tally;
 mod times;
 
+use std::io;
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -68,7 +69,14 @@ fn checked(shell: &Shell) -> Result<Tally, CiError> {
     tally.add(&chain(&fleet, shell));
     let possible = sandboxes(shell);
     tally.add(&possible);
-    let migrations = migrations.filter(|_| possible.passed > 0);
+    let migrations = match migrations {
+        Ok(migrations) => migrations.filter(|_| possible.passed > 0),
+        Err(error) => {
+            shell.warn(format_args!("could not find the program that runs the migrations: {error}"));
+            tally.add(&counted(MIGRATIONS, false, None, shell));
+            None
+        }
+    };
     let (prepared, compiles) = prepare(&readings, migrations, shell)?;
     tally.add(&prepared);
     if compiles {
@@ -194,13 +202,13 @@ const KILLED: usize = 1;
 /// The command that runs all migrations on hosts of their own, where there are any. It gets by itself the right to make
 /// hosts. Wildebeest's own example ships nowhere: its runner is built as those of the tests are, and shares with them what
 /// is compiled.
-fn migrations(fleet: &Fleet, target: &Path) -> Option<Command> {
+fn migrations(fleet: &Fleet, target: &Path) -> io::Result<Option<Command>> {
     if resolve(&fleet.crate_dir).is_ok_and(|resolved| resolved.links.is_empty()) {
-        return None;
+        return Ok(None);
     }
-    let this = environment::current_exe().ok()?;
+    let this = environment::current_exe()?;
     let command = fleet::without_package(Command::new(this)).args(["test", "--interrupt", &KILLED.to_string()]);
-    Some(if Book::current().is_ok() { quick::builds(command, target) } else { command })
+    Ok(Some(if Book::current().is_ok() { quick::builds(command, target) } else { command }))
 }
 
 /// Compiles the tests and reads the sources, while the migrations run on their hosts; says, too, whether the tests compile.
@@ -270,13 +278,14 @@ fn tests(suite: Suite, shell: &Shell) -> Result<Tally, CiError> {
         first.into_iter().chain(said).for_each(|line| hear(&line));
         Ok::<_, CiError>((of_others, of_sandboxes))
     })?;
-    let Played { errors, times } = played;
+    let Played { errors, times, cut_short } = played;
     errors.iter().for_each(|error| shell.print(error));
     times.lines().iter().for_each(|line| shell.print(line));
     let parts = [("tests that measure", of_measures), ("tests on sandboxes", of_sandboxes), ("all others", of_others)];
     parts.iter().for_each(|(part, took)| shell.print(format_args!("{part}: {}", seconds(*took))));
-    // A program that was killed says nothing of its tests.
-    let end = counted("tests come to their end", errors.is_empty() || tally.failed > 0, None, shell);
+    // A program that was killed says nothing of its tests, whatever others say of theirs.
+    let all_closed = cut_short == 0 && (errors.is_empty() || tally.failed > 0);
+    let end = counted("tests come to their end", all_closed, None, shell);
     tally.add(&end);
     Ok(tally)
 }
@@ -287,12 +296,15 @@ struct Played {
     /// What those said on standard error that failed.
     errors: Vec<String>,
     times: Times,
+    /// How many of their programs did not say at their end what came of their tests.
+    cut_short: usize,
 }
 
 impl Played {
     fn add(&mut self, other: Self) {
         self.errors.extend(other.errors);
         self.times.add(other.times);
+        self.cut_short += other.cut_short;
     }
 }
 
@@ -309,6 +321,7 @@ fn play(part: &suite::Part, cargo: fn() -> Command, mut hear: impl FnMut(&str)) 
         })?;
         let said = output.error_text();
         played.times.add(Times::of(&said, closing.iter().map(String::as_str)));
+        played.cut_short += times::programs(&said).saturating_sub(closing.len());
         if output.code != 0 {
             played.errors.push(said);
         }

@@ -1,4 +1,5 @@
-//! How long each test program took. The programs say only that, and cargo, elsewhere, says which it runs, in the same order.
+//! How long each test program took, and how many there were. The programs say only how long, and cargo, elsewhere, says
+//! which it runs, in the same order.
 
 /// What is not worth a line, in seconds.
 const SHORT: f64 = 5.0;
@@ -31,6 +32,12 @@ impl Times {
     }
 }
 
+/// How many programs cargo ran, as it says on standard error; those that it makes of the examples of a crate count as one.
+pub(super) fn programs(cargo: &str) -> usize {
+    let is_one = |line: &&str| name(line).is_some() || line.trim_start().starts_with("Doc-tests ");
+    cargo.lines().filter(is_one).count()
+}
+
 /// `     Running tests/chain.rs (target/debug/deps/chain-0123456789abcdef)` to `chain`.
 fn name(line: &str) -> Option<&str> {
     let (_, program) = line.trim_start().strip_prefix("Running ")?.strip_suffix(')')?.rsplit_once('/')?;
@@ -57,6 +64,14 @@ mod tests {
             .map(|seconds| format!("test result: ok. 1 passed; 0 failed; 0 ignored; finished in {seconds}s"))
             .collect();
         assert_eq!(Times::of(CARGO, closing.iter().map(String::as_str)).lines(), expect, "{closing:?}");
+    }
+
+    #[test]
+    fn programs_are_counted() {
+        let check = |cargo: &str, expect: usize| assert_eq!(programs(cargo), expect, "{cargo}");
+        check(CARGO, 3);
+        check("   Doc-tests wb_core\n   Doc-tests wb_stdlib\n", 2);
+        check("error: test failed, to rerun pass `--test chain`\n", 0);
     }
 
     #[test]
