@@ -39,16 +39,19 @@ const EXCEPTIONS: [(&str, &str, &str); 12] = [
 const ASKS_THE_NETWORK: &str = "it asks a server whose address stands in it";
 
 /// What examples write down and nothing runs, by its room, with the reason.
-const UNRUN: [(&str, &str, &str); 9] = [
+const UNRUN: [(&str, &str, &str); 12] = [
     ("alerts", "what_fires", ASKS_THE_NETWORK),
     ("haproxy", "leave", ASKS_THE_NETWORK),
     ("haproxy", "rejoin", ASKS_THE_NETWORK),
+    ("http", "add_a_source", ASKS_THE_NETWORK),
     ("http", "kind_of_the_answer", ASKS_THE_NETWORK),
+    ("http", "make_the_index", ASKS_THE_NETWORK),
     ("http", "newest_version", ASKS_THE_NETWORK),
     ("http", "the_page_is_served", ASKS_THE_NETWORK),
     ("http", "the_shop_answers", ASKS_THE_NETWORK),
     ("lib", "the_page_is_served", ASKS_THE_NETWORK),
     ("testing", "nginx_is_installed_once", "it is a test of a chain, and there is none here"),
+    ("waiting", "wait_for_the_shop", ASKS_THE_NETWORK),
 ];
 
 /// What a room has, and what it shows of that.

@@ -254,7 +254,7 @@ impl<'a> Request<Host<'a>> {
     ///         .patch()?;
     ///     Ok(())
     /// }
-    /// # wb_stdlib::testing::web1().rehearse(make_the_index);
+    /// # let _ = make_the_index as fn(&Host) -> Result<()>;
     /// ```
     pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.sent = Some(Ok(bytes.into()));
@@ -290,7 +290,7 @@ impl<'a> Request<Host<'a>> {
     ///         .delete()?;
     ///     Ok(())
     /// }
-    /// # wb_stdlib::testing::web1().rehearse(add_a_source);
+    /// # let _ = add_a_source as fn(&Host) -> Result<()>;
     /// ```
     pub fn unless(self, look: Self) -> Guarded<'a> {
         Guarded::new(self, look)

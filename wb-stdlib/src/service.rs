@@ -152,7 +152,7 @@ impl<A: Look> Service<A> {
     ///     host.service("apache2").is_disabled()?;
     ///     host.service("rpcbind").is_masked()
     /// }
-    /// # wb_stdlib::testing::web1().asks(nginx_serves);
+    /// # wb_stdlib::testing::web1().service("apache2").asks(nginx_serves);
     /// ```
     ///
     /// # Errors

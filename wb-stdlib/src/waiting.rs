@@ -61,12 +61,11 @@ impl<'a> Host<'a> {
     /// use wb_stdlib::prelude::*;
     ///
     /// fn start_the_shop(host: &Host) -> Result<()> {
-    ///     let (minute, url) = (Duration::from_mins(1), "http://127.0.0.1:8080/health");
+    ///     let minute = Duration::from_mins(1);
     ///     host.service("shop").running()?;
     ///     host.wait_up_to(minute).for_port(8080)?;
     ///     host.wait_up_to(minute).for_file("/run/shop/ready")?;
     ///     host.wait_up_to(minute).for_text("/var/lib/shop/state", "migrated")?;
-    ///     host.wait_up_to(minute).for_answer(&host.http(url).with_body("ok"), 200)?;
     ///     host.wait_up_to(minute).for_success(&host.command("shop check"))?;
     ///     host.wait_up_to(minute).for_no_process(&host.process("shop-migrate"))?;
     ///     Ok(())
@@ -172,6 +171,17 @@ impl<'a> Waiting<'a> {
     }
 
     /// Until the server answers with this status, and what else is expected of it.
+    ///
+    /// ```
+    /// use wb_stdlib::prelude::*;
+    ///
+    /// fn wait_for_the_shop(host: &Host) -> Result<()> {
+    ///     let health = host.http("http://127.0.0.1:8080/health").with_body("ok");
+    ///     host.wait_up_to(Duration::from_mins(1)).for_answer(&health, 200)?;
+    ///     Ok(())
+    /// }
+    /// # let _ = wait_for_the_shop as fn(&Host) -> Result<()>;
+    /// ```
     ///
     /// # Errors
     /// When it does not in time, with what it answers.

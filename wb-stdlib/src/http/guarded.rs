@@ -36,7 +36,7 @@ impl Sent {
     ///     let index = "http://127.0.0.1:9200/shop";
     ///     Ok(host.http(index).body("{}").unless(host.http(index)).put()?.changed())
     /// }
-    /// # wb_stdlib::testing::web1().rehearse(make_the_index);
+    /// # let _ = make_the_index as fn(&Host) -> Result<bool>;
     /// ```
     #[must_use]
     pub fn changed(&self) -> bool {

@@ -194,9 +194,10 @@ impl FakeHost {
     }
 }
 
-/// Whether an error is what a spec says of the host, and not that something could not be looked at: this has a type.
+/// Whether an error is what a spec says of the host, and not that something could not be looked at: this has a type, or a
+/// cause that has one.
 fn is_verdict(error: &Error) -> bool {
-    error.is::<String>() || error.is::<&'static str>()
+    error.chain().count() == 1 && (error.is::<String>() || error.is::<&'static str>())
 }
 
 fn listed(operations: &[Operation]) -> String {

@@ -300,6 +300,12 @@ fn a_spec_that_could_not_look_has_no_verdict() {
 }
 
 #[test]
+#[should_panic(expected = "the spec does not come to a verdict: expected the service `apache2` to be stopped: ")]
+fn a_spec_that_says_why_it_could_not_look_has_no_verdict() {
+    web1().asks(|host| host.service("apache2").is_stopped());
+}
+
+#[test]
 #[should_panic(expected = "the spec does not hold: expected `redis-cli ping` to print \"PONG\", found nothing")]
 fn a_spec_that_does_not_hold_is_not_seen() {
     web1().answer("redis-cli", 0, "").sees(|host| host.command("redis-cli ping").prints("PONG"));
