@@ -241,9 +241,9 @@ fn has_options(mounted: &Mounted, options: &str) -> bool {
     options.split(',').all(|option| mounted.has(option) != Some(false))
 }
 
-/// Whether the kernel's name of a file system is what fstab calls it.
+/// Whether the kernel's name of a file system is what fstab calls it. What a plan would mount as `auto`, the kernel knows.
 fn is_filesystem(found: &str, wanted: &str) -> bool {
-    matches!(wanted, "auto" | "none") || found.starts_with(wanted) || found.starts_with("fuse")
+    matches!(wanted, "auto" | "none") || found == "auto" || found.starts_with(wanted) || found.starts_with("fuse")
 }
 
 impl Mount<Host<'_>> {

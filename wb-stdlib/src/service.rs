@@ -407,9 +407,13 @@ impl Service<Host<'_>> {
         foresight::service(self.access.context(), &self.asked_as(found.question()), found);
     }
 
-    /// Whom a question is about. Whether it runs depends on how that is told.
+    /// Whom a question is about: systemd takes `nginx` for `nginx.service`. Whether it runs depends on how that is told.
     fn asked_as(&self, question: Question) -> String {
-        if question == Question::Status { self.probe.write(&self.name) } else { self.name.clone() }
+        let name = match self.manager() {
+            Manager::Systemd => systemd::unit_name(&self.name),
+            Manager::Initd | Manager::Openrc | Manager::Runit => self.name.clone(),
+        };
+        if question == Question::Status { self.probe.write(&name) } else { name }
     }
 
     /// A unit that was written a moment ago is read before systemd is asked for it.

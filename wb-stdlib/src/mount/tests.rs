@@ -81,6 +81,15 @@ fn a_plan_knows_what_it_would_mount() {
 }
 
 #[test]
+fn a_plan_takes_what_the_kernel_finds_out_for_what_is_wanted() {
+    foresees(&mounting("rw,noatime"), |host| {
+        data(host).filesystem("auto").present()?;
+        data(host).present()?;
+        Ok(())
+    });
+}
+
+#[test]
 fn a_plan_knows_what_it_would_mount_in_place_of_something_else() {
     let machine = machine().does("umount ", |root, _| shows_nothing(root)).does("mount ", |root, command| {
         let line = command.line();

@@ -197,6 +197,13 @@ fn a_plan_knows_what_would_start_with_the_host() {
     };
     machine.plan(act).unwrap();
     assert_eq!(signs(&machine), "+=+=+=+");
+    let by_both_names = |host: &Host| {
+        host.service("nginx").enabled()?;
+        host.service("nginx.service").enabled()?;
+        Ok(())
+    };
+    machine.plan(by_both_names).unwrap();
+    assert_eq!(signs(&machine), "+=");
     let of_its_file = machine.plan(|host| {
         host.service("nginx").stopped()?;
         Ok(host.service("nginx").pidfile("/run/nginx.pid").status()?)
