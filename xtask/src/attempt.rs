@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use wb_core::chain::{Link, nearest};
 use wb_core::herd::Herd;
+use wb_core::runner::with_causes;
 use wb_core::system::clock::Stopwatch;
 use wb_core::system::files;
 
@@ -155,8 +156,10 @@ impl Attempt<'_> {
         };
         let (scene, made) = self.come_there(&walk, &events)?;
         let is_well = self.show(&scene, &subject, &clock)?;
-        if !made.is_empty() {
-            rehearsal.prune(&parts)?;
+        if !made.is_empty()
+            && let Err(error) = rehearsal.prune(&parts)
+        {
+            self.shell.warn(format_args!("could not remove what nobody used for long: {}", with_causes(&error)));
         }
         if !self.options.watch {
             self.close(scene, &company)?;

@@ -296,7 +296,7 @@ struct Played {
     /// What those said on standard error that failed.
     errors: Vec<String>,
     times: Times,
-    /// How many of their programs did not say at their end what came of their tests.
+    /// How many programs of those did not say at their end what came of their tests.
     cut_short: usize,
 }
 
@@ -321,8 +321,8 @@ fn play(part: &suite::Part, cargo: fn() -> Command, mut hear: impl FnMut(&str)) 
         })?;
         let said = output.error_text();
         played.times.add(Times::of(&said, closing.iter().map(String::as_str)));
-        played.cut_short += times::programs(&said).saturating_sub(closing.len());
         if output.code != 0 {
+            played.cut_short += times::programs(&said).saturating_sub(closing.len());
             played.errors.push(said);
         }
     }

@@ -30,9 +30,10 @@ pub mod stock;
 pub mod walk;
 mod witness;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Sender, TryRecvError, channel};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
 use wb_core::chain::{Link, nearest, some_of};
@@ -391,18 +392,23 @@ impl Play {
     fn play(&self, walk: &Walk<'_>, options: &Options) -> Result<(), TestError> {
         let place = scratch_dir("test-roll");
         let wanted = if options.is_whole() { Some(self.roll(walk, &place, options)?) } else { None };
-        let able = wanted.as_ref().and_then(|wanted| wanted.as_ref().ok()).copied();
+        let able = match &wanted {
+            Some(Wanted::Roll(roll)) => Some(*roll),
+            Some(Wanted::None { .. }) | None => None,
+        };
         let (kept, others) = thread::scope(|scope| -> Result<_, TestError> {
             let mut rolling = None;
             let (scene, passed) = walk.walk_calling(&mut || rolling = able.map(|roll| Rolling::begin(scope, roll)))?;
             proven::forget(walk, &passed);
             let (steps, all_passed) = (newest(walk, &passed, options), walk.all_came_through());
             let rolled = match wanted {
-                Some(Ok(roll)) if all_passed => Some(rolling.unwrap_or_else(|| Rolling::begin(scope, roll)).go()),
+                Some(Wanted::Roll(roll)) if all_passed => {
+                    Some(rolling.unwrap_or_else(|| Rolling::begin(scope, roll)).go())
+                }
                 Some(other) => {
                     // Without a word its hosts go.
                     drop(rolling);
-                    tell_of_no_roll(walk, other.err().filter(|_| all_passed));
+                    tell_of_no_roll(walk, other.why_not().filter(|_| all_passed));
                     None
                 }
                 None => None,
@@ -440,18 +446,13 @@ impl Play {
 
     /// The roll at the end of a test of the whole fleet; or what is to be said where there can be none, whatever comes of
     /// the walk.
-    fn roll<'a>(
-        &'a self,
-        walk: &Walk<'a>,
-        place: &'a Path,
-        options: &Options,
-    ) -> Result<Result<Roll<'a>, Verdict>, TestError> {
-        if let Some(verdict) = self.why_nobody_rolls()? {
-            return Ok(Err(verdict));
+    fn roll<'a>(&'a self, walk: &Walk<'a>, place: &'a Path, options: &Options) -> Result<Wanted<'a>, TestError> {
+        if let Some(why) = self.why_nobody_rolls()? {
+            return Ok(Wanted::None { why });
         }
         let Self { fleet, built: Built { path: runner, .. }, rehearsal, crowd: players, .. } = self;
         let (from_scratch, keep, Walk { diary, told, .. }) = (options.from_scratch, options.keep, *walk);
-        Ok(Ok(Roll { fleet, runner, rehearsal, players, from_scratch, keep, place, diary, told }))
+        Ok(Wanted::Roll(Roll { fleet, runner, rehearsal, players, from_scratch, keep, place, diary, told }))
     }
 
     fn why_nobody_rolls(&self) -> Result<Option<Verdict>, TestError> {
@@ -468,6 +469,23 @@ impl Play {
     }
 }
 
+/// What a test of the whole fleet ends with.
+enum Wanted<'a> {
+    /// A roll.
+    Roll(Roll<'a>),
+    /// None, and what is said of it.
+    None { why: Verdict },
+}
+
+impl Wanted<'_> {
+    fn why_not(self) -> Option<Verdict> {
+        match self {
+            Self::Roll(_) => None,
+            Self::None { why } => Some(why),
+        }
+    }
+}
+
 /// A roll whose hosts boot, and then stand by until somebody says that it may begin.
 struct Rolling<'scope> {
     word: Sender<()>,
@@ -478,11 +496,16 @@ impl<'scope> Rolling<'scope> {
     fn begin(scope: &'scope Scope<'scope, '_>, roll: Roll<'scope>) -> Self {
         let (word, heard) = channel::<()>();
         let thread = scope.spawn(move || {
-            let opened = roll.open()?;
-            match heard.recv() {
-                Ok(()) => roll.hold(opened),
+            let said = Cell::new(false);
+            let is_wanted = || {
+                let word = heard.try_recv();
+                said.set(said.get() || word.is_ok());
+                said.get() || word != Err(TryRecvError::Disconnected)
+            };
+            match roll.open(&is_wanted)? {
+                Some(opened) if said.get() || heard.recv().is_ok() => roll.hold(opened),
                 // Nobody wants it any more.
-                Err(_) => Ok(()),
+                _ => Ok(()),
             }
         });
         Self { word, thread }

@@ -101,16 +101,18 @@ const LOOKS: usize = 10;
 const LONGEST: Duration = Duration::from_secs(4 * 60 * 60);
 
 impl Roll<'_> {
-    /// Boots the herd that is to roll. Until that is known to be of use, it costs little.
+    /// Boots the herd that is to roll. Until that is known to be of use, it costs little; nothing, where it is not wanted any
+    /// more once its machines are up.
     ///
     /// # Errors
     /// When it can't be had.
-    pub fn open(&self) -> Result<Opened, TestError> {
+    pub fn open(&self, is_wanted: &dyn Fn() -> bool) -> Result<Option<Opened>, TestError> {
         let chain = &self.rehearsal.says.chain;
         let (mut keys, target) = (self.keys(), target(chain, self.told_last()));
         let base = target.filter(|_| !self.from_scratch).and_then(|target| self.base(&keys, target));
         let legs = legs(chain.links().len(), target, base.as_ref().map(|base| base.at));
-        Ok(Opened { stage: self.stage(base)?, legs, key: keys.pop() })
+        let stage = self.stage(base, is_wanted)?;
+        Ok(stage.map(|stage| Opened { stage, legs, key: keys.pop() }))
     }
 
     /// Rolls, and tells what came of it.
@@ -157,7 +159,7 @@ impl Roll<'_> {
     }
 
     /// Boots it; a new one joins first.
-    fn stage(&self, base: Option<Base>) -> Result<Stage, TestError> {
+    fn stage(&self, base: Option<Base>, is_wanted: &dyn Fn() -> bool) -> Result<Option<Stage>, TestError> {
         let (stock, bases) = (self.rehearsal.stock(), base.map(|base| base.disks).unwrap_or_default());
         let setting = Setting {
             place: self.place,
@@ -169,6 +171,9 @@ impl Roll<'_> {
             bases,
         };
         let (machines, place) = (Machines::boot(&setting, &|line| self.note(line))?, self.place.join("keys"));
+        if !is_wanted() {
+            return Ok(None);
+        }
         let is_new = setting.bases.is_empty();
         let keys = if is_new { Keys::make(&place)? } else { Keys::kept(&setting.bases, &place)? };
         let fleet = self.fleet_of(&machines.remote(), &keys)?;
@@ -178,7 +183,7 @@ impl Roll<'_> {
             let names: Vec<&str> = self.players.iter().map(|player| player.name.as_str()).collect();
             stage.join(&names, &Shell::captured().0)?;
         }
-        Ok(stage)
+        Ok(Some(stage))
     }
 
     /// A clone of the fleet, whose herd is this one. Its chain is the same.

@@ -180,14 +180,15 @@ fn start(parts: &[Part<'_>], links: &[Link], most: usize, is_there: impl Fn(&str
 /// What all specs say on a host that has just booted: a server may be there before it answers.
 fn settled(driver: Driver<'_>) -> Result<Heard, TestError> {
     const PATIENCE: Duration = Duration::from_secs(15);
-    const PAUSE: Duration = Duration::from_millis(200);
-    let watch = Stopwatch::start();
+    const LONGEST: Duration = Duration::from_secs(1);
+    let (watch, mut pause) = (Stopwatch::start(), Duration::from_millis(200));
     loop {
         let heard = driver.specs(None)?;
         if heard.error().is_none() || watch.elapsed() > PATIENCE {
             return Ok(heard);
         }
-        Real.sleep(PAUSE);
+        Real.sleep(pause);
+        pause = (2 * pause).min(LONGEST);
     }
 }
 
