@@ -30,7 +30,7 @@ static TURN: RwLock<()> = RwLock::new(());
 ///
 /// # Panics
 /// When the test fails.
-pub fn alone_with_quick_builds(name: &str, body: impl FnOnce()) {
+pub fn alone(name: &str, body: impl FnOnce()) {
     if is_alone() {
         return as_far_as_possible(name, body);
     }
@@ -39,7 +39,7 @@ pub fn alone_with_quick_builds(name: &str, body: impl FnOnce()) {
     in_a_process(name, watch.elapsed());
 }
 
-/// As [`alone_with_quick_builds`], beside others of this kind: for few hosts that measure nothing and mostly wait for the
+/// As [`alone`], beside others of this kind: for few hosts that measure nothing and mostly wait for the
 /// programs that they run.
 ///
 /// # Panics

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wb_core::system::clock::{self, Stopwatch};
 use wb_core::system::{Command, files};
-use wb_tests::alone::alone_with_quick_builds;
+use wb_tests::alone::alone;
 use wb_tests::stage::link;
 use wb_xtask::attempt::{Options, attempt};
 use wb_xtask::chain_file;
@@ -61,7 +61,7 @@ const BOUND: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_draft_is_tried() {
-    alone_with_quick_builds("attempt::a_draft_is_tried", || {
+    alone("attempt::a_draft_is_tried", || {
         let source = scratch_dir("test-a-try").join("source");
         let fleet = fleet(&source);
         let draft = chain_file::add(&fleet.crate_dir, "page", None, DRAFT).unwrap();

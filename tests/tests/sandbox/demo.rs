@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use wb_core::system::files;
-use wb_tests::alone::alone_with_quick_builds;
+use wb_tests::alone::alone;
 use wb_xtask::demo::{Options, run};
 use wb_xtask::sandbox::scratch_dir;
 use wb_xtask::shell::Shell;
@@ -13,7 +13,7 @@ use crate::traces::Traces;
 
 #[test]
 fn the_demo_keeps_its_promises_and_leaves_nothing() {
-    alone_with_quick_builds("demo::the_demo_keeps_its_promises_and_leaves_nothing", || {
+    alone("demo::the_demo_keeps_its_promises_and_leaves_nothing", || {
         let scratch = scratch_dir("test-demo");
         let json = tempfile::tempdir().unwrap();
         let json = json.path().join("result.json");

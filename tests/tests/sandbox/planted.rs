@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use wb_core::registry::resolve;
 use wb_core::system::{Command, Output, files};
-use wb_tests::alone::alone_with_quick_builds;
+use wb_tests::alone::alone;
 use wb_tests::stage::link;
 use wb_xtask::chain_file;
 use wb_xtask::fleet::Fleet;
@@ -89,7 +89,7 @@ const MEET: &str = include_str!("../../fleet/planted/meet.rs");
 
 #[test]
 fn each_fault_fails_in_its_own_check() {
-    alone_with_quick_builds("planted::each_fault_fails_in_its_own_check", || {
+    alone("planted::each_fault_fails_in_its_own_check", || {
         let shell = Shell::standard();
         let fleet = begin(&shell);
         a_wait_for_ever_is_found(&fleet);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use cast::{ASKED, HERD, MAX_OUT, PAGES, RESTORED, WEBS, machines};
 use wb_core::system::Command;
-use wb_tests::alone::alone_with_quick_builds;
+use wb_tests::alone::alone;
 use wb_tests::sight::says;
 use wb_tests::stage::{Stage, each};
 use wb_xtask::demo::balancer::Sampler;
@@ -22,7 +22,7 @@ use wb_xtask::demo::load::{Answer, Load};
 
 #[test]
 fn a_herd_of_twelve() {
-    alone_with_quick_builds("real_herd::a_herd_of_twelve", || {
+    alone("real_herd::a_herd_of_twelve", || {
         let stage = cast::set_stage();
         stage.part("twelve hosts come up", come_up);
         let sampler = Sampler::start(stage.host("lb1").root().unwrap().join("run/haproxy/admin.sock"));

@@ -7,7 +7,7 @@ use serde_json::Value;
 use wb_core::system::clock::{Real, Stopwatch, wait_until};
 use wb_core::system::{Command, Output};
 use wb_operations::Init;
-use wb_tests::alone::alone_with_quick_builds;
+use wb_tests::alone::alone;
 use wb_tests::inits;
 use wb_tests::stage::{self, Play, Stage, link};
 use wb_xtask::sandbox::Host;
@@ -104,7 +104,7 @@ static SERVICES: [Service; 4] = [
 
 #[test]
 fn the_agent_is_a_service() {
-    alone_with_quick_builds("service::the_agent_is_a_service", || {
+    alone("service::the_agent_is_a_service", || {
         if !inits::can_be_had(Init::Systemd) {
             eprintln!(
                 "skipped: the service of systemd: it needs control groups of version 2, and none can be made here"

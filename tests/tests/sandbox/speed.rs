@@ -1,13 +1,13 @@
 //! The races of the standard library, run as few times as can be: that they still can be run, and that the judge, which
 //! shares no code with it, finds what it did as it should be. And tests of a small fleet, as they are measured.
 
-use wb_tests::alone::alone_with_quick_builds;
+use wb_tests::alone::alone;
 use wb_xtask::bench::{self, StdlibOptions, TestOptions};
 use wb_xtask::shell::Shell;
 
 #[test]
 fn the_standard_library_races() {
-    alone_with_quick_builds("speed::the_standard_library_races", || {
+    alone("speed::the_standard_library_races", || {
         let options = StdlibOptions { rounds: 1, ..StdlibOptions::default() };
         let mut kept = Vec::new();
         let keep = |applied: &bench::Applied| {
@@ -30,7 +30,7 @@ fn the_standard_library_races() {
 /// Six links: one of each kind. The ratio of so few says nothing.
 #[test]
 fn tests_of_a_fleet_are_measured() {
-    alone_with_quick_builds("speed::tests_of_a_fleet_are_measured", || {
+    alone("speed::tests_of_a_fleet_are_measured", || {
         let measured = bench::test(TestOptions { links: 6, interrupt: 1 }, &Shell::standard()).unwrap();
         let json = serde_json::to_value(measured).unwrap();
         for key in ["scratch_seconds", "incremental_seconds", "link_seconds", "ratio", "try_seconds"] {
