@@ -145,7 +145,24 @@ impl Herd {
     }
 
     fn plan_at(&self, reports: &BTreeMap<String, Report>, name: &str, state: Option<Sha1>, in_service: bool) -> String {
-        let plan = plan(&Situation {
+        said(&self.situated(reports, name, state, in_service, plan))
+    }
+
+    /// How far a host goes on that could not come back into load.
+    fn goes_on(&self, name: &str, in_service: bool) -> Option<String> {
+        let state = self.reports.get(name).and_then(|report| report.state);
+        self.situated(&self.reports, name, state, in_service, goes_on).map(|link| link.name)
+    }
+
+    fn situated<T>(
+        &self,
+        reports: &BTreeMap<String, Report>,
+        name: &str,
+        state: Option<Sha1>,
+        in_service: bool,
+        ask: impl FnOnce(&Situation<'_>) -> T,
+    ) -> T {
+        ask(&Situation {
             manifest: Some(&self.manifest),
             uuid: self.manifest.hosts.get(name).map_or(Uuid::nil(), |_| self.uuid(name)),
             state,
@@ -158,8 +175,7 @@ impl Herd {
             pools: &self.pools,
             damaged: &self.damaged,
             now: self.now,
-        });
-        said(&plan)
+        })
     }
 }
 
@@ -229,6 +245,22 @@ fn others_are_told_of_what_they_may_wait_for() {
         )
     };
     assert!(told("w1") && !told("d2"), "what code waits for counts as an attribute does");
+}
+
+#[test]
+fn who_could_not_come_back_goes_on_as_far_as_a_leg_may_and_needs_no_further_place() {
+    let check = |text: &str, hosts: &str, in_service, expect: Option<&str>| {
+        let mut herd = Herd::new(text, hosts);
+        herd.hold("web1");
+        assert_eq!(herd.goes_on("web1", in_service).as_deref(), expect, "{text}: {hosts}");
+    };
+    check("w1 w2 w3", "web1@w1 web2@w1", true, Some("w3"));
+    check("w1 w2 w3", "web1@w3 web2@w1", true, None);
+    check("w1 d2 w3<d w4", "web1@d2 d1@w1", true, None);
+    check("w1 w2 d3 w4<d", "web1@w1 d1@w1", true, Some("d3"));
+    check("w1 w2 ~w3 w4", "web1@w1", true, Some("w2"));
+    check("w1 ~w2 w3", "web1@w1", true, None);
+    check("w1 ~w2 w3", "web1@w1", false, Some("w3"));
 }
 
 #[test]
