@@ -1,4 +1,5 @@
 //! An outcome as JUnit's XML, which every server of builds reads: a suite for each set of roles, a case for each check.
+//! There is only what the schemas know that people hold such files against.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ pub fn junit(outcome: &Outcome) -> String {
 
 /// That a test did not come to its end is a case of its own: who reads this looks at nothing else.
 fn cut_short(why: &str) -> String {
-    let counts = counts(&Tally::default(), 1, 0.0);
+    let counts = counts_of_suite(&Tally::default(), 1, 0.0);
     let case = "    <testcase classname=\"test\" name=\"it comes to its end\" time=\"0.000\">";
     let error = format!("      <error message=\"{}\"/>", escape(&why.replace('\n', " ")));
     format!("  <testsuite name=\"test\" {counts}>\n{case}\n{error}\n    </testcase>\n  </testsuite>\n")
@@ -35,28 +36,45 @@ fn suite_of(tested: &Tested) -> String {
 
 fn suite(name: &str, cases: &[&Tested], outcome: &Outcome) -> String {
     let seconds = cases.iter().map(|case| case.seconds).sum();
-    let counts = counts(&count(cases.iter().copied()), 0, seconds);
-    let cases: String = cases.iter().map(|tested| case(tested, outcome)).collect();
+    let counts = counts_of_suite(&count(cases.iter().copied()), 0, seconds);
+    let mut seen = BTreeMap::new();
+    let cases: String = cases.iter().map(|tested| case(tested, &name_of(tested, &mut seen), outcome)).collect();
     format!("  <testsuite name=\"{}\" {counts}>\n{cases}  </testsuite>\n", escape(name))
 }
 
+/// What is said of a suite.
+fn counts_of_suite(tally: &Tally, errors: u64, seconds: f64) -> String {
+    format!("{} skipped=\"{}\"", counts(tally, errors, seconds), tally.skipped)
+}
+
+/// What is said of all suites together, too.
 fn counts(tally: &Tally, errors: u64, seconds: f64) -> String {
     let Tally { passed, failed, skipped } = tally;
     let all = passed + failed + skipped + errors;
-    format!("tests=\"{all}\" failures=\"{failed}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"{seconds:.3}\"")
+    format!("tests=\"{all}\" failures=\"{failed}\" errors=\"{errors}\" time=\"{seconds:.3}\"")
 }
 
-fn case(tested: &Tested, outcome: &Outcome) -> String {
+/// What a case is called on its host. Of two with one name some readers know only the first: later ones have a number.
+fn name_of(tested: &Tested, seen: &mut BTreeMap<String, usize>) -> String {
+    let times = seen.entry(tested.name()).or_default();
+    *times += 1;
+    match *times {
+        1 => tested.name_on_host(),
+        times => format!("{} ({times})", tested.name_on_host()),
+    }
+}
+
+fn case(tested: &Tested, name: &str, outcome: &Outcome) -> String {
     let host = if tested.host.is_empty() { "fleet" } else { tested.host.as_str() };
-    let (host, name) = (escape(host), escape(&tested.name_on_host()));
+    let (host, name) = (escape(host), escape(name));
     let open = format!("    <testcase classname=\"{host}\" name=\"{name}\" time=\"{:.3}\"", tested.seconds);
-    let inside = [layer(tested), verdict(&tested.verdict), log(tested, outcome)].concat();
+    let inside = [verdict(&tested.verdict), layer(tested), log(tested, outcome)].concat();
     if inside.is_empty() { format!("{open}/>\n") } else { format!("{open}>\n{inside}    </testcase>\n") }
 }
 
 fn layer(tested: &Tested) -> String {
-    let property = "      <properties>\n        <property name=\"layer\" value=\"true\"/>\n      </properties>\n";
-    if tested.from_layer { property.to_owned() } else { String::new() }
+    let said = "      <system-out>found in an earlier test, of whose host there is a layer</system-out>\n";
+    if tested.from_layer { said.to_owned() } else { String::new() }
 }
 
 fn verdict(verdict: &Verdict) -> String {
@@ -99,7 +117,8 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::outcome::tests::outcome;
+    use super::super::outcome::Check;
+    use super::super::outcome::tests::{outcome, tested};
     use super::*;
 
     /// Whether each tag that is opened is closed, in its order, and nothing else looks like one.
@@ -119,21 +138,67 @@ mod tests {
         open.is_empty()
     }
 
+    /// What there may be, what it lies in, and which attributes it may have, as `junit-10.xsd` of Jenkins has it; but for
+    /// `error`, which that calls otherwise than all who read it.
+    const ELEMENTS: [(&str, &str, &[&str]); 7] = [
+        ("testsuites", "", &["name", "tests", "failures", "errors", "time"]),
+        ("testsuite", "testsuites", &["name", "tests", "failures", "errors", "time", "skipped"]),
+        ("testcase", "testsuite", &["classname", "name", "time"]),
+        ("failure", "testcase", &["message"]),
+        ("error", "testcase", &["message"]),
+        ("skipped", "testcase", &["message"]),
+        ("system-out", "testcase", &[]),
+    ];
+
+    /// The first tag that is not to be there, or not with its attributes.
+    fn unknown(xml: &str) -> Option<&str> {
+        let mut open = Vec::new();
+        for (tag, _text) in xml.split('<').skip(1).filter_map(|tag| tag.split_once('>')) {
+            if tag.starts_with('/') {
+                open.pop();
+            } else if !tag.starts_with('?') {
+                let name = tag.split([' ', '/']).next().unwrap_or_default();
+                let above = open.last().copied().unwrap_or_default();
+                let known = ELEMENTS.iter().find(|known| (known.0, known.1) == (name, above));
+                let words = tag.split('"').step_by(2);
+                let mut said = words.filter_map(|words| words.strip_suffix('=')?.rsplit(' ').next());
+                if known.is_none_or(|known| said.any(|attribute| !known.2.contains(&attribute))) {
+                    return Some(tag);
+                }
+                if !tag.ends_with('/') {
+                    open.push(name);
+                }
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn what_no_schema_knows_is_seen() {
+        let check = |xml: &str, expect: Option<&str>| assert_eq!(unknown(xml), expect, "{xml}");
+        let suites = |inside: &str| format!("<?xml?><testsuites name=\"=\"><testsuite>{inside}</testsuite>");
+        check(&suites("<testcase classname=\"a\" name=\"b\"/>"), None);
+        check(&suites("<testcase><skipped message=\"c\"/></testcase>"), None);
+        check(&suites("<skipped/>"), Some("skipped/"));
+        check(&suites("<testcase><properties></properties></testcase>"), Some("properties"));
+        check(&suites("<testcase host=\"a\"/>"), Some("testcase host=\"a\"/"));
+        check("<testsuites skipped=\"1\"/>", Some("testsuites skipped=\"1\"/"));
+    }
+
     #[test]
     fn an_outcome_is_a_document() {
         let xml = junit(&outcome());
         assert!(is_sound(&xml), "{xml}");
+        assert_eq!(unknown(&xml), None);
         insta::assert_snapshot!(xml, @r#"
         <?xml version="1.0" encoding="UTF-8"?>
-        <testsuites name="cargo xtask test" tests="7" failures="1" errors="0" skipped="2" time="2.000">
-          <testsuite name="fleet" tests="1" failures="0" errors="0" skipped="0" time="0.250">
+        <testsuites name="cargo xtask test" tests="7" failures="1" errors="0" time="2.000">
+          <testsuite name="fleet" tests="1" failures="0" errors="0" time="0.250" skipped="0">
             <testcase classname="fleet" name="chain" time="0.250"/>
           </testsuite>
-          <testsuite name="server+web" tests="6" failures="1" errors="0" skipped="2" time="1.500">
+          <testsuite name="server+web" tests="6" failures="1" errors="0" time="1.500" skipped="2">
             <testcase classname="web1" name="a::run" time="0.250">
-              <properties>
-                <property name="layer" value="true"/>
-              </properties>
+              <system-out>found in an earlier test, of whose host there is a layer</system-out>
             </testcase>
             <testcase classname="web1" name="b::plan" time="0.250"/>
             <testcase classname="web1" name="b::spec runs" time="0.250"/>
@@ -159,16 +224,30 @@ mod tests {
     fn a_test_that_was_cut_short_is_no_good_one() {
         let xml = junit(&Outcome { cut_short: Some("no <room>\nleft".into()), ..Outcome::default() });
         assert!(is_sound(&xml), "{xml}");
+        assert_eq!(unknown(&xml), None);
         insta::assert_snapshot!(xml, @r#"
         <?xml version="1.0" encoding="UTF-8"?>
-        <testsuites name="cargo xtask test" tests="1" failures="0" errors="1" skipped="0" time="0.000">
-          <testsuite name="test" tests="1" failures="0" errors="1" skipped="0" time="0.000">
+        <testsuites name="cargo xtask test" tests="1" failures="0" errors="1" time="0.000">
+          <testsuite name="test" tests="1" failures="0" errors="1" time="0.000" skipped="0">
             <testcase classname="test" name="it comes to its end" time="0.000">
               <error message="no &lt;room&gt; left"/>
             </testcase>
           </testsuite>
         </testsuites>
         "#);
+    }
+
+    #[test]
+    fn no_two_cases_of_a_host_have_one_name() {
+        let run = |host: &str, verdict| tested(host, Some("b"), Check::Run, verdict);
+        let failed = Verdict::Failed { what: "it could not be recorded as done:".into(), hint: None };
+        let tested = vec![run("web1", Verdict::Passed), run("web2", Verdict::Passed), run("web1", failed)];
+        let xml = junit(&Outcome { tested, ..Outcome::default() });
+        let cases = xml.lines().filter_map(|line| line.trim_start().strip_prefix("<testcase "));
+        let cases = cases.filter_map(|case| case.split(" time=").next());
+        let expect = [("web1", "b::run"), ("web2", "b::run"), ("web1", "b::run (2)")];
+        let expect = expect.map(|(host, name)| format!("classname=\"{host}\" name=\"{name}\""));
+        assert_eq!(cases.collect::<Vec<_>>(), expect);
     }
 
     #[test]
