@@ -14,14 +14,21 @@ use super::cast::{Player, cast, housed};
 const LEAST: usize = 3;
 
 /// At most so many have.
-const MOST: usize = 8;
+const MOST: usize = 24;
+
+/// So many have at most where more would not show it either.
+const IN_VAIN: usize = 8;
+
+/// The network of a test has room for so many in all.
+const ROOM: usize = 240;
 
 /// The hosts of a roll: those of the herd, and where these are too few, others that are like them.
 #[must_use]
 pub fn crowd(herd: &Herd, links: &[Link], policies: &BTreeMap<String, RolePolicy>) -> Vec<Player> {
-    let mut crowd: Vec<Player> = Vec::new();
-    for player in cast(herd, links) {
-        let strength = strength(&player.roles, policies);
+    let (mut crowd, players) = (Vec::<Player>::new(), cast(herd, links));
+    let most = (ROOM / players.len().max(1)).clamp(LEAST, MOST);
+    for player in players {
+        let strength = strength(&player.roles, policies, most);
         let like = herd.hosts.iter().filter(|(_, host)| host.roles == player.roles);
         let mut alike: Vec<Player> = like.take(strength).map(|(name, host)| Player::like(name, host)).collect();
         if alike.is_empty() {
@@ -75,12 +82,12 @@ fn is_beyond(role: &str, limit: MaxOut, crowd: &[Player]) -> bool {
     hosts > 0 && !is_shown_by(limit, hosts)
 }
 
-fn strength(roles: &BTreeSet<String>, policies: &BTreeMap<String, RolePolicy>) -> usize {
+fn strength(roles: &BTreeSet<String>, policies: &BTreeMap<String, RolePolicy>, most: usize) -> usize {
     let is_enough = |hosts: &usize| {
         let mut limits = roles.iter().filter_map(|role| policies.get(role)).map(|policy| policy.max_out);
         limits.all(|limit| is_shown_by(limit, *hosts))
     };
-    (LEAST..=MOST).find(is_enough).unwrap_or(MOST)
+    (LEAST..=most).find(is_enough).unwrap_or(most.min(IN_VAIN))
 }
 
 /// Whether two of so many hosts bear load when all are out that may be. Who may all be out takes no turns.
@@ -106,19 +113,34 @@ mod tests {
     fn two_bear_load_whoever_is_out() {
         let check = |limits: &[(&str, MaxOut)], expect| {
             let roles = limits.iter().map(|(role, _)| (*role).to_owned()).chain(["unknown".to_owned()]).collect();
-            assert_eq!(strength(&roles, &policies(limits)), expect, "{limits:?}");
+            assert_eq!(strength(&roles, &policies(limits), MOST), expect, "{limits:?}");
         };
         check(&[], 3);
         check(&[("web", MaxOut::Hosts(1))], 3);
         check(&[("web", MaxOut::Hosts(2))], 4);
         check(&[("web", MaxOut::Hosts(6))], 8);
-        check(&[("web", MaxOut::Hosts(7))], 8);
+        check(&[("web", MaxOut::Hosts(22))], 24);
+        check(&[("web", MaxOut::Hosts(23))], 8);
         check(&[("web", MaxOut::Percent(34))], 3);
         check(&[("web", MaxOut::Percent(50))], 3);
         check(&[("web", MaxOut::Percent(75))], 5);
-        check(&[("web", MaxOut::Percent(90))], 8);
+        check(&[("web", MaxOut::Percent(90))], 11);
+        check(&[("web", MaxOut::Percent(99))], 8);
         check(&[("web", MaxOut::Percent(100))], 3);
         check(&[("web", MaxOut::Hosts(2)), ("server", MaxOut::Percent(100))], 4);
+    }
+
+    #[test]
+    fn where_there_is_no_room_it_is_not_shown() {
+        let roles: BTreeSet<String> = ["web".to_owned()].into();
+        let policies = policies(&[("web", MaxOut::Hosts(3))]);
+        let check = |most, expect| assert_eq!(strength(&roles, &policies, most), expect, "{most}");
+        check(MOST, 5);
+        check(5, 5);
+        check(4, 4);
+        let herd: String = (1..=60).map(|n| format!("[hosts.h{n}]\nroles = ['web', 'r{n}']\n")).collect();
+        let crowd = crowd(&Herd::parse(&herd).unwrap(), &[], &policies);
+        assert_eq!((crowd.len(), crowd[239].address.to_string().as_str()), (240, "10.76.0.250"));
     }
 
     #[test]
@@ -160,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_is_beyond_a_roll_is_known() {
-        let limits = [("web", MaxOut::Hosts(9)), ("database", MaxOut::Hosts(1)), ("mail", MaxOut::Hosts(9))];
+        let limits = [("web", MaxOut::Hosts(23)), ("database", MaxOut::Hosts(1)), ("mail", MaxOut::Hosts(23))];
         let policies = policies(&limits);
         let crowd = crowd(&Herd::parse(HERD).unwrap(), &[], &policies);
         assert_eq!(beyond(&crowd, &policies), ["web"]);
