@@ -25,7 +25,7 @@ use crate::build;
 use crate::failure::Failure;
 use crate::fleet::{self, Fleet};
 use crate::named::{Kind, Unknown};
-use crate::sandbox::{self, Image, cache_dir, scratch_dir};
+use crate::sandbox::{self, Distribution, Image, Init, cache_dir, scratch_dir};
 use crate::shell::Shell;
 use crate::test::cast::{self, Player};
 use crate::test::diary::Diary;
@@ -39,7 +39,7 @@ use crate::test::{Event, TestError};
 use watch::Watch;
 
 /// What is tried.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The migration; else the draft.
     pub name: Option<String>,
@@ -51,6 +51,19 @@ pub struct Options {
     pub keep: bool,
     /// Whether it is tried again whenever a file of the crate is saved. It does not end by itself then.
     pub watch: bool,
+    /// What hosts are.
+    pub image: Distribution,
+    /// What runs as their process 1.
+    pub init: Init,
+}
+
+impl Default for Options {
+    /// The draft, once, on hosts as those of a test are.
+    fn default() -> Self {
+        let image = Distribution::Debian12;
+        let roles = BTreeSet::new();
+        Self { name: None, roles, host: None, keep: false, watch: false, image, init: image.init() }
+    }
 }
 
 /// Why nothing was tried. A migration that fails is none.
@@ -204,8 +217,9 @@ impl Attempt<'_> {
     /// The twin, and, meanwhile, what hosts are made of, and where it is written down what they do.
     fn build(&self) -> Result<(PathBuf, Image, Diary), TestError> {
         let ((say, said), crate_dir) = (channel::<String>(), self.fleet.crate_dir.as_path());
+        let Options { image, init, .. } = *self.options;
         let prepare = move || {
-            let image = Image::debian12(&cache_dir(), &|line| drop(say.send(line.to_owned())))?;
+            let image = Image::of(image, init, &cache_dir(), &|line| drop(say.send(line.to_owned())))?;
             Ok::<_, TestError>((image, diary(crate_dir)?))
         };
         let compile = || {

@@ -51,9 +51,9 @@ pub(super) struct Test {
     /// What hosts are
     #[arg(long, value_name = "IMAGE", value_enum, default_value_t = Distribution::Debian12)]
     image: Distribution,
-    /// What runs as their process 1
-    #[arg(long, value_name = "INIT", value_enum, default_value_t = Init::Sysv)]
-    init: Init,
+    /// What runs as their process 1 [default: sysv, and systemd where there is no sysvinit]
+    #[arg(long, value_name = "INIT", value_enum)]
+    init: Option<Init>,
     /// Write the result to FILE as JUnit's XML, too
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -108,7 +108,7 @@ impl Test {
             every_point: self.every_point,
             no_roll: self.no_roll,
             image: self.image,
-            init: self.init,
+            init: self.init.unwrap_or(self.image.init()),
             junit: self.junit,
             json: self.json,
             key: self.key,
@@ -165,6 +165,18 @@ mod tests {
         let said = &failure.problems[0];
         assert!(said.message.starts_with("another herd is running in /srv/test; a process holds it"), "{said:?}");
         assert_eq!(said.hints, ["cargo xtask sandbox list"]);
+    }
+
+    #[test]
+    fn hosts_have_the_init_that_there_is() {
+        let check = |words: &[&str], expect: Init| {
+            let line = Line::parse_from(["test"].iter().chain(words).copied());
+            assert_eq!(line.test.options().init, expect, "{words:?}");
+        };
+        check(&[], Init::Sysv);
+        check(&["--init", "systemd"], Init::Systemd);
+        check(&["--image", "ubuntu2404"], Init::Systemd);
+        check(&["--image", "debian13", "--init", "sysv"], Init::Sysv);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{judge, test};
 use crate::attempt::{self, Options, TryError};
 use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
-use crate::sandbox::{self, Engine};
+use crate::sandbox::{self, Distribution, Engine, Init};
 use crate::shell::Shell;
 
 /// Try a migration, while it is being written, on hosts of its own
@@ -38,6 +38,12 @@ pub(super) struct Try {
     /// Try it again whenever a file of the crate is saved, until it is interrupted
     #[arg(long)]
     watch: bool,
+    /// What hosts are
+    #[arg(long, value_name = "IMAGE", value_enum, default_value_t = Distribution::Debian12)]
+    image: Distribution,
+    /// What runs as their process 1 [default: sysv, and systemd where there is no sysvinit]
+    #[arg(long, value_name = "INIT", value_enum)]
+    init: Option<Init>,
     /// What sandboxes are made with
     #[arg(long, value_name = "ENGINE", value_enum, default_value_t = Engine::Namespaces)]
     engine: Engine,
@@ -45,10 +51,11 @@ pub(super) struct Try {
 
 impl Try {
     pub(super) fn run(self, shell: &Shell) -> Ended {
-        let Self { name, roles, host, keep, watch, engine } = self;
+        let Self { name, roles, host, keep, watch, image, init, engine } = self;
         sandbox::within(engine, &|line| shell.done("engine", line))?;
         let fleet = Fleet::current().map_err(judge::fleet)?;
-        let options = Options { name, roles: roles.into_iter().collect(), host, keep, watch };
+        let (roles, init) = (roles.into_iter().collect(), init.unwrap_or(image.init()));
+        let options = Options { name, roles, host, keep, watch, image, init };
         let is_well = attempt::attempt(&fleet, &options, shell).map_err(judged)?;
         Ok(ExitCode::from(if is_well { 0 } else { NO }))
     }

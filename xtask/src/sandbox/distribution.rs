@@ -4,6 +4,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 
+use super::Init;
 use super::tools::Tool;
 
 /// A distribution.
@@ -68,6 +69,12 @@ impl Distribution {
             key.contains("signed-by") && !key.contains(signer)
         };
         !all.is_empty() && all.into_iter().all(is_part) && !lines().any(foreign_key)
+    }
+
+    /// What runs as process 1 of its hosts where nobody says otherwise: sysvinit, where one is maintained for it.
+    #[must_use]
+    pub fn init(self) -> Init {
+        if self.has_sysvinit() { Init::Sysv } else { Init::Systemd }
     }
 
     /// Whether a sysvinit for it is maintained.

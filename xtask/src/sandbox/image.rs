@@ -580,6 +580,7 @@ mod tests {
         assert_eq!(said.as_deref(), Some("there is no image of Ubuntu 24.04 with sysvinit"));
         assert!(none(Distribution::Debian12, Init::Runit).is_some());
         assert!(none(Distribution::Debian13, Init::Sysv).is_none());
+        assert!(Distribution::value_variants().iter().all(|one| none(*one, one.init()).is_none()));
     }
 
     #[test]
