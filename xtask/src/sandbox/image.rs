@@ -1,5 +1,7 @@
 //! The root file systems that hosts share: a distribution with an init, made by mmdebstrap and kept in a cache.
 
+mod sum;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -58,13 +60,13 @@ impl Image {
         Ok(Self { root: cache.join(&version), packages, version, cache: cache.to_owned(), _usage: usage })
     }
 
-    /// Whether it has all that it was built with: every name, kind, mode, owner and size. What apt notes there when it is
-    /// asked for packages is passed over.
+    /// Whether it has all that it was built with: every name, kind, mode, owner and size. Where a file has another time,
+    /// and once a day, the files are read, too. What apt notes there when it is asked for packages is passed over.
     ///
     /// # Errors
     /// [`SandboxError::Damaged`] where it has not; and when it can't be looked at.
     pub fn verify(&self) -> Result<(), SandboxError> {
-        verify(&self.root)
+        sum::verify(&self.root)
     }
 
     /// What tells it from every other one: what it is of, the week of its package lists, and a hash of its recipe.
@@ -231,7 +233,7 @@ impl Recipe {
             progress(&format!("building the {} image, once a week", self.name()));
             if let Err(error) = self.build(cache, &wanted, progress) {
                 let mut older = older(cache, &wanted).into_iter();
-                let found = older.find(|older| verify(&cache.join(older.directory())).is_ok()).ok_or(error)?;
+                let found = older.find(|older| sum::verify(&cache.join(older.directory())).is_ok()).ok_or(error)?;
                 progress("it could not be built; taking that of an earlier week");
                 return Ok(found);
             }
@@ -257,7 +259,7 @@ impl Recipe {
         // mmdebstrap removes that at its end. Hosts of an image without it are only slower.
         drop(Command::new("chroot").arg(&unfinished).args(READ_LISTS).timeout(BUILD).run());
         // Whoever finds the image finds what is in it.
-        files::write(sum_path(&root), contents(&unfinished)?, 0o644)?;
+        sum::write(&root, &unfinished)?;
         Ok(files::rename(unfinished, root)?)
     }
 
@@ -368,7 +370,7 @@ fn is_there(root: &Path, progress: &dyn Fn(&str)) -> Result<bool, SandboxError> 
     if !files::exists(root) {
         return Ok(false);
     }
-    match verify(root) {
+    match sum::verify(root) {
         Ok(()) => Ok(true),
         Err(error @ SandboxError::Damaged { .. }) => {
             progress(&error.to_string());
@@ -376,14 +378,6 @@ fn is_there(root: &Path, progress: &dyn Fn(&str)) -> Result<bool, SandboxError> 
             Ok(false)
         }
         Err(error) => Err(error),
-    }
-}
-
-fn verify(root: &Path) -> Result<(), SandboxError> {
-    let (built, found) = (files::read_optional(sum_path(root))?, contents(root)?);
-    match built.is_some_and(|built| built == found.as_bytes()) {
-        true => Ok(()),
-        false => Err(SandboxError::Damaged { path: root.to_owned() }),
     }
 }
 
@@ -408,7 +402,7 @@ fn remove_old(cache: &Path, wanted: &Version) -> Result<(), SandboxError> {
 
 /// An image without what it was built with is damaged: so one that is half removed is none.
 fn remove(root: &Path) -> Result<(), SandboxError> {
-    files::remove(sum_path(root))?;
+    sum::remove(root)?;
     files::remove_tree(root)?;
     Ok(())
 }
@@ -424,7 +418,7 @@ const DAMAGED: &str = "damaged-";
 fn rests(cache: &Path) -> Vec<PathBuf> {
     let is_rest = |name: &str| {
         let aside = || Version::parse(name.strip_prefix(DAMAGED)?.rsplit_once('.')?.0);
-        let built = || Version::parse(name.strip_suffix(SUM)?);
+        let built = || Version::parse(sum::image_of(name)?);
         let is_of_none = |version: Version| !files::exists(cache.join(version.directory()));
         name == UNFINISHED || aside().is_some() || built().is_some_and(is_of_none)
     };
@@ -466,24 +460,6 @@ pub(super) fn remove_packages(cache: &Path) -> Result<bool, SandboxError> {
         any |= files::remove_tree(packages)?;
     }
     Ok(any)
-}
-
-/// Where it is written what an image has.
-fn sum_path(root: &Path) -> PathBuf {
-    let name = root.file_name().unwrap_or_default().to_string_lossy();
-    root.with_file_name(format!("{name}{SUM}"))
-}
-
-/// How the name of that ends.
-const SUM: &str = ".sum";
-
-/// A hash of what is in an image. Its files are not read: that would take as long as building it.
-fn contents(root: &Path) -> Result<String, SandboxError> {
-    const SUM_UP: &str = r#"cd "$1"
-        find . \( -path ./var/cache -o -path ./var/log -o -path ./var/lib/apt -o -path './var/lib/dpkg/lock*' \) -prune \
-            -o -type d -printf '%y %m %U:%G %p\0' -o -printf '%y %m %U:%G %s %l %p\0' | LC_ALL=C sort -z | sha256sum"#;
-    let sum = Command::new("sh").args(["-ec", SUM_UP, "sum"]).arg(root);
-    sum.read().map_err(while_doing(format!("look at the image {}", root.display())))
 }
 
 fn week(now: Duration) -> u64 {
@@ -643,13 +619,13 @@ mod tests {
             files::create_dir(at(path)).unwrap();
         }
         files::write(at("usr/bin/x"), "x", 0o755).unwrap();
-        assert!(verify(&root).is_err(), "nobody said what it was built with");
-        files::write(sum_path(&root), contents(&root).unwrap(), 0o644).unwrap();
-        verify(&root).unwrap();
+        assert!(sum::verify(&root).is_err(), "nobody said what it was built with");
+        sum::write(&root, &root).unwrap();
+        sum::verify(&root).unwrap();
         files::write(at("var/lib/dpkg/lock-frontend"), "", 0o644).unwrap();
-        verify(&root).unwrap();
+        sum::verify(&root).unwrap();
         files::write(at("usr/bin/x"), "", 0o755).unwrap();
-        assert!(matches!(verify(&root), Err(SandboxError::Damaged { .. })));
+        assert!(matches!(sum::verify(&root), Err(SandboxError::Damaged { .. })));
         assert!(!is_there(&root, &|_| ()).unwrap() && !files::exists(&root));
         let aside = rests(dir.path()).into_iter().find(|rest| files::exists(rest.join("usr/bin/x")));
         assert!(aside.is_some(), "who has booted from it has it still");
@@ -666,13 +642,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (there, orphan) = (version(9).directory(), format!("debian12-sysv-8-{A}.sum"));
         let (built, aside) = (format!("{there}.sum"), format!("damaged-debian13-systemd-7-{B}.1700000000"));
+        let read = format!("debian12-sysv-8-{A}.read");
         for name in [UNFINISHED, "damaged-disk.1", "layers", &there, &aside] {
             files::create_dir(dir.path().join(name)).unwrap();
         }
-        for name in ["lock", "music.sum", &orphan, &built] {
+        for name in ["lock", "music.sum", &orphan, &read, &built] {
             files::write(dir.path().join(name), "", 0o644).unwrap();
         }
-        let expect = [aside.as_str(), orphan.as_str(), UNFINISHED].map(|name| dir.path().join(name));
+        let expect = [aside.as_str(), read.as_str(), orphan.as_str(), UNFINISHED].map(|name| dir.path().join(name));
         assert_eq!(rests(dir.path()), expect);
         remove_rests(&expect).unwrap();
         assert_eq!(names(dir.path()), ["damaged-disk.1", &there, &built, "layers", "lock", "music.sum"]);
@@ -687,7 +664,8 @@ mod tests {
         for name in images.iter().map(String::as_str).chain(packages).chain(others) {
             files::create_dir(dir.path().join(name)).unwrap();
         }
-        files::write(sum_path(&dir.path().join(&images[1])), "", 0o644).unwrap();
+        let image = dir.path().join(&images[1]);
+        sum::write(&image, &image).unwrap();
         assert_eq!(remove_all(dir.path()).unwrap(), images);
         assert!(remove_packages(dir.path()).unwrap() && !remove_packages(dir.path()).unwrap());
         assert_eq!(names(dir.path()), others);
