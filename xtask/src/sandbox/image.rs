@@ -60,8 +60,8 @@ impl Image {
         Ok(Self { root: cache.join(&version), packages, version, cache: cache.to_owned(), _usage: usage })
     }
 
-    /// Whether it has all that it was built with: every name, kind, mode, owner and size. Where a file has another time,
-    /// and once a day, the files are read, too. What apt notes there when it is asked for packages is passed over.
+    /// Whether it has all that it was built with: every name, kind, mode, owner and size. Where a file has another
+    /// time, and once a day, the files are read, too. What apt notes there when it is asked for packages is passed over.
     ///
     /// # Errors
     /// [`SandboxError::Damaged`] where it has not; and when it can't be looked at.

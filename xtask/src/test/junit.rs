@@ -138,8 +138,8 @@ mod tests {
         open.is_empty()
     }
 
-    /// What there may be, what it lies in, and which attributes it may have, as `junit-10.xsd` of Jenkins has it; but for
-    /// `error`, which that calls otherwise than all who read it.
+    /// What there may be, what it lies in, and which attributes it may have, as `junit-10.xsd` of Jenkins has it; but
+    /// for `error`, which that calls otherwise than all who read it.
     const ELEMENTS: [(&str, &str, &[&str]); 7] = [
         ("testsuites", "", &["name", "tests", "failures", "errors", "time"]),
         ("testsuite", "testsuites", &["name", "tests", "failures", "errors", "time", "skipped"]),

@@ -1,8 +1,8 @@
 //! What an image had when it was built, as hashes beside it.
 //!
-//! One is of all names, with kind, mode, owner and size. It is compared each time. Another one is of what is in the files.
-//! To read all of these takes seconds: that is done once a day, which finds what a disk has lost by itself, and at once
-//! where a file has another time than when they were read last, which finds what somebody wrote.
+//! One is of all names, with kind, mode, owner and size. It is compared each time. Another one is of what is in the
+//! files. To read all of these takes seconds: that is done once a day, which finds what a disk has lost by itself, and at
+//! once where a file has another time than when they were read last, which finds what somebody wrote.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -110,8 +110,8 @@ fn bytes(root: &Path) -> Result<String, SandboxError> {
     hash(root, "found -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum --")
 }
 
-/// A hash of what a line of the shell prints. `found` is find there, in the image, and passes over what apt notes when it
-/// is asked for packages.
+/// A hash of what a line of the shell prints. `found` is find there, in the image, and passes over what apt notes when
+/// it is asked for packages.
 fn hash(root: &Path, line: &str) -> Result<String, SandboxError> {
     const FOUND: &str = r#"cd "$1"
         found() {
