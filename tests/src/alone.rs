@@ -72,7 +72,10 @@ fn in_a_process(name: &str, waited: Duration) {
     let (took, waited) = (watch.elapsed().as_secs_f64(), waited.as_secs_f64());
     let own_line = if is_amid_line() { "\n" } else { "" };
     // Past the harness, which keeps to itself what a test prints that passes.
-    drop(writeln!(std::io::stdout(), "{own_line}{name}: {took:.0} s, after {waited:.0} s in which it was not its turn"));
+    drop(writeln!(
+        std::io::stdout(),
+        "{own_line}{name}: {took:.0} s, after {waited:.0} s in which it was not its turn"
+    ));
     judge(&output.expect("a process for the test"));
 }
 
