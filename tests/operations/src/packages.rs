@@ -686,7 +686,8 @@ pub(crate) static ZYPPER: &[Case] = &[
         restless: &["/var/lib/dnf", "/var/lib/rpm", "/root/.rpmdb", "/usr/lib/sysimage/rpm", "/tmp"],
         ..Case::DEFAULT
     },
-    // zypper goes by the database of SUSE where that is there, and rpm on Debian by one in a home, if nothing is said.
+    // zypper goes by the database of SUSE where that is there, and rpm on Debian by one in a home, if nothing is said. It
+    // removes nothing from a system without `glibc`.
     Case {
         name: "installed",
         packages: &["zypper", "rpm", "createrepo-c", "libsolv-tools"],
@@ -695,12 +696,13 @@ pub(crate) static ZYPPER: &[Case] = &[
             r"R=/srv/wb-suse
             if [ ! -e $R/repodata/repomd.xml ]; then
                 for v in 1.0 1.1 1.10; do for p in wbx-new wbx-up wbx-down wbx-latest; do rpmpkg $p $v; done; done
-                rpmpkg wbx-gone 1.0; rpmpkg wbx-user 1.0 Requires:wbx-gone\n; createrepo_c -q $R
+                rpmpkg glibc 2.36; rpmpkg wbx-gone 1.0; rpmpkg wbx-user 1.0 'Requires:wbx-gone\n'; createrepo_c -q $R
             fi
             mkdir -p /etc/rpm /etc/zypp/repos.d; echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros.wb
             rm -rf /var/lib/rpm /var/cache/zypp/solv/@System; mkdir -p /var/lib/rpm
             N=$R/noarch; rpm -U --force-debian --nosignature $N/wbx-up-1.0-1.noarch.rpm $N/wbx-down-1.10-1.noarch.rpm \
-                $N/wbx-latest-1.0-1.noarch.rpm $N/wbx-gone-1.0-1.noarch.rpm $N/wbx-user-1.0-1.noarch.rpm
+                $N/wbx-latest-1.0-1.noarch.rpm $N/wbx-gone-1.0-1.noarch.rpm $N/wbx-user-1.0-1.noarch.rpm \
+                $N/glibc-2.36-1.noarch.rpm
             printf '[wb-suse]\nname=wb-suse\nbaseurl=file:///srv/wb-suse\ngpgcheck=0\nenabled=1\n' >/etc/zypp/repos.d/wb-suse.repo
             : >/etc/zypp/locks; rm -f /etc/zypp/repos.d/wb-zypper.repo; zypper --non-interactive refresh"
         ),
@@ -717,7 +719,11 @@ pub(crate) static ZYPPER: &[Case] = &[
         check: "[ \"$(rpm -q wbx-new wbx-up wbx-down wbx-latest)\" = \"$(printf 'wbx-new-1.10-1.noarch\\nwbx-up-1.1-1.noarch\\nwbx-down-1.0-1.noarch\\nwbx-latest-1.10-1.noarch')\" ]
             ! rpm -q wbx-gone || exit 1; ! rpm -q wbx-user || exit 1
             rm /etc/rpm/macros.wb /etc/zypp/repos.d/wb-suse.repo",
-        restless: &["/var/lib/rpm", "/var/lib/zypp", "/var/cache/zypp", "/run/zypp.pid", "/run/zypp-rpm.pid", "/tmp"],
+        // The refresh of a repository on the disk gives its index another time.
+        restless: &[
+            "/var/lib/rpm", "/var/lib/zypp", "/var/cache/zypp", "/run/zypp.pid", "/run/zypp-rpm.pid", "/tmp", "/var/tmp",
+            "/srv/wb-suse/repodata",
+        ],
         ..Case::DEFAULT
     },
 ];
