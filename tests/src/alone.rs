@@ -4,7 +4,6 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
-use std::thread;
 use std::time::Duration;
 
 use wb_core::system::clock::Stopwatch;
@@ -70,22 +69,9 @@ fn in_a_process(name: &str, waited: Duration) {
     let watch = Stopwatch::start();
     let output = again(name, home.path()).run();
     let (took, waited) = (watch.elapsed().as_secs_f64(), waited.as_secs_f64());
-    let own_line = if is_amid_line() { "\n" } else { "" };
-    // Past the harness, which keeps to itself what a test prints that passes.
-    drop(writeln!(
-        std::io::stdout(),
-        "{own_line}{name}: {took:.0} s, after {waited:.0} s in which it was not its turn"
-    ));
+    // Past the harness, which keeps to itself what a test prints that passes, and may be amid a line.
+    drop(writeln!(std::io::stdout(), "\n{name}: {took:.0} s, after {waited:.0} s in which it was not its turn"));
     judge(&output.expect("a process for the test"));
-}
-
-/// Whether the harness has begun the line of this test, as it does where tests run one at a time.
-fn is_amid_line() -> bool {
-    let args: Vec<String> = environment::args().iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let given = args.iter().find_map(|arg| arg.strip_prefix("--test-threads=").map(str::to_owned));
-    let apart = args.iter().position(|arg| arg == "--test-threads").and_then(|at| args.get(at + 1).cloned());
-    let threads = given.or(apart).or_else(|| environment::var("RUST_TEST_THREADS")).and_then(|said| said.parse().ok());
-    threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)) == 1
 }
 
 fn judge(output: &Output) {

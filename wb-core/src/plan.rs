@@ -91,15 +91,10 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
 /// still, or needs none. What has to be run in load, it can't begin out of it.
 #[must_use]
 pub fn goes_on(situation: &Situation<'_>) -> Option<Link> {
-    let manifest = situation.manifest?;
-    let (name, host) = manifest.host_of(situation.uuid)?;
-    let goal = goal(manifest, name, situation.reports, situation.now);
-    let todo = todo(manifest, goal, situation.state).ok()?;
-    let course = Course::new(manifest, goal, host, situation.past);
-    let first = todo.iter().position(|link| course.runs(link))?;
-    let me = Me { situation, manifest, name, host, course };
+    let (me, todo) = standing(situation).ok()?;
+    let first = todo.iter().position(|link| me.course.runs(link))?;
     let in_load = !me.leaves_for(&todo[first]);
-    let is_held = manifest.hold_of(name).is_some();
+    let is_held = me.manifest.hold_of(me.name).is_some();
     if is_held || me.course.regained().is_some() || (in_load && situation.in_service) {
         return None;
     }
@@ -185,30 +180,35 @@ impl From<Stop> for NotNow {
 }
 
 fn legs(situation: &Situation<'_>) -> Result<Plan, NotNow> {
-    let manifest = situation.manifest.ok_or(Wait::NoChange)?;
-    let (name, host) = manifest.host_of(situation.uuid).ok_or_else(|| no_host(manifest, situation.uuid))?;
-    let goal = goal(manifest, name, situation.reports, situation.now);
-    let todo = todo(manifest, goal, situation.state)?;
-    let course = Course::new(manifest, goal, host, situation.past);
-    if let Some(link) = course.regained() {
+    let (me, todo) = standing(situation)?;
+    if let Some(link) = me.course.regained() {
         return Ok(Plan::Regain(link.clone()));
     }
     if todo.is_empty() && situation.in_service {
         return Ok(Plan::UpToDate);
     }
-    let passed: Vec<Link> = todo.iter().take_while(|link| !course.runs(link)).cloned().collect();
+    let passed: Vec<Link> = todo.iter().take_while(|link| !me.course.runs(link)).cloned().collect();
     if !passed.is_empty() {
         return Ok(Plan::PassOver(passed));
     }
-    if let Some(hold) = manifest.hold_of(name) {
+    if let Some(hold) = me.manifest.hold_of(me.name) {
         return Err(Wait::Held(hold.clone()).into());
     }
     let Some(first) = todo.first() else { return Ok(Plan::EnterService) };
-    let me = Me { situation, manifest, name, host, course };
     let in_load = !me.leaves_for(first);
     let until = me.last_of_leg(todo, in_load)?.clone();
     let claim = if in_load { Vec::new() } else { me.claims()? };
     Ok(Plan::Leg { claim, until })
+}
+
+/// The host that plans, and the links that it has before it.
+fn standing<'a>(situation: &'a Situation<'a>) -> Result<(Me<'a>, &'a [Link]), NotNow> {
+    let manifest = situation.manifest.ok_or(Wait::NoChange)?;
+    let (name, host) = manifest.host_of(situation.uuid).ok_or_else(|| no_host(manifest, situation.uuid))?;
+    let goal = goal(manifest, name, situation.reports, situation.now);
+    let todo = todo(manifest, goal, situation.state)?;
+    let course = Course::new(manifest, goal, host, situation.past);
+    Ok((Me { situation, manifest, name, host, course }, todo))
 }
 
 fn no_host(manifest: &Manifest, uuid: Uuid) -> NotNow {
