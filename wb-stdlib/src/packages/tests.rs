@@ -437,18 +437,63 @@ fn no_service_is_started_before_apt_is_asked_what_would_go() {
 
 #[test]
 fn each_manager_says_what_else_would_go() {
-    let check = |release: &str, line: &str, said: &str| {
-        let machine = of(release).answer("rpm -q", 0, "nginx|1|1.20-1\n").answer(line, 1, said);
+    let check = |release: &str, line: &str, code, said: &str| {
+        let machine = of(release).answer("rpm -q", 0, "nginx|1|1.20-1\n").answer(line, code, said);
         let machine = machine.file("/lib/apk/db/installed", "P:nginx\nV:1.24.0-r15\n\n");
         let planned = machine.plan(|host| Ok(host.packages(["nginx"]).absent()?)).unwrap();
         assert_eq!(planned, changed("- nginx\n- shop"), "{:?}", machine.calls());
     };
     let table = "Removing:\n nginx noarch 1.20-1 @a 1 k\nRemoving dependent packages:\n shop noarch 1-1 @a 1 k\n";
-    check("ID=fedora\n", "dnf --assumeno --setopt=exit_on_lock=True remove", table);
+    check("ID=fedora\n", "dnf --assumeno --setopt=exit_on_lock=True remove", 1, table);
     let told = "The following 2 packages are going to be REMOVED:\n  nginx shop\n";
-    check("ID=sles\nID_LIKE=suse\n", "zypper --non-interactive --no-color remove --dry-run -- nginx", told);
+    check("ID=sles\nID_LIKE=suse\n", ZYPPER_TRIES, 0, told);
     let purging = "(1/2) Purging nginx (1.24.0-r15)\n(2/2) Purging shop (1.0-r0)\nOK: 9 MiB in 3 packages\n";
-    check("ID=alpine\n", "apk --no-progress --wait 300 del --simulate -- nginx", purging);
+    check("ID=alpine\n", "apk --no-progress --wait 300 del --simulate -- nginx", 0, purging);
+}
+
+const ZYPPER_TRIES: &str = "zypper --non-interactive --no-color remove --dry-run -- nginx";
+
+/// A SUSE with one package, whose zypper tries its removal so.
+fn suse_that_tries(code: i32, said: &str) -> Machine {
+    of("ID=sles\nID_LIKE=suse\n").answer("rpm -q", 0, "nginx|1|1.20-1\n").answer(ZYPPER_TRIES, code, said)
+}
+
+/// In the words of SLES 11.
+const PROBLEM: &str = "Reading installed packages...\nResolving package dependencies...\n\nProblem: \
+    shop-22.3-4.6.x86_64 requires nginx = 1.20-1, but this requirement cannot be provided\n Solution 1: \
+    deinstallation of shop-22.3-4.6.x86_64\n Solution 2: do not ask to delete all solvables providing nginx\n\nChoose \
+    from above solutions by number or cancel [1/2/C]: c\n";
+const LOCKED_ZYPPER: &str = "System management is locked by the application with pid 15950 (zypper).\nClose this \
+                             application before trying again.\n";
+
+#[test]
+fn a_dry_run_of_zypper_that_failed_is_none_that_removes_nothing_else() {
+    let absent = |host: &Host| Ok(host.packages(["nginx"]).absent()?);
+    let check = |code, said: &str, expect: &str| {
+        let machine = suse_that_tries(code, said);
+        let why = format!("zypper can't say what would go: {}", said.split_whitespace().collect::<Vec<_>>().join(" "));
+        assert_eq!(machine.plan(absent).unwrap(), Outcome::Unknown { why }, "{code}");
+        assert_eq!(machine.calls().len(), 2, "a plan tries it once: {:?}", machine.calls());
+        let error = format!("{:#}", machine.apply(absent).unwrap_err());
+        assert!(error.starts_with(expect) && error.contains(said.lines().next().unwrap()), "{error}");
+        assert!(!machine.calls().iter().any(|line| line.contains("remove -- nginx")), "{:?}", machine.calls());
+    };
+    check(4, PROBLEM, "could not remove the packages `nginx`; zypper says:\n");
+    check(7, LOCKED_ZYPPER, "could not remove the packages `nginx`: zypper was locked for too long\n");
+    check(5, "Root privileges are required to uninstall packages.", "could not remove the packages `nginx`: ");
+}
+
+#[test]
+fn what_zypper_says_beside_its_answer_keeps_nobody_from_it() {
+    let absent = |host: &Host| Ok(host.packages(["nginx"]).absent()?);
+    let check = |code, said: &str, expect: &str| {
+        assert_eq!(suse_that_tries(code, said).plan(absent).unwrap(), changed(expect), "{code} {said}");
+    };
+    let told = "The following 2 packages are going to be REMOVED:\n  nginx shop\n\n2 packages to remove.\n";
+    check(102, told, "- nginx\n- shop");
+    check(104, &format!("No provider of 'vim' is installed.\n{told}"), "- nginx\n- shop");
+    check(104, "No provider of 'nginx' is installed.\nResolving package dependencies...\nNothing to do.\n", "- nginx");
+    check(106, told, "- nginx\n- shop");
 }
 
 #[test]

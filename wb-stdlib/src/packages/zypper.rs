@@ -16,7 +16,10 @@ const LOCK_SECONDS: &str = "300";
 /// Its exit codes, as zypper(8) has them.
 const SOLVER: i32 = 4;
 const LOCKED: i32 = 7;
+/// Nothing has a name that was asked for; of a removal, nothing that is installed.
 const NOT_FOUND: i32 = 104;
+/// A repository could not be brought up to date, and was left out.
+const SKIPPED: i32 = 106;
 /// Success, with something to be said: patches, a reboot or a restart is needed.
 const TOLD: std::ops::RangeInclusive<i32> = 100..=103;
 
@@ -107,9 +110,11 @@ impl Backend for Zypper<'_> {
     }
 
     fn removed(&self, names: &[String], _: bool) -> Result<Vec<String>, PackageError> {
-        let output = self.system.run(&zypper().args(["remove", "--dry-run", "--"]).args(names));
-        let output = output.map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
-        Ok(parse_removals(&output.text()))
+        let removal = zypper().args(["remove", "--dry-run", "--"]).args(names);
+        let dry_run = DryRun { zypper: self };
+        let said = if self.options.only_looks { dry_run.once(&removal) } else { dry_run.insist(&removal) };
+        said.map(|output| parse_removals(&output.text()))
+            .map_err(|failure| failure.about(Manager::Zypper, "remove", names))
     }
 
     fn remove(&self, names: &[String], _: bool) -> Result<(), PackageError> {
@@ -118,6 +123,33 @@ impl Backend for Zypper<'_> {
 
     fn hold(&self, names: &[String], held: bool) -> Result<(), PackageError> {
         holds::write(self.system, &Locks, &self.facts(names)?, held)
+    }
+}
+
+/// zypper, while it only tells what would go. Neither a name that nothing installed has nor a repository that is out of
+/// reach keeps it from an answer.
+struct DryRun<'a> {
+    zypper: &'a Zypper<'a>,
+}
+
+impl Tool for DryRun<'_> {
+    fn system(&self) -> &System {
+        self.zypper.system
+    }
+
+    fn trouble(&self, output: &Output) -> Option<Trouble> {
+        match output.code {
+            NOT_FOUND | SKIPPED => None,
+            _ => self.zypper.trouble(output),
+        }
+    }
+
+    fn mend(&self, trouble: Trouble) -> Result<(), CommandError> {
+        self.zypper.mend(trouble)
+    }
+
+    fn update_lists(&self) -> Result<(), CommandError> {
+        self.zypper.update_lists()
     }
 }
 
@@ -212,5 +244,24 @@ mod tests {
         check(7, "System management is locked by the application with pid 15950 (zypper).", Some(Trouble::Locked));
         check(8, "Download (curl) error for 'http://x': Timeout was reached", Some(Trouble::Mirror));
         check(104, "'ngnix' not found in package names.", Some(Trouble::Other));
+    }
+
+    #[test]
+    fn a_dry_run_that_came_to_no_end_is_no_answer() {
+        let system = System::real();
+        let zypper = Zypper::new(&system, Options::default());
+        let check = |code, said: &str, expect| {
+            let output = Output { code, stdout: said.into(), stderr: Vec::new() };
+            assert_eq!(DryRun { zypper: &zypper }.trouble(&output), expect, "{code} {said}");
+        };
+        check(0, "The following package is going to be REMOVED:\n  nginx\n\n1 package to remove.\n", None);
+        check(102, "", None);
+        check(104, "No provider of 'nginx' is installed.\nResolving package dependencies...\nNothing to do.\n", None);
+        check(106, "Some of the repositories have not been refreshed because of an error.", None);
+        check(4, "Problem: This request will break your system!", Some(Trouble::Unsolvable));
+        check(5, "Root privileges are required to uninstall packages.", Some(Trouble::Other));
+        check(7, "System management is locked by the application with pid 15950 (zypper).", Some(Trouble::Locked));
+        check(105, "", Some(Trouble::Other));
+        check(137, "Reading installed packages...\n", Some(Trouble::Other));
     }
 }
