@@ -439,7 +439,8 @@ impl<'a> Agent<'a> {
     /// When this host polls.
     #[must_use]
     pub fn polls(&self) -> pace::Polls {
-        pace::Polls { host: self.config.uuid, every: self.config.poll }
+        let peers = self.host().map_or(1, |(_, host)| self.rivals(&host.roles));
+        pace::Polls { host: self.config.uuid, every: self.config.poll, peers }
     }
 
     /// The newest accepted change.

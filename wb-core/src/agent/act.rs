@@ -309,11 +309,14 @@ impl Agent<'_> {
     /// long, its random identity and the moment say, so that no two hosts wait for the same time.
     fn lets_others_first(&self, roles: &[String]) -> bool {
         let Races { lost, at } = self.races;
-        let manifest = self.change.as_ref().map(|change| &change.manifest);
-        let peers = manifest.iter().flat_map(|manifest| roles.iter().flat_map(|role| manifest.admitted(role)));
-        let peers = peers.collect::<BTreeSet<_>>().len();
         let chance = self.config.uuid.as_u64_pair().1.wrapping_mul(at | 1);
-        !pace::is_due(at, pace::until_claim(lost, peers, self.config.poll, chance), self.now())
+        !pace::is_due(at, pace::until_claim(lost, self.rivals(roles), self.config.poll, chance), self.now())
+    }
+
+    /// How many hosts may want a place in the pools of these roles.
+    pub(super) fn rivals<'r>(&self, roles: impl IntoIterator<Item = &'r String>) -> usize {
+        let Some(manifest) = self.change.as_ref().map(|change| &change.manifest) else { return 0 };
+        roles.into_iter().flat_map(|role| manifest.admitted(role)).collect::<BTreeSet<_>>().len()
     }
 
     /// The first of these roles that is not well enough for one more host to leave it.

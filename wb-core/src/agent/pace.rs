@@ -35,6 +35,8 @@ pub struct Polls {
     pub host: Uuid,
     /// How far its polls are apart.
     pub every: Duration,
+    /// How many hosts may want the place in a pool that it wants, itself among them.
+    pub peers: usize,
 }
 
 /// A turn that is over.
@@ -66,15 +68,16 @@ pub struct Budget {
 
 /// How long to wait after a `turn` that ended in `phase`; `failures` in a row, this one included. `chance` is any number: it
 /// spreads hosts that failed, or lost a race, at the same moment. Who lost a race waits for up to as long as it took to lose
-/// it, and for twice that each time, but never beyond a poll: where all is slow since too many are at it, all of them would
-/// lose for ever, and make each other slow.
+/// it, and for twice that each time: where all is slow since too many are at it, all of them would lose for ever, and
+/// make each other slow. But it waits for no longer than all its peers need one after the other, and never beyond a
+/// poll.
 ///
 /// ```
 /// use std::time::Duration;
 /// use uuid::Uuid;
 /// use wb_core::agent::pace::{Outcome, Polls, Turn, after};
 /// use wb_core::agent::phase::Phase;
-/// let polls = Polls { host: Uuid::from_u128(7), every: Duration::from_secs(30) };
+/// let polls = Polls { host: Uuid::from_u128(7), every: Duration::from_secs(30), peers: 3 };
 /// let turn = Turn { ended: Duration::ZERO, took: Duration::from_millis(200) };
 /// let wait = |phase| after(&phase, Outcome::Failed, 1, polls, turn, 0);
 /// assert_eq!(wait(Phase::InLoad), Duration::from_secs(30));
@@ -85,11 +88,19 @@ pub fn after(phase: &Phase, outcome: Outcome, failures: u32, polls: Polls, turn:
     match outcome {
         Outcome::More => Duration::ZERO,
         Outcome::Rest => until_poll(polls, turn.ended),
-        Outcome::Overtaken => less(doubled(turn.took.max(SHORTEST), failures).min(polls.every), chance, 1),
+        Outcome::Overtaken => less(after_race(turn.took, failures, polls), chance, 1),
         Outcome::Kept => in_a_hurry(polls.every).pause(failures, chance),
         Outcome::Failed => retry(phase, polls.every).pause(failures, chance),
         Outcome::Stuck => retry(&Phase::InLoad, polls.every).pause(failures, chance),
     }
+}
+
+/// How long who lost so many races in a row waits at most, where a turn takes so long. As many turns as there are peers
+/// are enough to spread them: fewer than two of them are at it at once then. Longer, and places would stay empty.
+fn after_race(took: Duration, lost: u32, polls: Polls) -> Duration {
+    let turn = took.max(SHORTEST);
+    let turns = turn.saturating_mul(u32::try_from(polls.peers).unwrap_or(u32::MAX).max(1));
+    doubled(turn, lost).min(turns).min(polls.every)
 }
 
 /// How what failed in a phase is tried again.
@@ -254,8 +265,9 @@ mod tests {
     use super::super::phase::drawing::phases;
     use super::*;
 
+    /// Those of a host among very many.
     fn polls(host: u128, every: Duration) -> Polls {
-        Polls { host: Uuid::from_u128(host), every }
+        Polls { host: Uuid::from_u128(host), every, peers: usize::MAX }
     }
 
     /// A turn that took no time.
@@ -326,6 +338,24 @@ mod tests {
         check(90, 1, 90);
         check(90, 2, 180);
         check(90, 4, 400);
+    }
+
+    #[test]
+    fn who_loses_among_few_waits_for_no_longer_than_all_of_them_take() {
+        let check = |peers, took, lost, expect| {
+            let turn = Turn { ended: Duration::ZERO, took: Duration::from_secs(took) };
+            let polls = Polls { peers, ..polls(7_000, Duration::from_secs(400)) };
+            let wait = after(&Phase::InLoad, Outcome::Overtaken, lost, polls, turn, 0);
+            assert_eq!(wait, Duration::from_secs(expect), "{peers}, {took}, {lost}");
+        };
+        check(20, 0, 5, 16);
+        check(20, 0, 6, 20);
+        check(20, 0, 1_000, 20);
+        check(3, 25, 2, 50);
+        check(3, 25, 5, 75);
+        check(1_000, 25, 5, 400);
+        check(1, 2, 9, 2);
+        check(0, 2, 9, 2);
     }
 
     #[test]
@@ -435,10 +465,11 @@ mod tests {
         }
 
         #[test]
-        fn who_lost_a_race_comes_back_soon(every in 1u64..600, lost in 0u32..40, chance: u64) {
-            let polls = polls(0, Duration::from_secs(every));
+        fn who_lost_a_race_comes_back_soon(every in 1u64..600, peers in 1usize..2_000, lost in 0u32..40, chance: u64) {
+            let polls = Polls { peers, ..polls(0, Duration::from_secs(every)) };
             let wait = after(&Phase::InLoad, Outcome::Overtaken, lost, polls, ended(0), chance);
             prop_assert!(wait <= polls.every && wait <= Duration::from_secs(1 << lost.saturating_sub(1).min(30)));
+            prop_assert!(wait <= Duration::from_secs(peers as u64));
         }
     }
 }

@@ -105,13 +105,17 @@ pub(super) fn once(home: &Home, program: &Program, log: &Arc<Log>) -> Result<Exi
     let woken = listen(home, program, log)?;
     let lock = lock_of_host(home)?;
     let mut agent = start(home.clone(), program, &lock, &say)?;
+    let mut lost = 0;
     while !ending().is_asked() {
         let begun = program.system.clock().passed();
-        match agent.tick()? {
+        let next = agent.tick()?;
+        lost = if next == Next::Overtaken { lost + 1 } else { 0 };
+        match next {
             Next::Again => {}
             Next::Overtaken => {
                 let (record, turn) = (agent.record(), over(program, begun));
-                wait(&woken, pace::after(&record.phase, Outcome::Overtaken, 0, agent.polls(), turn, chance()), &say);
+                let outcome = Outcome::Overtaken;
+                wait(&woken, pace::after(&record.phase, outcome, lost, agent.polls(), turn, chance()), &say);
             }
             Next::Exec if ending().is_asked() => {}
             Next::Exec => return Err(take_over(program, &agent, &lock)),

@@ -203,7 +203,8 @@ impl World {
         machine.is_stuck = matches!(turn, Err(AgentError::TakenOver { .. }));
         let phase = &machine.disk.record.phase;
         machine.streak = machine.streak.and(phase, outcome);
-        let polls = Polls { host: machine.disk.config.uuid, every: POLL };
+        // As among very many, who spread the most.
+        let polls = Polls { host: machine.disk.config.uuid, every: POLL, peers: usize::MAX };
         let wait = pace::after(phase, outcome, machine.streak.failures, polls, over, machine.chance.next());
         machine.agent = (!matches!(turn, Ok(Next::Exec))).then_some(agent);
         self.turn(me, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
