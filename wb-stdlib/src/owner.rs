@@ -131,7 +131,7 @@ fn ask(system: &System, database: &str, name: &str) -> Result<Option<String>, Co
     if sources::is_own_file_alone(system, database) {
         return Ok(None);
     }
-    let getent = Command::new("getent").args([database, "--", name]).env("LC_ALL", "C.UTF-8").timeout(ASK_BOUND);
+    let getent = Command::new("getent").args([database, "--", name]).env("LC_ALL", "C").timeout(ASK_BOUND);
     match system.run(&getent) {
         Ok(output) => Ok((output.code == 0).then(|| output.text())),
         Err(CommandError::NotFound { .. }) => Ok(None),
