@@ -26,6 +26,7 @@ pub mod network;
 mod parsed;
 mod random;
 mod pinned;
+mod program;
 pub mod socket;
 pub mod tree;
 

@@ -295,15 +295,14 @@ impl<'a> Directory<Host<'a>> {
         resolved: Resolved,
         settled: &Settled,
     ) -> Result<(), FileError> {
-        let (system, mut resolved) = (self.system(), resolved);
+        let system = self.system();
         if let Some(other) = other {
             clear(system, &self.path, other)?;
         }
-        if found.is_none() {
-            files::create_dir(system.path(&self.path))?;
-            resolved.mode = resolved.mode.or(Some(NEW_MODE));
+        match found {
+            None => files::create_dir_with(system.path(&self.path), resolved.over(None, NEW_MODE))?,
+            Some(_) => resolved.set(system, &self.path)?,
         }
-        resolved.set(system, &self.path)?;
         settled.set(system, &self.path, true)
     }
 }

@@ -3,6 +3,7 @@
 mod group;
 mod passwd;
 mod shadow;
+mod sources;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,9 +125,13 @@ pub(crate) fn group_elsewhere(system: &System, name: &str) -> Result<Option<Grou
     Ok(found.cloned())
 }
 
-/// Where getent is not installed, there are no other sources either.
+/// Where getent is not installed, there are no other sources either. Where the host's own file is the only one, it is
+/// not started: whoever asks has read that.
 fn ask(system: &System, database: &str, name: &str) -> Result<Option<String>, CommandError> {
-    let getent = Command::new("getent").args([database, "--", name]).env("LC_ALL", "C.UTF-8").timeout(ASK_BOUND);
+    if sources::is_own_file_alone(system, database) {
+        return Ok(None);
+    }
+    let getent = Command::new("getent").args([database, "--", name]).env("LC_ALL", "C").timeout(ASK_BOUND);
     match system.run(&getent) {
         Ok(output) => Ok((output.code == 0).then(|| output.text())),
         Err(CommandError::NotFound { .. }) => Ok(None),
@@ -162,6 +167,21 @@ mod tests {
         assert_eq!(gid("ssl-cert").unwrap(), 112);
         assert_eq!(machine.calls(), [""; 0]);
         assert_eq!(gid("ssl").unwrap_err().to_string(), "there is no group `ssl` on this host");
+    }
+
+    #[test]
+    fn getent_is_started_only_where_there_may_be_other_sources() {
+        let asked = |machine: Machine| {
+            let machine = machine.answer("getent", 2, "");
+            machine.view(|host| Ok(user_elsewhere(host.context().system(), "anna")?)).unwrap();
+            machine.view(|host| Ok(group_elsewhere(host.context().system(), "shop")?)).unwrap();
+            machine.calls()
+        };
+        let says = |text: &str| Machine::new().file("/etc/nsswitch.conf", text);
+        assert_eq!(asked(says("passwd: files\ngroup: files\n")), [""; 0]);
+        assert_eq!(asked(says("passwd: files\ngroup: files ldap\n")), ["getent group -- shop"]);
+        assert_eq!(asked(says("hosts: files dns\n")), ["getent passwd -- anna", "getent group -- shop"]);
+        assert_eq!(asked(Machine::new()), ["getent passwd -- anna", "getent group -- shop"]);
     }
 
     #[test]

@@ -302,6 +302,16 @@ pub fn create_dir(path: impl AsRef<Path>) -> Result<()> {
     make_dirs(path).map_err(failed("make the directory", path))
 }
 
+/// Makes a directory with mode, owner and group, and those above it. One that is there gets them. A link in its place
+/// is refused.
+///
+/// # Errors
+/// When one of them can't be made, something else is at `path`, or mode and owner can't be set.
+pub fn create_dir_with(path: impl AsRef<Path>, attributes: Attributes) -> Result<()> {
+    let path = path.as_ref();
+    make_dir_with(path, attributes).map_err(failed("make the directory", path))
+}
+
 /// Makes a new directory that only its owner can enter, for what may be lost.
 ///
 /// # Errors
@@ -892,6 +902,33 @@ fn make_dirs(path: &Path) -> io::Result<()> {
     }
 }
 
+/// It is brought to the disk when it has its owner and its mode. Its own fsync comes first: where a file system has a
+/// journal, that brings its name there, too, and the one of the directory above finds little left to do.
+fn make_dir_with(path: &Path, attributes: Attributes) -> io::Result<()> {
+    path.parent().map_or(Ok(()), make_dirs)?;
+    match disk::make_dir(path, attributes.mode & 0o777) {
+        Err(_) if path.is_dir() => {}
+        made => made?,
+    }
+    let directory = disk::open_itself(path)?;
+    dress_dir(&directory, path, attributes)?;
+    disk::sync(&directory)?;
+    sync_parent(path)
+}
+
+/// Sets what differs: some file systems refuse to be told what is so already.
+fn dress_dir(directory: &File, path: &Path, wanted: Attributes) -> io::Result<()> {
+    let found = Stat::of(&directory.metadata()?);
+    if found.kind != Kind::Directory {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let moves = wanted.uid.is_some_and(|uid| uid != found.uid) || wanted.gid.is_some_and(|gid| gid != found.gid);
+    if moves {
+        disk::set_owner_of(directory, path, wanted.uid, wanted.gid)?;
+    }
+    if wanted.mode == found.mode { Ok(()) } else { disk::set_mode(directory, path, wanted.mode) }
+}
+
 fn removed(path: &Path, remove: fn(&Path) -> io::Result<()>) -> Result<bool> {
     let removed = absent_as_none(remove(path).map_err(failed("remove", path)))?.is_some();
     if removed {
@@ -942,6 +979,24 @@ mod tests {
         let error = write(&target, "one", 0o644).unwrap_err();
         assert_eq!(error.to_string(), format!("could not write {}", target.display()));
         assert_eq!(list(dir.path()).unwrap(), [target]);
+    }
+
+    #[test]
+    fn a_directory_is_made_with_its_mode_and_those_above_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link_to_it, file) = (dir.path().join("a/b"), dir.path().join("link"), dir.path().join("file"));
+        let mode = || stat(&path).unwrap().unwrap().mode;
+        let me = stat(dir.path()).unwrap().unwrap();
+        create_dir_with(&path, Attributes { mode: 0o1750, uid: Some(me.uid), gid: Some(me.gid) }).unwrap();
+        assert_eq!(mode(), 0o1750);
+        create_dir_with(&path, Attributes::mode(0o711)).unwrap();
+        assert_eq!(mode(), 0o711);
+        link(&path, &link_to_it).unwrap();
+        write(&file, "", 0o644).unwrap();
+        for other in [&link_to_it, &file, &file.join("c")] {
+            assert!(create_dir_with(other, Attributes::mode(0o700)).is_err(), "{}", other.display());
+        }
+        assert_eq!(mode(), 0o711);
     }
 
     #[test]

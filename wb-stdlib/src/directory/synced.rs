@@ -399,8 +399,7 @@ impl Deed {
         let at = system.path(&self.path);
         match &self.act {
             Act::Make(wanted, settled) => {
-                files::create_dir(at)?;
-                wanted.set(system, &self.path)?;
+                files::create_dir_with(at, wanted.over(None, NEW_DIR_MODE))?;
                 settled.set(system, &self.path, true)
             }
             Act::Write { content, found, wanted } => {

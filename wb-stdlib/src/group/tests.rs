@@ -45,6 +45,14 @@ fn a_new_group_is_made_and_then_gets_its_members() {
 }
 
 #[test]
+fn a_new_group_costs_one_program_where_there_are_no_other_sources() {
+    let machine = machine().file("/etc/nsswitch.conf", "passwd: files\ngroup: files\n");
+    let machine = writes(machine, "groupadd", "root:x:0:\nnew:x:3001:\n");
+    machine.apply(|host| Ok(host.group("new").gid(3001).present()?)).unwrap();
+    assert_eq!(machine.calls(), ["groupadd -g 3001 -- new"]);
+}
+
+#[test]
 fn only_these_members_are_said_at_once() {
     let machine = writes(machine(), "gpasswd", "shop:x:3000:carl\n");
     let ensure = |host: &Host| Ok(host.group("shop").only_members(["carl"]).present()?);

@@ -81,6 +81,13 @@ fn a_new_user_gets_a_password_and_a_home() {
 }
 
 #[test]
+fn a_new_user_costs_one_program_where_there_are_no_other_sources() {
+    let machine = adds_bob(machine().file("/etc/nsswitch.conf", "passwd: files\ngroup: files\n"));
+    machine.apply(|host| Ok(host.user("bob").without_home().present()?)).unwrap();
+    assert_eq!(machine.calls(), ["useradd -M -- bob"]);
+}
+
+#[test]
 fn a_home_that_was_cut_short_is_made_anew() {
     let machine = adds_bob(machine()).file("/home/.bob.new/half", "").file("/etc/skel/.profile", "x");
     let ensure = |host: &Host| Ok(host.user("bob").with_home().present()?);
