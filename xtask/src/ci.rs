@@ -19,10 +19,10 @@ use wb_core::runner::with_causes;
 use wb_core::system::clock::Stopwatch;
 use wb_core::system::{Command, CommandError, Output, environment, files};
 
-use crate::bench::processor;
 use crate::book::Book;
 use crate::build::quick;
 use crate::fleet::{self, Fleet, FleetError};
+use crate::processor;
 use crate::sandbox;
 use crate::shell::Shell;
 use suite::Suite;
