@@ -1,4 +1,4 @@
-//! The processor's time of processes, as `/proc` tells it: what is measured of an agent and of servers, and what CI took.
+//! The processor's time of processes, as `/proc` tells it: for what measures agents and servers, and for CI.
 
 use std::path::PathBuf;
 
