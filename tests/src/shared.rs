@@ -1,5 +1,5 @@
-//! What tests in processes of their own share. Who needs it first in a run makes it, while others wait; these take it then.
-//! Cargo, which would see in each of them that there is nothing to compile, takes its time for that, too.
+//! What tests in processes of their own share. Who needs it first in a run makes it, while others wait; these take it
+//! then. Cargo, which would see in each of them that there is nothing to compile, takes its time for that, too.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -20,8 +20,8 @@ const BOUND: Duration = Duration::from_secs(900);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The file that `make` gives, which it is asked for once in a run: where that lies, a note of this name says where runners
-/// are built. A process that is of no run makes it anew.
+/// The file that `make` gives, which it is asked for once in a run: where that lies, a note of this name says, which lies
+/// where runners are built. A process that is of no run makes it anew.
 pub(crate) fn once(name: &str, make: impl FnOnce() -> PathBuf) -> PathBuf {
     match (environment::var(RUN), environment::var("CARGO_TARGET_DIR")) {
         (Some(run), Some(target)) => once_in(&run, Path::new(&target), name, make),

@@ -220,9 +220,9 @@ fn migrations(fleet: &Fleet, metadata: &Metadata) -> io::Result<Option<Command>>
     }))
 }
 
-/// Both streams. What hosts say comes when a part of theirs is over, so that no line stands amid another part. Tests on
-/// sandboxes begin when the migrations are over, which have hosts in the same places, and as soon as cargo lets them: not
-/// while it compiles something else.
+/// Both streams. What hosts say comes when a part of theirs is over, so that no line stands amid another part. Tests
+/// on sandboxes begin when the migrations are over, which have hosts in the same places, and as soon as cargo lets them:
+/// not while it compiles something else.
 fn streams(suite: &Suite, readings: &[Step], migrations: Option<Command>, shell: &Shell) -> Result<Tally, CiError> {
     thread::scope(|scope| {
         let (busy, free) = channel::<()>();
