@@ -11,6 +11,8 @@ use wb_core::system::{Command, Output, environment};
 use wb_xtask::build::quick;
 use wb_xtask::sandbox::{Elevation, elevate, ensure_tools, probe, scratch_dir};
 
+use crate::shared::{RUN, THIS_RUN};
+
 /// Set in the process that does what a test says.
 const ALONE: &str = "WB_TEST_ALONE";
 
@@ -115,6 +117,7 @@ fn again(name: &str, home: &Path) -> Command {
         .into_iter()
         .fold(command, |command, (variable, path)| command.env(variable, path))
         .env(ALONE, name)
+        .env(RUN, THIS_RUN.as_str())
         .env("HOME", home)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1");

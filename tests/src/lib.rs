@@ -14,6 +14,7 @@ pub mod herd;
 pub mod inits;
 pub mod links;
 pub mod repair;
+mod shared;
 pub mod sight;
 pub mod stage;
 pub mod trial;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use wb_core::context::Operation;
@@ -18,6 +19,7 @@ use wb_xtask::shell::Shell;
 use wb_xtask::test::judge;
 
 use crate::inits;
+use crate::shared::once;
 
 /// Where hosts have the program.
 pub(crate) const PROGRAM: &str = "/usr/local/bin/wb-operations";
@@ -69,17 +71,19 @@ fn chosen(room: &Room) -> impl Iterator<Item = &'static Case> {
     room.cases.iter().filter(move |case| format!("{name}::{}", case.name).contains(&chosen))
 }
 
-/// The program for the hosts, with what every room's cases do.
+/// The program for the hosts, with what every room's cases do. All rooms of a run have the same.
 pub(crate) fn program(shell: &Shell) -> Vec<u8> {
-    let path = environment::var(BUILT).map(Into::into).unwrap_or_else(|| {
-        let fleet = Fleet {
-            crate_dir: concat!(env!("CARGO_MANIFEST_DIR"), "/operations").into(),
-            package: "wb-operations".into(),
-            binary: "wb-operations".into(),
-        };
-        build::runner(&fleet, shell).expect("a program for the hosts").path
-    });
+    let path = environment::var(BUILT).map_or_else(|| once("wb-operations", || built(shell)), Into::into);
     files::read(path).expect("a program for the hosts")
+}
+
+fn built(shell: &Shell) -> PathBuf {
+    let fleet = Fleet {
+        crate_dir: concat!(env!("CARGO_MANIFEST_DIR"), "/operations").into(),
+        package: "wb-operations".into(),
+        binary: "wb-operations".into(),
+    };
+    build::runner(&fleet, shell).expect("a program for the hosts").path
 }
 
 fn herd(room: &Room, inits: &[Init], shell: &Shell) -> Herd {

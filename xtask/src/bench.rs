@@ -7,7 +7,6 @@
 
 mod agent;
 mod herd;
-pub(crate) mod processor;
 mod rebuild;
 mod stdlib;
 mod test;

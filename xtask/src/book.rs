@@ -9,6 +9,7 @@ mod mdbook;
 
 use std::path::{Path, PathBuf};
 
+use cargo_metadata::Metadata;
 use wb_core::system::files::{self, FileError};
 use wb_core::system::{Command, CommandError, environment};
 
@@ -81,9 +82,14 @@ impl Book {
     /// When there is no workspace, or it has no book.
     pub fn around(dir: &Path) -> Result<Self, BookError> {
         let metadata = fleet::metadata(dir)?;
-        let (root, target) = (metadata.workspace_root.into_std_path_buf(), metadata.target_directory);
-        let book = Self { dir: root.join("docs"), target: target.into_std_path_buf() };
-        if files::exists(book.dir.join("book.toml")) { Ok(book) } else { Err(BookError::None { root }) }
+        Self::of(&metadata).ok_or_else(|| BookError::None { root: metadata.workspace_root.into_std_path_buf() })
+    }
+
+    /// The book of this workspace, where it has one.
+    pub(crate) fn of(metadata: &Metadata) -> Option<Self> {
+        let (root, target) = (metadata.workspace_root.as_std_path(), metadata.target_directory.as_std_path());
+        let book = Self { dir: root.join("docs"), target: target.to_owned() };
+        files::exists(book.dir.join("book.toml")).then_some(book)
     }
 
     /// Follows the links, and makes the pages; gives the first one. mdBook is installed where there is none.

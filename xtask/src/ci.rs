@@ -1,32 +1,35 @@
-//! All checks of a repository, and how many passed. What is cheap comes first. Hosts on sandboxes wait a lot, so that beside
-//! them is the place of what computes: beside the fleet's own migrations all that compiles, and reads the sources without
-//! running any of them; beside the tests on sandboxes all other tests. Only what measures has the machine for itself.
+//! All checks of a repository, and how many passed. What is cheap comes first. Then there are two streams, side by
+//! side. In one are hosts on sandboxes, which wait a lot: those of the fleet's own migrations, and after them those of
+//! tests. In the other is what computes: all that compiles, and reads the sources without running any of them; and then
+//! all other tests, in lanes, so that no processor is idle while one program is at its slowest test. Only what measures
+//! has the machine for itself, at the end.
 //!
 //! Each part says how long it took.
 
+mod programs;
 mod suite;
 mod tally;
 mod times;
 
 use std::io;
-use std::path::Path;
-use std::sync::mpsc::channel;
-use std::thread;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
+use cargo_metadata::Metadata;
 use wb_core::registry::resolve;
 use wb_core::runner::with_causes;
 use wb_core::system::clock::Stopwatch;
 use wb_core::system::{Command, CommandError, Output, environment, files};
 
-use crate::bench::processor;
 use crate::book::Book;
 use crate::build::quick;
 use crate::fleet::{self, Fleet, FleetError};
+use crate::processor;
 use crate::sandbox;
 use crate::shell::Shell;
+use programs::{Lanes, Played, in_lanes, in_turn};
 use suite::Suite;
-use times::Times;
 
 pub use tally::Tally;
 
@@ -62,26 +65,17 @@ pub fn run(shell: &Shell) -> Result<Tally, CiError> {
 }
 
 fn checked(shell: &Shell) -> Result<Tally, CiError> {
-    let (fleet, readings) = (Fleet::current()?, readings());
+    let fleet = Fleet::current()?;
     let metadata = fleet::metadata(&fleet.crate_dir)?;
-    let migrations = migrations(&fleet, metadata.target_directory.as_std_path());
+    let (book, migrations) = (book(&metadata), migrations(&fleet, &metadata));
     let mut tally = all(&formatting(&fleet), shell)?;
     tally.add(&chain(&fleet, shell));
     let possible = sandboxes(shell);
     tally.add(&possible);
-    let migrations = match migrations {
-        Ok(migrations) => migrations.filter(|_| possible.passed > 0),
-        Err(error) => {
-            shell.warn(format_args!("could not find the program that runs the migrations: {error}"));
-            tally.add(&counted(MIGRATIONS, false, None, shell));
-            None
-        }
-    };
-    let (prepared, compiles) = prepare(&readings, migrations, shell)?;
-    tally.add(&prepared);
-    if compiles {
-        tally.add(&tests(Suite::of(&metadata), shell)?);
-    }
+    let book = found(BOOK, book, &mut tally, shell);
+    let migrations = found(MIGRATIONS, migrations, &mut tally, shell).filter(|_| possible.passed > 0);
+    let readings: Vec<Step> = readings().into_iter().chain(book).collect();
+    tally.add(&streams(&Suite::of(&metadata), &readings, migrations, shell)?);
     Ok(tally)
 }
 
@@ -124,21 +118,33 @@ fn formatting(fleet: &Fleet) -> Vec<Step> {
 }
 
 /// What reads the sources and runs nothing of them.
-fn readings() -> Vec<Step> {
+fn readings() -> [Step; 2] {
     let lints = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
     let pages = ["doc", "--workspace", "--no-deps", "--quiet"];
-    let steps = [
+    [
         Step { name: "clippy", command: in_the_background().args(lints) },
         Step { name: "documentation", command: in_the_background().args(pages).env("RUSTDOCFLAGS", "--deny warnings") },
-    ];
-    steps.into_iter().chain(book()).collect()
+    ]
 }
 
+const BOOK: &str = "book";
+
 /// The book, by its own command, so that nobody waits for it. A fleet has none, and needs none.
-fn book() -> Option<Step> {
-    Book::current().ok()?;
-    let this = environment::current_exe().ok()?;
-    Some(Step { name: "book", command: nice().arg(this).arg("book") })
+fn book(metadata: &Metadata) -> io::Result<Option<Step>> {
+    if Book::of(metadata).is_none() {
+        return Ok(None);
+    }
+    let this = environment::current_exe()?;
+    Ok(Some(Step { name: BOOK, command: nice().arg(this).arg("book") }))
+}
+
+/// What there is for a check for which this program runs anew. Where it does not find itself, that check failed.
+fn found<T>(name: &str, needed: io::Result<Option<T>>, tally: &mut Tally, shell: &Shell) -> Option<T> {
+    needed.unwrap_or_else(|error| {
+        shell.warn(format_args!("could not find this program, which runs anew for the check `{name}`: {error}"));
+        tally.add(&counted(name, false, None, shell));
+        None
+    })
 }
 
 fn all(steps: &[Step], shell: &Shell) -> Result<Tally, CiError> {
@@ -202,32 +208,45 @@ const KILLED: usize = 1;
 /// The command that runs all migrations on hosts of their own, where there are any. It gets by itself the right to make
 /// hosts. Wildebeest's own example ships nowhere: its runner is built as those of the tests are, and shares with them what
 /// is compiled.
-fn migrations(fleet: &Fleet, target: &Path) -> io::Result<Option<Command>> {
+fn migrations(fleet: &Fleet, metadata: &Metadata) -> io::Result<Option<Command>> {
     if resolve(&fleet.crate_dir).is_ok_and(|resolved| resolved.links.is_empty()) {
         return Ok(None);
     }
     let this = environment::current_exe()?;
     let command = fleet::without_package(Command::new(this)).args(["test", "--interrupt", &KILLED.to_string()]);
-    Ok(Some(if Book::current().is_ok() { quick::builds(command, target) } else { command }))
+    Ok(Some(match Book::of(metadata) {
+        Some(book) => quick::builds(command, &book.target),
+        None => command,
+    }))
 }
 
-/// Compiles the tests and reads the sources, while the migrations run on their hosts; says, too, whether the tests compile.
-/// What the migrations say comes when all of it is over, so that no line stands amid another part.
-fn prepare(readings: &[Step], migrations: Option<Command>, shell: &Shell) -> Result<(Tally, bool), CiError> {
+/// Both streams. What hosts say comes when a part of theirs is over, so that no line stands amid another part. Tests
+/// on sandboxes begin when the migrations are over, which have hosts in the same places, and as soon as cargo lets them:
+/// not while it compiles something else.
+fn streams(suite: &Suite, readings: &[Step], migrations: Option<Command>, shell: &Shell) -> Result<Tally, CiError> {
     thread::scope(|scope| {
-        let migrating = migrations.map(|command| scope.spawn(move || timed(|| command.run())));
+        let (busy, free) = channel::<()>();
+        let migrating = migrations.map(|command| {
+            scope.spawn(move || {
+                let _busy = busy;
+                timed(|| command.run())
+            })
+        });
         let compile = Step { name: "tests compile", command: in_the_background().args(suite::compile()) };
         let mut tally = compile.run(shell)?;
-        let compiles = tally.failed == 0;
+        let hosts = (tally.failed == 0).then(|| Hosts::begin(scope, &suite.sandboxes, free));
         tally.add(&all(readings, shell)?);
         if let Some(migrating) = migrating {
             let (output, took) = {
                 let _progress = shell.begin(MIGRATIONS);
-                migrating.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                joined(migrating)
             };
             tally.add(&migrated(&output?, took, shell));
         }
-        Ok::<_, CiError>((tally, compiles))
+        if let Some(hosts) = hosts {
+            tally.add(&tests(hosts, suite, shell)?);
+        }
+        Ok::<_, CiError>(tally)
     })
 }
 
@@ -252,81 +271,59 @@ fn migrated(output: &Output, took: Duration, shell: &Shell) -> Tally {
     }
 }
 
-/// What the sandboxes say comes when all of it is over, so that no line stands amid another part.
-fn tests(suite: Suite, shell: &Shell) -> Result<Tally, CiError> {
-    let Suite { alone, computes, sandboxes } = suite;
+/// The tests on sandboxes, under way.
+struct Hosts<'scope> {
+    playing: ScopedJoinHandle<'scope, (Result<Played, CommandError>, Duration)>,
+    said: Receiver<String>,
+}
+
+impl<'scope> Hosts<'scope> {
+    /// Begins them as soon as nobody is left who could send to `free`.
+    fn begin(scope: &'scope Scope<'scope, '_>, sandboxes: &'scope [Vec<String>], free: Receiver<()>) -> Self {
+        let (say, said) = channel();
+        let playing = scope.spawn(move || {
+            drop(free.recv());
+            timed(|| in_turn(sandboxes, &beside_waits(), |line| drop(say.send(line.to_owned()))))
+        });
+        Self { playing, said }
+    }
+}
+
+/// All tests: beside those on sandboxes what computes, and what measures when all of these are over.
+fn tests(hosts: Hosts<'_>, suite: &Suite, shell: &Shell) -> Result<Tally, CiError> {
     let mut tally = Tally::default();
     let mut hear = |line: &str| {
         tally.read(line);
         shell.print(line);
     };
     let progress = shell.begin("tests");
-    let (measured, of_measures) = timed(|| play(&alone, fleet::cargo, &mut hear));
+    // While one cargo looks what there is to compile, others wait: that of the hosts comes before all.
+    let first = hosts.said.recv();
+    let Lanes { count, threads } = Lanes::of(suite.computes.len(), processors());
+    let (computed, of_others) = timed(|| in_lanes(&suite.computes, count, &in_a_crowd(threads), &mut hear));
+    let mut played = computed?;
+    let (tried, of_sandboxes) = joined(hosts.playing);
     drop(progress);
-    let mut played = measured?;
-    let (of_others, of_sandboxes) = thread::scope(|scope| {
-        let (say, said) = channel();
-        let hosts = move || timed(|| play(&sandboxes, beside_waits, |line| drop(say.send(line.to_owned()))));
-        let hosts = scope.spawn(hosts);
-        // While one cargo looks what there is to compile, others wait: that of the hosts comes before all.
-        let first = said.recv();
-        let _progress = shell.begin("more tests");
-        let (computed, of_others) = timed(|| play(&computes, in_a_crowd, &mut hear));
-        played.add(computed?);
-        let (tried, of_sandboxes) = hosts.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        played.add(tried?);
-        first.into_iter().chain(said).for_each(|line| hear(&line));
-        Ok::<_, CiError>((of_others, of_sandboxes))
-    })?;
-    let Played { errors, times, cut_short } = played;
-    errors.iter().for_each(|error| shell.print(error));
-    times.lines().iter().for_each(|line| shell.print(line));
-    let parts = [("tests that measure", of_measures), ("tests on sandboxes", of_sandboxes), ("all others", of_others)];
-    parts.iter().for_each(|(part, took)| shell.print(format_args!("{part}: {}", seconds(*took))));
-    // A program that was killed says nothing of its tests, whatever others say of theirs.
-    let all_closed = cut_short == 0 && (errors.is_empty() || tally.failed > 0);
-    let end = counted("tests come to their end", all_closed, None, shell);
-    tally.add(&end);
+    played.add(tried?);
+    first.into_iter().chain(hosts.said).for_each(|line| hear(&line));
+    let progress = shell.begin("tests that measure");
+    let (measured, of_measures) = timed(|| in_turn(&suite.alone, &fleet::cargo(), &mut hear));
+    drop(progress);
+    played.add(measured?);
+    let parts = [("tests on sandboxes", of_sandboxes), ("all others", of_others), ("tests that measure", of_measures)];
+    tally.add(&ended(played, &parts, tally.failed, shell));
     Ok(tally)
 }
 
-/// What came of commands of cargo.
-#[derive(Default)]
-struct Played {
-    /// What those said on standard error that failed.
-    errors: Vec<String>,
-    times: Times,
-    /// How many programs of those did not say at their end what came of their tests.
-    cut_short: usize,
-}
-
-impl Played {
-    fn add(&mut self, other: Self) {
-        self.errors.extend(other.errors);
-        self.times.add(other.times);
-        self.cut_short += other.cut_short;
-    }
-}
-
-/// Runs commands of cargo one after the other, whatever comes of them.
-fn play(part: &suite::Part, cargo: fn() -> Command, mut hear: impl FnMut(&str)) -> Result<Played, CommandError> {
-    let mut played = Played::default();
-    for args in part {
-        let mut closing = Vec::new();
-        let output = cargo().args(args).run_lines(|line| {
-            if line.starts_with("test result: ") {
-                closing.push(line.to_owned());
-            }
-            hear(line);
-        })?;
-        let said = output.error_text();
-        played.times.add(Times::of(&said, closing.iter().map(String::as_str)));
-        if output.code != 0 {
-            played.cut_short += times::programs(&said).saturating_sub(closing.len());
-            played.errors.push(said);
-        }
-    }
-    Ok(played)
+/// What is said when all tests are over, of which so many failed.
+fn ended(played: Played, parts: &[(&str, Duration)], failed: u64, shell: &Shell) -> Tally {
+    let Played { errors, times, cut_short } = played;
+    errors.iter().for_each(|error| shell.print(error));
+    times.lines().iter().for_each(|line| shell.print(line));
+    parts.iter().for_each(|(part, took)| shell.print(format_args!("{part}: {}", seconds(*took))));
+    // A program that was killed says nothing of its tests, whatever others say of theirs.
+    let all_closed = cut_short == 0 && (errors.is_empty() || failed > 0);
+    counted("tests come to their end", all_closed, None, shell)
 }
 
 /// Cargo for tests that take turns, and mostly wait: there is always one more than there are processors.
@@ -339,9 +336,9 @@ fn in_the_background() -> Command {
     nice().arg(fleet::cargo_program())
 }
 
-/// The same for tests, of which more run at once than there are processors: they wait, too, for git, for cargo, for each other.
-fn in_a_crowd() -> Command {
-    with_threads(in_the_background(), 2 * processors())
+/// The same for tests in lanes, so many at once in each.
+fn in_a_crowd(threads: usize) -> Command {
+    with_threads(in_the_background(), threads)
 }
 
 /// Has programs of tests run so many at once, unless somebody said how many.
@@ -367,6 +364,10 @@ fn counted(name: &str, passed: bool, took: Option<Duration>, shell: &Shell) -> T
         true => Tally { passed: 1, ..Tally::default() },
         false => Tally { failed: 1, ..Tally::default() },
     }
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// What comes of something, and how long it takes.
@@ -399,5 +400,36 @@ mod tests {
         let cut_short = |said: &str| format!("{said}\n{failed}");
         check(3, "test chain ... ok\n", "0 passed, 1 failed", &cut_short("test chain ... ok"));
         check(137, "1 passed, 0 failed\n", "0 passed, 1 failed", &cut_short("1 passed, 0 failed"));
+    }
+
+    #[test]
+    fn a_check_whose_program_can_not_be_found_failed() {
+        let check = |program: io::Result<Option<u8>>, expect: Option<u8>, count: &str, says: &str| {
+            let ((shell, captured), mut tally) = (Shell::captured(), Tally::default());
+            assert_eq!(found(BOOK, program, &mut tally, &shell), expect);
+            assert_eq!((tally.to_string().as_str(), captured.text().as_str()), (count, says));
+        };
+        check(Ok(Some(7)), Some(7), "0 passed, 0 failed", "");
+        check(Ok(None), None, "0 passed, 0 failed", "");
+        let says = "warning: could not find this program, which runs anew for the check `book`: gone\n\
+                    check book ... FAILED\n";
+        check(Err(io::Error::other("gone")), None, "0 passed, 1 failed", says);
+    }
+
+    #[test]
+    fn tests_that_fail_come_to_their_end_and_those_that_are_cut_short_do_not() {
+        let check = |cut_short: usize, errors: &[&str], failed: u64, expect: &str| {
+            let (shell, captured) = Shell::captured();
+            let errors = errors.iter().map(|error| (*error).to_owned()).collect();
+            let played = Played { errors, cut_short, ..Played::default() };
+            let tally = ended(played, &[("all others", Duration::from_secs(7))], failed, &shell);
+            let end = format!("all others: 7 s\ncheck tests come to their end ... {expect}\n");
+            assert!(captured.text().ends_with(&end), "{}", captured.text());
+            assert_eq!(tally.failed, u64::from(expect == "FAILED"));
+        };
+        check(0, &[], 0, "ok");
+        check(0, &["error: 1 target failed"], 1, "ok");
+        check(1, &["error: signal: 9"], 1, "FAILED");
+        check(0, &["error: no such program"], 0, "FAILED");
     }
 }

@@ -34,6 +34,7 @@ pub mod members;
 pub mod named;
 pub mod operator;
 pub mod outlook;
+mod processor;
 pub mod rechain;
 pub mod release;
 pub mod retry;

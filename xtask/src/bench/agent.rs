@@ -16,8 +16,8 @@ use wb_core::system::clock::{Clock as _, Real};
 use wb_core::system::command::Child;
 use wb_core::system::{Command, files};
 
-use super::processor::{proc, used_ms};
 use super::{BenchError, Scratch, failed, median};
+use crate::processor::{proc, used_ms};
 use crate::shell::Shell;
 
 /// What an idle agent may hold in memory, in MiB.

@@ -1,5 +1,11 @@
-//! The tests of a workspace, in parts. What measures has the machine for itself. Hosts on sandboxes have clients that do not
-//! wait, so that they come first; what only computes takes what they leave.
+//! The tests of a workspace, in parts. Hosts on sandboxes have clients that do not wait, so that they come first; what
+//! only computes takes what they leave. What measures has the machine for itself.
+//!
+//! Each program of tests has a slowest test, and while that one goes on alone, processors are idle. So what computes is
+//! not one command but many, mostly one for each program, of which several run at once. What takes longest begins
+//! first: where it begins last, it keeps one processor busy while all others have nothing left to do.
+
+use std::collections::BTreeSet;
 
 use cargo_metadata::{Metadata, TargetKind};
 
@@ -9,15 +15,44 @@ const BENCH: &str = "bench";
 /// The test programs whose hosts are sandboxes.
 const SANDBOX: &str = "sandbox";
 
-/// Commands of cargo, as its arguments: one after the other.
+/// The test programs that compile fleets where this workspace is compiled. Cargo lets one in there at a time, so that
+/// they would wait for each other; and some ask what is compiled anew. They are one command, one after the other.
+const COMPILE: &[&str] = &["commands", "editor", "packages", "rebuild", "ui_chain", "ui_macros"];
+
+/// What begins first, in this order, each by a word of its command: all that took ten seconds or more on two
+/// processors, the longest first. It need not be exact: a name that is missing, or stands too late, costs some time,
+/// and nothing else.
+const LONGEST: &[&str] = &[
+    "commands",
+    "reproducible",
+    "herd",
+    "identity",
+    "torture_remote",
+    "waits",
+    "self_update",
+    "members",
+    "orders",
+    "failure",
+    "torture",
+    "--lib",
+    "informants",
+    "chain",
+    "--doc",
+    "hostile",
+    "chain_property",
+    "torture_herd",
+    "durable",
+];
+
+/// Commands of cargo, as its arguments, in the order in which they begin.
 pub(super) type Part = Vec<Vec<String>>;
 
 /// What runs when.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Suite {
-    /// What runs first, and alone.
+    /// What has the machine for itself.
     pub(super) alone: Part,
-    /// What computes, beside the sandboxes.
+    /// What computes, beside the sandboxes, several commands at once.
     pub(super) computes: Part,
     /// What runs on sandboxes.
     pub(super) sandboxes: Part,
@@ -32,20 +67,37 @@ impl Suite {
         Self::parted(tests.map(|target| target.name.as_str()))
     }
 
+    /// Programs of one name in several packages are one: cargo runs all of them by that name.
     fn parted<'a>(tests: impl Iterator<Item = &'a str>) -> Self {
-        let (special, others): (Vec<&str>, Vec<&str>) = tests.partition(|name| [BENCH, SANDBOX].contains(name));
-        let only = |name: &str| match special.contains(&name) {
+        let (special, others): (BTreeSet<&str>, BTreeSet<&str>) =
+            tests.partition(|name| [BENCH, SANDBOX].contains(name));
+        let only = |name: &str| match special.contains(name) {
             true => vec![test(&["--test", name])],
             false => Vec::new(),
         };
-        let named = others.iter().flat_map(|name| ["--test", name]);
-        let all_others = ["--lib", "--bins", "--examples"].into_iter().chain(named).collect::<Vec<_>>();
         let computes = match special.is_empty() {
             true => vec![test(&[])],
-            false => vec![test(&all_others), test(&["--doc"])],
+            false => queue(others),
         };
         Self { alone: only(BENCH), computes, sandboxes: only(SANDBOX) }
     }
+}
+
+/// The commands for all tests that compute. Those that are not known to be long come last, by their names.
+fn queue(tests: BTreeSet<&str>) -> Part {
+    let (together, apart): (Vec<&str>, Vec<&str>) = tests.into_iter().partition(|name| COMPILE.contains(name));
+    let together = Some(together).filter(|names| !names.is_empty());
+    let programs = together.into_iter().chain(apart.into_iter().map(|name| vec![name]));
+    let of_programs = programs.map(|names| names.into_iter().flat_map(|name| ["--test", name]).collect::<Vec<_>>());
+    let others = [vec!["--lib", "--bins", "--examples"], vec!["--doc"]];
+    let mut commands: Vec<Vec<&str>> = others.into_iter().chain(of_programs).collect();
+    commands.sort_by_key(|command| place(command));
+    commands.iter().map(|command| test(command)).collect()
+}
+
+/// How early a command begins.
+fn place(command: &[&str]) -> usize {
+    LONGEST.iter().position(|long| command.contains(long)).unwrap_or(LONGEST.len())
 }
 
 /// What compiles all of it, so that no part does so while another one runs.
@@ -62,10 +114,14 @@ fn test(which: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use wb_core::system::files;
+
     use super::*;
 
     #[test]
-    fn each_test_program_runs_once() {
+    fn each_test_program_runs_once_and_the_longest_begin() {
         let check = |tests: &[&str], expect: [&[&str]; 3]| {
             let Suite { alone, computes, sandboxes } = Suite::parted(tests.iter().copied());
             let lines = |part: Part| part.iter().map(|args| args.join(" ")).collect::<Vec<_>>();
@@ -77,13 +133,47 @@ mod tests {
         check(&[], [&[], &[""], &[]]);
         check(&["chain", "herd"], [&[], &[""], &[]]);
         check(
-            &["chain", "sandbox", "herd", "bench", "sandbox"],
+            &["small", "chain", "sandbox", "another", "herd", "bench", "sandbox", "small"],
             [
                 &[" --test bench"],
-                &[" --lib --bins --examples --test chain --test herd", " --doc"],
+                &[
+                    " --test herd",
+                    " --lib --bins --examples",
+                    " --test chain",
+                    " --doc",
+                    " --test another",
+                    " --test small",
+                ],
+                &[" --test sandbox"],
+            ],
+        );
+        check(
+            &["ui_chain", "sandbox", "reproducible", "rebuild", "commands"],
+            [
+                &[],
+                &[
+                    " --test commands --test rebuild --test ui_chain",
+                    " --test reproducible",
+                    " --lib --bins --examples",
+                    " --doc",
+                ],
                 &[" --test sandbox"],
             ],
         );
         check(&["sandbox"], [&[], &[" --lib --bins --examples", " --doc"], &[" --test sandbox"]]);
+    }
+
+    /// A name that is gone would stand for nothing.
+    #[test]
+    fn what_is_named_here_is_there() {
+        let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let places = [xtask.join("tests"), xtask.join("../tests/tests")];
+        let is_there = |name: &str| {
+            let sources = [format!("{name}.rs"), format!("{name}/main.rs")];
+            places.iter().any(|place| sources.iter().any(|source| files::exists(place.join(source))))
+        };
+        let named = COMPILE.iter().chain(LONGEST).copied().filter(|name| !name.starts_with("--"));
+        let gone: Vec<&str> = named.chain([BENCH, SANDBOX]).filter(|name| !is_there(name)).collect();
+        assert_eq!(gone, [""; 0]);
     }
 }

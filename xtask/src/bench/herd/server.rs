@@ -13,10 +13,10 @@ use wb_core::system::clock::{Real, wait_until};
 use wb_core::system::command::Child;
 use wb_core::system::{Command, files, socket};
 
-use super::super::processor::{children, used_by_tree_ms};
 use super::super::{BenchError, failed};
 use super::toll::{Toll, Traffic};
 use super::{Way, mortal};
+use crate::processor::{children, used_by_tree_ms};
 use crate::sandbox::ensure_ssh_server;
 use crate::shell::Shell;
 

@@ -1,4 +1,4 @@
-//! The processor's time of processes, as `/proc` tells it.
+//! The processor's time of processes, as `/proc` tells it: for what measures agents and servers, and for CI.
 
 use std::path::PathBuf;
 
@@ -11,18 +11,18 @@ pub(crate) fn used_ms(pid: u32, itself: bool) -> f64 {
 }
 
 /// The same for a process and all that descend from it, be they alive or not.
-pub(super) fn used_by_tree_ms(pid: u32) -> f64 {
+pub(crate) fn used_by_tree_ms(pid: u32) -> f64 {
     used_ms(pid, true) + children(pid).into_iter().map(used_by_tree_ms).sum::<f64>()
 }
 
 /// The processes that the main thread of a process started.
-pub(super) fn children(pid: u32) -> Vec<u32> {
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let list = files::read_text(proc(pid, &format!("task/{pid}/children"))).unwrap_or_default();
     list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 /// Where `/proc` shows a part of a process.
-pub(super) fn proc(pid: u32, part: &str) -> PathBuf {
+pub(crate) fn proc(pid: u32, part: &str) -> PathBuf {
     format!("/proc/{pid}/{part}").into()
 }
 
