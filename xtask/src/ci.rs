@@ -282,7 +282,7 @@ impl<'scope> Hosts<'scope> {
     fn begin(scope: &'scope Scope<'scope, '_>, sandboxes: &'scope [Vec<String>], free: Receiver<()>) -> Self {
         let (say, said) = channel();
         let playing = scope.spawn(move || {
-            drop(free.recv());
+            let _nobody_is_left = free.recv();
             timed(|| in_turn(sandboxes, &beside_waits(), |line| drop(say.send(line.to_owned()))))
         });
         Self { playing, said }
