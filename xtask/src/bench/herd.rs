@@ -243,6 +243,12 @@ impl<'a> Herd<'a> {
         self.remote.deploy(&self.chain, target, runner, share.map_or_else(all, MaxOut::Percent))?;
         let late = self.until_all(&progress, |report| is_done(report, target))?;
         let took = seconds(Real.passed().saturating_sub(began));
+        drop(progress);
+        self.shell.note(format_args!(
+            "{} of {} hosts were done after {took:.0} s",
+            self.hosts.len() - late,
+            self.hosts.len()
+        ));
         let (passed, cpu) = (self.server.traffic().since(before), self.server.cpu_seconds() - cpu_before);
         Ok(Deployed::of(share.is_some(), took, passed, cpu, late, self.hosts.len()))
     }
@@ -268,7 +274,7 @@ impl<'a> Herd<'a> {
         // What the last ones did is news to the others once.
         Real.sleep(self.poll);
         let before = self.server.traffic();
-        Real.sleep(self.poll * IDLE_POLLS);
+        Real.sleep(idle_time(self.poll, self.hosts.len()));
         let passed = self.server.traffic().since(before);
         (passed.fetched + passed.other) / passed.fetches.max(1)
     }
@@ -284,13 +290,20 @@ fn mortal(program: impl AsRef<std::ffi::OsStr>) -> Command {
     Command::new("setpriv").args(["--pdeathsig", "KILL"]).arg(program)
 }
 
-/// For how many polls of each host idle polls are measured.
-const IDLE_POLLS: u32 = 2;
+/// For how long idle polls are measured: for two of each host, but for no more than are enough. Hosts poll all the time, at
+/// moments of their own.
+fn idle_time(poll: Duration, hosts: usize) -> Duration {
+    const ENOUGH: f64 = 200.0;
+    poll.mul_f64((ENOUGH / hosts.max(1) as f64).min(2.0))
+}
 
 /// As often as leaves this machine most of its time: a poll costs some 20 ms of a processor, at both ends together, and over
 /// ssh, with a new connection, ten times as much. Hosts that ask more often than can be answered are dropped again and again.
+/// In a large herd so many lose races for places that these cost more than polls do.
 fn poll_of(hosts: usize, way: Way) -> Duration {
+    const LARGE: usize = 300;
     let each = match way {
+        Way::Git if hosts > LARGE => 400,
         Way::Git => 100,
         Way::Ssh => 300,
     };

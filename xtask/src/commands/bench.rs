@@ -90,7 +90,7 @@ struct Agent {
 /// server.
 ///
 /// All hosts share this machine, so the seconds say how soon it has done the work of all: TMPDIR on a fast disk, or in
-/// memory, helps. A thousand hosts need some 8 GiB of memory, 20 GB there, and more than an hour on two processors.
+/// memory, helps. A thousand hosts need some 8 GiB of memory, 20 GB there, and an hour and a half on two processors.
 ///
 /// The exit code is 1 where a host was lost: not at the target by its own disk, or not by what arrived from it.
 #[derive(Debug, Args)]
@@ -104,7 +104,8 @@ struct Herd {
     /// How many links there are, of which the first deploy brings half
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..=1000))]
     links: u32,
-    /// How far polls of a host are apart [default: 100 ms for each host, over ssh 300 ms, and 1 s at least]
+    /// How far polls of a host are apart [default: 100 ms for each host, 400 ms where there are more than 300, over ssh
+    /// 300 ms, and 1 s at least]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     poll: Option<Duration>,
     /// How many of a hundred hosts may be out of load at once
