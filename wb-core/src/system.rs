@@ -26,7 +26,6 @@ pub mod network;
 mod parsed;
 mod random;
 mod pinned;
-mod program;
 pub mod socket;
 pub mod tree;
 

@@ -16,7 +16,7 @@ use super::deadline::OutOfTime;
 use super::ending::{Ending, Loss, ending};
 use super::fault::{self, Kind};
 use super::files::Lock;
-use super::{environment, machine, program};
+use super::machine;
 
 /// A program and how to run it. It never gets a terminal: standard input is empty unless [`Command::stdin`] says
 /// otherwise.
@@ -417,34 +417,13 @@ impl Command {
     }
 
     fn expression(&self) -> io::Result<duct::Expression> {
-        let expression = self.plain();
+        let expression = duct::cmd(&self.program, &self.args);
         let expression = match self.stdin.is_empty() {
             true => expression.stdin_null(),
             // No pipe here either: who never reads it would hold up who writes.
             false => expression.stdin_file(holding(&self.stdin)?),
         };
         Ok(self.prepared(&expression))
-    }
-
-    /// Its program and arguments. Who is known by name is started by path, and called by name all the same: where the
-    /// environment is said, too, only a path is started without a copy of this process.
-    fn plain(&self) -> duct::Expression {
-        let Some(found) = self.found() else { return duct::cmd(&self.program, &self.args) };
-        let name = self.program.clone();
-        duct::cmd(found, &self.args).before_spawn(move |command| {
-            command.arg0(&name);
-            Ok(())
-        })
-    }
-
-    /// Where the program lies whose name this is.
-    fn found(&self) -> Option<PathBuf> {
-        let path = match self.env.get(OsStr::new("PATH")) {
-            Some(set) => set.clone(),
-            None if self.only_env => None,
-            None => environment::var("PATH").map(OsString::from),
-        };
-        program::in_path(&self.program, &path?)
     }
 
     fn prepared(&self, expression: &duct::Expression) -> duct::Expression {
@@ -1073,24 +1052,6 @@ mod tests {
         assert_eq!(error.to_string(), "`make` as `shop` ended with exit code 2: no");
         let error = called("exec sleep 60").timeout(Duration::from_millis(50)).run().unwrap_err();
         assert!(error.to_string().starts_with("`make` as `shop` did not end within "), "{error}");
-    }
-
-    #[test]
-    fn a_program_is_called_by_the_name_that_it_was_said_by() {
-        let said = Command::new("sh").args(["-c", "tr '\\0' ' ' </proc/$$/cmdline; true"]).read().unwrap();
-        assert!(said.starts_with("sh -c "), "{said}");
-    }
-
-    #[test]
-    fn a_program_is_looked_up_in_the_path_that_was_set() {
-        let dir = tempfile::tempdir().unwrap();
-        crate::system::files::link("/bin/sh", dir.path().join("shell-of-a-test")).unwrap();
-        let command = Command::new("shell-of-a-test").args(["-c", "exit 3"]);
-        assert!(matches!(command.run(), Err(CommandError::NotFound { .. })));
-        assert_eq!(command.clone().env("PATH", dir.path()).run().unwrap().code, 3);
-        let alone = command.env_clear();
-        assert!(matches!(alone.run(), Err(CommandError::NotFound { .. })));
-        assert_eq!(alone.env("PATH", dir.path()).run().unwrap().code, 3);
     }
 
     #[test]
