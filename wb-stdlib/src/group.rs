@@ -345,9 +345,6 @@ impl Group<Host<'_>> {
                 added?;
             }
             changes = diff(self.local()?.as_ref(), &self.wanted);
-            if changes.is_empty() {
-                return Ok(());
-            }
         }
         for _ in 0..TRIES {
             let of = |change: &Change| commands::change(&self.name, change, &self.wanted, programs);

@@ -534,9 +534,6 @@ impl User<Host<'_>> {
                 added?;
             }
             changes = diff(&self.facts()?, &self.wanted);
-            if changes.is_empty() {
-                return Ok(());
-            }
         }
         self.change(&changes)?;
         let left = diff(&self.facts()?, &self.wanted);

@@ -68,7 +68,7 @@ fn checked(shell: &Shell) -> Result<Tally, CiError> {
     let fleet = Fleet::current()?;
     let metadata = fleet::metadata(&fleet.crate_dir)?;
     let (book, migrations) = (book(&metadata), migrations(&fleet, &metadata));
-    let mut tally = all(&formatting(&fleet), shell)?;
+    let mut tally = all(&formatting(&fleet), shell);
     tally.add(&chain(&fleet, shell));
     let possible = sandboxes(shell);
     tally.add(&possible);
@@ -147,24 +147,27 @@ fn found<T>(name: &str, needed: io::Result<Option<T>>, tally: &mut Tally, shell:
     })
 }
 
-fn all(steps: &[Step], shell: &Shell) -> Result<Tally, CiError> {
+fn all(steps: &[Step], shell: &Shell) -> Tally {
     let mut tally = Tally::default();
-    steps.iter().try_for_each(|step| step.run(shell).map(|of_step| tally.add(&of_step)))?;
-    Ok(tally)
+    steps.iter().for_each(|step| tally.add(&step.run(shell)));
+    tally
 }
 
 impl Step {
-    fn run(&self, shell: &Shell) -> Result<Tally, CiError> {
+    fn run(&self, shell: &Shell) -> Tally {
         let (output, took) = {
             let _progress = shell.begin(self.name);
             timed(|| self.command.run())
         };
-        let output = output?;
+        let output = match output {
+            Ok(output) => output,
+            Err(error) => return not_run(self.name, &error, took, shell),
+        };
         if output.code != 0 {
             shell.print(output.text());
             shell.print(output.error_text());
         }
-        Ok(counted(self.name, output.code == 0, Some(took), shell))
+        counted(self.name, output.code == 0, Some(took), shell)
     }
 }
 
@@ -233,15 +236,18 @@ fn streams(suite: &Suite, readings: &[Step], migrations: Option<Command>, shell:
             })
         });
         let compile = Step { name: "tests compile", command: in_the_background().args(suite::compile()) };
-        let mut tally = compile.run(shell)?;
+        let mut tally = compile.run(shell);
         let hosts = (tally.failed == 0).then(|| Hosts::begin(scope, &suite.sandboxes, free));
-        tally.add(&all(readings, shell)?);
+        tally.add(&all(readings, shell));
         if let Some(migrating) = migrating {
             let (output, took) = {
                 let _progress = shell.begin(MIGRATIONS);
                 joined(migrating)
             };
-            tally.add(&migrated(&output?, took, shell));
+            tally.add(&match output {
+                Ok(output) => migrated(&output, took, shell),
+                Err(error) => not_run(MIGRATIONS, &error, took, shell),
+            });
         }
         if let Some(hosts) = hosts {
             tally.add(&tests(hosts, suite, shell)?);
@@ -301,29 +307,29 @@ fn tests(hosts: Hosts<'_>, suite: &Suite, shell: &Shell) -> Result<Tally, CiErro
     let first = hosts.said.recv();
     let Lanes { count, threads } = Lanes::of(suite.computes.len(), processors());
     let (computed, of_others) = timed(|| in_lanes(&suite.computes, count, &in_a_crowd(threads), &mut hear));
-    let mut played = computed?;
     let (tried, of_sandboxes) = joined(hosts.playing);
     drop(progress);
-    played.add(tried?);
     first.into_iter().chain(hosts.said).for_each(|line| hear(&line));
     let progress = shell.begin("tests that measure");
     let (measured, of_measures) = timed(|| in_turn(&suite.alone, &fleet::cargo(), &mut hear));
     drop(progress);
-    played.add(measured?);
+    let mut played = Played::default();
+    for part in [computed, tried, measured] {
+        played.add(part?);
+    }
     let parts = [("tests on sandboxes", of_sandboxes), ("all others", of_others), ("tests that measure", of_measures)];
-    tally.add(&ended(played, &parts, tally.failed, shell));
+    tally.add(&ended(played, &parts, shell));
     Ok(tally)
 }
 
-/// What is said when all tests are over, of which so many failed.
-fn ended(played: Played, parts: &[(&str, Duration)], failed: u64, shell: &Shell) -> Tally {
+/// What is said when all tests are over.
+fn ended(played: Played, parts: &[(&str, Duration)], shell: &Shell) -> Tally {
     let Played { errors, times, cut_short } = played;
     errors.iter().for_each(|error| shell.print(error));
     times.lines().iter().for_each(|line| shell.print(line));
     parts.iter().for_each(|(part, took)| shell.print(format_args!("{part}: {}", seconds(*took))));
     // A program that was killed says nothing of its tests, whatever others say of theirs.
-    let all_closed = cut_short == 0 && (errors.is_empty() || failed > 0);
-    counted("tests come to their end", all_closed, None, shell)
+    counted("tests come to their end", cut_short == 0, None, shell)
 }
 
 /// Cargo for tests that take turns, and mostly wait: there is always one more than there are processors.
@@ -355,6 +361,12 @@ fn processors() -> usize {
 
 fn nice() -> Command {
     fleet::without_package(Command::new("nice"))
+}
+
+/// A check whose program could not be run is one that failed.
+fn not_run(name: &str, error: &CommandError, took: Duration, shell: &Shell) -> Tally {
+    shell.print(with_causes(error));
+    counted(name, false, Some(took), shell)
 }
 
 fn counted(name: &str, passed: bool, took: Option<Duration>, shell: &Shell) -> Tally {

@@ -96,7 +96,7 @@ pub fn after(phase: &Phase, outcome: Outcome, failures: u32, polls: Polls, turn:
 }
 
 /// How long who lost so many races in a row waits at most, where a turn takes so long. As many turns as there are peers
-/// are enough to spread them: fewer than two of them are at it at once then. Longer, and places would stay empty.
+/// are enough to spread them: on average fewer than two of them are at it at once then. Longer, and places would stay empty.
 fn after_race(took: Duration, lost: u32, polls: Polls) -> Duration {
     let turn = took.max(SHORTEST);
     let turns = turn.saturating_mul(u32::try_from(polls.peers).unwrap_or(u32::MAX).max(1));

@@ -105,16 +105,16 @@ pub(super) fn once(home: &Home, program: &Program, log: &Arc<Log>) -> Result<Exi
     let woken = listen(home, program, log)?;
     let lock = lock_of_host(home)?;
     let mut agent = start(home.clone(), program, &lock, &say)?;
-    let mut lost = 0;
+    let mut streak = Streak::default();
     while !ending().is_asked() {
         let begun = program.system.clock().passed();
-        let next = agent.tick()?;
-        lost = if next == Next::Overtaken { lost + 1 } else { 0 };
-        match next {
+        let next = agent.tick();
+        let (outcome, record) = (Outcome::from(&next), agent.record());
+        streak = streak.and(&record.phase, outcome);
+        match next? {
             Next::Again => {}
             Next::Overtaken => {
-                let (record, turn) = (agent.record(), over(program, begun));
-                let outcome = Outcome::Overtaken;
+                let (lost, turn) = (streak.failures, over(program, begun));
                 wait(&woken, pace::after(&record.phase, outcome, lost, agent.polls(), turn, chance()), &say);
             }
             Next::Exec if ending().is_asked() => {}

@@ -907,7 +907,7 @@ fn make_dirs(path: &Path) -> io::Result<()> {
 fn make_dir_with(path: &Path, attributes: Attributes) -> io::Result<()> {
     path.parent().map_or(Ok(()), make_dirs)?;
     match disk::make_dir(path, attributes.mode & 0o777) {
-        Err(_) if path.is_dir() => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => made?,
     }
     let directory = disk::open_itself(path)?;
@@ -993,9 +993,14 @@ mod tests {
         assert_eq!(mode(), 0o711);
         link(&path, &link_to_it).unwrap();
         write(&file, "", 0o644).unwrap();
-        for other in [&link_to_it, &file, &file.join("c")] {
-            assert!(create_dir_with(other, Attributes::mode(0o700)).is_err(), "{}", other.display());
-        }
+        let refused = |place: &Path, expect: Cause| {
+            let error = create_dir_with(place, Attributes::mode(0o700)).unwrap_err();
+            assert_eq!(error.cause(), expect, "{error}: {}", error.source);
+        };
+        refused(&link_to_it, Cause::LinkLoop);
+        refused(&file, Cause::ThroughFile);
+        // The file was to be made as a directory first.
+        refused(&file.join("c"), Cause::Other);
         assert_eq!(mode(), 0o711);
     }
 

@@ -42,6 +42,10 @@ mod tests {
         };
         check("# Debian 12\n\npasswd:         files\ngroup:          files systemd\n", true);
         check("passwd: files # no LDAP any more\n", true);
+        check("passwd:files\n", true);
+        check("\tpasswd :\tfiles\n", true);
+        check("passwd: files files\n", false);
+        check("passwd: Files\n", false);
         check("passwd: files systemd\n", false);
         check("passwd: sss files\n", false);
         check("passwd: compat\npasswd_compat: files\n", false);

@@ -333,3 +333,24 @@ impl Deployed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_herds_poll_less_and_their_idle_polls_are_enough_sooner() {
+        let check = |hosts, way, poll: u64, idle: u64| {
+            let every = poll_of(hosts, way);
+            let times = (every.as_secs(), idle_time(every, hosts).as_secs());
+            assert_eq!(times, (poll, idle), "{hosts}");
+        };
+        check(1, Way::Git, 1, 2);
+        check(10, Way::Git, 1, 2);
+        check(100, Way::Git, 10, 20);
+        check(100, Way::Ssh, 30, 60);
+        check(300, Way::Git, 30, 20);
+        check(301, Way::Git, 120, 80);
+        check(1000, Way::Git, 400, 80);
+    }
+}

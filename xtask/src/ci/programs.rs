@@ -16,7 +16,7 @@ pub(super) struct Played {
     pub(super) errors: Vec<String>,
     /// How long their programs took.
     pub(super) times: Times,
-    /// How many programs of those did not say at their end what came of their tests.
+    /// How many programs of those did not say at their end what came of their tests, or failed with none that did.
     pub(super) cut_short: usize,
 }
 
@@ -25,13 +25,13 @@ impl Played {
     fn of(output: &Output, closing: &[String]) -> Self {
         let said = output.error_text();
         let times = Times::of(&said, closing.iter().map(String::as_str));
-        match output.code {
-            0 => Self { times, ..Self::default() },
-            _ => {
-                let cut_short = times::programs(&said).saturating_sub(closing.len());
-                Self { errors: vec![said], times, cut_short }
-            }
+        if output.code == 0 {
+            return Self { times, ..Self::default() };
         }
+        let silent = times::programs(&said).saturating_sub(closing.len());
+        // Where no test failed, it was something else: cargo itself, before any program began, or one after its end.
+        let no_test_failed = !closing.iter().any(|line| line.starts_with("test result: FAILED"));
+        Self { errors: vec![said], times, cut_short: silent.max(usize::from(no_test_failed)) }
     }
 
     /// Adds what came of others.
@@ -81,7 +81,7 @@ pub(super) fn in_turn(
 /// Runs so many commands at once, which begin in their order. All that one says is heard when it ends.
 ///
 /// # Errors
-/// When cargo can't be run; the other commands come to their end before.
+/// When cargo can't be run; in several lanes the other commands come to their end before.
 pub(super) fn in_lanes(
     commands: &[Vec<String>],
     lanes: usize,
@@ -108,7 +108,7 @@ pub(super) fn in_lanes(
 fn whole(args: &[String], cargo: &Command, say: &Sender<Vec<String>>) -> Result<Played, CommandError> {
     let mut lines = Vec::new();
     let played = one(args, cargo, |line| lines.push(line.to_owned()));
-    // Who hears them does so until the last command has ended.
+    // Nobody to hear them is no error.
     drop(say.send(lines));
     played
 }
@@ -168,6 +168,7 @@ mod tests {
     fn what_came_of_all_is_known() {
         const RUNS: &str = "echo '     Running tests/chain.rs (target/debug/deps/chain-0123456789abcdef)' >&2; ";
         const CLOSES: &str = "echo 'test result: ok. 1 passed; 0 failed; 0 ignored; finished in 7.00s'; ";
+        const FAILS: &str = "echo 'test result: FAILED. 0 passed; 1 failed; 0 ignored; finished in 7.00s'; ";
         let check = |lines: &[&[&str]], cut_short: usize, errors: usize, times: &[&str]| {
             let commands: Vec<Vec<String>> = lines.iter().map(|line| vec![line.concat()]).collect();
             for lanes in [1, 2] {
@@ -177,8 +178,10 @@ mod tests {
             }
         };
         check(&[&[RUNS, CLOSES]], 0, 0, &["tests of chain: 7 s"]);
-        check(&[&[RUNS, CLOSES, "exit 101"]], 0, 1, &["tests of chain: 7 s"]);
+        check(&[&[RUNS, FAILS, "exit 101"]], 0, 1, &["tests of chain: 7 s"]);
+        check(&[&[RUNS, CLOSES, "exit 101"]], 1, 1, &["tests of chain: 7 s"]);
         check(&[&[RUNS, "exit 101"]], 1, 1, &[]);
+        check(&[&["exit 101"], &[RUNS, FAILS, "exit 101"]], 1, 2, &["tests of chain: 7 s"]);
         check(&[&[RUNS, "exit 101"], &[RUNS, CLOSES], &[RUNS, "exit 101"]], 2, 2, &["tests of chain: 7 s"]);
         check(&[], 0, 0, &[]);
     }

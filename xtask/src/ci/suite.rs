@@ -16,7 +16,8 @@ const BENCH: &str = "bench";
 const SANDBOX: &str = "sandbox";
 
 /// The test programs that compile fleets where this workspace is compiled. Cargo lets one in there at a time, so that
-/// they would wait for each other; and some ask what is compiled anew. They are one command, one after the other.
+/// they would wait for each other; and some ask what is compiled anew. They are one command, one after the other. While one of
+/// them compiles, the other lanes wait before their next command, since cargo looks there what is to be compiled.
 const COMPILE: &[&str] = &["commands", "editor", "packages", "rebuild", "ui_chain", "ui_macros"];
 
 /// What begins first, in this order, each by a word of its command: all that took ten seconds or more on two
