@@ -19,7 +19,7 @@ pub enum Manager {
     Pacman,
     /// apk: Alpine. What it says is known from captured outputs only.
     Apk,
-    /// zypper and rpm: openSUSE, SLES. What it says of packages is known from captured outputs only.
+    /// zypper and rpm: openSUSE, SLES. On real hosts it was tried with the zypper that Debian has.
     Zypper,
 }
 
