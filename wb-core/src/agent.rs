@@ -436,10 +436,11 @@ impl<'a> Agent<'a> {
         self.store.record()
     }
 
-    /// When this host polls.
+    /// When this host polls, after a turn of which this came: only a lost race makes it count who else may have been in it.
     #[must_use]
-    pub fn polls(&self) -> pace::Polls {
-        let peers = self.host().map_or(1, |(_, host)| self.rivals(&host.roles));
+    pub fn polls(&self, outcome: pace::Outcome) -> pace::Polls {
+        let race = self.change.as_ref().zip(self.host()).filter(|_| outcome == pace::Outcome::Overtaken);
+        let peers = race.map_or(1, |(change, (_, host))| change.manifest.admitted_as_any(&host.roles).len());
         pace::Polls { host: self.config.uuid, every: self.config.poll, peers }
     }
 

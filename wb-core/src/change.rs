@@ -221,6 +221,12 @@ impl Manifest {
         admitted.filter(move |(_, host)| host.roles.contains(role)).map(|(name, _)| name.as_str())
     }
 
+    /// The names of the admitted hosts that have one of these roles, or several, each once.
+    #[must_use]
+    pub fn admitted_as_any<'a>(&'a self, roles: impl IntoIterator<Item = &'a String>) -> BTreeSet<&'a str> {
+        roles.into_iter().flat_map(|role| self.admitted(role)).collect()
+    }
+
     /// The roles that hosts have, each once.
     pub fn roles_in_use(&self) -> impl Iterator<Item = &str> {
         let roles: BTreeSet<&str> = self.hosts.values().flat_map(|host| &host.roles).map(String::as_str).collect();

@@ -310,13 +310,8 @@ impl Agent<'_> {
     fn lets_others_first(&self, roles: &[String]) -> bool {
         let Races { lost, at } = self.races;
         let chance = self.config.uuid.as_u64_pair().1.wrapping_mul(at | 1);
-        !pace::is_due(at, pace::until_claim(lost, self.rivals(roles), self.config.poll, chance), self.now())
-    }
-
-    /// How many hosts may want a place in the pools of these roles.
-    pub(super) fn rivals<'r>(&self, roles: impl IntoIterator<Item = &'r String>) -> usize {
-        let Some(manifest) = self.change.as_ref().map(|change| &change.manifest) else { return 0 };
-        roles.into_iter().flat_map(|role| manifest.admitted(role)).collect::<BTreeSet<_>>().len()
+        let peers = self.change.as_ref().map_or(0, |change| change.manifest.admitted_as_any(roles).len());
+        !pace::is_due(at, pace::until_claim(lost, peers, self.config.poll, chance), self.now())
     }
 
     /// The first of these roles that is not well enough for one more host to leave it.

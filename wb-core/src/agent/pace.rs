@@ -35,7 +35,7 @@ pub struct Polls {
     pub host: Uuid,
     /// How far its polls are apart.
     pub every: Duration,
-    /// How many hosts may want the place in a pool that it wants, itself among them.
+    /// How many hosts may want the place that it lost a race for, itself among them.
     pub peers: usize,
 }
 

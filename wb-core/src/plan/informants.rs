@@ -28,8 +28,7 @@ pub fn informants(manifest: &Manifest, uuid: Uuid, state: Option<Sha1>) -> BTree
 #[must_use]
 pub fn peers(manifest: &Manifest, uuid: Uuid) -> BTreeSet<&str> {
     let Some((_, host)) = manifest.host_of(uuid) else { return BTreeSet::new() };
-    let shared = host.roles.iter().filter(|role| manifest.has_share(role));
-    shared.flat_map(|role| manifest.admitted(role)).collect()
+    manifest.admitted_as_any(host.roles.iter().filter(|role| manifest.has_share(role)))
 }
 
 /// Those that a link waits for, and those that tell whether a new host catches up on it, where that matters.

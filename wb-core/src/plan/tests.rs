@@ -715,6 +715,22 @@ fn of_whom_a_share_may_leave_is_known_to_who_may_leave() {
     assert_eq!(asks("db1"), BTreeSet::new());
 }
 
+#[test]
+fn who_has_one_of_several_roles_is_counted_once() {
+    let mut herd = Herd::new("w1 d2", "web1@- web2@- db1@- lb1@-");
+    herd.manifest.hosts.get_mut("db1").unwrap().roles.insert("web".into());
+    herd.manifest.hosts.get_mut("web2").unwrap().identity = None;
+    let check = |roles: &[&str], expect: &[&str]| {
+        let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+        let names: Vec<&str> = herd.manifest.admitted_as_any(&roles).into_iter().collect();
+        assert_eq!(names, expect, "{roles:?}");
+    };
+    check(&["web"], &["db1", "web1"]);
+    check(&["web", "database"], &["db1", "web1"]);
+    check(&["none"], &[]);
+    check(&[], &[]);
+}
+
 /// A chain of these roles in which each `b` is a baseline of the role web, from one of the links where it may begin.
 fn with_baselines(words: &[&str], starts: &[usize]) -> Chain {
     let mut text: Vec<String> = Vec::new();

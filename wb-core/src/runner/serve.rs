@@ -40,7 +40,7 @@ pub(super) fn forever(home: &Home, program: &Program, log: &Arc<Log>, ready: Rea
         let (record, outcome) = (agent.record(), Outcome::from(&turn));
         let phase = &record.phase;
         streak = streak.and(phase, outcome);
-        let pause = pace::after(phase, outcome, streak.failures, agent.polls(), over(program, begun), chance());
+        let pause = pace::after(phase, outcome, streak.failures, agent.polls(outcome), over(program, begun), chance());
         voice.judge(turn.err(), home, pause, &say);
         wait(&woken, pause, &say);
     }
@@ -115,7 +115,7 @@ pub(super) fn once(home: &Home, program: &Program, log: &Arc<Log>) -> Result<Exi
             Next::Again => {}
             Next::Overtaken => {
                 let (lost, turn) = (streak.failures, over(program, begun));
-                wait(&woken, pace::after(&record.phase, outcome, lost, agent.polls(), turn, chance()), &say);
+                wait(&woken, pace::after(&record.phase, outcome, lost, agent.polls(outcome), turn, chance()), &say);
             }
             Next::Exec if ending().is_asked() => {}
             Next::Exec => return Err(take_over(program, &agent, &lock)),

@@ -244,13 +244,10 @@ impl<'a> Herd<'a> {
         let late = self.until_all(&progress, |report| is_done(report, target))?;
         let took = seconds(Real.passed().saturating_sub(began));
         drop(progress);
-        self.shell.note(format_args!(
-            "{} of {} hosts were done after {took:.0} s",
-            self.hosts.len() - late,
-            self.hosts.len()
-        ));
+        let many = self.hosts.len();
+        self.shell.note(format_args!("{} of {many} hosts were done after {took:.0} s", many - late));
         let (passed, cpu) = (self.server.traffic().since(before), self.server.cpu_seconds() - cpu_before);
-        Ok(Deployed::of(share.is_some(), took, passed, cpu, late, self.hosts.len()))
+        Ok(Deployed::of(share.is_some(), took, passed, cpu, late, many))
     }
 
     /// Waits until this is true of every host's report; gives how many it is not true of when the patience ends.
