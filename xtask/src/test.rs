@@ -35,6 +35,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, TryRecvError, channel};
 use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::Duration;
 
 use wb_core::chain::{Link, nearest, some_of};
 use wb_core::registry::{Resolved, resolve_strictly};
@@ -245,6 +246,15 @@ pub enum Event {
     Note(String),
     /// A host stays. This is the command that leads into it.
     Kept(String),
+}
+
+impl Event {
+    fn heard_after(self, elapsed: Duration) -> Self {
+        match self {
+            Self::Tested(tested) => Self::Tested(Box::new(Tested { ended: elapsed.as_secs_f64(), ..*tested })),
+            other => other,
+        }
+    }
 }
 
 /// Tests a fleet. Each check is printed as it is made; what came of all of them lies in `wildebeest/test` of cargo's target
@@ -579,10 +589,10 @@ fn heard(
     shell: &Shell,
     act: impl FnOnce(&Sender<Event>) -> Result<(), TestError> + Send,
 ) -> Result<(), TestError> {
-    let (told, events) = channel();
+    let (watch, (told, events)) = (Stopwatch::start(), channel::<Event>());
     thread::scope(|scope| {
         let acting = scope.spawn(move || act(&told));
-        events.into_iter().for_each(|event| hear(event, outcome, shell));
+        events.into_iter().for_each(|event| hear(event.heard_after(watch.elapsed()), outcome, shell));
         acting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }

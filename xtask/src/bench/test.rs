@@ -1,8 +1,9 @@
 //! What a test of one migration more costs, beside a test of all of them from nothing; and what a try of a draft costs.
 //!
-//! A fleet has migrations like those of real servers. All of them are tested on empty hosts, then one is added and all is
-//! tested once more: whole commands, as somebody runs them, with the roll and the kills of the newest migrations. Then a draft
-//! is saved, and tried. What cargo needs to compile once is there already, as is the root file system of the hosts.
+//! A fleet has migrations like those of real servers. The last of them is added and all are tested on empty hosts, then one
+//! more is added and all is tested once more: whole commands, as somebody runs them, with the builds that a migration more
+//! takes, the roll, and the kills of the newest migrations. Then a draft is saved, and tried. What cargo needs to compile once
+//! is there already, as is the root file system of the hosts.
 
 mod fleet;
 
@@ -17,7 +18,7 @@ use crate::fleet::Fleet;
 use crate::sandbox::{self, Image, cache_dir, scratch_dir};
 use crate::scaffold::{ScaffoldError, add_link};
 use crate::shell::{Canvas, Shell};
-use crate::test::outcome::{Check, Outcome};
+use crate::test::outcome::{Check, Outcome, Tested};
 use crate::test::{self, page};
 
 /// What a test of one migration more may take beside that migration's own time, by the time of a test from nothing.
@@ -50,7 +51,7 @@ pub struct Rehearsed {
     pub incremental_seconds: f64,
     /// What cargo took of that, for the runner and its twin.
     pub build_seconds: f64,
-    /// What that one took by itself: its run and its specs.
+    /// How long that one was under test: planned, run, asked for its specs, run again, and killed.
     pub link_seconds: f64,
     /// The time for it beside its own, by that of the test from nothing.
     pub ratio: f64,
@@ -69,13 +70,14 @@ pub struct Rehearsed {
 pub fn measure(options: TestOptions, shell: &Shell) -> Result<Rehearsed, BenchError> {
     let place = scratch_dir("bench-test");
     sandbox::ready(&place, shell)?;
+    let [last, added] = [options.links - 1, options.links].map(|number| fleet::link(number, options.links));
     let fleet = fleet::make(&place.join("fleet"), options.links, shell)?;
     warm_up(&fleet, shell)?;
+    add_link(&fleet, &last)?;
     let (scratch_seconds, _) = {
         let _progress = shell.begin(format!("testing {} migrations from nothing", options.links));
         tested(&fleet, options, true)?
     };
-    let added = fleet::link(options.links, options.links);
     add_link(&fleet, &added)?;
     let (incremental_seconds, outcome) = {
         let _progress = shell.begin("testing one more");
@@ -131,13 +133,25 @@ fn tried(fleet: &Fleet) -> Result<f64, BenchError> {
     if is_well { Ok(seconds) } else { Err(BenchError::Failed { said: captured.text() }) }
 }
 
-/// What a migration took by itself.
+/// How long a migration was under test. The roll is one of the herd.
 fn own_seconds(outcome: &Outcome, name: &str) -> f64 {
-    let own = outcome.tested.iter().filter(|tested| {
+    let is_own = |tested: &&Tested| {
         let is_of_it = tested.link.as_ref().is_some_and(|link| link.name == name);
-        is_of_it && matches!(tested.check, Check::Run | Check::Spec(_))
-    });
-    own.map(|tested| tested.seconds).sum()
+        is_of_it && !tested.from_layer && !matches!(tested.check, Check::Roll(_))
+    };
+    let own = outcome.tested.iter().filter(is_own);
+    covered(own.map(|tested| (tested.ended - tested.seconds, tested.ended)).collect())
+}
+
+/// How much these spans cover. Where some overlap, that counts once.
+fn covered(mut spans: Vec<(f64, f64)>) -> f64 {
+    spans.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let (mut sum, mut until) = (0.0, f64::NEG_INFINITY);
+    for (from, to) in spans {
+        sum += (to - from.max(until)).max(0.0);
+        until = until.max(to);
+    }
+    sum
 }
 
 #[cfg(test)]
@@ -145,24 +159,35 @@ mod tests {
     use wb_core::chain::{Digest, Link, Sha1};
 
     use super::*;
-    use crate::test::outcome::Tested;
 
     #[test]
-    fn run_and_specs_are_a_migrations_own_time() {
-        let tested = |name: &str, check: Check, seconds: f64| {
+    fn what_is_done_to_a_migration_alone_is_its_own_time() {
+        let tested = |name: &str, check: Check, ended: f64, seconds: f64| {
             let link = Link::new(name, Sha1::from_bytes([1; 20]), "server", Digest::of(b""));
-            Tested { link: Some(link), seconds, ..Tested::new(check) }
+            Tested { link: Some(link), seconds, ended, ..Tested::new(check) }
         };
+        let killed = |place: &str| Check::Interrupted(place.to_owned());
         let tested = vec![
-            tested("a", Check::Run, 1.0),
-            tested("b", Check::Plan, 1.0),
-            tested("b", Check::Run, 2.0),
-            tested("b", Check::Spec("runs".into()), 0.25),
-            tested("b", Check::Rerun, 1.0),
-            tested("b", Check::Roll("all come there".into()), 8.0),
-            Tested { seconds: 4.0, ..Tested::new(Check::Chain) },
+            tested("a", Check::Run, 1.0, 1.0),
+            tested("b", Check::Plan, 4.0, 1.0),
+            tested("b", Check::Run, 6.0, 2.0),
+            tested("b", Check::Spec("runs".into()), 6.25, 0.25),
+            tested("b", Check::Roll("all come there".into()), 20.0, 8.0),
+            tested("b", killed("here"), 10.0, 2.0),
+            tested("b", killed("there"), 11.0, 2.5),
+            Tested { from_layer: true, ..tested("b", killed("elsewhere"), 16.0, 2.0) },
+            Tested { seconds: 4.0, ended: 4.0, ..Tested::new(Check::Chain) },
         ];
         let outcome = Outcome { tested, ..Outcome::default() };
-        assert_eq!(own_seconds(&outcome, "b"), 2.25);
+        assert_eq!(own_seconds(&outcome, "b"), 6.25);
+    }
+
+    #[test]
+    fn what_overlaps_counts_once() {
+        let check = |spans: &[(f64, f64)], expect: f64| assert_eq!(covered(spans.to_vec()), expect, "{spans:?}");
+        check(&[], 0.0);
+        check(&[(1.0, 2.0)], 1.0);
+        check(&[(4.0, 6.0), (1.0, 2.0)], 3.0);
+        check(&[(1.0, 5.0), (2.0, 3.0), (4.0, 6.0)], 5.0);
     }
 }

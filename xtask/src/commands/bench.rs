@@ -170,8 +170,9 @@ struct Stdlib {
 /// A fleet is made whose migrations are like those of real servers: small packages from a repository on the host's disk,
 /// configurations, users, daemons, and what is owed to daemons. `cargo xtask test` tests all of them on empty hosts, with the
 /// kills of the newest ones and the roll of a herd; then one more is added, and all is tested again. Both times are those of
-/// the whole command, with cargo's target directory and the hosts' root file system in place. What the new migration
-/// takes by itself, its run and its specs, does not count. At last a draft is tried, as `cargo xtask try` does.
+/// the whole command after a migration was added, with cargo's target directory and the hosts' root file system in place. What
+/// the new migration takes by itself does not count: its plan, runs and specs, and that it is killed at each of its points. At
+/// last a draft is tried, as `cargo xtask try` does.
 ///
 /// The exit code is 0 whether or not the targets are met, and 3 where nothing could be measured. The layers stay, and go as
 /// those of other tests do.

@@ -60,6 +60,9 @@ pub struct Tested {
     pub log: Option<String>,
     /// How long it took.
     pub seconds: f64,
+    /// When it ended, in seconds since the first host came into play.
+    #[serde(default)]
+    pub ended: f64,
     /// Whether it was in an earlier test, of whose host there is a layer.
     #[serde(default)]
     pub from_layer: bool,
@@ -182,6 +185,7 @@ impl Tested {
             notes: Vec::new(),
             log: None,
             seconds: 0.0,
+            ended: 0.0,
             from_layer: false,
         }
     }

@@ -29,7 +29,7 @@ const HERD: &str = "[hosts.one]\nroles = [\"server\"]\n";
 const ROLES: &str = "use wb_stdlib::prelude::*;\n\n/// Serves.\n#[role(max_out = 1)]\npub struct Server;\n\n\
                      impl Role for Server {}\n";
 
-/// Makes it, with so many migrations; cargo builds it where all benches are built.
+/// Makes it, with all but the last of so many migrations; cargo builds it where all benches are built.
 pub(super) fn make(dir: &Path, links: usize, shell: &Shell) -> Result<Fleet, BenchError> {
     files::remove_tree(dir)?;
     let config = format!("[build]\ntarget-dir = \"{}\"\n", target_dir().join("test").display());
@@ -39,11 +39,11 @@ pub(super) fn make(dir: &Path, links: usize, shell: &Shell) -> Result<Fleet, Ben
         roles: ROLES.to_owned(),
         tests: String::new(),
         files: vec![config],
-        links: (0..links).map(|number| link(number, links)).collect(),
+        links: (0..links - 1).map(|number| link(number, links)).collect(),
         ..Scaffold::new(dir, Dependencies::Paths)
     };
     let (quiet, _) = Shell::captured();
-    let _progress = shell.begin(format!("a fleet of {links} migrations"));
+    let _progress = shell.begin(format!("a fleet for {links} migrations"));
     Ok(scaffold.create(&quiet)?)
 }
 
