@@ -1,4 +1,8 @@
 //! Where the crontabs of users are.
+//!
+//! They are read from there, which costs no program. A new text goes through `crontab`, which checks it and tells cron:
+//! once for each operation, since that is done when it returns. Where none is found, `crontab -l` is asked first: a
+//! `crontab` that keeps them elsewhere would put the new text in the place of one that nobody has seen.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

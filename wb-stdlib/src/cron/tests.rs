@@ -48,6 +48,22 @@ fn an_entry_is_installed_once() {
 }
 
 #[test]
+fn only_the_first_entry_of_a_crontab_asks_for_one_elsewhere() {
+    let machine = debian();
+    let both = |host: &Host| -> Result<()> {
+        for name in ["a", "b"] {
+            host.cron(name).user("postgres").schedule("@daily").command("true").present()?;
+        }
+        Ok(())
+    };
+    machine.apply(both).unwrap();
+    let (asks, installs) = ("crontab -u postgres -l", "crontab -u postgres -");
+    assert_eq!(machine.calls(), [asks, installs, installs]);
+    machine.apply(both).unwrap();
+    assert_eq!(machine.calls().len(), 3, "what is there is read without it");
+}
+
+#[test]
 fn what_others_wrote_stays_and_the_header_is_no_part_of_it() {
     let machine = debian();
     install(machine.path("/").as_path(), &Command::new("crontab").args(["-u", "postgres", "-"]).stdin(OTHERS));

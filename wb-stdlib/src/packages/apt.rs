@@ -1,5 +1,10 @@
 //! apt: the one way to it. It takes no answers from a terminal, waits for locks, mends an interrupted dpkg, and tries
 //! again when a mirror fails: each for a bounded time.
+//!
+//! It is asked what repositories have (`apt-cache policy`) before it is told to install anything, also where nobody said
+//! a version. For a name that one package provides and none has, `apt-get install` would take that package, and such a
+//! name with a dot it takes for a pattern: packages that nobody named would be there before an error said so. And what
+//! was done is told as a plan tells it, with versions.
 
 mod policy;
 mod starts;
@@ -105,7 +110,7 @@ impl<'a> Apt<'a> {
     /// How long ago the lists were updated, if there are any.
     fn lists_age(&self) -> Option<Duration> {
         let entries = files::list(self.system.path(LISTS)).ok()?;
-        entries.iter().find(|path| path.to_string_lossy().ends_with("Release"))?;
+        entries.iter().find(|path| is_list(path))?;
         let modified = self.system.stat(LISTS).ok()??.modified;
         Some(self.system.clock().now().saturating_sub(modified))
     }
@@ -217,6 +222,13 @@ impl Backend for Apt<'_> {
     fn tidy(&self) -> Result<(), PackageError> {
         Starts::new(self.system).allow().map_err(|source| PackageError::Starts { source })
     }
+}
+
+/// Whether apt has that from a repository: what that says of itself, or its packages, compressed or not. One that is
+/// trusted without a signature need not say anything of itself, and of it there are only these.
+fn is_list(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with("Release") || name.contains("_Packages")
 }
 
 /// apt-get, while it updates lists: then success is that every list was read.
@@ -400,6 +412,19 @@ mod tests {
             "Ign:1 file:/srv/x ./ InRelease\nGet:2 file:/srv/x ./ Release [150 B]\nReading package lists...",
             None,
         );
+    }
+
+    #[test]
+    fn a_repository_has_a_list_also_where_it_says_nothing_of_itself() {
+        let check = |name: &str, expect| assert_eq!(is_list(&Path::new(LISTS).join(name)), expect, "{name}");
+        check("mirror.example.org_debian_dists_bookworm_InRelease", true);
+        check("_srv_shop_._Release", true);
+        check("_srv_shop_._Packages", true);
+        check("_srv_shop_._Packages.lz4", true);
+        check("_srv_shop_._Release.gpg", false);
+        check("_srv_shop_._Translation-en", false);
+        check("auxfiles", false);
+        check("lock", false);
     }
 
     #[test]

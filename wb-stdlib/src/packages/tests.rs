@@ -63,6 +63,23 @@ fn a_package_that_does_not_exist_is_named_after_an_update() {
 }
 
 #[test]
+fn lists_are_updated_first_where_there_are_none() {
+    let check = |list: &str, expect: usize| {
+        let machine = Machine::new()
+            .file(&format!("var/lib/apt/lists/{list}"), "")
+            .answers("dpkg-query", &[(1, ""), (0, "nginx\tamd64\tii \t1.22.1-9\n")])
+            .answer("apt-cache policy nginx", 0, POLICY)
+            .answer("apt-get", 0, "");
+        let outcome = machine.apply(|host| Ok(host.packages(["nginx"]).installed()?)).unwrap();
+        assert_eq!(outcome, changed("+ nginx 1.22.1-9"));
+        assert_eq!(machine.calls().iter().filter(|line| line.contains(" update ")).count(), expect, "{list}");
+    };
+    check("lock", 1);
+    check("_srv_shop_._Packages", 0);
+    check("mirror.example.org_debian_dists_bookworm_InRelease", 0);
+}
+
+#[test]
 fn an_interrupted_dpkg_is_mended() {
     let machine = Machine::new()
         .file(FRESH, "")

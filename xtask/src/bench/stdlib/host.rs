@@ -224,6 +224,15 @@ mod tests {
     }
 
     #[test]
+    fn the_programs_ask_each_script_once_and_before_its_start() {
+        let programs = source("src/programs.rs");
+        let at = |word: &str| programs.find(&format!("{{script}} {word}\"")).unwrap();
+        assert!(at("status") < at("start"));
+        assert_eq!(programs.matches(" status\"").count(), 1);
+        assert_eq!(programs.matches("Command::new").count(), 1);
+    }
+
+    #[test]
     fn who_looks_inside_sees_names() {
         let check = |symbols, expect: &str| {
             let manifest = manifest(Path::new("/wildebeest"), symbols);
