@@ -59,6 +59,9 @@ pub use {
 };
 
 #[cfg(feature = "runtime")]
+pub(crate) use git::NETWORK_TIMEOUT;
+
+#[cfg(feature = "runtime")]
 pub use {
     commit::Commit,
     git::{Access, Git},

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::pace::LONGEST;
+use super::pace;
 use super::store::Record;
 use crate::chain::Sha1;
 use crate::report::{Doing, Incarnation, LINES, Line, Report};
@@ -184,16 +184,25 @@ impl TakingOver {
     }
 }
 
-/// Two looks of the machine that had the identity last. One that was amid a leg does not look while a link runs or the
-/// machine reboots, and may have lost the remote: it gets as long as a host ever waits between two looks, twice.
+/// For how many seconds at most a machine gives others time to object: where the one that had the identity last was amid a
+/// leg, and polls `every` so many. It is two looks of that one, each as late and as long as a look ever is, so that one of
+/// them may be in vain. While a link runs and while the machine reboots it does not look, and nobody knows how long that
+/// is: the time for the other look is all that there is for it.
+#[must_use]
+pub fn longest_grace(every: u64) -> u64 {
+    pace::longest_look(every).saturating_mul(2)
+}
+
+/// Two looks of the machine that had the identity last.
 fn grace(found: &Report) -> u64 {
     const UNSAID: u64 = 30;
+    let every = if found.poll == 0 { UNSAID } else { found.poll };
     match found.doing {
         Doing::Leaving { .. } | Doing::Running { .. } | Doing::Rebooting { .. } | Doing::Rejoining { .. } => {
-            2 * LONGEST.as_secs()
+            longest_grace(every)
         }
         Doing::Enrolled | Doing::UpToDate | Doing::Waiting { .. } | Doing::Failed(_) | Doing::Stopped { .. } => {
-            if found.poll == 0 { 2 * UNSAID } else { found.poll.saturating_mul(2) }
+            every.saturating_mul(2)
         }
     }
 }
@@ -259,6 +268,7 @@ mod tests {
     use super::super::store::Reports;
     use super::*;
     use crate::chain::Digest;
+    use crate::registry::NETWORK_TIMEOUT;
 
     fn here(fingerprint: &str, boot_id: &str) -> Incarnation {
         Incarnation { fingerprint: fingerprint.into(), boot_id: boot_id.into() }
@@ -443,10 +453,27 @@ mod tests {
         };
         check(Doing::UpToDate, 5, 10);
         check(Doing::UpToDate, 0, 60);
-        check(Doing::Running { link: "page".into() }, 5, 1200);
-        check(Doing::Rebooting { link: "page".into(), trouble: None }, 5, 1200);
+        check(Doing::Running { link: "page".into() }, 5, 1_800);
+        check(Doing::Running { link: "page".into() }, 0, 1_800);
+        check(Doing::Running { link: "page".into() }, 3_600, 7_800);
+        check(Doing::Running { link: "page".into() }, u64::MAX, u64::MAX);
+        check(Doing::Rebooting { link: "page".into(), trouble: None }, 5, 1_800);
+        check(Doing::Leaving { trouble: None }, 5, 1_800);
+        check(Doing::Rejoining { trouble: None }, 5, 1_800);
         check(Doing::Enrolled, 5, 10);
         check(Doing::UpToDate, u64::MAX, u64::MAX);
+    }
+
+    /// It may have lost a look when another machine announces itself, and the next one; the one after that tells it.
+    #[test]
+    fn who_is_between_two_links_of_a_leg_objects_in_time_though_the_remote_hangs() {
+        let hangs = NETWORK_TIMEOUT.as_secs();
+        for poll in [1, 30, 300, 600, 3_600] {
+            for lost in [0, 15, 70, hangs] {
+                let (in_vain, heard) = (pace::until_look(poll, lost) + hangs, pace::until_look(poll, hangs) + hangs);
+                assert!(in_vain + heard <= longest_grace(poll), "{poll} {lost}");
+            }
+        }
     }
 
     #[test]

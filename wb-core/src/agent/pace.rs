@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::phase::Phase;
 use super::{AgentError, Next};
+use crate::registry::NETWORK_TIMEOUT;
 
 /// What came of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,10 +176,19 @@ pub fn is_due(last: u64, every: u64, now: u64) -> bool {
 }
 
 /// After how many seconds a host that is amid a leg looks again, which polls `every` so many: where the last look was in
-/// vain and took `lost` seconds, looks cost it a tenth of its time out of load at most.
+/// vain and took `lost` seconds, looks cost it a tenth of its time out of load; but after errors nobody looks more seldom
+/// than a host in load does, since others may wait for what this one says to what they wrote.
 #[must_use]
 pub fn until_look(every: u64, lost: u64) -> u64 {
-    every.max(1).max(lost.saturating_mul(9))
+    every.max(1).max(lost.saturating_mul(9).min(LONGEST.as_secs()))
+}
+
+/// For how many seconds at most a host that is amid a leg, and polls `every` so many, waits for its next look, and is at it,
+/// whatever came of the last one. A link, a reboot, and a role that leaves or rejoins take as long as they take, and come
+/// on top.
+#[must_use]
+pub fn longest_look(every: u64) -> u64 {
+    until_look(every, u64::MAX).saturating_add(NETWORK_TIMEOUT.as_secs())
 }
 
 /// Failures in a row, or lost races. Another phase begins anew.
@@ -422,13 +432,27 @@ mod tests {
     }
 
     #[test]
-    fn a_remote_that_hangs_costs_a_tenth_of_the_time() {
+    fn a_remote_that_hangs_costs_a_tenth_of_the_time_and_is_asked_every_ten_minutes() {
         let check = |every, lost, expect| assert_eq!(until_look(every, lost), expect, "{every} {lost}");
         check(30, 0, 30);
         check(30, 2, 30);
-        check(30, 300, 2_700);
+        check(30, 15, 135);
+        check(30, 66, 594);
+        check(30, 67, 600);
+        check(30, 300, 600);
+        check(3_600, 300, 3_600);
         check(0, 0, 1);
-        check(30, u64::MAX, u64::MAX);
+        check(30, u64::MAX, 600);
+    }
+
+    #[test]
+    fn a_look_comes_to_its_end_in_a_time_that_is_known() {
+        let check = |every, expect| assert_eq!(longest_look(every), expect, "{every}");
+        check(0, 900);
+        check(30, 900);
+        check(600, 900);
+        check(3_600, 3_900);
+        check(u64::MAX, u64::MAX);
     }
 
     #[test]

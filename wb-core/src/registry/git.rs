@@ -31,7 +31,7 @@ pub struct Git {
 }
 
 /// Long enough for a first fetch of a runner over a slow line; a hanging server must not stop a host for ever.
-const NETWORK_TIMEOUT: Duration = Duration::from_secs(300);
+pub(crate) const NETWORK_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What git says of a fetch or a push takes a few lines, and what a server lets it say takes as many as that wants.
 const LARGEST_ANSWER: u64 = 1 << 20;

@@ -17,12 +17,10 @@ use super::mischief::{Mischief, Undo, keep_older};
 use super::operator::{BAD, CRASHING};
 use super::round::{Blow, Round, Scenario};
 use super::rule::{Rule, Violation};
-use super::stage::{Place, Stage, script};
+use super::stage::{Place, Stage, script, time_to_object};
 
 /// A host that needs more runs than this after all that can happen in a round never comes to its target.
 const MOST_RUNS: usize = 20;
-/// The seconds for which another machine may object to a takeover at most: from one run to the next they have passed.
-const LONGEST_GRACE: u64 = 1_300;
 
 /// By this run a runner that dies at each start is put back, whatever else falls.
 const LAST_PUT_BACK: usize = 8;
@@ -230,7 +228,8 @@ impl<'a> Game<'a> {
         }
         self.played.mischief.extend(kinds);
         self.played.runs = run + 1;
-        self.place.last(LONGEST_GRACE * (run as u64 + 1))?;
+        // By the next run nobody can object any more.
+        self.place.last(time_to_object() * (run as u64 + 1))?;
         self.react()?;
         self.place.set_clock(self.place.now() + 60)
     }

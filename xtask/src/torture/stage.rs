@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use wb_core::agent::identity::longest_grace;
 use wb_core::agent::{Record, Store};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::Identity;
@@ -23,6 +24,15 @@ pub const HOST: &str = "web1";
 
 /// The variable that names the program which the scripts of runners start.
 pub const EXE: &str = "WILDEBEEST_TORTURE_EXE";
+
+/// How far the polls of the host are apart.
+const POLL: Duration = Duration::from_secs(30);
+
+/// For how many seconds another machine may object to a takeover at most.
+#[must_use]
+pub fn time_to_object() -> u64 {
+    longest_grace(POLL.as_secs())
+}
 
 /// The file of a runner: it tells of itself, and goes on as the program that tortures.
 #[must_use]
@@ -347,7 +357,7 @@ impl Place {
             name: HOST.to_owned(),
             remote: self.remote().display().to_string(),
             allowed_signers: operator.allowed_signers().to_owned(),
-            poll: Duration::from_secs(30),
+            poll: POLL,
             runner: self.runner(),
         };
         let key = enroll(&self.home(), &wanted, &System::new(self.root(), command::Real, clock::Real))?;

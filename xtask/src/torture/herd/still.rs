@@ -1,5 +1,6 @@
 //! All stand still but one: a new host, or one that was restored, must come as far as the links let it, by itself.
 
+use wb_core::agent::identity::longest_grace;
 use wb_core::agent::phase::Phase;
 use wb_core::chain::{Link, OnCatchup, Sha1, Wait, Who};
 use wb_core::change::Manifest;
@@ -7,14 +8,19 @@ use wb_core::plan::{goal, leaves_for, still_failed};
 use wb_core::report::{Doing, Report, serving};
 
 use super::play::turn;
-use super::world::{Later, START, World, with};
+use super::world::{Later, POLL, START, World, with};
 use crate::torture::rule::{Rule, broken};
 
-/// How many turns the one gets at most.
-const TURNS: usize = 250;
+/// How many turns the one gets at most, beside those of its patience.
+const TURNS: usize = 190;
 
-/// After how many turns that change nothing it is believed to be where it can be: who was restored waits for objections.
-const PATIENCE: usize = 60;
+/// After how many turns that change nothing it is believed to be where it can be: who was restored waits for objections for
+/// so many polls, and may meet more.
+fn patience() -> usize {
+    const MORE: usize = 20;
+    let polls = longest_grace(POLL.as_secs()).div_ceil(POLL.as_secs());
+    polls as usize + MORE
+}
 
 /// Lets a new or a restored host move alone.
 pub fn stands_still(which: usize) {
@@ -25,12 +31,13 @@ pub fn stands_still(which: usize) {
         world.alone = Some(me);
     });
     let mut same = 0;
-    for _ in 0..TURNS {
+    let patience = patience();
+    for _ in 0..TURNS + patience {
         let before = with(|world| world.place(me));
         with(|world| world.waits_for_turn(me));
         turn(me);
         same = if with(|world| world.place(me)) == before { same + 1 } else { 0 };
-        if same > PATIENCE || with(|world| world.violation.is_some() || world.has_arrived(me)) {
+        if same > patience || with(|world| world.violation.is_some() || world.has_arrived(me)) {
             break;
         }
     }

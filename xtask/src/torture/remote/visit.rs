@@ -18,7 +18,7 @@ use super::super::journal::{self, Entry};
 use super::super::links::{Generation, leaves, missing};
 use super::super::rule::{Rule, Violation, broken};
 use super::super::runner::machine;
-use super::super::stage::{Place, Stage, script};
+use super::super::stage::{Place, Stage, script, time_to_object};
 use super::bare::Bare;
 use super::inputs::caught;
 use super::trick::{Scene, Trick};
@@ -38,9 +38,6 @@ pub struct Visited {
 
 /// A host that needs more looks than this at a remote that is right again never comes to its target.
 const MOST_TICKS: usize = 40;
-
-/// For so many seconds another machine may object to a takeover at most.
-const LONGEST_GRACE: u64 = 1_300;
 
 /// Makes the visit that follows from `seed`.
 ///
@@ -145,7 +142,7 @@ impl<'a> Visit<'a> {
         let change = self.stage.operator(self.place).put_right(generation, self.stage.runner(generation), identity)?;
         self.counts(change, generation);
         for tick in 0..MOST_TICKS {
-            self.place.last(LONGEST_GRACE * (tick as u64 + 1))?;
+            self.place.last(time_to_object() * (tick as u64 + 1))?;
             self.place.set_clock(self.place.now() + 700)?;
             self.tick()?;
             if self.violations.is_empty() && self.is_at_rest()? || !self.violations.is_empty() {
