@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wb_core::Uuid;
@@ -696,6 +696,53 @@ fn a_host_that_was_cut_off_says_so_in_its_report() {
     herd.tick("web1", &next).unwrap();
     let log = log_of(&herd, "web1");
     assert!(log.contains("the remote is back after "), "{log}");
+}
+
+/// Lets others be faster at the pool of the role web whenever a host pushes, until the text that is given back stands in
+/// the file again: the script that its git takes for the remote writes the same pool anew before it answers a push.
+fn outrun(herd: &TestHerd, host: &str) -> (PathBuf, String) {
+    let (remote, script) = (herd.remote().display().to_string(), herd.place("outrun.sh"));
+    let lines = format!(
+        "unset $(git rev-parse --local-env-vars)\n\
+         cd {remote}\n\
+         pool=refs/wildebeest/out/web\n\
+         if [ \"$1\" = receive-pack ]; then\n\
+         printf x >>../races\n\
+         export GIT_COMMITTER_DATE=\"@$((1000000000 + $(wc -c <../races))) +0000\"\n\
+         new=$(git log -1 --format=%B $pool | git -c user.name=m -c user.email=m@x commit-tree $pool^{{tree}})\n\
+         git update-ref $pool $new\n\
+         fi\n\
+         exec git $1 .\n"
+    );
+    files::write(&script, lines, 0o644).unwrap();
+    let config = herd.home(host).state().join("herd.git/config");
+    let before = files::read_text(&config).unwrap();
+    let url = format!("[url \"ext::sh {} %s\"]\n insteadOf = {remote}\n", script.display());
+    files::write(&config, format!("{before}[protocol \"ext\"]\n allow = always\n{url}"), 0o644).unwrap();
+    (config, before)
+}
+
+#[test]
+fn who_loses_races_while_it_gives_its_place_back_tries_again_and_has_not_failed() {
+    let (herd, said) = (herd(), std::cell::RefCell::new(Vec::new()));
+    let broken = catalog(&[&DATABASE, &FIRST, &SECOND, &BROKEN]);
+    herd.deploy(&broken);
+    herd.tick("web1", &broken).unwrap();
+    let store = wb_core::agent::Store::open(&herd.home("web1").record()).unwrap();
+    let held = store.record().phase.held().cloned().unwrap();
+    store.update(|record| record.phase = Phase::Returning { held }).unwrap();
+    let (config, before) = outrun(&herd, "web1");
+    let (system, log) = (herd.system("web1"), |line: &str| said.borrow_mut().push(line.to_owned()));
+    let mut agent = Agent::open(herd.home("web1"), &broken, &system, wb_tests::herd::runner(), &log).unwrap();
+    assert_eq!(agent.tick().unwrap(), Next::Overtaken);
+    assert_eq!(files::read_text(herd.place("races")).unwrap(), "xx", "it tries twice in a turn");
+    assert_eq!(agent.record().phase.name(), "Returning");
+    assert_eq!(*agent.notices(), wb_core::agent::Notices::default());
+    assert_eq!(said.take(), [""; 0]);
+    files::write(&config, before, 0o644).unwrap();
+    assert_eq!(agent.tick().unwrap(), Next::Again);
+    assert_eq!(agent.record().phase, Phase::InLoad);
+    assert_eq!(herd.out("web"), [""; 0]);
 }
 
 static STREAMS: Migration = migration("streams", "web", 3, "9999999999999999999999999999999999999999", |context| {

@@ -676,7 +676,9 @@ impl Agent<'_> {
     }
 
     fn give_back(&mut self, held: &Held) -> Result<Step, AgentError> {
-        self.release(held)?;
+        if !self.release(held)? {
+            return Ok(Step::Rest(Rest::Overtaken));
+        }
         self.store.happened(Event::Returned)?;
         Ok(Step::Rest(Rest::Again))
     }

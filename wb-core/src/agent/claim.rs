@@ -52,8 +52,9 @@ impl Agent<'_> {
         Ok(true)
     }
 
-    /// Gives the claim back, together with the new state. Others may be at it at the same moment: then again.
-    pub(super) fn release(&mut self, held: &Held) -> Result<(), AgentError> {
+    /// Gives the claim back, together with the new state. Others may be at it at the same moment: then again, and false
+    /// when they were faster each time.
+    pub(super) fn release(&mut self, held: &Held) -> Result<bool, AgentError> {
         for _ in 0..pace::RACES {
             let mut updates = Vec::new();
             for role in &held.roles {
@@ -64,15 +65,15 @@ impl Agent<'_> {
             }
             let during = fault::during(Subject::Release);
             if self.push_with(&Doing::waiting("for the next look"), updates)? == Pushed::Won {
-                return Ok(());
+                return Ok(true);
             }
             drop(during);
             self.look()?;
             if self.retirement().is_some() {
-                return Ok(());
+                return Ok(true);
             }
         }
-        Err(AgentError::Overtaken { tries: pace::RACES })
+        Ok(false)
     }
 
     /// Puts the claim of a host that is out of load back where the remote has lost it, whatever the limit: nobody else is to

@@ -36,7 +36,7 @@ pub struct Polls {
     pub host: Uuid,
     /// How far its polls are apart.
     pub every: Duration,
-    /// How many hosts may want the place that it lost a race for, itself among them.
+    /// How many hosts may be at the pools that it lost a race for, itself among them.
     pub peers: usize,
 }
 
@@ -176,8 +176,8 @@ pub fn is_due(last: u64, every: u64, now: u64) -> bool {
 }
 
 /// After how many seconds a host that is amid a leg looks again, which polls `every` so many: where the last look was in
-/// vain and took `lost` seconds, looks cost it a tenth of its time out of load; but after errors nobody looks more seldom
-/// than a host in load does, since others may wait for what this one says to what they wrote.
+/// vain and took `lost` seconds, looks cost it a tenth of its time out of load; but it looks no more seldom than a host in
+/// load does after errors: a machine that may be its clone waits for it to object.
 #[must_use]
 pub fn until_look(every: u64, lost: u64) -> u64 {
     every.max(1).max(lost.saturating_mul(9).min(LONGEST.as_secs()))
@@ -351,6 +351,15 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_race_is_one_in_any_phase() {
+        let polls = polls(7_000, Duration::from_secs(30));
+        for phase in phases() {
+            let wait = |lost| after(&phase, Outcome::Overtaken, lost, polls, ended(0), 0);
+            assert_eq!([1, 2, 9].map(wait), [1, 2, 30].map(Duration::from_secs), "{}", phase.name());
+        }
+    }
+
+    #[test]
     fn who_loses_among_few_waits_for_no_longer_than_all_of_them_take() {
         let check = |peers, took, lost, expect| {
             let turn = Turn { ended: Duration::ZERO, took: Duration::from_secs(took) };
@@ -406,6 +415,7 @@ mod tests {
     fn how_a_turn_ended_is_told_from_its_error() {
         let check = |turn, expect| assert_eq!(Outcome::from(&turn), expect, "{turn:?}");
         check(Ok(Next::Retry), Outcome::Kept);
+        check(Ok(Next::Overtaken), Outcome::Overtaken);
         check(Err(AgentError::Overtaken { tries: 2 }), Outcome::Failed);
         check(Err(AgentError::Retired { name: "web1".into(), change: 4 }), Outcome::Stuck);
         check(Err(AgentError::TakenOver { name: "web1".into(), why: Foreign::Contested }), Outcome::Stuck);
