@@ -66,7 +66,7 @@ fn cargo_home() -> PathBuf {
     environment::var("CARGO_HOME").map_or_else(home, PathBuf::from)
 }
 
-/// What is optimised for hosts costs nine tenths of the time. What this test runs in may have that left out for all builds.
+/// What is optimised for hosts costs most of the time. What this test runs in may have that left out for all builds.
 fn in_the_profile(build: Command) -> Command {
     match environment::var("WB_REPRODUCIBLE").as_deref() {
         Some("production") => quick::PROFILE.iter().fold(build, |build, (name, _)| build.env_remove(name)),

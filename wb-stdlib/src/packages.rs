@@ -249,7 +249,7 @@ impl<'a> Packages<'a> {
     /// ```
     ///
     /// # Errors
-    /// When the manager fails for longer than its retries last.
+    /// When the manager does not say what would go with them, or fails for longer than its retries last.
     pub fn absent(self) -> Result<Outcome, PackageError> {
         self.ensure(Wanted::Absent)
     }
@@ -258,7 +258,7 @@ impl<'a> Packages<'a> {
     /// (dnf, zypper), this is [`Packages::absent`].
     ///
     /// # Errors
-    /// When the manager fails for longer than its retries last.
+    /// As [`Packages::absent`].
     pub fn purged(self) -> Result<Outcome, PackageError> {
         self.ensure(Wanted::Purged)
     }

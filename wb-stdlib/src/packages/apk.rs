@@ -5,7 +5,7 @@ mod world;
 
 use wb_core::system::{Command, CommandError, Output, System, files};
 
-use super::backend::{Backend, Lists, Target};
+use super::backend::{Backend, Lists, Options, Target};
 use super::facts::{Facts, Found, found};
 use super::offer::{Offers, offers};
 use super::tool::{Tool, Trouble, quiet, said, says};
@@ -19,15 +19,24 @@ const LOCK_SECONDS: &str = "300";
 
 pub(super) struct Apk<'a> {
     system: &'a System,
+    options: Options,
 }
 
 impl<'a> Apk<'a> {
-    pub(super) fn new(system: &'a System) -> Self {
-        Self { system }
+    pub(super) fn new(system: &'a System, options: Options) -> Self {
+        Self { system, options }
     }
 
     fn act(&self, command: &Command, action: &'static str, names: &[String]) -> Result<(), PackageError> {
         self.insist(command).map(drop).map_err(|failure| failure.about(Manager::Apk, action, names))
+    }
+
+    /// What kept it from telling what would go with these packages. One that others need it leaves where it is, and
+    /// ends well.
+    fn no_answer(&self, output: &Output, names: &[String]) -> Option<Trouble> {
+        let going = parse_removals(&output.text());
+        let all_go = names.iter().all(|name| going.contains(name));
+        self.trouble(output).or((!all_go).then_some(Trouble::Unsolvable))
     }
 }
 
@@ -91,9 +100,10 @@ impl Backend for Apk<'_> {
     }
 
     fn removed(&self, names: &[String], _: bool) -> Result<Vec<String>, PackageError> {
-        let output = self.system.run(&apk().args(["del", "--simulate", "--"]).args(names));
-        let output = output.map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
-        Ok(parse_removals(&output.text()))
+        let removal = apk().args(["del", "--simulate", "--"]).args(names);
+        let said = self.dry_run(&removal, self.options.only_looks, &|output| self.no_answer(output, names));
+        said.map(|output| parse_removals(&output.text()))
+            .map_err(|failure| failure.about(Manager::Apk, "remove", names))
     }
 
     fn remove(&self, names: &[String], purge: bool) -> Result<(), PackageError> {
@@ -183,6 +193,25 @@ mod tests {
         let offers = parse_offers(text);
         assert_eq!(offers["busybox"].versions, ["1.37.0-r31"]);
         assert_eq!(offers.len(), 1);
+    }
+
+    #[test]
+    fn a_dry_run_that_does_not_tell_all_is_no_answer() {
+        let system = System::real();
+        let apk = Apk::new(&system, Options::default());
+        let check = |code, said: &str, expect| {
+            let output = Output { code, stdout: said.into(), stderr: Vec::new() };
+            assert_eq!(apk.no_answer(&output, &["nginx".to_owned()]), expect, "{code} {said}");
+        };
+        check(0, "(1/1) Purging nginx (1.24.0-r15)\nOK: 9 MiB in 3 packages\n", None);
+        check(0, "( 1/12) Purging shop (1.0-r0)\n( 2/12) Purging nginx (1.24.0-r15)\n", None);
+        let stays = "World updated, but the following packages are not removed due to:\n  nginx: shop\n\n\
+                     (1/1) Purging pcre (8.45-r3)\nOK: 9 MiB in 3 packages\n";
+        check(0, stays, Some(Trouble::Unsolvable));
+        check(0, "OK: 9 MiB in 3 packages\n", Some(Trouble::Unsolvable));
+        check(1, "ERROR: unable to select packages:\n  shop-1.0-r0:\n", Some(Trouble::Unsolvable));
+        check(99, "ERROR: Unable to lock database: Resource temporarily unavailable\n", Some(Trouble::Locked));
+        check(137, "(1/1) Purging nginx (1.24.0-r15)\n", Some(Trouble::Other));
     }
 
     #[test]

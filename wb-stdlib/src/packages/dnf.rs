@@ -15,6 +15,8 @@ use versionlock::Versionlock;
 const FORMAT: &str = "%{name}|%{epoch}|%{version}-%{release}\n";
 /// dnf 4's exit code when somebody else has its lock.
 const LOCKED: i32 = 200;
+/// Its exit code when it said no to its own question, and when it failed.
+const REFUSED: i32 = 1;
 
 pub(super) struct Dnf<'a> {
     system: &'a System,
@@ -76,6 +78,15 @@ impl<'a> Dnf<'a> {
         });
         let weak = format!("--setopt=install_weak_deps={}", if self.options.recommended { "True" } else { "False" });
         self.act(&self.dnf().args([action, &weak, "--"]).args(words), action, &names)
+    }
+
+    /// What kept it from telling what would go. The table of that stands before its question; where it failed there is
+    /// none.
+    fn no_answer(&self, output: &Output) -> Option<Trouble> {
+        match output.code {
+            REFUSED if !parse_removals(&output.text()).is_empty() => None,
+            _ => self.trouble(output),
+        }
     }
 }
 
@@ -141,10 +152,10 @@ impl Backend for Dnf<'_> {
     }
 
     fn removed(&self, names: &[String], _: bool) -> Result<Vec<String>, PackageError> {
-        // It says no to its own question, and ends with exit code 1.
-        let output = self.system.run(&removal(self.dnf_with(&["--assumeno"]), names));
-        let output = output.map_err(|source| PackageError::Look { names: names.to_vec(), source })?;
-        Ok(parse_removals(&output.text()))
+        let removal = removal(self.dnf_with(&["--assumeno"]), names);
+        let said = self.dry_run(&removal, self.options.only_looks, &|output| self.no_answer(output));
+        said.map(|output| parse_removals(&output.text()))
+            .map_err(|failure| failure.about(Manager::Dnf, "remove", names))
     }
 
     fn can_hold(&self) -> Result<(), PackageError> {
@@ -240,6 +251,27 @@ mod tests {
                     Removing:           2 packages\n";
         assert_eq!(parse_removals(five), ["nginx", "nginx-mod"]);
         assert_eq!(parse_removals("No match for argument: nginx\nNothing to do.\n"), [""; 0]);
+    }
+
+    #[test]
+    fn a_dry_run_that_came_to_no_end_is_no_answer() {
+        let system = System::real();
+        let dnf = Dnf::new(&system, Options::default());
+        let check = |code, said: &str, expect| {
+            let output = Output { code, stdout: said.into(), stderr: Vec::new() };
+            assert_eq!(dnf.no_answer(&output), expect, "{code} {said}");
+        };
+        check(1, "Removing:\n nginx x86_64 1:1.26-1 fedora 168.2 KiB\n\nOperation aborted by the user.\n", None);
+        check(0, "No match for argument: nginx\nNo packages marked for removal.\nNothing to do.\nComplete!\n", None);
+        let protected = "Error: \n Problem: The operation would result in removing the following protected packages: \
+                         dnf\n";
+        check(1, protected, Some(Trouble::Unsolvable));
+        let rights = "Error: This command has to be run with superuser privileges (under the root user on most \
+                      systems).";
+        check(1, rights, Some(Trouble::Other));
+        check(1, "", Some(Trouble::Other));
+        check(200, "", Some(Trouble::Locked));
+        check(137, "Removing:\n nginx x86_64 1:1.26-1 fedora 168.2 KiB\n", Some(Trouble::Other));
     }
 
     #[test]

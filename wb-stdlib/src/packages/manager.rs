@@ -57,7 +57,7 @@ impl Manager {
             Self::Apt => Box::new(apt::Apt::new(system, options)),
             Self::Dnf => Box::new(dnf::Dnf::new(system, options)),
             Self::Pacman => Box::new(pacman::Pacman::new(system)),
-            Self::Apk => Box::new(apk::Apk::new(system)),
+            Self::Apk => Box::new(apk::Apk::new(system, options)),
             Self::Zypper => Box::new(zypper::Zypper::new(system, options)),
         }
     }

@@ -9,7 +9,7 @@ use wb_core::system::{Command, CommandError, Output, System, files};
 use super::backend::{Backend, Lists, Target};
 use super::facts::{Facts, Found, found};
 use super::offer::{Offers, offers};
-use super::tool::{Tool, Trouble, quiet, said, says};
+use super::tool::{Tool, Trouble, failure, quiet, said, says};
 use super::{Manager, PackageError, holds, version};
 use ignored::Ignored;
 
@@ -123,10 +123,13 @@ impl Backend for Pacman<'_> {
     }
 
     fn unneeded(&self) -> Result<Vec<String>, PackageError> {
-        // Its exit code is 1 when there are none.
-        let output = self.system.run(&pacman().arg("-Qdtq"));
-        let output = output.map_err(|source| PackageError::Look { names: Vec::new(), source })?;
-        Ok(output.text().lines().map(str::to_owned).collect())
+        let query = pacman().arg("-Qdtq");
+        let looked = |source| PackageError::Look { names: Vec::new(), source };
+        let output = self.system.run(&query).map_err(looked)?;
+        match has_answered(&output) {
+            true => Ok(output.text().lines().map(str::to_owned).collect()),
+            false => Err(looked(failure(&query, &output))),
+        }
     }
 
     fn remove_unneeded(&self, names: &[String], purge: bool) -> Result<(), PackageError> {
@@ -160,6 +163,16 @@ fn parse_offers(text: &str) -> Offers {
         }
     }
     offers(found, version::pacman)
+}
+
+/// Whether a query came to an answer. Its exit code is 1 where there is nothing to tell, and where it failed: then it
+/// says so.
+fn has_answered(output: &Output) -> bool {
+    match output.code {
+        0 => true,
+        1 => !says(&output.error_text(), &["error:"]),
+        _ => false,
+    }
 }
 
 fn trouble(said: &str) -> Trouble {
@@ -222,6 +235,21 @@ mod tests {
             Trouble::Unsolvable,
         );
         check("error: target not found: ngnix", Trouble::Other);
+    }
+
+    #[test]
+    fn a_query_that_found_nothing_is_none_that_failed() {
+        let check = |code, stderr: &str, expect| {
+            let output = Output { code, stdout: Vec::new(), stderr: stderr.into() };
+            assert_eq!(has_answered(&output), expect, "{code} {stderr}");
+        };
+        check(0, "", true);
+        check(1, "", true);
+        check(1, "warning: database file for 'core' does not exist (use '-Sy' to download)\n", true);
+        let unread =
+            "error: failed to initialize alpm library:\n(could not find or read directory: /var/lib/pacman/)\n";
+        check(1, unread, false);
+        check(137, "", false);
     }
 
     #[test]

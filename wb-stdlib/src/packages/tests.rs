@@ -454,25 +454,84 @@ fn no_service_is_started_before_apt_is_asked_what_would_go() {
 
 #[test]
 fn each_manager_says_what_else_would_go() {
-    let check = |release: &str, line: &str, code, said: &str| {
-        let machine = of(release).answer("rpm -q", 0, "nginx|1|1.20-1\n").answer(line, code, said);
-        let machine = machine.file("/lib/apk/db/installed", "P:nginx\nV:1.24.0-r15\n\n");
-        let planned = machine.plan(|host| Ok(host.packages(["nginx"]).absent()?)).unwrap();
-        assert_eq!(planned, changed("- nginx\n- shop"), "{:?}", machine.calls());
+    let check = |release: &str, tries: &str, code, said: &str| {
+        let machine = trying(release, tries, code, said);
+        assert_eq!(machine.plan(absent).unwrap(), changed("- nginx\n- shop"), "{:?}", machine.calls());
     };
     let table = "Removing:\n nginx noarch 1.20-1 @a 1 k\nRemoving dependent packages:\n shop noarch 1-1 @a 1 k\n";
-    check("ID=fedora\n", "dnf --assumeno --setopt=exit_on_lock=True remove", 1, table);
+    check(FEDORA, DNF_TRIES, 1, table);
     let told = "The following 2 packages are going to be REMOVED:\n  nginx shop\n";
-    check("ID=sles\nID_LIKE=suse\n", ZYPPER_TRIES, 0, told);
+    check(SUSE, ZYPPER_TRIES, 0, told);
     let purging = "(1/2) Purging nginx (1.24.0-r15)\n(2/2) Purging shop (1.0-r0)\nOK: 9 MiB in 3 packages\n";
-    check("ID=alpine\n", "apk --no-progress --wait 300 del --simulate -- nginx", 0, purging);
+    check(ALPINE, APK_TRIES, 0, purging);
 }
 
-const ZYPPER_TRIES: &str = "zypper --non-interactive --no-color remove --dry-run -- nginx";
+const FEDORA: &str = "ID=fedora\n";
+const SUSE: &str = "ID=sles\nID_LIKE=suse\n";
+const ALPINE: &str = "ID=alpine\n";
 
-/// A SUSE with one package, whose zypper tries its removal so.
-fn suse_that_tries(code: i32, said: &str) -> Machine {
-    of("ID=sles\nID_LIKE=suse\n").answer("rpm -q", 0, "nginx|1|1.20-1\n").answer(ZYPPER_TRIES, code, said)
+const DNF_TRIES: &str =
+    "dnf --assumeno --setopt=exit_on_lock=True remove --setopt=clean_requirements_on_remove=False -- nginx";
+const ZYPPER_TRIES: &str = "zypper --non-interactive --no-color remove --dry-run -- nginx";
+const APK_TRIES: &str = "apk --no-progress --wait 300 del --simulate -- nginx";
+
+/// A host with one package, whose manager tries its removal so.
+fn trying(release: &str, tries: &str, code: i32, said: &str) -> Machine {
+    let machine = of(release).answer("rpm -q", 0, "nginx|1|1.20-1\n").answer(tries, code, said);
+    machine.file("/lib/apk/db/installed", "P:nginx\nV:1.24.0-r15\n\n")
+}
+
+fn absent(host: &Host) -> Result<Outcome> {
+    Ok(host.packages(["nginx"]).absent()?)
+}
+
+/// A dry run that ended so is unknown to a plan, and an error that starts so to who acts, in the words of the manager;
+/// nothing is removed.
+fn check_no_answer(manager: &str, release: &str, tries: &str, ended: (i32, &str), expect: &str) {
+    let (code, said) = ended;
+    let machine = trying(release, tries, code, said);
+    let is_look = |line: &String| line.starts_with("rpm -q");
+    let why = format!("{manager} can't say what would go: {}", said.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert_eq!(machine.plan(absent).unwrap(), Outcome::Unknown { why }, "{code}");
+    let tried = machine.calls().into_iter().filter(|line| !is_look(line)).collect::<Vec<_>>();
+    assert_eq!(tried, [tries], "a plan tries it once");
+    let error = format!("{:#}", machine.apply(absent).unwrap_err());
+    assert!(error.starts_with(expect) && error.contains(said.lines().next().unwrap()), "{error}");
+    assert!(machine.calls().iter().all(|line| is_look(line) || line == tries), "{:?}", machine.calls());
+}
+
+#[test]
+fn a_dry_run_of_dnf_that_failed_is_none_that_removes_nothing_else() {
+    let check = |code, said: &str, expect: &str| check_no_answer("dnf", FEDORA, DNF_TRIES, (code, said), expect);
+    let protected = "Error: \n Problem: The operation would result in removing the following protected packages: \
+                     nginx\n";
+    check(1, protected, "could not remove the packages `nginx`; dnf says:\n");
+    let locked = "Failed to obtain the transaction lock (logged in as: root).\n";
+    check(200, locked, "could not remove the packages `nginx`: dnf was locked for too long\n");
+    let rights = "Error: This command has to be run with superuser privileges (under the root user on most \
+                  systems).\n";
+    check(1, rights, "could not remove the packages `nginx`: ");
+    check(137, "Dependencies resolved.\n", "could not remove the packages `nginx`: ");
+}
+
+#[test]
+fn what_dnf_says_without_a_question_is_its_answer() {
+    let said = "No match for argument: nginx\nNo packages marked for removal.\nDependencies resolved.\nNothing to \
+                do.\nComplete!\n";
+    // rpm has it, and dnf does not: it is planned, and the act itself says what is wrong.
+    assert_eq!(trying(FEDORA, DNF_TRIES, 0, said).plan(absent).unwrap(), changed("- nginx"));
+}
+
+#[test]
+fn a_dry_run_of_apk_that_failed_is_none_that_removes_nothing_else() {
+    let check = |code, said: &str, expect: &str| check_no_answer("apk", ALPINE, APK_TRIES, (code, said), expect);
+    let stays = "World updated, but the following packages are not removed due to:\n  nginx: shop\n\nOK: 9 MiB in 3 \
+                 packages\n";
+    check(0, stays, "could not remove the packages `nginx`; apk says:\nWorld updated, but");
+    check(0, "OK: 9 MiB in 3 packages\n", "could not remove the packages `nginx`; apk says:\nOK: 9 MiB");
+    let locked = "ERROR: Unable to lock database: Resource temporarily unavailable\n";
+    check(99, locked, "could not remove the packages `nginx`: apk was locked for too long\n");
+    check(1, "ERROR: nginx: I/O error\n", "could not remove the packages `nginx`: ");
 }
 
 /// In the words of SLES 11.
@@ -485,16 +544,7 @@ const LOCKED_ZYPPER: &str = "System management is locked by the application with
 
 #[test]
 fn a_dry_run_of_zypper_that_failed_is_none_that_removes_nothing_else() {
-    let absent = |host: &Host| Ok(host.packages(["nginx"]).absent()?);
-    let check = |code, said: &str, expect: &str| {
-        let machine = suse_that_tries(code, said);
-        let why = format!("zypper can't say what would go: {}", said.split_whitespace().collect::<Vec<_>>().join(" "));
-        assert_eq!(machine.plan(absent).unwrap(), Outcome::Unknown { why }, "{code}");
-        assert_eq!(machine.calls().len(), 2, "a plan tries it once: {:?}", machine.calls());
-        let error = format!("{:#}", machine.apply(absent).unwrap_err());
-        assert!(error.starts_with(expect) && error.contains(said.lines().next().unwrap()), "{error}");
-        assert!(!machine.calls().iter().any(|line| line.contains("remove -- nginx")), "{:?}", machine.calls());
-    };
+    let check = |code, said: &str, expect: &str| check_no_answer("zypper", SUSE, ZYPPER_TRIES, (code, said), expect);
     check(4, PROBLEM, "could not remove the packages `nginx`; zypper says:\n");
     check(7, LOCKED_ZYPPER, "could not remove the packages `nginx`: zypper was locked for too long\n");
     check(5, "Root privileges are required to uninstall packages.", "could not remove the packages `nginx`: ");
@@ -502,9 +552,9 @@ fn a_dry_run_of_zypper_that_failed_is_none_that_removes_nothing_else() {
 
 #[test]
 fn what_zypper_says_beside_its_answer_keeps_nobody_from_it() {
-    let absent = |host: &Host| Ok(host.packages(["nginx"]).absent()?);
     let check = |code, said: &str, expect: &str| {
-        assert_eq!(suse_that_tries(code, said).plan(absent).unwrap(), changed(expect), "{code} {said}");
+        let machine = trying(SUSE, ZYPPER_TRIES, code, said);
+        assert_eq!(machine.plan(absent).unwrap(), changed(expect), "{code} {said}");
     };
     let told = "The following 2 packages are going to be REMOVED:\n  nginx shop\n\n2 packages to remove.\n";
     check(102, told, "- nginx\n- shop");
@@ -570,6 +620,18 @@ fn what_nobody_needs_is_asked_for_through_the_hardened_way() {
     let failing = debian(&[]).answer("apt-get", 100, "E: something else");
     let error = failing.apply(absent).unwrap_err().to_string();
     assert_eq!(error, "could not remove the packages that nobody needs");
+}
+
+#[test]
+fn what_pacman_can_not_say_is_not_that_all_is_needed() {
+    let absent = |host: &Host| Ok(host.unneeded_packages().absent()?);
+    let query = "pacman --noconfirm --noprogressbar --color never -Qdtq";
+    let none = of("ID=arch\n").answer(query, 1, "");
+    assert_eq!(none.apply(absent).unwrap(), Outcome::Unchanged);
+    let failing = of("ID=arch\n").complains(query, &[(1, "error: failed to initialize alpm library:\n")]);
+    let error = format!("{:#}", failing.apply(absent).unwrap_err());
+    assert!(error.starts_with("could not look for the packages that nobody needs: "), "{error}");
+    assert!(error.contains("failed to initialize alpm library"), "{error}");
 }
 
 #[test]

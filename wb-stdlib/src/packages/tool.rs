@@ -80,30 +80,47 @@ pub(crate) trait Tool {
 
     /// Runs it once, and does nothing about its trouble.
     fn once(&self, command: &Command) -> Result<Output, Failure> {
-        let output = self.system().run(command)?;
-        match self.trouble(&output) {
-            None => Ok(output),
-            Some(trouble) => Err(Failure::of(trouble, command, &output)),
-        }
+        once(self, command, &|output| self.trouble(output))
     }
 
     /// Runs it until it succeeds, or its trouble is none that passes.
     fn insist(&self, command: &Command) -> Result<Output, Failure> {
-        let clock = self.system().clock();
-        let start = clock.now();
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let output = self.system().run(command)?;
-            let Some(trouble) = self.trouble(&output) else { return Ok(output) };
-            match remedy(trouble, tries, clock.now().saturating_sub(start)) {
-                Remedy::None => return Err(Failure::of(trouble, command, &output)),
-                Remedy::Wait(pause) => clock.sleep(pause),
-                Remedy::Mend(trouble) => self.mend(trouble)?,
-                Remedy::Update(pause) => {
-                    clock.sleep(pause);
-                    self.update_lists()?;
-                }
+        insist(self, command, &|output| self.trouble(output))
+    }
+
+    /// Has it tell what would come of something. What keeps it from that, `no_answer` says, as [`Tool::trouble`] does
+    /// of an act. Who only looks asks once, and does nothing about it.
+    fn dry_run(&self, command: &Command, only_looks: bool, no_answer: Judge<'_>) -> Result<Output, Failure> {
+        if only_looks { once(self, command, no_answer) } else { insist(self, command, no_answer) }
+    }
+}
+
+/// What kept a program from what it was run for, by its exit code and words.
+type Judge<'j> = &'j dyn Fn(&Output) -> Option<Trouble>;
+
+fn once<T: Tool + ?Sized>(tool: &T, command: &Command, trouble: Judge<'_>) -> Result<Output, Failure> {
+    let output = tool.system().run(command)?;
+    match trouble(&output) {
+        None => Ok(output),
+        Some(trouble) => Err(Failure::of(trouble, command, &output)),
+    }
+}
+
+fn insist<T: Tool + ?Sized>(tool: &T, command: &Command, trouble: Judge<'_>) -> Result<Output, Failure> {
+    let clock = tool.system().clock();
+    let start = clock.now();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let output = tool.system().run(command)?;
+        let Some(trouble) = trouble(&output) else { return Ok(output) };
+        match remedy(trouble, tries, clock.now().saturating_sub(start)) {
+            Remedy::None => return Err(Failure::of(trouble, command, &output)),
+            Remedy::Wait(pause) => clock.sleep(pause),
+            Remedy::Mend(trouble) => tool.mend(trouble)?,
+            Remedy::Update(pause) => {
+                clock.sleep(pause);
+                tool.update_lists()?;
             }
         }
     }

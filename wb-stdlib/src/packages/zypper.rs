@@ -47,6 +47,15 @@ impl<'a> Zypper<'a> {
         let install = zypper().args(["install", "--auto-agree-with-licenses", recommends]).args(older);
         self.act(&install.arg("--").args(words), "install", &Target::names(targets))
     }
+
+    /// What kept it from telling what would go. Neither a name that nothing installed has nor a repository that is out
+    /// of reach does.
+    fn no_answer(&self, output: &Output) -> Option<Trouble> {
+        match output.code {
+            NOT_FOUND | SKIPPED => None,
+            _ => self.trouble(output),
+        }
+    }
 }
 
 impl Tool for Zypper<'_> {
@@ -111,8 +120,7 @@ impl Backend for Zypper<'_> {
 
     fn removed(&self, names: &[String], _: bool) -> Result<Vec<String>, PackageError> {
         let removal = zypper().args(["remove", "--dry-run", "--"]).args(names);
-        let dry_run = DryRun { zypper: self };
-        let said = if self.options.only_looks { dry_run.once(&removal) } else { dry_run.insist(&removal) };
+        let said = self.dry_run(&removal, self.options.only_looks, &|output| self.no_answer(output));
         said.map(|output| parse_removals(&output.text()))
             .map_err(|failure| failure.about(Manager::Zypper, "remove", names))
     }
@@ -123,33 +131,6 @@ impl Backend for Zypper<'_> {
 
     fn hold(&self, names: &[String], held: bool) -> Result<(), PackageError> {
         holds::write(self.system, &Locks, &self.facts(names)?, held)
-    }
-}
-
-/// zypper, while it only tells what would go. Neither a name that nothing installed has nor a repository that is out of
-/// reach keeps it from an answer.
-struct DryRun<'a> {
-    zypper: &'a Zypper<'a>,
-}
-
-impl Tool for DryRun<'_> {
-    fn system(&self) -> &System {
-        self.zypper.system
-    }
-
-    fn trouble(&self, output: &Output) -> Option<Trouble> {
-        match output.code {
-            NOT_FOUND | SKIPPED => None,
-            _ => self.zypper.trouble(output),
-        }
-    }
-
-    fn mend(&self, trouble: Trouble) -> Result<(), CommandError> {
-        self.zypper.mend(trouble)
-    }
-
-    fn update_lists(&self) -> Result<(), CommandError> {
-        self.zypper.update_lists()
     }
 }
 
@@ -252,7 +233,7 @@ mod tests {
         let zypper = Zypper::new(&system, Options::default());
         let check = |code, said: &str, expect| {
             let output = Output { code, stdout: said.into(), stderr: Vec::new() };
-            assert_eq!(DryRun { zypper: &zypper }.trouble(&output), expect, "{code} {said}");
+            assert_eq!(zypper.no_answer(&output), expect, "{code} {said}");
         };
         check(0, "The following package is going to be REMOVED:\n  nginx\n\n1 package to remove.\n", None);
         check(102, "", None);

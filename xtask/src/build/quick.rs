@@ -20,9 +20,10 @@ use wb_core::system::{Command, environment};
 
 use crate::fleet::Fleet;
 
-/// The variables that make cargo quick with a runner: for production it takes ten times as long. What a runner spends its
-/// time with is compiled with care all the same, by the profile of each fleet. Assertions for development are compiled in:
-/// without them no twin lets itself be armed, and with them in both the runner and its twin share the crates of others.
+/// The variables that make cargo quick with a runner, whatever the profile of its fleet says: what takes its time is to
+/// optimise. What a runner spends its time with is compiled with care all the same, by that profile. Assertions for
+/// development are compiled in: without them no twin lets itself be armed, and with them in both the runner and its twin
+/// share the crates of others.
 pub const PROFILE: [(&str, &str); 4] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_LTO", "off"),

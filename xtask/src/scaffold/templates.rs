@@ -162,6 +162,15 @@ mod tests {
         assert_eq!(release(include_str!("../../../Cargo.toml")), release(WORKSPACE));
     }
 
+    /// What optimises a whole program begins anew with each change.
+    #[test]
+    fn runners_are_optimised_crate_by_crate() {
+        let document: DocumentMut = profiles().parse().unwrap();
+        let release = &document["profile"]["release"];
+        assert_eq!((release["lto"].as_str(), release["codegen-units"].as_integer()), (Some("off"), Some(16)));
+        assert_eq!(release["strip"].as_bool(), Some(true));
+    }
+
     #[test]
     fn a_vendored_copy_is_named_relative_to_the_fleet() {
         assert_eq!(relative(Path::new("/fleet/vendor/wildebeest"), Path::new("/fleet")), "vendor/wildebeest");

@@ -100,4 +100,18 @@ mod tests {
         files::write(place(&layer), "{", 0o644).unwrap();
         assert_eq!(of(&layer, false), None);
     }
+
+    #[test]
+    fn what_is_kept_lies_in_the_layer_and_goes_with_it() {
+        let (dir, passed) = (tempfile::tempdir().unwrap(), [tested(Verdict::Passed)]);
+        let [one, other] = ["a", "b"].map(|key| {
+            let root = dir.path().join(key).join("upper");
+            files::create_dir(&root).unwrap();
+            Layer { key: key.into(), root, about: Value::Null }
+        });
+        keep(&one, false, &passed);
+        assert_eq!((of(&one, false).as_deref(), of(&other, false)), (Some(&passed[..]), None));
+        files::remove_tree(dir.path().join("a")).unwrap();
+        assert_eq!(of(&one, false), None);
+    }
 }
