@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn cargo_is_told_the_target_and_how_to_link() {
         let common = "--package migrations --bin wildebeest --target x86_64-unknown-linux";
-        let musl = Target::Musl { triple: "x86_64-unknown-linux-musl".into() };
+        let musl = Target::Musl { triple: "x86_64-unknown-linux-musl".into(), own_linker: true };
         let json = "--message-format json-render-diagnostics";
         check(What::Runner, &musl, &[], &format!("--release {common}-musl {json}"));
         check(What::Probe, &musl, &[], &format!("--features wb-stdlib/faults {common}-musl {json}"));
@@ -232,10 +232,11 @@ mod tests {
             musl_libraries: false,
             musl_compiler: false,
             sysroot: "/rust".into(),
+            own_linker: true,
             commit: "abc".into(),
         };
         let sameness = Sameness::of(Some("/c".into()), "/t".into(), &machine);
-        let musl = Target::Musl { triple: "x86_64-unknown-linux-musl".into() };
+        let musl = Target::Musl { triple: "x86_64-unknown-linux-musl".into(), own_linker: true };
         let command = same(What::Runner, &fleet(), &musl, &sameness);
         let told = format!("{}{:?}", command.line(), command.variable("CARGO_ENCODED_RUSTFLAGS"));
         assert!(told.contains("--remap-path-prefix=/c=/cargo"), "{told}");

@@ -85,6 +85,7 @@ mod tests {
             musl_libraries: true,
             musl_compiler: true,
             sysroot: "/rust".into(),
+            own_linker: true,
             commit: "abc".into(),
         }
     }
