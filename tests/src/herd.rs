@@ -76,11 +76,14 @@ impl TestHerd {
         let remote = dir.path().join("remote.git");
         Command::new("git").args(["init", "--quiet", "--bare"]).arg(&remote).read().expect("git init");
         // A process less for each push. There is nothing to tidy.
-        let config = files::read_text(remote.join("config")).expect("git's own file");
-        files::write(remote.join("config"), config + "[receive]\n\tautogc = false\n", 0o644).expect("a file");
+        configure(&remote, "[receive]\n\tautogc = false\n");
         let key = generate(&dir.path().join("operator"), "ada@example.org").expect("a key");
         let public = public_key(key.path()).expect("a public key");
         let operator = registry(dir.path(), "operator.git");
+        // Runners of tests are tens of megabytes, and nobody sends them anywhere.
+        for repository in [&remote, &dir.path().join("operator.git")] {
+            configure(repository, "[core]\n\tcompression = 0\n");
+        }
         Self { operator, key, allowed: format!("ada@example.org {public}\n"), dir, here: false }
     }
 
@@ -426,6 +429,13 @@ impl TestHerd {
     pub fn written(&self, host: &str) -> String {
         files::read_text(self.root(host).join("written")).unwrap_or_default().trim().to_owned()
     }
+}
+
+/// Adds a section to what a repository has from git.
+fn configure(repository: &Path, section: &str) {
+    let path = repository.join("config");
+    let config = files::read_text(&path).expect("git's own file");
+    files::write(path, config + section, 0o644).expect("a file");
 }
 
 fn system(dir: &Path) -> System {
