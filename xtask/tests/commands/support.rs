@@ -1,18 +1,25 @@
 //! A scratch place with nothing of the user's in it: an own home, no git configuration, no ssh agent.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use tempfile::TempDir;
 use wb_core::registry::{SigningKey, generate};
 use wb_core::system::{Command, Output, environment, files};
 
 /// A temporary directory, and the operator's commands as they run there.
 pub(crate) struct Scratch {
-    dir: tempfile::TempDir,
+    dir: TempDir,
+    /// Where the fleet was made that its own one is a copy of.
+    made: OnceLock<Arc<TempDir>>,
 }
+
+/// A new fleet, which is there for as long as any test has a copy of it: to make one takes longer than to copy it.
+static MADE: Mutex<Weak<TempDir>> = Mutex::new(Weak::new());
 
 impl Scratch {
     pub(crate) fn new() -> Self {
-        let scratch = Self { dir: tempfile::tempdir().unwrap() };
+        let scratch = Self { dir: tempfile::tempdir().unwrap(), made: OnceLock::new() };
         files::create_dir(scratch.path("home")).unwrap();
         scratch
     }
@@ -21,11 +28,24 @@ impl Scratch {
         self.dir.path().join(name)
     }
 
-    /// Makes the fleet `fleet`, with the sources under test as its dependencies.
+    /// The fleet `fleet`, a new one, with the sources under test as its dependencies. Its files are as new as it is: by
+    /// their times cargo tells it from others of its name.
     pub(crate) fn fleet(&self) -> PathBuf {
-        let made = self.xtask(self.dir.path(), &["init", "fleet", "--path-dependencies"]);
-        assert_eq!(made.code, 0, "{}", made.error_text());
-        self.path("fleet")
+        let (made, fleet) = (self.made.get_or_init(|| self.made()).path().join("fleet"), self.path("fleet"));
+        Command::new("cp").arg("-R").args([&made, &fleet]).read().unwrap();
+        assert_eq!(self.git(&fleet, &["status", "--porcelain"]), "", "git has seen the new files");
+        fleet
+    }
+
+    fn made(&self) -> Arc<TempDir> {
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        made.upgrade().unwrap_or_else(|| {
+            let dir = Arc::new(tempfile::tempdir().unwrap());
+            let output = self.xtask(dir.path(), &["init", "fleet", "--path-dependencies"]);
+            assert_eq!(output.code, 0, "{}", output.error_text());
+            *made = Arc::downgrade(&dir);
+            dir
+        })
     }
 
     /// Runs the operator's command line in `dir`.
