@@ -99,7 +99,7 @@ impl Book {
     pub fn build(&self, shell: &Shell) -> Result<PathBuf, BookError> {
         self.compare()?;
         self.follow_links()?;
-        let mdbook = mdbook::program(&self.target.join("tools"), shell)?;
+        let mdbook = mdbook::program(shell)?;
         let pages = self.target.join("book");
         let command = Command::new(mdbook).arg("build").arg("--dest-dir").arg(&pages).arg(&self.dir);
         let output = command.env("MDBOOK_LOG", "error").run()?;

@@ -70,6 +70,7 @@ pub use image::Image;
 pub use init::Init;
 pub use layers::{Kept, Layer, Layers, Pruned};
 pub use network::Network;
+pub(crate) use places::tools_dir;
 pub use places::{cache_dir, scratch_dir};
 pub use probe::{Missing, Probe, probe, probe_bare};
 pub use ready::{NotReady, ready};

@@ -1,10 +1,11 @@
-//! mdBook: the one that is installed where it fits, else one of a fixed version, built once.
+//! mdBook: the one that is installed where it fits, else one of a fixed version, built once for all clones on a machine.
 
 use std::path::{Path, PathBuf};
 
 use wb_core::system::{Command, CommandError};
 
 use crate::fleet;
+use crate::sandbox::{self, SandboxError};
 use crate::shell::Shell;
 
 /// The mdBook that is installed where there is none that fits.
@@ -16,6 +17,9 @@ const FITS: &str = "0.5.";
 /// Why there is no mdBook.
 #[derive(Debug, thiserror::Error)]
 pub enum MdbookError {
+    /// There is no place for it.
+    #[error(transparent)]
+    Place(#[from] SandboxError),
     /// Cargo could not build it.
     #[error("could not install mdBook {VERSION}")]
     Install {
@@ -24,23 +28,31 @@ pub enum MdbookError {
     },
 }
 
-/// The program to run: `mdbook`, or the one below `tools`.
+/// The program to run: `mdbook`, or one of our own.
 ///
 /// # Errors
 /// When there is none, and none can be installed.
-pub(super) fn program(tools: &Path, shell: &Shell) -> Result<PathBuf, MdbookError> {
-    let own = tools.join("bin/mdbook");
-    if let Some(there) = [PathBuf::from("mdbook"), own.clone()].into_iter().find(|program| answers(program)) {
-        return Ok(there);
+pub(super) fn program(shell: &Shell) -> Result<PathBuf, MdbookError> {
+    let installed = PathBuf::from("mdbook");
+    if answers(&installed) {
+        return Ok(installed);
     }
+    let tools = sandbox::tools_dir()?;
+    let own = tools.join("bin/mdbook");
+    if !answers(&own) {
+        install(&tools, shell)?;
+    }
+    Ok(own)
+}
+
+/// Builds it, in the place of one that may be there and does not run.
+fn install(tools: &Path, shell: &Shell) -> Result<(), MdbookError> {
     let _progress = shell.begin(format!("installing mdBook {VERSION}, once; this takes some minutes"));
     let version = format!("={VERSION}");
-    let install =
-        ["install", "mdbook", "--version", &version, "--locked", "--no-default-features", "--quiet", "--debug"];
+    let install = ["install", "mdbook", "--version", &version, "--locked", "--no-default-features", "--quiet"];
     // Nobody debugs it.
-    let command = fleet::cargo().args(install).arg("--root").arg(tools).env("CARGO_PROFILE_DEV_DEBUG", "0");
-    command.read().map_err(|source| MdbookError::Install { source })?;
-    Ok(own)
+    let command = fleet::cargo().args(install).args(["--debug", "--force"]).env("CARGO_PROFILE_DEV_DEBUG", "0");
+    command.arg("--root").arg(tools).read().map(drop).map_err(|source| MdbookError::Install { source })
 }
 
 fn answers(program: &Path) -> bool {

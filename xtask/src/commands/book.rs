@@ -6,8 +6,8 @@ use crate::shell::Shell;
 
 /// Build the book out of docs/
 ///
-/// Its pages go to target/book. Where there is no mdBook 0.5, one is installed below target/tools, once. A link between
-/// pages that leads nowhere is an error, and so is a page that shows other phases of the agent than the code has.
+/// Its pages go to target/book. Where there is no mdBook 0.5, one is compiled, once for all clones on this machine. A link
+/// between pages that leads nowhere is an error, and so is a page that shows other phases of the agent than the code has.
 #[derive(Debug, Args)]
 pub(super) struct BuildBook {
     /// First write anew what pages have from the code.

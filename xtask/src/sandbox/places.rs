@@ -27,6 +27,14 @@ fn own_cache(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     named.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache")))
 }
 
+/// The directory for programs that are compiled on this machine once, made where it is not there.
+///
+/// # Errors
+/// When it can't be made, or others can change it.
+pub(crate) fn tools_dir() -> Result<PathBuf, SandboxError> {
+    own(&cache_dir().join("tools"))
+}
+
 /// The directory for the disks of one herd; `name` keeps herds that run at once apart.
 #[must_use]
 pub fn scratch_dir(name: &str) -> PathBuf {
