@@ -26,21 +26,13 @@ const COMPILE: &[&str] = &["commands", "editor", "packages", "rebuild", "ui_chai
 const LONGEST: &[&str] = &[
     "commands",
     "reproducible",
-    "herd",
-    "identity",
+    "agents",
     "torture_remote",
-    "waits",
     "self_update",
-    "members",
-    "orders",
-    "failure",
     "torture",
+    "histories",
     "--lib",
-    "informants",
-    "chain",
     "--doc",
-    "hostile",
-    "chain_property",
     "torture_herd",
     "durable",
 ];
@@ -132,15 +124,15 @@ mod tests {
             assert_eq!([alone, computes, sandboxes].map(lines), expect.map(all));
         };
         check(&[], [&[], &[""], &[]]);
-        check(&["chain", "herd"], [&[], &[""], &[]]);
+        check(&["histories", "agents"], [&[], &[""], &[]]);
         check(
-            &["small", "chain", "sandbox", "another", "herd", "bench", "sandbox", "small"],
+            &["small", "histories", "sandbox", "another", "agents", "bench", "sandbox", "small"],
             [
                 &[" --test bench"],
                 &[
-                    " --test herd",
+                    " --test agents",
+                    " --test histories",
                     " --lib --bins --examples",
-                    " --test chain",
                     " --doc",
                     " --test another",
                     " --test small",

@@ -1,5 +1,4 @@
 //! Baselines in drawn histories: what they replace, which files may go, and what is wrong.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use wb_core::chain::{Mistake, Range};
 use wb_core::registry::resolve;

@@ -1,7 +1,5 @@
 //! The verdict on drawn histories, read from real repositories by the same way as `chain!()` and `cargo xtask check`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use wb_core::chain::{Digest, Lock, Mistake, Pin};
 use wb_core::registry::{resolve, resolve_strictly};
 use wb_core::system::files;

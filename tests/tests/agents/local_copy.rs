@@ -1,5 +1,4 @@
 //! A host's own copy of the refs: what a crash leaves in it, and who may mend it.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::PathBuf;
 

@@ -197,7 +197,7 @@ fn no_git_on_this_machine() {
     let drawn = drawn();
     let lock = Lock::default().pinning(&resolve(drawn.top()).expect("a crate").links).to_string();
     drawn.write("chain.lock", &lock);
-    elsewhere("no_git_on_this_machine", drawn.top(), &[("PATH", "/nowhere")]);
+    elsewhere("repositories::no_git_on_this_machine", drawn.top(), &[("PATH", "/nowhere")]);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn the_repository_of_another_user() {
     let home = home.path().to_str().expect("text");
     // Git's own way to test this.
     let variables = [("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1"), ("HOME", home), ("XDG_CONFIG_HOME", home)];
-    elsewhere("the_repository_of_another_user", drawn.top(), &variables);
+    elsewhere("repositories::the_repository_of_another_user", drawn.top(), &variables);
 }
 
 #[test]

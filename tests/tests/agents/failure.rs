@@ -1,6 +1,5 @@
 //! From a failure to a healthy herd, by every way out: the cause is mended and an operator says `retry`, the link is done
 //! by hand and adopted, it is amended, or the host's settings change. And what failed is not tried again before.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
 //! What a host asks of the remote: its own refs, who failed, and the reports of those whom its links wait for. The cost of
 //! a host does not grow with the herd.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::Path;
 

@@ -1,5 +1,4 @@
 //! Herds of agents over real git: they roll one by one, stop at failures, and believe only what is signed.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

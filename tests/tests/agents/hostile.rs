@@ -1,5 +1,4 @@
 //! A remote that somebody has who means no good: what a host does about what it finds there.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use wb_core::Uuid;
 use wb_core::change::Manifest;

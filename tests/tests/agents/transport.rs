@@ -1,5 +1,4 @@
 //! The git transport on real bare repositories: compare-and-swap, all or nothing, and what is no win.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
 //! Clones, restores and replacements: disks are copied and put back, on the same and on other hardware, while the
 //! original runs and while it does not.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::PathBuf;
 use std::sync::Mutex;

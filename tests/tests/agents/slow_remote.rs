@@ -1,5 +1,4 @@
 //! A remote that is away, and takes longer to be so than hosts wait between two looks at it.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

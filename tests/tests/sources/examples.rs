@@ -5,8 +5,6 @@
 //! What an example writes down is run, too, in lines that readers do not see: a migration is planned on a fake host,
 //! and a spec is asked of one (`wb_stdlib::testing::web1`).
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -1,5 +1,4 @@
 //! Herds whose members change: hosts that are retired, that get another name, that gain and lose roles.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::time::Duration;
 

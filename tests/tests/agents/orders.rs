@@ -1,6 +1,5 @@
 //! What operators tell a herd beside deploys, over real git: canaries, holds, claims that are freed and waits that are
 //! waived, also for hosts that were away and learn of several changes at once.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,6 +1,5 @@
 //! Herds that take turns and wait for each other, over real git, with a clock that moves when somebody waits and when a
 //! test says so. What happens while a link runs, or while one waits, is said by the test too.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::cell::RefCell;
 use std::rc::Rc;
