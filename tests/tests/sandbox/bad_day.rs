@@ -1,7 +1,7 @@
 //! A bad day of one small herd: each mishap is survived, and the next one begins where it ended.
 
 use serde_json::Value;
-use wb_tests::alone::alone;
+use wb_tests::alone::beside_others;
 use wb_tests::sight::says;
 use wb_tests::stage::{self, Play, Stage};
 use wb_xtask::scaffold::LinkSource;
@@ -14,7 +14,7 @@ const RIGHT: &str = "tool = \"hello\", calm = true";
 
 #[test]
 fn a_bad_day() {
-    alone("bad_day::a_bad_day", || {
+    beside_others("bad_day::a_bad_day", || {
         let stage = Stage::set(Play {
             name: "test-bad-day",
             hosts: &HOSTS,

@@ -1,13 +1,13 @@
 //! Disks of hosts are copied: to another machine, as clones of virtual machines are made, and back, as backups are.
 
 use wb_core::system::{Command, Output};
-use wb_tests::alone::alone;
+use wb_tests::alone::beside_others;
 use wb_tests::sight::says;
 use wb_tests::stage::{Play, Stage, link};
 
 #[test]
 fn clones_and_restores() {
-    alone("identity::clones_and_restores", || {
+    beside_others("identity::clones_and_restores", || {
         let stage = Stage::set(Play {
             name: "test-identity",
             hosts: &["web1", "web2", "web3"],

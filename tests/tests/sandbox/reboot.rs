@@ -1,14 +1,14 @@
 //! A migration that reboots its host in the middle, on hosts with a real init: steps before it and after it are done
 //! once, what it owes is paid, and the hosts take turns as ever.
 
-use wb_tests::alone::alone;
+use wb_tests::alone::beside_others;
 use wb_tests::stage::{Play, Stage, link};
 
 const HOSTS: [&str; 2] = ["web1", "web2"];
 
 #[test]
 fn a_migration_goes_on_after_its_reboot() {
-    alone("reboot::a_migration_goes_on_after_its_reboot", || {
+    beside_others("reboot::a_migration_goes_on_after_its_reboot", || {
         let stage = Stage::set(Play {
             name: "test-reboot",
             hosts: &HOSTS,

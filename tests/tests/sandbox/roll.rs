@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use wb_core::system::files;
-use wb_tests::alone::alone;
+use wb_tests::alone::beside_others;
 use wb_tests::stage::link;
 use wb_xtask::build;
 use wb_xtask::fleet::Fleet;
@@ -34,7 +34,7 @@ fn fall(host: &Host) -> Result<()> {
 
 #[test]
 fn a_herd_rolls_in_a_test() {
-    alone("roll::a_herd_rolls_in_a_test", || {
+    beside_others("roll::a_herd_rolls_in_a_test", || {
         let scratch = scratch_dir("test-a-roll");
         let fleet = fleet(&scratch.join("source"));
         let told = roll(&fleet, &scratch).unwrap();
