@@ -190,11 +190,12 @@ fn manifest(wildebeest: &Path, symbols: Symbols) -> String {
         Symbols::Kept => profiles().replace("strip = true", "strip = false\ndebug = \"line-tables-only\""),
         Symbols::Stripped => profiles().to_owned(),
     };
+    // With the features that the runner of a fleet comes to: where many runners are built, all but the program is there.
     format!(
         "[package]\nname = \"wb-bench\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
-         anyhow = \"1\"\nwb-core = {{ path = \"{wildebeest}/wb-core\" }}\n\
+         anyhow = \"1\"\nwb-core = {{ path = \"{wildebeest}/wb-core\", default-features = false }}\n\
          wb-stdlib = {{ path = \"{wildebeest}/wb-stdlib\" }}\n\
-         nix = {{ version = \"0.32\", default-features = false, features = [\"resource\"] }}\n\n{profiles}"
+         nix = {{ version = \"0.32\", default-features = false, features = [\"net\", \"resource\"] }}\n\n{profiles}"
     )
 }
 
@@ -236,7 +237,7 @@ mod tests {
     fn who_looks_inside_sees_names() {
         let check = |symbols, expect: &str| {
             let manifest = manifest(Path::new("/wildebeest"), symbols);
-            assert!(manifest.contains("wb-core = { path = \"/wildebeest/wb-core\" }\n"), "{manifest}");
+            assert!(manifest.contains("wb-stdlib = { path = \"/wildebeest/wb-stdlib\" }\n"), "{manifest}");
             let release = manifest.split_once("[profile.release]\n").unwrap().1;
             assert!(release.contains(expect), "{manifest}");
         };
