@@ -133,7 +133,7 @@ mod tests {
     fn the_everyday_profile_is_toml_of_its_own() {
         let profile = dev_profile();
         let document: DocumentMut = profile.parse().unwrap();
-        assert_eq!(document["profile"]["dev"]["package"]["syn"]["opt-level"].as_integer(), Some(1), "{profile}");
+        assert_eq!(document["profile"]["dev"]["package"]["syn@3"]["opt-level"].as_integer(), Some(1), "{profile}");
         assert!(document["profile"].get("release").is_none(), "{profile}");
     }
 
