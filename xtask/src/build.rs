@@ -188,7 +188,7 @@ fn command(what: What, fleet: &Fleet, target: &Target) -> Command {
 }
 
 /// The path in a message of cargo that names what it built, if it is the binary `name`.
-fn executable(message: &str, name: &str) -> Option<PathBuf> {
+pub(crate) fn executable(message: &str, name: &str) -> Option<PathBuf> {
     match serde_json::from_str(message).ok()? {
         Message::CompilerArtifact(artifact) if artifact.target.name == name => Some(artifact.executable?.into()),
         _ => None,

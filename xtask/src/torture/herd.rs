@@ -12,6 +12,7 @@ pub mod fleet;
 pub mod inside;
 pub mod ledger;
 pub mod operator;
+pub mod optimised;
 pub mod outcome;
 pub mod play;
 pub mod refs;
