@@ -18,7 +18,8 @@ const MANY: usize = 20 * 500;
 #[must_use]
 pub fn again(options: &Options, shell: &Shell) -> Option<Command> {
     // A mistake is let happen in programs for development only.
-    let is_worth_it = cfg!(debug_assertions) && options.rounds.saturating_mul(options.hosts) >= MANY && options.bug.is_none();
+    let is_worth_it =
+        cfg!(debug_assertions) && options.rounds.saturating_mul(options.hosts) >= MANY && options.bug.is_none();
     let package = environment::var("CARGO_PKG_NAME").filter(|_| is_worth_it)?;
     let dir = environment::var("CARGO_MANIFEST_DIR")?;
     let name = environment::current_exe().ok()?.file_name()?.to_str()?.to_owned();
@@ -27,7 +28,8 @@ pub fn again(options: &Options, shell: &Shell) -> Option<Command> {
     if path.is_none() {
         shell.note("the simulator could not be compiled with optimisation, and plays as it is");
     }
-    Some(Command::new(path?).args(environment::args().into_iter().skip(1)))
+    // Whatever it was compiled with, it takes itself for one that cargo did not start, and begins.
+    Some(fleet::without_package(Command::new(path?)).args(environment::args().into_iter().skip(1)))
 }
 
 fn compiled(build: &Command, name: &str, shell: &Shell) -> Option<PathBuf> {
