@@ -37,22 +37,23 @@ pub(super) fn program(shell: &Shell) -> Result<PathBuf, MdbookError> {
     if answers(&installed) {
         return Ok(installed);
     }
-    let tools = sandbox::tools_dir()?;
-    let own = tools.join("bin/mdbook");
+    // Clones that want another one have theirs beside it.
+    let root = sandbox::tools_dir()?.join(format!("mdbook-{VERSION}"));
+    let own = root.join("bin/mdbook");
     if !answers(&own) {
-        install(&tools, shell)?;
+        install(&root, shell)?;
     }
     Ok(own)
 }
 
 /// Builds it, in the place of one that may be there and does not run.
-fn install(tools: &Path, shell: &Shell) -> Result<(), MdbookError> {
+fn install(root: &Path, shell: &Shell) -> Result<(), MdbookError> {
     let _progress = shell.begin(format!("installing mdBook {VERSION}, once; this takes some minutes"));
     let version = format!("={VERSION}");
     let install = ["install", "mdbook", "--version", &version, "--locked", "--no-default-features", "--quiet"];
     // Nobody debugs it.
     let command = fleet::cargo().args(install).args(["--debug", "--force"]).env("CARGO_PROFILE_DEV_DEBUG", "0");
-    command.arg("--root").arg(tools).read().map(drop).map_err(|source| MdbookError::Install { source })
+    command.arg("--root").arg(root).read().map(drop).map_err(|source| MdbookError::Install { source })
 }
 
 fn answers(program: &Path) -> bool {

@@ -27,12 +27,15 @@ fn own_cache(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     named.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache")))
 }
 
-/// The directory for programs that are compiled on this machine once, made where it is not there.
+/// The directory for programs that are compiled on this machine once, made where it is not there. Nobody else can enter it:
+/// what lies in it is run, and whoever compiles it asks nobody whether others may change that.
 ///
 /// # Errors
 /// When it can't be made, or others can change it.
 pub(crate) fn tools_dir() -> Result<PathBuf, SandboxError> {
-    own(&cache_dir().join("tools"))
+    let dir = own(&cache_dir().join("tools"))?;
+    files::set_mode(&dir, 0o700)?;
+    Ok(dir)
 }
 
 /// The directory for the disks of one herd; `name` keeps herds that run at once apart.
