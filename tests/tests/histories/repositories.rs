@@ -181,7 +181,9 @@ fn elsewhere(test: &str, crate_dir: &Path, variables: &[(&str, &str)]) {
     let this = environment::current_exe().expect("this program");
     let command = Command::new(this).args(["--exact", test, "--nocapture"]).env("WB_CRATE_DIR", crate_dir);
     let command = variables.iter().fold(command, |command, (name, value)| command.env(name, value));
-    command.read().expect("the test in another process");
+    let said = command.read().expect("the test in another process");
+    // Under a name that is none, no test would fail.
+    assert!(said.contains("test result: ok. 1 passed"), "{said}");
 }
 
 #[test]
