@@ -239,7 +239,7 @@ mod tests {
         let musl = Target::Musl { triple: "x86_64-unknown-linux-musl".into(), own_linker: true };
         let command = same(What::Runner, &fleet(), &musl, &sameness);
         let told = format!("{}{:?}", command.line(), command.variable("CARGO_ENCODED_RUSTFLAGS"));
-        assert!(told.contains("--remap-path-prefix=/c=/cargo"), "{told}");
+        assert!(told.contains("-Clinker=rust-lld") && told.contains("--remap-path-prefix=/c=/cargo"), "{told}");
         assert_eq!(command.variable("CARGO_INCREMENTAL").and_then(|value| value.to_str()), Some("0"));
     }
 

@@ -128,8 +128,13 @@ fn compiles_for(triple: &str) -> bool {
 /// Whether the environment says what links for this target.
 fn is_linked(triple: &str) -> bool {
     let named = format!("CARGO_TARGET_{}_LINKER", triple.replace('-', "_").to_uppercase());
-    let flags = flags::own().unwrap_or_default();
-    environment::var(&named).is_some() || flags.iter().any(|flag| flag.contains("linker="))
+    environment::var(&named).is_some() || flags::own().is_some_and(|flags| tell_how_to_link(&flags))
+}
+
+/// Whether flags name a linker, or say something to the one that rustc takes by itself: another one need not know it.
+fn tell_how_to_link(flags: &[String]) -> bool {
+    let words = ["linker", "link-arg", "link-self-contained"];
+    flags.iter().any(|flag| words.iter().any(|word| flag.contains(word)))
 }
 
 #[cfg(test)]
@@ -162,6 +167,22 @@ mod tests {
         check(Target::Musl { triple: triple.clone(), own_linker: true }, &["-Clinker=rust-lld"]);
         check(Target::Musl { triple: triple.clone(), own_linker: false }, &[]);
         check(Target::Static { triple, why: String::new() }, &["-Ctarget-feature=+crt-static"]);
+    }
+
+    #[test]
+    fn who_says_how_to_link_keeps_the_linker_that_it_is_for() {
+        let check = |flags: &[&str], expect| {
+            let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+            assert_eq!(tell_how_to_link(&flags), expect, "{flags:?}");
+        };
+        check(&[], false);
+        check(&["-g", "-Ctarget-cpu=native"], false);
+        check(&["-Clinker=musl-gcc"], true);
+        check(&["-C", "linker=musl-gcc"], true);
+        check(&["-Clinker-flavor=gcc"], true);
+        check(&["-C", "link-arg=-fuse-ld=mold"], true);
+        check(&["-Clink-args=-Wl,-z,now -s"], true);
+        check(&["-Clink-self-contained=no"], true);
     }
 
     #[test]
