@@ -22,7 +22,8 @@ const SKIPPED: &str = "skipped: ";
 /// Longer than the slowest test takes with nothing cached.
 const BOUND: Duration = Duration::from_secs(900);
 
-/// Herds on one machine take turns: they would only slow each other down. Small ones that mostly wait for programs share one.
+/// Herds on one machine take turns: they would only slow each other down. Small ones that mostly wait, for programs or for
+/// each other, share one.
 static TURN: RwLock<()> = RwLock::new(());
 
 /// Runs `body`, which is all of the test `name`, in a process of its own. On a machine that can't have sandboxes it is not
@@ -40,8 +41,8 @@ pub fn alone(name: &str, body: impl FnOnce()) {
     in_a_process(name, watch.elapsed());
 }
 
-/// As [`alone`], beside others of this kind: for few hosts that measure nothing and mostly wait for the
-/// programs that they run.
+/// As [`alone`], beside others of this kind: for few hosts that measure nothing and mostly wait, for the programs that they
+/// run or for each other.
 ///
 /// # Panics
 /// When the test fails.

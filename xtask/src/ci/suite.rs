@@ -2,8 +2,9 @@
 //! only computes takes what they leave. What measures has the machine for itself.
 //!
 //! Each program of tests has a slowest test, and while that one goes on alone, processors are idle. So what computes is
-//! not one command but many, mostly one for each program, of which several run at once. What takes longest begins
-//! first: where it begins last, it keeps one processor busy while all others have nothing left to do.
+//! not one command but many, one for each program that takes long and one for all that are short, of which several run at
+//! once. What takes longest begins first: where it begins last, it keeps one processor busy while all others have nothing
+//! left to do.
 
 use std::collections::BTreeSet;
 
