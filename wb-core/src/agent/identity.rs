@@ -453,13 +453,13 @@ mod tests {
         };
         check(Doing::UpToDate, 5, 10);
         check(Doing::UpToDate, 0, 60);
-        check(Doing::Running { link: "page".into() }, 5, 1_800);
-        check(Doing::Running { link: "page".into() }, 0, 1_800);
-        check(Doing::Running { link: "page".into() }, 3_600, 7_800);
+        check(Doing::Running { link: "page".into() }, 5, 2_400);
+        check(Doing::Running { link: "page".into() }, 0, 2_400);
+        check(Doing::Running { link: "page".into() }, 3_600, 8_400);
         check(Doing::Running { link: "page".into() }, u64::MAX, u64::MAX);
-        check(Doing::Rebooting { link: "page".into(), trouble: None }, 5, 1_800);
-        check(Doing::Leaving { trouble: None }, 5, 1_800);
-        check(Doing::Rejoining { trouble: None }, 5, 1_800);
+        check(Doing::Rebooting { link: "page".into(), trouble: None }, 5, 2_400);
+        check(Doing::Leaving { trouble: None }, 5, 2_400);
+        check(Doing::Rejoining { trouble: None }, 5, 2_400);
         check(Doing::Enrolled, 5, 10);
         check(Doing::UpToDate, u64::MAX, u64::MAX);
     }

@@ -96,8 +96,10 @@ impl Machine {
         let said = |key: &str| about.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
         let (host, commit, sysroot) = (said("host: "), said("commit-hash: "), PathBuf::from(sysroot));
         let triple = musl(&host);
-        let own_linker =
-            files::exists(sysroot.join("lib/rustlib").join(&host).join("bin/rust-lld")) && !is_linked(&triple);
+        // Elsewhere nobody tried it yet.
+        let is_known = host.starts_with("x86_64-");
+        let linker = sysroot.join("lib/rustlib").join(&host).join("bin/rust-lld");
+        let own_linker = is_known && files::exists(linker) && !is_linked(&triple);
         let installed = || files::exists(sysroot.join("lib/rustlib").join(&triple).join("lib"));
         if !installed() {
             let _progress = shell.begin(format!("installing the target {triple}"));
