@@ -81,7 +81,7 @@ const SYSTEMD: &str = "apt-get install -y --no-install-recommends systemd
 /// none, is up after twenty seconds all the same, and who looks at it sees why.
 const RUNIT: &str = "apt-get install -y --no-install-recommends runit-init
     cd /etc/runit; mkdir boot-run shutdown-run; touch native.boot.run; rm -r runsvdir/default/getty*
-    echo 'until sv check /etc/service/* && [ ! -e /etc/service/ssh -o -s /run/sshd.pid ]; do sleep 0.1; done' >services-up
+    echo 'until sv status /etc/service/* && [ ! -e /etc/service/ssh -o -s /run/sshd.pid ]; do sleep 0.1; done' >services-up
     echo 'setsid sh -c \"timeout 20 sh /etc/runit/services-up; touch /run/booted\" >/dev/null 2>&1 &' >boot-run/booted.sh";
 
 impl fmt::Display for Init {
