@@ -1,6 +1,6 @@
 //! Links for herds in one process.
 
-use wb_core::context::{Code, Context, Migration, Terms};
+use wb_core::context::{Code, Context, MaxOut, Migration, Role, Terms};
 use wb_core::system::files::Attributes;
 
 /// What a link or a role of these tests runs.
@@ -8,6 +8,15 @@ pub type Act = fn(&Context<'_>) -> anyhow::Result<()>;
 
 /// The digest of links that are never amended.
 pub const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// A role whose hosts take turns, and write down that they leave load and rejoin.
+pub static WEB: Role = Role {
+    name: "web",
+    max_out: MaxOut::Hosts(1),
+    leave: |context| write(context, "leave"),
+    rejoin: |context| write(context, "rejoin"),
+    ..Role::PLAIN
+};
 
 /// A link that waits for nobody.
 #[must_use]

@@ -8,52 +8,30 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use wb_core::agent::{Agent, How, Next, preview};
 use wb_core::chain::{Digest, Sha1};
 use wb_core::change::ChangeKind;
-use wb_core::context::{Code, Context, MaxOut, Migration, Role, Terms};
+use wb_core::context::Migration;
 use wb_core::runner::{Catalog, platform};
-use wb_core::system::files::{self, Attributes};
+use wb_core::system::files;
 use wb_core::system::{System, clock, command};
 use wb_tests::herd::TestHerd;
+use wb_tests::links::{WEB, migration, write};
 use wb_xtask::deploy::plan::full_runners;
 
-const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const ONE: &str = "1111111111111111111111111111111111111111";
 const TWO: &str = "2222222222222222222222222222222222222222";
 const THREE: &str = "3333333333333333333333333333333333333333";
 
-type Act = fn(&Context<'_>) -> anyhow::Result<()>;
-
-const fn migration(name: &'static str, index: usize, sha1: &'static str, run: Act) -> Migration {
-    let run = Some(Code::Bare(run));
-    Migration { name, role: "web", sha1, digest: DIGEST, index, wait: None, replaces: None, terms: Terms::NONE, run }
-}
-
-/// Adds a word to the host's file `written`.
-fn write(context: &Context<'_>, word: &str) -> anyhow::Result<()> {
-    let mut text = context.system().read_file("/written")?.unwrap_or_default();
-    text.extend(format!("{word} ").bytes());
-    Ok(context.system().write_file("/written", text, Attributes::mode(0o644))?)
-}
-
-static FIRST: Migration = migration("first", 0, ONE, |context| write(context, "first"));
-static SECOND: Migration = migration("second", 1, TWO, |context| write(context, "second"));
-static THIRD: Migration = migration("third", 2, THREE, |context| write(context, "third"));
-static FIRST_GONE: Migration = Migration { run: None, ..migration("first", 0, ONE, |_| Ok(())) };
-static SECOND_GONE: Migration = Migration { run: None, ..migration("second", 1, TWO, |_| Ok(())) };
-static THIRD_GONE: Migration = Migration { run: None, ..migration("third", 2, THREE, |_| Ok(())) };
+static FIRST: Migration = migration("first", "web", 0, ONE, |context| write(context, "first"));
+static SECOND: Migration = migration("second", "web", 1, TWO, |context| write(context, "second"));
+static THIRD: Migration = migration("third", "web", 2, THREE, |context| write(context, "third"));
+static FIRST_GONE: Migration = Migration { run: None, ..migration("first", "web", 0, ONE, |_| Ok(())) };
+static SECOND_GONE: Migration = Migration { run: None, ..migration("second", "web", 1, TWO, |_| Ok(())) };
+static THIRD_GONE: Migration = Migration { run: None, ..migration("third", "web", 2, THREE, |_| Ok(())) };
 static BASELINE: Migration = Migration {
     replaces: Some((ONE, THREE)),
-    ..migration("baseline", 3, "4444444444444444444444444444444444444444", |context| write(context, "baseline"))
+    ..migration("baseline", "web", 3, "4444444444444444444444444444444444444444", |context| write(context, "baseline"))
 };
 static LATER: Migration =
-    migration("later", 4, "5555555555555555555555555555555555555555", |context| write(context, "later"));
-
-static WEB: Role = Role {
-    name: "web",
-    max_out: MaxOut::Hosts(1),
-    leave: |context| write(context, "leave"),
-    rejoin: |context| write(context, "rejoin"),
-    ..Role::PLAIN
-};
+    migration("later", "web", 4, "5555555555555555555555555555555555555555", |context| write(context, "later"));
 
 fn catalog(migrations: &[&'static Migration]) -> Catalog {
     Catalog::new(migrations.iter().copied(), [&WEB], []).unwrap()
@@ -195,7 +173,7 @@ fn a_host_that_is_in_the_last_full_runner_already_stays_there() {
 
 #[test]
 fn a_link_that_failed_is_ended_with_the_runner_that_has_it() {
-    static FAILING: Migration = migration("second", 1, TWO, |context| {
+    static FAILING: Migration = migration("second", "web", 1, TWO, |context| {
         let mended = context.system().read_file("/mended")?.is_some();
         write(context, if mended { "second" } else { "failed" })?;
         anyhow::ensure!(mended, "not yet");
@@ -217,7 +195,7 @@ fn a_link_that_failed_is_ended_with_the_runner_that_has_it() {
 
 #[test]
 fn what_failed_as_a_role_that_is_lost_is_passed_over_though_its_code_is_gone() {
-    static FAILING: Migration = migration("second", 1, TWO, |_| anyhow::bail!("not yet"));
+    static FAILING: Migration = migration("second", "web", 1, TWO, |_| anyhow::bail!("not yet"));
     let mut fleet = Fleet::new();
     fleet.add("web1");
     fleet.deploy(catalog(&[&FIRST, &FAILING]));

@@ -17,7 +17,7 @@ use wb_core::system::files::{self, Attributes};
 use wb_core::system::{System, clock, command};
 use wb_stdlib::{Host, Look as _};
 use wb_tests::herd::TestHerd;
-use wb_tests::links::{migration, write};
+use wb_tests::links::{WEB, migration, write};
 
 const OTHER_DIGEST: &str = "ffb0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -51,13 +51,6 @@ static FOURTH: Migration =
 static LAME: Migration =
     migration("fourth", "web", 4, "7777777777777777777777777777777777777777", |context| write(context, "lame"));
 
-static WEB: Role = Role {
-    name: "web",
-    max_out: MaxOut::Hosts(1),
-    leave: |context| write(context, "leave"),
-    rejoin: |context| write(context, "rejoin"),
-    ..Role::PLAIN
-};
 static DATABASE_ROLE: Role =
     Role { name: "database", max_out: MaxOut::Hosts(1), leave: |_| Ok(()), rejoin: |_| Ok(()), ..Role::PLAIN };
 static FAILING_SPEC: Spec = Spec::new("fleet::chain::third", "answers", |_| anyhow::bail!("expected 200, found 502"));

@@ -10,54 +10,23 @@ use wb_core::agent::preview::doing;
 use wb_core::agent::{AgentError, Next, Store};
 use wb_core::chain::Digest;
 use wb_core::change::{ChangeKind, HostManifest, Identity, Retired, Runner};
-use wb_core::context::{Code, Context, MaxOut, Migration, Role, Terms};
+use wb_core::context::{MaxOut, Migration, Role};
 use wb_core::registry::{Mirror as _, Pushed, RefName, RefUpdate, public_key};
 use wb_core::report::Report;
 use wb_core::runner::{Catalog, Enrollment, platform, rekey, replace};
 use wb_core::system::Command;
-use wb_core::system::files::{self, Attributes};
+use wb_core::system::files;
 use wb_tests::herd::TestHerd;
-
-const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-const fn migration(name: &'static str, index: usize, sha1: &'static str, run: fn(&Context<'_>) -> Done) -> Migration {
-    Migration {
-        name,
-        role: "web",
-        sha1,
-        digest: DIGEST,
-        index,
-        wait: None,
-        replaces: None,
-        terms: Terms::NONE,
-        run: Some(Code::Bare(run)),
-    }
-}
-
-type Done = anyhow::Result<()>;
-
-/// Adds a word to the host's file `written`.
-fn write(context: &Context<'_>, word: &str) -> Done {
-    let mut text = context.system().read_file("/written")?.unwrap_or_default();
-    text.extend(format!("{word} ").bytes());
-    Ok(context.system().write_file("/written", text, Attributes::mode(0o644))?)
-}
+use wb_tests::links::{WEB, migration, write};
 
 static FIRST: Migration =
-    migration("first", 0, "1111111111111111111111111111111111111111", |context| write(context, "first"));
+    migration("first", "web", 0, "1111111111111111111111111111111111111111", |context| write(context, "first"));
 static SECOND: Migration =
-    migration("second", 1, "2222222222222222222222222222222222222222", |context| write(context, "second"));
-static BROKEN: Migration = migration("second", 1, "2222222222222222222222222222222222222222", |context| {
+    migration("second", "web", 1, "2222222222222222222222222222222222222222", |context| write(context, "second"));
+static BROKEN: Migration = migration("second", "web", 1, "2222222222222222222222222222222222222222", |context| {
     write(context, "broken")?;
     anyhow::bail!("no luck")
 });
-static WEB: Role = Role {
-    name: "web",
-    max_out: MaxOut::Hosts(1),
-    leave: |context| write(context, "leave"),
-    rejoin: |context| write(context, "rejoin"),
-    ..Role::PLAIN
-};
 
 fn catalog(migrations: &[&'static Migration]) -> Catalog {
     Catalog::new(migrations.iter().copied(), [&WEB], []).unwrap()

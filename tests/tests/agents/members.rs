@@ -13,7 +13,7 @@ use wb_core::runner::Catalog;
 use wb_core::system::Command;
 use wb_core::system::files;
 use wb_tests::herd::TestHerd;
-use wb_tests::links::{migration, write};
+use wb_tests::links::{WEB, migration, write};
 
 static SCHEMA: Migration =
     migration("schema", "database", 0, "1111111111111111111111111111111111111111", |context| write(context, "schema"));
@@ -46,13 +46,6 @@ static MENDED: Migration = Migration {
 static SIZES: Migration =
     migration("sizes", "database", 5, "9999999999999999999999999999999999999999", |context| write(context, "sizes"));
 
-static WEB: Role = Role {
-    name: "web",
-    max_out: MaxOut::Hosts(1),
-    leave: |context| write(context, "leave"),
-    rejoin: |context| write(context, "rejoin"),
-    ..Role::PLAIN
-};
 static DATABASE: Role = Role {
     name: "database",
     max_out: MaxOut::Hosts(1),

@@ -4,20 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wb_core::agent::Agent;
-use wb_core::context::{Context, MaxOut, Migration, Role};
+use wb_core::context::{Context, Migration};
 use wb_core::runner::Catalog;
 use wb_core::system::command::Real;
 use wb_core::system::{Clock, System, files};
 use wb_tests::herd::{TestHerd, runner};
-use wb_tests::links::{migration, write};
+use wb_tests::links::{WEB, migration, write};
 
-static WEB: Role = Role {
-    name: "web",
-    max_out: MaxOut::Hosts(1),
-    leave: |context| write(context, "leave"),
-    rejoin: |context| write(context, "rejoin"),
-    ..Role::PLAIN
-};
 static FIRST: Migration =
     migration("first", "web", 0, "1111111111111111111111111111111111111111", |context| write(context, "first"));
 static CUT_OFF: Migration = migration("cut_off", "web", 1, "2222222222222222222222222222222222222222", cut_off);

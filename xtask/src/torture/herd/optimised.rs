@@ -10,7 +10,8 @@ use crate::build::executable;
 use crate::fleet;
 use crate::shell::Shell;
 
-/// So many hosts, in all rounds together, take longer than to compile the program once.
+/// For so many hosts, in all rounds together, it is worth to compile the program once: it stays, and who plays many rounds
+/// plays them again.
 const MANY: usize = 20 * 500;
 
 /// The command line once more, for the optimised program. Nothing where that would be no quicker, where cargo did not start
