@@ -74,19 +74,28 @@ fn in_a_process(name: &str, waited: Duration) {
     let (took, waited) = (watch.elapsed().as_secs_f64(), waited.as_secs_f64());
     // Past the harness, which keeps to itself what a test prints that passes, and may be amid a line.
     drop(writeln!(std::io::stdout(), "\n{name}: {took:.0} s, after {waited:.0} s in which it was not its turn"));
-    judge(&output.expect("a process for the test"));
+    judge(name, &output.expect("a process for the test"));
 }
 
-fn judge(output: &Output) {
+fn judge(name: &str, output: &Output) {
     let said = format!("{}\n{}", output.error_text(), output.text());
     // Set in, so that nobody takes its closing line for one of this process.
     let set_in: String = said.lines().map(|line| format!("    {line}\n")).collect();
     assert_eq!(output.code, 0, "the test failed in its own process:\n{set_in}");
+    // Under a name that is none, no test would fail.
+    assert!(was_run(&output.text()), "`{name}` is the name of no test, so none was run in its own process:\n{set_in}");
     match said.lines().find(|line| line.starts_with(SKIPPED)) {
         Some(line) if environment::var("CI").as_deref() != Some("true") => report(line),
         Some(line) => panic!("in CI nothing is skipped: {line}"),
         None => eprintln!("{set_in}"),
     }
+}
+
+/// Whether the harness ran the one test that it was asked for. What it says of that comes last, whatever was said
+/// before by harnesses that the test itself started.
+fn was_run(said: &str) -> bool {
+    let result = said.lines().rfind(|line| line.starts_with("test result: "));
+    result.is_some_and(|line| line.starts_with("test result: ok. 1 passed;"))
 }
 
 /// Past the test harness, which keeps to itself what a test prints that passes.
@@ -138,4 +147,30 @@ fn kept() -> Vec<(&'static str, PathBuf)> {
 /// The directory that cargo builds in: this program lies in `<target>/debug/deps`.
 fn target(this: &Path) -> PathBuf {
     this.ancestors().nth(3).map_or_else(environment::temp_dir, Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_was_not_run_has_not_passed() {
+        let check = |counts: &str, expect: bool| {
+            let said = format!("running 1 test\n\ntest result: {counts}; 0 measured; 2 filtered out\n");
+            assert_eq!(was_run(&said), expect, "{counts}");
+            // What a test runs may be tests, too.
+            assert_eq!(was_run(&format!("test result: ok. 0 passed; 0 failed\n{said}")), expect, "{counts}");
+            assert_eq!(was_run(&format!("test result: ok. 1 passed; 0 failed\n{said}")), expect, "{counts}");
+        };
+        check("ok. 1 passed; 0 failed; 0 ignored", true);
+        check("ok. 0 passed; 0 failed; 0 ignored", false);
+        check("ok. 0 passed; 0 failed; 1 ignored", false);
+        assert!(!was_run(""));
+    }
+
+    #[test]
+    #[should_panic(expected = "`nobody` is the name of no test")]
+    fn a_name_that_is_none_is_told() {
+        in_a_process("nobody", Duration::ZERO);
+    }
 }
