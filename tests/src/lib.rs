@@ -11,6 +11,7 @@ pub mod drawing;
 pub mod editor;
 pub mod fleet;
 pub mod herd;
+pub mod hook;
 pub mod inits;
 pub mod links;
 pub mod repair;

@@ -17,6 +17,7 @@ use wb_core::system::files::{self, Attributes};
 use wb_core::system::{System, clock, command};
 use wb_stdlib::{Host, Look as _};
 use wb_tests::herd::TestHerd;
+use wb_tests::hook;
 use wb_tests::links::{WEB, migration, write};
 
 const OTHER_DIGEST: &str = "ffb0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -663,9 +664,7 @@ fn since_when_the_remote_is_away_is_kept_and_told_when_it_is_back() {
 #[test]
 fn since_when_the_remote_refuses_is_kept_until_it_takes_something() {
     let (herd, said) = (herd(), std::cell::RefCell::new(Vec::new()));
-    let hook = herd.remote().join("hooks/pre-receive");
-    files::create_dir(hook.parent().unwrap()).unwrap();
-    files::write(&hook, "#!/bin/sh\nexit 1\n", 0o755).unwrap();
+    hook::hang(&herd.remote(), "pre-receive", "exit 1");
     let (catalog, system) = (base(), herd.system("web1"));
     let log = |line: &str| said.borrow_mut().push(line.to_owned());
     let mut agent = Agent::open(herd.home("web1"), &catalog, &system, wb_tests::herd::runner(), &log).unwrap();
@@ -675,7 +674,7 @@ fn since_when_the_remote_refuses_is_kept_until_it_takes_something() {
     agent.tick().unwrap_err();
     assert!(files::leads_to(herd.home("web1").notices(), &before), "nothing is news");
     assert_eq!(said.take(), Vec::<String>::new());
-    files::remove(&hook).unwrap();
+    files::remove(herd.remote().join("hooks/pre-receive")).unwrap();
     agent.tick().unwrap();
     assert!(!files::exists(herd.home("web1").notices()));
     assert!(said.take()[0].starts_with("the remote is back after "));

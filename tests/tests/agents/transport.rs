@@ -8,6 +8,7 @@ use wb_core::pool::Pool;
 use wb_core::registry::{Mirror as _, Pushed, RefName, RefUpdate, Registry, RegistryError};
 use wb_core::system::{Command, files};
 use wb_tests::herd::registry;
+use wb_tests::hook;
 
 struct Remote {
     dir: tempfile::TempDir,
@@ -140,8 +141,7 @@ fn a_remote_that_is_not_there_is_named() {
 fn a_server_that_refuses_is_quoted() {
     let remote = Remote::new();
     let a = remote.client("a");
-    let hook = remote.path().join("hooks").join("update");
-    files::write(&hook, "#!/bin/sh\nexit 1\n", 0o755).unwrap();
+    hook::hang(&remote.path(), "update", "exit 1");
     let update = RefUpdate { name: pool(), expected: None, new: Some(value(&a)) };
     let error = a.push(&[update]).unwrap_err();
     assert!(error.to_string().contains("hook declined"), "{error}");
@@ -164,8 +164,7 @@ fn a_server_that_can_not_write_is_no_lost_race() {
 fn after_a_broken_connection_the_outcome_is_read_back() {
     let remote = Remote::new();
     let a = remote.client("a");
-    let hook = remote.path().join("hooks").join("post-receive");
-    files::write(&hook, "#!/bin/sh\nkill -9 $PPID\n", 0o755).unwrap();
+    hook::hang(&remote.path(), "post-receive", "kill -9 $PPID");
     let first = value(&a);
     assert_eq!(push(&a, None, first), Pushed::Won);
     assert_eq!(a.get(&pool()).unwrap(), Some(first));

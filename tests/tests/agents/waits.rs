@@ -19,6 +19,7 @@ use wb_core::system::{Command, System, command, files};
 use wb_stdlib::Host;
 use wb_stdlib::wait::{Until, all};
 use wb_tests::herd::{TestHerd, runner};
+use wb_tests::hook;
 use wb_tests::links::{Act, migration, write};
 
 /// 2030-01-07, a Monday, at midnight.
@@ -907,10 +908,8 @@ fn a_holder_whose_place_was_freed_ends_its_link_and_leaves_the_next_one_alone() 
 
 /// Lets the remote write down which refs each push moves, in a line each.
 fn note_pushes(scene: &Scene) {
-    let hook = scene.herd.remote().join("hooks/pre-receive");
-    files::create_dir(hook.parent().unwrap()).unwrap();
-    let text = "#!/bin/sh\nwhile read -r old new ref; do printf '%s ' \"$ref\"; done >>pushes\necho >>pushes\n";
-    files::write(hook, text, 0o755).unwrap();
+    let lines = "while read -r old new ref; do printf '%s ' \"$ref\"; done >>pushes\necho >>pushes";
+    hook::hang(&scene.herd.remote(), "pre-receive", lines);
 }
 
 #[test]
