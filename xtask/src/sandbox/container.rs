@@ -4,7 +4,7 @@
 //! with the programs that sandboxes need. The fleet's repository and Rust lie at their own paths in it, and cargo
 //! compiles there, so that it does not matter which C library the machine has. Images and layers lie in a volume that all
 //! fleets share, disks of hosts in one that goes with the container. All commands for a fleet run in one container, so
-//! that one finds what another one left running. It ends a minute after the last process in it.
+//! that one finds what another one left running. It ends within a minute of the last process in it.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
