@@ -19,6 +19,7 @@ mod held;
 pub mod http;
 pub mod init;
 mod leftover;
+mod lookup;
 pub mod machine;
 mod mounts;
 #[cfg(feature = "runtime")]

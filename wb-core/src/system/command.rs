@@ -16,6 +16,7 @@ use super::deadline::OutOfTime;
 use super::ending::{Ending, Loss, ending};
 use super::fault::{self, Kind};
 use super::files::Lock;
+use super::lookup;
 use super::machine;
 
 /// A program and how to run it. It never gets a terminal: standard input is empty unless [`Command::stdin`] says
@@ -263,7 +264,7 @@ impl Command {
     pub fn start_held(&self, log: &Path) -> Result<(Child, io::PipeWriter), CommandError> {
         let pipe = fault::pass(Kind::Spawn).and_then(|()| io::pipe());
         let (reader, writer) = pipe.map_err(|source| self.not_started(source))?;
-        let expression = self.prepared(&duct::cmd(&self.program, &self.args).stdin_file(reader));
+        let expression = self.prepared(&self.called_by_its_path().stdin_file(reader));
         let expression = expression.stderr_to_stdout().stdout_path(log);
         let handle = expression.start().map_err(|source| self.not_started(source))?;
         Ok((Child { handle }, writer))
@@ -417,13 +418,34 @@ impl Command {
     }
 
     fn expression(&self) -> io::Result<duct::Expression> {
-        let expression = duct::cmd(&self.program, &self.args);
+        let expression = self.called_by_its_path();
         let expression = match self.stdin.is_empty() {
             true => expression.stdin_null(),
             // No pipe here either: who never reads it would hold up who writes.
             false => expression.stdin_file(holding(&self.stdin)?),
         };
         Ok(self.prepared(&expression))
+    }
+
+    /// The program where it lies. It is told the name by which it was called.
+    fn called_by_its_path(&self) -> duct::Expression {
+        let Some(file) = self.path().and_then(|path| lookup::program(&self.program, &path)) else {
+            return duct::cmd(&self.program, &self.args);
+        };
+        let name = self.program.clone();
+        duct::cmd(file, &self.args).before_spawn(move |command| {
+            command.arg0(&name);
+            Ok(())
+        })
+    }
+
+    /// The `PATH` that the program gets.
+    fn path(&self) -> Option<OsString> {
+        match self.env.get(OsStr::new("PATH")) {
+            Some(path) => path.clone(),
+            None if self.only_env => None,
+            None => std::env::var_os("PATH"),
+        }
     }
 
     fn prepared(&self, expression: &duct::Expression) -> duct::Expression {
