@@ -125,7 +125,7 @@ pub fn measure(
     mut keep: impl FnMut(&Applied) -> Result<(), FileError>,
 ) -> Result<Applied, BenchError> {
     let scratch = Scratch::new()?;
-    let program = host::program(&scratch.0.join("crate"), &target_dir(), Symbols::Stripped, shell)?;
+    let program = host::program(&target_dir(), Symbols::Stripped, shell)?;
     let mut applied = race(&program, options.rounds, shell)?;
     keep(&applied)?;
     if options.peers {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wb_core::system::files;
 
-use super::super::{BenchError, Scratch, target_dir};
+use super::super::{BenchError, target_dir};
 use super::KINDS;
 use super::host::{self, Racetrack, Symbols};
 use crate::shell::Shell;
@@ -14,8 +14,7 @@ use crate::shell::Shell;
 /// # Errors
 /// When this machine can have no sandboxes, the program does not compile, or its host can't install valgrind.
 pub fn profile(dir: &Path, shell: &Shell) -> Result<(), BenchError> {
-    let scratch = Scratch::new()?;
-    let program = host::program(&scratch.0.join("crate"), &target_dir(), Symbols::Kept, shell)?;
+    let program = host::program(&target_dir(), Symbols::Kept, shell)?;
     let track = Racetrack::open(&program, &["valgrind"], shell)?;
     files::create_dir(dir)?;
     for kind in KINDS {
