@@ -91,6 +91,10 @@ impl Container {
         if self.command().args(["image", "inspect", &self.image()]).read().is_err() {
             say(&format!("building an image of {} with the programs that sandboxes need, once", self.base));
             self.build()?.read().map_err(while_doing("build the image of the container"))?;
+            // That takes minutes, in which another command may have been quicker.
+            if self.is_up() {
+                return Ok(());
+            }
         }
         // One that has just ended has the name for a moment.
         drop(self.command().args(["rm", "--force", &self.name()]).run());
@@ -101,7 +105,7 @@ impl Container {
     /// Runs in it what this process was started for, in its place. It comes back only when that failed.
     pub(super) fn enter(&self) -> EngineError {
         let args: Vec<OsString> = environment::args().into_iter().skip(1).collect();
-        while_doing("run this command in the container")(self.inside(&args, io::stdin().is_terminal()).exec())
+        while_doing("run this command in the container")(self.inside(&args, at_a_terminal()).exec())
     }
 
     fn command(&self) -> Command {
@@ -171,6 +175,11 @@ impl Container {
     fn name(&self) -> String {
         format!("wildebeest-{}", short(&format!("{}\n{}", self.image(), self.volumes().join("\n"))))
     }
+}
+
+/// Whether somebody sits there. What goes into a file or a pipe comes without a terminal: one would mix up its two streams.
+fn at_a_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 /// Where a program of Rust's keeps its things.
