@@ -332,9 +332,9 @@ fn ended(played: Played, parts: &[(&str, Duration)], shell: &Shell) -> Tally {
     counted("tests come to their end", cut_short == 0, None, shell)
 }
 
-/// Cargo for tests that take turns, and mostly wait: there is always one more than there are processors.
+/// Cargo for tests that take turns, and mostly wait: there are always two more than there are processors.
 fn beside_waits() -> Command {
-    with_threads(fleet::cargo(), processors() + 1)
+    with_threads(fleet::cargo(), processors() + 2)
 }
 
 /// Cargo for what nobody waits for: hosts on sandboxes have clients that do not wait.

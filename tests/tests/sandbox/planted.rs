@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use wb_core::registry::resolve;
 use wb_core::system::{Command, Output, files};
-use wb_tests::alone::alone;
+use wb_tests::alone::beside_others;
 use wb_tests::stage::link;
 use wb_xtask::chain_file;
 use wb_xtask::fleet::Fleet;
@@ -89,7 +89,7 @@ const MEET: &str = include_str!("../../fleet/planted/meet.rs");
 
 #[test]
 fn each_fault_fails_in_its_own_check() {
-    alone("planted::each_fault_fails_in_its_own_check", || {
+    beside_others("planted::each_fault_fails_in_its_own_check", || {
         let shell = Shell::standard();
         let fleet = begin(&shell);
         a_wait_for_ever_is_found(&fleet);

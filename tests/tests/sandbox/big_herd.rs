@@ -22,7 +22,7 @@ use wb_xtask::demo::load::{Answer, Load};
 
 #[test]
 fn a_herd_of_twelve() {
-    alone("real_herd::a_herd_of_twelve", || {
+    alone("big_herd::a_herd_of_twelve", || {
         let stage = cast::set_stage();
         stage.part("twelve hosts come up", come_up);
         let sampler = Sampler::start(stage.host("lb1").root().unwrap().join("run/haproxy/admin.sock"));
