@@ -83,7 +83,7 @@ fn judge(name: &str, output: &Output) {
     let set_in: String = said.lines().map(|line| format!("    {line}\n")).collect();
     assert_eq!(output.code, 0, "the test failed in its own process:\n{set_in}");
     // Under a name that is none, no test would fail.
-    assert!(was_run(&output.text()), "`{name}` is the name of no test, so none was run in its own process:\n{set_in}");
+    assert!(was_run(&output.text()), "no test `{name}` was run in its own process:\n{set_in}");
     match said.lines().find(|line| line.starts_with(SKIPPED)) {
         Some(line) if environment::var("CI").as_deref() != Some("true") => report(line),
         Some(line) => panic!("in CI nothing is skipped: {line}"),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "`nobody` is the name of no test")]
+    #[should_panic(expected = "no test `nobody` was run")]
     fn a_name_that_is_none_is_told() {
         in_a_process("nobody", Duration::ZERO);
     }

@@ -3,8 +3,8 @@
 //! and beside Ansible. Where a machine can't have sandboxes, these tests say so on a line of standard error and pass;
 //! where `CI` is `true`, they fail.
 //!
-//! The harness begins them in the order of their names. What shares the machine with no other herd is early there, so that no
-//! processor is idle in the end.
+//! The harness begins them in the order of their names. The longest of those that share the machine with no other herd is early
+//! there, so that no processor is idle in the end.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod attempt;

@@ -429,14 +429,17 @@ impl Command {
 
     /// The program where it lies. It is told the name by which it was called.
     fn called_by_its_path(&self) -> duct::Expression {
-        let Some(file) = self.path().and_then(|path| lookup::program(&self.program, &path)) else {
-            return duct::cmd(&self.program, &self.args);
-        };
+        let Some(file) = self.file() else { return duct::cmd(&self.program, &self.args) };
         let name = self.program.clone();
         duct::cmd(file, &self.args).before_spawn(move |command| {
             command.arg0(&name);
             Ok(())
         })
+    }
+
+    /// Where it lies, if it is called by its name.
+    fn file(&self) -> Option<PathBuf> {
+        lookup::program(&self.program, &self.path()?)
     }
 
     /// The `PATH` that the program gets.
@@ -494,7 +497,8 @@ impl Command {
     /// What the program is compiled for, where it is a file that says so, and that is not this machine.
     fn foreign(&self) -> Option<String> {
         let mut header = [0; 20];
-        File::open(&self.program).and_then(|mut file| file.read_exact(&mut header)).ok()?;
+        let file = self.file().unwrap_or_else(|| PathBuf::from(&self.program));
+        File::open(file).and_then(|mut file| file.read_exact(&mut header)).ok()?;
         machine::foreign(&header, std::env::consts::ARCH)
     }
 }
@@ -1126,8 +1130,44 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("program");
         crate::system::files::write(&path, "echo hello", 0o755).unwrap();
-        let error = Command::new(&path).read().unwrap_err().to_string();
-        assert!(error.ends_with("nor a script with a first line of `#!`"), "{error}");
+        for command in [Command::new(&path), Command::new("program").env("PATH", dir.path())] {
+            let error = command.read().unwrap_err().to_string();
+            assert!(error.ends_with("nor a script with a first line of `#!`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_program_for_another_machine_is_named_as_one_also_where_it_is_called_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, name) = foreign_program(dir.path());
+        let error = Command::new("program").env("PATH", dir.path()).read().unwrap_err().to_string();
+        assert!(
+            error.starts_with("`program` can't be started: it is compiled for ") && error.contains(name),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_program_is_looked_for_where_it_is_told_to_look_and_told_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        for place in ["one", "other"] {
+            crate::system::files::create_dir(dir.join(place)).unwrap();
+            std::os::unix::fs::symlink("/bin/sh", dir.join(place).join("wb-sh")).unwrap();
+        }
+        let of = |place: &str| format!("{}:/usr/bin:/bin", dir.join(place).display());
+        // Of a shell, `$0` is what it was called by.
+        let asks = Command::new("wb-sh").args(["-c", "echo $0; echo ${PATH%%:*}"]);
+        let check = |command: Command, place: &str| {
+            let said = command.read().unwrap();
+            assert_eq!(said, format!("wb-sh\n{}", dir.join(place).display()));
+        };
+        check(asks.clone().env("PATH", of("one")), "one");
+        check(asks.clone().env_clear().env("PATH", of("other")), "other");
+        check(asks.clone().env("PATH", of("other")).dir(dir), "other");
+        for nowhere in [asks.clone(), asks.clone().env_clear(), asks.env_remove("PATH")] {
+            assert!(matches!(nowhere.read(), Err(CommandError::NotFound { .. })));
+        }
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 
 /// The first program of that name in the directories of `path`. None where there is none, where `name` is no bare name, or
-/// where a directory that comes earlier depends on where the program is started.
+/// where a directory that comes earlier depends on where the program is started. One whose own interpreter is missing counts:
+/// it can't be started, and no later one is taken in its place.
 pub(super) fn program(name: &OsStr, path: &OsStr) -> Option<PathBuf> {
     if name.is_empty() || name.as_bytes().contains(&b'/') {
         return None;

@@ -91,15 +91,13 @@ impl Container {
         if self.command().args(["image", "inspect", &self.image()]).read().is_err() {
             say(&format!("building an image of {} with the programs that sandboxes need, once", self.base));
             self.build()?.read().map_err(while_doing("build the image of the container"))?;
-            // That takes minutes, in which another command may have been quicker.
-            if self.is_up() {
-                return Ok(());
-            }
         }
-        // One that has just ended has the name for a moment.
-        drop(self.command().args(["rm", "--force", &self.name()]).run());
-        self.start().read().map_err(while_doing("start the container"))?;
-        Ok(())
+        // One that has just ended has the name for a moment. Not one that another command has brought up meanwhile.
+        drop(self.command().args(["container", "rm", &self.name()]).run());
+        match self.start().read() {
+            Err(_) if self.is_up() => Ok(()),
+            started => started.map(drop).map_err(while_doing("start the container")),
+        }
     }
 
     /// Runs in it what this process was started for, in its place. It comes back only when that failed.
@@ -177,9 +175,9 @@ impl Container {
     }
 }
 
-/// Whether somebody sits there. What goes into a file or a pipe comes without a terminal: one would mix up its two streams.
+/// Whether somebody sits there. What goes into a file or a pipe comes without a terminal, which would mix up its two streams.
 fn at_a_terminal() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
+    io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Where a program of Rust's keeps its things.

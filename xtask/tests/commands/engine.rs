@@ -69,7 +69,7 @@ fn the_same_command_runs_in_a_container_that_is_made_for_it() {
         "container inspect",
         "image inspect",
         "build --tag",
-        "rm --force",
+        "container rm",
         "run --detach",
         "exec --interactive",
     ];

@@ -36,7 +36,7 @@ pub(super) const PAGES: Pages = Pages { old: "The first page", new: "The second 
 pub(super) fn set_stage() -> Stage {
     let begin = link("begin", include_str!("../../../fleet/begin.rs"));
     let stage = Stage::set(Play {
-        name: "test-real-herd",
+        name: "test-big-herd",
         hosts: &machines(),
         roles_of,
         roles: &roles(),

@@ -167,10 +167,20 @@ pub(super) enum Symbols {
     Stripped,
 }
 
-/// Builds the program as a runner is built. Its sources have a place that stays the same: all crates are compiled to name
-/// that place alike, so that at another one all of them would be compiled once more.
+impl Symbols {
+    /// What is built at the same time has another place.
+    fn place(self) -> &'static str {
+        match self {
+            Self::Kept => "stdlib-with-symbols",
+            Self::Stripped => "stdlib",
+        }
+    }
+}
+
+/// Builds the program as a runner is built. Its sources have a place that stays the same: all crates are compiled to name that
+/// place alike, so that at another one all of them would be compiled once more.
 pub(super) fn program(target_dir: &Path, symbols: Symbols, shell: &Shell) -> Result<Vec<u8>, BenchError> {
-    let dir = &target_dir.join("stdlib");
+    let dir = &target_dir.join(symbols.place());
     for (path, text) in SOURCES {
         files::create_dir(dir.join(path).parent().unwrap_or(dir))?;
         files::write(dir.join(path), text, 0o644)?;
