@@ -18,6 +18,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
+use toml::de::DeTable;
 
 /// All of `herd.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -58,7 +60,7 @@ pub struct TestSettings {
 pub struct HostEntry {
     /// What the host is; code is written against these.
     pub roles: BTreeSet<String>,
-    /// Where other hosts reach it: an IP address or a name.
+    /// Where other hosts reach it: an IP address or a host name, without a port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// Data of this host for migrations.
@@ -78,17 +80,28 @@ impl Herd {
     /// ```
     ///
     /// # Errors
-    /// With line and column: a misspelt key, a value of another type, a name that no host can have, no reason where there
-    /// is to be one.
+    /// With line and column: a misspelt key, a value of another type, a name that no host can have, an address that is
+    /// none, no reason where there is to be one.
     pub fn parse(text: &str) -> Result<Self, HerdError> {
         let herd: Self = toml::from_str(text).map_err(|error| HerdError::new(text, &error))?;
-        if herd.test.no_roll.as_ref().is_some_and(|why| why.trim().is_empty()) {
+        herd.check(text)?;
+        Ok(herd)
+    }
+
+    /// What TOML lets anybody say, and no herd can be.
+    fn check(&self, text: &str) -> Result<(), HerdError> {
+        if self.test.no_roll.as_ref().is_some_and(|why| why.trim().is_empty()) {
             return Err(HerdError::no_reason(text));
         }
-        match herd.hosts.keys().find(|name| !is_name(name)) {
-            Some(name) => Err(HerdError::name(text, name)),
-            None => Ok(herd),
+        if let Some(name) = self.hosts.keys().find(|name| !is_name(name)) {
+            return Err(HerdError::name(text, name));
         }
+        for (name, host) in &self.hosts {
+            if let Some(address) = host.address.as_deref().filter(|address| !is_address(address)) {
+                return Err(HerdError::address(text, name, address));
+            }
+        }
+        Ok(())
     }
 
     /// The names of the hosts that have `role`.
@@ -153,6 +166,15 @@ impl HerdError {
         Self::at(text, text.find(name).unwrap_or(0), what)
     }
 
+    fn address(text: &str, host: &str, address: &str) -> Self {
+        let document = DeTable::parse(text).map(|root| root.into_inner()).unwrap_or_default();
+        let entry = document.get("hosts").and_then(|hosts| hosts.get_ref().get(host));
+        let span = entry.and_then(|entry| entry.get_ref().get("address")).map(Spanned::span);
+        let address = address.escape_debug();
+        let what = format!("`{address}` is no address: write an IP address or a host name, without a port");
+        Self::at(text, span.map_or(0, |span| span.start), what)
+    }
+
     fn no_reason(text: &str) -> Self {
         let what = "`no_roll` is the reason why no herd rolls in a test, and there is none".to_owned();
         Self::at(text, text.find("no_roll").unwrap_or(0), what)
@@ -190,6 +212,34 @@ mod tests {
         check("[hosts.'no name']\nroles = []", "line 1, column 9: `no name` is no host name");
         check("[test]\nno_roll = ' '", "line 2, column 1: `no_roll` is the reason");
         check("[test]\nno_roll = true", "line 2, column 11: invalid type: boolean `true`");
+    }
+
+    const NO_ADDRESSES: [&str; 12] = [
+        "192.0.2.311",
+        "192.0.2",
+        "192.0.2.11.",
+        "192.0.2.11:80",
+        "192.0.2.0/24",
+        "2001:db8::g",
+        "[2001:db8::11]",
+        "web1:80",
+        "web 1",
+        "-web1",
+        "",
+        " ",
+    ];
+
+    #[test]
+    fn an_address_is_one_of_a_machine() {
+        let text = |address: &str| format!("[hosts.web1]\nroles = []\naddress = \"{address}\"\n");
+        for address in ["192.0.2.11", "2001:db8::11", "web1", "web1.example.org.", "11.example.org"] {
+            assert!(Herd::parse(&text(address)).is_ok(), "{address}");
+        }
+        for address in NO_ADDRESSES {
+            check(&text(address), &format!("line 3, column 11: `{address}` is no address"));
+        }
+        check("hosts = { a = { roles = [], address = '1.2.3' } }", "line 1, column 39: `1.2.3` is no address");
+        check("[hosts]\na.roles = []\na.address = \"a\\nb\"", "line 3, column 13: `a\\nb` is no address");
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub enum FleetError {
     #[error(transparent)]
     File(#[from] FileError),
     /// `herd.toml` has a mistake.
-    #[error("{}: {source}", path.display())]
+    #[error("{HERD_FILE}, {source}")]
     Herd {
         /// The file.
         path: PathBuf,

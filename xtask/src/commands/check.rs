@@ -54,21 +54,11 @@ impl Check {
         computed(&fleet, &resolved).into_iter().for_each(|what| shell.warn(what));
         hasty(&resolved).into_iter().for_each(|what| shell.warn(what));
         if self.json {
-            let told = resolved.mistakes.iter().map(|mistake| Told::of(mistake, &resolved));
-            let waits = soundness::deadlocks(&fleet, &resolved).map_err(judge::fleet)?;
-            let told = told.chain(waits.iter().map(Told::of_deadlock));
-            let told = told.chain(Told::of_herd(check_herd(&fleet, &resolved))?);
-            let told: Vec<Told> = told.chain(Told::of_herd(check_settings(&fleet, &resolved, shell))?).collect();
+            let told = told(&fleet, &resolved, shell)?;
             shell.print_json(&told);
             return Ok(if told.is_empty() { 0.into() } else { NO.into() });
         }
-        let failures = [
-            mistakes(&resolved.mistakes),
-            check_waits(&fleet, &resolved),
-            check_herd(&fleet, &resolved),
-            check_settings(&fleet, &resolved, shell),
-        ];
-        let failures: Vec<Failure> = failures.into_iter().filter_map(Result::err).collect();
+        let failures = failures(&fleet, &resolved, shell);
         if !failures.is_empty() {
             return Err(Failure::all(failures));
         }
@@ -122,6 +112,30 @@ impl Told {
     }
 }
 
+/// All that is wrong, for programs.
+fn told(fleet: &Fleet, resolved: &Resolved, shell: &Shell) -> Result<Vec<Told>, Failure> {
+    let mut told: Vec<Told> = resolved.mistakes.iter().map(|mistake| Told::of(mistake, resolved)).collect();
+    let unread = Told::of_herd(check_file(fleet))?;
+    if unread.is_empty() {
+        told.extend(soundness::deadlocks(fleet, resolved).map_err(judge::fleet)?.iter().map(Told::of_deadlock));
+        told.extend(Told::of_herd(check_herd(fleet, resolved))?);
+        told.extend(Told::of_herd(check_settings(fleet, resolved, shell))?);
+    }
+    told.extend(unread);
+    Ok(told)
+}
+
+/// All that is wrong, for people.
+fn failures(fleet: &Fleet, resolved: &Resolved, shell: &Shell) -> Vec<Failure> {
+    let mut checked = vec![mistakes(&resolved.mistakes), check_file(fleet)];
+    if checked.last().is_some_and(Result::is_ok) {
+        checked.push(check_waits(fleet, resolved));
+        checked.push(check_herd(fleet, resolved));
+        checked.push(check_settings(fleet, resolved, shell));
+    }
+    checked.into_iter().filter_map(Result::err).collect()
+}
+
 /// What the check could not look at.
 fn unseen(reach: &Reach) -> Option<&'static str> {
     match reach {
@@ -161,6 +175,12 @@ const ONCE: &str = "there it looks once, and fails where they have not come; let
 fn mistakes(mistakes: &[Mistake]) -> Result<(), Failure> {
     let flaws = mistakes.iter().cloned().map(|mistake| Flaw::Mistake(Box::new(mistake)));
     all(flaws.map(|flaw| Failure::refused(&flaw).hint(flaw.help())).collect())
+}
+
+/// Whether herd.toml can be read. The checks below all read it, and each would tell the same again: where it can't be, they
+/// are left out.
+fn check_file(fleet: &Fleet) -> Result<(), Failure> {
+    fleet.herd().map(drop).map_err(judge::fleet)
 }
 
 fn check_waits(fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {

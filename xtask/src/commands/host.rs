@@ -3,20 +3,20 @@ mod rename;
 mod retire;
 mod tag;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use wb_core::chain::nearest;
 use wb_core::herd::{Herd, HostEntry};
 use wb_core::registry::{SigningKey, resolve};
-use wb_core::system::files;
+use wb_core::system::{files, quoted};
 
 use super::judge;
 use crate::admission::{self, AdmitError, Admitted, Wanted};
 use crate::chain_file::ChainFileError;
 use crate::failure::Failure;
-use crate::fleet::{Fleet, HERD_FILE};
+use crate::fleet::{Fleet, FleetError, HERD_FILE};
 use crate::herd_file::{self, EditError, NewHost};
 use crate::named::did_you_mean;
 use crate::operator::{Operator, OperatorError, SIGNERS_FILE};
@@ -110,10 +110,11 @@ impl Add {
         files::write(&path, text, 0o644)?;
         shell.done("added", format_args!("`{}` to {}", self.name, path.display()));
         let remote = Operator::of(&fleet).map_or_else(|_| "URL".to_owned(), |o| o.registry().url().to_owned());
+        let name = &self.name;
         shell.print(format_args!(
-            "next: commit {HERD_FILE}, copy {SIGNERS_FILE} and the runner to the machine, and run there:\n  \
-             wildebeest enroll --name {} --remote {remote} --allowed-signers {SIGNERS_FILE}",
-            self.name
+            "next: {}\nthen copy {SIGNERS_FILE} and the runner to the machine, and run there:\n  \
+             wildebeest enroll --name {name} --remote {remote} --allowed-signers {SIGNERS_FILE}",
+            commit_line(&format!("Add the host {name}"), &path)
         ));
         Ok(())
     }
@@ -132,11 +133,17 @@ fn check_roles<'a>(
     Err(Failure::usage(&unknown).hint(meant.map(instead).unwrap_or_else(|| judge::edit_roles(fleet))))
 }
 
-fn not_edited(error: EditError, path: &std::path::Path) -> Failure {
+/// The command that commits the file of the herd, and nothing else that differs.
+fn commit_line(message: &str, path: &Path) -> String {
+    format!("git commit --message '{message}' -- {}", quoted(&path.to_string_lossy()))
+}
+
+fn not_edited(error: EditError, path: &Path) -> Failure {
     match error {
         EditError::Taken(_) => Failure::usage(error).hint("cargo xtask host list"),
         EditError::Name(_) | EditError::Address(_) => Failure::usage(error),
-        EditError::Herd(_) | EditError::Toml(_) => Failure::refused(format_args!("{}, {error}", path.display())),
+        EditError::Herd(source) => judge::fleet(FleetError::Herd { path: path.to_owned(), source }),
+        EditError::Toml(_) => Failure::refused(format_args!("{HERD_FILE}: {error}")),
     }
 }
 

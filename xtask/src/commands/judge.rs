@@ -25,9 +25,9 @@ pub(super) fn fleet(error: FleetError) -> Failure {
         FleetError::NoWorkspace { .. } | FleetError::NoMigrations { .. } => {
             Failure::from(error).hint("cargo xtask init DIR")
         }
-        FleetError::Herd { path, source } => {
+        FleetError::Herd { ref path, ref source } => {
             let hint = format!("vi +{} {}", source.line, quoted(&path.to_string_lossy()));
-            Failure::refused(format_args!("{}, {source}", path.display())).hint(hint)
+            Failure::refused(&error).hint(hint)
         }
         error => error.into(),
     }

@@ -210,7 +210,8 @@ fn a_host_is_written_into_the_herd() {
     let fleet = scratch.fleet();
     let add = |args: &[&str]| said(&scratch, &scratch.xtask(&fleet, &[&["host", "add"], args].concat()));
     insta::assert_snapshot!(add(&["web1", "--role", "server", "--address", "192.0.2.1"]), @r"
-    next: commit herd.toml, copy allowed_signers and the runner to the machine, and run there:
+    next: git commit --message 'Add the host web1' -- SCRATCH/fleet/migrations/herd.toml
+    then copy allowed_signers and the runner to the machine, and run there:
       wildebeest enroll --name web1 --remote URL --allowed-signers allowed_signers
     added `web1` to SCRATCH/fleet/migrations/herd.toml
     exit code 0
@@ -262,17 +263,38 @@ fn what_is_not_committed_is_not_deployed() {
 }
 
 #[test]
-fn a_herd_with_a_typo_is_refused_with_its_place() {
+fn a_herd_with_a_typo_is_refused_once_with_its_place() {
     let scratch = Scratch::new();
     let fleet = scratch.fleet();
     let check = |herd: &str, expect: &str| {
         files::write(fleet.join("migrations/herd.toml"), herd, 0o644).unwrap();
         let output = scratch.xtask(&fleet, &["check"]);
         assert_eq!(output.code, 1);
-        assert!(output.error_text().contains(expect), "{}", output.error_text());
+        let said = output.error_text();
+        assert!(said.contains(&format!("error: herd.toml, {expect}")), "{said}");
+        assert_eq!((said.matches("error: ").count(), said.matches("hint: vi +").count()), (1, 1), "{said}");
     };
-    check("[hosts.web1]\nroles = ['server']\nadress = 'a'\n", "herd.toml, line 3, column 1: unknown field `adress`");
-    check("[hosts.web1]\nroles = ['sever']\n", "herd.toml, line 2, column 10: the host `web1` has the role `sever`");
+    let host = |text: &str| format!("[hosts.web1]\nroles = ['server']\n{text}\n");
+    check(&host("adress = 'a'"), "line 3, column 1: unknown field `adress`");
+    check(&host("address = 192.0.2.11"), "line 3, column ");
+    check(&host("address = '192.0.2.311'"), "line 3, column 11: `192.0.2.311` is no address: write an IP address or a");
+    check("[hosts.web1]\nrols = ['server']\n", "line 2, column 1: unknown field `rols`");
+    check("[herd]\nremoet = 'a'\n", "line 2, column 1: unknown field `remoet`");
+    check("[hurd]\n", "line 1, column ");
+    check("[hosts.web1]\nroles = ['sever']\n", "line 2, column 10: the host `web1` has the role `sever`");
+}
+
+#[test]
+fn programs_hear_of_a_typo_in_the_herd_too() {
+    let scratch = Scratch::new();
+    let fleet = scratch.fleet();
+    files::write(fleet.join("migrations/herd.toml"), "[herd]\nremoet = 'a'\n", 0o644).unwrap();
+    let output = scratch.xtask(&fleet, &["check", "--json"]);
+    assert_eq!((output.code, output.text().matches("\"kind\": \"herd\"").count()), (1, 1), "{}", output.text());
+    assert!(output.text().contains("\"message\": \"herd.toml, line 2, column 1: unknown field `remoet`"));
+    let add = said(&scratch, &scratch.xtask(&fleet, &["host", "add", "web1", "--role", "server"]));
+    assert!(add.starts_with("error: herd.toml, line 2, column 1: unknown field `remoet`"), "{add}");
+    assert!(add.ends_with("hint: vi +2 SCRATCH/fleet/migrations/herd.toml\nexit code 1"), "{add}");
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 use wb_core::change::Manifest;
-use wb_core::system::{files, quoted};
+use wb_core::system::files;
 
-use super::not_edited;
+use super::{commit_line, not_edited};
 use crate::commands::judge;
 use crate::commands::order::{self, Order};
 use crate::failure::Failure;
@@ -109,8 +109,7 @@ impl Options {
             (false, false) => shell.print("next: cargo xtask status"),
             (true, false) => {
                 shell.done("edited", path.display());
-                let path = quoted(&path.to_string_lossy());
-                shell.print(format_args!("next: git commit --message '{}' -- {path}", wish.commit));
+                shell.print(format_args!("next: {}", commit_line(&wish.commit, path)));
             }
             (_, true) => {
                 shell.print(format_args!("nothing was told or written; next: {}", self.how.signed(&wish.again)))
