@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use wb_core::chain::{Link, nearest};
 use wb_core::herd::Herd;
+use wb_core::registry::resolve;
 use wb_core::runner::with_causes;
 use wb_core::system::clock::Stopwatch;
 use wb_core::system::files;
@@ -24,6 +25,7 @@ use crate::at_once;
 use crate::build;
 use crate::failure::Failure;
 use crate::fleet::{self, Fleet};
+use crate::foresight;
 use crate::named::{Kind, Unknown};
 use crate::sandbox::{self, Distribution, Image, Init, cache_dir, scratch_dir};
 use crate::shell::Shell;
@@ -63,6 +65,14 @@ impl Default for Options {
         let image = Distribution::Debian12;
         let roles = BTreeSet::new();
         Self { name: None, roles, host: None, keep: false, watch: false, image, init: image.init() }
+    }
+}
+
+impl Options {
+    /// Whether it is to be tried on the host of this player.
+    fn want(&self, player: &Player) -> bool {
+        let has_role = self.roles.is_empty() || !self.roles.is_disjoint(&player.roles);
+        has_role && self.host.as_ref().is_none_or(|host| *host == player.name)
     }
 }
 
@@ -141,6 +151,7 @@ impl Attempt<'_> {
     /// Tries it; where it is watched, again and again on the same hosts, until these would be others.
     fn stay(&self, watch: &mut Watch) -> Result<bool, TryError> {
         let clock = Stopwatch::start();
+        self.foresee()?;
         let (twin, image, diary) = self.build()?;
         let rehearsal = self.rehearsal(&twin, image)?;
         let links = rehearsal.says.chain.links();
@@ -214,6 +225,13 @@ impl Attempt<'_> {
         Ok(Some(self.show(scene, subject, &clock)?))
     }
 
+    /// Refuses what the sources say already that there is not, before anything is built.
+    fn foresee(&self) -> Result<(), TryError> {
+        let herd = self.herd()?;
+        let resolved = resolve(&self.fleet.crate_dir).map_err(TestError::from)?;
+        foresight::links(&resolved).map_or(Ok(()), |links| can_be_tried(self.options, &herd, links))
+    }
+
     /// The twin, and, meanwhile, what hosts are made of, and where it is written down what they do.
     fn build(&self) -> Result<(PathBuf, Image, Diary), TestError> {
         let ((say, said), crate_dir) = (channel::<String>(), self.fleet.crate_dir.as_path());
@@ -237,26 +255,14 @@ impl Attempt<'_> {
         Ok(Rehearsal::of(&self.fleet.crate_dir, &herd, says, image)?)
     }
 
-    /// The herd, in which no other host stands for the one that is wanted.
     fn herd(&self) -> Result<Herd, TryError> {
-        let mut herd = self.fleet.herd().map_err(TestError::from)?;
-        let Some(name) = &self.options.host else { return Ok(herd) };
-        let Some(roles) = herd.hosts.get(name).map(|host| host.roles.clone()) else {
-            let meant = nearest(name, herd.hosts.keys().map(String::as_str)).map(str::to_owned);
-            return Err(Unknown { kind: Kind::Host, name: name.clone(), meant }.into());
-        };
-        herd.hosts.retain(|other, host| other == name || host.roles != roles);
-        Ok(herd)
+        let herd = self.fleet.herd().map_err(TestError::from)?;
+        Ok(with_wanted(herd, self.options.host.as_deref())?)
     }
 
     fn subject<'p>(&self, links: &[Link], place: usize, parts: &[Part<'p>]) -> Result<Subject<'p>, TryError> {
-        let Options { roles, host, .. } = self.options;
-        let is_wanted = |player: &Player| {
-            let has_role = roles.is_empty() || !roles.is_disjoint(&player.roles);
-            has_role && host.as_ref().is_none_or(|host| *host == player.name)
-        };
         let acting = parts.iter().filter(|part| part.has(place)).map(|part| part.player);
-        let players: Vec<&'p Player> = acting.filter(|player| is_wanted(player)).collect();
+        let players: Vec<&'p Player> = acting.filter(|player| self.options.want(player)).collect();
         let link = links[place].clone();
         match players.is_empty() {
             true => Err(TryError::Nobody { name: link.name }),
@@ -338,6 +344,28 @@ impl TryError {
     }
 }
 
+/// The herd, in which no other host stands for the one that is wanted.
+fn with_wanted(mut herd: Herd, wanted: Option<&str>) -> Result<Herd, Unknown> {
+    let Some(name) = wanted else { return Ok(herd) };
+    let Some(roles) = herd.hosts.get(name).map(|host| host.roles.clone()) else {
+        let meant = nearest(name, herd.hosts.keys().map(String::as_str)).map(str::to_owned);
+        return Err(Unknown { kind: Kind::Host, name: name.to_owned(), meant });
+    };
+    herd.hosts.retain(|other, host| other == name || host.roles != roles);
+    Ok(herd)
+}
+
+/// Whether there is a link to try, and a host that may run it and is wanted. Whether that one does run it, only its
+/// whole course says: a baseline may stand for the link.
+fn can_be_tried(options: &Options, herd: &Herd, links: &[Link]) -> Result<(), TryError> {
+    let link = &links[chosen(links, options.name.as_deref())?];
+    let may_run = |player: &Player| player.roles.contains(&link.role) && options.want(player);
+    match cast::cast(herd, links).iter().any(may_run) {
+        true => Ok(()),
+        false => Err(TryError::Nobody { name: link.name.clone() }),
+    }
+}
+
 /// The place of the link that is meant: of that name, or the draft.
 fn chosen(links: &[Link], name: Option<&str>) -> Result<usize, TryError> {
     let Some(name) = name else {
@@ -385,5 +413,39 @@ mod tests {
         check(&links, Some("old_page"), "the code of `old_page` is gone");
         let meant = "the chain has no migration `instal_nginx`, did you mean `install_nginx`?";
         check(&links, Some("instal_nginx"), meant);
+    }
+
+    const HERD: &str = "hosts.db1.roles = ['database']\nhosts.web1.roles = ['web']\nhosts.web2.roles = ['web']\n";
+
+    /// What is asked for: a migration, `--role ROLE` or `--host HOST`; nothing: the draft.
+    fn options(line: &str) -> Options {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["--role", role] => Options { roles: [(*role).to_owned()].into(), ..Options::default() },
+            ["--host", host] => Options { host: Some((*host).to_owned()), ..Options::default() },
+            names => Options { name: names.first().map(|name| (*name).to_owned()), ..Options::default() },
+        }
+    }
+
+    #[test]
+    fn what_the_sources_do_not_have_is_refused() {
+        let link = |(name, n): (&str, u8)| Link::new(name, Sha1::from_bytes([n; 20]), "web", Digest::of(&[n]));
+        let (landed, all) = ([link(("install_nginx", 1))], [link(("install_nginx", 1)), link(("page", 0))]);
+        let check = |links: &[Link], line: &str, expect: &str| {
+            let options = options(line);
+            let herd = with_wanted(Herd::parse(HERD).unwrap(), options.host.as_deref()).map_err(TryError::from);
+            let said = herd.and_then(|herd| can_be_tried(&options, &herd, links));
+            assert_eq!(said.map_or_else(|error| error.to_string(), |()| "ok".to_owned()), expect, "{line}");
+        };
+        check(&all, "", "ok");
+        check(&landed, "", "there is no draft: all migrations are committed");
+        check(&landed, "install_nginx", "ok");
+        check(&all, "no_such", "the chain has no migration `no_such`");
+        check(&all, "--role web", "ok");
+        check(&all, "--role wbe", "no host that is tried runs `page`");
+        check(&all, "--role database", "no host that is tried runs `page`");
+        check(&all, "--host web2", "ok");
+        check(&all, "--host web9", "the herd has no host `web9`, did you mean `web1`?");
+        check(&all, "--host db1", "no host that is tried runs `page`");
     }
 }

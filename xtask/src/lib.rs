@@ -25,6 +25,7 @@ pub mod diff;
 pub mod draft;
 pub mod failure;
 pub mod fleet;
+pub mod foresight;
 pub mod git;
 mod glob;
 pub mod herd_file;

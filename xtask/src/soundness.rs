@@ -44,15 +44,15 @@ pub enum SoundnessError {
 /// What to do where waits keep hosts from their end.
 pub const OF_DEADLOCKS: &str = "let a migration wait only for migrations that come before it";
 
-/// All that is wrong. Settings are judged where nothing is wrong with the chain.
+/// All that is wrong by what the sources say, for which nothing is compiled. [`unfit`] says what else is wrong.
 ///
 /// # Errors
-/// When something can't be read or built.
-pub fn flaws(fleet: &Fleet, resolved: &Resolved, shell: &Shell) -> Result<Vec<Flaw>, SoundnessError> {
+/// When something can't be read.
+pub fn flaws_of_sources(fleet: &Fleet, resolved: &Resolved) -> Result<Vec<Flaw>, SoundnessError> {
     let mistakes = resolved.mistakes.iter().cloned().map(|mistake| Flaw::Mistake(Box::new(mistake)));
     let deadlocks = deadlocks(fleet, resolved)?.into_iter().map(Flaw::Deadlock);
-    let herd = strangers(fleet, resolved)?.into_iter().chain(unfit(fleet, resolved, shell)?).map(Flaw::Herd);
-    Ok(mistakes.chain(deadlocks).chain(herd).collect())
+    let strangers = strangers(fleet, resolved)?.into_iter().map(Flaw::Herd);
+    Ok(mistakes.chain(deadlocks).chain(strangers).collect())
 }
 
 /// The waits that can keep the herd of herd.toml from its end for ever, each cycle once.

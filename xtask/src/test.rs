@@ -47,11 +47,12 @@ use wb_core::system::files::{self, FileError};
 use crate::attestation::AttestationError;
 use crate::build::{self, BuildError, Built};
 use crate::fleet::{self, Fleet, FleetError};
+use crate::foresight;
 use crate::named::{Kind, Unknown};
 use crate::sandbox::{self, Distribution, Image, Init, NotReady, SandboxError, SubnetError, cache_dir, scratch_dir};
 use crate::shell::Shell;
 use crate::signing_key::KeyError;
-use crate::soundness::{self, SoundnessError};
+use crate::soundness::{self, Flaw, SoundnessError};
 use crate::stage::StageError;
 use baseline::Proofs;
 use cast::Player;
@@ -294,9 +295,13 @@ fn tested(
     shell: &Shell,
 ) -> Result<Option<Play>, TestError> {
     let (diary, resolved) = (results.diary()?, resolve_strictly(&fleet.crate_dir)?);
-    let sound = chain(fleet, &resolved, shell)?;
+    let sound = chain(fleet, options, &resolved, shell)?;
     let holds = sound.verdict == Verdict::Passed;
     hear(Event::Tested(Box::new(sound)), outcome, shell);
+    // Nothing has to be built to say so.
+    if holds && resolved.links.is_empty() {
+        return Err(TestError::Nothing);
+    }
     let play = holds.then(|| Play::prepare(fleet, options, results, shell)).transpose()?;
     witness.look_again()?;
     if let Some(play) = &play {
@@ -309,10 +314,15 @@ fn tested(
     Ok(play)
 }
 
-/// What `cargo xtask check` looks at.
-fn chain(fleet: &Fleet, resolved: &Resolved, shell: &Shell) -> Result<Tested, TestError> {
+/// What `cargo xtask check` looks at: first what the sources say, then settings, for which a runner may have to be
+/// built. Where the sources are sound, names that they don't have are refused in between.
+fn chain(fleet: &Fleet, options: &Options, resolved: &Resolved, shell: &Shell) -> Result<Tested, TestError> {
     let watch = Stopwatch::start();
-    let flaws = soundness::flaws(fleet, resolved, shell)?;
+    let mut flaws = soundness::flaws_of_sources(fleet, resolved)?;
+    if let Some(links) = foresight::links(resolved).filter(|_| flaws.is_empty()) {
+        are_known(options, links, &cast::cast(&fleet.herd()?, links))?;
+    }
+    flaws.extend(soundness::unfit(fleet, resolved, shell)?.into_iter().map(Flaw::Herd));
     let verdict = match flaws.first() {
         None => Verdict::Passed,
         Some(first) => Difference::of("the fleet is not sound:", &flaws).hint(first.help()).into(),

@@ -19,8 +19,8 @@ use crate::test::{self, Options, TestError, page};
 /// again, and must come to the same end. Then a herd with at least three hosts of each kind, and two more than may be out of
 /// load at once, follows signed changes from what was told last to the newest migration, and takes turns. What hosts come to is
 /// kept, so that the next test goes on from there. The runner is the one that a deploy ships; once all was tested that
-/// there is, and passed, a deploy finds it attested. Needs root, or a machine where users may make namespaces, or have
-/// containers.
+/// there is, and passed, a deploy finds it attested. A migration or a role that there is not is refused before anything is
+/// built. Needs root, or a machine where users may make namespaces, or have containers.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Test {

@@ -14,7 +14,8 @@ use crate::shell::Shell;
 /// Shows what it would do, with diffs, then what it does, then whether its specs hold, on a real host for each set of
 /// roles that runs it. The hosts are where it will find them: they boot on what `cargo xtask test` kept of those that ran
 /// all that comes before it; what was not kept is made first. What runs is not the runner that ships, but its twin, which
-/// is compiled in a moment. Needs root, or a machine where users may make namespaces, or have containers.
+/// is compiled in a moment; only the first try of a fleet compiles for minutes. A migration or a host that there is not is
+/// refused before that. Needs root, or a machine where users may make namespaces, or have containers.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
