@@ -147,12 +147,17 @@ fn build_on(machine: &Machine, what: What, fleet: &Fleet, shell: &Shell) -> Resu
     if let Some(why) = target.why() {
         shell.note(format_args!("building for {}, linked statically, because {why}", target.triple()));
     }
-    let begun = format!("building {} for {}", what.called(), target.triple());
+    let sameness = match what {
+        What::Runner | What::QuickProbe => Some(Sameness::look(fleet, machine)?),
+        What::Probe => None,
+    };
+    let is_first = sameness.as_ref().is_some_and(|sameness| sameness.is_first(target.triple()));
+    let begun = beginning(what, target.triple(), is_first);
     let progress = shell.begin(begun.clone());
     let (mut found, mut compiled) = (None, 0);
-    let command = match what {
-        What::Runner | What::QuickProbe => same(what, fleet, &target, &Sameness::look(fleet, machine)?),
-        What::Probe => told(command(what, fleet, &target), &target, &target.rustflags()),
+    let command = match &sameness {
+        Some(sameness) => same(what, fleet, &target, sameness),
+        None => told(command(what, fleet, &target), &target, &target.rustflags()),
     };
     let _turn = quick::turn()?;
     let output = command.run_lines(|line| {
@@ -168,6 +173,12 @@ fn build_on(machine: &Machine, what: What, fleet: &Fleet, shell: &Shell) -> Resu
     let path = found.ok_or_else(no_binary)?;
     let path = if quick::is_told() { quick::keep(&path, fleet, what.ending())? } else { path };
     Ok(Built { triple, path })
+}
+
+/// What is said of a build that begins.
+fn beginning(what: What, triple: &str, is_first: bool) -> String {
+    let patience = if is_first { ", which takes some minutes the first time" } else { "" };
+    format!("building {} for {triple}{patience}", what.called())
 }
 
 /// The command that builds the runner, or what shares its parts, with all that makes it the same everywhere.
@@ -223,6 +234,13 @@ mod tests {
         let flags = gnu.rustflags();
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         check(What::Runner, &gnu, &flags, &format!("--release {common}-gnu {json} {config}"));
+    }
+
+    #[test]
+    fn who_builds_for_the_first_time_is_told_to_be_patient() {
+        let check = |is_first: bool, expect: &str| assert_eq!(beginning(What::Runner, "riscv", is_first), expect);
+        check(false, "building the runner for riscv");
+        check(true, "building the runner for riscv, which takes some minutes the first time");
     }
 
     #[test]

@@ -11,13 +11,16 @@
 
 use std::path::PathBuf;
 
-use wb_core::system::{Command, environment};
+use wb_core::system::{Command, environment, files};
 
 use super::Machine;
 use crate::fleet::{self, Fleet, FleetError};
 
 /// The date of all that is built, in seconds since 1970: the first day that every format can say, 1980-01-01.
 const DATE: &str = "315532800";
+
+/// The name of the target directory.
+const TARGET: &str = "/target";
 
 /// What lies elsewhere on another machine, each with the name that it gets everywhere. The longest path stands last: of
 /// several that fit rustc takes that one.
@@ -36,9 +39,15 @@ impl Sameness {
         // Where these sources are not installed, the compiler has this name for them by itself.
         let library = (library, format!("/rustc/{}", machine.commit));
         let named = cargo_home.map(|home| (home, "/cargo".to_owned()));
-        let mut named: Vec<_> = named.into_iter().chain([(target, "/target".to_owned()), library]).collect();
+        let mut named: Vec<_> = named.into_iter().chain([(target, TARGET.to_owned()), library]).collect();
         named.sort_by_key(|(place, _)| place.as_os_str().len());
         Self(named)
+    }
+
+    /// Whether no runner was built for this target yet, so that all is to be compiled.
+    pub(super) fn is_first(&self, triple: &str) -> bool {
+        let target = self.0.iter().find(|(_, name)| name == TARGET);
+        target.is_some_and(|(target, _)| !files::exists(target.join(triple).join("release")))
     }
 
     /// The flags that tell rustc.
@@ -102,6 +111,19 @@ mod tests {
         check(Some("/c"), "/fleet/target", &["/c=/cargo", "/fleet/target=/target", library]);
         check(None, "/fleet/target", &["/fleet/target=/target", library]);
         check(Some("/t/cargo"), "/t", &["/t=/target", "/t/cargo=/cargo", library]);
+    }
+
+    #[test]
+    fn the_first_runner_is_one_where_none_was_built_for_its_target() {
+        let dir = tempfile::tempdir().unwrap();
+        let sameness = Sameness::of(None, dir.path().into(), &machine());
+        let check = |made: &str, expect: bool| {
+            files::create_dir(dir.path().join(made)).unwrap();
+            assert_eq!(sameness.is_first("x86_64-unknown-linux-musl"), expect, "{made}");
+        };
+        check("release", true);
+        check("x86_64-unknown-linux-musl/debug", true);
+        check("x86_64-unknown-linux-musl/release", false);
     }
 
     #[test]

@@ -40,6 +40,8 @@ impl Init {
         }
         scaffold.create(shell).map_err(|error| self.judged(error))?;
         explain(shell, dependencies, signer.ok().as_ref());
+        // The alias keeps cargo quiet, or it would say two lines before each later command.
+        shell.note("the first command in the fleet compiles for some minutes, and says nothing meanwhile");
         let cd = Command::new("cd").arg(&self.dir).line();
         shell.print(format_args!("next: {cd} && cargo xtask host add NAME --role server"));
         Ok(())

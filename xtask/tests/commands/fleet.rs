@@ -106,6 +106,8 @@ fn a_place_with_a_space_is_quoted_in_what_to_run_next() {
     let output = scratch.xtask(&scratch.path("home"), &["init", "../my fleet", "--path-dependencies"]);
     assert_eq!(output.code, 0, "{}", output.error_text());
     assert_eq!(output.text(), "next: cd '../my fleet' && cargo xtask host add NAME --role server");
+    let told = "\nnote: the first command in the fleet compiles for some minutes, and says nothing meanwhile";
+    assert!(output.error_text().ends_with(told), "{}", output.error_text());
     assert_eq!(scratch.xtask(&scratch.path("my fleet"), &["check"]).code, 0);
 }
 
