@@ -6,6 +6,7 @@
 //! and keeps; for that, what nobody used for long makes room.
 
 mod page;
+mod tried;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -38,6 +39,7 @@ use crate::test::rehearsal::{Rehearsal, Says};
 use crate::test::scene::{Props, Scene, script};
 use crate::test::walk::{Actor, Part, Step, Walk};
 use crate::test::{Event, TestError};
+pub use tried::{Tried, TriedOn};
 use watch::Watch;
 
 /// What is tried.
@@ -110,11 +112,11 @@ pub enum TryError {
     },
 }
 
-/// Tries a migration, and prints what it would do, what it does, and whether its specs hold; says whether all is well.
+/// Tries a migration, and prints what it would do, what it does, and whether its specs hold; says what came of it.
 ///
 /// # Errors
 /// When there is nothing to try, or no host to try it on.
-pub fn attempt(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<bool, TryError> {
+pub fn attempt(fleet: &Fleet, options: &Options, shell: &Shell) -> Result<Tried, TryError> {
     sandbox::ready(&scratch_dir("try"), shell).map_err(TestError::from)?;
     let attempt = Attempt { fleet, options, shell };
     let mut watch = Watch::begin(&fleet.crate_dir);
@@ -149,7 +151,7 @@ const SOON: Duration = Duration::from_millis(20);
 
 impl Attempt<'_> {
     /// Tries it; where it is watched, again and again on the same hosts, until these would be others.
-    fn stay(&self, watch: &mut Watch) -> Result<bool, TryError> {
+    fn stay(&self, watch: &mut Watch) -> Result<Tried, TryError> {
         let clock = Stopwatch::start();
         self.foresee()?;
         let (twin, image, diary) = self.build()?;
@@ -179,7 +181,7 @@ impl Attempt<'_> {
             told: &told,
         };
         let (scene, made) = self.come_there(&walk, &events)?;
-        let is_well = self.show(&scene, &subject, &clock)?;
+        let tried = self.show(&scene, &subject, &clock)?;
         if !made.is_empty()
             && let Err(error) = rehearsal.prune(&parts)
         {
@@ -187,42 +189,43 @@ impl Attempt<'_> {
         }
         if !self.options.watch {
             self.close(scene, &company)?;
-            return Ok(is_well);
+            return Ok(tried);
         }
         watch.wait();
-        while self.again(&walk, &scene, &rehearsal, &mut subject)?.is_some() {
+        while self.again(&walk, &scene, &rehearsal, &mut subject)? {
             watch.wait();
         }
-        Ok(is_well)
+        Ok(tried)
     }
 
-    /// Tries it once more, on hosts that are as they were. Nothing where they would be others by now.
+    /// Tries it once more, on hosts that are as they were; `false` where they would be others by now.
     fn again(
         &self,
         walk: &Walk<'_>,
         scene: &Scene<'_>,
         before: &Rehearsal,
         subject: &mut Subject<'_>,
-    ) -> Result<Option<bool>, TryError> {
+    ) -> Result<bool, TryError> {
         let clock = Stopwatch::start();
         let twin = match build::probe(self.fleet, self.shell) {
             Ok(twin) => twin.path,
             Err(error) => {
                 self.shell.fail(&Failure::from(error));
-                return Ok(Some(false));
+                return Ok(true);
             }
         };
         let now = self.rehearsal(&twin, before.image.clone())?;
         let place = walk.links.len();
-        let Some(link) = same(before, &now, place, self.options.name.as_deref()) else { return Ok(None) };
+        let Some(link) = same(before, &now, place, self.options.name.as_deref()) else { return Ok(false) };
         subject.link = link.clone();
-        let Some(bases) = walk.all_bases(place) else { return Ok(None) };
+        let Some(bases) = walk.all_bases(place) else { return Ok(false) };
         let runner = files::read(&twin).map_err(TestError::from)?;
         for player in &subject.players {
             scene.reset(player, bases.get(&player.name).map(PathBuf::as_path))?;
             scene.driver(player)?.equip(&runner, &script(&player.name, &before.members))?;
         }
-        Ok(Some(self.show(scene, subject, &clock)?))
+        self.show(scene, subject, &clock)?;
+        Ok(true)
     }
 
     /// Refuses what the sources say already that there is not, before anything is built.
@@ -293,18 +296,30 @@ impl Attempt<'_> {
         failed.map_or(Ok(there), |tested| Err(TryError::before(&tested)))
     }
 
-    fn show(&self, scene: &Scene<'_>, subject: &Subject<'_>, clock: &Stopwatch) -> Result<bool, TestError> {
-        let mut is_well = true;
+    fn show(&self, scene: &Scene<'_>, subject: &Subject<'_>, clock: &Stopwatch) -> Result<Tried, TestError> {
+        let (link, mut hosts) = (&subject.link, Vec::new());
         for player in &subject.players {
-            self.shell.print_page(&page::heading(player, &subject.link));
-            is_well &= self.one(scene.driver(player)?, &subject.link)?;
+            self.shell.print_page(&page::heading(player, link));
+            let faults = self.one(scene.driver(player)?, link)?;
+            hosts.push(TriedOn { host: player.name.clone(), enter: player.enter(&scratch_dir("try")), faults });
         }
         self.shell.print(format_args!("in {:.1} s", clock.elapsed().as_secs_f64()));
-        Ok(is_well)
+        let tried = Tried { name: link.name.clone(), is_draft: link.is_draft(), hosts };
+        if self.options.watch {
+            self.judge(&tried);
+        }
+        Ok(tried)
     }
 
-    /// On one host: each part is shown before the next one begins.
-    fn one(&self, driver: Driver<'_>, link: &Link) -> Result<bool, TestError> {
+    /// Who watches is told each time whether it failed, and not what to do then, which is what they are doing.
+    fn judge(&self, tried: &Tried) {
+        if let Some(verdict) = tried.verdict(&self.shell.canvas()) {
+            self.shell.print_page(&format!("{verdict}\n"));
+        }
+    }
+
+    /// What is wrong on one host. Each part is shown before the next one begins.
+    fn one(&self, driver: Driver<'_>, link: &Link) -> Result<Vec<String>, TestError> {
         let canvas = self.shell.canvas();
         let (planned, seen) = driver.plan(&link.name)?;
         self.shell.print_page(&page::plan(&planned, &canvas));
@@ -312,11 +327,11 @@ impl Attempt<'_> {
         let (done, failed) = (joined(&legs), failure(&legs));
         self.shell.print_page(&page::run(&done, failed.as_ref(), &canvas));
         if failed.is_some() {
-            return Ok(false);
+            return Ok(vec!["the run failed".to_owned()]);
         }
         let ((verdict, notes), asked) = (judged(&planned, &seen, &done), driver.specs(Some(&link.name))?);
         self.shell.print_page(&page::end(&asked, &verdict, &notes, &canvas));
-        Ok(asked.error().is_none() && !matches!(verdict, Verdict::Failed { .. }))
+        Ok(tried::faults(&asked, &verdict))
     }
 
     fn close(&self, scene: Scene<'_>, company: &[&Player]) -> Result<(), TestError> {

@@ -110,6 +110,22 @@ pub fn check_name(name: &str) -> Result<(), ChainFileError> {
     }
 }
 
+/// The name that is meant by one that is none, where its words make one: `install_nginx` by `install-nginx`.
+#[must_use]
+pub fn mended_name(name: &str) -> Option<String> {
+    if !name.is_ascii() {
+        return None;
+    }
+    let mut spaced = String::new();
+    for (letter, before) in name.chars().zip(std::iter::once(' ').chain(name.chars())) {
+        let is_hump = letter.is_ascii_uppercase() && before.is_ascii_lowercase();
+        spaced.extend(is_hump.then_some(' '));
+        spaced.push(if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { ' ' });
+    }
+    let mended = spaced.split_whitespace().collect::<Vec<_>>().join("_");
+    (mended != name && check_name(&mended).is_ok()).then_some(mended)
+}
+
 const KEYWORDS: [&str; 51] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
     "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",
@@ -167,5 +183,19 @@ mod tests {
         let characters = "use small letters, digits and `_`, as in `install_nginx`";
         check("install-nginx", &format!("`install-nginx` is no name for a migration: {characters}"));
         check("a/../b", &format!("`a/../b` is no name for a migration: {characters}"));
+    }
+
+    #[test]
+    fn words_that_are_no_name_make_one() {
+        let check = |name: &str, expect: Option<&str>| assert_eq!(mended_name(name).as_deref(), expect, "{name}");
+        check("install-nginx", Some("install_nginx"));
+        check("Install nginx", Some("install_nginx"));
+        check("installNginx", Some("install_nginx"));
+        check("add_HTTP2", Some("add_http2"));
+        check("/etc/motd", Some("etc_motd"));
+        check("2nd", None);
+        check("loop", None);
+        check("-", None);
+        check("größe", None);
     }
 }

@@ -81,6 +81,7 @@ fn a_draft_is_tried() {
         let said = after(&log, 2);
         assert!(watch.elapsed() < BOUND, "{:?}: {said}", watch.elapsed());
         assert!(specs(&said).starts_with("  `it_says_hello`: expected "), "{said}");
+        assert_eq!(verdict(&log), "FAILED: its spec does not hold");
         watching.kill();
         files::remove_tree(source).unwrap();
     });
@@ -95,6 +96,13 @@ fn after(log: &Path, tries: usize) -> String {
     found.unwrap_or_else(|| panic!("no try {tries}: {}", said()))
 }
 
+/// What the line says that comes after a try that failed.
+fn verdict(log: &Path) -> String {
+    let find = || files::read_text(log).ok()?.lines().find(|line| line.starts_with("FAILED: ")).map(str::to_owned);
+    let found = clock::wait_until(&clock::Real, Duration::from_secs(10), Duration::from_millis(50), find);
+    found.unwrap_or_else(|| panic!("no verdict: {}", files::read_text(log).unwrap_or_default()))
+}
+
 /// What the specs of the last try say.
 fn specs(said: &str) -> String {
     let last = said.rsplit("specs:\n").next().unwrap_or_default();
@@ -104,10 +112,10 @@ fn specs(said: &str) -> String {
 fn tried(fleet: &Fleet) -> (bool, String) {
     let (shell, captured) = Shell::captured();
     let tried = attempt(fleet, &Options::default(), &shell);
-    let is_well = tried.unwrap_or_else(|error| panic!("{error}: {}", captured.text()));
+    let tried = tried.unwrap_or_else(|error| panic!("{error}: {}", captured.text()));
     let said = captured.text();
     Shell::standard().print_text(&said);
-    (is_well, said)
+    (tried.is_well(), said)
 }
 
 fn fleet(dir: &Path) -> Fleet {

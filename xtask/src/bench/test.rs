@@ -128,9 +128,9 @@ fn tried(fleet: &Fleet) -> Result<f64, BenchError> {
     let draft = fleet::draft();
     chain_file::add(&fleet.crate_dir, &draft.name, None, &draft.source).map_err(ScaffoldError::from)?;
     let (watch, (quiet, captured)) = (Stopwatch::start(), Shell::captured());
-    let is_well = attempt::attempt(fleet, &attempt::Options::default(), &quiet)?;
+    let tried = attempt::attempt(fleet, &attempt::Options::default(), &quiet)?;
     let seconds = watch.elapsed().as_secs_f64();
-    if is_well { Ok(seconds) } else { Err(BenchError::Failed { said: captured.text() }) }
+    if tried.is_well() { Ok(seconds) } else { Err(BenchError::Failed { said: captured.text() }) }
 }
 
 /// How long a migration was under test. The roll is one of the herd.

@@ -7,7 +7,7 @@ use wb_core::registry::{LogError, ObjectError, RegistryError};
 use wb_core::system::quoted;
 
 use crate::attestation::AttestationError;
-use crate::chain_file::ChainFileError;
+use crate::chain_file::{ChainFileError, mended_name};
 use crate::deploy::plan::Refusal;
 use crate::draft::DraftError;
 use crate::failure::Failure;
@@ -51,8 +51,7 @@ pub(super) fn draft(error: DraftError, fleet: &Fleet, again: &str) -> Failure {
     match error {
         DraftError::Chain(error) => chain_file(error, fleet, again),
         DraftError::Used { ref name, ref byline, ref free } => {
-            let option = if again.contains("--name ") { "--name" } else { "new" };
-            let other = replaced(again, option, name, free);
+            let other = replaced(again, option_of_name(again), name, free);
             Failure::usage(&error).hint(format_args!("git show {}", byline.sha1.short())).hint(other)
         }
         DraftError::NoSuch { ref name, ref meant } => {
@@ -87,9 +86,20 @@ fn chain_file(error: ChainFileError, fleet: &Fleet, again: &str) -> Failure {
             let instead = meant.map(|meant| replaced(again, "--role", role, meant));
             Failure::usage(&error).hint(instead.unwrap_or_else(|| edit_roles(fleet)))
         }
-        ChainFileError::Name { .. } => Failure::usage(error),
+        ChainFileError::Name { ref name, .. } => Failure::usage(&error).hint_if(renamed(again, name)),
         error => error.into(),
     }
+}
+
+/// The command line with the name that is meant by one that is none, where it gave that.
+fn renamed(again: &str, name: &str) -> Option<String> {
+    let mended = mended_name(name)?;
+    Some(replaced(again, option_of_name(again), name, &mended)).filter(|line| line != again)
+}
+
+/// What stands before the name of a draft.
+fn option_of_name(line: &str) -> &'static str {
+    if line.contains("--name ") { "--name" } else { "new" }
 }
 
 /// The command that makes a draft a link.
@@ -271,5 +281,20 @@ mod tests {
         assert_eq!(replaced(&line, "--role", "my web", "web"), "cargo xtask new a --role web");
         assert_eq!(replaced(&line, "new", "a", "a_2"), "cargo xtask new a_2 --role 'my web'");
         assert_eq!(option("role", None), "");
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_mended_where_it_stands() {
+        let check = |line: &str, name: &str, expect: Option<&str>| {
+            assert_eq!(renamed(line, name).as_deref(), expect, "{line}");
+        };
+        let new = "cargo xtask new install-nginx --role web";
+        check(new, "install-nginx", Some("cargo xtask new install_nginx --role web"));
+        let words = "cargo xtask new 'Install nginx' --like install-nginx";
+        check(words, "Install nginx", Some("cargo xtask new install_nginx --like install-nginx"));
+        let apply = "cargo xtask apply page --role web --name my-page";
+        check(apply, "my-page", Some("cargo xtask apply page --role web --name my_page"));
+        check("cargo xtask apply page --role web", "my-page", None);
+        check("cargo xtask new loop --role web", "loop", None);
     }
 }

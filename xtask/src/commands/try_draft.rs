@@ -1,13 +1,14 @@
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use wb_core::system::quoted;
 
 use super::{judge, test};
-use crate::attempt::{self, Options, TryError};
+use crate::attempt::{self, Options, Tried, TriedOn, TryError};
 use crate::failure::{Ended, Failure, NO};
 use crate::fleet::Fleet;
 use crate::sandbox::{self, Distribution, Engine, Init};
-use crate::shell::Shell;
+use crate::shell::{Canvas, Shell};
 
 /// Try a migration, while it is being written, on hosts of its own
 ///
@@ -57,9 +58,43 @@ impl Try {
         let fleet = Fleet::current().map_err(judge::fleet)?;
         let (roles, init) = (roles.into_iter().collect(), init.unwrap_or(image.init()));
         let options = Options { name, roles, host, keep, watch, image, init };
-        let is_well = attempt::attempt(&fleet, &options, shell).map_err(judged)?;
-        Ok(ExitCode::from(if is_well { 0 } else { NO }))
+        let tried = attempt::attempt(&fleet, &options, shell).map_err(judged)?;
+        shell.print_page(&closing(&tried, &options, engine, &shell.canvas()));
+        Ok(ExitCode::from(if tried.is_well() { 0 } else { NO }))
     }
+}
+
+/// What came of it, and what to do next: the last line.
+fn closing(tried: &Tried, options: &Options, engine: Engine, canvas: &Canvas) -> String {
+    let Some(verdict) = tried.verdict(canvas) else { return format!("next: {}\n", next(tried)) };
+    let enter = |on: &TriedOn| format!("`{}{}`", on.enter, option_of(engine));
+    let enter = tried.failed().next().map(enter).unwrap_or_default();
+    let look = if options.keep { enter } else { format!("`{}`, then {enter}", keeping(options, engine)) };
+    format!("{verdict}. Mend it and try again, or look at the host: {look}\n")
+}
+
+fn next(tried: &Tried) -> String {
+    if tried.is_draft { judge::commit(&tried.name) } else { "cargo xtask test".to_owned() }
+}
+
+/// The command line again, with hosts that stay.
+fn keeping(options: &Options, engine: Engine) -> String {
+    let name = options.name.as_ref().map(|name| format!(" {}", quoted(name))).unwrap_or_default();
+    let roles: String = options.roles.iter().map(|role| judge::option("role", Some(role))).collect();
+    let host = judge::option("host", options.host.as_ref());
+    let image = (options.image != Options::default().image).then(|| word(&options.image));
+    let init = (options.init != options.image.init()).then(|| word(&options.init));
+    let image = judge::option("image", image.as_ref()) + &judge::option("init", init.as_ref());
+    format!("cargo xtask try{name}{roles}{host} --keep{image}{}", option_of(engine))
+}
+
+/// A value as it stands in a command line.
+fn word(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+fn option_of(engine: Engine) -> String {
+    if engine == Engine::default() { String::new() } else { format!(" --engine {engine}") }
 }
 
 fn judged(error: TryError) -> Failure {
@@ -72,5 +107,51 @@ fn judged(error: TryError) -> Failure {
         TryError::Nobody { .. } => Failure::usage(error).hint("cargo xtask host list"),
         TryError::Gone { .. } => Failure::refused(error),
         TryError::Before { .. } => Failure::refused(error).hint("cargo xtask test"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(faults: &[&str]) -> Tried {
+        let faults = faults.iter().copied().map(str::to_owned).collect();
+        let on = TriedOn { host: "web1".into(), enter: "cargo xtask sandbox enter try/web1".into(), faults };
+        Tried { name: "page".into(), is_draft: true, hosts: vec![on] }
+    }
+
+    #[test]
+    fn the_last_line_says_what_to_do_next() {
+        let check = |tried: &Tried, keep: bool, expect: &str| {
+            let options = Options { keep, ..Options::default() };
+            let said = closing(tried, &options, Engine::Namespaces, &Canvas::default());
+            assert_eq!(said, format!("{expect}\n"));
+        };
+        let landed = Tried { is_draft: false, ..tried(&[]) };
+        check(&tried(&[]), false, "next: git add --all && git commit -m 'Add the migration page'");
+        check(&landed, false, "next: cargo xtask test");
+        let mend = "FAILED: the run failed. Mend it and try again, or look at the host";
+        let enter = "`cargo xtask sandbox enter try/web1`";
+        let failed = tried(&["the run failed"]);
+        check(&failed, false, &format!("{mend}: `cargo xtask try --keep`, then {enter}"));
+        check(&failed, true, &format!("{mend}: {enter}"));
+    }
+
+    #[test]
+    fn the_same_is_tried_again_with_hosts_that_stay() {
+        let check = |options: &Options, engine, expect: &str| assert_eq!(keeping(options, engine), expect);
+        let ubuntu = Distribution::Ubuntu2404;
+        let alone = Options { image: ubuntu, init: ubuntu.init(), ..Options::default() };
+        check(&Options::default(), Engine::Namespaces, "cargo xtask try --keep");
+        check(&alone, Engine::Docker, "cargo xtask try --keep --image ubuntu2404 --engine docker");
+        let all = Options {
+            name: Some("page".into()),
+            roles: ["my web".to_owned(), "web".to_owned()].into(),
+            host: Some("web1".into()),
+            init: Init::Runit,
+            ..Options::default()
+        };
+        let expect = "cargo xtask try page --role 'my web' --role web --host web1 --keep --init runit";
+        check(&all, Engine::Namespaces, expect);
     }
 }

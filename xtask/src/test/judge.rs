@@ -74,25 +74,64 @@ pub fn plan(
     done: &[Operation],
     excused: &dyn Fn(&Operation) -> bool,
 ) -> Result<Vec<String>, Difference> {
-    let foretells = |&(planned, done): &(&Operation, &Operation)| {
-        planned == done || (planned.what == done.what && doubt(planned).is_some() && excused(planned))
-    };
-    let same = planned.iter().zip(done).take_while(foretells).count();
+    let pairs = planned.iter().zip(done);
+    let same = pairs.take_while(|(planned, done)| foretells(planned, done, excused)).count();
     let (left, more) = (&planned[same..], &done[same..]);
     if left.is_empty() && (more.is_empty() || ends.is_some()) {
         return Ok(ends.map(|why| ended(same, why)).into_iter().collect());
     }
     match planned[..same].iter().find_map(doubt) {
-        Some(doubt) => Ok(vec![format!("after {doubt}, other things were done than the plan said")]),
+        Some(doubt) => Ok(vec![format!("{doubt}, {}", unforeseen(left, more, excused))]),
         None => Err(untrue(same, left, more)),
     }
 }
 
-/// What a plan could not know, and why.
+fn foretells(planned: &Operation, done: &Operation, excused: &dyn Fn(&Operation) -> bool) -> bool {
+    planned == done || (planned.what == done.what && doubt(planned).is_some() && excused(planned))
+}
+
+/// From which operation on a plan could not know what comes, and why.
 fn doubt(operation: &Operation) -> Option<String> {
     match &operation.outcome {
-        Outcome::Unknown { why } => Some(format!("`{}`, of which it can't know what it does ({why})", operation.what)),
+        Outcome::Unknown { why } => {
+            Some(format!("from `{}` on, which the plan marked with `?` ({why})", operation.what))
+        }
         Outcome::Changed { .. } | Outcome::Unchanged => None,
+    }
+}
+
+/// What became of the rest of a plan that could not know it.
+fn unforeseen(left: &[Operation], more: &[Operation], excused: &dyn Fn(&Operation) -> bool) -> String {
+    let mut missed: Vec<&Operation> = left.iter().collect();
+    let mut beyond: Vec<&Operation> = Vec::new();
+    for done in more {
+        match missed.iter().position(|planned| foretells(planned, done, excused)) {
+            Some(place) => {
+                missed.remove(place);
+            }
+            None => beyond.push(done),
+        }
+    }
+    match (beyond.as_slice(), missed.as_slice()) {
+        ([], []) => "the run did what the plan says, in another order".to_owned(),
+        ([], missed) => format!("the run did not come to what the plan says: {}", named(missed)),
+        (beyond, _) => format!("the run did what the plan could not foresee: {}", named(beyond)),
+    }
+}
+
+/// So many operations are named.
+const NAMED: usize = 2;
+
+/// Some operations in a line, without what they change in files.
+fn named(operations: &[&Operation]) -> String {
+    let name = |operation: &&Operation| {
+        let lines = operation.to_string();
+        format!("`{}`", lines.lines().next().unwrap_or_default())
+    };
+    let names = operations.iter().take(NAMED).map(name).collect::<Vec<_>>().join(", ");
+    match operations.len().saturating_sub(NAMED) {
+        0 => names,
+        more => format!("{names} and {more} more"),
     }
 }
 

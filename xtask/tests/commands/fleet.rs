@@ -68,6 +68,10 @@ fn what_new_refuses_changes_nothing() {
     let edit = format!("hint: vi {}", fleet.join("migrations/src/roles.rs").display());
     check("a", "cache", &format!("error: there is no role `cache`; {roles}\n{edit}"));
     check("fn", "server", "error: `fn` is no name for a migration: Rust keeps that word for itself");
+    let characters = "use small letters, digits and `_`, as in `install_nginx`";
+    let hint = "hint: cargo xtask new add_cache --role server";
+    let expect = format!("error: `add-cache` is no name for a migration: {characters}\n{hint}");
+    check("add-cache", "server", &expect);
 }
 
 #[test]
